@@ -1,0 +1,107 @@
+package mapred
+
+import (
+	"bytes"
+	"encoding/binary"
+	"iter"
+)
+
+// Framing says how records lie in a Batch's Data.
+type Framing uint8
+
+const (
+	// Lines: text lines, each ended by LF or CRLF; only the last of an object may lack its
+	// end. The record is the line without its end.
+	Lines Framing = iota + 1
+	// Fixed: records of RecordLen bytes back to back; only the last of an object may be
+	// shorter.
+	Fixed
+	// Whole: Data is one record.
+	Whole
+	// Encoded: a block of encoded records; each key is the record's offset as 8 bytes, big
+	// endian.
+	Encoded
+)
+
+// A Batch is a run of whole input records from one object, in one buffer.
+type Batch struct {
+	// Input is the URL of the object that the records come from.
+	Input string
+	// Offset is the place of Data's first byte in the object (after decompression).
+	Offset int64
+	// Framing says how to find the records in Data.
+	Framing Framing
+	// RecordLen is the length of a record in bytes; for Fixed only.
+	RecordLen int
+	// Header is the header line, without its end, of an input that has one (CSV).
+	Header []byte
+	// Data holds the records. It is valid only until the next batch is read.
+	Data []byte
+}
+
+// Records yields every record with its offset in the object. The bytes alias b.Data. A
+// corrupt Encoded batch ends early; Err tells.
+func (b *Batch) Records() iter.Seq2[int64, []byte] {
+	return func(yield func(int64, []byte) bool) {
+		switch b.Framing {
+		case Lines:
+			b.lines(yield)
+		case Fixed:
+			for at := 0; at < len(b.Data); at += b.RecordLen {
+				if !yield(b.Offset+int64(at), b.Data[at:min(at+b.RecordLen, len(b.Data))]) {
+					return
+				}
+			}
+		case Whole:
+			yield(b.Offset, b.Data)
+		case Encoded:
+			for rest := b.Data; len(rest) > 0; {
+				key, value, n, err := ReadRecord(rest)
+				if err != nil || len(key) != 8 {
+					return
+				}
+				if !yield(int64(binary.BigEndian.Uint64(key)), value) {
+					return
+				}
+				rest = rest[n:]
+			}
+		}
+	}
+}
+
+func (b *Batch) lines(yield func(int64, []byte) bool) {
+	for at := 0; at < len(b.Data); {
+		line, next := b.Data[at:], len(b.Data)
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line, next = line[:i], at+i+1
+			if i > 0 && line[i-1] == '\r' {
+				line = line[:i-1]
+			}
+		}
+		if !yield(b.Offset+int64(at), line) {
+			return
+		}
+		at = next
+	}
+}
+
+// Len returns the number of records.
+func (b *Batch) Len() int {
+	switch b.Framing {
+	case Lines:
+		n := bytes.Count(b.Data, []byte{'\n'})
+		if len(b.Data) > 0 && b.Data[len(b.Data)-1] != '\n' {
+			n++
+		}
+		return n
+	case Fixed:
+		return (len(b.Data) + b.RecordLen - 1) / b.RecordLen
+	case Whole:
+		return 1
+	}
+	n := 0
+	for range b.Records() {
+		n++
+	}
+	return n
+}

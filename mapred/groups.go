@@ -1,0 +1,94 @@
+package mapred
+
+import (
+	"bytes"
+	"io"
+)
+
+// Groups reads sorted record blocks as keys with their values:
+//
+//	for g.Next() {
+//		for v, ok := g.Value(); ok; v, ok = g.Value() {
+//			…
+//		}
+//	}
+//	if err := g.Err(); err != nil { … }
+//
+// Values are streamed: a key may have more of them than memory holds.
+type Groups struct {
+	next  func() ([]byte, error)
+	block []byte // not yet consumed
+	key   []byte // the group's key, our own copy
+	value []byte // the looked-ahead value, aliasing the block
+	has   bool   // value is not yet handed out
+	begun bool   // the stream may hold more values of key
+	err   error
+}
+
+// NewGroups reads blocks from next until it returns io.EOF. A block must stay valid until
+// next is called again.
+func NewGroups(next func() ([]byte, error)) *Groups { return &Groups{next: next} }
+
+// Next moves to the next key, passing over values that were not read.
+func (g *Groups) Next() bool {
+	for more := g.begun; more; {
+		_, more = g.Value()
+	}
+	if g.err != nil || !g.fill() {
+		return false
+	}
+	key, value, n, err := ReadRecord(g.block)
+	if err != nil {
+		g.err = err
+		return false
+	}
+	g.key = append(g.key[:0], key...)
+	g.value, g.has, g.begun = value, true, true
+	g.block = g.block[n:]
+	return true
+}
+
+// Key returns the current key. It is valid until Next.
+func (g *Groups) Key() []byte { return g.key }
+
+// Value returns the current key's next value, or false after the last. It is valid until the
+// next call of Value or Next.
+func (g *Groups) Value() ([]byte, bool) {
+	if g.has {
+		g.has = false
+		return g.value, true
+	}
+	if g.err != nil || !g.begun || !g.fill() {
+		return nil, false
+	}
+	key, value, n, err := ReadRecord(g.block)
+	if err != nil {
+		g.err = err
+		return nil, false
+	}
+	if !bytes.Equal(key, g.key) {
+		g.begun = false
+		return nil, false
+	}
+	g.block = g.block[n:]
+	return value, true
+}
+
+// fill makes sure that block holds a record; false at the end or on error.
+func (g *Groups) fill() bool {
+	for len(g.block) == 0 {
+		block, err := g.next()
+		if err == io.EOF {
+			return false
+		}
+		if err != nil {
+			g.err = err
+			return false
+		}
+		g.block = block
+	}
+	return true
+}
+
+// Err returns the first error met; nil at a clean end.
+func (g *Groups) Err() error { return g.err }
