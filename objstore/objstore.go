@@ -31,6 +31,7 @@ var (
 	ErrThrottled    = errors.New("store asks to slow down")        // after all retries
 	ErrUnavailable  = errors.New("store does not answer properly") // 5xx, resets, time-outs; after all retries
 	ErrInvalid      = errors.New("store refuses the request")      // a key, part or range that it does not accept
+	ErrChanged      = errors.New("object changed while it was read")
 	ErrNotSupported = errors.New("store can't do this")
 )
 
@@ -45,8 +46,8 @@ type Bucket interface {
 	// for an object that is missing. An offset equal to the size (an empty object's 0, too)
 	// reads nothing, successfully; a greater one fails with ErrRange. All errors about the
 	// object come from Get itself. A connection that breaks later is resumed by the
-	// reader on a new one, at the byte where it broke and only on the same object version;
-	// a reader never ends early without an error.
+	// reader on a new one, at the byte where it broke and only on the same object version
+	// (ErrChanged when there is another); a reader never ends early without an error.
 	Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
 
 	// Stat describes an object.
@@ -87,7 +88,8 @@ type Bucket interface {
 
 // A Writer receives an object's bytes in order. It holds at most a few parts in memory,
 // whatever the size. Exactly one of Seal, Commit and Abort ends it; each may be called after a
-// failed Write, and Seal and Commit then return that error and abort.
+// failed Write, and Seal and Commit then return that error and abort. After one of them, Abort
+// does nothing, so that it may be deferred, and the others fail with ErrInvalid.
 type Writer interface {
 	io.Writer
 
@@ -123,5 +125,6 @@ type Upload struct {
 type Part struct {
 	Number int    `json:"n"` // from 1
 	ETag   string `json:"etag"`
-	Size   int64  `json:"size"` // bytes
+	Size   int64  `json:"size"`             // bytes
+	CRC32C string `json:"crc32c,omitempty"` // base64; of drivers that send it, to be repeated on completion
 }

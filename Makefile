@@ -1,0 +1,51 @@
+# A machine needs Go (the version that go.mod names) with a C compiler for the race detector,
+# python3 and redis-server; "make tools" installs the last two where there is apt-get or
+# brew, and builds everything else from source into .tools/bin.
+
+FUZZTIME ?= 20s
+BENCH    ?= .
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# V=1 shows the output of tests that pass, too.
+report := go run ./deploy/tools/testreport $(if $(V),-v)
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## a static binary, bin/bucketmill
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/bucketmill ./cmd/bucketmill
+
+test: ## vet, then every test with the race detector and real servers; a skipped test fails (V=1: all output)
+	./deploy/tools/get.sh redis-server minio python3
+	go vet ./...
+	go test -race -count=1 -vet=off -timeout=15m -json ./... | $(report)
+
+quick: ## the tests of packages that need no server, without the race detector
+	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
+		awk '!/\/deploy\/(testservices|e2e)/ { print $$1 }' | xargs go test
+
+lint: ## formatting, vet and the linters of .golangci.yml
+	./deploy/tools/get.sh gofumpt golangci-lint
+	@unformatted=$$(.tools/bin/gofumpt -l .); \
+		if [ -n "$$unformatted" ]; then echo "make format would change:" $$unformatted >&2; exit 1; fi
+	go vet ./...
+	.tools/bin/golangci-lint run ./...
+
+format: ## gofumpt on everything
+	./deploy/tools/get.sh gofumpt
+	.tools/bin/gofumpt -w .
+
+fuzz: ## each fuzz target for FUZZTIME (20s)
+	FUZZTIME=$(FUZZTIME) ./deploy/tools/fuzz.sh
+
+bench: ## Go benchmarks; BENCH selects by pattern
+	go test -run='^$$' -bench='$(BENCH)' -benchmem ./...
+
+tools: ## all programs that the targets above run: servers, python3, linters
+	./deploy/tools/get.sh
+
+.PHONY: help build test quick lint format fuzz bench tools

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/objstore/connect"
+	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/state/embedded"
+)
+
+// cluster is a controller and executors in this process, for one job.
+type cluster struct {
+	id      state.JobID
+	store   *state.Store
+	stores  *connect.Stores
+	work    string // URL
+	log     *slog.Logger
+	scratch string // removed at the end
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	errs   []error // guarded by mu: of the parts, when they ended
+	closer []func() error
+}
+
+// Leases in one process serve only to tell attempts of their cancellation; nothing can die
+// alone here.
+const (
+	localLease     = 30 * time.Second
+	localHeartbeat = 250 * time.Millisecond
+)
+
+// startCluster starts all that the job needs. The cluster does not end with ctx: a cancelled
+// job wants to be cleaned up.
+func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs program.Config, log *slog.Logger, ui *ui) (c *cluster, err error) {
+	c = &cluster{id: controller.NewJobID(), log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.stop())
+		}
+	}()
+	if c.stores, err = f.store.open(); err != nil {
+		return c, err
+	}
+	if c.scratch, err = makeScratch(f.scratch); err != nil {
+		return c, err
+	}
+	if err := c.connect(ctx, f.redis); err != nil {
+		return c, err
+	}
+	if c.work, err = f.workURL(spec, c.scratch); err != nil {
+		return c, err
+	}
+	limits := state.Limits{Infra: 4, Backoff: 200 * time.Millisecond}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.cancel = cancel
+	boss, err := controller.New(ctx, controller.Config{
+		ID: "local", Store: c.store, Open: c.stores.Open, Work: c.work, Limits: limits, Log: log,
+	})
+	if err != nil {
+		return c, err
+	}
+	c.start(func() error { return boss.Run(running) })
+	for i := range f.executors {
+		e, err := executor.New(ctx, executor.Config{
+			ID: state.ExecutorID("local-" + strconv.Itoa(i)), Store: c.store, Open: c.stores.Open,
+			Work: c.work, Log: log, Slots: 1, Memory: int64(f.memory) / int64(f.executors),
+			Scratch: filepath.Join(c.scratch, "executor-"+strconv.Itoa(i)),
+			Lease:   localLease, Heartbeat: localHeartbeat, Limits: limits,
+			Program: programs, ProgramLog: ui.programLog,
+		})
+		if err != nil {
+			return c, err
+		}
+		c.start(func() error { return e.Run(running) })
+	}
+	return c, nil
+}
+
+// connect opens the state: in a namespace of its own, so that a shared Redis's executors
+// leave this job alone.
+func (c *cluster) connect(ctx context.Context, url string) error {
+	namespace := state.DefaultNamespace
+	if url == "" {
+		redis, err := embedded.Start()
+		if err != nil {
+			return err
+		}
+		c.closer = append(c.closer, func() error { redis.Close(); return nil })
+		url = redis.URL()
+	} else {
+		namespace += ":run:" + string(c.id)
+	}
+	store, err := state.Connect(ctx, url, namespace)
+	if err != nil {
+		return err
+	}
+	c.store = store
+	c.closer = append(c.closer, store.Close)
+	return nil
+}
+
+// makeScratch makes a folder of this process's own.
+func makeScratch(parent string) (string, error) {
+	if parent != "" {
+		if err := os.MkdirAll(parent, 0o700); err != nil {
+			return "", fmt.Errorf("make scratch folder: %w", err)
+		}
+	}
+	folder, err := os.MkdirTemp(parent, "bucketmill-")
+	if err != nil {
+		return "", fmt.Errorf("make scratch folder: %w", err)
+	}
+	return folder, nil
+}
+
+// workURL is where plan and intermediates go.
+func (f *runFlags) workURL(spec state.Spec, scratch string) (string, error) {
+	location := f.work
+	if location == "" {
+		out, err := objstore.ParseURL(spec.Output)
+		if err != nil {
+			return "", err
+		}
+		if out.Scheme == "s3" {
+			return out.BucketURL() + "/.bucketmill", nil
+		}
+		location = filepath.Join(scratch, "work")
+		if spec.KeepIntermediates {
+			location = strings.TrimSuffix("/"+out.Key, "/") + ".intermediates"
+		}
+	}
+	u, err := objstore.ParseURL(location)
+	if err != nil {
+		return "", usageError{fmt.Errorf("--work: %w", err)}
+	}
+	return strings.TrimSuffix(u.String(), "/"), nil
+}
+
+func (c *cluster) start(part func() error) {
+	c.wg.Go(func() {
+		if err := part(); err != nil {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.errs = append(c.errs, err)
+		}
+	})
+}
+
+// runJob submits the job and waits for its end.
+func (c *cluster) runJob(ctx context.Context, spec state.Spec, programPath string, ui *ui) (state.Job, error) {
+	if programPath != "" {
+		artifact, err := c.upload(ctx, programPath)
+		if err != nil {
+			return state.Job{}, fmt.Errorf("upload the program: %w", err)
+		}
+		spec.Artifact, spec.Program = artifact, filepath.Base(programPath)
+	}
+	if err := controller.Submit(ctx, c.store, c.id, spec); err != nil {
+		return state.Job{}, err
+	}
+	return waitJob(ctx, c.store, c.id, ui)
+}
+
+// upload puts the program's file on the work store, among the job's own objects.
+func (c *cluster) upload(ctx context.Context, file string) (*state.Artifact, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	b, prefix, err := c.stores.Open(ctx, c.work)
+	if err != nil {
+		return nil, err
+	}
+	layout := state.Layout{Prefix: strings.Trim(prefix, "/"), Job: c.id, Spread: 1}
+	key := layout.Program(path.Base(filepath.ToSlash(file)))
+	if _, err := b.Put(ctx, key, data); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	return &state.Artifact{Key: key, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}, nil
+}
+
+// stop ends all parts and removes what only this process knew of.
+func (c *cluster) stop() error {
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.wg.Wait()
+	errs := c.errs
+	if c.store != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // clean-up only
+		defer cancel()
+		errs = append(errs, c.store.Drop(ctx, c.id))
+	}
+	for i := len(c.closer) - 1; i >= 0; i-- {
+		errs = append(errs, c.closer[i]())
+	}
+	if c.scratch != "" {
+		errs = append(errs, os.RemoveAll(c.scratch))
+	}
+	return errors.Join(errs...)
+}

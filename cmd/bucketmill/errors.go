@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1   // the job, or what was asked for, failed
+	exitUsage       = 2   // the command line or the job file is not right; nothing was done
+	exitInterrupted = 130 // Ctrl-C or SIGTERM; all was cleaned up
+)
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errInterrupted says that a signal ended the command.
+var errInterrupted = errors.New("interrupted")
+
+// reportedError is a failure that the user has been told of already.
+type reportedError struct{ error }
+
+func (e reportedError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, &usage), errors.Is(err, state.ErrSpec):
+		return exitUsage
+	}
+	return exitFailed
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/cmd/bucketmill/internal/sample"
+)
+
+// toStdout is the --output that means standard output.
+const toStdout = "-"
+
+// generateFlags is what the command line of generate says.
+type generateFlags struct {
+	output     string
+	size       string
+	seed       uint64
+	files      int
+	vocabulary int
+	stores     storeFlags
+}
+
+func newGenerateCommand() *cobra.Command {
+	var flags generateFlags
+	cmd := &cobra.Command{
+		Use:   "generate KIND --output FOLDER",
+		Short: "Make sample data",
+		Long: `Make sample data, the same bytes each time for the same seed and size.
+
+  text       lines of words by Zipf's law                          text-00000.txt
+  accesslog  lines of a web server's log, Combined Log Format      accesslog-00000.log
+  activity   CSV: timestamp,user,action,amount, each file's first
+             line naming the columns                               activity-00000.csv
+  records    sort records of 100 bytes, laid out as by gensort -a  records-00000.dat
+
+Records are never cut: what comes out is less than one record short of the size, not
+counting the CSV files' first lines. The files, one after the other, are the same records
+however many there are.`,
+		Example: `  bucketmill generate text --output texts/ --size medium --files 8
+  bucketmill generate accesslog --output s3://logs/web --size 2GiB
+  bucketmill generate records --output - --size 10MB | head`,
+		ValidArgs: sampleNames(),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("generate takes one kind of data: %s", strings.Join(sampleNames(), ", "))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return flags.run(cmd, args[0])
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&flags.output, "output", "o", "", "folder or s3://bucket/prefix to put files in, or - for standard output (required)")
+	fs.StringVar(&flags.size, "size", "medium", "bytes in all: small (1MiB), medium (64MiB), large (1GiB), or a number such as 2GiB")
+	fs.Uint64Var(&flags.seed, "seed", 1, "another number makes other data of the same kind")
+	fs.IntVar(&flags.files, "files", 1, "number of files")
+	fs.IntVar(&flags.vocabulary, "vocabulary", sample.DefaultVocabulary, "text only: number of different words")
+	flags.stores.register(fs)
+	return cmd
+}
+
+// run checks the flags and makes the data.
+func (f *generateFlags) run(cmd *cobra.Command, name string) error {
+	kind, ok := findSampleKind(name)
+	size, err := parseSize(f.size)
+	switch {
+	case !ok:
+		return usageError{fmt.Errorf("no data called %q: there is %s", name, strings.Join(sampleNames(), ", "))}
+	case err != nil:
+		return usageError{err}
+	case f.output == "":
+		return usageError{errors.New("--output is required: a folder, s3://bucket/prefix or -")}
+	case f.files < 1 || f.files > maxSampleFiles:
+		return usageError{fmt.Errorf("--files %d: must be 1 to %d", f.files, maxSampleFiles)}
+	case f.output == toStdout && f.files != 1:
+		return usageError{fmt.Errorf("--files %d: standard output is one file", f.files)}
+	case cmd.Flags().Changed("vocabulary") && name != "text":
+		return usageError{errors.New("--vocabulary is for text only")}
+	}
+	source, err := kind.open(f)
+	if err != nil {
+		return usageError{err}
+	}
+	if f.output == toStdout {
+		return writeSample(cmd.Context(), source, size, cmd.OutOrStdout())
+	}
+	stores, err := f.stores.open()
+	if err != nil {
+		return err
+	}
+	bucket, prefix, err := stores.Open(cmd.Context(), f.output)
+	if err != nil {
+		return err
+	}
+	files := sampleFiles{bucket: bucket, key: func(n int) string {
+		return strings.TrimPrefix(fmt.Sprintf("%s/%s-%05d%s", strings.TrimSuffix(prefix, "/"), kind.name, n, kind.extension), "/")
+	}}
+	if err := files.write(cmd.Context(), source, size, f.files); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.ErrOrStderr(), "made %s of %s in %d file(s): %s/%s\n",
+		humanize.IBytes(uint64(files.written)), kind.name, f.files, bucket.URL(), files.key(0))
+	return err
+}
+
+// parseSize reads --size, in bytes.
+func parseSize(s string) (int64, error) {
+	switch s {
+	case "small":
+		return 1 << 20, nil
+	case "medium":
+		return 64 << 20, nil
+	case "large":
+		return 1 << 30, nil
+	}
+	n, err := humanize.ParseBytes(s)
+	if err != nil || n > math.MaxInt64 {
+		return 0, fmt.Errorf("--size %q: must be small, medium, large or bytes such as 500MB or 2GiB", s)
+	}
+	return int64(n), nil
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle"
+)
+
+func newInspectCommand() *cobra.Command {
+	var store storeFlags
+	cmd := &cobra.Command{
+		Use:   "inspect SEGMENT",
+		Short: "Verify an intermediate and show what it holds",
+		Long: `Inspect reads every byte of the object that a map task wrote (kept with
+--keep-intermediates), verifies all checksums, the order of keys and the counts, and prints
+its partitions. It exits with 1, naming the place, when anything is not as it was written.`,
+		Args: exactArgs(1, "one segment, as path or URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return inspect(cmd, &store, args[0])
+		},
+	}
+	store.register(cmd.Flags())
+	return cmd
+}
+
+func inspect(cmd *cobra.Command, store *storeFlags, location string) error {
+	ctx := cmd.Context()
+	stores, err := store.open()
+	if err != nil {
+		return err
+	}
+	b, key, err := stores.Open(ctx, location)
+	if err != nil {
+		return err
+	}
+	o, err := b.Stat(ctx, key)
+	if err != nil {
+		return err
+	}
+	report, err := shuffle.Verify(ctx, shuffle.Object{
+		Name: location, Size: o.Size,
+		Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+			return b.Get(ctx, key, offset, length)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	id := report.Identity
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: whole; job %s, map task %d, attempt %d\n", location, id.Job, id.Task, id.Attempt)
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "partition\trecords\tbytes\tstored\toffset\t")
+	for i, s := range report.Manifest.Segments {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t\n", i, humanize.Comma(s.Records), humanize.Comma(s.RawBytes), humanize.Comma(s.Length), s.Offset)
+	}
+	return w.Flush()
+}

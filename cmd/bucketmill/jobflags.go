@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// jobFlags are the flags that describe a job; each has its counterpart in the job file.
+type jobFlags struct {
+	file string
+	set  *pflag.FlagSet
+	spec state.Spec
+	// What pflag can't put into the spec by itself.
+	params   []string
+	reducers int
+}
+
+func (f *jobFlags) register(fs *pflag.FlagSet) {
+	f.set = fs
+	fs.StringVarP(&f.file, "file", "f", "", "job file, YAML or JSON; flags win over it")
+	fs.StringVar(&f.spec.Name, "name", "", "name of the job, for people")
+	fs.StringArrayVarP(&f.spec.Input, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
+	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
+	fs.StringVar(&f.spec.Format, "format", "", "input format: text, jsonl, csv, csv-multiline, whole, fixed:N (default text)")
+	fs.IntVarP(&f.reducers, "reducers", "r", 0, "number of reducers, 0 for map only (default: one for 64 MiB of input)")
+	fs.IntVar(&f.spec.Maps, "maps", 0, "wanted number of map tasks, instead of --split-size")
+	fs.Var(&f.spec.SplitSize, "split-size", "bytes of input per map task (default: by the input's size, 4 to 64 MiB)")
+	fs.StringArrayVarP(&f.params, "param", "p", nil, "k=v, a parameter of the program; repeatable")
+	fs.BoolVar(&f.spec.Overwrite, "overwrite", false, "replace an output that exists")
+	fs.BoolVar(&f.spec.KeepIntermediates, "keep-intermediates", false, "leave the map tasks' output on the work store")
+	fs.IntVar(&f.spec.Priority, "priority", 0, "-1000 to 1000, higher goes first")
+	fs.IntVar(&f.spec.MaxAttempts, "max-attempts", 0, "attempts per task when the program fails (default 4)")
+}
+
+// job puts the spec together from the job file and the flags, makes its locations absolute,
+// and finds what the program is. ProgramPath is its file, empty for a builtin.
+func (f *jobFlags) job(args []string) (spec state.Spec, programPath string, err error) {
+	if f.file != "" {
+		text, err := os.ReadFile(f.file)
+		if err != nil {
+			return spec, "", usageError{fmt.Errorf("read job file: %w", err)}
+		}
+		if spec, err = state.ParseSpec(text); err != nil {
+			return spec, "", usageError{fmt.Errorf("job file %s: %w", f.file, err)}
+		}
+	}
+	if err := f.overlay(&spec); err != nil {
+		return spec, "", usageError{err}
+	}
+	if len(args) > 0 {
+		spec.Program, spec.Kind = args[0], ""
+	}
+	if err := spec.Validate(); err != nil {
+		return spec, "", usageError{err}
+	}
+	if _, err := split.ParseFormat(spec.Format); err != nil {
+		return spec, "", usageError{err}
+	}
+	if err := absolute(&spec); err != nil {
+		return spec, "", usageError{err}
+	}
+	if spec.Kind == "" {
+		kind, err := program.Detect(spec.Program)
+		if err != nil {
+			return spec, "", err
+		}
+		spec.Kind = string(kind)
+	}
+	if program.Kind(spec.Kind) != program.Builtin {
+		programPath = spec.Program
+	}
+	return spec, programPath, nil
+}
+
+// overlay puts the flags that were given over what the job file says.
+func (f *jobFlags) overlay(spec *state.Spec) error {
+	given := func(name string, apply func()) {
+		if f.set.Changed(name) {
+			apply()
+		}
+	}
+	given("name", func() { spec.Name = f.spec.Name })
+	given("input", func() { spec.Input = f.spec.Input })
+	given("output", func() { spec.Output = f.spec.Output })
+	given("format", func() { spec.Format = f.spec.Format })
+	given("reducers", func() { spec.Reducers = &f.reducers })
+	given("maps", func() { spec.Maps, spec.SplitSize = f.spec.Maps, 0 })
+	given("split-size", func() { spec.SplitSize, spec.Maps = f.spec.SplitSize, f.spec.Maps })
+	given("overwrite", func() { spec.Overwrite = f.spec.Overwrite })
+	given("keep-intermediates", func() { spec.KeepIntermediates = f.spec.KeepIntermediates })
+	given("priority", func() { spec.Priority = f.spec.Priority })
+	given("max-attempts", func() { spec.MaxAttempts = f.spec.MaxAttempts })
+	for _, p := range f.params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return fmt.Errorf("--param %q: want name=value", p)
+		}
+		if spec.Params == nil {
+			spec.Params = state.Params{}
+		}
+		spec.Params[name] = value
+	}
+	return nil
+}
+
+// absolute makes URLs of paths, so that every process means the same by them.
+func absolute(spec *state.Spec) error {
+	inputs := make([]string, len(spec.Input))
+	for i, location := range spec.Input {
+		u, err := objstore.ParseURL(location)
+		if err != nil {
+			return fmt.Errorf("input %w", err)
+		}
+		inputs[i] = u.String()
+	}
+	u, err := objstore.ParseURL(spec.Output)
+	if err != nil {
+		return fmt.Errorf("output %w", err)
+	}
+	spec.Input, spec.Output = inputs, u.String()
+	return nil
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+func newProbeCommand() *cobra.Command {
+	var store storeFlags
+	cmd := &cobra.Command{
+		Use:   "probe URL",
+		Short: "Find out what an object store really honours",
+		Long: `Probe writes a few small objects below the URL, tries ranges, multipart uploads and
+conditional puts by racing writers on them, and removes them again. It exits with 1 when the
+store lacks something that Bucketmill can't do without.`,
+		Args: exactArgs(1, "one URL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			stores, err := store.open()
+			if err != nil {
+				return err
+			}
+			b, prefix, err := stores.Open(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			report, err := objstore.Probe(cmd.Context(), b, strings.TrimSuffix(prefix, "/"))
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), report)
+			return report.Err()
+		},
+	}
+	store.register(cmd.Flags())
+	return cmd
+}

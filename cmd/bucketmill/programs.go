@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+)
+
+func newProgramsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "programs",
+		Short: "List the builtin programs and their parameters",
+		Args:  exactArgs(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			for _, b := range program.Builtins() {
+				fmt.Fprintf(w, "%s\t%s\n", b.Name, b.Summary)
+				for _, p := range b.Params {
+					standard := ""
+					if p.Default != "" {
+						standard = " (default " + p.Default + ")"
+					}
+					fmt.Fprintf(w, "  %s\t  %s%s\n", p.Name, p.Summary, standard)
+				}
+			}
+			return w.Flush()
+		},
+	}
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// runFlags are the flags of "run" that describe the cluster in this process.
+type runFlags struct {
+	job       jobFlags
+	store     storeFlags
+	executors int
+	memory    state.ByteSize
+	redis     string
+	work      string
+	scratch   string
+	python    string
+	verbose   bool
+}
+
+// defaultMemory suits a laptop, and leaves what is gained by more to those who ask.
+const defaultMemory = 256 << 20
+
+func newRunCommand() *cobra.Command {
+	f := &runFlags{memory: defaultMemory}
+	cmd := &cobra.Command{
+		Use:   "run PROGRAM --input … --output …",
+		Short: "Run a job here and now, with everything it needs in this process",
+		Long: `Run runs a job to its end in this process: controller and executors, and unless
+--redis names one, an embedded Redis. PROGRAM is a builtin (see "bucketmill programs"), a
+Python file with map_fn and reduce_fn, or an executable that speaks the framed protocol.
+
+The output is part-00000, part-00001, …, each sorted by key, lines of key<TAB>value, and
+_SUCCESS once it is whole. Ctrl-C cancels the job and leaves nothing behind.
+
+Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
+		Example: `  bucketmill run wordcount --input 'texts/*.txt' --output out/
+  bucketmill run ./word_count.py -i s3://inbox/books/ -o s3://outbox/wc -r 4 --s3-endpoint http://127.0.0.1:9000`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError{fmt.Errorf("one program is wanted, got %q", args)}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	fs := cmd.Flags()
+	f.job.register(fs)
+	f.store.register(fs)
+	fs.IntVar(&f.executors, "executors", runtime.NumCPU(), "tasks that run side by side")
+	fs.Var(&f.memory, "memory", "memory for buffers of all executors together")
+	fs.StringVar(&f.redis, "redis", "", "keep the job's state in this Redis (redis://host:port/db) instead of an embedded one")
+	fs.StringVar(&f.work, "work", "", "folder or URL for intermediates (default: a temporary folder, or .bucketmill in the output's bucket)")
+	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
+	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log what happens")
+	return cmd
+}
+
+func (f *runFlags) run(cmd *cobra.Command, args []string) error {
+	ctx := cmd.Context()
+	spec, programPath, err := f.job.job(args)
+	if err != nil {
+		return err
+	}
+	if f.executors < 1 {
+		return usageError{fmt.Errorf("--executors %d: at least 1 is needed", f.executors)}
+	}
+	programs := program.Config{Python: f.python}
+	if err := checkProgram(ctx, programs, spec, programPath); err != nil {
+		return explain(cmd, err)
+	}
+	// Go's collector would let the heap grow to twice what is alive; near this limit it works
+	// harder instead.
+	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
+
+	ui := newUI(cmd.OutOrStdout(), cmd.ErrOrStderr())
+	level := slog.LevelError + 4 // nothing: what matters is in the report
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(ui.log(), &slog.HandlerOptions{Level: level}))
+	c, err := f.startCluster(ctx, spec, programs, log, ui)
+	if err != nil {
+		return err
+	}
+	job, runErr := c.runJob(ctx, spec, programPath, ui)
+	ui.close()
+	var summaryErr error
+	if runErr == nil {
+		summaryErr = f.report(cmd, c, job, spec, ui)
+	}
+	return errors.Join(runErr, summaryErr, c.stop())
+}
+
+// runtimeReserve is what the process needs besides buffers, in bytes: code, stacks, clients,
+// the embedded Redis.
+const runtimeReserve = 96 << 20
+
+func checkProgram(ctx context.Context, cfg program.Config, spec state.Spec, path string) error {
+	return program.Check(ctx, cfg, program.Spec{
+		Kind: program.Kind(spec.Kind), Name: spec.Program, Params: spec.Params,
+	}, path)
+}
+
+// report prints the end of a job and turns its outcome into an error.
+func (f *runFlags) report(cmd *cobra.Command, c *cluster, job state.Job, spec state.Spec, ui *ui) error {
+	ctx := context.WithoutCancel(cmd.Context()) // the job is over; telling so takes a moment
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	switch job.State {
+	case state.Completed:
+		return ui.summary(ctx, c, job, spec)
+	case state.Cancelled:
+		fmt.Fprintln(cmd.ErrOrStderr(), "bucketmill: interrupted; the job was cancelled and cleaned up")
+		return reportedError{errInterrupted}
+	}
+	failures, err := c.store.Failures(ctx, job.ID)
+	ui.failure(job, failures)
+	return errors.Join(reportedError{errJobFailed}, err)
+}
+
+var errJobFailed = errors.New("job failed")
+
+// explain prints a fault of the user's program with its traceback.
+func explain(cmd *cobra.Command, err error) error {
+	var user *program.UserError
+	if !errors.As(err, &user) || user.Traceback == "" {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "bucketmill: %v\n%s\n", user, user.Traceback)
+	return reportedError{err}
+}
+
+// waitJob polls a job until it has ended, showing how far it is. When ctx ends the job is
+// cancelled, and the wait goes on until it is cleaned up.
+func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (state.Job, error) {
+	polling := context.WithoutCancel(ctx)
+	interrupted := ctx.Done()
+	var job state.Job
+	for {
+		waiting, cancel := context.WithTimeout(polling, pollInterval)
+		var err error
+		job, err = controller.Wait(waiting, store, id, pollInterval/10)
+		cancel()
+		if err == nil {
+			ui.progress(job, nil)
+			return job, nil
+		}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return job, err
+		}
+		running, err := store.Running(polling, id)
+		if err != nil {
+			return job, err
+		}
+		ui.progress(job, running)
+		select {
+		case <-interrupted:
+			interrupted = nil
+			err := store.Stop(polling, id, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "interrupted"})
+			if err != nil && !errors.Is(err, state.ErrIllegal) {
+				return job, err
+			}
+		default:
+		}
+	}
+}
+
+// pollInterval is how often progress is shown.
+const pollInterval = 200 * time.Millisecond

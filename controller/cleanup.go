@@ -1,0 +1,168 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// cleanUp removes what a job left behind, in whatever way it ended: unfinished uploads,
+// parts of an output that did not come to be, intermediates, the plan. Only its history
+// stays. It may be done again from the start, at any point.
+func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec) error {
+	layout, err := c.layout(job)
+	if err != nil {
+		return err
+	}
+	// A job whose plan failed because the output was not its own never wrote there.
+	owned, err := c.ownsOutput(ctx, job.ID, spec)
+	if err != nil {
+		return err
+	}
+	if owned {
+		if err := c.cleanOutput(ctx, job, spec); err != nil {
+			return fmt.Errorf("clean up output of %s: %w", job.ID, err)
+		}
+	}
+	if !spec.KeepIntermediates {
+		for _, folder := range layout.Folders() {
+			if err := deleteAll(ctx, c.work, folder); err != nil {
+				return fmt.Errorf("clean up intermediates of %s: %w", job.ID, err)
+			}
+		}
+	}
+	if owned {
+		if err := c.unlockOutput(ctx, job.ID, spec); err != nil {
+			return err
+		}
+	}
+	c.cfg.Log.Info("job ended", "job", job.ID, "state", job.State)
+	return c.cfg.Store.Forget(ctx, job.ID, max(c.cfg.History, 0))
+}
+
+func (c *Controller) ownsOutput(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
+	b, key, err := c.cfg.Open(ctx, spec.Output)
+	if err != nil {
+		return false, nil // a place that can't be named was never written to
+	}
+	holder, err := c.cfg.Store.LockOutput(ctx, b.URL()+"/"+key, id)
+	return holder == id, err
+}
+
+func (c *Controller) unlockOutput(ctx context.Context, id state.JobID, spec state.Spec) error {
+	b, key, err := c.cfg.Open(ctx, spec.Output)
+	if err != nil {
+		return err
+	}
+	return c.cfg.Store.UnlockOutput(ctx, b.URL()+"/"+key, id)
+}
+
+// cleanOutput aborts the uploads of attempts that came to nothing and, of a job that did not
+// complete, takes back what was published already.
+func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.Spec) error {
+	if job.Plan == "" {
+		return nil // no attempt ever ran
+	}
+	out, prefix, err := c.cfg.Open(ctx, spec.Output)
+	if err != nil {
+		return err
+	}
+	for u, err := range out.Uploads(ctx, outputName(prefix, "part-")) {
+		if isNotFound(err) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if _, ok := partIndex(u.Key); !ok {
+			continue
+		}
+		if err := out.Abort(ctx, u); err != nil {
+			return err
+		}
+	}
+	if job.State == state.Completed || job.PublishedFrom.IsZero() {
+		return nil
+	}
+	return c.unpublish(ctx, job, out, prefix)
+}
+
+// unpublish deletes those parts that are visible and this job's. All its uploads are either
+// completed or aborted by now, so completing one again tells which.
+func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
+	parts, err := c.committedParts(ctx, job)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
+	for _, p := range parts {
+		g.Go(func() error {
+			_, err := out.Complete(ctx, p.upload)
+			if errors.Is(err, objstore.ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			return out.Delete(ctx, p.upload.Key)
+		})
+	}
+	g.Go(func() error { return out.Delete(ctx, outputName(prefix, state.SuccessName)) })
+	return g.Wait()
+}
+
+// deleteAll removes every object and unfinished upload under a prefix, a page at a time.
+func deleteAll(ctx context.Context, b objstore.Bucket, prefix string) error {
+	const page = 1000
+	keys := make([]string, 0, page)
+	for o, err := range b.List(ctx, prefix) {
+		if isNotFound(err) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if keys = append(keys, o.Key); len(keys) == page {
+			if err := b.Delete(ctx, keys...); err != nil {
+				return err
+			}
+			keys = keys[:0]
+		}
+	}
+	if err := b.Delete(ctx, keys...); err != nil {
+		return err
+	}
+	for u, err := range b.Uploads(ctx, prefix) {
+		if isNotFound(err) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := b.Abort(ctx, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Wait returns a job when it has ended, cleaned up and all, looking every interval.
+func Wait(ctx context.Context, store *state.Store, id state.JobID, interval time.Duration) (state.Job, error) {
+	for {
+		job, err := store.Job(ctx, id)
+		if err != nil || job.Phase == state.PhaseEnded {
+			return job, err
+		}
+		pause(ctx, interval)
+		if err := ctx.Err(); err != nil {
+			return job, err
+		}
+	}
+}

@@ -1,0 +1,207 @@
+// Package controller moves jobs along: it plans them, gives away the work of executors that
+// went silent, publishes their output, and cleans up after them.
+//
+// A controller holds nothing that matters. Whatever it does for a job it reads from Redis
+// and the store, does idempotently, and ends with one fenced transition (package state). Any
+// number of controllers may run; one that is killed, or paused and back, does no harm.
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Opener returns the bucket and the key that a URL names; it makes no request.
+type Opener func(ctx context.Context, url string) (objstore.Bucket, string, error)
+
+// Config is what a controller needs.
+type Config struct {
+	ID     string       // names this process among the controllers
+	Store  *state.Store // control state
+	Open   Opener       // for inputs, outputs and the work store
+	Work   string       // URL of the prefix for plans, artifacts and intermediates; shared with the executors
+	Limits state.Limits // how often tasks may fail; zero fields take the defaults
+	Log    *slog.Logger
+
+	// Interval is how often leases are swept and jobs looked after when nobody calls;
+	// default 1s, the least that Redis's blocking calls can tell apart.
+	Interval time.Duration
+	// History is how long an ended job's record is kept; default 7 days, negative: not at all.
+	History time.Duration
+	// PublishTimeout is how long publishing is tried before the job fails; default 10m.
+	PublishTimeout time.Duration
+}
+
+// Controller looks after jobs until its context ends.
+type Controller struct {
+	cfg        Config
+	work       objstore.Bucket
+	workPrefix string
+}
+
+// jobsAtOnce is how many jobs one controller works on at a time.
+const jobsAtOnce = 16
+
+// minderTTL is how long a job stays with a controller that says no more; see state.Store.Mind.
+const minderTTL = 15 * time.Second
+
+// New checks the configuration.
+func New(ctx context.Context, cfg Config) (*Controller, error) {
+	cfg.Limits = cfg.Limits.Or(state.DefaultLimits)
+	if cfg.Interval == 0 {
+		cfg.Interval = time.Second
+	}
+	if cfg.History == 0 {
+		cfg.History = 7 * 24 * time.Hour
+	}
+	if cfg.PublishTimeout == 0 {
+		cfg.PublishTimeout = 10 * time.Minute
+	}
+	work, prefix, err := cfg.Open(ctx, cfg.Work)
+	if err != nil {
+		return nil, fmt.Errorf("open work store: %w", err)
+	}
+	return &Controller{cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/")}, nil
+}
+
+// Run looks after jobs until ctx ends, and then returns nil. Trouble with Redis or the store
+// is logged and tried again.
+func (c *Controller) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := c.Step(ctx); err != nil && ctx.Err() == nil {
+			c.cfg.Log.Error("look after jobs", "error", err)
+		}
+		if err := c.cfg.Store.WaitControl(ctx, c.cfg.Interval); err != nil && ctx.Err() == nil {
+			c.cfg.Log.Error("wait for calls", "error", err)
+			pause(ctx, c.cfg.Interval)
+		}
+	}
+	return nil
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// Step looks once after every job that has not ended. A job's trouble does not keep the
+// others from their turn.
+func (c *Controller) Step(ctx context.Context) error {
+	jobs, err := c.cfg.Store.Active(ctx)
+	if err != nil {
+		return err
+	}
+	var g errgroup.Group
+	g.SetLimit(jobsAtOnce)
+	for _, id := range jobs {
+		g.Go(func() error {
+			if err := c.lookAfter(ctx, id); err != nil && ctx.Err() == nil {
+				c.cfg.Log.Error("look after job", "job", id, "error", err)
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// lookAfter does for a job whatever its phases ask for, until it must wait for executors.
+func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
+	swept, err := c.cfg.Store.Sweep(ctx, id, c.cfg.Limits)
+	if errors.Is(err, state.ErrNoJob) {
+		return nil // submitted this moment, or gone
+	}
+	if err != nil {
+		return err
+	}
+	if swept.Lost > 0 {
+		c.cfg.Log.Warn("gave away attempts whose leases expired", "job", id, "attempts", swept.Lost)
+	}
+	if !hasWork(swept.Phase) {
+		return nil
+	}
+	mine, err := c.cfg.Store.Mind(ctx, id, c.cfg.ID, minderTTL)
+	if err != nil || !mine {
+		return err
+	}
+	for {
+		before, err := c.cfg.Store.Job(ctx, id)
+		if errors.Is(err, state.ErrNoJob) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !hasWork(before.Phase) {
+			return c.cfg.Store.Leave(ctx, id, c.cfg.ID)
+		}
+		if err := c.advance(ctx, before); err != nil {
+			return errors.Join(err, c.cfg.Store.Leave(ctx, id, c.cfg.ID))
+		}
+	}
+}
+
+// hasWork tells whether a phase is a controller's business.
+func hasWork(p state.Phase) bool {
+	return p == state.PhasePlan || p == state.PhasePublish || p == state.PhaseCleanup
+}
+
+// advance does the work of one phase. That the job was moved on by somebody else meanwhile
+// is no error.
+func (c *Controller) advance(ctx context.Context, job state.Job) error {
+	spec, err := state.ParseSpec(job.Spec)
+	if err != nil {
+		return c.fail(ctx, job.ID, err)
+	}
+	switch job.Phase {
+	case state.PhasePlan:
+		err = c.plan(ctx, job, spec)
+	case state.PhasePublish:
+		err = c.publish(ctx, job, spec)
+	case state.PhaseCleanup:
+		err = c.cleanUp(ctx, job, spec)
+	}
+	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
+		return nil
+	}
+	return err
+}
+
+// fail settles a job as failed by why.
+func (c *Controller) fail(ctx context.Context, id state.JobID, why error) error {
+	c.cfg.Log.Error("job failed", "job", id, "error", why)
+	err := c.cfg.Store.Stop(ctx, id, state.Failed, state.Failure{Class: state.ClassJob, Message: why.Error()})
+	if errors.Is(err, state.ErrIllegal) {
+		return nil // settled already
+	}
+	return err
+}
+
+// transient tells whether an error of the store may go away by itself.
+func transient(err error) bool {
+	return errors.Is(err, objstore.ErrThrottled) || errors.Is(err, objstore.ErrUnavailable) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+func (c *Controller) layout(job state.Job) (state.Layout, error) {
+	l := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: 1}
+	if job.Plan == "" {
+		return l, nil
+	}
+	plan, err := state.ParsePlan(job.Plan)
+	l.Spread = plan.Spread
+	return l, err
+}

@@ -1,0 +1,130 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// inputs finds the objects that the given locations name, in the order given, each once. A
+// location is an object, a glob (* ? [a-z] {a,b}, and ** across folders), or a prefix: one
+// that ends with a slash, or a folder. In globs and prefixes, objects in whose name or
+// folder below the prefix an element begins with "." or "_" are passed over, as Hadoop does;
+// they can be named outright. It fails, naming the location, where nothing is found or where
+// there is not one byte.
+func inputs(ctx context.Context, open Opener, locations []string) ([]split.Object, error) {
+	var (
+		objects []split.Object
+		seen    = map[string]bool{}
+	)
+	for _, location := range locations {
+		found, err := expand(ctx, open, location)
+		if err != nil {
+			return nil, fmt.Errorf("input %s: %w", location, err)
+		}
+		var bytes int64
+		for _, o := range found {
+			bytes += o.Size
+			if !seen[o.URL] {
+				seen[o.URL] = true
+				objects = append(objects, o)
+			}
+		}
+		if bytes == 0 {
+			return nil, fmt.Errorf("input %s: %d objects, but all are empty (0 bytes)", location, len(found))
+		}
+	}
+	return objects, nil
+}
+
+var errNothing = errors.New("no such object, folder or prefix")
+
+func expand(ctx context.Context, open Opener, location string) ([]split.Object, error) {
+	b, key, err := open(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	if base, _ := doublestar.SplitPattern(key); strings.ContainsAny(key, `*?[{\`) {
+		if !doublestar.ValidatePattern(key) {
+			return nil, errors.New("the glob is malformed")
+		}
+		prefix := base + "/"
+		if base == "." {
+			prefix = ""
+		}
+		matches := func(k string) bool {
+			ok, err := doublestar.Match(key, k)
+			return err == nil && ok // the pattern is valid
+		}
+		found, err := list(ctx, b, literal(key, prefix), prefix, matches)
+		if err == nil && len(found) == 0 {
+			err = errors.New("no object matches the glob")
+		}
+		return found, err
+	}
+	if key != "" && !strings.HasSuffix(key, "/") {
+		o, err := b.Stat(ctx, key)
+		if err == nil {
+			return []split.Object{object(b, o)}, nil
+		}
+		if !errors.Is(err, objstore.ErrNotFound) {
+			return nil, err
+		}
+		key += "/"
+	}
+	found, err := list(ctx, b, key, key, func(string) bool { return true })
+	if err == nil && len(found) == 0 {
+		err = errNothing
+	}
+	return found, err
+}
+
+// literal is the longest prefix of a pattern that is no pattern, so that as little as
+// possible is listed; at least base.
+func literal(pattern, base string) string {
+	if i := strings.IndexAny(pattern, `*?[{\`); i > len(base) {
+		return pattern[:i]
+	}
+	return base
+}
+
+// list returns the objects under prefix whose keys match and are not hidden below base.
+func list(ctx context.Context, b objstore.Bucket, prefix, base string, match func(key string) bool) ([]split.Object, error) {
+	var found []split.Object
+	for o, err := range b.List(ctx, prefix) {
+		if errors.Is(err, objstore.ErrNotFound) {
+			return nil, errNothing
+		}
+		if err != nil {
+			return nil, err
+		}
+		folderMark := strings.HasSuffix(o.Key, "/") // some tools make such objects
+		if !folderMark && match(o.Key) && !hidden(strings.TrimPrefix(o.Key, base)) {
+			found = append(found, object(b, o))
+		}
+	}
+	return found, nil
+}
+
+func hidden(relative string) bool {
+	return slices.ContainsFunc(strings.Split(relative, "/"), func(element string) bool {
+		return strings.HasPrefix(element, ".") || strings.HasPrefix(element, "_")
+	})
+}
+
+func object(b objstore.Bucket, o objstore.Object) split.Object {
+	return split.Object{URL: b.URL() + "/" + o.Key, Size: o.Size, ETag: o.ETag}
+}
+
+// outputName is where a part of the output goes.
+func outputName(prefix, name string) string {
+	return strings.TrimPrefix(path.Join(prefix, name), "/")
+}

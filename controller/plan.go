@@ -1,0 +1,169 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// pageSize is how many map tasks a page of the plan describes.
+const pageSize = 500
+
+// plan lists the inputs, cuts them into map tasks, stores what the executors need, and
+// starts the job. A plan that can't be made, but for trouble that may pass, fails the job.
+func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) error {
+	tasks, plan, err := c.makePlan(ctx, job, spec)
+	if err != nil {
+		if transient(err) {
+			return fmt.Errorf("plan %s: %w", job.ID, err)
+		}
+		return c.fail(ctx, job.ID, err)
+	}
+	layout := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
+	if err := c.storePages(ctx, layout, tasks); err != nil {
+		if transient(err) {
+			return fmt.Errorf("plan %s: %w", job.ID, err)
+		}
+		return c.fail(ctx, job.ID, fmt.Errorf("store the plan: %w", err))
+	}
+	text, err := plan.Encode()
+	if err != nil {
+		return err
+	}
+	reducers := reducersFor(plan.Bytes)
+	if spec.Reducers != nil {
+		reducers = *spec.Reducers
+	}
+	c.cfg.Log.Info("job planned", "job", job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
+		"maps", len(tasks), "reducers", reducers)
+	return c.cfg.Store.Start(ctx, job.ID, len(tasks), reducers, text)
+}
+
+func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spec) ([]split.Task, state.Plan, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, state.Plan{}, err
+	}
+	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
+		return nil, state.Plan{}, err
+	}
+	format, err := split.ParseFormat(spec.Format)
+	if err != nil {
+		return nil, state.Plan{}, err
+	}
+	objects, err := inputs(ctx, c.cfg.Open, spec.Input)
+	if err != nil {
+		return nil, state.Plan{}, err
+	}
+	var bytes int64
+	for _, o := range objects {
+		bytes += o.Size
+	}
+	opts := split.Options{Format: format}
+	var tasks []split.Task
+	if spec.Maps > 0 {
+		tasks, err = split.PlanMaps(objects, opts, spec.Maps)
+	} else {
+		size := int64(spec.SplitSize)
+		if size == 0 {
+			size = splitSizeFor(bytes)
+		}
+		tasks, err = split.Plan(objects, opts, size)
+	}
+	if err != nil {
+		return nil, state.Plan{}, err
+	}
+	if len(tasks) > state.MaxTasks {
+		return nil, state.Plan{}, fmt.Errorf("%d map tasks are more than the %d a job may have: use a larger split size", len(tasks), state.MaxTasks)
+	}
+	return tasks, state.Plan{
+		Spread: state.SpreadFor(len(tasks)), PageSize: pageSize,
+		Inputs: len(objects), Bytes: bytes,
+	}, nil
+}
+
+// claimOutput makes sure that the output is this job's alone and, unless it may be
+// overwritten, that nothing is there.
+func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state.Spec) error {
+	b, key, err := c.cfg.Open(ctx, spec.Output)
+	if err != nil {
+		return fmt.Errorf("output %s: %w", spec.Output, err)
+	}
+	holder, err := c.cfg.Store.LockOutput(ctx, b.URL()+"/"+key, id)
+	if err != nil {
+		return err
+	}
+	if holder != id {
+		return fmt.Errorf("output %s: job %s is writing to it", spec.Output, holder)
+	}
+	if spec.Overwrite {
+		return nil
+	}
+	prefix := strings.TrimSuffix(key, "/")
+	if prefix != "" {
+		if o, err := b.Stat(ctx, prefix); err == nil {
+			return fmt.Errorf("output %s: exists already, as an object of %d bytes; choose another place", spec.Output, o.Size)
+		}
+		prefix += "/"
+	}
+	for o, err := range b.List(ctx, prefix) {
+		if isNotFound(err) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("output %s: %w", spec.Output, err)
+		}
+		return fmt.Errorf("output %s: is not empty (it has %s); choose another place, or overwrite it (--overwrite)",
+			spec.Output, strings.TrimPrefix(o.Key, prefix))
+	}
+	return nil
+}
+
+func (c *Controller) storePages(ctx context.Context, layout state.Layout, tasks []split.Task) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
+	for page := 0; page*pageSize < len(tasks); page++ {
+		g.Go(func() error {
+			data, err := split.EncodePage(tasks[page*pageSize : min((page+1)*pageSize, len(tasks))])
+			if err != nil {
+				return err
+			}
+			_, err = c.work.Put(ctx, layout.PlanPage(page), data)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+const (
+	minSplit = 4 << 20  // bytes: below, a task costs more than its work
+	maxSplit = 64 << 20 // bytes: above, what a failure costs grows, and nothing gets faster
+	// partitionBytes is the input per reducer that the default aims at, and largeInput where
+	// partitions begin to grow, with the square root of the input, so that neither their
+	// number nor their size runs away: 1 TiB gets 2,048 reducers, 100 TiB 20,480.
+	partitionBytes = 64 << 20
+	largeInput     = 16 << 30
+)
+
+// splitSizeFor gives small inputs enough tasks to keep some executors busy.
+func splitSizeFor(bytes int64) int64 {
+	return min(max(bytes/16, minSplit), maxSplit)
+}
+
+// reducersFor is the number of reducers for an input of so many bytes.
+func reducersFor(bytes int64) int {
+	n := math.Ceil(float64(min(bytes, largeInput)) / partitionBytes)
+	if bytes > largeInput {
+		n *= math.Sqrt(float64(bytes) / largeInput)
+	}
+	return max(1, int(n))
+}
+
+func isNotFound(err error) bool { return errors.Is(err, objstore.ErrNotFound) }

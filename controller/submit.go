@@ -1,0 +1,33 @@
+package controller
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// NewJobID returns an id that no other job has; ids sort by the time they were made.
+func NewJobID() state.JobID {
+	return state.JobID(strings.ToLower(ulid.MustNew(ulid.Now(), rand.Reader).String()))
+}
+
+// Submit checks a spec and creates its job.
+func Submit(ctx context.Context, store *state.Store, id state.JobID, spec state.Spec) error {
+	if err := spec.Validate(); err != nil {
+		return err
+	}
+	if spec.Name == "" {
+		spec.Name = spec.Program
+	}
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return fmt.Errorf("encode job spec: %w", err)
+	}
+	return store.Submit(ctx, id, spec.Name, spec.Priority, text)
+}

@@ -1,0 +1,102 @@
+package testservices
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+// A RedisServer is a real Redis that keeps nothing on disk, unless told to, and refuses
+// writes rather than evict keys.
+type RedisServer struct {
+	*server
+	URL  string // redis://127.0.0.1:PORT/0
+	Addr string // 127.0.0.1:PORT
+}
+
+var sharedRedis = sync.OnceValues(func() (*RedisServer, error) { return openRedis(true) })
+
+// Redis returns the Redis that the tests of this binary share.
+func Redis(t testing.TB) *RedisServer {
+	t.Helper()
+	s, err := sharedRedis()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// NewRedis starts a Redis for this test alone. The arguments are added to the server's command
+// line and win over its defaults: "--appendonly", "yes" makes writes survive a restart.
+func NewRedis(t testing.TB, args ...string) *RedisServer {
+	t.Helper()
+	s, err := openRedis(false, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func openRedis(shared bool, args ...string) (*RedisServer, error) {
+	binary, err := findBinary("redis-server", "BUCKETMILL_REDIS_SERVER")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		name:   "redis",
+		shared: shared,
+		ready:  redisReady,
+		command: func(addr, dir string) *exec.Cmd {
+			host, port, _ := net.SplitHostPort(addr)
+			return exec.Command(binary, append([]string{
+				"--bind", host, "--port", port, "--dir", dir,
+				"--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
+			}, args...)...)
+		},
+	}
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	return &RedisServer{server: s, URL: "redis://" + s.addr + "/0", Addr: s.addr}, nil
+}
+
+// redisReady reports whether the Redis at addr serves and is process pid. It speaks the
+// protocol itself: a client would retry, and log, each connection that a starting server refuses.
+func redisReady(ctx context.Context, addr string, pid int) error {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	// INFO answers even while an append-only file is still being loaded, PING does not.
+	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\nQUIT\r\n"); err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !bytes.HasPrefix(answer, []byte("+PONG\r\n")):
+		line, _, _ := bytes.Cut(answer, []byte("\r\n"))
+		return fmt.Errorf("ping: %s", line)
+	case !bytes.Contains(answer, fmt.Appendf(nil, "\r\nprocess_id:%d\r\n", pid)):
+		return fmt.Errorf("another Redis listens on %s", addr)
+	}
+	return nil
+}

@@ -1,0 +1,212 @@
+package testservices
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	readyDeadline = 60 * time.Second      // from a server's start to its first right answer, on a machine that is busy
+	readyInterval = 20 * time.Millisecond // between two questions to a server that is starting
+	askDeadline   = 2 * time.Second       // for one such question
+	stopDeadline  = 20 * time.Second      // from SIGTERM to SIGKILL
+	portAttempts  = 5                     // another process may take a free port before the server does
+	logTail       = 2 << 10               // bytes of a server's log in an error
+	logName       = "server.log"
+)
+
+// errExited is the end of a server that was to become ready; a lost port is one reason.
+var errExited = errors.New("exited")
+
+// A server is one server program: a port and a folder that it keeps, and the process that
+// serves them now, if any.
+type server struct {
+	name   string // as errors call it
+	addr   string // 127.0.0.1:PORT
+	dir    string // its data and log
+	shared bool   // other tests use it too: it may not be stopped
+	guard  *guard
+
+	// command makes the server's process, given its address and folder.
+	command func(addr, dir string) *exec.Cmd
+	// ready asks the process once whether it serves. It must tell that process from a
+	// stranger that got hold of the port.
+	ready func(ctx context.Context, addr string, pid int) error
+
+	mu      sync.Mutex
+	process *exec.Cmd     // nil when none runs
+	exited  chan struct{} // closed when process has been waited for
+}
+
+// open gives s a folder, a guard and a free port, and starts it.
+func (s *server) open() error {
+	dir, err := os.MkdirTemp("", "bucketmill-"+s.name+"-")
+	if err != nil {
+		return err
+	}
+	s.dir = dir
+	if s.guard, err = newGuard(dir); err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	for range portAttempts {
+		if s.addr, err = freeAddr(); err != nil {
+			break
+		}
+		if err = s.start(); err == nil {
+			return nil
+		}
+		if !errors.Is(err, errExited) {
+			break
+		}
+	}
+	return errors.Join(err, s.close())
+}
+
+// close ends the process and removes the folder.
+func (s *server) close() error {
+	return errors.Join(s.end(syscall.SIGKILL), s.guard.close())
+}
+
+// start runs the server's process and returns when it serves.
+func (s *server) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process != nil {
+		return fmt.Errorf("%s runs already", s.name)
+	}
+	log, err := os.OpenFile(filepath.Join(s.dir, logName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() // the process has a descriptor of its own
+	cmd := s.command(s.addr, s.dir)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w", s.name, err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // how a server ended matters only to a caller that wanted it alive, who sees the log
+	}()
+	s.process, s.exited = cmd, exited
+	if err := errors.Join(s.guard.watch(cmd.Process.Pid), s.awaitReady()); err != nil {
+		return errors.Join(fmt.Errorf("start %s on %s: %w; its log ends:\n%s", s.name, s.addr, err, s.tail()),
+			s.endLocked(syscall.SIGKILL))
+	}
+	return nil
+}
+
+// awaitReady asks the server by its own protocol until it answers rightly.
+func (s *server) awaitReady() error {
+	deadline := time.NewTimer(readyDeadline)
+	defer deadline.Stop()
+	tick := time.NewTicker(readyInterval)
+	defer tick.Stop()
+	for {
+		ctx, cancel := context.WithTimeout(context.Background(), askDeadline)
+		err := s.ready(ctx, s.addr, s.process.Process.Pid)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("%w: %v", errExited, s.process.ProcessState)
+		case <-deadline.C:
+			return fmt.Errorf("not ready after %v: %w", readyDeadline, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// end signals the process, if one runs, and waits until it is gone.
+func (s *server) end(sig os.Signal) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.endLocked(sig)
+}
+
+func (s *server) endLocked(sig os.Signal) error {
+	if s.process == nil {
+		return nil
+	}
+	if err := s.process.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal %s: %w", s.name, err)
+	}
+	select {
+	case <-s.exited:
+	case <-time.After(stopDeadline):
+		if err := s.process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return fmt.Errorf("kill %s: %w", s.name, err)
+		}
+		<-s.exited
+	}
+	s.process = nil
+	return s.guard.release()
+}
+
+// tail returns the end of the server's log.
+func (s *server) tail() []byte {
+	log, err := os.ReadFile(filepath.Join(s.dir, logName))
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return log[max(0, len(log)-logTail):]
+}
+
+// Stop asks the server to end in good order, and waits until it has.
+// Only for a server of the test's own.
+func (s *server) Stop(t testing.TB) {
+	t.Helper()
+	s.change(t, func() error { return s.end(syscall.SIGTERM) })
+}
+
+// Kill ends the server as a crash would, with SIGKILL, and waits until it is gone.
+// Only for a server of the test's own.
+func (s *server) Kill(t testing.TB) {
+	t.Helper()
+	s.change(t, func() error { return s.end(syscall.SIGKILL) })
+}
+
+// Restart starts a stopped or killed server, at its old address and with its old folder, and
+// returns when it serves. One that runs is killed first.
+// Only for a server of the test's own.
+func (s *server) Restart(t testing.TB) {
+	t.Helper()
+	s.change(t, func() error {
+		if err := s.end(syscall.SIGKILL); err != nil {
+			return err
+		}
+		return s.start()
+	})
+}
+
+// change does something to the server that other tests would not survive.
+func (s *server) change(t testing.TB, do func() error) {
+	t.Helper()
+	if s.shared {
+		t.Fatalf("this %s is shared with other tests: take one from testservices.New… to stop it", s.name)
+	}
+	if err := do(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freeAddr returns a loopback address that nobody listened on a moment ago.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}

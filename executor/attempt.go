@@ -1,0 +1,173 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// settleTime is how long an attempt that was stopped may take to say so.
+const settleTime = 10 * time.Second
+
+// attempt is a running attempt.
+type attempt struct {
+	state.Claim
+	executor *Executor
+	ctx      context.Context // ends when the attempt must stop; its cause says why
+	stop     context.CancelCauseFunc
+	done     chan struct{} // closed when the attempt has ended
+	renewed  time.Time     // confined to the heartbeat: when its last successful renewal was sent
+	progress atomic.Int64  // in thousandths
+	log      logTail
+}
+
+// result is what an attempt has made: an object that stays void until it is committed.
+type result struct {
+	manifest []byte // in full
+	counters map[string]int64
+	discard  func(context.Context) error // throws the object away
+}
+
+// run does an attempt's work and settles it.
+func (e *Executor) run(a *attempt) {
+	defer e.end(a)
+	started := time.Now()
+	err := e.perform(a)
+	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID, "took", time.Since(started).Round(time.Millisecond))
+	switch {
+	case err == nil:
+		log.Debug("attempt committed")
+		return
+	case errors.Is(err, state.ErrStale), context.Cause(a.ctx) == errGivenAway:
+		log.Info("attempt was given away", "reason", err)
+		return
+	}
+	// The attempt's own context may be over, but what became of it must be told.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), settleTime)
+	defer cancel()
+	if settleErr := e.settle(ctx, a, err); settleErr != nil && !errors.Is(settleErr, state.ErrStale) {
+		log.Error("report a failed attempt; its lease will end", "error", settleErr, "failure", err)
+		return
+	}
+	log.Warn("attempt ended without result", "error", err)
+}
+
+// perform makes the attempt's result and commits it. What is not committed is thrown away.
+func (e *Executor) perform(a *attempt) (err error) {
+	scratch := filepath.Join(e.cfg.Scratch, "attempts", string(a.Attempt.Job)+"-"+a.Attempt.Name())
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
+		return fmt.Errorf("make scratch folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	job, err := e.jobs.get(a.ctx, a.Attempt.Job)
+	if err != nil {
+		return err
+	}
+	defer e.jobs.put(job)
+	var r result
+	if a.Attempt.Task.Side == state.Map {
+		r, err = e.mapTask(a, job, scratch)
+	} else {
+		r, err = e.reduceTask(a, job, scratch)
+	}
+	if err != nil {
+		return err
+	}
+	ref, err := objstore.Refer(a.ctx, e.work, job.layout.Manifest(a.Attempt), r.manifest, inlineManifest)
+	if err == nil {
+		err = e.cfg.Store.Commit(a.ctx, a.Attempt, e.cfg.ID, ref, r.counters)
+	}
+	if err == nil {
+		return nil
+	}
+	return e.undo(a, job, r, err)
+}
+
+// inlineManifest is the size up to which manifests are kept in Redis, in bytes.
+const inlineManifest = 256
+
+// undo discards a result whose commit failed, if it did: when the answer was lost, the commit
+// may stand, and asking again tells.
+func (e *Executor) undo(a *attempt, job *jobContext, r result, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), settleTime)
+	defer cancel()
+	if !errors.Is(why, state.ErrStale) {
+		switch ok, err := e.committed(ctx, a.Attempt); {
+		case err != nil:
+			return errors.Join(why, err) // unknown: the object must stay
+		case ok:
+			return nil
+		}
+		// Not committed, but for a request that is still on its way. Ending the attempt first
+		// makes sure that it can't be any more.
+		if err := e.settle(ctx, a, why); err != nil {
+			return errors.Join(why, err)
+		}
+		why = fmt.Errorf("%w: %w", state.ErrStale, why)
+	}
+	return errors.Join(why, r.discard(ctx), e.work.Delete(ctx, job.layout.Manifest(a.Attempt)))
+}
+
+// committed tells whether an attempt is its task's winner.
+func (e *Executor) committed(ctx context.Context, id state.AttemptID) (bool, error) {
+	c, ok, err := e.cfg.Store.Winner(ctx, id.Job, id.Task)
+	return ok && c.Attempt == id && c.Executor == e.cfg.ID, err
+}
+
+// segmentError says that a committed map attempt's segment can't be read.
+type segmentError struct {
+	attempt state.AttemptID
+	err     error
+}
+
+func (e *segmentError) Error() string {
+	return fmt.Sprintf("read the output of %s: %v", e.attempt, e.err)
+}
+func (e *segmentError) Unwrap() error { return e.err }
+
+// settle tells Redis how an attempt failed.
+func (e *Executor) settle(ctx context.Context, a *attempt, why error) error {
+	failure := state.Failure{Class: classify(a, why), Message: why.Error(), Log: a.log.String()}
+	var user *program.UserError
+	if errors.As(why, &user) {
+		failure.Message, failure.Detail = user.Error(), user.Traceback
+		if user.Record != nil {
+			failure.Record = user.Record.String()
+		}
+	}
+	limits := e.cfg.Limits
+	if job := e.jobs.peek(a.Attempt.Job); job != nil && job.spec.MaxAttempts > 0 {
+		limits.User = job.spec.MaxAttempts
+	}
+	var segment *segmentError
+	if errors.As(why, &segment) {
+		return e.cfg.Store.LoseSegment(ctx, a.Attempt, e.cfg.ID, segment.attempt, failure, limits)
+	}
+	return e.cfg.Store.Fail(ctx, a.Attempt, e.cfg.ID, failure, limits)
+}
+
+// classify finds whose fault an error is.
+func classify(a *attempt, err error) state.Class {
+	var (
+		user     *program.UserError
+		tooLarge *shuffle.RecordTooLargeError
+	)
+	switch {
+	case a.ctx.Err() != nil && context.Cause(a.ctx) != errUnsure:
+		return state.ClassReleased // we are being stopped
+	case errors.As(err, &user), errors.As(err, &tooLarge), errors.Is(err, split.ErrInput),
+		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid):
+		return state.ClassUser // trying again is unlikely to help, so it is not tried for long
+	}
+	return state.ClassInfra
+}

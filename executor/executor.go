@@ -1,0 +1,133 @@
+// Package executor claims tasks, does them, and commits what they made.
+//
+// An executor holds nothing that matters: inputs, intermediates and outputs are on the
+// store, the state of tasks is in Redis. Its local disk is scratch space. It may be killed
+// at any moment; another one then does its tasks again.
+//
+// Three kinds of goroutine work together. The claim loop (claim.go) takes tasks while slots
+// are free. The heartbeat (lease.go) renews the leases of all attempts that run and stops
+// those that are lost. Each attempt (attempt.go) has a goroutine of its own, and ends in
+// exactly one of: commit, fail, hand back, or nothing if it was given away.
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Opener returns the bucket and the key that a URL names; it makes no request.
+type Opener func(ctx context.Context, url string) (objstore.Bucket, string, error)
+
+// Config is what an executor needs.
+type Config struct {
+	ID    state.ExecutorID // names this process; no two that live share one
+	Store *state.Store     // control state
+	Open  Opener           // for inputs, outputs and the work store
+	Work  string           // URL of the prefix for plans, artifacts and intermediates; as the controllers have it
+	Log   *slog.Logger
+
+	Slots   int    // attempts that run side by side; at least 1
+	Memory  int64  // bytes for the buffers of all slots together; at least MinMemory per slot
+	Scratch string // folder on local disk for spills and programs; made if missing; this executor's alone
+
+	// Lease is how long an attempt outlives its executor's last heartbeat; default 30s.
+	// Heartbeat is the time between two; default 5s, at most a third of Lease.
+	Lease, Heartbeat time.Duration
+	// Limits of failures; zero fields take the defaults.
+	Limits state.Limits
+	// Program says how user programs are run.
+	Program program.Config
+	// ProgramLog receives what user programs write to standard error, whole lines at a time,
+	// from all attempts; nil drops it. The end of it is kept for failures in any case.
+	ProgramLog func(attempt state.AttemptID, line []byte)
+	// Codec compresses intermediates.
+	Codec shuffle.Codec
+}
+
+// MinMemory is the least memory for a slot, in bytes.
+const MinMemory = 16 << 20
+
+func (c *Config) validate() error {
+	if c.Lease == 0 {
+		c.Lease = 30 * time.Second
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = min(5*time.Second, c.Lease/3)
+	}
+	c.Limits = c.Limits.Or(state.DefaultLimits)
+	switch {
+	case c.ID == "" || strings.ContainsAny(string(c.ID), " \n"):
+		return fmt.Errorf("executor id %q is empty or has spaces", c.ID)
+	case c.Slots < 1:
+		return fmt.Errorf("%d slots: at least 1 is needed", c.Slots)
+	case c.Memory < MinMemory*int64(c.Slots):
+		return fmt.Errorf("memory of %d bytes is too little for %d slots: at least %d MiB each", c.Memory, c.Slots, MinMemory>>20)
+	case c.Heartbeat*3 > c.Lease:
+		return fmt.Errorf("heartbeat of %v is too slow for a lease of %v: at most a third", c.Heartbeat, c.Lease)
+	case c.Scratch == "":
+		return errors.New("scratch folder is missing")
+	}
+	return nil
+}
+
+// Executor runs tasks until its context ends.
+type Executor struct {
+	cfg        Config
+	work       objstore.Bucket
+	workPrefix string
+	jobs       *jobCache
+
+	mu       sync.Mutex
+	attempts map[state.AttemptID]*attempt // guarded by mu: those that run
+}
+
+// New checks the configuration and makes the scratch folder.
+func New(ctx context.Context, cfg Config) (*Executor, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Scratch, 0o700); err != nil {
+		return nil, fmt.Errorf("make scratch folder: %w", err)
+	}
+	work, prefix, err := cfg.Open(ctx, cfg.Work)
+	if err != nil {
+		return nil, fmt.Errorf("open work store: %w", err)
+	}
+	e := &Executor{
+		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"),
+		attempts: map[state.AttemptID]*attempt{},
+	}
+	e.jobs = newJobCache(e, filepath.Join(cfg.Scratch, "jobs"))
+	return e, nil
+}
+
+// Run works until ctx ends. It then hands back what it runs, waits for every attempt to
+// stop, empties its scratch folder, and returns nil.
+func (e *Executor) Run(ctx context.Context) error {
+	// The heartbeat outlives the claim loop: attempts that are being stopped are still ours.
+	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
+	var heart sync.WaitGroup
+	heart.Go(func() { e.heartbeat(beating) })
+	e.claimLoop(ctx)
+	stopBeating()
+	heart.Wait()
+	if err := os.RemoveAll(e.cfg.Scratch); err != nil {
+		return fmt.Errorf("empty scratch folder: %w", err)
+	}
+	return nil
+}
+
+// slotMemory is one slot's share of the memory budget, in bytes.
+func (e *Executor) slotMemory() int64 { return e.cfg.Memory / int64(e.cfg.Slots) }

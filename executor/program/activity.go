@@ -1,0 +1,155 @@
+package program
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+var activityBuiltin = builtin{
+	info: Info{
+		Name: "activity",
+		Summary: "events, total amount, first and last time per user " +
+			"of CSV files with the columns timestamp, user, action, amount",
+		Params: []Param{
+			{Name: "by", Default: "user", Summary: "what to group by: user, action, day or hour (UTC)"},
+			strictParam,
+		},
+	},
+	open: func(p *params) (Program, error) {
+		by := p.oneOf("by", "user", "action", "day", "hour")
+		strict := p.flag("strict")
+		columns := mapred.Columns{mapred.Sum, mapred.Sum, mapred.Min, mapred.Max}
+		return columnsProgram(columns, appendActivity,
+			func(p inProcess, encode encodeInts) Mapper {
+				return &activityMapper{
+					inProcess: p,
+					malformed: malformed{program: "activity", strict: strict},
+					by:        by,
+					encode:    encode,
+				}
+			}), nil
+	},
+}
+
+// appendActivity appends events, total amount (millionths in, decimals out), first and last
+// time (microseconds in, RFC 3339 out), with tabs between.
+func appendActivity(dst []byte, ints ...int64) []byte {
+	dst = append(strconv.AppendInt(dst, ints[0], 10), '\t')
+	dst = append(appendMicros(dst, ints[1]), '\t')
+	dst = append(appendTimestamp(dst, ints[2]), '\t')
+	return appendTimestamp(dst, ints[3])
+}
+
+type activityMapper struct {
+	inProcess
+	malformed
+	by     string
+	encode encodeInts
+
+	header  string // what at was read from
+	at      activityColumns
+	csv     csvReader
+	key     []byte // scratch
+	encoded []byte // scratch
+}
+
+// activityColumns are the columns' places in a record.
+type activityColumns struct {
+	timestamp, user, action, amount int
+}
+
+func (c activityColumns) last() int { return max(c.timestamp, c.user, c.action, c.amount) }
+
+func (m *activityMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+	if m.header == "" || m.header != string(b.Header) {
+		if err := m.readHeader(b); err != nil {
+			return err
+		}
+	}
+	for offset, record := range b.Records() {
+		if len(record) == 0 {
+			continue
+		}
+		if err := m.event(record, out); err != nil {
+			if err := m.skip(b, offset, record, err.Error()); err != nil {
+				return err
+			}
+		}
+	}
+	return m.done(out)
+}
+
+func (m *activityMapper) readHeader(b *mapred.Batch) error {
+	fail := func(format string, args ...any) error {
+		return &UserError{
+			Program: "activity",
+			Message: fmt.Sprintf(format, args...),
+			Record:  &RecordRef{Input: b.Input, Offset: b.Offset},
+		}
+	}
+	if len(b.Header) == 0 {
+		return fail("the input has no header; it must be CSV (--format csv) with the columns timestamp, user, action, amount")
+	}
+	fields, err := m.csv.read(b.Header)
+	if err != nil {
+		return fail("header %s: %v", preview(b.Header), err)
+	}
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = string(f)
+	}
+	var missing string
+	find := func(name string) int {
+		i := slices.Index(names, name)
+		if i < 0 && missing == "" {
+			missing = name
+		}
+		return i
+	}
+	at := activityColumns{
+		timestamp: find("timestamp"), user: find("user"), action: find("action"), amount: find("amount"),
+	}
+	if missing != "" {
+		return fail("no column %s in the header %s", missing, preview(b.Header))
+	}
+	m.at, m.header = at, string(b.Header)
+	return nil
+}
+
+// event emits one record; an error says what is malformed about it.
+func (m *activityMapper) event(record []byte, out *mapred.Emitter) error {
+	fields, err := m.csv.read(record)
+	if err != nil {
+		return err
+	}
+	if len(fields) <= m.at.last() {
+		return fmt.Errorf("%d fields where there must be %d", len(fields), m.at.last()+1)
+	}
+	micros, err := parseTimestamp(fields[m.at.timestamp])
+	if err != nil {
+		return fmt.Errorf("timestamp: %w", err)
+	}
+	amount, err := parseMicros(fields[m.at.amount])
+	if err != nil {
+		return fmt.Errorf("amount: %w", err)
+	}
+	key := m.key[:0]
+	switch m.by {
+	case "user":
+		key = append(key, fields[m.at.user]...)
+	case "action":
+		key = append(key, fields[m.at.action]...)
+	case "day":
+		key = time.UnixMicro(micros).UTC().AppendFormat(key, "2006-01-02")
+	case "hour":
+		key = time.UnixMicro(micros).UTC().AppendFormat(key, "2006-01-02T15")
+	}
+	m.key = key
+	m.encoded = m.encode(m.encoded[:0], 1, amount, micros, micros)
+	out.Emit(key, m.encoded)
+	return nil
+}

@@ -1,0 +1,80 @@
+package program
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Detect says what a program named on the command line is: a builtin by its name, a Python
+// file by its ending, an executable by its mode. To run a file that is called like a
+// builtin, give it as a path ("./sort"). For anything else the error lists the builtins.
+func Detect(arg string) (Kind, error) {
+	if _, ok := findBuiltin(arg); ok {
+		return Builtin, nil
+	}
+	info, err := os.Stat(arg)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", unknownProgram(arg)
+	case err != nil:
+		return "", fmt.Errorf("program: %w", err)
+	case info.IsDir():
+		return "", fmt.Errorf("program %s is a folder", arg)
+	case filepath.Ext(arg) == ".py":
+		return Python, nil
+	case info.Mode()&0o111 != 0:
+		return Exec, nil
+	}
+	return "", fmt.Errorf("program %s is neither a .py file nor executable", arg)
+}
+
+func unknownProgram(arg string) error {
+	names := make([]string, len(builtins))
+	for i, b := range builtins {
+		names[i] = b.info.Name
+	}
+	hint := ""
+	if near := nearest(arg, names); near != "" {
+		hint = fmt.Sprintf("; did you mean %s?", near)
+	}
+	return fmt.Errorf("no program %q: there is no such file, and the builtins are %s%s",
+		arg, strings.Join(names, ", "), hint)
+}
+
+// nearest returns the one of names that differs least from arg, if it is near enough to be
+// what was meant; else "".
+func nearest(arg string, names []string) string {
+	best, least := "", len(arg)/3+2
+	for _, name := range names {
+		if d := distance(strings.ToLower(arg), name); d < least {
+			best, least = name, d
+		}
+	}
+	return best
+}
+
+// distance is the least number of bytes to insert, delete or change to make b of a
+// (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}

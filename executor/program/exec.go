@@ -1,0 +1,43 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// openExec opens an executable that speaks the framed protocol.
+func openExec(cfg Config, spec Spec, file string) (Program, error) {
+	path, err := artifact(file)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("program: %w", err)
+	}
+	if info.Mode()&0o111 == 0 {
+		return nil, fmt.Errorf("program %s is not executable", file)
+	}
+	return &guestProgram{
+		cfg: cfg, spec: spec,
+		command: func(context.Context, string) ([]string, error) { return []string{path}, nil },
+	}, nil
+}
+
+// artifact returns the absolute path of a program's file, which must be a regular one.
+func artifact(file string) (string, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("program: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("program: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("program %s is not a regular file", file)
+	}
+	return path, nil
+}

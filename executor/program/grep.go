@@ -1,0 +1,144 @@
+package program
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+var grepBuiltin = builtin{
+	info: Info{
+		Name:    "grep",
+		Summary: "lines that match a pattern, sorted; duplicates stay",
+		Params: []Param{
+			{Name: "pattern", Summary: "regular expression (RE2); required"},
+			{Name: "fixed", Default: "false", Summary: "the pattern is text, not an expression"},
+			{Name: "ignore-case", Default: "false", Summary: "letters match in either case"},
+			{Name: "invert", Default: "false", Summary: "lines that do not match"},
+		},
+	},
+	open: func(p *params) (Program, error) {
+		pattern := p.required("pattern", "a regular expression")
+		m, err := newMatcher(pattern, p.flag("fixed"), p.flag("ignore-case"))
+		if err != nil {
+			return nil, err
+		}
+		invert := p.flag("invert")
+		return &builtinProgram{
+			traits: Traits{KeyOnly: true, Identity: true},
+			mapper: func(p inProcess, _ Attempt) Mapper {
+				return &grepMapper{inProcess: p, matcher: m, invert: invert}
+			},
+			reducer: newCopyReducer,
+		}, nil
+	},
+}
+
+// matcher tells whether a line matches.
+type matcher struct {
+	// literal is in every line that matches; empty if no such text is known.
+	literal []byte
+	// expression is what else a line must match; nil if the literal is all.
+	expression *regexp.Regexp
+}
+
+func newMatcher(pattern string, fixed, ignoreCase bool) (*matcher, error) {
+	if fixed && !ignoreCase {
+		if strings.Contains(pattern, "\n") {
+			return nil, fmt.Errorf("grep: parameter pattern=%q: no line has a line end in it", pattern)
+		}
+		return &matcher{literal: []byte(pattern)}, nil
+	}
+	if fixed {
+		pattern = regexp.QuoteMeta(pattern)
+	}
+	if ignoreCase {
+		pattern = "(?i)" + pattern
+	}
+	expression, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("grep: parameter pattern: %w", err)
+	}
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil, fmt.Errorf("grep: parameter pattern: %w", err)
+	}
+	m := &matcher{expression: expression}
+	parsed = parsed.Simplify()
+	if literal := requiredLiteral(parsed); !strings.ContainsAny(literal, "\r\n") {
+		m.literal = []byte(literal)
+		if parsed.Op == syntax.OpLiteral && literal != "" {
+			m.expression = nil
+		}
+	}
+	return m, nil
+}
+
+// requiredLiteral returns the longest text that it can tell to be in every match of re.
+func requiredLiteral(re *syntax.Regexp) string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		// U+FFFD also matches a byte that is not UTF-8.
+		if re.Flags&syntax.FoldCase == 0 && !strings.ContainsRune(string(re.Rune), utf8.RuneError) {
+			return string(re.Rune)
+		}
+	case syntax.OpCapture, syntax.OpPlus:
+		return requiredLiteral(re.Sub[0])
+	case syntax.OpConcat:
+		longest := ""
+		for _, sub := range re.Sub {
+			if s := requiredLiteral(sub); len(s) > len(longest) {
+				longest = s
+			}
+		}
+		return longest
+	}
+	return ""
+}
+
+func (m *matcher) match(line []byte) bool {
+	if m.literal != nil && !bytes.Contains(line, m.literal) {
+		return false
+	}
+	return m.expression == nil || m.expression.Match(line)
+}
+
+type grepMapper struct {
+	inProcess
+	matcher *matcher
+	invert  bool
+}
+
+func (m *grepMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+	if b.Framing == mapred.Lines && !m.invert && len(m.matcher.literal) > 0 {
+		m.search(b.Data, out)
+		return m.done(out)
+	}
+	for _, record := range b.Records() {
+		if m.matcher.match(record) != m.invert {
+			out.Emit(record, nil)
+		}
+	}
+	return m.done(out)
+}
+
+// search looks for the literal in all lines at once, and at a line only where it is found.
+func (m *grepMapper) search(lines []byte, out *mapred.Emitter) {
+	for len(lines) > 0 {
+		at := bytes.Index(lines, m.matcher.literal)
+		if at < 0 {
+			return
+		}
+		begin, end, next := lineAround(lines, at)
+		// The literal may have been found in the line's end, so the line is asked again.
+		if line := lines[begin:end]; m.matcher.match(line) {
+			out.Emit(line, nil)
+		}
+		lines = lines[next:]
+	}
+}

@@ -1,0 +1,242 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// guestProgram is a program that runs in processes of its own.
+type guestProgram struct {
+	cfg  Config
+	spec Spec
+	// command prepares the scratch folder, and returns the command line.
+	command func(ctx context.Context, scratch string) ([]string, error)
+}
+
+func (p *guestProgram) Traits() Traits { return Traits{} }
+
+func (p *guestProgram) NewMapper(ctx context.Context, a Attempt) (Mapper, error) {
+	g, err := p.start(ctx, a, mapred.RoleMap)
+	if err != nil {
+		return nil, err
+	}
+	return &guestMapper{guest: g}, nil
+}
+
+func (p *guestProgram) NewReducer(ctx context.Context, a Attempt) (Reducer, error) {
+	g, err := p.start(ctx, a, mapred.RoleReduce)
+	if err != nil {
+		return nil, err
+	}
+	return &guestReducer{guest: g}, nil
+}
+
+// guest is a conversation with a process.
+type guest struct {
+	name string
+	cfg  Config
+	ctx  context.Context // ends with the attempt
+	stop func() bool     // stops ctx from killing the process
+	proc *process
+
+	frames   *mapred.FrameWriter
+	incoming chan frame
+	free     chan []byte // buffers for incoming frames
+	quit     chan struct{}
+	reader   sync.WaitGroup
+	finish   sync.Once
+
+	killed   chan struct{} // closed by Kill
+	kill     sync.Once
+	counters map[string]int64
+}
+
+// frame is what the reader goroutine found.
+type frame struct {
+	kind    mapred.FrameType
+	payload []byte
+	err     error // then nothing follows
+}
+
+// framesAhead is how many frames the reader may be ahead of the attempt.
+const framesAhead = 2
+
+// start starts a process and sends its HELLO. READY is not waited for: it comes before all
+// other frames, or an ERROR does.
+func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (*guest, error) {
+	argv, err := p.command(ctx, a.Scratch)
+	if err != nil {
+		return nil, err
+	}
+	proc, err := startProcess(argv, a, p.cfg)
+	if err != nil {
+		return nil, err
+	}
+	g := &guest{
+		name: p.spec.Name, cfg: p.cfg, ctx: ctx, proc: proc,
+		frames:   mapred.NewFrameWriter(proc.stdin),
+		incoming: make(chan frame),
+		free:     make(chan []byte, framesAhead+1),
+		quit:     make(chan struct{}),
+		killed:   make(chan struct{}),
+	}
+	for range framesAhead {
+		g.free <- nil
+	}
+	g.stop = context.AfterFunc(ctx, proc.kill)
+	g.reader.Go(g.read)
+	hello := mapred.Hello{
+		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.spec.Params,
+		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, Memory: a.Memory,
+	}
+	if hello.Params == nil {
+		hello.Params = map[string]string{}
+	}
+	if err := g.frames.WriteMessage(mapred.FrameHello, hello); err != nil {
+		// The process is gone already, or no HELLO fits the frame; the reader knows which.
+		err = g.explain(err)
+		g.Kill()
+		return nil, err
+	}
+	return g, nil
+}
+
+// read passes frames on until the stream ends or nobody wants them.
+func (g *guest) read() {
+	r := mapred.NewFrameReader(g.proc.stdout)
+	for {
+		var buf []byte
+		select {
+		case buf = <-g.free:
+		case <-g.quit:
+			return
+		}
+		var f frame
+		f.kind, f.payload, f.err = r.Next(buf)
+		select {
+		case g.incoming <- f:
+		case <-g.quit:
+			return
+		}
+		if f.err != nil {
+			return
+		}
+	}
+}
+
+// take handles a frame that is no answer to anything: RECORDS go to out. It tells whether
+// the guest is done.
+func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
+	if f.err != nil {
+		return false, g.died(f.err)
+	}
+	switch f.kind {
+	case mapred.FrameReady:
+		var ready mapred.Ready
+		err = mapred.DecodeMessage(f.kind, f.payload, &ready)
+	case mapred.FrameRecords:
+		err = out.EmitBlock(f.payload)
+		if errors.Is(err, mapred.ErrCorrupt) {
+			err = g.misbehaved(err)
+		}
+		g.free <- f.payload
+		return false, err
+	case mapred.FrameDone:
+		var message mapred.Done
+		err = mapred.DecodeMessage(f.kind, f.payload, &message)
+		g.counters, done = message.Counters, true
+	case mapred.FrameError:
+		var failure mapred.Failure
+		if err = mapred.DecodeMessage(f.kind, f.payload, &failure); err == nil {
+			return false, userError(g.name, failure)
+		}
+	default:
+		err = fmt.Errorf("%w: %v from a guest", mapred.ErrFrame, f.kind)
+	}
+	g.free <- f.payload
+	if err != nil {
+		return false, g.misbehaved(err)
+	}
+	return done, nil
+}
+
+// exchange takes the guest's output while input runs in another goroutine, until input has
+// returned, or, if untilDone, until the guest said DONE. After an error the guest is dead.
+func (g *guest) exchange(input func() error, untilDone bool, out *mapred.Emitter) error {
+	written := make(chan error, 1)
+	go func() { written <- input() }()
+	var sent bool
+	err := g.receive(written, &sent, untilDone, out)
+	if err != nil {
+		g.Kill()
+		if !sent {
+			<-written // input holds what belongs to the caller
+		}
+	}
+	return err
+}
+
+func (g *guest) receive(written <-chan error, sent *bool, untilDone bool, out *mapred.Emitter) error {
+	for {
+		select {
+		case err := <-written:
+			*sent, written = true, nil
+			if err != nil {
+				return g.explain(err)
+			}
+			if !untilDone {
+				return out.Err()
+			}
+		case f := <-g.incoming:
+			done, err := g.take(f, out)
+			switch {
+			case err != nil:
+				return g.cause(err)
+			case out.Err() != nil:
+				return out.Err()
+			case done && !*sent:
+				return g.misbehaved(errEarlyDone)
+			case done:
+				return nil
+			}
+		case <-g.killed:
+			return g.cause(errKilled)
+		}
+	}
+}
+
+// end waits for the process after DONE, and ends it for certain.
+func (g *guest) end() error {
+	defer g.Kill()
+	if err := ignoreClosed(g.proc.stdin.Close()); err != nil {
+		return fmt.Errorf("end program: %w", err)
+	}
+	if !g.proc.waitExit(g.ctx, g.cfg.Grace) {
+		return context.Cause(g.ctx) // or it lingers, which harms nobody
+	}
+	if g.proc.cmd.ProcessState.Success() {
+		return nil
+	}
+	return g.cause(g.deathError("it ended with " + g.proc.exit() + " after its work"))
+}
+
+// Kill implements Mapper and Reducer. It returns when the process is reaped.
+func (g *guest) Kill() {
+	g.kill.Do(func() { close(g.killed) })
+	g.proc.kill()
+	g.finish.Do(func() {
+		g.stop()
+		close(g.quit)
+		<-g.proc.exited
+		// Closing only fails for what is closed already: pipes keep nothing back.
+		_ = g.proc.close()
+	})
+	g.reader.Wait()
+}
+
+// Counters implements Counting.
+func (g *guest) Counters() map[string]int64 { return g.counters }

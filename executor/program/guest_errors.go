@@ -1,0 +1,77 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// cause returns what err comes from: the end of the attempt rather than the death of the
+// process that it brings about.
+func (g *guest) cause(err error) error {
+	if cause := context.Cause(g.ctx); cause != nil {
+		return cause
+	}
+	select {
+	case <-g.killed:
+		return errKilled
+	default:
+		return err
+	}
+}
+
+var errEarlyDone = errors.New("it said DONE before the end of its input")
+
+// explain returns why writing to the guest failed: err, or what the guest itself said
+// last, or how it died.
+func (g *guest) explain(err error) error {
+	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrClosed) {
+		return g.cause(err)
+	}
+	drop := mapred.NewEmitter(1<<16, func(block []byte) ([]byte, error) { return block, nil })
+	for {
+		select {
+		case f := <-g.incoming:
+			done, err := g.take(f, drop)
+			if err != nil {
+				return g.cause(err)
+			}
+			if done {
+				return g.misbehaved(errEarlyDone)
+			}
+		case <-g.killed:
+			return g.cause(errKilled)
+		}
+	}
+}
+
+// died returns why the stream of the guest's frames ended where it must not.
+func (g *guest) died(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return g.misbehaved(err)
+	}
+	if !g.proc.waitExit(g.ctx, g.cfg.Grace) {
+		return g.misbehaved(errors.New("it closed its standard output before it was done"))
+	}
+	return g.deathError("it ended before it was done: " + g.proc.exit())
+}
+
+// deathError is a UserError with the end of the log.
+func (g *guest) deathError(message string) error {
+	if g.proc.cmd.ProcessState.String() == "signal: killed" {
+		message += " (was it out of memory?)"
+	}
+	return &UserError{Program: g.name, Message: message, Traceback: g.proc.stderr.lastLines()}
+}
+
+// misbehaved is a UserError about a guest that does not keep to the protocol.
+func (g *guest) misbehaved(err error) error {
+	return g.cause(&UserError{
+		Program: g.name, Message: fmt.Sprintf("protocol: %v", err), Traceback: g.proc.stderr.lastLines(),
+	})
+}

@@ -1,0 +1,83 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// guestMapper is a Mapper in another process.
+type guestMapper struct {
+	*guest
+	header []byte // scratch
+}
+
+func (m *guestMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+	return m.exchange(func() error {
+		m.header = mapred.AppendBatchHeader(m.header[:0], b)
+		return m.frames.Write(mapred.FrameBatch, m.header, b.Data)
+	}, false, out)
+}
+
+func (m *guestMapper) Close(out *mapred.Emitter) error {
+	err := m.exchange(func() error { return m.frames.Write(mapred.FrameEnd) }, true, out)
+	if err != nil {
+		return err
+	}
+	return m.end()
+}
+
+// guestReducer is a Reducer in another process.
+type guestReducer struct{ *guest }
+
+func (r *guestReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+	err := r.exchange(func() error {
+		for {
+			block, err := next()
+			if err == io.EOF {
+				return r.frames.Write(mapred.FrameEnd)
+			}
+			if err != nil {
+				return err
+			}
+			if err := r.frames.Write(mapred.FrameRecords, block); err != nil {
+				return err
+			}
+		}
+	}, true, out)
+	if err != nil {
+		return err
+	}
+	return r.end()
+}
+
+// check starts the program for a moment to see that it can be run.
+func (p *guestProgram) check(ctx context.Context) (err error) {
+	scratch, err := os.MkdirTemp("", "bucketmill-check-")
+	if err != nil {
+		return fmt.Errorf("check program: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	timeout := fmt.Errorf("%s is not ready after %v", p.spec.Name, p.cfg.Grace)
+	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Grace, timeout)
+	defer cancel()
+	g, err := p.start(ctx, Attempt{Scratch: scratch, MapOnly: p.spec.MapOnly}, mapred.RoleCheck)
+	if err != nil {
+		return err
+	}
+	defer g.Kill()
+	select {
+	case f := <-g.incoming:
+		if f.err == nil && f.kind != mapred.FrameReady && f.kind != mapred.FrameError {
+			return g.misbehaved(fmt.Errorf("%v where READY must be", f.kind))
+		}
+		_, err := g.take(f, nil) // neither has records
+		return g.cause(err)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,148 @@
+package program
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// builtinProgram is a builtin with its parameters.
+type builtinProgram struct {
+	traits  Traits
+	mapper  func(inProcess, Attempt) Mapper
+	reducer func(inProcess) Reducer
+}
+
+func (p *builtinProgram) Traits() Traits { return p.traits }
+
+func (p *builtinProgram) NewMapper(ctx context.Context, a Attempt) (Mapper, error) {
+	return p.mapper(newInProcess(ctx), a), nil
+}
+
+func (p *builtinProgram) NewReducer(ctx context.Context, _ Attempt) (Reducer, error) {
+	return p.reducer(newInProcess(ctx)), nil
+}
+
+var errKilled = errors.New("program was killed")
+
+// inProcess is what the mappers and reducers of builtins share. There is no process to
+// end: to be killed or cancelled means to fail at the next batch or block.
+type inProcess struct {
+	ctx    context.Context // ends with the attempt
+	cancel context.CancelCauseFunc
+}
+
+func newInProcess(ctx context.Context) inProcess {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return inProcess{ctx: ctx, cancel: cancel}
+}
+
+func (p inProcess) Kill() { p.cancel(errKilled) }
+
+func (p inProcess) Close(out *mapred.Emitter) error {
+	err := p.done(out)
+	p.cancel(nil)
+	return err
+}
+
+// done is the result of a call that met no error of its own.
+func (p inProcess) done(out *mapred.Emitter) error {
+	if err := context.Cause(p.ctx); err != nil {
+		return err
+	}
+	return out.Err()
+}
+
+// groups reads next's blocks until Kill.
+func (p inProcess) groups(next func() ([]byte, error)) *mapred.Groups {
+	return mapred.NewGroups(func() ([]byte, error) {
+		if err := context.Cause(p.ctx); err != nil {
+			return nil, err
+		}
+		return next()
+	})
+}
+
+// copyReducer emits its records as they are.
+type copyReducer struct{ inProcess }
+
+func newCopyReducer(p inProcess) Reducer { return &copyReducer{p} }
+
+func (r *copyReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+	defer r.cancel(nil)
+	g := r.groups(next)
+	for g.Next() {
+		for v, ok := g.Value(); ok; v, ok = g.Value() {
+			out.Emit(g.Key(), v)
+		}
+	}
+	return errors.Join(g.Err(), out.Err())
+}
+
+// firstReducer emits every key once, with no value.
+type firstReducer struct{ inProcess }
+
+func newFirstReducer(p inProcess) Reducer { return &firstReducer{p} }
+
+func (r *firstReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+	defer r.cancel(nil)
+	g := r.groups(next)
+	for g.Next() {
+		out.Emit(g.Key(), nil)
+	}
+	return errors.Join(g.Err(), out.Err())
+}
+
+// encodeInts appends a value made of integers to dst.
+type encodeInts func(dst []byte, ints ...int64) []byte
+
+// columnsProgram returns a builtin whose values are columns of integers, and whose output
+// has them as text makes it. The mapper gets what encodes its values: for the shuffle, or
+// as text when there is no reducer.
+func columnsProgram(columns mapred.Columns, text encodeInts, mapper func(inProcess, encodeInts) Mapper) *builtinProgram {
+	p := &builtinProgram{
+		mapper: func(p inProcess, a Attempt) Mapper {
+			if a.MapOnly {
+				return mapper(p, text)
+			}
+			return mapper(p, mapred.AppendInts)
+		},
+		reducer: func(p inProcess) Reducer {
+			return &columnsReducer{inProcess: p, columns: columns, text: text}
+		},
+	}
+	p.traits.Combine.Columns = columns
+	return p
+}
+
+// columnsReducer merges the values of each key and emits them as text.
+type columnsReducer struct {
+	inProcess
+	columns mapred.Columns
+	text    encodeInts
+}
+
+func (r *columnsReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+	defer r.cancel(nil)
+	total, ints := make([]int64, len(r.columns)), make([]int64, len(r.columns))
+	var text []byte
+	g := r.groups(next)
+	for g.Next() {
+		first := true
+		for v, ok := g.Value(); ok; v, ok = g.Value() {
+			if err := r.columns.Decode(ints, v); err != nil {
+				return err
+			}
+			if first {
+				copy(total, ints)
+				first = false
+				continue
+			}
+			r.columns.Merge(total, ints)
+		}
+		text = r.text(text[:0], total...)
+		out.Emit(g.Key(), text)
+	}
+	return errors.Join(g.Err(), out.Err())
+}

@@ -1,0 +1,84 @@
+package program
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// params are a builtin's parameters, defaults filled in. The first bad value stays in err,
+// so that a builtin can read all of them and be checked once.
+type params struct {
+	program string
+	values  map[string]string
+	err     error
+}
+
+// readParams checks given against what info declares.
+func readParams(info Info, given map[string]string) (*params, error) {
+	p := &params{program: info.Name, values: map[string]string{}}
+	var names []string
+	for _, param := range info.Params {
+		names = append(names, param.Name)
+		p.values[param.Name] = param.Default
+	}
+	var unknown []string
+	for name, value := range given {
+		if !slices.Contains(names, name) {
+			unknown = append(unknown, name)
+			continue
+		}
+		p.values[name] = value
+	}
+	if len(unknown) == 0 {
+		return p, nil
+	}
+	slices.Sort(unknown)
+	return nil, unknownParams(info.Name, unknown, names)
+}
+
+func unknownParams(program string, unknown, names []string) error {
+	noun := "parameter"
+	if len(unknown) > 1 {
+		noun = "parameters"
+	}
+	hint := "it has none"
+	if len(names) > 0 {
+		hint = "it has " + strings.Join(names, ", ")
+		if near := nearest(unknown[0], names); near != "" {
+			hint += "; did you mean " + near + "?"
+		}
+	}
+	return fmt.Errorf("%s does not know the %s %s: %s", program, noun, strings.Join(unknown, ", "), hint)
+}
+
+func (p *params) fail(name, want string) {
+	if p.err == nil {
+		p.err = fmt.Errorf("%s: parameter %s=%q: want %s", p.program, name, p.values[name], want)
+	}
+}
+
+func (p *params) text(name string) string { return p.values[name] }
+
+func (p *params) required(name, want string) string {
+	if p.values[name] == "" {
+		p.fail(name, want)
+	}
+	return p.values[name]
+}
+
+func (p *params) flag(name string) bool {
+	v, err := strconv.ParseBool(p.values[name])
+	if err != nil {
+		p.fail(name, "true or false")
+	}
+	return v
+}
+
+func (p *params) oneOf(name string, choices ...string) string {
+	if !slices.Contains(choices, p.values[name]) {
+		p.fail(name, strings.Join(choices, ", "))
+	}
+	return p.values[name]
+}

@@ -1,0 +1,181 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pipeSize is what the kernel may hold of either direction, in bytes, so that host and
+// guest change places less often. Where it can't be had, the default does.
+const pipeSize = 1 << 20
+
+// process is a running guest, leader of its own process group.
+type process struct {
+	cmd    *exec.Cmd
+	stdin  *os.File // ours to write to
+	stdout *os.File // ours to read from
+	stderr *logWriter
+
+	mu    sync.Mutex
+	ended bool // the group was killed after its leader's end: its id is not ours any more
+
+	exited    chan struct{} // closed when the process was waited for
+	exitError error         // of the wait; valid once exited is closed
+}
+
+// startProcess starts argv in the attempt's scratch folder.
+func startProcess(argv []string, a Attempt, cfg Config) (_ *process, err error) {
+	childIn, stdin, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start program: %w", err)
+	}
+	stdout, childOut, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start program: %w", err), childIn.Close(), stdin.Close())
+	}
+	p := &process{
+		stdin: stdin, stdout: stdout, stderr: newLogWriter(a.Log, cfg.LogLimit),
+		exited: make(chan struct{}),
+	}
+	for _, f := range []*os.File{stdin, stdout} {
+		growPipe(f)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // to run the user's program is the point
+	cmd.Dir = a.Scratch
+	cmd.Env = environment(a.Scratch)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, p.stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid: true,
+		// The kernel watches the thread that started the process, not us as a whole. Go ends
+		// threads only when a goroutine that is locked to one ends.
+		Pdeathsig: syscall.SIGKILL,
+	}
+	// A grandchild that left the group may still hold standard error.
+	cmd.WaitDelay = cfg.Grace
+	p.cmd = cmd
+	err = cmd.Start()
+	// The child has its own copies now; or there is none.
+	err = errors.Join(err, childIn.Close(), childOut.Close())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start program: %w", err), stdin.Close(), stdout.Close())
+	}
+	go p.wait()
+	if err := limitMemory(cmd.Process.Pid, a.Memory); err != nil {
+		p.kill()
+		<-p.exited
+		return nil, errors.Join(fmt.Errorf("limit the program's memory: %w", err), stdin.Close(), stdout.Close())
+	}
+	return p, nil
+}
+
+// environment is all of the environment that a guest gets.
+func environment(scratch string) []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=" + scratch,
+		"TMPDIR=" + scratch,
+		"LANG=C.UTF-8",
+		"LC_ALL=C.UTF-8",
+		"PYTHONHASHSEED=0",
+		"PYTHONDONTWRITEBYTECODE=1",
+	}
+}
+
+func growPipe(f *os.File) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	// A refusal, at the user's limit for pipes, only costs speed.
+	_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
+}
+
+func limitMemory(pid int, limit int64) error {
+	if limit <= 0 {
+		return nil
+	}
+	l := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}
+	err := unix.Prlimit(pid, unix.RLIMIT_DATA, &l, nil)
+	if errors.Is(err, unix.ESRCH) {
+		return nil // it ended already, which its reader finds out
+	}
+	return err
+}
+
+// wait reaps the process, and kills what is left of its group.
+func (p *process) wait() {
+	// The dead leader is not reaped yet, so that the group's id can't be anybody else's.
+	for {
+		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	p.mu.Lock()
+	p.signalGroup()
+	p.ended = true
+	p.mu.Unlock()
+	p.exitError = p.cmd.Wait()
+	p.stderr.flush()
+	// A grandchild that left the group may hold standard output, too. What the guest itself
+	// wrote is in the pipe already.
+	_ = p.stdout.SetReadDeadline(time.Now().Add(p.cmd.WaitDelay))
+	close(p.exited)
+}
+
+// kill ends the process and its group at once. It does not wait.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended {
+		p.signalGroup()
+	}
+}
+
+func (p *process) signalGroup() {
+	// ESRCH, that nobody is there, is the only error that can be, and is no error.
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+}
+
+// close closes our ends of the pipes.
+func (p *process) close() error {
+	return errors.Join(ignoreClosed(p.stdin.Close()), ignoreClosed(p.stdout.Close()))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// waitExit waits for the process to end by itself for at most d, or until ctx ends, and
+// tells whether it did.
+func (p *process) waitExit(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// exit describes how the process ended, as "exit status 3" or "signal: killed". It must
+// have ended.
+func (p *process) exit() string {
+	if state := p.cmd.ProcessState; state != nil {
+		return state.String()
+	}
+	return fmt.Sprint(p.exitError)
+}

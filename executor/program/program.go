@@ -1,0 +1,169 @@
+package program
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// Kind says how a program is run.
+type Kind string
+
+const (
+	Builtin Kind = "builtin" // Go in this process
+	Python  Kind = "python"  // a file with map_fn, reduce_fn and perhaps combine_fn
+	Exec    Kind = "exec"    // an executable that speaks the framed protocol
+)
+
+// Spec names a job's program.
+type Spec struct {
+	Kind Kind
+	// Name is a builtin's name, or the base name of the file, as errors show it.
+	Name string
+	// MapOnly says that the job has no reducers; Check then asks for none.
+	MapOnly bool
+	// Params are the job's; a program that does not know one of them refuses it, if it is a
+	// builtin.
+	Params map[string]string
+}
+
+// Config is how an executor runs programs. The zero Config is ready to use.
+type Config struct {
+	// Python is the interpreter, a path or a name to find in PATH; version 3.8 or newer.
+	// Empty means python3.
+	Python string
+	// Grace is how long a process may take to end after it said that it is done, or to say READY
+	// in Check. 0 means DefaultGrace.
+	Grace time.Duration
+	// LogLimit bounds what goes from one process to Attempt.Log, in bytes; the rest is
+	// dropped, and a line says so. 0 means DefaultLogLimit.
+	LogLimit int64
+}
+
+// What the zeros in a Config mean.
+const (
+	DefaultPython   = "python3"
+	DefaultGrace    = 10 * time.Second
+	DefaultLogLimit = 8 << 20
+)
+
+func (c Config) withDefaults() Config {
+	if c.Python == "" {
+		c.Python = DefaultPython
+	}
+	if c.Grace <= 0 {
+		c.Grace = DefaultGrace
+	}
+	if c.LogLimit <= 0 {
+		c.LogLimit = DefaultLogLimit
+	}
+	return c
+}
+
+// Attempt is what a mapper or a reducer is made for.
+type Attempt struct {
+	Job string
+	// Phase is "map" or "reduce".
+	Phase string
+	// Task and Number count from 0.
+	Task, Number int
+	// Scratch is a folder that exists, belongs to the attempt alone, and is removed by its
+	// owner; builtins don't need one.
+	Scratch string
+	// Log takes the process's standard error, whole lines at a time; nil drops it. After its
+	// first error nothing more is written.
+	Log io.Writer
+	// Format is the input format's name: text, jsonl, csv, csv-multiline, whole, fixed:N.
+	Format string
+	// Reducers is how many reduce tasks the job has.
+	Reducers int
+	// MapOnly says that what the mapper emits is the job's output, thus text.
+	MapOnly bool
+	// Memory limits the process's data segment, in bytes (RLIMIT_DATA); 0 sets no limit.
+	// Builtins ignore it.
+	Memory int64
+}
+
+// Program is user code, ready to be run. It is safe for concurrent use.
+type Program interface {
+	Traits() Traits
+	// NewMapper and NewReducer start what the attempt needs. When ctx ends, so does the
+	// process, and the methods of what was returned fail with its cause.
+	NewMapper(ctx context.Context, a Attempt) (Mapper, error)
+	NewReducer(ctx context.Context, a Attempt) (Reducer, error)
+}
+
+// Traits are what the executor may know about a program's data.
+type Traits struct {
+	// Combine is how intermediate records may be combined anywhere on their way; the zero
+	// value means not at all.
+	Combine shuffle.Combine
+	// KeyOnly says that a line of output is the key alone, without tab and value.
+	KeyOnly bool
+	// Identity says that the reducer copies its records, so that it may be passed by.
+	Identity bool
+}
+
+// Mapper maps the batches of one attempt. Output goes to out, which is also what holds the
+// receiver's error.
+type Mapper interface {
+	// Map maps a batch, which it does not keep.
+	Map(b *mapred.Batch, out *mapred.Emitter) error
+	// Close tells the program that its input ended, emits what it held back, and ends it. It
+	// does not flush out.
+	Close(out *mapred.Emitter) error
+	// Kill ends the program at once, with all of its process group. It may be called from
+	// any goroutine, at any time, more than once.
+	Kill()
+}
+
+// Reducer reduces the records of one attempt.
+type Reducer interface {
+	// Reduce reads blocks of records, sorted by key, from next until it returns io.EOF, and
+	// ends the program. A block must be valid until next is called again. Next is
+	// called from one other goroutine, and no more once Reduce has returned.
+	Reduce(next func() ([]byte, error), out *mapred.Emitter) error
+	// Kill is as in Mapper.
+	Kill()
+}
+
+// Counting is what a Mapper or a Reducer may implement besides.
+type Counting interface {
+	// Counters returns the program's own counters, once Close or Reduce has returned. The map
+	// belongs to the caller.
+	Counters() map[string]int64
+}
+
+// Open returns the program of spec. File is the local path of its artifact, empty for a
+// builtin. Parameters that a builtin doesn't know, or with values that it can't use, are
+// errors that name them.
+func Open(cfg Config, spec Spec, file string) (Program, error) {
+	cfg = cfg.withDefaults()
+	switch spec.Kind {
+	case Builtin:
+		return openBuiltin(spec)
+	case Python:
+		return openPython(cfg, spec, file)
+	case Exec:
+		return openExec(cfg, spec, file)
+	}
+	return nil, fmt.Errorf("unknown kind of program %q", spec.Kind)
+}
+
+// Check finds out whether the program can be run at all, as far as that is possible without
+// data: for a builtin its parameters, for Python that the file loads and has its functions,
+// for an executable that it speaks the protocol. A fault of the program is a UserError.
+func Check(ctx context.Context, cfg Config, spec Spec, file string) error {
+	p, err := Open(cfg, spec, file)
+	if err != nil {
+		return err
+	}
+	if g, ok := p.(*guestProgram); ok {
+		return g.check(ctx)
+	}
+	return nil
+}

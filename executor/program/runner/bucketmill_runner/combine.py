@@ -1,0 +1,163 @@
+"""The table that combine_fn keeps small.
+
+Every key has a list of the values that wait for it. When all of them together take more
+memory than they may, combine_fn makes the long lists short; if that does not free half, all
+lists; and if that does not either, the table is emptied into the sink.
+
+str and int keys are dict keys themselves. All others are so by their encoding, since a dict
+would take 1.0 and True for 1.
+"""
+
+from itertools import chain, islice
+from sys import getsizeof
+
+from . import keys
+from .failures import NotAPair
+from .job import items
+from .mapside import STEP, a_pair, not_a_pair
+
+# Lists from this length on are combined first.
+_LONG = 16
+# What a key takes with its place in a dict and its list, about, in bytes.
+_ENTRY = 250
+# One key in so many is looked at to find out what the table takes.
+_SAMPLE = 32
+
+_CONTAINERS = frozenset((tuple, list, set, frozenset))
+
+
+def budget(memory):
+    """Returns what a table may take, in bytes, if the process may take so much; 0: no limit."""
+    return max(8 << 20, min(memory // 4, 512 << 20)) if memory else 128 << 20
+
+
+class Table:
+    """Combines pairs on their way to a sink."""
+
+    def __init__(self, job, place, sink, limit):
+        self._function = job.combine_fn
+        self._place = place
+        self._sink = sink
+        self._limit = limit
+        self._strs = {}  # key -> values
+        self._ints = {}  # key -> values
+        self._others = {}  # encoded key -> values
+        self._size = 0
+        self._key = None  # that combine_fn works on
+
+    def take(self, stream):
+        strs, ints = self._strs, self._ints
+        while True:
+            pair = None
+            for pair in islice(stream, STEP):
+                if type(pair) is not tuple:
+                    pair = a_pair(pair)
+                try:
+                    key, value = pair
+                except ValueError:
+                    not_a_pair(pair)
+                if type(key) is str:
+                    try:
+                        strs[key].append(value)
+                    except KeyError:
+                        strs[key] = [value]
+                elif type(key) is int:
+                    try:
+                        ints[key].append(value)
+                    except KeyError:
+                        ints[key] = [value]
+                else:
+                    self._others.setdefault(keys.encode(key), []).append(value)
+            if pair is None:
+                return
+            self._size += STEP * (8 + _size(pair[1]))
+            if self._size + self._entries() * (_ENTRY + getsizeof(pair[0])) > self._limit:
+                self._shrink()
+
+    def _entries(self):
+        return len(self._strs) + len(self._ints) + len(self._others)
+
+    def _shrink(self):
+        for longest in _LONG, 2:
+            for table, decode in self._tables():
+                self._combine(table, decode, longest)
+            if self._measure() < self._limit // 2:
+                return
+        self._empty()
+
+    def _tables(self):
+        return (self._strs, None), (self._ints, None), (self._others, keys.decode)
+
+    def _measure(self):
+        """Finds out what the table takes."""
+        size = entries = 0
+        for table, _ in self._tables():
+            for key, waiting in islice(table.items(), 0, None, _SAMPLE):
+                size += getsizeof(waiting) + sum(map(_size, waiting))
+                entries += _ENTRY + getsizeof(key)
+        self._size = size * _SAMPLE
+        return self._size + entries * _SAMPLE
+
+    def _combine(self, table, decode, shortest):
+        """Calls combine_fn for the lists that have at least that many values."""
+        call, place = self._function.call, self._place
+        before = place.function, place.record
+        place.function, place.record = self._function.name, self._describe
+        gone = []
+        for key, waiting in table.items():
+            if len(waiting) < shortest:
+                continue
+            self._key = plain = key if decode is None else decode(key)
+            combined = []
+            for item in items(call(plain, waiting)):
+                if type(item) is tuple and len(item) == 2:
+                    if item[0] is not plain:
+                        self._same_key(item[0], plain)
+                    combined.append(item[1])
+                else:
+                    combined.append(item)
+            if combined:
+                table[key] = combined
+            else:
+                gone.append(key)
+        for key in gone:
+            del table[key]
+        place.function, place.record = before
+
+    def _same_key(self, key, wanted):
+        if type(key) is not type(wanted) or key != wanted:
+            raise NotAPair("it must give values for the key that it got, %r, not for %r" % (wanted, key))
+
+    def _describe(self):
+        from .failures import preview
+
+        return {"offset": 0, "key": preview(self._key)}
+
+    def _empty(self):
+        """Gives everything to the sink."""
+        for table, decode in self._tables():
+            self._combine(table, decode, 2)
+            self._sink.take(
+                (key if decode is None else decode(key), value)
+                for key, waiting in table.items()
+                for value in waiting
+            )
+            table.clear()
+        self._size = 0
+
+    def close(self):
+        self._empty()
+        self._sink.close()
+
+
+def _size(value):
+    """Returns about what a value takes, in bytes."""
+    cls = type(value)
+    if cls is int:
+        return 0 if -6 < value < 257 else 32  # Python keeps the small ones once
+    size = getsizeof(value)
+    if cls in _CONTAINERS:
+        return size + sum(map(getsizeof, value))
+    if cls is dict:
+        return size + sum(map(getsizeof, chain(value.keys(), value.values())))
+    return size

@@ -1,0 +1,73 @@
+"""Frames: a type byte, the payload's length as 4 bytes big endian, the payload."""
+
+import struct
+
+HELLO, READY, BATCH, RECORDS, END, DONE, ERROR = range(1, 8)
+VERSION = 1
+
+# RECORDS frames are sent when they reach this length, in bytes.
+BLOCK = 256 << 10
+
+_HEAD = struct.Struct(">BI")
+
+
+class ProtocolError(Exception):
+    """The executor does not keep to the protocol."""
+
+
+class Reader:
+    """Reads frames from a buffered binary file."""
+
+    def __init__(self, file):
+        self._read = file.read
+
+    def next(self, *wanted):
+        """Returns the next frame's type, which is one of wanted, and its payload."""
+        head = self._read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            raise ProtocolError("the executor is gone")
+        kind, length = _HEAD.unpack(head)
+        payload = self._read(length) if length else b""
+        if len(payload) < length:
+            raise ProtocolError("the executor is gone")
+        if kind not in wanted:
+            raise ProtocolError("frame type %d where one of %s must be" % (kind, wanted))
+        return kind, payload
+
+
+class Writer:
+    """Writes frames to a buffered binary file."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def write(self, kind, payload):
+        self._file.write(_HEAD.pack(kind, len(payload)))
+        self._file.write(payload)
+        self._file.flush()
+
+
+def uvarint(n):
+    """Encodes a length as Go's encoding/binary does."""
+    out = bytearray()
+    while n > 0x7F:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+def read_uvarint(data, at):
+    """Returns the number at data[at:] and where it ends."""
+    n = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        n |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return n, at
+        shift += 7
+
+
+# The two lengths before a record, when both are below 128: SHORT[len(key) << 7 | len(value)].
+SHORT = [bytes((k, v)) for k in range(128) for v in range(128)]

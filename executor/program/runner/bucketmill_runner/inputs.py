@@ -1,0 +1,142 @@
+"""The records of a BATCH as keys and values.
+
+    format            key                   value
+    text              offset of the line    the line, as str
+    jsonl             offset of the line    the object; empty lines are skipped
+    csv               offset of the row     dict by the header; empty rows are skipped
+    whole             URL of the file       the file, as str
+    fixed             offset of the record  the record, as bytes
+
+Text is UTF-8; bytes that are not UTF-8 become lone surrogates (surrogateescape).
+"""
+
+from io import StringIO
+from itertools import accumulate, chain, count
+from operator import add
+
+from .failures import BadRecord, preview
+from .frames import ProtocolError, read_uvarint
+
+LINES, FIXED, WHOLE, ENCODED = 1, 2, 3, 4
+
+
+class Records:
+    """The records of a batch: keys[i] and texts[i], decode(texts[i]) being the value."""
+
+    def __init__(self, payload, form):
+        n, at = read_uvarint(payload, 0)
+        self.input = payload[at : at + n].decode("utf-8", "replace")
+        offset, at = read_uvarint(payload, at + n)
+        framing = payload[at]
+        length, at = read_uvarint(payload, at + 1)
+        n, at = read_uvarint(payload, at)
+        header = payload[at : at + n]
+        data = payload[at + n :]
+        self.decode = None
+        if framing == WHOLE:
+            self.texts = [_text(data)]
+            self.keys = [self.input]
+            self.offsets = [offset]
+            return
+        if framing == FIXED:
+            self.texts = [data[i : i + length] for i in range(0, len(data), length)]
+            self.keys = self.offsets = range(offset, offset + len(data), length)
+            return
+        if framing == LINES:
+            self.texts, self.keys = _lines(data, offset)
+        elif framing == ENCODED:
+            self.texts, self.keys = _encoded(data)
+        else:
+            raise ProtocolError("unknown framing %d" % framing)
+        self.offsets = self.keys
+        if form == "jsonl":
+            self._skip_empty()
+            self.decode = _json_decoder()
+        elif form.startswith("csv"):
+            self._skip_empty()
+            self.decode = _csv_decoder(_text(header))
+
+    def _skip_empty(self):
+        if "" in self.texts:
+            kept = [(key, text) for key, text in zip(self.keys, self.texts) if text]
+            self.keys = self.offsets = [key for key, _ in kept]
+            self.texts = [text for _, text in kept]
+
+    def describe(self, index):
+        """Returns what an error says about a record."""
+        return {
+            "input": self.input,
+            "offset": self.offsets[index],
+            "value": preview(self.texts[index]),
+        }
+
+
+def _text(data):
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _lines(data, offset):
+    """Returns the lines without their ends, and where each begins."""
+    if not data:
+        return [], []
+    ended = data.endswith(b"\n")
+    if ended:
+        data = data[:-1]
+    text = _text(data)
+    lines = text.split("\n")
+    # Bytes and characters differ in length only if something is not ASCII.
+    sizes = lines if len(text) == len(data) else data.split(b"\n")
+    # A line begins after all bytes, and all line ends, of those before it.
+    offsets = list(map(add, accumulate(chain((offset,), map(len, sizes))), count()))
+    offsets.pop()
+    if "\r" in text:
+        last = lines[-1]
+        lines = [line[:-1] if line.endswith("\r") else line for line in lines]
+        if not ended:
+            lines[-1] = last
+    return lines, offsets
+
+
+def _encoded(data):
+    texts, offsets, at = [], [], 0
+    while at < len(data):
+        k, at = read_uvarint(data, at)
+        v, at = read_uvarint(data, at)
+        offsets.append(int.from_bytes(data[at : at + k], "big"))
+        texts.append(_text(data[at + k : at + k + v]))
+        at += k + v
+    return texts, offsets
+
+
+def _json_decoder():
+    from json import loads
+
+    def decode(text):
+        try:
+            return loads(text)
+        except ValueError as err:
+            raise BadRecord("the record is not JSON: %s" % err) from None
+
+    return decode
+
+
+def _csv_decoder(header):
+    from csv import Error, reader
+
+    if not header:
+        raise BadRecord("the input has no header")
+    names = next(reader((header,), strict=True))
+
+    def decode(text):
+        if '"' in text:
+            try:
+                row = next(reader(StringIO(text, newline=""), strict=True))
+            except Error as err:
+                raise BadRecord("the record is not CSV: %s" % err) from None
+        else:
+            row = text.split(",")
+        if len(row) != len(names):
+            raise BadRecord("the record has %d fields, the header has %d" % (len(row), len(names)))
+        return dict(zip(names, row))
+
+    return decode

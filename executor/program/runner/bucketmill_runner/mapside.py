@@ -1,0 +1,127 @@
+"""map_fn over batches.
+
+The hot loops here and in combine.py run once per pair that map_fn gives. They read all that
+they need from local variables, and leave calling map_fn record after record to C: which
+record an exception belongs to is asked of the iterator afterwards.
+"""
+
+from itertools import chain, islice
+from operator import length_hint
+
+from . import frames, keys, values
+from .failures import NotAPair, preview
+from .job import pairs
+
+# How many pairs are taken between looks at how much was gathered.
+STEP = 256
+
+
+def not_a_pair(item):
+    """Raises what is to be said of an item that map_fn gave."""
+    raise NotAPair("it must give pairs (key, value), but it gave %s" % preview(item))
+
+
+def a_pair(item):
+    """Returns an item that is not of type tuple if it is a pair all the same."""
+    return item if isinstance(item, tuple) else not_a_pair(item)
+
+
+class Mapper:
+    """Calls map_fn and gives what it gives to a sink."""
+
+    def __init__(self, job, place, sink):
+        self._function = job.map_fn
+        self._place = place
+        self._sink = sink
+
+    def batch(self, records):
+        """Maps an inputs.Records."""
+        texts = iter(records.texts)
+        inputs = texts if records.decode is None else map(records.decode, texts)
+        function, place = self._function, self._place
+        if function.arity == 2:
+            results = map(function.call, records.keys, inputs)
+        else:
+            results = map(function.call, inputs)
+        if not function.generator:
+            results = map(pairs, results)
+        count = len(records.texts)
+        place.function = function.name
+        place.record = lambda: records.describe(count - length_hint(texts) - 1)
+        self._sink.take(chain.from_iterable(results))
+        place.function = place.record = None
+
+    def close(self):
+        self._sink.close()
+
+
+class RecordSink:
+    """Encodes pairs as intermediate records."""
+
+    def __init__(self, writer):
+        self._writer = writer
+        self._parts = []
+        self._size = 0
+
+    def take(self, stream):
+        parts = self._parts
+        append = parts.append
+        short, scalars = frames.SHORT, values.SCALARS
+        dumps, encode_key, encode_value = values.dumps, keys.encode, values.encode
+        uvarint = frames.uvarint
+        size = self._size
+        while True:
+            pair = None
+            for pair in islice(stream, STEP):
+                if type(pair) is not tuple:
+                    pair = a_pair(pair)
+                try:
+                    key, value = pair
+                except ValueError:
+                    not_a_pair(pair)
+                if type(key) is str:
+                    k = b"0" + key.encode("utf-8", "surrogatepass")
+                else:
+                    k = encode_key(key)
+                v = dumps(value, 2) if type(value) in scalars else encode_value(value)
+                m = len(k)
+                n = len(v)
+                if m < 128 and n < 128:
+                    append(short[m << 7 | n])
+                else:
+                    append(uvarint(m) + uvarint(n))
+                append(k)
+                append(v)
+                size += m + n + 2
+            if pair is None:
+                break
+            if size >= frames.BLOCK:
+                self._flush()
+                size = 0
+        self._size = size
+
+    def _flush(self):
+        if self._parts:
+            self._writer.write(frames.RECORDS, b"".join(self._parts))
+            self._parts.clear()
+            self._size = 0
+
+    def close(self):
+        self._flush()
+
+
+class TextSink:
+    """Writes pairs as output records, in a job without reducers."""
+
+    def __init__(self, output):
+        self._output = output
+
+    def take(self, stream):
+        emit = self._output.emit
+        for pair in stream:
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                not_a_pair(pair)
+            emit(*pair)
+
+    def close(self):
+        self._output.flush()

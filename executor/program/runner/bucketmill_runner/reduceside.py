@@ -1,0 +1,28 @@
+"""reduce_fn over sorted records."""
+
+from . import keys
+from .failures import preview
+from .job import items
+
+
+def reduce(job, place, source, output):
+    """Calls reduce_fn for every key of source, and writes what it gives to output.
+
+    An item that is a tuple of two is a pair; any other is a value for the key.
+    """
+    call, emit, decode = job.reduce_fn.call, output.emit, keys.decode
+    key = None
+
+    def describe():
+        return {"offset": 0, "key": preview(key)}
+
+    for encoded, values in source.groups():
+        key = decode(encoded)
+        place.function, place.record = job.reduce_fn.name, describe
+        for item in items(call(key, values)):
+            if isinstance(item, tuple) and len(item) == 2:
+                emit(*item)
+            else:
+                emit(key, item)
+    place.function = place.record = None
+    output.flush()

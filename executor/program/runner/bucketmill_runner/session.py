@@ -1,0 +1,94 @@
+"""The conversation with the executor, from HELLO to DONE or ERROR."""
+
+import gc
+import json
+import os
+import sys
+
+from . import failures, frames
+
+_VERSION = bytes((frames.VERSION,))
+_PIPE = 1 << 20  # buffer of either direction, in bytes
+
+
+def run(path, name):
+    """Runs the job file at path, called name, and ends the process."""
+    reader, writer = _take_streams()
+    place = failures.Place()
+    try:
+        _converse(path, name, reader, writer, place)
+        status = 0
+    except BaseException as err:  # sys.exit() too is an error in a job
+        status = 1
+        failure = failures.describe(err, path, name, place)
+        writer.write(frames.ERROR, json.dumps(failure).encode())
+    sys.stderr.flush()
+    if status:
+        os._exit(status)  # whatever threads the job has left
+
+
+def _take_streams():
+    """Takes standard input and output for the protocol.
+
+    What the job file prints goes to the log, and it reads an empty standard input.
+    """
+    reader = os.fdopen(os.dup(0), "rb", _PIPE)
+    writer = os.fdopen(os.dup(1), "wb", 64 << 10)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return frames.Reader(reader), frames.Writer(writer)
+
+
+def _converse(path, name, reader, writer, place):
+    from .job import Job
+
+    _, hello = reader.next(frames.HELLO)
+    if hello[:1] != _VERSION:
+        raise frames.ProtocolError("HELLO of another version")
+    hello = json.loads(hello[1:])
+    job = Job(path, name, hello["params"])
+    role = hello["role"]
+    if role != "reduce":
+        job.need("map_fn")
+    if role == "reduce" or role == "check" and not hello.get("map_only"):
+        job.need("reduce_fn")
+    ready = {"has_combine": job.combine_fn is not None}
+    writer.write(frames.READY, _VERSION + json.dumps(ready).encode())
+    # Young objects are mostly pairs, which die at once: look for cycles less often.
+    gc.set_threshold(100_000, 20, 50)
+    if role == "map":
+        _map(job, hello, reader, writer, place)
+    elif role == "reduce":
+        _reduce(job, reader, writer, place)
+    else:
+        return
+    counters = {str(name): int(n) for name, n in job.counters.items()}
+    writer.write(frames.DONE, json.dumps({"counters": counters}).encode())
+
+
+def _map(job, hello, reader, writer, place):
+    from . import combine, inputs, mapside, text
+
+    if hello.get("map_only"):
+        sink = mapside.TextSink(text.Output(writer, frames, job.counters))
+    else:
+        sink = mapside.RecordSink(writer)
+        if job.combine_fn is not None:
+            sink = combine.Table(job, place, sink, combine.budget(hello.get("memory", 0)))
+    mapper = mapside.Mapper(job, place, sink)
+    while True:
+        kind, payload = reader.next(frames.BATCH, frames.END)
+        if kind == frames.END:
+            break
+        mapper.batch(inputs.Records(payload, hello.get("format", "")))
+    mapper.close()
+
+
+def _reduce(job, reader, writer, place):
+    from . import groups, reduceside, text
+
+    output = text.Output(writer, frames, job.counters)
+    reduceside.reduce(job, place, groups.Source(reader), output)

@@ -1,0 +1,76 @@
+"""Keys and values of the output as text.
+
+    str                           as it is; bytes that were not UTF-8 come out unchanged
+    bytes, bytearray              as they are
+    int, float                    their repr
+    None, bool, list, tuple, dict JSON, or their str if they have no JSON
+    anything else                 its str
+
+Nothing is escaped. A line end within a key or a value, or a tab within a key, makes lines that
+readers will take for something else: these are counted.
+"""
+
+KEY_COUNTER = "output keys with a tab or line end"
+VALUE_COUNTER = "output values with a line end"
+
+_JSON = frozenset((type(None), bool, list, tuple, dict))
+
+
+def encode(value):
+    """Returns value as text, in UTF-8."""
+    cls = type(value)
+    if cls is str:
+        return _utf8(value)
+    if cls is int or cls is float:
+        return repr(value).encode()
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    if cls in _JSON:
+        return _utf8(_json(value))
+    return _utf8(str(value))
+
+
+def _json(value):
+    import json
+
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
+
+
+def _utf8(s):
+    try:
+        return s.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte
+        return s.encode("utf-8", "surrogatepass")
+
+
+class Output:
+    """Writes output records, encoded as text, to a frames.Writer."""
+
+    def __init__(self, writer, frames, counters):
+        self._writer = writer
+        self._frames = frames
+        self._counters = counters
+        self._parts = []
+        self._size = 0
+
+    def emit(self, key, value):
+        key, value = encode(key), encode(value)
+        if b"\n" in key or b"\t" in key:
+            self._counters[KEY_COUNTER] += 1
+        if b"\n" in value:
+            self._counters[VALUE_COUNTER] += 1
+        k, v = len(key), len(value)
+        uvarint = self._frames.uvarint
+        self._parts += uvarint(k), uvarint(v), key, value
+        self._size += k + v + 8
+        if self._size >= self._frames.BLOCK:
+            self.flush()
+
+    def flush(self):
+        if self._parts:
+            self._writer.write(self._frames.RECORDS, b"".join(self._parts))
+            self._parts.clear()
+            self._size = 0

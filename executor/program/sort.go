@@ -1,0 +1,45 @@
+package program
+
+import "github.com/bucketmill/bucketmill/mapred"
+
+var sortBuiltin = builtin{
+	info: Info{
+		Name:    "sort",
+		Summary: "sorts lines by their bytes, as LC_ALL=C sort does; duplicates stay",
+	},
+	open: func(*params) (Program, error) {
+		return &builtinProgram{
+			traits:  Traits{KeyOnly: true, Identity: true},
+			mapper:  newRecordMapper,
+			reducer: newCopyReducer,
+		}, nil
+	},
+}
+
+var distinctBuiltin = builtin{
+	info: Info{
+		Name:    "distinct",
+		Summary: "the different lines, sorted by their bytes, as LC_ALL=C sort -u does",
+	},
+	open: func(*params) (Program, error) {
+		p := &builtinProgram{
+			traits:  Traits{KeyOnly: true},
+			mapper:  newRecordMapper,
+			reducer: newFirstReducer,
+		}
+		p.traits.Combine.Columns = mapred.Columns{} // no values: one record per key
+		return p, nil
+	},
+}
+
+// recordMapper emits every record as a key without value.
+type recordMapper struct{ inProcess }
+
+func newRecordMapper(p inProcess, _ Attempt) Mapper { return &recordMapper{p} }
+
+func (m *recordMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+	for _, record := range b.Records() {
+		out.Emit(record, nil)
+	}
+	return m.done(out)
+}

@@ -1,0 +1,56 @@
+package program
+
+import (
+	"strconv"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+var wordCountBuiltin = builtin{
+	info: Info{
+		Name:    "wordcount",
+		Summary: "counts words; words are separated by white space",
+		Params:  wordParams,
+	},
+	open: func(p *params) (Program, error) {
+		words := newWords(p)
+		return columnsProgram(mapred.Columns{mapred.Sum}, appendCount,
+			func(p inProcess, encode encodeInts) Mapper {
+				return &wordCountMapper{inProcess: p, words: words, one: encode(nil, 1)}
+			}), nil
+	},
+}
+
+func appendCount(dst []byte, ints ...int64) []byte {
+	return strconv.AppendInt(dst, ints[0], 10)
+}
+
+type wordCountMapper struct {
+	inProcess
+	words *words
+	one   []byte // the value 1
+	lower []byte // scratch
+}
+
+func (m *wordCountMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+	if b.Framing == mapred.Lines { // line ends separate words, too
+		m.count(b.Data, out)
+		return m.done(out)
+	}
+	for _, record := range b.Records() {
+		m.count(record, out)
+	}
+	return m.done(out)
+}
+
+func (m *wordCountMapper) count(text []byte, out *mapred.Emitter) {
+	w := m.words
+	for begin, end := w.next(text, 0); begin < end; begin, end = w.next(text, end) {
+		word := text[begin:end]
+		if w.lower {
+			m.lower = lowerCase(m.lower[:0], word)
+			word = m.lower
+		}
+		out.Emit(word, m.one)
+	}
+}

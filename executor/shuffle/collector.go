@@ -1,0 +1,340 @@
+package shuffle
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+const (
+	// MinMemory is the smallest memory budget in bytes.
+	MinMemory = 64 << 10
+	// RecordShare says how much of the memory budget one record may take: one part in so many.
+	RecordShare = 8
+	// DefaultBlockSize is the raw size of a file's blocks in bytes. See BenchmarkBlockSize.
+	DefaultBlockSize = 64 << 10
+
+	maxRecord = maxBlock
+)
+
+// CollectorConfig is a Collector's configuration.
+type CollectorConfig struct {
+	// Identity goes into the file's header and blocks.
+	Identity    Identity
+	Partitioner Partitioner
+	// Combine is the zero value for not at all.
+	Combine Combine
+	// SortValues orders records of one key by their values, rather than by their arrival. It
+	// does not go with Combine.Func.
+	SortValues bool
+	// Memory is the budget in bytes for all that the collector buffers; at least MinMemory. One
+	// emitted block comes on top while it is handed over.
+	Memory int64
+	// Scratch is the folder for spilled runs. It is made by the first one.
+	Scratch string
+	Codec   Codec
+	// BlockSize is the raw size of blocks in bytes; 0 is DefaultBlockSize. A small Memory
+	// makes it smaller.
+	BlockSize int
+}
+
+func (c *CollectorConfig) validate() error {
+	if err := c.Identity.validate(); err != nil {
+		return err
+	}
+	if err := c.Partitioner.validate(); err != nil {
+		return err
+	}
+	if c.Memory < MinMemory {
+		return fmt.Errorf("memory budget of %d bytes: want at least %d", c.Memory, MinMemory)
+	}
+	if c.BlockSize < 0 || c.BlockSize > maxBlock {
+		return fmt.Errorf("block size of %d bytes is out of bounds", c.BlockSize)
+	}
+	return c.Combine.validate(c.SortValues)
+}
+
+// CollectStats counts what a Collector did.
+type CollectStats struct {
+	// RecordsIn were emitted, RecordsOut are in the file after combining.
+	RecordsIn, RecordsOut int64
+	// RawBytes is the length of the file's records before compression.
+	RawBytes int64
+	// Spills is the number of runs written to local disk, SpilledBytes their size.
+	Spills, SpilledBytes int64
+}
+
+// A Collector takes a map attempt's records and writes them, partitioned, sorted and combined, as
+// one file. It belongs to one goroutine.
+//
+// Records to be combined by Columns or Dedup go to a hash table first. It gives way to plain
+// sorting when that makes hardly fewer records of them.
+type Collector struct {
+	cfg       CollectorConfig
+	router    router
+	blockSize int   // raw bytes
+	emitBlock int   // bytes
+	buffer    int   // of the file writer, bytes
+	usable    int64 // what is left of the budget for records
+
+	emitter *mapred.Emitter
+	emitted int64 // the emitter's record count at the last hand-over
+	counted int64 // records that came by AddCount
+	sums    bool  // the table has one column of sums
+	table   *table
+	arena   *arena
+	spills  []*scratchRun
+	stats   CollectStats
+	err     error // the first of AddCount
+}
+
+// NewCollector returns a Collector, whose Close must be called.
+func NewCollector(cfg CollectorConfig) (*Collector, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("shuffle collector: %w", err)
+	}
+	c := &Collector{cfg: cfg, router: newRouter(cfg.Partitioner)}
+	c.blockSize = blockSizeFor(cfg.BlockSize, cfg.Memory)
+	c.buffer = writeBufferFor(cfg.Memory)
+	c.emitBlock = int(min(maxArenaBlock, cfg.Memory/32))
+	c.usable = cfg.Memory - writerMemory(c.blockSize, c.buffer) - int64(c.emitBlock)
+	c.arena = newArena(&c.router)
+	if cfg.Combine.Columns != nil {
+		c.table = newTable(cfg.Combine.Columns, c.usable-c.arena.bytes())
+	} else if cfg.Combine.Dedup {
+		c.table = newTable(mapred.Columns{}, c.usable-c.arena.bytes())
+	}
+	c.sums = len(cfg.Combine.Columns) == 1 && cfg.Combine.Columns[0] == mapred.Sum
+	c.emitter = mapred.NewEmitter(c.emitBlock, c.take)
+	return c, nil
+}
+
+// blockSizeFor returns the raw size of blocks in bytes that goes with a memory budget.
+func blockSizeFor(want int, memory int64) int {
+	if want == 0 {
+		want = DefaultBlockSize
+	}
+	return int(min(int64(want), memory/32))
+}
+
+// writeBufferFor returns how many bytes a file writer gathers before a write.
+func writeBufferFor(memory int64) int { return int(min(256<<10, memory/32)) }
+
+// writerMemory is what a file writer takes, together with the block that it is given.
+func writerMemory(blockSize, buffer int) int64 { return int64(buffer) + 3*int64(blockSize) }
+
+// recordLimit is the longest encoded record in bytes that a memory budget allows.
+func recordLimit(memory int64) int64 { return min(memory/RecordShare, maxRecord) }
+
+// Emitter is where records go. It is the same one every time.
+func (c *Collector) Emitter() *mapred.Emitter { return c.emitter }
+
+// AddCount adds n to key's only column, as if it were emitted as a record, but without the cost of
+// encoding it. Combine.Columns must have one column. The first error stays and is returned by
+// Finish, as what is added after it is dropped.
+func (c *Collector) AddCount(key []byte, n int64) {
+	if c.sums && c.table.count(key, n) {
+		c.counted++
+		return
+	}
+	if c.table != nil && c.err == nil && len(c.cfg.Combine.Columns) == 1 && len(key) <= c.emitBlock-32 {
+		if s, found := c.table.find(key); s != nil {
+			c.table.put(s, found, n)
+			c.table.inserted++
+			c.counted++
+			return
+		}
+	}
+	c.addSlow(key, n)
+}
+
+// addSlow adds by way of the emitter, which meets every condition that AddCount could not.
+func (c *Collector) addSlow(key []byte, n int64) {
+	if len(c.cfg.Combine.Columns) != 1 {
+		c.err = errors.New("shuffle collector: AddCount needs exactly one column")
+	}
+	if c.err != nil {
+		return
+	}
+	var value [binary.MaxVarintLen64]byte
+	c.emitter.Emit(key, binary.AppendVarint(value[:0], n))
+}
+
+// take receives the emitter's blocks.
+func (c *Collector) take(block []byte) ([]byte, error) {
+	records, _ := c.emitter.Count()
+	n := int(records - c.emitted)
+	c.emitted = records
+	if len(block) > c.emitBlock { // a single record
+		if limit := recordLimit(c.cfg.Memory); int64(len(block)) > limit {
+			return nil, &RecordTooLargeError{Size: int64(len(block)), Limit: limit, Memory: c.cfg.Memory}
+		}
+	}
+	if c.table == nil {
+		return c.index(block, n)
+	}
+	for rest := block; ; {
+		taken, err := c.insert(rest)
+		if err != nil {
+			return nil, err
+		}
+		if rest = rest[taken:]; len(rest) == 0 {
+			return block, nil
+		}
+		if taken == 0 && c.table.used == 0 { // it does not fit even into the empty table
+			c.dropTable()
+		} else if err := c.empty(); err != nil {
+			return nil, err
+		}
+		if c.table == nil {
+			return c.index(rest, countRecords(rest))
+		}
+	}
+}
+
+// dropTable leaves combining to the sorted runs.
+func (c *Collector) dropTable() { c.table, c.sums = nil, false }
+
+func countRecords(block []byte) int {
+	n := 0
+	for ; len(block) > 0; n++ {
+		_, _, end := lengths(block)
+		block = block[end:]
+	}
+	return n
+}
+
+// insert hands records to the table; it returns how many bytes of them were taken.
+func (c *Collector) insert(block []byte) (int, error) {
+	if !c.cfg.Combine.Dedup {
+		return c.table.insert(block)
+	}
+	return c.table.insertWhole(block)
+}
+
+// empty spills the full table, and gives it up if it has combined less than a tenth of what went in.
+func (c *Collector) empty() error {
+	futile := int64(c.table.used) > c.table.inserted-c.table.inserted/10
+	if err := c.drain(); err != nil {
+		return err
+	}
+	if futile {
+		c.dropTable()
+	} else {
+		c.table.reset()
+	}
+	if err := c.spill(); err != nil {
+		return err
+	}
+	if c.table != nil { // its limit leaves room for what it drains to, not for what was left over
+		c.arena = newArena(&c.router)
+	}
+	return nil
+}
+
+// drain moves the table's records to the arena. The table's limit has kept the memory for that.
+func (c *Collector) drain() error {
+	if c.table.used == 0 {
+		return nil
+	}
+	a := c.arena
+	a.index = make([]entry, 0, c.table.used)
+	block := a.fresh(c.emitBlock)
+	n := 0
+	err := c.table.each(func(key, value []byte) error {
+		need := len(key) + len(value) + 2*binary.MaxVarintLen32
+		if n > 0 && len(block)+need > c.emitBlock {
+			if err := a.add(block, n); err != nil {
+				return err
+			}
+			block, n = a.fresh(max(need, c.emitBlock)), 0
+		}
+		if c.cfg.Combine.Dedup {
+			block = append(block, key...)
+		} else {
+			block = mapred.AppendRecord(block, key, value)
+		}
+		n++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.add(block, n)
+}
+
+// index keeps block for sorting and returns the block to fill next.
+func (c *Collector) index(block []byte, n int) ([]byte, error) {
+	if !c.arena.reserve(n, int64(cap(block)), c.usable) {
+		if err := c.spill(); err != nil {
+			return nil, err
+		}
+		if !c.arena.reserve(n, int64(cap(block)), c.usable) {
+			c.arena = newArena(&c.router) // give up an index that was cut for other records
+			if !c.arena.reserve(n, int64(cap(block)), c.usable) {
+				return nil, fmt.Errorf("%d records for %d partitions do not fit into a memory budget of %d bytes",
+					n, c.router.Partitions, c.cfg.Memory)
+			}
+		}
+	}
+	if err := c.arena.add(block, n); err != nil {
+		return nil, err
+	}
+	return c.arena.fresh(c.emitBlock), nil
+}
+
+// Finish writes the file to w; committing that is up to the caller. Nothing may be emitted
+// after. It fails with the first error of the emitter or of AddCount, with w's error, or with that
+// of a combiner or of local disk.
+func (c *Collector) Finish(ctx context.Context, w io.Writer) (Manifest, error) {
+	if err := errors.Join(c.emitter.Flush(), c.err); err != nil {
+		return Manifest{}, err
+	}
+	records, _ := c.emitter.Count()
+	c.stats.RecordsIn = records + c.counted
+	if c.table != nil {
+		if err := c.drain(); err != nil {
+			return Manifest{}, err
+		}
+		c.dropTable()
+	}
+	f, err := newFileWriter(w, c.layout())
+	if err != nil {
+		return Manifest{}, err
+	}
+	if len(c.spills) == 0 {
+		err = c.writeArena(f)
+	} else {
+		err = c.mergeSpills(ctx, f)
+	}
+	if err != nil {
+		return Manifest{}, err
+	}
+	m, err := f.finish()
+	if err != nil {
+		return Manifest{}, err
+	}
+	for _, s := range m.Segments {
+		c.stats.RecordsOut += s.Records
+		c.stats.RawBytes += s.RawBytes
+	}
+	return m, nil
+}
+
+// Stats returns what was counted so far; it is complete after Finish.
+func (c *Collector) Stats() CollectStats { return c.stats }
+
+// Close removes the spilled runs. It may be called at any time, and more than once.
+func (c *Collector) Close() error {
+	var errs []error
+	for _, run := range c.spills {
+		errs = append(errs, run.remove())
+	}
+	c.spills, c.arena = nil, nil
+	c.dropTable()
+	return errors.Join(errs...)
+}

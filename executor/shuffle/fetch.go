@@ -1,0 +1,92 @@
+package shuffle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+)
+
+// OpenFunc reads length bytes of an object from offset on. It makes its own retries; what it
+// returns is read to the end and closed.
+type OpenFunc func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+
+// errShort says that an object ended before the bytes that it should have.
+var errShort = errors.New("object ends early")
+
+// fetcher runs the ranged reads of one merge, no more than so many at a time.
+type fetcher struct {
+	ctx      context.Context
+	cancel   context.CancelFunc
+	slots    chan struct{}
+	wg       sync.WaitGroup
+	requests *atomic.Int64
+	bytes    *atomic.Int64
+}
+
+func newFetcher(ctx context.Context, fetches int, requests, bytes *atomic.Int64) *fetcher {
+	f := &fetcher{slots: make(chan struct{}, fetches), requests: requests, bytes: bytes}
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	return f
+}
+
+// close ends all reads and waits for them.
+func (f *fetcher) close() {
+	f.cancel()
+	f.wg.Wait()
+}
+
+// fetched is the outcome of one ranged read.
+type fetched struct {
+	data []byte
+	err  error
+}
+
+// start reads a range into buf, which it makes if it is too small, and delivers that to done, which has
+// room for it.
+func (f *fetcher) start(open OpenFunc, offset, length int64, buf []byte, done chan<- fetched) {
+	f.wg.Go(func() {
+		select {
+		case f.slots <- struct{}{}:
+		case <-f.ctx.Done():
+			done <- fetched{err: context.Cause(f.ctx)}
+			return
+		}
+		data, err := f.read(open, offset, length, buf)
+		<-f.slots
+		done <- fetched{data: data, err: err}
+	})
+}
+
+func (f *fetcher) read(open OpenFunc, offset, length int64, buf []byte) ([]byte, error) {
+	f.requests.Add(1)
+	data, err := readRange(f.ctx, open, offset, length, buf)
+	f.bytes.Add(int64(len(data)))
+	return data, err
+}
+
+// readRange reads length bytes at offset. A body that is shorter gives errShort.
+func readRange(ctx context.Context, open OpenFunc, offset, length int64, buf []byte) (data []byte, err error) {
+	body, err := open(ctx, offset, length)
+	if err != nil {
+		return nil, fmt.Errorf("open range of %d bytes at %d: %w", length, offset, err)
+	}
+	defer func() {
+		if closeErr := body.Close(); err == nil && closeErr != nil {
+			err = fmt.Errorf("close range of %d bytes at %d: %w", length, offset, closeErr)
+		}
+	}()
+	if int64(cap(buf)) < length {
+		buf = make([]byte, length)
+	}
+	n, err := io.ReadFull(body, buf[:length])
+	switch {
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		return buf[:n], errShort
+	case err != nil:
+		return buf[:n], fmt.Errorf("read range of %d bytes at %d: %w", length, offset, err)
+	}
+	return buf[:length], nil
+}

@@ -1,0 +1,209 @@
+package shuffle
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+const footerLen = 32
+
+// A blockStream yields sorted records in blocks, each with the number of its records, and io.EOF at
+// the end and ever after. A block is valid until the next call.
+type blockStream interface {
+	next() (block []byte, records int, err error)
+}
+
+// fileWriter writes a file's header, segments, index and footer. Segments are written in the order of
+// their partitions; begin passes over empty ones.
+type fileWriter struct {
+	w           io.Writer
+	identity    Identity
+	fingerprint uint32
+	partitions  int
+	blockSize   int
+	flags       uint8 // of every block
+	compressor  *compressor
+
+	out     []byte // not yet written; starts at byte written of the file
+	written int64
+	flushAt int // length of out, in bytes, at which it is written
+
+	manifest Manifest
+	segment  Segment // the one that is being written
+	ordinal  uint32
+	held     blockHeader // of the last block: it waits to know whether it is the segment's last
+	heldAt   int         // its place in out; -1 for none
+}
+
+// fileLayout is what a fileWriter needs to know.
+type fileLayout struct {
+	identity     Identity
+	partitions   int
+	blockSize    int // raw bytes
+	buffer       int // bytes gathered before a write
+	codec        Codec
+	sortedValues bool
+}
+
+func newFileWriter(w io.Writer, l fileLayout) (*fileWriter, error) {
+	c, err := newCompressor(l.codec)
+	if err != nil {
+		return nil, err
+	}
+	f := &fileWriter{
+		w: w, identity: l.identity, fingerprint: l.identity.fingerprint(),
+		partitions: l.partitions, blockSize: l.blockSize, compressor: c,
+		flushAt: l.buffer, heldAt: -1,
+	}
+	if l.sortedValues {
+		f.flags |= flagSortedValues
+	}
+	f.out = appendHeader(make([]byte, 0, l.buffer), l.identity, l.partitions, l.blockSize)
+	return f, nil
+}
+
+// offset is the place in the file of the next byte.
+func (f *fileWriter) offset() int64 { return f.written + int64(len(f.out)) }
+
+// begin starts a partition's segment, after the one before was ended.
+func (f *fileWriter) begin(partition int) {
+	f.passTo(partition)
+	f.segment = Segment{Offset: f.offset()}
+	f.ordinal = 0
+}
+
+func (f *fileWriter) passTo(partition int) {
+	for len(f.manifest.Segments) < partition {
+		f.manifest.Segments = append(f.manifest.Segments, Segment{Offset: f.offset()})
+	}
+}
+
+// add appends raw, records back to back, as one block.
+func (f *fileWriter) add(raw []byte, records int) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	if len(raw) > maxBlock {
+		return &RecordTooLargeError{Size: int64(len(raw)), Limit: maxBlock, Memory: maxBlock}
+	}
+	f.settle(0)
+	if len(f.out) >= f.flushAt {
+		if err := f.flush(); err != nil {
+			return err
+		}
+	}
+	f.heldAt = len(f.out)
+	f.out = grow(f.out, blockHeaderLen)[:f.heldAt+blockHeaderLen]
+	var codec Codec
+	f.out, codec = f.compressor.append(f.out, raw)
+	payload := f.out[f.heldAt+blockHeaderLen:]
+	f.held = blockHeader{
+		fingerprint: f.fingerprint,
+		partition:   uint32(len(f.manifest.Segments)),
+		ordinal:     f.ordinal,
+		records:     uint32(records),
+		rawLen:      uint32(len(raw)),
+		payloadLen:  uint32(len(payload)),
+		payloadCRC:  crc32.Checksum(payload, castagnoli),
+		codec:       codec,
+		flags:       f.flags,
+	}
+	f.ordinal++
+	f.segment.Records += int64(records)
+	f.segment.RawBytes += int64(len(raw))
+	f.segment.MaxBlock = max(f.segment.MaxBlock, int64(len(raw)))
+	return nil
+}
+
+// settle writes the held block's header.
+func (f *fileWriter) settle(flags uint8) {
+	if f.heldAt < 0 {
+		return
+	}
+	f.held.flags |= flags
+	f.held.put(f.out[f.heldAt:])
+	f.heldAt = -1
+}
+
+// end ends the segment.
+func (f *fileWriter) end() {
+	f.settle(flagLast)
+	f.segment.Length = f.offset() - f.segment.Offset
+	// As the manifest's compact form has it: an upper bound, stated only if a record made it larger.
+	f.segment.MaxBlock = max(f.segment.MaxBlock, min(f.segment.RawBytes, int64(f.blockSize)))
+	f.manifest.Segments = append(f.manifest.Segments, f.segment)
+}
+
+// finish writes the index and the footer. The file is complete when it returns no error; committing
+// it is up to the owner of w.
+func (f *fileWriter) finish() (Manifest, error) {
+	f.passTo(f.partitions)
+	f.manifest.BlockSize = int64(f.blockSize)
+	at := f.offset()
+	start := len(f.out)
+	f.out = appendHeader(f.out, f.identity, f.partitions, f.blockSize)
+	f.out = f.manifest.appendSegments(f.out)
+	index := f.out[start:]
+	f.manifest.Size = at + int64(len(index)) + footerLen
+	f.out = appendFooter(f.out, footer{
+		indexOffset: at, indexLen: uint32(len(index)),
+		indexCRC: crc32.Checksum(index, castagnoli), size: f.manifest.Size,
+	})
+	return f.manifest, f.flush()
+}
+
+func (f *fileWriter) flush() error {
+	n, err := f.w.Write(f.out)
+	if err == nil && n < len(f.out) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return fmt.Errorf("write shuffle file: %w", err)
+	}
+	f.written += int64(n)
+	f.out = f.out[:0]
+	return nil
+}
+
+// footer is the fixed-size end of a file.
+type footer struct {
+	indexOffset int64
+	indexLen    uint32
+	indexCRC    uint32
+	size        int64 // of the whole file
+}
+
+func appendFooter(dst []byte, f footer) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(f.indexOffset))
+	dst = binary.LittleEndian.AppendUint32(dst, f.indexLen)
+	dst = binary.LittleEndian.AppendUint32(dst, f.indexCRC)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(f.size))
+	dst = append(dst, footerMagic[:]...)
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+}
+
+// parseFooter reads the footer in b, which has footerLen bytes, of an object of size bytes.
+func parseFooter(b []byte, size int64) (footer, error) {
+	le := binary.LittleEndian
+	if [4]byte(b[24:]) != footerMagic {
+		return footer{}, errors.New("no footer at the end of the object")
+	}
+	if crc32.Checksum(b[:28], castagnoli) != le.Uint32(b[28:]) {
+		return footer{}, errors.New("footer checksum mismatch")
+	}
+	f := footer{
+		indexOffset: int64(le.Uint64(b)), indexLen: le.Uint32(b[8:]),
+		indexCRC: le.Uint32(b[12:]), size: int64(le.Uint64(b[16:])),
+	}
+	if f.size != size {
+		return footer{}, fmt.Errorf("object has %d bytes, its footer says %d", size, f.size)
+	}
+	if f.indexOffset < fileHeaderLen || f.indexLen < fileHeaderLen || f.indexOffset != size-footerLen-int64(f.indexLen) {
+		return footer{}, errors.New("index is not where the footer says")
+	}
+	return f, nil
+}

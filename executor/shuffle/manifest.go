@@ -1,0 +1,176 @@
+package shuffle
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Segment is one partition's part of a file.
+type Segment struct {
+	// Offset and Length, in bytes, are its place in the file. Length 0 is an empty partition.
+	Offset, Length int64
+	Records        int64
+	// RawBytes is the length of the encoded records before compression.
+	RawBytes int64
+	// MaxBlock is the most raw bytes that any of its blocks has: what a reader must have room for.
+	MaxBlock int64
+}
+
+// Manifest says where a file's segments are. It travels with the attempt's commit, so that a
+// reducer reads its range without asking the file.
+type Manifest struct {
+	// Size is the file's length in bytes.
+	Size int64
+	// BlockSize is the raw size in bytes at which blocks were cut. Only a single record makes a
+	// larger block.
+	BlockSize int64
+	// Segments has one for each partition; they lie one after the other.
+	Segments []Segment
+}
+
+const manifestVersion = 1
+
+// AppendBinary appends m in its compact form: five to nine bytes for a segment, one for an empty
+// one. The error is always nil; it is there for encoding.BinaryAppender.
+func (m Manifest) AppendBinary(dst []byte) ([]byte, error) {
+	dst = append(dst, manifestVersion)
+	dst = binary.AppendUvarint(dst, uint64(m.Size))
+	return m.appendSegments(dst), nil
+}
+
+// appendSegments appends all but the size, which a file's own index can't know.
+func (m *Manifest) appendSegments(dst []byte) []byte {
+	base := int64(0)
+	if len(m.Segments) > 0 {
+		base = m.Segments[0].Offset
+	}
+	dst = binary.AppendUvarint(dst, uint64(m.BlockSize))
+	dst = binary.AppendUvarint(dst, uint64(base))
+	dst = binary.AppendUvarint(dst, uint64(len(m.Segments)))
+	for _, s := range m.Segments {
+		dst = binary.AppendUvarint(dst, uint64(s.Length))
+		if s.Length == 0 {
+			continue
+		}
+		large := uint64(0)
+		if s.MaxBlock > m.BlockSize {
+			large = 1
+		}
+		dst = binary.AppendUvarint(dst, uint64(s.Records)<<1|large)
+		dst = binary.AppendUvarint(dst, uint64(s.RawBytes))
+		if large == 1 {
+			dst = binary.AppendUvarint(dst, uint64(s.MaxBlock))
+		}
+	}
+	return dst
+}
+
+// ParseManifest reads what AppendBinary wrote, and nothing else: any other bytes fail with
+// ErrCorrupt.
+func ParseManifest(b []byte) (Manifest, error) {
+	d := manifestDecoder{rest: b}
+	var m Manifest
+	if d.byte() != manifestVersion {
+		d.fail("version is not 1")
+	}
+	m.Size = d.int()
+	d.segments(&m)
+	if d.reason != "" {
+		return Manifest{}, fmt.Errorf("parse shuffle manifest: %w: %s", ErrCorrupt, d.reason)
+	}
+	return m, nil
+}
+
+// manifestDecoder reads varints until the first error, which stays.
+type manifestDecoder struct {
+	rest   []byte
+	reason string
+}
+
+func (d *manifestDecoder) fail(reason string) {
+	if d.reason == "" {
+		d.reason = reason
+	}
+	d.rest = nil
+}
+
+func (d *manifestDecoder) byte() byte {
+	if len(d.rest) == 0 {
+		d.fail("cut short")
+		return 0
+	}
+	b := d.rest[0]
+	d.rest = d.rest[1:]
+	return b
+}
+
+// int reads a varint in its shortest form.
+func (d *manifestDecoder) int() int64 {
+	v, n := binary.Uvarint(d.rest)
+	switch {
+	case n <= 0:
+		d.fail("cut short")
+		return 0
+	case n > 1 && d.rest[n-1] == 0:
+		d.fail("number not in its shortest form")
+		return 0
+	case v > math.MaxInt64:
+		d.fail("number out of bounds")
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return int64(v)
+}
+
+// segments reads what appendSegments wrote into m, whose Size is known, up to the last byte.
+func (d *manifestDecoder) segments(m *Manifest) {
+	m.BlockSize = d.int()
+	at := d.int()
+	n := d.int()
+	if d.reason != "" {
+		return
+	}
+	if m.BlockSize < 1 || m.BlockSize > maxBlock || at > m.Size {
+		d.fail("block size or offset out of bounds")
+		return
+	}
+	if n < 1 || n > MaxPartitions || n > int64(len(d.rest)) { // every segment takes a byte or more
+		d.fail("number of partitions out of bounds")
+		return
+	}
+	m.Segments = make([]Segment, n)
+	for i := range m.Segments {
+		s := Segment{Offset: at, Length: d.int()}
+		if s.Length > 0 {
+			d.segment(&s, m.BlockSize)
+		}
+		if s.Length > m.Size-at {
+			d.fail("segment is outside of the file")
+		}
+		if d.reason != "" {
+			return
+		}
+		at += s.Length
+		m.Segments[i] = s
+	}
+	if len(d.rest) != 0 {
+		d.fail("bytes after the end")
+	}
+}
+
+func (d *manifestDecoder) segment(s *Segment, blockSize int64) {
+	records := d.int()
+	s.Records = records >> 1
+	s.RawBytes = d.int()
+	s.MaxBlock = min(s.RawBytes, blockSize)
+	if records&1 == 1 {
+		s.MaxBlock = d.int()
+		if s.MaxBlock <= blockSize || s.MaxBlock > s.RawBytes || s.MaxBlock > maxBlock {
+			d.fail("largest block out of bounds")
+		}
+	}
+	if s.Length <= blockHeaderLen || s.Records < 1 || s.RawBytes/2 < s.Records {
+		d.fail("segment out of bounds")
+	}
+}

@@ -1,0 +1,250 @@
+package shuffle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+)
+
+// Source is one sorted run: one partition of one file.
+type Source struct {
+	// Name stands for the object in errors.
+	Name string
+	// Identity is the attempt that the object must be of.
+	Identity  Identity
+	Partition int
+	Segment   Segment
+	Open      OpenFunc
+}
+
+// MergeConfig is a Merge's configuration.
+type MergeConfig struct {
+	// Combine with Columns or Dedup is applied to all that comes out; with Func, only to the runs
+	// of intermediate rounds.
+	Combine Combine
+	// SortValues orders records of one key by value, which the collectors must have done as well.
+	// Otherwise they come in the order of the sources. With Combine.Dedup values are always sorted.
+	SortValues bool
+	// Memory is the budget in bytes for all buffers; at least MinMemory/2.
+	Memory int64
+	// Scratch is the folder for the runs of intermediate rounds. It is made by the first one.
+	Scratch string
+	// Fetches is how many ranged reads may run at a time; 0 is 8.
+	Fetches int
+	// BlockSize is the raw size in bytes of what Next returns and of blocks in scratch runs; 0 is
+	// DefaultBlockSize. A small Memory makes it smaller.
+	BlockSize int
+	// Codec compresses scratch runs.
+	Codec Codec
+}
+
+func (c *MergeConfig) validate() error {
+	if c.Memory < MinMemory/2 {
+		return fmt.Errorf("memory budget of %d bytes: want at least %d", c.Memory, MinMemory/2)
+	}
+	if c.BlockSize < 0 || c.BlockSize > maxBlock {
+		return fmt.Errorf("block size of %d bytes is out of bounds", c.BlockSize)
+	}
+	if c.Fetches < 0 {
+		return fmt.Errorf("%d fetches at a time: want 1 or more, or 0 for the default", c.Fetches)
+	}
+	return c.Combine.validate(c.SortValues)
+}
+
+// MergeStats counts what a Merge did.
+type MergeStats struct {
+	// Rounds is the number of passes over the records: 1 when all sources were merged at once.
+	Rounds int
+	// Requests and BytesFetched count ranged reads, of sources and of scratch runs alike.
+	Requests, BytesFetched int64
+	// Records and RawBytes are what Next returned so far.
+	Records, RawBytes int64
+	// SpilledBytes is the size of the scratch runs written.
+	SpilledBytes int64
+}
+
+// Merge is a sorted stream of the records of many sources. It belongs to one goroutine.
+type Merge struct {
+	cfg       MergeConfig
+	blockSize int
+	tree      *mergeTree
+	stream    blockStream
+	runs      []*scratchRun
+	stats     MergeStats
+	requests  atomic.Int64
+	bytes     atomic.Int64
+	err       error // the first; it stays
+}
+
+// NewMerge starts reading the sources, each of which must be sorted. When there are more than Memory has room
+// for, it first merges groups of neighbours into scratch runs, and returns when few enough are left.
+// Close must be called if it returns no error. Empty segments are passed over.
+func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge, err error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("shuffle merge: %w", err)
+	}
+	if cfg.Fetches == 0 {
+		cfg.Fetches = 8
+	}
+	m := &Merge{cfg: cfg, blockSize: blockSizeFor(cfg.BlockSize, cfg.Memory)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.Close())
+		}
+	}()
+	var filled []Source
+	for _, s := range sources {
+		if s.Segment.Length > 0 {
+			filled = append(filled, s)
+		}
+	}
+	filled, err = m.reduce(ctx, filled)
+	if err != nil {
+		return nil, err
+	}
+	m.stats.Rounds++
+	m.tree = m.open(ctx, filled, bestChunk(filled, leastChunk(cfg.Memory), m.finalMemory()))
+	m.stream = cfg.Combine.stream(m.tree, m.blockSize)
+	return m, nil
+}
+
+// finalMemory is what the last merge has for its sources.
+func (m *Merge) finalMemory() int64 { return m.cfg.Memory - 2*int64(m.blockSize) }
+
+// open starts the merge of sources.
+func (m *Merge) open(ctx context.Context, sources []Source, chunk int64) *mergeTree {
+	sorted := m.cfg.Combine.sorted(m.cfg.SortValues)
+	t := &mergeTree{
+		fetcher: newFetcher(ctx, m.cfg.Fetches, &m.requests, &m.bytes),
+		decoder: &decompressor{},
+		tree:    newLoserTree(len(sources), sorted),
+		size:    m.blockSize,
+		live:    len(sources),
+	}
+	for i, s := range sources {
+		t.tree.cursors[i].reader = newSegmentReader(s, t.fetcher, t.decoder, chunk, sorted)
+	}
+	return t
+}
+
+// Next returns the next block of records in mapred's encoding, valid until the next call; io.EOF at
+// the end and ever after. Any other error stays as well; what is wrong with a source is a
+// *CorruptError.
+func (m *Merge) Next() ([]byte, error) {
+	block, _, err := m.next()
+	return block, err
+}
+
+func (m *Merge) next() ([]byte, int, error) {
+	if m.err != nil {
+		return nil, 0, m.err
+	}
+	block, n, err := m.stream.next()
+	if err != nil {
+		m.err = err
+		return nil, 0, err
+	}
+	m.stats.Records += int64(n)
+	m.stats.RawBytes += int64(len(block))
+	return block, n, nil
+}
+
+// Stats returns what was counted so far.
+func (m *Merge) Stats() MergeStats {
+	s := m.stats
+	s.Requests, s.BytesFetched = m.requests.Load(), m.bytes.Load()
+	return s
+}
+
+// Close ends all reads and removes the scratch runs. It may be called more than once.
+func (m *Merge) Close() error {
+	if m.tree != nil {
+		m.tree.close()
+		m.tree = nil
+	}
+	var errs []error
+	for _, run := range m.runs {
+		errs = append(errs, run.remove())
+	}
+	m.runs = nil
+	if m.err == nil {
+		m.err = errClosed
+	}
+	return errors.Join(errs...)
+}
+
+var errClosed = errors.New("shuffle merge is closed")
+
+// mergeTree merges sources that fit into memory together.
+type mergeTree struct {
+	fetcher *fetcher
+	decoder *decompressor
+	tree    *loserTree
+	live    int // sources with records left
+	begun   bool
+	block   []byte
+	size    int // of a block in bytes
+}
+
+// begin moves every source to its first record.
+func (t *mergeTree) begin() error {
+	t.begun = true
+	if len(t.tree.cursors) == 1 {
+		return nil // next passes its blocks on
+	}
+	for i := range t.tree.cursors {
+		if err := t.advance(int32(i)); err != nil {
+			return err
+		}
+	}
+	t.tree.play()
+	return nil
+}
+
+func (t *mergeTree) advance(i int32) error {
+	err := t.tree.advance(i)
+	if err == io.EOF {
+		t.tree.end(i)
+		t.live--
+		return nil
+	}
+	return err
+}
+
+func (t *mergeTree) next() ([]byte, int, error) {
+	if !t.begun {
+		if err := t.begin(); err != nil {
+			return nil, 0, err
+		}
+	}
+	if len(t.tree.cursors) == 1 {
+		return t.tree.cursors[0].reader.next()
+	}
+	out := t.block[:0]
+	n := 0
+	for t.live > 0 {
+		winner := t.tree.nodes[0]
+		record := t.tree.cursors[winner].record
+		if n > 0 && len(out)+len(record) > t.size {
+			break
+		}
+		out = append(out, record...)
+		n++
+		if err := t.advance(winner); err != nil {
+			return nil, 0, err
+		}
+		t.tree.replay(winner)
+	}
+	t.block = out
+	if n == 0 {
+		return nil, 0, io.EOF
+	}
+	return out, n, nil
+}
+
+func (t *mergeTree) close() {
+	t.fetcher.close()
+	t.decoder.close()
+}

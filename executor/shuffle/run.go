@@ -1,0 +1,58 @@
+package shuffle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// scratchRun is a file of ours on local disk, in the format of every other.
+type scratchRun struct {
+	file     *os.File
+	identity Identity
+	manifest Manifest
+}
+
+// createRun makes a new file in folder, which is made when it is not there, and lets write fill it.
+// On error nothing is left behind.
+func createRun(folder string, layout fileLayout, write func(*fileWriter) error) (run *scratchRun, err error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make scratch folder: %w", err)
+	}
+	file, err := os.CreateTemp(folder, "run-*.bmsh")
+	if err != nil {
+		return nil, fmt.Errorf("create scratch run: %w", err)
+	}
+	run = &scratchRun{file: file, identity: layout.identity}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, run.remove())
+		}
+	}()
+	w, err := newFileWriter(file, layout)
+	if err != nil {
+		return nil, err
+	}
+	if err := write(w); err != nil {
+		return nil, err
+	}
+	run.manifest, err = w.finish()
+	return run, err
+}
+
+// source returns one partition of the run.
+func (r *scratchRun) source(partition int) Source {
+	return Source{
+		Name: r.file.Name(), Identity: r.identity, Partition: partition, Segment: r.manifest.Segments[partition],
+		Open: func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
+			return io.NopCloser(io.NewSectionReader(r.file, offset, length)), nil
+		},
+	}
+}
+
+// remove closes and deletes the file.
+func (r *scratchRun) remove() error {
+	return errors.Join(r.file.Close(), os.Remove(r.file.Name()))
+}

@@ -1,0 +1,212 @@
+package shuffle
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// segmentReader reads one segment block by block, with one ranged read under way ahead of what
+// is consumed. It is a blockStream whose blocks are checked against everything that is known of
+// them.
+type segmentReader struct {
+	src         Source
+	fingerprint uint32
+	fetcher     *fetcher
+	decoder     *decompressor // shared by the readers of a merge
+	sorted      bool          // blocks must have flagSortedValues
+	chunk       int64         // bytes of a ranged read
+
+	ahead    chan fetched // what is under way comes here
+	underway bool
+	fetchAt  int64  // the place in the segment of the next read
+	rest     []byte // read, not yet consumed
+	current  []byte // the buffer that rest is part of
+	spare    []byte // the buffer for the next read
+	carry    []byte // a header or payload from more than one read
+	raw      []byte // the decompressed block
+
+	blockAt  int64 // the place in the segment of the last block
+	consumed int64 // bytes of the segment
+	ordinal  uint32
+	records  int64
+	rawBytes int64
+	last     bool
+	// valuesSorted tells whether the last block has flagSortedValues.
+	valuesSorted bool
+}
+
+func newSegmentReader(src Source, f *fetcher, d *decompressor, chunk int64, sorted bool) *segmentReader {
+	if src.Segment.Length <= 2*chunk { // one read takes no more memory than two
+		chunk = src.Segment.Length
+	}
+	r := &segmentReader{
+		src: src, fingerprint: src.Identity.fingerprint(), fetcher: f, decoder: d, sorted: sorted,
+		chunk: chunk, ahead: make(chan fetched, 1),
+	}
+	r.prefetch()
+	return r
+}
+
+// prefetch starts the next ranged read if there is more to read.
+func (r *segmentReader) prefetch() {
+	n := min(r.chunk, r.src.Segment.Length-r.fetchAt)
+	if n <= 0 || r.underway {
+		return
+	}
+	r.fetcher.start(r.src.Open, r.src.Segment.Offset+r.fetchAt, n, r.spare, r.ahead)
+	r.spare = nil
+	r.fetchAt += n
+	r.underway = true
+}
+
+// await makes the read that is under way the current one and starts the next.
+func (r *segmentReader) await() error {
+	r.prefetch()
+	if !r.underway {
+		return errShort
+	}
+	got := <-r.ahead
+	r.underway = false
+	r.spare, r.current, r.rest = r.current, got.data, got.data
+	if got.err != nil {
+		return got.err
+	}
+	r.prefetch()
+	return nil
+}
+
+// take consumes n bytes, which are valid until the next call.
+func (r *segmentReader) take(n int) ([]byte, error) {
+	if len(r.rest) >= n {
+		b := r.rest[:n]
+		r.rest = r.rest[n:]
+		return b, nil
+	}
+	r.carry = append(grow(r.carry[:0], n), r.rest...)
+	for len(r.carry) < n {
+		if err := r.await(); err != nil {
+			return nil, err
+		}
+		m := min(n-len(r.carry), len(r.rest))
+		r.carry = append(r.carry, r.rest[:m]...)
+		r.rest = r.rest[m:]
+	}
+	return r.carry, nil
+}
+
+// rewind drops what was read ahead and continues at the segment's byte at, by a new read.
+func (r *segmentReader) rewind(at int64) {
+	if r.underway {
+		r.spare = (<-r.ahead).data
+		r.underway = false
+	}
+	r.rest, r.fetchAt = nil, at
+}
+
+// next returns the next block. A block that is not as it should be is read once more before that is
+// reported as a *CorruptError: bytes may have been damaged on their way.
+func (r *segmentReader) next() ([]byte, int, error) {
+	if r.last {
+		return nil, 0, io.EOF
+	}
+	block, n, err := r.block()
+	if errors.Is(err, ErrCorrupt) {
+		r.rewind(r.consumed)
+		block, n, err = r.block()
+	}
+	return block, n, err
+}
+
+func (r *segmentReader) block() ([]byte, int, error) {
+	remaining := r.src.Segment.Length - r.consumed
+	if remaining < blockHeaderLen {
+		return nil, 0, r.corrupt("segment ends without its last block")
+	}
+	b, err := r.take(blockHeaderLen)
+	if err != nil {
+		return nil, 0, r.readError(err)
+	}
+	h, reason := parseBlockHeader(b)
+	if reason == "" {
+		reason = r.mismatch(&h, remaining)
+	}
+	if reason != "" {
+		return nil, 0, r.corrupt(reason)
+	}
+	payload, err := r.take(int(h.payloadLen))
+	if err != nil {
+		return nil, 0, r.readError(err)
+	}
+	if !h.verifyPayload(payload) {
+		return nil, 0, r.corrupt("block checksum mismatch")
+	}
+	raw, err := r.decoder.decompress(r.raw, h.codec, payload, int(h.rawLen))
+	if err != nil {
+		return nil, 0, r.corrupt(err.Error())
+	}
+	if h.codec != None {
+		r.raw = raw
+	}
+	r.blockAt = r.consumed
+	r.consumed += blockHeaderLen + int64(h.payloadLen)
+	r.ordinal++
+	r.records += int64(h.records)
+	r.rawBytes += int64(h.rawLen)
+	r.last = h.flags&flagLast != 0
+	r.valuesSorted = h.flags&flagSortedValues != 0
+	return raw, int(h.records), nil
+}
+
+// mismatch says in what a block that is sound in itself is not the one that belongs here.
+func (r *segmentReader) mismatch(h *blockHeader, remaining int64) string {
+	seg := &r.src.Segment
+	after := remaining - blockHeaderLen - int64(h.payloadLen)
+	last := h.flags&flagLast != 0
+	switch {
+	case h.fingerprint != r.fingerprint:
+		return "block is of another attempt's file"
+	case int64(h.partition) != int64(r.src.Partition):
+		return fmt.Sprintf("block is of partition %d", h.partition)
+	case h.ordinal != r.ordinal:
+		return fmt.Sprintf("block is number %d of its segment", h.ordinal)
+	case int64(h.rawLen) > seg.MaxBlock:
+		return fmt.Sprintf("block of %d raw bytes, the manifest says at most %d", h.rawLen, seg.MaxBlock)
+	case after < 0:
+		return "block goes on after the segment's end"
+	case last && after > 0:
+		return fmt.Sprintf("%d bytes after the last block", after)
+	case !last && after == 0:
+		return "segment ends without its last block"
+	case last && r.records+int64(h.records) != seg.Records:
+		return fmt.Sprintf("segment has %d records, the manifest says %d", r.records+int64(h.records), seg.Records)
+	case last && r.rawBytes+int64(h.rawLen) != seg.RawBytes:
+		return fmt.Sprintf("segment has %d raw bytes, the manifest says %d", r.rawBytes+int64(h.rawLen), seg.RawBytes)
+	case r.sorted && h.flags&flagSortedValues == 0:
+		return "values are not sorted"
+	}
+	return ""
+}
+
+// corrupt names the block at which the reader stands.
+func (r *segmentReader) corrupt(reason string) *CorruptError {
+	return &CorruptError{
+		Object: r.src.Name, Partition: r.src.Partition, Block: int(r.ordinal),
+		Offset: r.src.Segment.Offset + r.consumed, Reason: reason,
+	}
+}
+
+// corruptRecords names the block that next has returned last.
+func (r *segmentReader) corruptRecords(reason string) *CorruptError {
+	return &CorruptError{
+		Object: r.src.Name, Partition: r.src.Partition, Block: int(r.ordinal) - 1,
+		Offset: r.src.Segment.Offset + r.blockAt, Reason: reason,
+	}
+}
+
+func (r *segmentReader) readError(err error) error {
+	if errors.Is(err, errShort) {
+		return r.corrupt(errShort.Error())
+	}
+	return fmt.Errorf("%s: %w", r.src.Name, err)
+}

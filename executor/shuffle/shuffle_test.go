@@ -1,0 +1,313 @@
+package shuffle
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// record is a record as tests see it.
+type record struct{ key, value string }
+
+var testIdentity = Identity{Job: "job-7", Phase: 1, Task: 12, Attempt: 3}
+
+// object makes b a file in a store.
+func object(name string, b []byte) Object {
+	return Object{Name: name, Size: int64(len(b)), Open: openBytes(b)}
+}
+
+// openBytes reads ranges of b; one past the end is cut short, as stores do.
+func openBytes(b []byte) OpenFunc {
+	return func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
+		offset = min(offset, int64(len(b)))
+		return io.NopCloser(bytes.NewReader(b[offset:min(offset+length, int64(len(b)))])), nil
+	}
+}
+
+// collect runs records through a Collector and returns the file.
+func collect(t testing.TB, cfg CollectorConfig, records []record) ([]byte, Manifest, CollectStats) {
+	t.Helper()
+	c, err := NewCollector(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		c.Emitter().Emit([]byte(r.key), []byte(r.value))
+	}
+	var file bytes.Buffer
+	m, err := c.Finish(t.Context(), &file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stats := c.Stats()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if stats.RecordsIn != int64(len(records)) {
+		t.Errorf("RecordsIn = %d, want %d", stats.RecordsIn, len(records))
+	}
+	return file.Bytes(), m, stats
+}
+
+// source is partition p of a file.
+func source(name string, id Identity, file []byte, m Manifest, p int) Source {
+	return Source{Name: name, Identity: id, Partition: p, Segment: m.Segments[p], Open: openBytes(file)}
+}
+
+// drain reads a merge to its end.
+func drain(next func() ([]byte, error)) ([]record, error) {
+	var all []record
+	for {
+		block, err := next()
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+		for len(block) > 0 {
+			key, value, n, err := mapred.ReadRecord(block)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, record{string(key), string(value)})
+			block = block[n:]
+		}
+	}
+}
+
+// mergeAll merges sources to the end.
+func mergeAll(t testing.TB, cfg MergeConfig, sources []Source) ([]record, MergeStats) {
+	t.Helper()
+	m, err := NewMerge(t.Context(), cfg, sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := drain(m.Next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Next(); err != io.EOF {
+		t.Errorf("Next after the end: %v, want io.EOF", err)
+	}
+	stats := m.Stats()
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if stats.Records != int64(len(all)) {
+		t.Errorf("Stats().Records = %d, want %d", stats.Records, len(all))
+	}
+	return all, stats
+}
+
+// oracle does naively what a shuffle of runs does: each run is sorted, partitioned and combined, then
+// one partition of all of them merged.
+func oracle(runs [][]record, p *Partitioner, partition int, c Combine, sortValues bool) []record {
+	var all []record
+	for _, run := range runs {
+		for _, r := range run {
+			if p.Partition([]byte(r.key)) == partition {
+				all = append(all, r)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(x, y record) int {
+		if sortValues || c.Dedup {
+			return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.value, y.value))
+		}
+		return cmp.Compare(x.key, y.key)
+	})
+	if c.Dedup {
+		return slices.Compact(all)
+	}
+	if c.Columns == nil {
+		return all
+	}
+	var out []record
+	var held, ints []int64
+	for i, r := range all {
+		ints = make([]int64, len(c.Columns))
+		if err := c.Columns.Decode(ints, []byte(r.value)); err != nil {
+			panic(err)
+		}
+		if i > 0 && all[i-1].key == r.key {
+			c.Columns.Merge(held, ints)
+		} else {
+			held = ints
+			out = append(out, record{key: r.key})
+		}
+		out[len(out)-1].value = string(mapred.AppendInts(nil, held...))
+	}
+	return out
+}
+
+// sumFunc is a counter's combiner as a function.
+func sumFunc(in *mapred.Groups, out *mapred.Emitter) error {
+	columns := mapred.Columns{mapred.Sum}
+	var ints [1]int64
+	for in.Next() {
+		var sum int64
+		for v, ok := in.Value(); ok; v, ok = in.Value() {
+			if err := columns.Decode(ints[:], v); err != nil {
+				return err
+			}
+			sum += ints[0]
+		}
+		out.Emit(in.Key(), mapred.AppendInts(nil, sum))
+	}
+	return in.Err()
+}
+
+// keyKinds make keys that are hard in different ways.
+var keyKinds = map[string]func(*rand.Rand) string{
+	"short": func(r *rand.Rand) string { return randomBytes(r, r.IntN(4), 3) },
+	"zeros": func(r *rand.Rand) string { return string(make([]byte, r.IntN(40))) },
+	"bytes": func(r *rand.Rand) string { return randomBytes(r, r.IntN(30), 256) },
+	"deep": func(r *rand.Rand) string {
+		return "https://example.com/a/b/" + randomBytes(r, r.IntN(20), 2) + randomBytes(r, r.IntN(3), 256)
+	},
+	"word":  func(r *rand.Rand) string { return fmt.Sprintf("word%d", int(r.ExpFloat64()*50)) },
+	"large": func(r *rand.Rand) string { return randomBytes(r, r.IntN(3)*1500, 2) },
+	"fixed": func(r *rand.Rand) string { return randomBytes(r, 10, 256) },
+	"empty": func(*rand.Rand) string { return "" },
+}
+
+func randomBytes(r *rand.Rand, n, alphabet int) string {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.IntN(alphabet))
+	}
+	return string(b)
+}
+
+func randomValue(r *rand.Rand, columns int) string {
+	if columns >= 0 {
+		ints := make([]int64, columns)
+		for i := range ints {
+			ints[i] = r.Int64N(1<<r.IntN(62)+1) - 5
+		}
+		return string(mapred.AppendInts(nil, ints...))
+	}
+	if r.IntN(50) == 0 {
+		return randomBytes(r, r.IntN(6000), 256)
+	}
+	return randomBytes(r, r.IntN(12), 4)
+}
+
+type combineKind struct {
+	name    string
+	combine Combine
+	columns int // of values; -1 for any bytes
+	// merged is what the last merge is given, if that is not combine.
+	merged *Combine
+}
+
+func combineKinds() []combineKind {
+	return []combineKind{
+		{name: "none", columns: -1},
+		{name: "sum", combine: Combine{Columns: mapred.Columns{mapred.Sum}}, columns: 1},
+		{name: "max", combine: Combine{Columns: mapred.Columns{mapred.Max}}, columns: 1},
+		{name: "columns", combine: Combine{Columns: mapred.Columns{mapred.Min, mapred.Sum, mapred.Max}}, columns: 3},
+		{name: "keys", combine: Combine{Columns: mapred.Columns{}}, columns: 0},
+		{name: "dedup", combine: Combine{Dedup: true}, columns: -1},
+		{name: "func", combine: Combine{Func: sumFunc}, columns: 1, merged: &Combine{Columns: mapred.Columns{mapred.Sum}}},
+	}
+}
+
+func TestShuffleEqualsOracle(t *testing.T) {
+	for _, kind := range combineKinds() {
+		for keys, key := range keyKinds {
+			t.Run(kind.name+"/"+keys, func(t *testing.T) {
+				t.Parallel()
+				for seed := range uint64(2) {
+					r := rand.New(rand.NewPCG(seed, 1))
+					checkShuffle(t, r, kind, key)
+				}
+			})
+		}
+	}
+}
+
+// checkShuffle sends a few runs of random records through collectors and merges of random shapes.
+func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.Rand) string) {
+	p := Partitioner{Partitions: []int{1, 2, 7, 300}[r.IntN(4)]}
+	if r.IntN(3) == 0 {
+		p.Boundaries = [][]byte{}
+		for len(p.Boundaries) < p.Partitions-1 {
+			p.Boundaries = append(p.Boundaries, []byte(key(r)))
+		}
+		slices.SortFunc(p.Boundaries, bytes.Compare)
+	}
+	sortValues := r.IntN(2) == 0 && kind.combine.Func == nil
+	codec := []Codec{S2, Zstd, None}[r.IntN(3)]
+	scratch := t.TempDir()
+	merged := kind.combine
+	if kind.merged != nil {
+		merged = *kind.merged
+	}
+	var runs [][]record
+	var files [][]byte
+	var manifests []Manifest
+	for task := range 1 + r.IntN(8) {
+		records := make([]record, r.IntN(5000))
+		for i := range records {
+			records[i] = record{key(r), randomValue(r, kind.columns)}
+		}
+		file, m, _ := collect(t, CollectorConfig{
+			Identity: Identity{Job: "j", Task: task}, Partitioner: p, Combine: kind.combine, SortValues: sortValues,
+			Memory: []int64{96 << 10, 1 << 20, 64 << 20}[r.IntN(3)], Scratch: filepath.Join(scratch, "collect"), Codec: codec,
+			BlockSize: []int{0, 100, 4096}[r.IntN(3)],
+		}, records)
+		if _, err := Verify(t.Context(), object("verified", file)); err != nil {
+			t.Fatal(err)
+		}
+		runs, files, manifests = append(runs, records), append(files, file), append(manifests, m)
+	}
+	for partition := range p.Partitions {
+		var sources []Source
+		for task, file := range files {
+			sources = append(sources, source("f", Identity{Job: "j", Task: task}, file, manifests[task], partition))
+		}
+		got, _ := mergeAll(t, MergeConfig{
+			Combine: merged, SortValues: sortValues, Memory: []int64{512 << 10, 64 << 20}[r.IntN(2)],
+			Scratch: filepath.Join(scratch, "merge"), Codec: codec, Fetches: 1 + r.IntN(4),
+		}, sources)
+		want := oracle(runs, &p, partition, merged, sortValues)
+		if !slices.Equal(got, want) {
+			t.Fatalf("partition %d of %d: got %d records, want %d; first difference at %d",
+				partition, p.Partitions, len(got), len(want), firstDifference(got, want))
+		}
+	}
+	checkEmpty(t, filepath.Join(scratch, "collect"))
+	checkEmpty(t, filepath.Join(scratch, "merge"))
+}
+
+func firstDifference(x, y []record) int {
+	for i := range min(len(x), len(y)) {
+		if x[i] != y[i] {
+			return i
+		}
+	}
+	return min(len(x), len(y))
+}
+
+// checkEmpty checks that no file is left in a folder, which need not exist.
+func checkEmpty(t *testing.T, folder string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if len(entries) > 0 {
+		t.Errorf("%d files left in %s", len(entries), folder)
+	}
+}

@@ -1,0 +1,155 @@
+package shuffle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// layout is that of the file and of every spilled run.
+func (c *Collector) layout() fileLayout {
+	return fileLayout{
+		identity: c.cfg.Identity, partitions: c.router.Partitions, blockSize: c.blockSize, buffer: c.buffer,
+		codec: c.cfg.Codec, sortedValues: c.cfg.Combine.sorted(c.cfg.SortValues),
+	}
+}
+
+// writeArena sorts what the arena holds and writes it.
+func (c *Collector) writeArena(f *fileWriter) error {
+	stream := arenaStream{arena: c.arena, size: c.blockSize}
+	for p, entries := range c.arena.sort(c.cfg.Combine.sorted(c.cfg.SortValues)) {
+		if len(entries) == 0 {
+			continue
+		}
+		stream.entries = entries
+		if err := c.writePartition(f, p, &stream); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collector) writePartition(f *fileWriter, p int, stream blockStream) error {
+	f.begin(p)
+	err := c.cfg.Combine.write(f, stream, func(key []byte) error {
+		if c.router.Partition(key) != p {
+			return fmt.Errorf("combiner emitted key %s, which it was not given", quote(key))
+		}
+		return nil
+	})
+	f.end()
+	return err
+}
+
+// createRun makes a run for local disk.
+func (c *Collector) createRun(write func(*fileWriter) error) (*scratchRun, error) {
+	layout := c.layout()
+	if layout.codec == Zstd { // a run is read once, from local disk
+		layout.codec = S2
+	}
+	return createRun(c.cfg.Scratch, layout, write)
+}
+
+// spill writes what the arena holds to local disk and empties it.
+func (c *Collector) spill() error {
+	if len(c.arena.index) == 0 {
+		return nil
+	}
+	run, err := c.createRun(c.writeArena)
+	if err != nil {
+		return fmt.Errorf("spill: %w", err)
+	}
+	c.spills = append(c.spills, run)
+	c.stats.Spills++
+	c.stats.SpilledBytes += run.manifest.Size
+	c.arena.reset(c.emitBlock)
+	return nil
+}
+
+// mergeSpills merges all runs into f. What is in memory becomes the last run, so that the whole
+// budget is there to read with.
+func (c *Collector) mergeSpills(ctx context.Context, f *fileWriter) error {
+	if err := c.spill(); err != nil {
+		return err
+	}
+	c.arena = newArena(&c.router)
+	least := leastChunk(c.mergeMemory())
+	cost := func(run **scratchRun) int64 {
+		var most int64
+		for i := range (*run).manifest.Segments {
+			most = max(most, sourceCost(&(*run).manifest.Segments[i], least))
+		}
+		return most
+	}
+	sources := c.mergeMemory() - 2*int64(c.blockSize)
+	group := sources - writerMemory(c.blockSize, c.buffer)
+	runs, _, err := rounds(c.spills, cost, sources, group, func(group []*scratchRun) (*scratchRun, error) {
+		return c.mergeRuns(ctx, group)
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.mergeInto(ctx, f, runs); err != nil {
+		return fmt.Errorf("merge spilled runs: %w", err)
+	}
+	return nil
+}
+
+// mergeMemory is what a merge of spilled runs has, beside the file that it is written to.
+func (c *Collector) mergeMemory() int64 { return c.cfg.Memory - writerMemory(c.blockSize, c.buffer) }
+
+// mergeRuns puts one run in the place of several.
+func (c *Collector) mergeRuns(ctx context.Context, group []*scratchRun) (*scratchRun, error) {
+	run, err := c.createRun(func(f *fileWriter) error { return c.mergeInto(ctx, f, group) })
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	kept := []*scratchRun{run}
+	for _, old := range c.spills {
+		if slices.Contains(group, old) {
+			errs = append(errs, old.remove())
+		} else {
+			kept = append(kept, old)
+		}
+	}
+	c.spills = kept
+	c.stats.SpilledBytes += run.manifest.Size
+	return run, errors.Join(errs...)
+}
+
+// mergeInto merges runs into f, partition by partition.
+func (c *Collector) mergeInto(ctx context.Context, f *fileWriter, runs []*scratchRun) error {
+	for p := range c.router.Partitions {
+		var sources []Source
+		for _, run := range runs {
+			if run.manifest.Segments[p].Length > 0 {
+				sources = append(sources, run.source(p))
+			}
+		}
+		if len(sources) == 0 {
+			continue
+		}
+		if err := c.mergePartition(ctx, f, p, sources); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collector) mergePartition(ctx context.Context, f *fileWriter, p int, sources []Source) (err error) {
+	m, err := NewMerge(ctx, MergeConfig{
+		Combine: c.cfg.Combine, SortValues: c.cfg.SortValues, Memory: c.mergeMemory(),
+		Scratch: c.cfg.Scratch, Fetches: 2, BlockSize: c.blockSize, Codec: S2,
+	}, sources)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := m.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	return c.writePartition(f, p, m)
+}

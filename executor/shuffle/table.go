@@ -1,0 +1,389 @@
+package shuffle
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+const (
+	// inlineKey is the longest key in bytes that a slot holds itself.
+	inlineKey = 16
+	slotSize  = 32
+	// firstSlots is the number of slots that a table starts with; it doubles when three quarters
+	// are taken.
+	firstSlots = 1 << 10
+	// longKeyChunk is the size of the pieces in which memory for longer keys is had.
+	longKeyChunk = 64 << 10
+)
+
+// slot is one key of the table in half a cache line.
+type slot struct {
+	// a and b are the key's bytes, little endian and padded with zeros. Of a key longer than
+	// inlineKey, a is the hash and b the place in long.
+	a, b uint64
+	// size is the key's length plus one; 0 is a free slot.
+	size uint64
+	// value is the only column; of several columns, the index of the first in ints.
+	value int64
+}
+
+// table combines records as they come: open addressing with linear probing. It has neither pointers nor
+// an allocation per key.
+//
+// Short keys are hashed by one 64x64->128 bit multiplication with random seeds, as wyhash does for
+// its last 16 bytes (Wang Yi, 2019); longer ones by xxHash64 with a random seed on top.
+type table struct {
+	columns      mapred.Columns
+	slots        []slot
+	used         int
+	seedA, seedB uint64
+	ints         []int64
+	scratch      []int64
+	long         []byte // keys longer than inlineKey, back to back
+	keyBytes     int64  // of all keys
+	inserted     int64  // records since the last reset
+	limit        int64  // bytes that the table and what it drains to may take
+}
+
+func newTable(columns mapred.Columns, limit int64) *table {
+	t := &table{
+		columns: columns, scratch: make([]int64, len(columns)), limit: limit,
+		seedA: rand.Uint64(), seedB: rand.Uint64(),
+	}
+	n := firstSlots
+	for int64(n)*slotSize*8 > limit && n > 16 {
+		n /= 2
+	}
+	t.slots = make([]slot, n)
+	return t
+}
+
+// bytes is the memory that the table takes.
+func (t *table) bytes() int64 {
+	return int64(cap(t.slots))*slotSize + int64(cap(t.ints))*8 + int64(cap(t.long))
+}
+
+// drained is the most memory that the records take as an arena.
+func (t *table) drained() int64 {
+	record := int64(entrySize) + 4 + int64(len(t.columns))*binary.MaxVarintLen64
+	return t.keyBytes + int64(t.used)*record
+}
+
+// fits reports whether one more key of n bytes stays within the limit, and makes room for it.
+func (t *table) fits(n int) bool {
+	used := t.bytes() + t.drained() + int64(n)
+	if (t.used+1)*4 > len(t.slots)*3 {
+		if used+2*int64(len(t.slots))*slotSize > t.limit {
+			return false
+		}
+		t.grow()
+		used = t.bytes() + t.drained() + int64(n)
+	}
+	if n > inlineKey && len(t.long)+n > cap(t.long) {
+		more := max(cap(t.long)/2, min(longKeyChunk, int(t.limit/16)), n)
+		if used+int64(cap(t.long)+more) > t.limit { // old and new while it is copied
+			return false
+		}
+		t.long = append(make([]byte, 0, cap(t.long)+more), t.long...)
+	}
+	if c := len(t.columns); c > 1 && len(t.ints)+c > cap(t.ints) {
+		more := max(cap(t.ints)/2, 64*c)
+		if used+int64(cap(t.ints)+more)*8 > t.limit {
+			return false
+		}
+		t.ints = append(make([]int64, 0, cap(t.ints)+more), t.ints...)
+	}
+	return used <= t.limit
+}
+
+func (t *table) grow() {
+	old := t.slots
+	t.slots = make([]slot, 2*len(old))
+	mask := uint64(len(t.slots) - 1)
+	for i := range old {
+		s := &old[i]
+		if s.size == 0 {
+			continue
+		}
+		h := s.a
+		if s.size-1 <= inlineKey {
+			h = t.hash(s.a, s.b, s.size-1)
+		}
+		at := h & mask
+		for t.slots[at].size != 0 {
+			at = (at + 1) & mask
+		}
+		t.slots[at] = *s
+	}
+}
+
+func (t *table) hash(a, b, size uint64) uint64 {
+	high, low := bits.Mul64(a^t.seedA, b^t.seedB^size<<56)
+	return high ^ low
+}
+
+// words returns the bytes of a key of at most inlineKey bytes as they stand in a slot.
+func words(key []byte) (a, b uint64) {
+	n := len(key)
+	switch {
+	case n >= 8:
+		a = binary.LittleEndian.Uint64(key)
+		b = binary.LittleEndian.Uint64(key[n-8:]) >> (8 * (16 - n))
+	case n >= 4:
+		a = uint64(binary.LittleEndian.Uint32(key)) | uint64(binary.LittleEndian.Uint32(key[n-4:]))<<(8*(n-4))
+	case n > 0:
+		a = uint64(key[0]) | uint64(key[n/2])<<(8*(n/2)) | uint64(key[n-1])<<(8*(n-1))
+	}
+	return a, b
+}
+
+// find returns key's slot. If it is a new one it is made, unless there is no room for it: then find
+// returns nil.
+func (t *table) find(key []byte) (s *slot, found bool) {
+	if len(key) > inlineKey {
+		return t.findLong(key)
+	}
+	a, b := words(key)
+	size := uint64(len(key)) + 1
+	slots := t.slots
+	mask := uint64(len(slots) - 1)
+	for at := t.hash(a, b, size-1) & mask; ; at = (at + 1) & mask {
+		s := &slots[at&uint64(len(slots)-1)]
+		if s.size == size && s.a == a && s.b == b {
+			return s, true
+		}
+		if s.size == 0 {
+			return t.claim(s, slot{a: a, b: b, size: size}, key), false
+		}
+	}
+}
+
+func (t *table) findLong(key []byte) (s *slot, found bool) {
+	size := uint64(len(key)) + 1
+	h := xxhash.Sum64(key) * (t.seedA | 1)
+	h ^= h>>32 ^ t.seedB
+	mask := uint64(len(t.slots) - 1)
+	for at := h & mask; ; at = (at + 1) & mask {
+		s := &t.slots[at]
+		if s.size == size && s.a == h && bytes.Equal(t.long[s.b:s.b+size-1], key) {
+			return s, true
+		}
+		if s.size == 0 {
+			return t.claim(s, slot{a: h, b: uint64(len(t.long)), size: size}, key), false
+		}
+	}
+}
+
+// count adds v to the only column of a short key that is there, and reports whether it is.
+func (t *table) count(key []byte, v int64) bool {
+	var x, y uint64
+	n := len(key)
+	if n > inlineKey {
+		return false
+	}
+	if cap(key) >= inlineKey {
+		b := (*[inlineKey]byte)(key[:inlineKey])
+		masks := &keyMasks[n]
+		x = binary.LittleEndian.Uint64(b[:]) & masks[0]
+		y = binary.LittleEndian.Uint64(b[8:]) & masks[1]
+	} else {
+		x, y = words(key)
+	}
+	s := &t.slots[t.hash(x, y, uint64(n))&uint64(len(t.slots)-1)]
+	if s.size != uint64(n)+1 || s.a != x || s.b != y {
+		return false
+	}
+	s.value += v
+	t.inserted++
+	return true
+}
+
+// claim makes the free slot s, or another when the table grows, into fresh.
+func (t *table) claim(s *slot, fresh slot, key []byte) *slot {
+	before := len(t.slots)
+	if !t.fits(len(key)) {
+		return nil
+	}
+	if len(t.slots) != before { // s is a slot of the old table
+		h := fresh.a
+		if len(key) <= inlineKey {
+			h = t.hash(fresh.a, fresh.b, fresh.size-1)
+		}
+		mask := uint64(len(t.slots) - 1)
+		at := h & mask
+		for t.slots[at].size != 0 {
+			at = (at + 1) & mask
+		}
+		s = &t.slots[at]
+	}
+	if len(key) > inlineKey {
+		t.long = append(t.long, key...)
+	}
+	*s = fresh
+	t.used++
+	t.keyBytes += int64(len(key))
+	return s
+}
+
+// insert combines the records of block and returns how many bytes of it were taken: fewer than all
+// when there is no room for the next record's key.
+func (t *table) insert(block []byte) (int, error) {
+	if len(t.columns) == 1 && t.columns[0] == mapred.Sum {
+		return t.insertCounts(block)
+	}
+	off := 0
+	for off < len(block) {
+		n, err := t.insertOne(block[off:])
+		if n == 0 || err != nil {
+			return off, err
+		}
+		off += n
+	}
+	return off, nil
+}
+
+// insertOne combines block's first record and returns its length, or 0 if there is no room for it.
+func (t *table) insertOne(block []byte) (int, error) {
+	key, value, n, err := mapred.ReadRecord(block)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.columns.Decode(t.scratch, value); err != nil {
+		return 0, columnsError(t.columns, key, err)
+	}
+	s, found := t.find(key)
+	if s == nil {
+		return 0, nil
+	}
+	switch {
+	case len(t.columns) == 1:
+		t.put(s, found, t.scratch[0])
+	case found:
+		t.columns.Merge(t.ints[s.value:s.value+int64(len(t.columns))], t.scratch)
+	default:
+		s.value = int64(len(t.ints))
+		t.ints = append(t.ints, t.scratch...)
+	}
+	t.inserted++
+	return n, nil
+}
+
+// keyMasks clear what follows a key of so many bytes in the 16 bytes that it starts.
+var keyMasks = func() (masks [inlineKey + 1][2]uint64) {
+	for n := range masks {
+		masks[n] = [2]uint64{1<<(8*n) - 1, 0}
+		if n > 8 {
+			masks[n] = [2]uint64{1<<64 - 1, 1<<(8*(n-8)) - 1}
+		}
+	}
+	return masks
+}()
+
+// insertCounts is insert for one column of sums. The common record, a short key with a number of one byte that
+// is in the table already, is handled without a branch on its length and without a call.
+func (t *table) insertCounts(block []byte) (int, error) {
+	const window = 2 + inlineKey + 1
+	off := 0
+	for off < len(block) {
+		if len(block)-off >= window {
+			b := (*[window]byte)(block[off:])
+			if n := uint64(b[0]); n <= inlineKey && b[1] == 1 && b[2+n] < 0x80 {
+				masks := &keyMasks[n]
+				x := binary.LittleEndian.Uint64(b[2:]) & masks[0]
+				y := binary.LittleEndian.Uint64(b[10:]) & masks[1]
+				s := &t.slots[t.hash(x, y, n)&uint64(len(t.slots)-1)]
+				if s.size == n+1 && s.a == x && s.b == y {
+					s.value += int64(b[2+n]>>1) ^ -int64(b[2+n]&1)
+					t.inserted++
+					off += int(n) + 3
+					continue
+				}
+			}
+		}
+		n, err := t.insertOne(block[off:])
+		if n == 0 || err != nil {
+			return off, err
+		}
+		off += n
+	}
+	return off, nil
+}
+
+// insertWhole is insert for whole records as keys: it keeps one of those that are equal.
+func (t *table) insertWhole(block []byte) (int, error) {
+	off := 0
+	for off < len(block) {
+		_, _, n, err := mapred.ReadRecord(block[off:])
+		if err != nil {
+			return off, err
+		}
+		if s, _ := t.find(block[off : off+n]); s == nil {
+			return off, nil
+		}
+		t.inserted++
+		off += n
+	}
+	return off, nil
+}
+
+// put combines v into the only column of s.
+func (t *table) put(s *slot, found bool, v int64) {
+	if !found {
+		s.value = v
+		return
+	}
+	switch t.columns[0] {
+	case mapred.Sum:
+		s.value += v
+	case mapred.Min:
+		s.value = min(s.value, v)
+	case mapred.Max:
+		s.value = max(s.value, v)
+	}
+}
+
+// each calls yield with every record. Both slices are valid only during the call.
+func (t *table) each(yield func(key, value []byte) error) error {
+	var short [inlineKey]byte
+	var value []byte
+	for i := range t.slots {
+		s := &t.slots[i]
+		if s.size == 0 {
+			continue
+		}
+		n := s.size - 1
+		var key []byte
+		if n > inlineKey {
+			key = t.long[s.b : s.b+n]
+		} else {
+			binary.LittleEndian.PutUint64(short[:], s.a)
+			binary.LittleEndian.PutUint64(short[8:], s.b)
+			key = short[:n]
+		}
+		switch len(t.columns) {
+		case 0:
+			value = value[:0]
+		case 1:
+			value = mapred.AppendInts(value[:0], s.value)
+		default:
+			value = mapred.AppendInts(value[:0], t.ints[s.value:s.value+int64(len(t.columns))]...)
+		}
+		if err := yield(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reset empties the table and keeps its memory.
+func (t *table) reset() {
+	clear(t.slots)
+	t.used, t.keyBytes, t.inserted = 0, 0, 0
+	t.ints, t.long = t.ints[:0], t.long[:0]
+}

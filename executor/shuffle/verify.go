@@ -1,0 +1,167 @@
+package shuffle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync/atomic"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// Object is a whole file in a store.
+type Object struct {
+	// Name stands for the object in errors.
+	Name string
+	// Size is its length in bytes.
+	Size int64
+	Open OpenFunc
+}
+
+// tailRead is how many bytes ReadManifest reads first: enough for an index of some ten thousand
+// partitions.
+const tailRead = 64 << 10
+
+func (o *Object) corrupt(offset int64, reason string) error {
+	return &CorruptError{Object: o.Name, Partition: -1, Block: -1, Offset: offset, Reason: reason}
+}
+
+func (o *Object) read(ctx context.Context, offset, length int64) ([]byte, error) {
+	b, err := readRange(ctx, o.Open, offset, length, nil)
+	if errors.Is(err, errShort) {
+		return nil, o.corrupt(offset+int64(len(b)), errShort.Error())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Name, err)
+	}
+	return b, nil
+}
+
+// ReadManifest reads a file's footer and index by at most two ranged reads. What is wrong with them is a
+// *CorruptError; header and segments it does not look at.
+func ReadManifest(ctx context.Context, o Object) (Identity, Manifest, error) {
+	id, m, _, err := o.readIndex(ctx)
+	return id, m, err
+}
+
+// readIndex returns the header's copy in the index as well.
+func (o *Object) readIndex(ctx context.Context) (Identity, Manifest, []byte, error) {
+	fail := func(offset int64, reason string) (Identity, Manifest, []byte, error) {
+		return Identity{}, Manifest{}, nil, o.corrupt(offset, reason)
+	}
+	if o.Size < fileHeaderLen+footerLen {
+		return fail(0, "object is too short for a shuffle file")
+	}
+	at := max(0, o.Size-tailRead)
+	tail, err := o.read(ctx, at, o.Size-at)
+	if err != nil {
+		return Identity{}, Manifest{}, nil, err
+	}
+	foot, err := parseFooter(tail[len(tail)-footerLen:], o.Size)
+	if err != nil {
+		return fail(o.Size-footerLen, err.Error())
+	}
+	var index []byte
+	if foot.indexOffset >= at {
+		index = tail[foot.indexOffset-at : len(tail)-footerLen]
+	} else if index, err = o.read(ctx, foot.indexOffset, int64(foot.indexLen)); err != nil {
+		return Identity{}, Manifest{}, nil, err
+	}
+	if crc32.Checksum(index, castagnoli) != foot.indexCRC {
+		return fail(foot.indexOffset, "index checksum mismatch")
+	}
+	id, partitions, blockSize, n, reason := parseHeader(index)
+	if reason != "" {
+		return fail(foot.indexOffset, reason)
+	}
+	m := Manifest{Size: o.Size}
+	d := manifestDecoder{rest: index[n:]}
+	d.segments(&m)
+	if d.reason != "" {
+		return fail(foot.indexOffset+int64(n), d.reason)
+	}
+	end := m.Segments[len(m.Segments)-1]
+	if len(m.Segments) != partitions || m.BlockSize != int64(blockSize) ||
+		m.Segments[0].Offset != int64(n) || end.Offset+end.Length != foot.indexOffset {
+		return fail(foot.indexOffset, "index does not fit the file")
+	}
+	return id, m, index[:n], nil
+}
+
+// Report is what Verify found in a sound file.
+type Report struct {
+	Identity Identity
+	Manifest Manifest
+	// Blocks and Records are the file's, RawBytes the length of its records before compression.
+	Blocks, Records, RawBytes int64
+}
+
+// Verify reads a whole file and checks every byte of it: checksums, order, counts, and that everything
+// is where the index says. What is wrong is a *CorruptError.
+func Verify(ctx context.Context, o Object) (Report, error) {
+	id, m, header, err := o.readIndex(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	head, err := o.read(ctx, 0, int64(len(header)))
+	if err != nil {
+		return Report{}, err
+	}
+	if !bytes.Equal(head, header) {
+		return Report{}, o.corrupt(0, "file header is not the one in the index")
+	}
+	report := Report{Identity: id, Manifest: m}
+	var requests, fetchedBytes atomic.Int64
+	f := newFetcher(ctx, 2, &requests, &fetchedBytes)
+	defer f.close()
+	d := &decompressor{}
+	defer d.close()
+	for p, segment := range m.Segments {
+		if segment.Length == 0 {
+			continue
+		}
+		r := newSegmentReader(Source{Name: o.Name, Identity: id, Partition: p, Segment: segment, Open: o.Open},
+			f, d, min(maxChunk, max(minChunk, segment.MaxBlock)), false)
+		if err := verifySegment(r); err != nil {
+			return Report{}, err
+		}
+		report.Blocks += int64(r.ordinal)
+		report.Records += segment.Records
+		report.RawBytes += segment.RawBytes
+	}
+	return report, nil
+}
+
+// verifySegment checks the order of all records.
+func verifySegment(r *segmentReader) error {
+	var lastKey, lastValue []byte
+	first := true
+	for {
+		block, n, err := r.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for len(block) > 0 {
+			key, value, size, err := mapred.ReadRecord(block)
+			if err != nil {
+				return r.corruptRecords("block does not hold the records it says")
+			}
+			order := bytes.Compare(lastKey, key)
+			if !first && (order > 0 || order == 0 && r.valuesSorted && bytes.Compare(lastValue, value) > 0) {
+				return r.corruptRecords("records are out of order")
+			}
+			lastKey, lastValue, first = append(lastKey[:0], key...), append(lastValue[:0], value...), false
+			block = block[size:]
+			n--
+		}
+		if n != 0 {
+			return r.corruptRecords("block does not hold the records it says")
+		}
+	}
+}

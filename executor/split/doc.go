@@ -1,0 +1,32 @@
+// Package split cuts input objects into byte ranges and reads a range as batches of
+// records.
+//
+// # Which record belongs to which split
+//
+// A record belongs to the split that holds its first byte, so any way to cut an object
+// gives the same records in the same order. A text split that does not start at 0 reads
+// from the byte before its offset on: only a line end there says that a line begins exactly
+// at the offset. It then skips to the first line that starts inside. Its last line is read to
+// its end, however far past the split's end that is. A split in which no line starts has no
+// records.
+//
+// # How bytes flow
+//
+//	store ──ranges──▶ (decompressor) ──view──▶ framer ──▶ mapred.Batch
+//
+// [ranges] keeps several ranged reads going, each into a buffer of its own, and shows
+// their bytes in order while they still arrive. A framer looks at a view of these bytes, takes whole
+// records from its front, and asks for more. A view is a piece of a range's buffer, so the
+// bytes of a batch are copied once, out of the store's reader; only the record that lies across
+// two ranges is copied again, and only for that the memory grows, up to Options.MaxRecord.
+//
+// Compressed objects are one split each. They are decompressed a piece at a time, so the
+// memory does not depend on how much comes out.
+//
+// # What is checked
+//
+// A range that ends early, or an object with bytes past its planned end, fails with
+// [ChangedError]. Data that does not have the promised form fails with an error for which
+// errors.Is(err, [ErrInput]) holds: to try again is no use. Everything else is an error of
+// the store or of the context.
+package split

@@ -1,0 +1,80 @@
+package split
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ErrInput is what all errors are that come from the input's content: they come again
+// however often the split is read.
+var ErrInput = errors.New("input is not as it should be")
+
+// RecordTooLongError says that a record is longer than the limit.
+type RecordTooLongError struct {
+	Object string // URL
+	Offset int64  // of the record's first byte, after decompression
+	Limit  int64  // Options.MaxRecord, in bytes
+}
+
+func (e *RecordTooLongError) Error() string {
+	return fmt.Sprintf("%s: the record at byte %d is longer than the limit of %d bytes that a record may take in memory",
+		e.Object, e.Offset, e.Limit)
+}
+
+// Is makes every RecordTooLongError an ErrInput.
+func (e *RecordTooLongError) Is(target error) bool { return target == ErrInput }
+
+// FormatError says that an object does not have the form that its name or the job promises.
+type FormatError struct {
+	Object string // URL
+	Offset int64  // the byte, after decompression, up to which all was well
+	Reason string
+	Err    error // the decoder's; may be nil
+}
+
+func (e *FormatError) Error() string {
+	s := fmt.Sprintf("%s: at byte %d: %s", e.Object, e.Offset, e.Reason)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Is makes every FormatError an ErrInput.
+func (e *FormatError) Is(target error) bool { return target == ErrInput }
+
+func (e *FormatError) Unwrap() error { return e.Err }
+
+// ChangedError says that an object is no longer the one that was planned with.
+type ChangedError struct {
+	Object string // URL
+	Size   int64  // planned, in bytes
+	Longer bool   // there are bytes after these, else some are missing
+	Err    error  // the store's; may be nil
+}
+
+func (e *ChangedError) Error() string {
+	s := fmt.Sprintf("%s changed after the job was planned: it had %d bytes and is now ", e.Object, e.Size)
+	if e.Longer {
+		s += "longer"
+	} else {
+		s += "shorter"
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Is makes every ChangedError an ErrInput.
+func (e *ChangedError) Is(target error) bool { return target == ErrInput }
+
+func (e *ChangedError) Unwrap() error { return e.Err }
+
+// failure is an error that is not io.EOF, even if it wraps one as errors of broken connections
+// do: who asks errors.Is(err, io.EOF) must not take it for the end of the records.
+type failure struct{ error }
+
+func (e failure) Is(target error) bool { return target != io.EOF && errors.Is(e.error, target) }
+func (e failure) As(target any) bool   { return errors.As(e.error, target) }

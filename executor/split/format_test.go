@@ -1,0 +1,109 @@
+package split_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/executor/split"
+)
+
+func TestParseFormat(t *testing.T) {
+	for name, want := range map[string]split.Format{
+		"":              {},
+		"text":          {Kind: split.Text},
+		"jsonl":         {Kind: split.JSONL},
+		"csv":           {Kind: split.CSV},
+		"csv-multiline": {Kind: split.CSVMultiline},
+		"whole":         {Kind: split.Whole},
+		"fixed:1":       {Kind: split.Fixed, RecordLen: 1},
+		"fixed:100":     {Kind: split.Fixed, RecordLen: 100},
+	} {
+		if got, err := split.ParseFormat(name); err != nil || got != want {
+			t.Errorf("%q is %v, %v; want %v", name, got, err, want)
+		}
+	}
+	for name, says := range map[string]string{
+		"parquet":                     "want text, jsonl",
+		"Text":                        "want text, jsonl",
+		"fixed":                       "fixed:N",
+		"fixed:":                      "fixed:100",
+		"fixed:ten":                   "fixed:100",
+		"fixed:0":                     "1 to 2147483647 bytes",
+		"fixed:-3":                    "1 to 2147483647 bytes",
+		"fixed:2147483648":            "1 to 2147483647 bytes",
+		"fixed:99999999999999999999":  "1 to 2147483647 bytes",
+		"fixed:-99999999999999999999": "1 to 2147483647 bytes",
+	} {
+		if got, err := split.ParseFormat(name); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q is %v, %v; want an error that says %q", name, got, err, says)
+		}
+	}
+}
+
+func TestFormatInJSON(t *testing.T) {
+	var spec struct{ Input split.Format }
+	if err := json.Unmarshal([]byte(`{"Input":"fixed:12"}`), &spec); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := json.Marshal(spec); err != nil || string(got) != `{"Input":"fixed:12"}` {
+		t.Errorf("written as %s, %v", got, err)
+	}
+	if _, err := json.Marshal(split.Format{Kind: split.Fixed}); err == nil {
+		t.Error("a fixed format without a length is written")
+	}
+}
+
+func TestCompressionOf(t *testing.T) {
+	for name, want := range map[string]split.Compression{
+		"a": split.Uncompressed, "gz": split.Uncompressed, "a.gz/b": split.Uncompressed, "a.gzip": split.Uncompressed,
+		"s3://b/a.gz": split.Gzip, "A.TXT.GZ": split.Gzip, "a.bz2": split.Bzip2, "a.zst": split.Zstd, "a.zstd": split.Zstd,
+	} {
+		if got := split.CompressionOf(name); got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestSplittable(t *testing.T) {
+	for _, c := range []struct {
+		name, format string
+		want         bool
+	}{
+		{"a.txt", "text", true},
+		{"a.txt", "jsonl", true},
+		{"a.csv", "csv", true},
+		{"a.bin", "fixed:3", true},
+		{"a.csv", "csv-multiline", false},
+		{"a.txt", "whole", false},
+		{"a.gz", "text", false},
+		{"a.bz2", "fixed:3", false},
+		{"a.zst", "csv", false},
+	} {
+		f, err := split.ParseFormat(c.format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := split.Splittable(c.name, f); got != c.want {
+			t.Errorf("%s as %s: %v, want %v", c.name, c.format, got, c.want)
+		}
+	}
+}
+
+func FuzzParseFormat(f *testing.F) {
+	for _, s := range []string{"", "text", "fixed:10", "fixed:010", "fixed:+1", "fixed:1e3", "csv-multiline"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got, err := split.ParseFormat(s)
+		if err != nil {
+			if got != (split.Format{}) {
+				t.Errorf("%q is %v with error %v", s, got, err)
+			}
+			return
+		}
+		if again, err := split.ParseFormat(got.String()); err != nil || again != got {
+			t.Errorf("%q is %v, which reads as %v, %v", s, got, again, err)
+		}
+	})
+}

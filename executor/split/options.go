@@ -1,0 +1,62 @@
+package split
+
+import (
+	"fmt"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// What zero Options mean, in bytes.
+const (
+	DefaultMaxRecord = 64 << 20
+	DefaultRange     = 8 << 20
+	DefaultReadAhead = 4 * DefaultRange
+)
+
+// Options says how splits are planned and read.
+type Options struct {
+	// Format of all objects. The zero Format is text.
+	Format Format
+
+	// MaxRecord is the length of the longest record in bytes, without its line end; up to
+	// mapred.MaxFieldLen. A longer one is an error. 0 means DefaultMaxRecord.
+	MaxRecord int64
+
+	// RangeBytes is the length of one ranged read. 0 means DefaultRange.
+	RangeBytes int
+
+	// ReadAheadBytes bounds the memory of all ranged reads that are under way or wait to be
+	// consumed, so ReadAheadBytes/RangeBytes of them run at once; at least two do, and
+	// ranges are shortened where that takes it. A Reader's memory is this, plus up to 128 KiB per
+	// range, plus a few times the longest record. 0 means DefaultReadAhead.
+	ReadAheadBytes int64
+}
+
+// withDefaults returns o with its zeros replaced, or an error that says what is wrong.
+func (o Options) withDefaults() (Options, error) {
+	if o.MaxRecord == 0 {
+		o.MaxRecord = DefaultMaxRecord
+	}
+	if o.RangeBytes == 0 {
+		o.RangeBytes = DefaultRange
+	}
+	if o.ReadAheadBytes == 0 {
+		o.ReadAheadBytes = DefaultReadAhead
+	}
+	switch {
+	case o.MaxRecord < 0 || o.MaxRecord > mapred.MaxFieldLen:
+		return o, fmt.Errorf("longest record of %d bytes: want 1 to %d", o.MaxRecord, mapred.MaxFieldLen)
+	case o.RangeBytes < 0:
+		return o, fmt.Errorf("ranged reads of %d bytes: want at least 1", o.RangeBytes)
+	case o.ReadAheadBytes < 2:
+		return o, fmt.Errorf("read-ahead of %d bytes: want at least 2", o.ReadAheadBytes)
+	}
+	if err := o.Format.validate(); err != nil {
+		return o, err
+	}
+	if f := o.Format; int64(f.RecordLen) > o.MaxRecord {
+		return o, fmt.Errorf("input format %v: records are longer than the limit of %d bytes", f, o.MaxRecord)
+	}
+	o.RangeBytes = int(min(int64(o.RangeBytes), o.ReadAheadBytes/2))
+	return o, nil
+}

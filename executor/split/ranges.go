@@ -1,0 +1,284 @@
+package split
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+const (
+	viewBytes = 1 << 20   // by how much a view grows at most: about the size of a batch
+	fillBytes = 256 << 10 // a range's bytes are shown in steps of these while they arrive
+	maxRoom   = 64 << 10  // longest rest of a range that is copied in front of the next one's bytes
+	maxSlack  = 64 << 10  // how far past its end a split is read without being asked
+)
+
+// Get reads length bytes of one object from offset on: objstore.Bucket.Get with the key bound.
+type Get func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
+
+// ranges reads an object from one place on by ranged reads, of which several run at once,
+// and shows the bytes in order. It belongs to one goroutine, but for what is said to be
+// atomic.
+type ranges struct {
+	// Immutable.
+	ctx      context.Context // of all reads; done once close is called
+	cancel   context.CancelFunc
+	get      Get
+	object   string // URL
+	size     int64  // of the object
+	stop     int64  // nothing is read from here on
+	rangeLen int
+	slack    int // a last range may be longer than rangeLen by this
+	room     int // in front of every range but the first
+	buffers  int // how many ranges are held at once, at least 2
+	fetchers sync.WaitGroup
+
+	received atomic.Int64 // bytes from the store
+
+	next  int64    // the first byte that no read was begun for
+	limit int64    // the bytes before it are read without being asked for
+	tail  int64    // by how much limit moves once it is reached
+	held  []*chunk // in order; the first is the one that is shown
+	spare [][]byte // buffers of ranges that were consumed
+
+	view   []byte
+	joined []byte // holds the view if that began too far before the shown chunk
+}
+
+// chunk is one ranged read and the buffer that it fills.
+type chunk struct {
+	buf    []byte   // room for what is left of the chunk before, then the range's bytes
+	room   int      // where the range's bytes begin in buf
+	off    int64    // the range in the object
+	n      int      // its length
+	filled chan int // how many bytes have arrived; has room for all; closed at the end
+	err    error    // why the read failed; valid once filled is closed
+
+	first   int // the view can begin here in buf
+	shown   int // buf is consumed up to here
+	arrived int // buf is filled up to here, as far as the consumer knows
+}
+
+// newRanges begins to read object from offset from up to limit, and goes on up to stop as
+// far as it is asked to.
+func newRanges(ctx context.Context, get Get, s Split, from, limit, stop int64, opts Options) *ranges {
+	r := &ranges{
+		get: get, object: s.Input, size: s.Size, stop: stop,
+		rangeLen: opts.RangeBytes,
+		slack:    min(maxSlack, opts.RangeBytes) + 1, // the byte before a text split, too
+		room:     min(maxRoom, opts.RangeBytes),
+		buffers:  int(opts.ReadAheadBytes / int64(opts.RangeBytes)),
+		next:     from,
+		limit:    min(limit, stop),
+	}
+	r.tail = int64(r.slack)
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	r.fetch()
+	return r
+}
+
+// fetch begins reads as long as there is room for them.
+func (r *ranges) fetch() {
+	for len(r.held) < r.buffers && r.next < r.limit {
+		c := r.newChunk()
+		r.held = append(r.held, c)
+		r.next += int64(c.n)
+		r.fetchers.Go(func() {
+			defer close(c.filled)
+			if err := r.read(c); err != nil {
+				c.err = failure{err}
+			}
+		})
+	}
+}
+
+func (r *ranges) newChunk() *chunk {
+	c := &chunk{off: r.next, n: r.rangeLen}
+	if left := r.limit - r.next; left <= int64(r.rangeLen+r.slack) {
+		c.n = int(left)
+	}
+	if len(r.held) > 0 {
+		c.room = r.room
+	}
+	if n := len(r.spare); n > 0 && len(r.spare[n-1]) >= c.room+c.n {
+		c.buf, r.spare = r.spare[n-1], r.spare[:n-1]
+	} else if r.next == r.limit-int64(c.n) && r.limit == r.stop { // the last
+		c.buf = make([]byte, c.room+c.n)
+	} else {
+		c.buf = make([]byte, r.room+r.rangeLen+r.slack)
+	}
+	c.first, c.shown, c.arrived = c.room, c.room, c.room
+	c.filled = make(chan int, c.n/fillBytes+1)
+	return c
+}
+
+// read fills c, in a goroutine of its own. The last range of an object asks for one byte more,
+// which must not be there.
+func (r *ranges) read(c *chunk) (err error) {
+	last := c.off+int64(c.n) == r.size
+	length := int64(c.n)
+	if last {
+		length++
+	}
+	body, err := r.get(r.ctx, c.off, length)
+	if errors.Is(err, objstore.ErrRange) {
+		return &ChangedError{Object: r.object, Size: r.size, Err: err}
+	}
+	if err != nil {
+		return fmt.Errorf("read %s at byte %d: %w", r.object, c.off, err)
+	}
+	defer func() {
+		if cerr := body.Close(); cerr != nil && err == nil {
+			err = fmt.Errorf("close %s: %w", r.object, cerr)
+		}
+	}()
+	data := c.buf[c.room : c.room+c.n]
+	for n := 0; n < c.n; {
+		m, err := readFull(body, data[n:min(n+fillBytes, c.n)])
+		n += m
+		r.received.Add(int64(m))
+		if m > 0 {
+			c.filled <- n
+		}
+		if errors.Is(err, io.EOF) {
+			return &ChangedError{Object: r.object, Size: r.size}
+		}
+		if err != nil {
+			return fmt.Errorf("read %s at byte %d: %w", r.object, c.off+int64(n), err)
+		}
+	}
+	if !last {
+		return nil
+	}
+	switch n, err := readFull(body, make([]byte, 1)); {
+	case n > 0:
+		return &ChangedError{Object: r.object, Size: r.size, Longer: true}
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("read the end of %s: %w", r.object, err)
+	}
+	return nil
+}
+
+// wait returns once more bytes of c have arrived, or false after the last.
+func (c *chunk) wait(ctx context.Context) (bool, error) {
+	select {
+	case n, ok := <-c.filled:
+		if !ok {
+			return false, c.err
+		}
+		c.arrived = c.room + n
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+	for {
+		select {
+		case n, ok := <-c.filled:
+			if !ok {
+				return true, nil // its error is for the next call
+			}
+			c.arrived = c.room + n
+		default:
+			return true, nil
+		}
+	}
+}
+
+// more implements window.
+func (r *ranges) more(keep int) ([]byte, error) {
+	kept := r.view[len(r.view)-keep:]
+	for len(r.held) == 0 || r.held[0].shown == r.held[0].arrived {
+		if len(r.held) > 0 {
+			if more, err := r.held[0].wait(r.ctx); err != nil {
+				return nil, err
+			} else if more {
+				break
+			}
+		}
+		var err error
+		if kept, err = r.advance(kept); err != nil {
+			return kept, err
+		}
+	}
+	c := r.held[0]
+	from := c.shown
+	c.shown = min(c.arrived, from+viewBytes)
+	if keep <= from-c.first {
+		r.view, r.joined = c.buf[from-keep:c.shown], r.joined[:0]
+		return r.view, nil
+	}
+	if len(r.joined) != keep { // else kept is what joined holds
+		r.joined = append(r.joined[:0], kept...)
+	}
+	if fresh := c.shown - from; cap(r.joined) < keep+fresh {
+		r.joined = slices.Grow(r.joined, keep+fresh) // double it
+	}
+	r.joined = append(r.joined, c.buf[from:c.shown]...)
+	r.view = r.joined
+	return r.view, nil
+}
+
+// advance moves on to the next range. It returns where the bytes of kept are afterwards.
+func (r *ranges) advance(kept []byte) ([]byte, error) {
+	if len(r.held) < 2 {
+		if r.next == r.limit {
+			if r.limit == r.stop {
+				return kept, io.EOF
+			}
+			r.limit = min(r.stop, r.limit+r.tail)
+			r.tail = min(2*r.tail, int64(r.rangeLen)*int64(r.buffers))
+		}
+		r.fetch()
+	}
+	if len(r.held) > 1 {
+		c := r.held[1]
+		if len(kept) <= c.room {
+			c.first = c.room - len(kept)
+			kept = c.buf[c.first : c.first+copy(c.buf[c.first:], kept)]
+		} else {
+			r.joined = append(r.joined[:0], kept...)
+			kept = r.joined
+		}
+		r.view = kept
+		r.spare = append(r.spare, r.held[0].buf)
+		r.held = slices.Delete(r.held, 0, 1)
+	}
+	r.fetch()
+	return kept, nil
+}
+
+// position returns the offset in the object after the last byte that was shown.
+func (r *ranges) position() int64 {
+	if len(r.held) == 0 {
+		return r.next
+	}
+	return r.held[0].off + int64(r.held[0].shown-r.held[0].room)
+}
+
+// close ends all reads and waits for them. What they still had to say is of no interest.
+func (r *ranges) close() {
+	r.cancel()
+	r.fetchers.Wait()
+}
+
+// readFull reads until p is full. It returns io.EOF if r ends before, and r's own error else:
+// unlike io.ReadFull, it never takes one for the other.
+func readFull(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	switch {
+	case n == len(p):
+		return n, nil
+	case err != io.EOF: // and not one that wraps it
+		return n, failure{err}
+	}
+	return n, err
+}

@@ -1,0 +1,165 @@
+package split
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+var errClosed = errors.New("the split's reader is closed")
+
+// Reader reads the records of a split. It belongs to one goroutine, but for Progress and
+// BytesRead.
+type Reader struct {
+	split    Split
+	opts     Options
+	get      Get
+	ranges   *ranges   // nil for a split without bytes
+	inflated *inflated // nil unless compressed
+	framer   framer
+	batch    mapred.Batch
+	err      error // sticky
+	progress atomic.Int64
+}
+
+// Open begins to read a split, and returns without waiting for data; so a few splits may
+// be opened ahead of the one that is consumed. Get must be safe for concurrent use and keep
+// the promises of objstore.Bucket.Get. The context holds for the Reader's life.
+//
+// It fails for options and splits that can't be, for an object whose size is no multiple of
+// a fixed record length, and for one that is too long to be one record.
+func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) {
+	opts, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.validate(opts.Format); err != nil {
+		return nil, err
+	}
+	if err := checkSize(s.Input, s.Size, opts); err != nil {
+		return nil, err
+	}
+	r := &Reader{split: s, opts: opts, get: get, batch: mapred.Batch{Input: s.Input}}
+	if s.Length == 0 {
+		r.err = io.EOF
+		return r, nil
+	}
+	var in window
+	if codec := CompressionOf(s.Input); codec != Uncompressed {
+		r.ranges = newRanges(ctx, get, s, 0, s.Size, s.Size, opts)
+		r.inflated = newInflated(r.ranges, codec)
+		in = r.inflated
+	} else {
+		r.ranges = openPlain(ctx, s, opts, get)
+		in = r.ranges
+	}
+	r.framer = r.newFramer(ctx, in)
+	return r, nil
+}
+
+// openPlain begins to read the bytes of s that its records need.
+func openPlain(ctx context.Context, s Split, opts Options, get Get) *ranges {
+	end := s.Offset + s.Length
+	switch opts.Format.Kind {
+	case Fixed:
+		n := opts.Format.RecordLen
+		from, stop := firstRecord(s.Offset, n), firstRecord(end, n)
+		return newRanges(ctx, get, s, from, stop, stop, opts)
+	case Whole:
+		r := newRanges(ctx, get, s, 0, s.Size, s.Size, opts)
+		if s.Size > int64(opts.RangeBytes) {
+			r.joined = make([]byte, 0, s.Size)
+		}
+		return r
+	}
+	// The last line most likely ends soon after the split.
+	return newRanges(ctx, get, s, max(0, s.Offset-1), end+min(maxSlack, int64(opts.RangeBytes)), s.Size, opts)
+}
+
+func (r *Reader) newFramer(ctx context.Context, in window) framer {
+	s, opts := r.split, r.opts
+	switch opts.Format.Kind {
+	case CSV:
+		return &csvLines{
+			lines: *newLines(in, s, opts),
+			first: s.Offset == 0,
+			fetch: func() ([]byte, error) { return r.firstLine(ctx) },
+		}
+	case CSVMultiline:
+		return &csvRows{cursor: cursor{in: in}, object: s.Input, maxRecord: opts.MaxRecord}
+	case Fixed:
+		n := opts.Format.RecordLen
+		return &fixed{cursor: cursor{in: in, off: firstRecord(s.Offset, n)}, object: s.Input, recordLen: n}
+	case Whole:
+		return &whole{cursor: cursor{in: in}, object: s.Input, maxRecord: opts.MaxRecord}
+	}
+	return newLines(in, s, opts)
+}
+
+// firstLine reads the object's first line, by small ranged reads.
+func (r *Reader) firstLine(ctx context.Context) ([]byte, error) {
+	s, opts := r.split, r.opts
+	s.Offset, s.Length = 0, 1
+	opts.RangeBytes = min(opts.RangeBytes, maxSlack)
+	in := openPlain(ctx, s, opts, r.get)
+	defer func() {
+		in.close()
+		r.ranges.received.Add(in.received.Load())
+	}()
+	var b mapred.Batch
+	if err := newLines(in, s, opts).next(&b); err != nil {
+		return nil, err
+	}
+	return b.Data, nil
+}
+
+// Next returns the next records, at most about a megabyte of them unless one is longer, or
+// io.EOF after the last. The batch is valid until Next or Close is called. An error is final.
+func (r *Reader) Next() (*mapred.Batch, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	if r.err = r.framer.next(&r.batch); r.err != nil {
+		if errors.Is(r.err, io.EOF) {
+			r.progress.Store(r.split.Length)
+		}
+		return nil, r.err
+	}
+	at := r.framer.position()
+	if r.inflated != nil {
+		at = r.ranges.position()
+	}
+	r.progress.Store(min(max(0, at-r.split.Offset), r.split.Length))
+	return &r.batch, nil
+}
+
+// Progress returns how many bytes of the split, 0 to its length, were consumed to make the
+// batches so far; of a compressed object's bytes, not of what they hold. Any goroutine may
+// ask.
+func (r *Reader) Progress() int64 { return r.progress.Load() }
+
+// BytesRead returns how many bytes were received from the store. It may be more than the
+// split's length, for lines are read to their end, and more than what is consumed. Any
+// goroutine may ask.
+func (r *Reader) BytesRead() int64 {
+	if r.ranges == nil {
+		return 0
+	}
+	return r.ranges.received.Load()
+}
+
+// Close ends all reads and waits until they have ended. It returns nil: what goes wrong in
+// reading is returned by Next.
+func (r *Reader) Close() error {
+	r.err = errClosed
+	if r.inflated != nil {
+		r.inflated.close()
+	}
+	if r.ranges != nil {
+		r.ranges.close()
+	}
+	return nil
+}

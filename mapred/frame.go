@@ -1,0 +1,132 @@
+package mapred
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ProtocolVersion is the first byte of a HELLO and of a READY. Both sides must agree on it.
+const ProtocolVersion = 1
+
+// MaxFrameLen is the longest payload of a frame, in bytes.
+const MaxFrameLen = 1 << 30
+
+// FrameType is the first byte of a frame. FRAMES.md tells who sends which, and when.
+type FrameType byte
+
+const (
+	FrameHello   FrameType = iota + 1 // host: version byte, then a Hello as JSON
+	FrameReady                        // guest: version byte, then a Ready as JSON
+	FrameBatch                        // host, map side: a batch of input records
+	FrameRecords                      // both: a block of encoded records
+	FrameEnd                          // host: no more input; empty
+	FrameDone                         // guest: no more output; a Done as JSON
+	FrameError                        // guest: a Failure as JSON; the guest then ends
+)
+
+// String returns the type's name as FRAMES.md has it.
+func (t FrameType) String() string {
+	names := [...]string{"", "HELLO", "READY", "BATCH", "RECORDS", "END", "DONE", "ERROR"}
+	if t == 0 || int(t) >= len(names) {
+		return fmt.Sprintf("frame type %d", byte(t))
+	}
+	return names[t]
+}
+
+// ErrFrame says that the other side does not keep to the protocol.
+var ErrFrame = errors.New("malformed frame")
+
+const frameHeadLen = 5
+
+// A FrameReader reads frames. It belongs to one goroutine.
+type FrameReader struct {
+	r    io.Reader
+	head [frameHeadLen]byte
+}
+
+// NewFrameReader returns a reader of the frames in r, which need not be buffered: a frame
+// takes two reads.
+func NewFrameReader(r io.Reader) *FrameReader { return &FrameReader{r: r} }
+
+// Next reads one frame. The payload is read into buf when it fits there. Next returns io.EOF
+// between frames, io.ErrUnexpectedEOF within one, and ErrFrame for a type or a length that
+// the protocol does not have.
+func (f *FrameReader) Next(buf []byte) (FrameType, []byte, error) {
+	if _, err := io.ReadFull(f.r, f.head[:]); err != nil {
+		if err == io.ErrUnexpectedEOF {
+			return 0, nil, fmt.Errorf("frame header: %w", err)
+		}
+		return 0, nil, err
+	}
+	t, length := FrameType(f.head[0]), binary.BigEndian.Uint32(f.head[1:])
+	if t < FrameHello || t > FrameError {
+		return 0, nil, fmt.Errorf("%w: unknown type %d", ErrFrame, byte(t))
+	}
+	if length > MaxFrameLen {
+		return 0, nil, fmt.Errorf("%w: %v of %d bytes, the most is %d", ErrFrame, t, length, MaxFrameLen)
+	}
+	payload, err := readPayload(f.r, buf[:0], int(length))
+	if err != nil {
+		return 0, nil, fmt.Errorf("%v of %d bytes: %w", t, length, err)
+	}
+	return t, payload, nil
+}
+
+// firstRead bounds what a length is trusted with before any of the bytes have come.
+const firstRead = 4 << 20
+
+func readPayload(r io.Reader, buf []byte, length int) ([]byte, error) {
+	for len(buf) < length {
+		if len(buf) == cap(buf) {
+			grown := make([]byte, len(buf), min(length, max(firstRead, 2*len(buf))))
+			copy(grown, buf)
+			buf = grown
+		}
+		at := len(buf)
+		buf = buf[:min(cap(buf), length)]
+		if _, err := io.ReadFull(r, buf[at:]); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+	return buf, nil
+}
+
+// A FrameWriter writes frames. It belongs to one goroutine.
+type FrameWriter struct {
+	w *bufio.Writer
+}
+
+// NewFrameWriter returns a writer of frames to w.
+func NewFrameWriter(w io.Writer) *FrameWriter {
+	return &FrameWriter{w: bufio.NewWriterSize(w, 64<<10)}
+}
+
+// Write writes one frame, whose payload is the parts one after the other, and passes it on
+// to the other side at once.
+func (f *FrameWriter) Write(t FrameType, parts ...[]byte) error {
+	length := 0
+	for _, p := range parts {
+		length += len(p)
+	}
+	if length > MaxFrameLen {
+		return fmt.Errorf("%w: %v of %d bytes, the most is %d", ErrFrame, t, length, MaxFrameLen)
+	}
+	var head [frameHeadLen]byte
+	head[0] = byte(t)
+	binary.BigEndian.PutUint32(head[1:], uint32(length))
+	if _, err := f.w.Write(head[:]); err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if _, err := f.w.Write(p); err != nil {
+			return err
+		}
+	}
+	return f.w.Flush()
+}

@@ -1,0 +1,80 @@
+package mapred
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// AppendBatchHeader appends what comes before the data in a BATCH frame.
+func AppendBatchHeader(dst []byte, b *Batch) []byte {
+	dst = appendString(dst, b.Input)
+	dst = binary.AppendUvarint(dst, uint64(b.Offset))
+	dst = append(dst, byte(b.Framing))
+	dst = binary.AppendUvarint(dst, uint64(b.RecordLen))
+	return appendString(dst, b.Header)
+}
+
+func appendString[T string | []byte](dst []byte, s T) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// DecodeBatch reads the payload of a BATCH frame. Header and Data alias it. It fails with
+// ErrFrame when the payload is not a batch, without looking into the data.
+func DecodeBatch(payload []byte) (Batch, error) {
+	d := batchDecoder{rest: payload}
+	b := Batch{
+		Input:     string(d.bytes()),
+		Offset:    int64(d.uvarint(math.MaxInt64)),
+		Framing:   Framing(d.byte()),
+		RecordLen: int(d.uvarint(MaxFieldLen)),
+		Header:    d.bytes(),
+	}
+	b.Data = d.rest
+	switch {
+	case d.failed:
+		return Batch{}, fmt.Errorf("%w: BATCH with a broken header", ErrFrame)
+	case b.Framing < Lines || b.Framing > Encoded:
+		return Batch{}, fmt.Errorf("%w: BATCH with unknown framing %d", ErrFrame, b.Framing)
+	case b.Framing == Fixed && b.RecordLen == 0:
+		return Batch{}, fmt.Errorf("%w: BATCH with records of no length", ErrFrame)
+	}
+	return b, nil
+}
+
+// batchDecoder takes fields off rest. Once one is broken, all that follow are zero.
+type batchDecoder struct {
+	rest   []byte
+	failed bool
+}
+
+func (d *batchDecoder) uvarint(most uint64) uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 || v > most {
+		d.failed, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *batchDecoder) byte() byte {
+	if len(d.rest) == 0 {
+		d.failed = true
+		return 0
+	}
+	b := d.rest[0]
+	d.rest = d.rest[1:]
+	return b
+}
+
+func (d *batchDecoder) bytes() []byte {
+	n := d.uvarint(MaxFrameLen)
+	if n > uint64(len(d.rest)) {
+		d.failed, d.rest = true, nil
+		return nil
+	}
+	b := d.rest[:n:n]
+	d.rest = d.rest[n:]
+	return b
+}

@@ -1,0 +1,115 @@
+package mapred
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// A Mapper turns input records into intermediate ones.
+type Mapper interface {
+	// Map is called with every record. The key is its offset in the input object, as 8 bytes
+	// big endian; Task.Input names that object. Key and value are valid during the call.
+	Map(key, value []byte, emit *Emitter) error
+}
+
+// A Reducer turns the values of one key into output records, or, as a combiner, into
+// fewer intermediate ones.
+type Reducer interface {
+	// Reduce is called once for every key, in the keys' order. The key is valid during the
+	// call, each value until the next one is asked for. Values that are not read are skipped.
+	Reduce(key []byte, values *Values, emit *Emitter) error
+}
+
+// MapFunc is a function as a Mapper.
+type MapFunc func(key, value []byte, emit *Emitter) error
+
+// Map calls f.
+func (f MapFunc) Map(key, value []byte, emit *Emitter) error { return f(key, value, emit) }
+
+// ReduceFunc is a function as a Reducer.
+type ReduceFunc func(key []byte, values *Values, emit *Emitter) error
+
+// Reduce calls f.
+func (f ReduceFunc) Reduce(key []byte, values *Values, emit *Emitter) error {
+	return f(key, values, emit)
+}
+
+// A Job is a MapReduce program.
+type Job struct {
+	Mapper Mapper
+	// Combiner shrinks a mapper's output before it is shuffled; may be nil. It must emit
+	// under the key that it got, and combine its own output as well as the mapper's. It is
+	// called any number of times, also not at all.
+	Combiner Reducer
+	// Reducer may be nil in a program that is only ever run without reducers.
+	Reducer Reducer
+	// Setup is called once before anything else; may be nil. It is the place to read
+	// parameters, and its error fails the job before it starts.
+	Setup func(*Task) error
+}
+
+// Task is what a running program may know and tell.
+type Task struct {
+	// Hello is what the host said at the start: the role, the job's parameters, the
+	// attempt.
+	Hello
+	// Input is the URL of the object that Map's records come from; it changes between calls.
+	Input    string
+	counters map[string]int64
+}
+
+// Count adds n to a counter of the job.
+func (t *Task) Count(name string, n int64) {
+	if t.counters == nil {
+		t.counters = map[string]int64{}
+	}
+	t.counters[name] += n
+}
+
+// Values are the values of one key, streamed: there may be more than fit in memory.
+type Values struct {
+	groups *Groups
+}
+
+// Next returns the next value, or false after the last one.
+func (v *Values) Next() ([]byte, bool) { return v.groups.Value() }
+
+// Main runs job as the guest of an executor, on standard input and output, and ends the
+// process: with status 0 when all went well. While it runs, os.Stdout is standard error, so
+// that printing does no harm. A func main calls nothing else.
+func Main(job Job) {
+	protocol := os.Stdout
+	os.Stdout = os.Stderr
+	err := Serve(job, os.Stdin, protocol)
+	if err == nil {
+		os.Exit(0)
+	}
+	if errors.Is(err, errNoHost) {
+		fmt.Fprintln(os.Stderr, "this is a Bucketmill program: bucketmill run", os.Args[0], "--input … --output …")
+		os.Exit(2)
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+var errNoHost = errors.New("no host on standard input")
+
+// Serve is Main without the process: it speaks the guest's side of the protocol on in and
+// out. The error, if any, has been sent to the host already where that was possible.
+func Serve(job Job, in io.Reader, out io.Writer) error {
+	g := &guest{job: job, in: NewFrameReader(in), out: NewFrameWriter(out)}
+	if err := g.hello(); err != nil {
+		return err
+	}
+	err := g.run()
+	if err == nil {
+		return nil
+	}
+	failure := Failure{Message: err.Error(), Record: g.record()}
+	if werr := g.out.WriteMessage(FrameError, failure); werr != nil {
+		return errors.Join(err, werr)
+	}
+	return err
+}

@@ -1,0 +1,186 @@
+package mapred
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// blockLen is how long RECORDS frames get, in bytes.
+const blockLen = 256 << 10
+
+// guest is one conversation, seen from the program's side.
+type guest struct {
+	job  Job
+	in   *FrameReader
+	out  *FrameWriter
+	task Task
+	buf  []byte
+
+	// What is being worked on, for error reports; nil when it is nothing.
+	key, value []byte
+}
+
+func (g *guest) hello() error {
+	t, payload, err := g.in.Next(nil)
+	if err == io.EOF || errors.Is(err, ErrFrame) {
+		return fmt.Errorf("%w: %w", errNoHost, err)
+	}
+	if err != nil {
+		return err
+	}
+	if t != FrameHello {
+		return fmt.Errorf("%w: %v where HELLO must be", ErrFrame, t)
+	}
+	return DecodeMessage(t, payload, &g.task.Hello)
+}
+
+func (g *guest) run() error {
+	if err := g.job.check(g.task.Role); err != nil {
+		return err
+	}
+	if g.job.Setup != nil {
+		if err := g.job.Setup(&g.task); err != nil {
+			return fmt.Errorf("setup: %w", err)
+		}
+	}
+	if err := g.out.WriteMessage(FrameReady, Ready{HasCombine: g.job.Combiner != nil}); err != nil {
+		return err
+	}
+	var err error
+	switch g.task.Role {
+	case RoleMap:
+		err = g.runMap()
+	case RoleReduce:
+		err = g.runReduce()
+	case RoleCheck:
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return g.out.WriteMessage(FrameDone, Done{Counters: g.task.counters})
+}
+
+func (j Job) check(role Role) error {
+	switch {
+	case role != RoleMap && role != RoleReduce && role != RoleCheck:
+		return fmt.Errorf("%w: unknown role %q", ErrFrame, role)
+	case j.Mapper == nil && role != RoleReduce:
+		return errors.New("the program has no mapper")
+	case j.Reducer == nil && role == RoleReduce:
+		return errors.New("the program has no reducer")
+	}
+	return nil
+}
+
+// emitter returns an Emitter whose blocks go out as RECORDS.
+func (g *guest) emitter() *Emitter {
+	return NewEmitter(blockLen, func(block []byte) ([]byte, error) {
+		return block, g.out.Write(FrameRecords, block)
+	})
+}
+
+func (g *guest) runMap() error {
+	out := g.emitter()
+	emit := out
+	if g.job.Combiner != nil && !g.task.MapOnly {
+		emit = newCombineBuffer(g.job.Combiner, out).emitter()
+	}
+	for {
+		payload, err := g.next(FrameBatch)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		b, err := DecodeBatch(payload)
+		if err != nil {
+			return err
+		}
+		if err := g.mapBatch(&b, emit); err != nil {
+			return err
+		}
+	}
+	if err := emit.Flush(); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func (g *guest) mapBatch(b *Batch, emit *Emitter) error {
+	g.task.Input = b.Input
+	var key [8]byte
+	for offset, value := range b.Records() {
+		binary.BigEndian.PutUint64(key[:], uint64(offset))
+		if err := g.job.Mapper.Map(key[:], value, emit); err != nil {
+			g.key, g.value = key[:], value
+			return fmt.Errorf("map: %w", err)
+		}
+	}
+	return emit.Err()
+}
+
+func (g *guest) runReduce() error {
+	emit := g.emitter()
+	groups := NewGroups(func() ([]byte, error) { return g.next(FrameRecords) })
+	values := &Values{groups: groups}
+	for groups.Next() {
+		if err := g.job.Reducer.Reduce(groups.Key(), values, emit); err != nil {
+			g.key = groups.Key()
+			return fmt.Errorf("reduce: %w", err)
+		}
+	}
+	if err := groups.Err(); err != nil {
+		return err
+	}
+	return emit.Flush()
+}
+
+// next returns the payload of the next frame, which must be of type want, or io.EOF at END.
+func (g *guest) next(want FrameType) ([]byte, error) {
+	t, payload, err := g.in.Next(g.buf)
+	if err == io.EOF {
+		return nil, fmt.Errorf("host is gone: %w", io.ErrUnexpectedEOF)
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.buf = payload
+	switch t {
+	case want:
+		return payload, nil
+	case FrameEnd:
+		return nil, io.EOF
+	}
+	return nil, fmt.Errorf("%w: %v where %v must be", ErrFrame, t, want)
+}
+
+// record describes what was being worked on when an error came.
+func (g *guest) record() *FailedRecord {
+	if g.key == nil {
+		return nil
+	}
+	if g.task.Role == RoleReduce {
+		return &FailedRecord{Key: preview(g.key)}
+	}
+	return &FailedRecord{
+		Input:  g.task.Input,
+		Offset: int64(binary.BigEndian.Uint64(g.key)),
+		Value:  preview(g.value),
+	}
+}
+
+// previewLen is how many bytes of a key or value an error shows, quoted.
+const previewLen = 200
+
+func preview(b []byte) string {
+	if q := strconv.Quote(string(b[:min(len(b), previewLen)])); len(q) <= previewLen {
+		return q
+	}
+	// Quoting may make four of one byte, so a quarter always fits.
+	return strconv.Quote(string(b[:min(len(b), previewLen/4-4)])) + "…"
+}

@@ -1,0 +1,52 @@
+package file
+
+import (
+	"crypto/rand"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// A pending file is named ".bm-", 16 random characters, ".", the target's name, ".pending".
+const (
+	pendingPrefix = ".bm-"
+	pendingRandom = 16 // characters of base 32: 80 bits
+	pendingSuffix = ".pending"
+
+	nameLimit = 255 - len(pendingPrefix) - pendingRandom - 1 - len(pendingSuffix) // bytes
+)
+
+// pendingFor invents the name of a pending file for path.
+func pendingFor(path string) (string, error) {
+	name := filepath.Base(path)
+	if len(name) > nameLimit {
+		return "", fmt.Errorf("%w: the name has %d bytes, the limit is %d", objstore.ErrInvalid, len(name), nameLimit)
+	}
+	return pendingPrefix + rand.Text()[:pendingRandom] + "." + name + pendingSuffix, nil
+}
+
+// targetOf gives the name that the pending file is to have in the end.
+func targetOf(pending string) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(pending, pendingPrefix)
+	if !ok || len(rest) < pendingRandom+1 || rest[pendingRandom] != '.' {
+		return "", false
+	}
+	name, ok = strings.CutSuffix(rest[pendingRandom+1:], pendingSuffix)
+	return name, ok && name != ""
+}
+
+// pendingPath finds the pending file of u. It refuses handles that no Create made, since it is
+// about to rename or remove what they name.
+func (b *Bucket) pendingPath(u objstore.Upload) (pending, target string, err error) {
+	target, err = b.path(u.Key)
+	if err != nil {
+		return "", "", err
+	}
+	name, ok := targetOf(u.ID)
+	if !ok || name != filepath.Base(target) {
+		return "", "", fmt.Errorf("%w: %q is not an upload of this object", objstore.ErrInvalid, u.ID)
+	}
+	return filepath.Join(filepath.Dir(target), u.ID), target, nil
+}

@@ -1,0 +1,136 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// Get opens a range of an object. The reader is also an [io.ReaderAt], with offsets from the
+// range's start, and an [io.WriterTo] that moves large blocks. It keeps reading the file that it
+// opened when another takes its name.
+func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	r, err := b.open(ctx, key, offset, length)
+	if err != nil {
+		return nil, b.fail("get", key, err)
+	}
+	return r, nil
+}
+
+func (b *Bucket) open(ctx context.Context, key string, offset, length int64) (*reader, error) {
+	path, err := b.begin(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if offset < 0 || length < -1 {
+		return nil, fmt.Errorf("%w: range of %d bytes from %d on", objstore.ErrInvalid, length, offset)
+	}
+	// Opening a named pipe would block, so look first.
+	if _, err := statFile(path); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if offset > info.Size() && length != 0 {
+		return nil, errors.Join(fmt.Errorf("%w: offset %d of %d bytes", objstore.ErrRange, offset, info.Size()), f.Close())
+	}
+	n := max(0, info.Size()-offset)
+	if length >= 0 {
+		n = min(n, length)
+	}
+	return &reader{ctx: ctx, bucket: b, key: key, file: f, start: offset, size: n}, nil
+}
+
+// reader reads size bytes from start on. It fails rather than end early when the file shrinks.
+type reader struct {
+	ctx    context.Context
+	bucket *Bucket
+	key    string
+	file   *os.File
+	start  int64
+	size   int64
+	pos    int64 // bytes read so far
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if r.pos == r.size {
+		return 0, io.EOF
+	}
+	n, err := r.ReadAt(p[:min(int64(len(p)), r.size-r.pos)], r.pos)
+	r.pos += int64(n)
+	if n > 0 && r.pos == r.size {
+		err = nil
+	}
+	return n, err
+}
+
+func (r *reader) ReadAt(p []byte, off int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, r.bucket.fail("read", r.key, err)
+	}
+	if off < 0 {
+		return 0, r.bucket.fail("read", r.key, fmt.Errorf("%w: negative offset", objstore.ErrInvalid))
+	}
+	if off >= r.size {
+		return 0, io.EOF
+	}
+	want := min(int64(len(p)), r.size-off)
+	n, err := r.file.ReadAt(p[:want], r.start+off)
+	switch {
+	case err == io.EOF && int64(n) < want:
+		return n, r.bucket.fail("read", r.key, fmt.Errorf("%w: it became shorter meanwhile", objstore.ErrChanged))
+	case err != nil && err != io.EOF:
+		return n, r.bucket.fail("read", r.key, err)
+	case want < int64(len(p)):
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// WriteTo moves what is left to w in blocks of copyBlock bytes.
+func (r *reader) WriteTo(w io.Writer) (int64, error) {
+	buf, ok := copyBlocks.Get().(*[copyBlock]byte)
+	if !ok {
+		buf = new([copyBlock]byte)
+	}
+	defer copyBlocks.Put(buf)
+	var total int64
+	for {
+		n, err := r.Read(buf[:])
+		if err == io.EOF {
+			return total, nil
+		}
+		if n > 0 {
+			written, werr := w.Write(buf[:n])
+			total += int64(written)
+			if werr != nil {
+				return total, werr
+			}
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+const copyBlock = 256 << 10 // bytes
+
+var copyBlocks sync.Pool // of *[copyBlock]byte
+
+func (r *reader) Close() error {
+	if err := r.file.Close(); err != nil {
+		return r.bucket.fail("close", r.key, err)
+	}
+	return nil
+}

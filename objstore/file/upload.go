@@ -1,0 +1,131 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// Complete renames the pending file. Where that is gone it looks whether the object is the one
+// that the file became.
+func (b *Bucket) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
+	info, err := b.complete(ctx, u)
+	if err != nil {
+		return objstore.Object{}, b.fail("complete", u.Key, err)
+	}
+	return describe(u.Key, info), nil
+}
+
+func (b *Bucket) complete(ctx context.Context, u objstore.Upload) (fs.FileInfo, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	from, target, err := b.pendingPath(u)
+	if err != nil {
+		return nil, err
+	}
+	if len(u.Parts) != 1 {
+		return nil, fmt.Errorf("%w: the upload was not sealed", objstore.ErrInvalid)
+	}
+	info, err := os.Stat(from)
+	if err == nil && etag(info) != u.Parts[0].ETag {
+		return nil, fmt.Errorf("%w: the pending file is not what was sealed", objstore.ErrInvalid)
+	}
+	if err == nil {
+		err = os.Rename(from, target)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = completed(target, u)
+	}
+	if err != nil {
+		return nil, folderInTheWay(target, err)
+	}
+	// Also when another was faster: it may not have come to this point.
+	return info, syncFolder(filepath.Dir(target))
+}
+
+// completed finds the object that u became.
+func completed(target string, u objstore.Upload) (fs.FileInfo, error) {
+	info, err := statFile(target)
+	if err != nil {
+		return nil, err
+	}
+	if etag(info) != u.Parts[0].ETag {
+		return nil, fmt.Errorf("%w: the upload is gone and another object in its place", objstore.ErrNotFound)
+	}
+	return info, nil
+}
+
+// Abort removes the pending file.
+func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
+	if err := ctx.Err(); err != nil {
+		return b.fail("abort", u.Key, err)
+	}
+	from, _, err := b.pendingPath(u)
+	if err == nil {
+		err = b.remove(from)
+	}
+	if err != nil {
+		return b.fail("abort", u.Key, err)
+	}
+	return nil
+}
+
+// Delete removes files, one after the other. It tries them all and returns the first error.
+func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
+	var first error
+	for _, key := range keys {
+		path, err := b.begin(ctx, key)
+		if err == nil {
+			err = unlink(path)
+		}
+		if err != nil && first == nil {
+			first = b.fail("delete", key, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		if err == nil {
+			b.folders.prune(filepath.Dir(path))
+		}
+	}
+	return first
+}
+
+// unlink removes a file, and nothing that is not one: os.Remove would take an empty folder.
+func unlink(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFolder) {
+		return nil
+	}
+	if err != nil || info.IsDir() {
+		return err
+	}
+	err = syscall.Unlink(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+const errNotFolder = syscall.ENOTDIR
+
+// linkNew gives the pending file a second name, unless that is taken, and drops the first.
+func linkNew(from, to string) error {
+	err := os.Link(from, to)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("%w: %w", objstore.ErrExists, bare(err))
+	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EMLINK), errors.Is(err, syscall.ENOSYS):
+		return fmt.Errorf("%w: the file system has no hard links: %w", objstore.ErrNotSupported, bare(err))
+	case err != nil:
+		return err
+	}
+	return os.Remove(from)
+}

@@ -1,0 +1,48 @@
+package s3bucket
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// Resolve fills in what a config leaves to the environment, and its defaults. With an empty
+// Endpoint the store is AWS.
+func Resolve(c objstore.S3Config) (objstore.S3Config, error) {
+	c, err := c.WithDefaults()
+	if err != nil {
+		return c, err
+	}
+	c.Endpoint = firstOf(c.Endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
+	c.Region = firstOf(c.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	if c.Region == "" && c.Endpoint != "" {
+		c.Region = "us-east-1"
+	}
+	if c.Transport == nil {
+		if c.Transport, err = newTransport(); err != nil {
+			return c, err
+		}
+	}
+	if c.Endpoint == "" {
+		return c, nil
+	}
+	u, err := url.Parse(c.Endpoint)
+	if err != nil {
+		return c, fmt.Errorf("%w: endpoint: %w", objstore.ErrInvalid, err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
+		return c, fmt.Errorf("%w: endpoint %q: write http://host:port or https://host", objstore.ErrInvalid, c.Endpoint)
+	}
+	return c, nil
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,0 +1,137 @@
+package s3bucket
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// Failure is a store's refusal.
+type Failure struct {
+	Status    int    // HTTP's; 0 where the library refused by itself
+	Code      string // S3's, "NoSuchKey"; may be empty
+	Message   string
+	RequestID string // for the store's operator; may be empty
+}
+
+func (f *Failure) Error() string {
+	var s strings.Builder
+	if f.Code != "" {
+		s.WriteString(f.Code + ": ")
+	}
+	s.WriteString(strings.TrimSuffix(f.Message, "."))
+	if f.Status != 0 {
+		fmt.Fprintf(&s, " (HTTP %d", f.Status)
+		if f.RequestID != "" {
+			s.WriteString(", request " + f.RequestID)
+		}
+		s.WriteByte(')')
+	}
+	return s.String()
+}
+
+func codeOf(err error) string {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return ""
+}
+
+// classify finds package objstore's name for an error, and whether the same request may succeed
+// when it is repeated. It returns nil for nil.
+func classify(err error) (kind error, again bool) {
+	if err == nil {
+		return nil, false
+	}
+	for _, sentinel := range []error{
+		objstore.ErrNotFound, objstore.ErrExists, objstore.ErrRange, objstore.ErrDenied,
+		objstore.ErrInvalid, objstore.ErrChanged, objstore.ErrNotSupported,
+	} {
+		if errors.Is(err, sentinel) {
+			return sentinel, false
+		}
+	}
+	var f *Failure
+	if errors.As(err, &f) {
+		if kind, again := classifyCode(f.Code); kind != nil {
+			return kind, again
+		}
+		return classifyStatus(f.Status)
+	}
+	// What is left is no answer, or one that makes no sense: a broken connection.
+	var certificate *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var record tls.RecordHeaderError
+	if errors.As(err, &certificate) || errors.As(err, &authority) || errors.As(err, &record) {
+		return objstore.ErrUnavailable, false
+	}
+	return objstore.ErrUnavailable, true
+}
+
+// classifyCode knows those codes that say more than the status that they come with.
+func classifyCode(code string) (kind error, again bool) {
+	switch code {
+	case "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound":
+		return objstore.ErrNotFound, false
+	case "PreconditionFailed":
+		return objstore.ErrExists, false
+	case "ConditionalRequestConflict", "OperationAborted": // another such request is under way
+		return objstore.ErrExists, true
+	case "InvalidRange":
+		return objstore.ErrRange, false
+	case "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException", "ThrottledException",
+		"RequestLimitExceeded", "RequestThrottled", "TooManyRequests", "BandwidthLimitExceeded":
+		return objstore.ErrThrottled, true
+	case "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch":
+		return objstore.ErrUnavailable, true // the body arrived damaged, late or not at all
+	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
+		"RequestTimeTooSkewed", "AllAccessDisabled", "AccountProblem":
+		return objstore.ErrDenied, false
+	case "NotImplemented", "MethodNotAllowed":
+		return objstore.ErrNotSupported, false
+	}
+	return nil, false
+}
+
+func classifyStatus(status int) (kind error, again bool) {
+	switch status {
+	case http.StatusNotFound:
+		return objstore.ErrNotFound, false
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return objstore.ErrDenied, false
+	case http.StatusPreconditionFailed, http.StatusConflict:
+		return objstore.ErrExists, false
+	case http.StatusRequestedRangeNotSatisfiable:
+		return objstore.ErrRange, false
+	case http.StatusTooManyRequests:
+		return objstore.ErrThrottled, true
+	case http.StatusRequestTimeout:
+		return objstore.ErrUnavailable, true
+	case http.StatusNotImplemented, http.StatusMethodNotAllowed:
+		return objstore.ErrNotSupported, false
+	}
+	if status >= 500 {
+		return objstore.ErrUnavailable, true
+	}
+	return objstore.ErrInvalid, false
+}
+
+// fail names the object and what was done to it, and puts package objstore's error into the chain.
+func (b *Bucket) fail(verb, key string, err error) error {
+	kind, _ := classify(err)
+	if errors.Is(err, kind) {
+		return fmt.Errorf("%s %s/%s: %w", verb, b.URL(), key, err)
+	}
+	return fmt.Errorf("%s %s/%s: %w: %w", verb, b.URL(), key, kind, err)
+}
+
+// failContext is fail for a context that ended, which has nothing to do with the store.
+func (b *Bucket) failContext(verb, key string, err error) error {
+	return fmt.Errorf("%s %s/%s: %w", verb, b.URL(), key, err)
+}

@@ -1,0 +1,54 @@
+package s3bucket
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// Put sends an object by one request.
+func (b *Bucket) Put(ctx context.Context, key string, data []byte) (objstore.Object, error) {
+	o, _, err := b.put(ctx, "put", key, newPayload(data), Condition{})
+	return o, err
+}
+
+// PutIfAbsent asks for If-None-Match. The object carries a mark of this call's own, since a first
+// attempt may have won without our hearing of it; the next one then fails, because of ourselves.
+func (b *Bucket) PutIfAbsent(ctx context.Context, key string, data []byte) (objstore.Object, error) {
+	const verb = "put if absent"
+	mark := rand.Text()
+	o, tries, err := b.put(ctx, verb, key, newPayload(data), Condition{IfAbsent: true, Mark: mark})
+	if tries == 1 || !errors.Is(err, objstore.ErrExists) {
+		return o, err
+	}
+	there, theirs, herr := b.head(ctx, verb, key)
+	switch {
+	case herr == nil && theirs == mark:
+		return there, nil
+	case herr == nil || errors.Is(herr, objstore.ErrNotFound):
+		return objstore.Object{}, err
+	}
+	return objstore.Object{}, fmt.Errorf("find out who won: %w", herr)
+}
+
+// put also tells how many requests it took.
+func (b *Bucket) put(ctx context.Context, verb, key string, p *Payload, c Condition) (o objstore.Object, tries int, err error) {
+	if err := checkKey(key); err != nil {
+		return o, 0, b.fail(verb, key, err)
+	}
+	etag, err := do(ctx, b, verb, key, func(ctx context.Context, w *watch) (string, error) {
+		tries++
+		return b.requests.Put(ctx, key, b.watched(p, w), c)
+	})
+	if err != nil {
+		return o, tries, err
+	}
+	return objstore.Object{Key: key, Size: p.Size, ETag: etag}, tries, nil
+}
+
+func (b *Bucket) watched(p *Payload, w *watch) *Payload {
+	return p.watched(w, b.config.IdleTimeout, b.config.RequestTimeout)
+}

@@ -1,0 +1,184 @@
+package s3bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// Answer is a body that has begun to come.
+type Answer struct {
+	Body  io.ReadCloser
+	Size  int64  // of the body, in bytes; negative where the store did not say
+	ETag  string // of the object
+	Range string // the header Content-Range, empty where the body is the whole object
+}
+
+// Get sends the request and waits for the answer's headers.
+func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	err := checkKey(key)
+	if err == nil && (offset < 0 || length < -1) {
+		err = fmt.Errorf("%w: range of %d bytes from %d on", objstore.ErrInvalid, length, offset)
+	}
+	if err != nil {
+		return nil, b.fail("get", key, err)
+	}
+	if length == 0 {
+		_, err := b.Stat(ctx, key)
+		return nothing{}, err
+	}
+	r := &reader{ctx: ctx, bucket: b, key: key}
+	size, err := attempts(ctx, b, "get", key, func() (int64, error) { return r.open(offset, length) })
+	if errors.Is(err, objstore.ErrRange) {
+		return b.pastEnd(ctx, key, offset, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.pos, r.end = offset, offset+size
+	return r, nil
+}
+
+// pastEnd answers for a store that refuses ranges without bytes: one that starts at the very
+// end of the object is fine.
+func (b *Bucket) pastEnd(ctx context.Context, key string, offset int64, refusal error) (io.ReadCloser, error) {
+	o, err := b.Stat(ctx, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case offset == o.Size:
+		return nothing{}, nil
+	case offset < o.Size:
+		return nil, b.fail("get", key, fmt.Errorf("%w: it grew while the range was asked for", objstore.ErrChanged))
+	}
+	return nil, refusal
+}
+
+// nothing is the reader of no bytes.
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
+func (nothing) Close() error             { return nil }
+
+// reader reads the bytes [pos, end) of one version of an object, by as many requests as it
+// takes. It is confined to one goroutine.
+type reader struct {
+	ctx      context.Context
+	bucket   *Bucket
+	key      string
+	etag     string // of the version; from the first answer
+	pos, end int64  // from the object's start
+
+	body  io.ReadCloser // nil while there is no connection
+	watch *watch        // the body's
+}
+
+// open asks for a range and checks that the answer is that. It returns the body's size.
+func (r *reader) open(offset, length int64) (int64, error) {
+	w := newWatch(r.ctx, r.bucket.config.RequestTimeout)
+	a, err := r.bucket.requests.Get(w.ctx, r.key, offset, length, r.etag)
+	if err != nil {
+		err = w.explain(err)
+		w.end()
+		if kind, _ := classify(err); r.etag != "" && errors.Is(kind, objstore.ErrExists) { // 412
+			err = fmt.Errorf("%w: %w", objstore.ErrChanged, err)
+		}
+		return 0, err
+	}
+	w.pause()
+	if err := a.check(offset, length); err != nil {
+		err = errors.Join(err, a.Body.Close())
+		w.end()
+		return 0, err
+	}
+	r.body, r.watch, r.etag = a.Body, w, a.ETag
+	return a.Size, nil
+}
+
+func (a Answer) check(offset, length int64) error {
+	switch {
+	case a.Size < 0:
+		return fmt.Errorf("%w: telling a body's size", objstore.ErrNotSupported)
+	case offset > 0 && !strings.HasPrefix(a.Range, fmt.Sprintf("bytes %d-", offset)):
+		return fmt.Errorf("%w: asked for the bytes from %d on it sends %q", objstore.ErrNotSupported, offset, a.Range)
+	case length >= 0 && a.Size > length:
+		return fmt.Errorf("%w: asked for %d bytes it sends %d", objstore.ErrNotSupported, length, a.Size)
+	}
+	return nil
+}
+
+// Read passes on what comes. When a body breaks, or ends before it should, it asks for the rest.
+func (r *reader) Read(p []byte) (int, error) {
+	if r.pos == r.end {
+		return 0, io.EOF
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	p = p[:min(int64(len(p)), r.end-r.pos)]
+	if r.body != nil {
+		if n, _ := r.take(p); n > 0 {
+			return n, nil
+		}
+	}
+	return attempts(r.ctx, r.bucket, "read", r.key, func() (int, error) {
+		rest := r.end - r.pos
+		size, err := r.open(r.pos, rest)
+		if err != nil {
+			return 0, err
+		}
+		if size != rest {
+			r.drop()
+			return 0, fmt.Errorf("%w: the rest has %d bytes, not %d", objstore.ErrChanged, size, rest)
+		}
+		return r.take(p)
+	})
+}
+
+// take reads from the present body, and drops it when it fails. It gives an error only with no
+// bytes; io.ErrUnexpectedEOF stands for a body that ended.
+func (r *reader) take(p []byte) (int, error) {
+	r.watch.feed(r.bucket.config.IdleTimeout)
+	n, err := r.body.Read(p)
+	r.watch.pause()
+	r.pos += int64(n)
+	switch {
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
+	case err == nil && n == 0:
+		err = io.ErrNoProgress
+	}
+	if err != nil && r.pos < r.end {
+		err = r.watch.explain(err)
+		r.drop()
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, err
+}
+
+// drop gives up the connection. It failed already, so that its Close has nothing to add.
+func (r *reader) drop() {
+	_ = r.body.Close()
+	r.watch.end()
+	r.body = nil
+}
+
+// Close may be called early; the rest of the body is not waited for.
+func (r *reader) Close() error {
+	if r.body == nil {
+		return nil
+	}
+	body := r.body
+	r.body, r.end = nil, r.pos
+	defer r.watch.end()
+	if err := body.Close(); err != nil {
+		return r.bucket.fail("close", r.key, err)
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package s3bucket
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// do sends a request until it succeeds, fails for good, or has been tried often enough. Each
+// attempt has a watch of its own, wound up to the request timeout.
+func do[T any](ctx context.Context, b *Bucket, verb, key string, request func(context.Context, *watch) (T, error)) (T, error) {
+	return attempts(ctx, b, verb, key, func() (T, error) {
+		w := newWatch(ctx, b.config.RequestTimeout)
+		defer w.end()
+		v, err := request(w.ctx, w)
+		return v, w.explain(err)
+	})
+}
+
+// attempts is do for requests that keep their watch.
+func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt func() (T, error)) (T, error) {
+	var zero T
+	// InitialInterval and a factor of 1 make the first delay anything up to twice the interval.
+	delays := &backoff.ExponentialBackOff{
+		InitialInterval:     b.config.Retry.BaseDelay / 2,
+		MaxInterval:         b.config.Retry.MaxDelay / 2,
+		Multiplier:          2,
+		RandomizationFactor: 1,
+	}
+	v, err := backoff.Retry(ctx, func() (T, error) {
+		if err := ctx.Err(); err != nil {
+			return zero, backoff.Permanent(err)
+		}
+		v, err := attempt()
+		if err == nil {
+			return v, nil
+		}
+		if ctxErr := ctx.Err(); ctxErr != nil {
+			return zero, backoff.Permanent(ctxErr)
+		}
+		if _, again := classify(err); !again {
+			return zero, backoff.Permanent(err)
+		}
+		return zero, err
+	}, backoff.WithBackOff(delays), backoff.WithMaxTries(uint(b.config.Retry.Attempts)), backoff.WithMaxElapsedTime(0))
+	if err == nil {
+		return v, nil
+	}
+	// On the last attempt Retry leaves the wrapping to us.
+	var permanent *backoff.PermanentError
+	if errors.As(err, &permanent) {
+		err = permanent.Unwrap()
+	}
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		return zero, b.failContext(verb, key, ctxErr)
+	}
+	return zero, b.fail(verb, key, err)
+}

@@ -1,0 +1,50 @@
+package s3bucket
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// newTransport makes a transport for many connections to one host. It leaves compression alone,
+// since the bytes of an object are to come as they are, and speaks HTTP/1.1, since one connection
+// would be the bottleneck of all streams on it. Besides the system's certificate authorities it
+// trusts those in the file that AWS_CA_BUNDLE names.
+func newTransport() (*http.Transport, error) {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
+	t := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		MaxIdleConns:          256,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       60 * time.Second,
+		DisableCompression:    true,
+		ReadBufferSize:        64 << 10,
+		WriteBufferSize:       64 << 10,
+	}
+	file := os.Getenv("AWS_CA_BUNDLE")
+	if file == "" {
+		return t, nil
+	}
+	bundle, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%w: AWS_CA_BUNDLE: %w", objstore.ErrInvalid, err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(bundle) {
+		return nil, fmt.Errorf("%w: AWS_CA_BUNDLE: %s has no certificate", objstore.ErrInvalid, file)
+	}
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return t, nil
+}

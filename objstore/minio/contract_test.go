@@ -1,0 +1,31 @@
+package minio_test
+
+import (
+	"testing"
+
+	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/objstore/minio"
+	"github.com/bucketmill/bucketmill/objstore/objstoretest"
+)
+
+func TestContract(t *testing.T) {
+	server := testservices.MinIO(t)
+	name := server.Bucket(t)
+	objstoretest.Run(t, func(t *testing.T) objstore.Bucket {
+		client, err := minio.NewClient(objstore.S3Config{
+			Endpoint:        server.Endpoint,
+			AccessKeyID:     server.AccessKey,
+			SecretAccessKey: server.SecretKey,
+			PartSize:        objstore.MinPartSize,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := client.Bucket(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+}

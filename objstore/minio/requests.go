@@ -1,0 +1,172 @@
+package minio
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
+)
+
+// Headers by which S3 checks what it receives.
+const (
+	headerCRC32C    = "X-Amz-Checksum-Crc32c"
+	headerAlgorithm = "X-Amz-Checksum-Algorithm"
+)
+
+type requests struct {
+	core   *minio.Core
+	bucket string
+}
+
+var _ s3bucket.Requests = (*requests)(nil)
+
+// translate tells the store's answers from broken connections.
+func translate(err error) error {
+	var r minio.ErrorResponse
+	if !errors.As(err, &r) {
+		return err
+	}
+	return &s3bucket.Failure{Status: r.StatusCode, Code: r.Code, Message: r.Error(), RequestID: r.RequestID}
+}
+
+func (r *requests) Get(ctx context.Context, key string, offset, length int64, etag string) (s3bucket.Answer, error) {
+	var opts minio.GetObjectOptions
+	var err error
+	switch {
+	case length > 0:
+		err = opts.SetRange(offset, offset+length-1)
+	case offset > 0:
+		err = opts.SetRange(offset, 0) // to the end
+	}
+	if err == nil && etag != "" {
+		err = opts.SetMatchETag(etag)
+	}
+	if err != nil {
+		return s3bucket.Answer{}, translate(err)
+	}
+	body, info, header, err := r.core.GetObject(ctx, r.bucket, key, opts)
+	if err != nil {
+		return s3bucket.Answer{}, translate(err)
+	}
+	return s3bucket.Answer{Body: body, Size: info.Size, ETag: info.ETag, Range: header.Get("Content-Range")}, nil
+}
+
+func (r *requests) Head(ctx context.Context, key string) (objstore.Object, string, error) {
+	info, err := r.core.StatObject(ctx, r.bucket, key, minio.StatObjectOptions{})
+	if err != nil {
+		return objstore.Object{}, "", translate(err)
+	}
+	mark := info.Metadata.Get("X-Amz-Meta-" + s3bucket.MarkHeader)
+	o := describe(info)
+	o.Key = key
+	return o, mark, nil
+}
+
+func describe(info minio.ObjectInfo) objstore.Object {
+	return objstore.Object{Key: info.Key, Size: info.Size, ETag: info.ETag, ModTime: info.LastModified}
+}
+
+func (r *requests) Put(ctx context.Context, key string, p *s3bucket.Payload, c s3bucket.Condition) (string, error) {
+	opts := minio.PutObjectOptions{UserMetadata: map[string]string{headerCRC32C: p.CRC32C}}
+	if c.Mark != "" {
+		opts.UserMetadata[s3bucket.MarkHeader] = c.Mark
+	}
+	if c.IfAbsent {
+		opts.SetMatchETagExcept("*")
+	}
+	info, err := r.core.PutObject(ctx, r.bucket, key, p.Body(), p.Size, "", "", opts)
+	return info.ETag, translate(err)
+}
+
+// Delete makes one request for all keys, and others for those that XML can't write.
+func (r *requests) Delete(ctx context.Context, keys []string) error {
+	objects := func(yield func(minio.ObjectInfo) bool) {
+		for _, key := range keys {
+			if !yield(minio.ObjectInfo{Key: key}) {
+				return
+			}
+		}
+	}
+	results, err := r.core.RemoveObjectsWithIter(ctx, r.bucket, objects, minio.RemoveObjectsOptions{})
+	if err != nil {
+		return translate(err)
+	}
+	for result := range results {
+		if result.Err != nil {
+			return translate(result.Err)
+		}
+	}
+	return ctx.Err() // which ends the results, too
+}
+
+func (r *requests) StartUpload(ctx context.Context, key string) (string, error) {
+	opts := minio.PutObjectOptions{UserMetadata: map[string]string{headerAlgorithm: "CRC32C"}}
+	id, err := r.core.NewMultipartUpload(ctx, r.bucket, key, opts)
+	return id, translate(err)
+}
+
+func (r *requests) PutPart(ctx context.Context, key, id string, number int, p *s3bucket.Payload) (string, error) {
+	opts := minio.PutObjectPartOptions{CustomHeader: http.Header{headerCRC32C: {p.CRC32C}}}
+	part, err := r.core.PutObjectPart(ctx, r.bucket, key, id, number, p.Body(), p.Size, opts)
+	return part.ETag, translate(err)
+}
+
+func (r *requests) CompleteUpload(ctx context.Context, u objstore.Upload) (string, error) {
+	parts := make([]minio.CompletePart, len(u.Parts))
+	for i, p := range u.Parts {
+		parts[i] = minio.CompletePart{PartNumber: p.Number, ETag: p.ETag, ChecksumCRC32C: p.CRC32C}
+	}
+	info, err := r.core.CompleteMultipartUpload(ctx, r.bucket, u.Key, u.ID, parts, minio.PutObjectOptions{})
+	return info.ETag, translate(err)
+}
+
+func (r *requests) AbortUpload(ctx context.Context, key, id string) error {
+	return translate(r.core.AbortMultipartUpload(ctx, r.bucket, key, id))
+}
+
+// pageSize is the number of objects, or of uploads, that one request lists.
+const pageSize = 1000
+
+func (r *requests) List(ctx context.Context, prefix, after string) (page []objstore.Object, more bool, err error) {
+	noOwner := false
+	opts := minio.ListObjectsOptions{Prefix: prefix, Recursive: true, StartAfter: after, MaxKeys: pageSize, FetchOwner: &noOwner}
+	for info := range r.core.ListObjectsIter(ctx, r.bucket, opts) {
+		if info.Err != nil {
+			return nil, false, translate(info.Err)
+		}
+		page = append(page, describe(info))
+		if len(page) == pageSize { // it would go on to the next
+			return page, true, nil
+		}
+	}
+	return page, false, ctx.Err() // which ends the iterator, too
+}
+
+func (r *requests) Uploads(ctx context.Context, prefix string, after objstore.Upload) (page []objstore.Upload, more bool, err error) {
+	result, err := r.core.ListMultipartUploads(ctx, r.bucket, prefix, after.Key, after.ID, "", pageSize)
+	if err != nil {
+		return nil, false, translate(err)
+	}
+	page = slices.Grow(page, len(result.Uploads))
+	for _, u := range result.Uploads {
+		page = append(page, objstore.Upload{Key: u.Key, ID: u.UploadID, Size: u.Size, Begun: u.Initiated})
+	}
+	return page, result.IsTruncated, nil
+}
+
+func (r *requests) HeadBucket(ctx context.Context) error {
+	exists, err := r.core.BucketExists(ctx, r.bucket)
+	if err == nil && !exists {
+		return &s3bucket.Failure{Status: http.StatusNotFound, Code: minio.NoSuchBucket, Message: "no such bucket"}
+	}
+	return translate(err)
+}
+
+func (r *requests) CreateBucket(ctx context.Context) error {
+	return translate(r.core.MakeBucket(ctx, r.bucket, minio.MakeBucketOptions{}))
+}

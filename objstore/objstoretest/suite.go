@@ -1,0 +1,70 @@
+// Package objstoretest is the contract of package objstore as tests, and a store that misbehaves
+// on demand. Nothing but tests imports it.
+package objstoretest
+
+import (
+	"crypto/rand"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// Run holds a driver to every sentence of [objstore.Bucket]. Each call of open gives another
+// instance of the same bucket, as another process has it. The bucket need not be empty.
+func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
+	s := &suite{open: open}
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"URL", s.url},
+		{"Ranges", s.ranges},
+		{"RangesOfEmptyObject", s.rangesOfEmpty},
+		{"ReadPastOtherReaders", s.concurrentReaders},
+		{"Stat", s.stat},
+		{"PutReplaces", s.putReplaces},
+		{"PutIfAbsent", s.putIfAbsent},
+		{"PutIfAbsentRace", s.putIfAbsentRace},
+		{"OddNames", s.oddNames},
+		{"NotFound", s.notFound},
+		{"Invalid", s.invalid},
+		{"Commit", s.commit},
+		{"CommitLarge", s.commitLarge},
+		{"SealLarge", s.sealLarge},
+		{"SealIsInvisible", s.sealIsInvisible},
+		{"SealEmpty", s.sealEmpty},
+		{"WriterEnds", s.writerEnds},
+		{"WriterAbort", s.writerAbort},
+		{"CompleteElsewhere", s.completeElsewhere},
+		{"CompleteReplaces", s.completeReplaces},
+		{"CompleteTwice", s.completeTwice},
+		{"CompleteConcurrently", s.completeConcurrently},
+		{"CompleteTooLate", s.completeTooLate},
+		{"AbortElsewhere", s.abortElsewhere},
+		{"AbortAfterComplete", s.abortAfterComplete},
+		{"Uploads", s.uploads},
+		{"Delete", s.delete},
+		{"ListManyDeleteMany", s.listManyDeleteMany},
+		{"ListOrder", s.listOrder},
+		{"ListPrefix", s.listPrefix},
+		{"CancelledContext", s.cancelled},
+		{"CancelledReader", s.cancelledReader},
+		{"CancelledWriter", s.cancelledWriter},
+		{"Probe", s.probe},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.run(t)
+			checkNoGoroutines(t)
+		})
+	}
+}
+
+type suite struct {
+	open func(t *testing.T) objstore.Bucket
+}
+
+// bucket opens an instance, and invents a prefix for the test's own keys.
+func (s *suite) bucket(t *testing.T) (b objstore.Bucket, prefix string) {
+	t.Helper()
+	return s.open(t), "suite/" + rand.Text() + "/"
+}

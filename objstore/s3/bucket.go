@@ -1,0 +1,24 @@
+package s3
+
+import (
+	"context"
+
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+func (r *requests) HeadBucket(ctx context.Context) error {
+	_, err := r.api.HeadBucket(ctx, &awss3.HeadBucketInput{Bucket: &r.bucket})
+	return translate(err)
+}
+
+func (r *requests) CreateBucket(ctx context.Context) error {
+	in := &awss3.CreateBucketInput{Bucket: &r.bucket}
+	if r.region != "us-east-1" { // which AWS refuses to be told
+		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{
+			LocationConstraint: types.BucketLocationConstraint(r.region),
+		}
+	}
+	_, err := r.api.CreateBucket(ctx, in)
+	return translate(err)
+}

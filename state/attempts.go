@@ -1,0 +1,240 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Claim is an attempt that was given to an executor.
+type Claim struct {
+	Attempt AttemptID
+	Epoch   int // the job's epoch at that moment: committed maps read before an older one may be void
+}
+
+// readyJobs is how many jobs a claim looks at in one step.
+const readyJobs = 8
+
+// Claim gives an executor up to wanted ready tasks, from the job whose turn it is first.
+// Each comes with a lease: unless it is renewed within that time the attempt is given
+// away. It returns none when none is ready. Claims whose reply was lost are given away like
+// those of an executor that died.
+func (s *Store) Claim(ctx context.Context, executor ExecutorID, wanted int, lease time.Duration) ([]Claim, error) {
+	if !executor.Valid() || lease < time.Millisecond {
+		return nil, fmt.Errorf("claim for %q with a lease of %v: %w", executor, lease, ErrInvalid)
+	}
+	var claims []Claim
+	for len(claims) < wanted {
+		got, more, err := s.claimStep(ctx, executor, wanted-len(claims), lease)
+		claims = append(claims, got...)
+		if err != nil && len(claims) == 0 {
+			return nil, err
+		}
+		// What was claimed is ours: hand it out, an error will come again.
+		if err != nil || !more {
+			break
+		}
+	}
+	return claims, nil
+}
+
+// claimStep claims from the jobs at the head of the ready set. More says that there are
+// others behind them, and that some of these left it, so that they come into view.
+func (s *Store) claimStep(ctx context.Context, executor ExecutorID, wanted int, lease time.Duration) (claims []Claim, more bool, err error) {
+	jobs, err := s.rdb.ZRangeWithScores(ctx, s.readyKey(), 0, readyJobs-1).Result()
+	if err != nil {
+		return nil, false, fmt.Errorf("look for ready jobs: %w", err)
+	}
+	drained := false
+	for _, z := range jobs {
+		if len(claims) == wanted {
+			break
+		}
+		id := JobID(z.Member.(string))
+		got, left, err := s.claimFrom(ctx, id, executor, wanted-len(claims), lease)
+		claims = append(claims, got...)
+		switch {
+		case err != nil:
+		case left == 0:
+			drained = true
+			err = s.unready(ctx, id)
+		case len(got) > 0:
+			err = s.served(ctx, z)
+		}
+		if err != nil {
+			return claims, false, err
+		}
+	}
+	return claims, drained && len(jobs) == readyJobs, nil
+}
+
+func (s *Store) claimFrom(ctx context.Context, id JobID, executor ExecutorID, wanted int, lease time.Duration) (claims []Claim, left int, err error) {
+	reply, err := claimScript.Run(ctx, s.rdb, s.jobKeys(id), string(executor), wanted, lease.Milliseconds()).Slice()
+	if err != nil {
+		return nil, 0, fmt.Errorf("claim tasks of %s: %w", id, err)
+	}
+	if reply[0] != "ok" {
+		return nil, 0, nil
+	}
+	side, _ := reply[1].(string)
+	epoch, _ := reply[2].(string)
+	n, _ := reply[3].(int64)
+	for i := 4; i+1 < len(reply); i += 2 {
+		index, _ := reply[i].(string)
+		number, _ := reply[i+1].(string)
+		claims = append(claims, Claim{
+			Attempt: AttemptID{Job: id, Task: TaskID{Side: Side(side[0]), Index: atoi(index)}, Number: atoi(number)},
+			Epoch:   atoi(epoch),
+		})
+	}
+	return claims, int(n), nil
+}
+
+// Beat is one attempt's part of a heartbeat.
+type Beat struct {
+	Attempt  AttemptID
+	Progress int // in thousandths
+}
+
+// Renew extends the leases of all attempts that an executor runs, in one round trip, and
+// reports their progress. It returns those that are not the executor's any more: they must
+// stop.
+func (s *Store) Renew(ctx context.Context, executor ExecutorID, lease time.Duration, beats []Beat) (lost []AttemptID, err error) {
+	byJob := map[JobID][]Beat{}
+	for _, b := range beats {
+		byJob[b.Attempt.Job] = append(byJob[b.Attempt.Job], b)
+	}
+	lost, err = s.renew(ctx, executor, lease, byJob)
+	if redis.HasErrorPrefix(err, "NOSCRIPT") { // Redis restarted: a pipeline doesn't load scripts by itself
+		if err := renewScript.Load(ctx, s.rdb).Err(); err != nil {
+			return nil, fmt.Errorf("load the renew script: %w", err)
+		}
+		lost, err = s.renew(ctx, executor, lease, byJob)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("renew %d leases: %w", len(beats), err)
+	}
+	return lost, nil
+}
+
+func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Duration, byJob map[JobID][]Beat) ([]AttemptID, error) {
+	replies := make(map[JobID]*redis.Cmd, len(byJob))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for id, beats := range byJob {
+			args := make([]any, 0, 2+2*len(beats))
+			args = append(args, string(executor), lease.Milliseconds())
+			for _, b := range beats {
+				args = append(args, b.Attempt.Name(), b.Progress)
+			}
+			replies[id] = renewScript.EvalSha(ctx, p, s.jobKeys(id), args...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var lost []AttemptID
+	for id, beats := range byJob {
+		held, err := replies[id].Int64Slice()
+		if err != nil {
+			return nil, err
+		}
+		for i, b := range beats {
+			if i >= len(held) || held[i] == 0 {
+				lost = append(lost, b.Attempt)
+			}
+		}
+	}
+	return lost, nil
+}
+
+// Commit makes an attempt the winner of its task. Manifest describes its output; the
+// counters are added to the job's, once for each task: those of a task that is done again
+// because its segment was lost are not added again. It fails with ErrStale when the attempt is not the
+// executor's to commit: its output must then be thrown away. Committing again what this
+// attempt committed succeeds, so a commit whose answer was lost may be repeated.
+func (s *Store) Commit(ctx context.Context, a AttemptID, executor ExecutorID, manifest []byte, counters map[string]int64) error {
+	args := append(attemptArgs(a), string(executor), manifest)
+	for name, n := range counters {
+		args = append(args, name, n)
+	}
+	return s.settle(ctx, "commit", commitScript, a, args)
+}
+
+// Fail ends an attempt that came to nothing and puts its task back, or fails the job when the
+// limit for that class of failure is reached. It fails with ErrStale as Commit does.
+func (s *Store) Fail(ctx context.Context, a AttemptID, executor ExecutorID, why Failure, limits Limits) error {
+	limits = limits.Or(DefaultLimits)
+	why.Attempt, why.Executor = a.Name(), executor
+	text, err := encode(why)
+	if err != nil {
+		return err
+	}
+	var wait time.Duration
+	if why.Class == ClassInfra {
+		// Exponential with full jitter: those that failed together should not return together.
+		most := limits.Backoff << min(a.Number-1, 6)
+		wait = most/2 + rand.N(most/2+1)
+	}
+	args := append(attemptArgs(a), string(executor), string(why.Class), text, limits.of(why.Class), wait.Milliseconds())
+	return s.settle(ctx, "fail", failScript, a, args)
+}
+
+// LoseSegment ends a reduce attempt that found a committed map attempt's segment missing or
+// corrupt, and has that map task done again. It fails with ErrStale as Commit does.
+func (s *Store) LoseSegment(ctx context.Context, a AttemptID, executor ExecutorID, segment AttemptID, why Failure, limits Limits) error {
+	if a.Task.Side != Reduce || segment.Task.Side != Map {
+		return fmt.Errorf("lose segment of %s for %s: %w", segment, a, ErrIllegal)
+	}
+	limits = limits.Or(DefaultLimits)
+	why.Attempt, why.Executor, why.Class = segment.Name(), executor, ClassSegment
+	text, err := encode(why)
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, "lose segment for", loseScript, a, []any{
+		a.Name(), a.Task.Index, a.Number, string(executor),
+		segment.Task.Index, segment.Number, text, limits.Segment,
+	})
+}
+
+// Backup has a second attempt at a's task started beside it, by another executor. The first
+// of them to commit wins, the other is told so. It does nothing when the task has a second
+// attempt already, and fails with ErrStale when a does not run.
+func (s *Store) Backup(ctx context.Context, a AttemptID) error {
+	return s.settle(ctx, "back up", backupScript, a, attemptArgs(a))
+}
+
+func attemptArgs(a AttemptID) []any {
+	return []any{a.Name(), string(rune(a.Task.Side)), a.Task.Index, a.Number}
+}
+
+// settle runs a script that ends or doubles an attempt and answers {'ok', phase after it} or
+// {'stale'}, and passes on what that means for others.
+func (s *Store) settle(ctx context.Context, what string, script *redis.Script, a AttemptID, args []any) error {
+	reply, err := script.Run(ctx, s.rdb, s.jobKeys(a.Job), args...).StringSlice()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", what, a, err)
+	}
+	if reply[0] != "ok" {
+		return fmt.Errorf("%s %s: %w", what, a, ErrStale)
+	}
+	s.hint(ctx, a, Phase(reply[1]), script == commitScript)
+	return nil
+}
+
+// hint passes on what a settled attempt means for others. Its errors are dropped: the
+// attempt is settled whatever becomes of them, and the next sweep makes up for a lost hint.
+func (s *Store) hint(ctx context.Context, a AttemptID, phase Phase, committed bool) {
+	switch phase {
+	case PhasePublish, PhaseCleanup:
+		_ = s.callController(ctx, a.Job)
+	case PhaseMap, PhaseReduce:
+		if !committed || (phase == PhaseReduce && a.Task.Side == Map) {
+			_ = s.announce(ctx, a.Job, maxTokens)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+// Package embedded runs the Redis of a cluster that lives in one process: "bucketmill run"
+// and "bucketmill dev". It keeps nothing on disk and ends with the process.
+//
+// It is miniredis, which serves one command at a time and is slow; it is meant for the
+// few hundred keys and calls a second of one machine. Two things about it matter here:
+//
+//   - Its keys expire only when it is told how much time has passed. Otherwise a lease would
+//     live for ever, and no attempt of a stuck executor would be given away. A goroutine tells
+//     it. (Its own ClockTTL would do so too, but inside each access: a key could expire in the
+//     middle of a script, and every access sorts all keys.)
+//   - It has no keyspace notifications. Package state uses none.
+package embedded
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+const (
+	tick = 50 * time.Millisecond // a key outlives its TTL by that much at most
+
+	// maxStep bounds the time that passes in one tick. Executors live in the same process:
+	// if it stood still for longer (a debugger, ^Z), they could not renew their leases either.
+	maxStep = time.Second
+)
+
+// Embedded is a Redis inside this process. Its methods are safe for concurrent use.
+type Embedded struct {
+	server *miniredis.Miniredis
+	once   sync.Once
+	stop   chan struct{}
+	done   chan struct{} // closed when the clock's goroutine has ended
+}
+
+// Start serves an empty Redis on a free loopback port, until Close.
+func Start() (*Embedded, error) {
+	server := miniredis.NewMiniRedis()
+	if err := server.StartAddr("127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("start embedded redis: %w", err)
+	}
+	e := &Embedded{server: server, stop: make(chan struct{}), done: make(chan struct{})}
+	go e.runClock()
+	return e, nil
+}
+
+// Addr returns host:port.
+func (e *Embedded) Addr() string { return e.server.Addr() }
+
+// URL returns the URL for state.Connect.
+func (e *Embedded) URL() string { return "redis://" + e.Addr() + "/0" }
+
+// Close ends the server, also under commands that wait, and returns when its clock has
+// stopped. All state is gone then. Closing again does nothing.
+func (e *Embedded) Close() {
+	e.once.Do(func() {
+		close(e.stop)
+		<-e.done
+		e.server.Close()
+	})
+}
+
+// runClock makes keys expire. TIME needs no help: it is this machine's clock.
+func (e *Embedded) runClock() {
+	defer close(e.done)
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case now := <-ticker.C:
+			e.server.FastForward(min(now.Sub(last), maxStep))
+			last = now
+		}
+	}
+}

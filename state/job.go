@@ -1,0 +1,60 @@
+package state
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// State is what a user sees of a job's life.
+type State string
+
+const (
+	Submitted State = "SUBMITTED"
+	Mapping   State = "MAPPING"
+	Reducing  State = "REDUCING"
+	Completed State = "COMPLETED"
+	Failed    State = "FAILED"
+	Cancelled State = "CANCELLED"
+)
+
+// Terminal says whether the job's outcome is settled. Clean-up may still go on: see Phase.
+func (s State) Terminal() bool { return s == Completed || s == Failed || s == Cancelled }
+
+// Phase is what is to be done next for a job; it decides which transitions are legal.
+type Phase string
+
+const (
+	PhasePlan    Phase = "plan"    // a controller lists inputs and cuts splits
+	PhaseMap     Phase = "map"     // executors claim map tasks
+	PhaseReduce  Phase = "reduce"  // executors claim reduce tasks
+	PhasePublish Phase = "publish" // a controller makes the output visible
+	PhaseCleanup Phase = "cleanup" // a controller removes what the job left behind
+	PhaseEnded   Phase = "ended"   // only history is left
+)
+
+// Job is a job's record.
+type Job struct {
+	ID       JobID
+	Name     string
+	Priority int
+	Spec     json.RawMessage
+	Plan     string // what the planning controller left for the executors
+	State    State
+	Phase    Phase
+	Epoch    int // rises whenever a committed map attempt is taken back
+	Map      Progress
+	Reduce   Progress
+	Error    *Failure // of a job that failed or was cancelled
+
+	// By the clock of Redis; zero: not yet. A job that maps again because a segment was lost
+	// keeps its first MapsDone.
+	Submitted, Planned, MapsDone, PublishedFrom, Ended time.Time
+}
+
+// Progress counts the tasks of one side.
+type Progress struct {
+	Total   int `json:"total"`
+	Done    int `json:"done"`
+	Running int `json:"running"` // attempts
+	Failed  int `json:"failed"`  // attempts that failed so far
+}

@@ -1,0 +1,44 @@
+package state
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Global keys. Each stands alone (no script touches two of them), so they need no common
+// hash tag.
+func (s *Store) jobsKey() string      { return s.namespace + ":jobs" }      // zset: job -> submit time (ms); the history
+func (s *Store) activeKey() string    { return s.namespace + ":active" }    // set: jobs that have not ended
+func (s *Store) readyKey() string     { return s.namespace + ":ready" }     // zset: jobs with ready tasks, in serving order
+func (s *Store) wakeKey() string      { return s.namespace + ":wake" }      // list: tokens, each wakes one waiting executor
+func (s *Store) controlKey() string   { return s.namespace + ":control" }   // list: jobs that want a controller now
+func (s *Store) executorsKey() string { return s.namespace + ":executors" } // zset: executor -> last heartbeat (ms)
+
+func (s *Store) executorKey(id ExecutorID) string {
+	return s.namespace + ":executor:{" + string(id) + "}"
+}
+
+// outputKey is the lock that keeps two jobs from writing to one output.
+func (s *Store) outputKey(url string) string {
+	return s.namespace + ":output:{" + strings.TrimSuffix(url, "/") + "}"
+}
+
+func (s *Store) jobKey(id JobID) string      { return fmt.Sprintf("%s:{%s}", s.namespace, id) }
+func (s *Store) minderKey(id JobID) string   { return s.jobKey(id) + ":minder" }
+func (s *Store) errorsKey(id JobID) string   { return s.jobKey(id) + ":errors" }
+func (s *Store) eventsKey(id JobID) string   { return s.jobKey(id) + ":events" }
+func (s *Store) runKey(id JobID) string      { return s.jobKey(id) + ":run" }
+func (s *Store) countersKey(id JobID) string { return s.jobKey(id) + ":counters" }
+
+func (s *Store) doneKey(id JobID, side Side) string {
+	return s.jobKey(id) + ":done:" + string(rune(side))
+}
+
+// jobKeys are the KEYS of every script, in the order that lua/common.lua names them.
+func (s *Store) jobKeys(id JobID) []string {
+	job := s.jobKey(id)
+	return []string{
+		job, job + ":run", job + ":retry:m", job + ":retry:r", job + ":att", job + ":fails",
+		job + ":done:m", job + ":done:r", job + ":counters", job + ":errors", job + ":events",
+	}
+}

@@ -1,0 +1,45 @@
+-- Gives up to WANTED ready tasks to an executor: those to be tried again first, but none
+-- that it runs an attempt at already (a backup attempt belongs elsewhere).
+-- ARGV: 1 executor, 2 wanted, 3 lease (ms)
+-- Returns {'gone'}, {'none'} (no phase that has tasks), or
+-- {'ok', side, epoch, tasks still ready, index, number, index, number, …}.
+local phase = call('HGET', JOB, 'phase')
+if not phase then return {'gone'} end
+local side = phase == 'map' and 'm' or phase == 'reduce' and 'r'
+if not side then return {'none'} end
+local wanted, at = tonumber(ARGV[2]), now()
+local out = {'ok', side, call('HGET', JOB, 'epoch'), 0}
+
+local function give(index, number)
+  local attempt = side .. index .. '.' .. number
+  call('HSET', RUN, attempt, ARGV[1] .. ' ' .. ms(at) .. ' 0')
+  call('SET', lease(attempt), ARGV[1], 'PX', ARGV[3])
+  out[#out + 1] = tostring(index)
+  out[#out + 1] = tostring(number)
+  wanted = wanted - 1
+end
+
+local function runs(index)
+  for n = 1, highest(side, index) do
+    if owner(side .. index .. '.' .. n) == ARGV[1] then return true end
+  end
+  return false
+end
+
+if wanted > 0 then
+  for _, index in ipairs(call('ZRANGEBYSCORE', RETRY[side], '-inf', ms(at), 'LIMIT', 0, wanted + 16)) do
+    if wanted == 0 then break end
+    if not runs(index) then
+      call('ZREM', RETRY[side], index)
+      give(index, call('HINCRBY', ATT, side .. index, 1))
+    end
+  end
+end
+local first = num(NEXT[side])
+local last = math.min(first + wanted, num(TOTAL[side])) - 1
+if last >= first then
+  call('HSET', JOB, NEXT[side], last + 1)
+  for index = first, last do give(index, 1) end
+end
+out[4] = ready(side, at)
+return out

@@ -1,0 +1,127 @@
+-- Prepended to every script.
+--
+-- KEYS (the same eleven for every script, all with the job's hash tag; see keys.go):
+--   1 job       hash    spec, state, phase, maps, reduces, cursors, counts, times, error
+--   2 run       hash    attempt name -> "EXECUTOR STARTED_MS PERMILLE"; one entry a running attempt
+--   3 retry:m   zset    map tasks to be claimed again, by the time (ms) from which they may be
+--   4 retry:r   zset    the same for reduce tasks
+--   5 att       hash    task -> its highest attempt number; only tasks tried more than once
+--   6 fails     hash    "TASK:CLASS" -> number of failures of that class
+--   7 done:m    hash    index -> "NUMBER EXECUTOR STARTED_MS ENDED_MS MANIFEST" of the committed attempt
+--   8 done:r    hash    the same for reduce tasks
+--   9 counters  hash    counter -> sum over committed attempts
+--  10 errors    list    JSON of the newest failures, at most 200
+--  11 events    stream  what happened, at most about 1,000 entries
+-- Leases are the keys KEYS[1]:lease:ATTEMPT, string, with a TTL: a claim cannot know their
+-- names beforehand, but they have the job's hash tag, so they live in the same slot.
+local JOB, RUN, ATT, FAILS = KEYS[1], KEYS[2], KEYS[5], KEYS[6]
+local RETRY = {m = KEYS[3], r = KEYS[4]}
+local DONE = {m = KEYS[7], r = KEYS[8]}
+local COUNTERS, ERRORS, EVENTS = KEYS[9], KEYS[10], KEYS[11]
+local NEXT = {m = 'mapnext', r = 'rednext'}
+local TOTAL = {m = 'maps', r = 'reduces'}
+local COUNT = {m = 'mapdone', r = 'reddone'}
+local FAILED = {m = 'mapfail', r = 'redfail'}
+
+local call = redis.call
+
+-- The server's clock, in ms. Clients' clocks decide nothing.
+local function now()
+  local t = call('TIME')
+  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+end
+
+local function ms(t) return string.format('%.0f', t) end
+
+local function lease(attempt) return JOB .. ':lease:' .. attempt end
+
+local function num(field) return tonumber(call('HGET', JOB, field) or '0') end
+
+local function event(kind, text)
+  call('XADD', EVENTS, 'MAXLEN', '~', '1000', '*', 'kind', kind, 'text', text)
+end
+
+-- The executor that runs the attempt, or nil when the attempt does not run.
+local function owner(attempt)
+  local entry = call('HGET', RUN, attempt)
+  return entry and string.match(entry, '^(%S+) '), entry
+end
+
+local function drop(attempt)
+  call('HDEL', RUN, attempt)
+  call('DEL', lease(attempt))
+end
+
+-- A failure's JSON without its long parts. The events, five times as many as the errors
+-- that are kept, get this.
+local function brief(err)
+  local f = cjson.decode(err)
+  f.detail, f.record, f.log = nil, nil, nil
+  return cjson.encode(f)
+end
+
+-- Ends the job. Every running attempt loses its entry and its lease.
+local function end_job(state, err)
+  for _, attempt in ipairs(call('HKEYS', RUN)) do call('DEL', lease(attempt)) end
+  call('DEL', RUN, RETRY.m, RETRY.r)
+  call('HSET', JOB, 'state', state, 'phase', 'cleanup', 'error', err, 'ended', ms(now()))
+  event(state, brief(err))
+end
+
+-- The highest attempt number of a task that was claimed.
+local function highest(side, index)
+  return tonumber(call('HGET', ATT, side .. index) or '1')
+end
+
+-- Makes a task claimable from `at` on. The number of the attempt that ran is kept, so that
+-- the next one gets a higher number.
+local function enqueue(side, index, number, at)
+  if highest(side, index) <= number then call('HSET', ATT, side .. index, number) end
+  call('ZADD', RETRY[side], ms(at), index)
+end
+
+-- Is an attempt at the task other than this one running?
+local function rival(side, index, number)
+  for n = 1, highest(side, index) do
+    if n ~= number and call('HEXISTS', RUN, side .. index .. '.' .. n) == 1 then return true end
+  end
+  return false
+end
+
+-- Puts the task of an attempt that ended back, unless another attempt at it runs.
+local function requeue(side, index, number, at)
+  if not rival(side, index, number) then enqueue(side, index, number, at) end
+end
+
+-- Counts a failure. True when that was one too many and the job has been failed.
+local function failed(side, index, class, err, limit)
+  call('HINCRBY', JOB, FAILED[side], 1)
+  call('RPUSH', ERRORS, err)
+  call('LTRIM', ERRORS, -200, -1)
+  event('attempt failed', brief(err))
+  local n = call('HINCRBY', FAILS, side .. index .. ':' .. class, 1)
+  if n < tonumber(limit) then return false end
+  end_job('FAILED', err)
+  return true
+end
+
+-- Tasks that may be claimed now.
+local function ready(side, at)
+  return num(TOTAL[side]) - num(NEXT[side]) + call('ZCOUNT', RETRY[side], '-inf', ms(at))
+end
+
+-- The phase that follows from the counts, once tasks run.
+local function advance()
+  local phase = call('HGET', JOB, 'phase')
+  local to
+  if num('mapdone') < num('maps') then to = 'map'
+  elseif num('reddone') < num('reduces') then to = 'reduce'
+  else to = 'publish' end
+  if to == phase then return phase end
+  call('HSET', JOB, 'phase', to)
+  call('HSETNX', JOB, to .. 'at', ms(now()))
+  if to == 'map' then call('HSET', JOB, 'state', 'MAPPING')
+  elseif to == 'reduce' then call('HSET', JOB, 'state', 'REDUCING') end
+  event('phase', to)
+  return to
+end

@@ -1,0 +1,37 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Plan is what the planning controller leaves for the executors, beside the pages of splits
+// on the work store.
+type Plan struct {
+	Spread   int   `json:"spread"`            // see Layout
+	PageSize int   `json:"page_size"`         // map tasks per page of the plan
+	Inputs   int   `json:"inputs"`            // number of input objects
+	Bytes    int64 `json:"bytes"`             // their size
+	Ordered  bool  `json:"ordered,omitempty"` // partitions are key ranges: see Layout.Partitions
+}
+
+// Encode returns the form that Store.Start takes.
+func (p Plan) Encode() (string, error) {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return "", fmt.Errorf("encode plan: %w", err)
+	}
+	return string(text), nil
+}
+
+// ParsePlan reads what Encode wrote.
+func ParsePlan(text string) (Plan, error) {
+	var p Plan
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return Plan{}, fmt.Errorf("read plan: %w", err)
+	}
+	if p.Spread < 1 || p.Spread > 16 || p.PageSize < 1 {
+		return Plan{}, fmt.Errorf("read plan: spread %d, page size %d", p.Spread, p.PageSize)
+	}
+	return p, nil
+}

@@ -1,0 +1,55 @@
+package state
+
+import (
+	"embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/*.lua
+var luaFiles embed.FS
+
+// Each script's file documents its ARGV and results; common.lua documents the KEYS.
+var (
+	submitScript = jobScript("submit")
+	startScript  = jobScript("start")
+	claimScript  = jobScript("claim")
+	renewScript  = jobScript("renew")
+	commitScript = jobScript("commit")
+	failScript   = jobScript("fail")
+	loseScript   = jobScript("lose")
+	sweepScript  = jobScript("sweep")
+	stopScript   = jobScript("stop")
+	finishScript = jobScript("finish")
+	forgetScript = jobScript("forget")
+	backupScript = jobScript("backup")
+	turnScript   = redis.NewScript(luaFile("turn"))
+
+	// releaseScript deletes a lock if it is still ours. KEYS: lock. ARGV: our token.
+	releaseScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`)
+
+	// holdScript takes a lock, or holds on to one that is ours. KEYS: lock.
+	// ARGV: our token, how long to hold it (ms; 0: until released). Returns the holder.
+	holdScript = redis.NewScript(`
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return holder end
+if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1])
+else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+return ARGV[1]`)
+)
+
+// jobScript puts a script over the keys of a job together.
+func jobScript(name string) *redis.Script {
+	return redis.NewScript(luaFile("common") + luaFile(name))
+}
+
+// luaFile returns a file of lua/. A missing one is a defect of the build.
+func luaFile(name string) string {
+	text, err := luaFiles.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,182 @@
+package state
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"go.yaml.in/yaml/v3"
+)
+
+// Spec is what a user asks for: the body of a submission, and the job file.
+type Spec struct {
+	Name     string    `json:"name,omitempty"`     // for people; the program's name by default
+	Program  string    `json:"program"`            // a builtin's name, or the file name of the artifact
+	Kind     string    `json:"kind,omitempty"`     // builtin, python or exec; by default what Program looks like
+	Params   Params    `json:"params,omitempty"`   // for the program
+	Artifact *Artifact `json:"artifact,omitempty"` // the program's file, if it has one
+
+	Input     []string `json:"input"`                // objects, globs, prefixes or folders, by URL
+	Format    string   `json:"format,omitempty"`     // how input bytes become records, "text" by default
+	SplitSize ByteSize `json:"split_size,omitempty"` // bytes of input per map task; 0: chosen by the controller
+	Maps      int      `json:"maps,omitempty"`       // wanted number of map tasks, instead of SplitSize; 0: not wanted
+
+	Output    string `json:"output"`              // URL of a folder that must not hold anything yet
+	Overwrite bool   `json:"overwrite,omitempty"` // replace the output that is there
+	Reducers  *int   `json:"reducers,omitempty"`  // 0: map only; absent: chosen by the controller
+
+	Priority          int  `json:"priority,omitempty"`           // -1000 to 1000; higher goes first
+	MaxAttempts       int  `json:"max_attempts,omitempty"`       // per task, for failures of the program; 0: 4
+	KeepIntermediates bool `json:"keep_intermediates,omitempty"` // leave segments on the store when the job ends
+}
+
+// Artifact is a program's file on the work store.
+type Artifact struct {
+	Key    string `json:"key"`
+	SHA256 string `json:"sha256"` // hex; verified by every executor
+	Size   int64  `json:"size"`   // bytes
+}
+
+// ErrSpec says that a job's spec can't be used as it is.
+var ErrSpec = errors.New("job spec is not valid")
+
+// MaxTasks bounds the tasks of one side of a job.
+const MaxTasks = 10_000_000
+
+// ParseSpec reads a spec from JSON or YAML. Unknown fields are errors.
+func ParseSpec(text []byte) (Spec, error) {
+	if text = bytes.TrimSpace(text); !bytes.HasPrefix(text, []byte("{")) {
+		var tree any
+		if err := yaml.Unmarshal(text, &tree); err != nil {
+			return Spec{}, fmt.Errorf("%w: %w", ErrSpec, err)
+		}
+		var err error
+		if text, err = json.Marshal(tree); err != nil {
+			return Spec{}, fmt.Errorf("%w: %w", ErrSpec, err)
+		}
+	}
+	var s Spec
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if d.More() {
+		return Spec{}, fmt.Errorf("%w: something follows it", ErrSpec)
+	}
+	return s, nil
+}
+
+// Validate checks what can be known without looking at inputs or program.
+func (s *Spec) Validate() error {
+	var problems []string
+	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	if s.Program == "" {
+		bad("program is missing: a builtin's name or a program's file")
+	}
+	if len(s.Input) == 0 {
+		bad("input is missing")
+	}
+	if s.Output == "" {
+		bad("output is missing")
+	}
+	if s.Maps < 0 || s.Maps > MaxTasks {
+		bad("maps is %d: must be from 1 to %d, or absent", s.Maps, MaxTasks)
+	}
+	if s.Maps > 0 && s.SplitSize > 0 {
+		bad("maps and split_size exclude each other")
+	}
+	if s.SplitSize < 0 {
+		bad("split_size is negative")
+	}
+	if s.Reducers != nil && (*s.Reducers < 0 || *s.Reducers > MaxTasks) {
+		bad("reducers is %d: must be from 0 to %d, or absent", *s.Reducers, MaxTasks)
+	}
+	if !ValidPriority(s.Priority) {
+		bad("priority is %d: must be from -1000 to 1000", s.Priority)
+	}
+	if s.MaxAttempts < 0 {
+		bad("max_attempts is negative")
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%w: %s", ErrSpec, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// Params are a program's parameters. In a job file numbers and booleans may stand as
+// themselves; programs see text.
+type Params map[string]string
+
+// UnmarshalJSON reads an object of scalars.
+func (p *Params) UnmarshalJSON(text []byte) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(text, &raw); err != nil {
+		return fmt.Errorf("params must be a map: %w", err)
+	}
+	*p = make(Params, len(raw))
+	for name, value := range raw {
+		var s string
+		switch {
+		case len(value) > 0 && (value[0] == '{' || value[0] == '['), string(value) == "null":
+			return fmt.Errorf("param %s must be text, a number or a boolean", name)
+		case value[0] == '"':
+			if err := json.Unmarshal(value, &s); err != nil {
+				return fmt.Errorf("param %s: %w", name, err)
+			}
+		default:
+			s = string(value)
+		}
+		(*p)[name] = s
+	}
+	return nil
+}
+
+// ByteSize is a number of bytes; in text "64KiB", "1.5GB" or a plain number.
+type ByteSize int64
+
+// ParseByteSize reads "64KiB", "1.5GB", "4096".
+func ParseByteSize(text string) (ByteSize, error) {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<62 {
+		return 0, fmt.Errorf("%q is not a size: write 64KiB, 1.5GB or 4096", text)
+	}
+	return ByteSize(n), nil
+}
+
+// String gives a size that ParseByteSize reads.
+func (b ByteSize) String() string {
+	if b%1024 == 0 && b != 0 {
+		for i, unit := range []string{"EiB", "PiB", "TiB", "GiB", "MiB", "KiB"} {
+			if one := ByteSize(1) << (60 - 10*i); b%one == 0 {
+				return strconv.FormatInt(int64(b/one), 10) + unit
+			}
+		}
+	}
+	return strconv.FormatInt(int64(b), 10)
+}
+
+// Set makes a ByteSize a command line flag's value.
+func (b *ByteSize) Set(text string) (err error) {
+	*b, err = ParseByteSize(text)
+	return err
+}
+
+// Type names the flag's value in usage texts.
+func (b *ByteSize) Type() string { return "size" }
+
+// UnmarshalJSON reads a number of bytes or a text.
+func (b *ByteSize) UnmarshalJSON(text []byte) error {
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil {
+		s = string(text)
+	}
+	return b.Set(s)
+}
+
+// MarshalJSON writes the text form.
+func (b ByteSize) MarshalJSON() ([]byte, error) { return json.Marshal(b.String()) }
