@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -151,18 +150,4 @@ func deleteAll(ctx context.Context, b objstore.Bucket, prefix string) error {
 		}
 	}
 	return nil
-}
-
-// Wait returns a job when it has ended, cleaned up and all, looking every interval.
-func Wait(ctx context.Context, store *state.Store, id state.JobID, interval time.Duration) (state.Job, error) {
-	for {
-		job, err := store.Job(ctx, id)
-		if err != nil || job.Phase == state.PhaseEnded {
-			return job, err
-		}
-		pause(ctx, interval)
-		if err := ctx.Err(); err != nil {
-			return job, err
-		}
-	}
 }

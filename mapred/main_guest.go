@@ -38,7 +38,7 @@ func (g *guest) hello() error {
 }
 
 func (g *guest) run() error {
-	if err := g.job.check(g.task.Role); err != nil {
+	if err := g.job.check(g.task.Hello); err != nil {
 		return err
 	}
 	if g.job.Setup != nil {
@@ -64,13 +64,14 @@ func (g *guest) run() error {
 	return g.out.WriteMessage(FrameDone, Done{Counters: g.task.counters})
 }
 
-func (j Job) check(role Role) error {
+func (j Job) check(hello Hello) error {
+	role := hello.Role
 	switch {
 	case role != RoleMap && role != RoleReduce && role != RoleCheck:
 		return fmt.Errorf("%w: unknown role %q", ErrFrame, role)
 	case j.Mapper == nil && role != RoleReduce:
 		return errors.New("the program has no mapper")
-	case j.Reducer == nil && role == RoleReduce:
+	case j.Reducer == nil && (role == RoleReduce || role == RoleCheck && !hello.MapOnly):
 		return errors.New("the program has no reducer")
 	}
 	return nil

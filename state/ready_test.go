@@ -170,7 +170,9 @@ func TestIdleExecutorMakesOneCallASecond(t *testing.T) {
 	s := open(t, server.Addr)
 	wait := func() {
 		must(t, s.WaitWork(t.Context(), 2*time.Second))
-		claim(t, s, "me", 0)
+		if claims, err := s.Claim(t.Context(), "me", 1, lease); err != nil || len(claims) > 0 {
+			t.Fatalf("claimed %v, %v", claims, err)
+		}
 	}
 	must(t, s.push(t.Context(), s.wakeKey(), "1", 1))
 	wait() // connects

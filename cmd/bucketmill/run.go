@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -143,29 +142,37 @@ func explain(cmd *cobra.Command, err error) error {
 	return reportedError{err}
 }
 
+// How often a job's record is read, and its progress shown.
+const (
+	pollInterval = 10 * time.Millisecond
+	showInterval = 200 * time.Millisecond
+)
+
 // waitJob polls a job until it has ended, showing how far it is. When ctx ends the job is
 // cancelled, and the wait goes on until it is cleaned up.
 func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (state.Job, error) {
 	polling := context.WithoutCancel(ctx)
 	interrupted := ctx.Done()
-	var job state.Job
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	var shown time.Time
 	for {
-		waiting, cancel := context.WithTimeout(polling, pollInterval)
-		var err error
-		job, err = controller.Wait(waiting, store, id, pollInterval/10)
-		cancel()
-		if err == nil {
-			ui.progress(job, nil)
-			return job, nil
-		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			return job, err
-		}
-		running, err := store.Running(polling, id)
+		job, err := store.Job(polling, id)
 		if err != nil {
 			return job, err
 		}
-		ui.progress(job, running)
+		if job.Phase == state.PhaseEnded {
+			ui.progress(job, nil)
+			return job, nil
+		}
+		if time.Since(shown) > showInterval {
+			shown = time.Now()
+			running, err := store.Running(polling, id)
+			if err != nil {
+				return job, err
+			}
+			ui.progress(job, running)
+		}
 		select {
 		case <-interrupted:
 			interrupted = nil
@@ -173,10 +180,7 @@ func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (s
 			if err != nil && !errors.Is(err, state.ErrIllegal) {
 				return job, err
 			}
-		default:
+		case <-poll.C:
 		}
 	}
 }
-
-// pollInterval is how often progress is shown.
-const pollInterval = 200 * time.Millisecond

@@ -169,22 +169,34 @@ type arenaStream struct {
 	size    int
 }
 
+// gather is how many records are looked up before they are copied. Sorted records lie anywhere in
+// memory: looking them up back to back lets the processor wait for all of them at once.
+const gather = 32
+
 func (s *arenaStream) next() ([]byte, int, error) {
 	if len(s.entries) == 0 {
 		return nil, 0, io.EOF
 	}
 	block := s.block[:0]
 	n := 0
-	for _, e := range s.entries {
-		record := s.arena.tail(e)
-		_, _, end := lengths(record)
-		if n > 0 && len(block)+end > s.size {
-			break
+	var records [gather][]byte
+	for len(s.entries) > 0 {
+		ahead := s.entries[:min(gather, len(s.entries))]
+		for i, e := range ahead {
+			b := s.arena.tail(e)
+			_, _, end := lengths(b)
+			records[i] = b[:end]
 		}
-		block = append(block, record[:end]...)
-		n++
+		for _, record := range records[:len(ahead)] {
+			if n > 0 && len(block)+len(record) > s.size {
+				s.block = block
+				return block, n, nil
+			}
+			block = append(block, record...)
+			s.entries = s.entries[1:]
+			n++
+		}
 	}
-	s.entries = s.entries[n:]
 	s.block = block
 	return block, n, nil
 }

@@ -9,23 +9,32 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/s3"
 )
 
-func TestContract(t *testing.T) {
+// open opens a bucket of the tests' server by what c leaves out.
+func open(t *testing.T, name string, c objstore.S3Config) objstore.Bucket {
+	t.Helper()
 	server := testservices.MinIO(t)
-	name := server.Bucket(t)
+	c.Endpoint, c.AccessKeyID, c.SecretAccessKey = server.Endpoint, server.AccessKey, server.SecretKey
+	client, err := s3.NewClient(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := client.Bucket(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestContract(t *testing.T) {
+	name := testservices.MinIO(t).Bucket(t)
 	objstoretest.Run(t, func(t *testing.T) objstore.Bucket {
-		client, err := s3.NewClient(t.Context(), objstore.S3Config{
-			Endpoint:        server.Endpoint,
-			AccessKeyID:     server.AccessKey,
-			SecretAccessKey: server.SecretKey,
-			PartSize:        objstore.MinPartSize,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := client.Bucket(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
+		return open(t, name, objstore.S3Config{PartSize: objstore.MinPartSize})
+	})
+}
+
+func TestFaults(t *testing.T) {
+	name := testservices.MinIO(t).Bucket(t)
+	objstoretest.RunFaults(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
+		return open(t, name, c)
 	})
 }

@@ -7,6 +7,7 @@ local queues = redis.call('ZSCORE', KEYS[1], ARGV[1]) and 'XX' or 'NX'
 if queues ~= ARGV[4] then return 0 end
 local last = redis.call('ZREVRANGEBYSCORE', KEYS[1], '(' .. ARGV[3], ARGV[2], 'WITHSCORES', 'LIMIT', 0, 1)
 if last[1] == ARGV[1] then return 0 end
-local place = last[1] and string.format('%.0f', tonumber(last[2]) + 1) or ARGV[2]
+-- The sum makes the score a number: the embedded server's tonumber can't read '1e+15'.
+local place = last[1] and string.format('%.0f', last[2] + 1) or ARGV[2]
 redis.call('ZADD', KEYS[1], place, ARGV[1])
 return 1

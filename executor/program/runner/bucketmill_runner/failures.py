@@ -48,7 +48,7 @@ def _message(err, place):
     if len(text) > _MESSAGE:
         text = text[:_MESSAGE] + "…"
     if type(err).__module__.startswith("bucketmill_runner."):
-        return text if place.function is None else "%s: %s" % (place.function, text)
+        return text if place.function is None or isinstance(err, BadRecord) else "%s: %s" % (place.function, text)
     what = type(err).__name__ + (": " + text if text else "")
     return what if place.function is None else "%s raised %s" % (place.function, what)
 

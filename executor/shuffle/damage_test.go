@@ -1,0 +1,273 @@
+package shuffle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// smallFile has three partitions, the second of them empty, of several blocks each.
+func smallFile(t testing.TB) (file []byte, m Manifest, records []record) {
+	for i := range 30 {
+		key := fmt.Sprintf("a%02d", i%20)
+		if i%3 == 0 {
+			key = fmt.Sprintf("z%02d", i%11)
+		}
+		records = append(records, record{key, "vv" + fmt.Sprint(i)})
+	}
+	file, m, _ = collect(t, CollectorConfig{
+		Identity:    testIdentity,
+		Partitioner: Partitioner{Partitions: 3, Boundaries: [][]byte{[]byte("m"), []byte("n")}},
+		Memory:      1 << 20, BlockSize: 64,
+	}, records)
+	return file, m, records
+}
+
+func mergeFile(ctx context.Context, name string, open OpenFunc, m Manifest, p int) ([]record, error) {
+	merge, err := NewMerge(ctx, MergeConfig{Memory: 1 << 20}, []Source{
+		{Name: name, Identity: testIdentity, Partition: p, Segment: m.Segments[p], Open: open},
+	})
+	if err != nil {
+		return nil, err
+	}
+	all, err := drain(merge.Next)
+	return all, errors.Join(err, merge.Close())
+}
+
+func checkCorrupt(t *testing.T, what string, err error) {
+	t.Helper()
+	var corrupt *CorruptError
+	if !errors.Is(err, ErrCorrupt) || !errors.As(err, &corrupt) {
+		t.Fatalf("%s: got error %v, want a CorruptError", what, err)
+	}
+	if corrupt.Object != "damaged" || corrupt.Reason == "" {
+		t.Fatalf("%s: error does not name the object and the reason: %#v", what, corrupt)
+	}
+}
+
+func TestEveryFlippedBitIsNoticed(t *testing.T) {
+	file, m, _ := smallFile(t)
+	whole := make([][]record, len(m.Segments))
+	for p := range whole {
+		var err error
+		if whole[p], err = mergeFile(t.Context(), "sound", openBytes(file), m, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for bit := range len(file) * 8 {
+		damaged := slices.Clone(file)
+		damaged[bit/8] ^= 1 << (bit % 8)
+		what := fmt.Sprintf("bit %d of byte %d", bit%8, bit/8)
+		_, err := Verify(t.Context(), object("damaged", damaged))
+		checkCorrupt(t, "Verify, "+what, err)
+
+		if m.Segments[2].Offset+m.Segments[2].Length <= int64(bit/8) {
+			_, _, err := ReadManifest(t.Context(), object("damaged", damaged))
+			checkCorrupt(t, "ReadManifest, "+what, err)
+		}
+		for p, s := range m.Segments {
+			got, err := mergeFile(t.Context(), "damaged", openBytes(damaged), m, p)
+			if at := int64(bit / 8); s.Offset <= at && at < s.Offset+s.Length {
+				checkCorrupt(t, "merge, "+what, err)
+				var corrupt *CorruptError
+				if errors.As(err, &corrupt); corrupt.Partition != p || corrupt.Offset > at {
+					t.Fatalf("%s: error names partition %d, offset %d", what, corrupt.Partition, corrupt.Offset)
+				}
+			} else if err != nil || !slices.Equal(got, whole[p]) {
+				t.Fatalf("%s disturbs partition %d: %v", what, p, err)
+			}
+		}
+	}
+}
+
+func TestTruncationIsNoticed(t *testing.T) {
+	file, m, _ := smallFile(t)
+	for n := range file {
+		cut := file[:n]
+		_, err := Verify(t.Context(), object("damaged", cut))
+		checkCorrupt(t, fmt.Sprintf("Verify, cut to %d", n), err)
+		_, _, err = ReadManifest(t.Context(), object("damaged", cut))
+		checkCorrupt(t, fmt.Sprintf("ReadManifest, cut to %d", n), err)
+		// A store that still lists the old size.
+		o := object("damaged", cut)
+		o.Size = int64(len(file))
+		_, err = Verify(t.Context(), o)
+		checkCorrupt(t, fmt.Sprintf("Verify at full size, cut to %d", n), err)
+		for p, s := range m.Segments {
+			_, err := mergeFile(t.Context(), "damaged", openBytes(cut), m, p)
+			if s.Offset+s.Length > int64(n) && s.Length > 0 {
+				checkCorrupt(t, fmt.Sprintf("merge, cut to %d", n), err)
+			} else if err != nil {
+				t.Fatalf("cut to %d disturbs partition %d: %v", n, p, err)
+			}
+		}
+	}
+	_, err := Verify(t.Context(), object("damaged", append(slices.Clone(file), 0)))
+	checkCorrupt(t, "a byte more", err)
+}
+
+// TestMisplacedSegmentIsNoticed covers bytes that are sound but not those that were asked for.
+func TestMisplacedSegmentIsNoticed(t *testing.T) {
+	file, m, _ := smallFile(t)
+	good := m.Segments[0]
+	tests := map[string]struct {
+		source func(*Source)
+		reason string
+	}{
+		"another attempt":   {func(s *Source) { s.Identity.Attempt++ }, "block is of another attempt's file"},
+		"another job":       {func(s *Source) { s.Identity.Job += "x" }, "block is of another attempt's file"},
+		"another partition": {func(s *Source) { s.Partition = 1 }, "block is of partition 0"},
+		"the next segment":  {func(s *Source) { s.Segment = m.Segments[2] }, "block is of partition 2"},
+		"fewer records": {
+			func(s *Source) { s.Segment.Records-- },
+			fmt.Sprintf("segment has %d records, the manifest says %d", good.Records, good.Records-1),
+		},
+		"more raw bytes": {
+			func(s *Source) { s.Segment.RawBytes++ },
+			fmt.Sprintf("segment has %d raw bytes, the manifest says %d", good.RawBytes, good.RawBytes+1),
+		},
+		"smaller blocks": {func(s *Source) { s.Segment.MaxBlock = 5 }, "raw bytes, the manifest says at most 5"},
+		"longer":         {func(s *Source) { s.Segment.Length += 10 }, "10 bytes after the last block"},
+		"cut in a block": {func(s *Source) { s.Segment.Length-- }, "block goes on after the segment's end"},
+		"last block missing": {
+			func(s *Source) { s.Segment.Length = firstBlockLen(t, file, good) }, "segment ends without its last block",
+		},
+		"first block missing": {func(s *Source) {
+			n := firstBlockLen(t, file, good)
+			s.Segment.Offset += n
+			s.Segment.Length -= n
+		}, "block is number 1 of its segment"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := source("damaged", testIdentity, file, m, 0)
+			test.source(&s)
+			merge, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20}, []Source{s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = drain(merge.Next)
+			checkCorrupt(t, name, err)
+			if !bytes.Contains([]byte(err.Error()), []byte(test.reason)) {
+				t.Errorf("got %q, want reason %q", err, test.reason)
+			}
+			if _, again := merge.Next(); again != err {
+				t.Errorf("error does not stay: %v", again)
+			}
+			if err := merge.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func firstBlockLen(t *testing.T, file []byte, s Segment) int64 {
+	t.Helper()
+	h, reason := parseBlockHeader(file[s.Offset:][:blockHeaderLen])
+	if reason != "" {
+		t.Fatal(reason)
+	}
+	return blockHeaderLen + int64(h.payloadLen)
+}
+
+// TestDamageOnTheWireIsReadAgain damages or cuts the first body that holds a given byte.
+func TestDamageOnTheWireIsReadAgain(t *testing.T) {
+	file, m, _ := smallFile(t)
+	want, err := mergeFile(t.Context(), "sound", openBytes(file), m, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cut := range []bool{false, true} {
+		for at := m.Segments[0].Offset; at < m.Segments[0].Offset+m.Segments[0].Length; at++ {
+			hits := 0
+			open := func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+				if at < offset || at >= offset+length {
+					return openBytes(file)(ctx, offset, length)
+				}
+				hits++
+				if hits > 1 {
+					return openBytes(file)(ctx, offset, length)
+				}
+				if cut {
+					return openBytes(file[:at])(ctx, offset, length)
+				}
+				damaged := slices.Clone(file)
+				damaged[at] ^= 0x10
+				return openBytes(damaged)(ctx, offset, length)
+			}
+			got, err := mergeFile(t.Context(), "wire", open, m, 0)
+			if err != nil || !slices.Equal(got, want) {
+				t.Fatalf("byte %d, cut %v: %v", at, cut, err)
+			}
+			if hits != 2 {
+				t.Fatalf("byte %d was read %d times, want 2", at, hits)
+			}
+		}
+	}
+}
+
+func TestVerifyNoticesDisorder(t *testing.T) {
+	for name, records := range map[string][]record{
+		"keys":   {{"a", ""}, {"c", ""}, {"b", ""}},
+		"values": {{"a", "2"}, {"a", "1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var raw []byte
+			for _, r := range records {
+				raw = mapred.AppendRecord(raw, []byte(r.key), []byte(r.value))
+			}
+			file := rawFile(t, raw, len(records))
+			_, err := Verify(t.Context(), object("damaged", file))
+			checkCorrupt(t, name, err)
+		})
+	}
+	for name, n := range map[string]int{"too few records": 1, "too many records": 3} {
+		t.Run(name, func(t *testing.T) {
+			raw := mapred.AppendRecord(mapred.AppendRecord(nil, []byte("a"), []byte("value")), []byte("b"), nil)
+			file := rawFile(t, raw, n)
+			_, err := Verify(t.Context(), object("damaged", file))
+			checkCorrupt(t, name, err)
+			_, m, err := ReadManifest(t.Context(), object("damaged", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := source("damaged", testIdentity, file, m, 0)
+			merge, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20}, []Source{s, s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = drain(merge.Next)
+			checkCorrupt(t, name, err)
+			if err := merge.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// rawFile is a file of one block, which says of itself that it has n records with sorted values.
+func rawFile(t *testing.T, raw []byte, n int) []byte {
+	t.Helper()
+	var file bytes.Buffer
+	f, err := newFileWriter(&file, fileLayout{
+		identity: testIdentity, partitions: 1, blockSize: 1 << 10, buffer: 1 << 10, sortedValues: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.begin(0)
+	if err := f.add(raw, n); err != nil {
+		t.Fatal(err)
+	}
+	f.end()
+	if _, err := f.finish(); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
+}

@@ -1,0 +1,106 @@
+package shuffle
+
+import (
+	"bytes"
+	"errors"
+	"hash/crc32"
+	"reflect"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+func FuzzParseManifest(f *testing.F) {
+	_, m, _ := smallFile(f)
+	for _, m := range []Manifest{
+		m,
+		{Size: 60, BlockSize: 1, Segments: make([]Segment, 1)},
+		{Size: 1 << 40, BlockSize: 64, Segments: []Segment{
+			{Offset: 9, Length: 1 << 39, Records: 1, RawBytes: 1 << 30, MaxBlock: 1 << 30},
+			{Offset: 9 + 1<<39},
+		}},
+	} {
+		b, err := m.AppendBinary(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte{})
+	f.Add([]byte{1, 0x80, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := ParseManifest(b)
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("error is not ErrCorrupt: %v", err)
+			}
+			return
+		}
+		again, err := m.AppendBinary(nil)
+		if err != nil || !bytes.Equal(again, b) {
+			t.Fatalf("%x parses, but is written as %x (%v)", b, again, err)
+		}
+	})
+}
+
+// FuzzBlock gives the block reader bytes whose checksums are right.
+func FuzzBlock(f *testing.F) {
+	raw := mapred.AppendRecord(mapred.AppendRecord(nil, []byte("key"), []byte("value")), []byte("other"), bytes.Repeat([]byte("x"), 99))
+	for _, codec := range []Codec{S2, Zstd, None} {
+		c, err := newCompressor(codec)
+		if err != nil {
+			f.Fatal(err)
+		}
+		payload, used := c.append(nil, raw)
+		f.Add(payload, uint32(len(raw)), uint32(2), uint8(used), uint8(flagLast))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte, rawLen, records uint32, codec, flags uint8) {
+		h := blockHeader{
+			fingerprint: testIdentity.fingerprint(), records: records, rawLen: min(rawLen, 1<<20),
+			payloadLen: uint32(len(payload)), payloadCRC: crc32.Checksum(payload, castagnoli), codec: Codec(codec), flags: flags,
+		}
+		block := make([]byte, blockHeaderLen)
+		h.put(block)
+		block = append(block, payload...)
+		s := Source{
+			Name: "fuzz", Identity: testIdentity, Open: openBytes(block),
+			Segment: Segment{Length: int64(len(block)), Records: int64(records), RawBytes: int64(h.rawLen), MaxBlock: int64(h.rawLen)},
+		}
+		// Two of them, so that records are looked at and not only passed on.
+		m, err := NewMerge(t.Context(), MergeConfig{Memory: 64 << 20, Scratch: t.TempDir()}, []Source{s, s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := drain(m.Next)
+		if err == nil && int64(len(all)) != 2*int64(records) {
+			t.Fatalf("%d records from blocks of %d", len(all), records)
+		}
+		if err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("error is not ErrCorrupt: %v", err)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func FuzzFile(f *testing.F) {
+	file, _, _ := smallFile(f)
+	f.Add(file)
+	f.Add(file[:len(file)-footerLen])
+	empty, _, _ := collect(f, CollectorConfig{Partitioner: Partitioner{Partitions: 1}, Memory: 1 << 20}, nil)
+	f.Add(empty)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		o := object("fuzz", b)
+		id, m, err := ReadManifest(t.Context(), o)
+		report, verifyErr := Verify(t.Context(), o)
+		for _, err := range []error{err, verifyErr} {
+			if err != nil && !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("error is not ErrCorrupt: %v", err)
+			}
+		}
+		if verifyErr == nil && (err != nil || id != report.Identity || !reflect.DeepEqual(m, report.Manifest)) {
+			t.Fatalf("Verify and ReadManifest disagree: %v", err)
+		}
+	})
+}

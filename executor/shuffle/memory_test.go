@@ -1,0 +1,153 @@
+package shuffle
+
+import (
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// heapSlack is what a collector or merge may take beside its budget, in bytes: the emitter's block, the encoder's
+// and decoder's tables, goroutines, file handles.
+const heapSlack = 2 << 20
+
+// heapPeak runs work and returns the most bytes of live heap beyond what there was before. It collects
+// garbage all the time that work is running.
+func heapPeak(work func()) int64 {
+	live := func() int64 {
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return int64(s.HeapAlloc)
+	}
+	before := live()
+	done, peak := make(chan struct{}), make(chan int64)
+	go func() {
+		var most int64
+		for {
+			select {
+			case <-done:
+				peak <- most
+				return
+			default:
+				most = max(most, live())
+			}
+		}
+	}()
+	work()
+	close(done)
+	return <-peak - before
+}
+
+// TestCollectorStaysInMemory feeds 20 budgets of records.
+func TestCollectorStaysInMemory(t *testing.T) {
+	const budget = 4 << 20
+	for _, kind := range combineKinds() {
+		t.Run(kind.name, func(t *testing.T) {
+			var stats CollectStats
+			got := heapPeak(func() {
+				c, err := NewCollector(CollectorConfig{
+					Identity: testIdentity, Partitioner: Partitioner{Partitions: 16}, Combine: kind.combine,
+					Memory: budget, Scratch: filepath.Join(t.TempDir(), "scratch"),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := rand.New(rand.NewPCG(3, 4))
+				key := make([]byte, 60)
+				value := []byte(randomValue(r, kind.columns))
+				for range 20 * budget / (len(key) + len(value)) {
+					for i := 0; i < 6; i++ { // a million keys
+						key[i] = 'a' + byte(r.IntN(10))
+					}
+					c.Emitter().Emit(key[:6+r.IntN(108)%55], value)
+				}
+				if _, err := c.Finish(t.Context(), io.Discard); err != nil {
+					t.Fatal(err)
+				}
+				stats = c.Stats()
+				if err := c.Close(); err != nil {
+					t.Fatal(err)
+				}
+			})
+			t.Logf("heap %d KiB for a budget of %d KiB, %d spills", got>>10, budget>>10, stats.Spills)
+			if got > budget+heapSlack {
+				t.Errorf("live heap grew to %d bytes, budget %d", got, budget)
+			}
+			if stats.Spills == 0 {
+				t.Error("nothing was spilled")
+			}
+		})
+	}
+}
+
+// TestMergeStaysInMemory reads 400 sources by a budget that has room for a few.
+func TestMergeStaysInMemory(t *testing.T) {
+	const budget, sources = 2 << 20, 400
+	var all []Source
+	r := rand.New(rand.NewPCG(5, 6))
+	scratch := filepath.Join(t.TempDir(), "scratch")
+	value := []byte(randomBytes(r, 90, 256))
+	run, err := createRun(scratch, fileLayout{
+		identity: testIdentity, partitions: sources, blockSize: 64 << 10, buffer: 64 << 10,
+	}, func(f *fileWriter) error {
+		for p := range sources {
+			f.begin(p)
+			var block []byte
+			for i := range 2000 {
+				if i == 1000 {
+					if err := f.add(block, 1000); err != nil {
+						return err
+					}
+					block = block[:0]
+				}
+				block = mapred.AppendRecord(block, []byte{byte(i >> 8), byte(i), byte(r.IntN(256))}, value)
+			}
+			if err := f.add(block, 1000); err != nil {
+				return err
+			}
+			f.end()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range sources {
+		all = append(all, run.source(p))
+	}
+	var stats MergeStats
+	got := heapPeak(func() {
+		m, err := NewMerge(t.Context(), MergeConfig{Memory: budget, Scratch: scratch}, all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = m.Next()
+		}
+		if err != io.EOF {
+			t.Fatal(err)
+		}
+		stats = m.Stats()
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if err := run.remove(); err != nil {
+		t.Fatal(err)
+	}
+	checkEmpty(t, scratch)
+	t.Logf("heap %d KiB for a budget of %d KiB, %d rounds", got>>10, budget>>10, stats.Rounds)
+	if got > budget+heapSlack {
+		t.Errorf("live heap grew to %d bytes, budget %d", got, budget)
+	}
+	if stats.Rounds < 3 {
+		t.Errorf("%d rounds, want at least 3", stats.Rounds)
+	}
+	if stats.Records != sources*2000 {
+		t.Errorf("%d records, want %d", stats.Records, sources*2000)
+	}
+}
