@@ -64,7 +64,10 @@ func TestSweepOfManyRunningAttempts(t *testing.T) {
 	if _, err := fmt.Sscanf(stat, "calls=%d,usec=%d", &calls, &micros); err != nil {
 		t.Fatalf("read %q: %v", stat, err)
 	}
-	t.Logf("sweep of %d running attempts: %d µs of Redis", running, micros)
+	t.Logf("sweep of %d running attempts: %d calls of %d µs", running, calls, micros/calls)
+	if calls < 2 {
+		t.Errorf("%d running attempts were swept in %d call", running, calls)
+	}
 }
 
 func usedMemory(t *testing.T, s *Store) int {

@@ -188,10 +188,15 @@ func (s *Store) Finish(ctx context.Context, id JobID) error {
 	return s.transition(ctx, "finish", finishScript, id)
 }
 
-// Forget ends clean-up: all but the job's history goes now, and that after keep.
+// Forget ends clean-up: all but the job's history goes now, and that after keep (0: now).
 func (s *Store) Forget(ctx context.Context, id JobID, keep time.Duration) error {
 	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds()); err != nil {
 		return err
+	}
+	if keep == 0 {
+		if err := s.rdb.ZRem(ctx, s.jobsKey(), string(id)).Err(); err != nil {
+			return fmt.Errorf("take %s off the history: %w", id, err)
+		}
 	}
 	return s.deactivate(ctx, id)
 }
@@ -235,28 +240,44 @@ type Swept struct {
 // job if it has ready tasks. A job that has ended is taken off the lists of work, and so is
 // the id of one that is gone, with ErrNoJob.
 func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, error) {
-	limits = limits.Or(DefaultLimits)
-	reply, err := sweepScript.Run(ctx, s.rdb, s.jobKeys(id), limits.Lost, 0).Slice()
+	swept, err := s.sweepAll(ctx, id, limits.Or(DefaultLimits))
+	if errors.Is(err, ErrNoJob) {
+		return Swept{}, errors.Join(err, s.deactivate(ctx, id))
+	}
 	if err != nil {
-		return Swept{}, fmt.Errorf("sweep %s: %w", id, err)
+		return swept, err
 	}
-	phase, _ := reply[0].(string)
-	if phase == "gone" {
-		return Swept{}, errors.Join(fmt.Errorf("sweep %s: %w", id, ErrNoJob), s.deactivate(ctx, id))
-	}
-	lost, _ := reply[1].(int64)
-	ready, _ := reply[2].(int64)
-	swept := Swept{Phase: Phase(phase), Lost: int(lost), Ready: int(ready)}
 	if swept.Phase == PhaseEnded {
 		return swept, s.deactivate(ctx, id)
 	}
-	if ready == 0 {
+	if swept.Ready == 0 {
 		return swept, nil
 	}
 	if known, err := s.announced(ctx, id); err != nil || known {
 		return swept, err
 	}
 	return swept, s.announce(ctx, id, swept.Ready)
+}
+
+// sweepAll runs the sweep script page by page.
+func (s *Store) sweepAll(ctx context.Context, id JobID, limits Limits) (Swept, error) {
+	var swept Swept
+	for cursor := "0"; ; {
+		reply, err := sweepScript.Run(ctx, s.rdb, s.jobKeys(id), limits.Lost, 0, cursor).Slice()
+		if err != nil {
+			return swept, fmt.Errorf("sweep %s: %w", id, err)
+		}
+		phase, _ := reply[0].(string)
+		if phase == "gone" {
+			return swept, fmt.Errorf("sweep %s: %w", id, ErrNoJob)
+		}
+		lost, _ := reply[1].(int64)
+		ready, _ := reply[2].(int64)
+		swept = Swept{Phase: Phase(phase), Lost: swept.Lost + int(lost), Ready: int(ready)}
+		if cursor, _ = reply[3].(string); cursor == "0" {
+			return swept, nil
+		}
+	}
 }
 
 // Active returns the jobs that have not ended.

@@ -31,7 +31,7 @@ type cluster struct {
 	stores  *connect.Stores
 	work    string // URL
 	log     *slog.Logger
-	scratch string // removed at the end
+	scratch *scratch
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -65,7 +65,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 	if err := c.connect(ctx, f.redis); err != nil {
 		return c, err
 	}
-	if c.work, err = f.workURL(spec, c.scratch); err != nil {
+	if c.work, err = f.workURL(spec, c.scratch.folder); err != nil {
 		return c, err
 	}
 	limits := state.Limits{Infra: 4, Backoff: 200 * time.Millisecond}
@@ -82,7 +82,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 		e, err := executor.New(ctx, executor.Config{
 			ID: state.ExecutorID("local-" + strconv.Itoa(i)), Store: c.store, Open: c.stores.Open,
 			Work: c.work, Log: log, Slots: 1, Memory: int64(f.memory) / int64(f.executors),
-			Scratch: filepath.Join(c.scratch, "executor-"+strconv.Itoa(i)),
+			Scratch: filepath.Join(c.scratch.folder, "executor-"+strconv.Itoa(i)),
 			Lease:   localLease, Heartbeat: localHeartbeat, Limits: limits,
 			Program: programs, ProgramLog: ui.programLog,
 		})
@@ -115,20 +115,6 @@ func (c *cluster) connect(ctx context.Context, url string) error {
 	c.store = store
 	c.closer = append(c.closer, store.Close)
 	return nil
-}
-
-// makeScratch makes a folder of this process's own.
-func makeScratch(parent string) (string, error) {
-	if parent != "" {
-		if err := os.MkdirAll(parent, 0o700); err != nil {
-			return "", fmt.Errorf("make scratch folder: %w", err)
-		}
-	}
-	folder, err := os.MkdirTemp(parent, "bucketmill-")
-	if err != nil {
-		return "", fmt.Errorf("make scratch folder: %w", err)
-	}
-	return folder, nil
 }
 
 // workURL is where plan and intermediates go.
@@ -213,8 +199,8 @@ func (c *cluster) stop() error {
 	for i := len(c.closer) - 1; i >= 0; i-- {
 		errs = append(errs, c.closer[i]())
 	}
-	if c.scratch != "" {
-		errs = append(errs, os.RemoveAll(c.scratch))
+	if c.scratch != nil {
+		errs = append(errs, c.scratch.remove())
 	}
 	return errors.Join(errs...)
 }

@@ -130,7 +130,7 @@ func readHead(ctx context.Context, b objstore.Bucket, key string) (head []byte, 
 }
 
 // failure prints why a job failed: what, where, and the program's own words.
-func (u *ui) failure(job state.Job, failures []state.Failure) {
+func (u *ui) failure(job state.Job, spec state.Spec, failures []state.Failure) {
 	why := job.Error
 	if why == nil {
 		why = &state.Failure{Message: "no reason is recorded"}
@@ -147,7 +147,7 @@ func (u *ui) failure(job state.Job, failures []state.Failure) {
 	}
 	section(u.err, "traceback", why.Detail)
 	section(u.err, "last lines of the program's log", why.Log)
-	fmt.Fprintf(u.err, "Nothing was written to %s.\n", "the output")
+	fmt.Fprintf(u.err, "Nothing was written to %s.\n", place(spec.Output))
 }
 
 func taskName(attempt string) string {

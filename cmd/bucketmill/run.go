@@ -126,7 +126,7 @@ func (f *runFlags) report(cmd *cobra.Command, c *cluster, job state.Job, spec st
 		return reportedError{errInterrupted}
 	}
 	failures, err := c.store.Failures(ctx, job.ID)
-	ui.failure(job, failures)
+	ui.failure(job, spec, failures)
 	return errors.Join(reportedError{errJobFailed}, err)
 }
 

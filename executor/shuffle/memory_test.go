@@ -4,7 +4,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"os"
 	"runtime"
+	"runtime/pprof"
+	"runtime/metrics"
 	"testing"
 
 	"github.com/bucketmill/bucketmill/mapred"
@@ -19,9 +22,9 @@ const heapSlack = 2 << 20
 func heapPeak(work func()) int64 {
 	live := func() int64 {
 		runtime.GC()
-		var s runtime.MemStats
-		runtime.ReadMemStats(&s)
-		return int64(s.HeapAlloc)
+		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(sample)
+		return int64(sample[0].Value.Uint64())
 	}
 	before := live()
 	done, peak := make(chan struct{}), make(chan int64)
@@ -33,7 +36,12 @@ func heapPeak(work func()) int64 {
 				peak <- most
 				return
 			default:
-				most = max(most, live())
+				if l := live(); l > most {
+					most = l
+					f, _ := os.Create("/tmp/heap.prof")
+					pprof.Lookup("heap").WriteTo(f, 0)
+					f.Close()
+				}
 			}
 		}
 	}()

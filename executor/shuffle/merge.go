@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync/atomic"
 )
 
@@ -69,6 +68,7 @@ type MergeStats struct {
 type Merge struct {
 	cfg       MergeConfig
 	blockSize int
+	buffers   *mergeBuffers
 	tree      *mergeTree
 	stream    blockStream
 	runs      []*scratchRun
@@ -88,7 +88,7 @@ func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge,
 	if cfg.Fetches == 0 {
 		cfg.Fetches = 8
 	}
-	m := &Merge{cfg: cfg, blockSize: blockSizeFor(cfg.BlockSize, cfg.Memory)}
+	m := &Merge{cfg: cfg, blockSize: blockSizeFor(cfg.BlockSize, cfg.Memory), buffers: &mergeBuffers{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Close())
@@ -105,7 +105,7 @@ func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge,
 		return nil, err
 	}
 	m.stats.Rounds++
-	m.tree = m.open(ctx, filled, bestChunk(filled, leastChunk(cfg.Memory), m.finalMemory()))
+	m.tree = m.open(ctx, filled, m.finalMemory())
 	m.stream = cfg.Combine.stream(m.tree, m.blockSize)
 	return m, nil
 }
@@ -113,20 +113,11 @@ func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge,
 // finalMemory is what the last merge has for its sources.
 func (m *Merge) finalMemory() int64 { return m.cfg.Memory - 2*int64(m.blockSize) }
 
-// open starts the merge of sources.
-func (m *Merge) open(ctx context.Context, sources []Source, chunk int64) *mergeTree {
-	sorted := m.cfg.Combine.sorted(m.cfg.SortValues)
-	t := &mergeTree{
-		fetcher: newFetcher(ctx, m.cfg.Fetches, &m.requests, &m.bytes),
-		decoder: &decompressor{},
-		tree:    newLoserTree(len(sources), sorted),
-		size:    m.blockSize,
-		live:    len(sources),
-	}
-	for i, s := range sources {
-		t.tree.cursors[i].reader = newSegmentReader(s, t.fetcher, t.decoder, chunk, sorted)
-	}
-	return t
+// open starts the merge of sources in so many bytes of memory.
+func (m *Merge) open(ctx context.Context, sources []Source, memory int64) *mergeTree {
+	f := newFetcher(ctx, m.cfg.Fetches, &m.requests, &m.bytes)
+	chunk := bestChunk(sources, leastChunk(m.cfg.Memory), memory)
+	return m.buffers.open(f, sources, chunk, m.blockSize, m.cfg.Combine.sorted(m.cfg.SortValues))
 }
 
 // Next returns the next block of records in mapred's encoding, valid until the next call; io.EOF at
@@ -169,6 +160,7 @@ func (m *Merge) Close() error {
 		errs = append(errs, run.remove())
 	}
 	m.runs = nil
+	m.buffers.close()
 	if m.err == nil {
 		m.err = errClosed
 	}
@@ -176,75 +168,3 @@ func (m *Merge) Close() error {
 }
 
 var errClosed = errors.New("shuffle merge is closed")
-
-// mergeTree merges sources that fit into memory together.
-type mergeTree struct {
-	fetcher *fetcher
-	decoder *decompressor
-	tree    *loserTree
-	live    int // sources with records left
-	begun   bool
-	block   []byte
-	size    int // of a block in bytes
-}
-
-// begin moves every source to its first record.
-func (t *mergeTree) begin() error {
-	t.begun = true
-	if len(t.tree.cursors) == 1 {
-		return nil // next passes its blocks on
-	}
-	for i := range t.tree.cursors {
-		if err := t.advance(int32(i)); err != nil {
-			return err
-		}
-	}
-	t.tree.play()
-	return nil
-}
-
-func (t *mergeTree) advance(i int32) error {
-	err := t.tree.advance(i)
-	if err == io.EOF {
-		t.tree.end(i)
-		t.live--
-		return nil
-	}
-	return err
-}
-
-func (t *mergeTree) next() ([]byte, int, error) {
-	if !t.begun {
-		if err := t.begin(); err != nil {
-			return nil, 0, err
-		}
-	}
-	if len(t.tree.cursors) == 1 {
-		return t.tree.cursors[0].reader.next()
-	}
-	out := t.block[:0]
-	n := 0
-	for t.live > 0 {
-		winner := t.tree.nodes[0]
-		record := t.tree.cursors[winner].record
-		if n > 0 && len(out)+len(record) > t.size {
-			break
-		}
-		out = append(out, record...)
-		n++
-		if err := t.advance(winner); err != nil {
-			return nil, 0, err
-		}
-		t.tree.replay(winner)
-	}
-	t.block = out
-	if n == 0 {
-		return nil, 0, io.EOF
-	}
-	return out, n, nil
-}
-
-func (t *mergeTree) close() {
-	t.fetcher.close()
-	t.decoder.close()
-}

@@ -105,7 +105,7 @@ func (m *Merge) reduce(ctx context.Context, sources []Source) ([]Source, error) 
 
 // mergeGroup merges sources into a run.
 func (m *Merge) mergeGroup(ctx context.Context, sources []Source) (Source, error) {
-	tree := m.open(ctx, sources, bestChunk(sources, leastChunk(m.cfg.Memory), m.roundMemory()))
+	tree := m.open(ctx, sources, m.roundMemory())
 	defer tree.close()
 	layout := fileLayout{
 		identity: Identity{Job: "scratch", Task: len(m.runs)}, partitions: 1,

@@ -36,16 +36,20 @@ type segmentReader struct {
 	valuesSorted bool
 }
 
-func newSegmentReader(src Source, f *fetcher, d *decompressor, chunk int64, sorted bool) *segmentReader {
+// open makes r, whose buffers are kept, a reader of src and starts the first read.
+func (r *segmentReader) open(src Source, f *fetcher, d *decompressor, chunk int64, sorted bool) {
 	if src.Segment.Length <= 2*chunk { // one read takes no more memory than two
 		chunk = src.Segment.Length
+		r.spare = nil
+	} else if int64(cap(r.current)) > chunk {
+		r.current = nil
 	}
-	r := &segmentReader{
+	*r = segmentReader{
 		src: src, fingerprint: src.Identity.fingerprint(), fetcher: f, decoder: d, sorted: sorted,
 		chunk: chunk, ahead: make(chan fetched, 1),
+		current: r.spare, spare: r.current, carry: r.carry[:0], raw: r.raw[:0],
 	}
 	r.prefetch()
-	return r
 }
 
 // prefetch starts the next ranged read if there is more to read.

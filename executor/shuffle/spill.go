@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 )
 
 // layout is that of the file and of every spilled run.
@@ -83,14 +84,14 @@ func (c *Collector) mergeSpills(ctx context.Context, f *fileWriter) error {
 		return most
 	}
 	sources := c.mergeMemory() - 2*int64(c.blockSize)
-	group := sources - writerMemory(c.blockSize, c.buffer)
-	runs, _, err := rounds(c.spills, cost, sources, group, func(group []*scratchRun) (*scratchRun, error) {
-		return c.mergeRuns(ctx, group)
+	memory := sources - writerMemory(c.blockSize, c.buffer)
+	runs, _, err := rounds(c.spills, cost, sources, memory, func(group []*scratchRun) (*scratchRun, error) {
+		return c.mergeRuns(ctx, group, memory)
 	})
 	if err != nil {
 		return err
 	}
-	if err := c.mergeInto(ctx, f, runs); err != nil {
+	if err := c.mergeInto(ctx, f, runs, sources); err != nil {
 		return fmt.Errorf("merge spilled runs: %w", err)
 	}
 	return nil
@@ -100,8 +101,8 @@ func (c *Collector) mergeSpills(ctx context.Context, f *fileWriter) error {
 func (c *Collector) mergeMemory() int64 { return c.cfg.Memory - writerMemory(c.blockSize, c.buffer) }
 
 // mergeRuns puts one run in the place of several.
-func (c *Collector) mergeRuns(ctx context.Context, group []*scratchRun) (*scratchRun, error) {
-	run, err := c.createRun(func(f *fileWriter) error { return c.mergeInto(ctx, f, group) })
+func (c *Collector) mergeRuns(ctx context.Context, group []*scratchRun, memory int64) (*scratchRun, error) {
+	run, err := c.createRun(func(f *fileWriter) error { return c.mergeInto(ctx, f, group, memory) })
 	if err != nil {
 		return nil, err
 	}
@@ -119,10 +120,24 @@ func (c *Collector) mergeRuns(ctx context.Context, group []*scratchRun) (*scratc
 	return run, errors.Join(errs...)
 }
 
-// mergeInto merges runs into f, partition by partition.
-func (c *Collector) mergeInto(ctx context.Context, f *fileWriter, runs []*scratchRun) error {
+// mergeInto merges runs into f, partition by partition, in so many bytes of memory.
+func (c *Collector) mergeInto(ctx context.Context, f *fileWriter, runs []*scratchRun, memory int64) error {
+	widest := make([]Source, len(runs)) // one length of reads goes for all partitions
+	for i, run := range runs {
+		for _, s := range run.manifest.Segments {
+			widest[i].Segment.Length = max(widest[i].Segment.Length, s.Length)
+			widest[i].Segment.MaxBlock = max(widest[i].Segment.MaxBlock, s.MaxBlock)
+		}
+	}
+	chunk := bestChunk(widest, leastChunk(c.mergeMemory()), memory)
+	var requests, fetched atomic.Int64
+	fetcher := newFetcher(ctx, 2, &requests, &fetched)
+	defer fetcher.close()
+	buffers := &mergeBuffers{}
+	defer buffers.close()
+	var sources []Source
 	for p := range c.router.Partitions {
-		var sources []Source
+		sources = sources[:0]
 		for _, run := range runs {
 			if run.manifest.Segments[p].Length > 0 {
 				sources = append(sources, run.source(p))
@@ -131,25 +146,10 @@ func (c *Collector) mergeInto(ctx context.Context, f *fileWriter, runs []*scratc
 		if len(sources) == 0 {
 			continue
 		}
-		if err := c.mergePartition(ctx, f, p, sources); err != nil {
+		tree := buffers.open(fetcher, sources, chunk, c.blockSize, c.cfg.Combine.sorted(c.cfg.SortValues))
+		if err := c.writePartition(f, p, tree); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (c *Collector) mergePartition(ctx context.Context, f *fileWriter, p int, sources []Source) (err error) {
-	m, err := NewMerge(ctx, MergeConfig{
-		Combine: c.cfg.Combine, SortValues: c.cfg.SortValues, Memory: c.mergeMemory(),
-		Scratch: c.cfg.Scratch, Fetches: 2, BlockSize: c.blockSize, Codec: S2,
-	}, sources)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closeErr := m.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	return c.writePartition(f, p, m)
 }

@@ -119,11 +119,12 @@ func Verify(ctx context.Context, o Object) (Report, error) {
 	defer f.close()
 	d := &decompressor{}
 	defer d.close()
+	r := &segmentReader{}
 	for p, segment := range m.Segments {
 		if segment.Length == 0 {
 			continue
 		}
-		r := newSegmentReader(Source{Name: o.Name, Identity: id, Partition: p, Segment: segment, Open: o.Open},
+		r.open(Source{Name: o.Name, Identity: id, Partition: p, Segment: segment, Open: o.Open},
 			f, d, min(maxChunk, max(minChunk, segment.MaxBlock)), false)
 		if err := verifySegment(r); err != nil {
 			return Report{}, err

@@ -2,6 +2,9 @@ package minio_test
 
 import (
 	"testing"
+	"time"
+
+	miniogo "github.com/minio/minio-go/v7"
 
 	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -33,6 +36,10 @@ func TestContract(t *testing.T) {
 }
 
 func TestFaults(t *testing.T) {
+	// minio-go waits once after a failure even where it is told not to repeat.
+	unit := miniogo.DefaultRetryUnit
+	miniogo.DefaultRetryUnit = time.Millisecond
+	t.Cleanup(func() { miniogo.DefaultRetryUnit = unit })
 	name := testservices.MinIO(t).Bucket(t)
 	objstoretest.RunFaults(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
 		return open(t, name, c)

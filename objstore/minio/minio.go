@@ -50,7 +50,8 @@ func NewClient(c objstore.S3Config) (*Client, error) {
 		Transport:    c.Transport,
 		Region:       c.Region,
 		BucketLookup: lookups[c.Addressing],
-		MaxRetries:   1, // s3bucket repeats
+		// s3bucket repeats. After a failure minio-go still waits once, for up to 200 ms.
+		MaxRetries: 1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", objstore.ErrInvalid, err)

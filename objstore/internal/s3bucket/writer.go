@@ -99,10 +99,12 @@ func (w *writer) next() error {
 	if err := w.send(); err != nil {
 		return err
 	}
-	size := max(w.bucket.config.PartSize, w.begun/growthDivisor)
-	w.buffer = w.bucket.takeBuffer(size)
+	w.buffer = w.bucket.takeBuffer(partSize(w.bucket.config.PartSize, w.begun))
 	return nil
 }
+
+// partSize is the size of a part that has begun bytes before it.
+func partSize(least, begun int64) int64 { return max(least, begun/growthDivisor) }
 
 // send hands the buffer over to a goroutine, once one is free.
 func (w *writer) send() error {

@@ -1,0 +1,112 @@
+package connect_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/objstore/connect"
+)
+
+func stores(t *testing.T, c connect.Config) *connect.Stores {
+	t.Helper()
+	s, err := connect.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestOpen(t *testing.T) {
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, driver := range []connect.Driver{"", connect.DriverMinio, connect.DriverS3} {
+		// Nobody listens there: opening asks nobody.
+		s := stores(t, connect.Config{S3Driver: driver, S3Endpoint: "http://127.0.0.1:1"})
+		for _, c := range []struct{ url, bucket, key string }{
+			{"s3://logs/2026/*.gz", "s3://logs", "2026/*.gz"},
+			{"s3://logs", "s3://logs", ""},
+			{"file:///data/in/", "file://", "data/in/"},
+			{"/data/in", "file://", "data/in"},
+			{"in/*.txt", "file://", strings.TrimPrefix(filepath.Join(folder, "in/*.txt"), "/")},
+		} {
+			b, key, err := s.Open(t.Context(), c.url)
+			if err != nil {
+				t.Errorf("%s: %v", c.url, err)
+				continue
+			}
+			if b.URL() != c.bucket || key != c.key {
+				t.Errorf("%s opens %s, key %q", c.url, b.URL(), key)
+			}
+			again, _, err := s.Open(t.Context(), c.url)
+			if err != nil || again != b {
+				t.Errorf("%s opens another bucket the second time, %v", c.url, err)
+			}
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	if _, err := connect.New(connect.Config{S3Driver: "ftp"}); !errors.Is(err, objstore.ErrInvalid) {
+		t.Errorf("driver: %v", err)
+	}
+	s := stores(t, connect.Config{})
+	for _, url := range []string{"", "ftp://x/y", "s3:///key", "s3://UPPER/key", "file://relative", "s3://b/../c"} {
+		if _, _, err := s.Open(t.Context(), url); !errors.Is(err, objstore.ErrInvalid) {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+	s = stores(t, connect.Config{S3Endpoint: "127.0.0.1:9000"})
+	if _, _, err := s.Open(t.Context(), "s3://bucket/key"); !errors.Is(err, objstore.ErrInvalid) {
+		t.Errorf("endpoint: %v", err)
+	}
+}
+
+func TestEnsureBucket(t *testing.T) {
+	server := testservices.MinIO(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", server.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", server.SecretKey)
+	for _, driver := range []connect.Driver{connect.DriverMinio, connect.DriverS3} {
+		s := stores(t, connect.Config{S3Driver: driver, S3Endpoint: server.Endpoint})
+		url := "s3://ensured-by-" + string(driver) + "/some/key"
+		b, key, err := s.Open(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Put(t.Context(), key, nil); !errors.Is(err, objstore.ErrNotFound) {
+			t.Errorf("before: %v", err)
+		}
+		for range 2 {
+			if err := s.EnsureBucket(t.Context(), url); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := b.Put(t.Context(), key, nil); err != nil {
+			t.Errorf("after: %v", err)
+		}
+	}
+	if err := stores(t, connect.Config{}).EnsureBucket(t.Context(), "file://"+t.TempDir()+"/x"); err != nil {
+		t.Errorf("of a folder: %v", err)
+	}
+}
+
+func TestWrongCredentials(t *testing.T) {
+	server := testservices.MinIO(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "nobody")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "nothing at all")
+	for _, driver := range []connect.Driver{connect.DriverMinio, connect.DriverS3} {
+		b, key, err := stores(t, connect.Config{S3Driver: driver, S3Endpoint: server.Endpoint}).Open(t.Context(), "s3://bucket/key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Get(t.Context(), key, 0, -1); !errors.Is(err, objstore.ErrDenied) {
+			t.Errorf("%s: %v", driver, err)
+		}
+	}
+}
