@@ -43,6 +43,7 @@ func (e *Executor) run(a *attempt) {
 	defer e.end(a)
 	started := time.Now()
 	err := e.perform(a)
+	e.storeLog(a)
 	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID, "took", time.Since(started).Round(time.Millisecond))
 	switch {
 	case err == nil:
@@ -91,6 +92,20 @@ func (e *Executor) perform(a *attempt) (err error) {
 		return nil
 	}
 	return e.undo(a, job, r, err)
+}
+
+// storeLog puts what the program said on the store. That it can't is no reason to fail.
+func (e *Executor) storeLog(a *attempt) {
+	log := a.log.all()
+	if !e.cfg.KeepLogs || len(log) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), settleTime)
+	defer cancel()
+	layout := state.Layout{Prefix: e.workPrefix, Job: a.Attempt.Job}
+	if _, err := e.work.Put(ctx, layout.Log(a.Attempt), log); err != nil {
+		e.cfg.Log.Warn("store an attempt's log", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
+	}
 }
 
 // inlineManifest is the size up to which manifests are kept in Redis, in bytes.

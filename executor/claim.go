@@ -11,9 +11,9 @@ import (
 // idleWait is how long an executor without work sleeps unless it is woken.
 const idleWait = time.Second
 
-// claimLoop takes tasks while slots are free, until ctx ends, and returns when all attempts
-// have ended.
-func (e *Executor) claimLoop(ctx context.Context) {
+// claimLoop takes tasks while slots are free, until ctx ends, and returns when all attempts,
+// whose context is working, have ended.
+func (e *Executor) claimLoop(ctx, working context.Context) {
 	slots := make(chan struct{}, e.cfg.Slots)
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
@@ -29,7 +29,7 @@ func (e *Executor) claimLoop(ctx context.Context) {
 			<-slots
 		}
 		for _, c := range claims {
-			a := e.begin(ctx, c)
+			a := e.begin(working, c)
 			attempts.Go(func() {
 				defer func() { <-slots }()
 				e.run(a)
@@ -61,9 +61,9 @@ func takeFree(slots chan struct{}) (n int) {
 }
 
 // begin registers an attempt that was claimed, so that its lease is renewed from now on.
-func (e *Executor) begin(ctx context.Context, c state.Claim) *attempt {
+func (e *Executor) begin(working context.Context, c state.Claim) *attempt {
 	a := &attempt{Claim: c, executor: e, renewed: time.Now(), done: make(chan struct{})}
-	a.ctx, a.stop = context.WithCancelCause(ctx)
+	a.ctx, a.stop = context.WithCancelCause(working)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.attempts[c.Attempt] = a

@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor/program"
@@ -54,6 +55,14 @@ type Config struct {
 	ProgramLog func(attempt state.AttemptID, line []byte)
 	// Codec compresses intermediates.
 	Codec shuffle.Codec
+
+	// Grace is how long attempts may go on once the executor is told to stop; then they are
+	// handed back. Default 0: at once.
+	Grace time.Duration
+	// KeepLogs puts every attempt's log on the work store, where it outlives the job.
+	KeepLogs bool
+	// Version is shown to people who list executors.
+	Version string
 }
 
 // MinMemory is the least memory for a slot, in bytes.
@@ -91,6 +100,10 @@ type Executor struct {
 
 	mu       sync.Mutex
 	attempts map[state.AttemptID]*attempt // guarded by mu: those that run
+
+	info     state.ExecutorInfo // confined to the heartbeat
+	usage    usage              // confined to the heartbeat
+	draining atomic.Bool
 }
 
 // New checks the configuration and makes the scratch folder.
@@ -113,20 +126,39 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	return e, nil
 }
 
-// Run works until ctx ends. It then hands back what it runs, waits for every attempt to
-// stop, empties its scratch folder, and returns nil.
+// Run works until ctx ends. It then claims no more, lets what it runs go on for the grace
+// period, hands back the rest, waits for every attempt to stop, empties its scratch folder,
+// and returns nil.
 func (e *Executor) Run(ctx context.Context) error {
-	// The heartbeat outlives the claim loop: attempts that are being stopped are still ours.
+	// Attempts, and the heartbeat that keeps them ours, outlive the claim loop.
+	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
-	var heart sync.WaitGroup
-	heart.Go(func() { e.heartbeat(beating) })
-	e.claimLoop(ctx)
+	defer stopBeating()
+	var helpers sync.WaitGroup
+	helpers.Go(func() { e.heartbeat(beating) })
+	helpers.Go(func() {
+		<-ctx.Done()
+		e.draining.Store(true)
+		pause(beating, e.cfg.Grace)
+		stopWork()
+	})
+	e.claimLoop(ctx, working)
 	stopBeating()
-	heart.Wait()
+	helpers.Wait()
 	if err := os.RemoveAll(e.cfg.Scratch); err != nil {
 		return fmt.Errorf("empty scratch folder: %w", err)
 	}
 	return nil
+}
+
+// Running names the attempts that run.
+func (e *Executor) Running() []state.AttemptID {
+	var ids []state.AttemptID
+	for _, a := range e.running() {
+		ids = append(ids, a.Attempt)
+	}
+	return ids
 }
 
 // slotMemory is one slot's share of the memory budget, in bytes.

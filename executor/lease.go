@@ -14,16 +14,19 @@ var (
 	errUnsure    = errors.New("lease could not be renewed in time")
 )
 
-// heartbeat renews the leases of all attempts until ctx ends.
+// heartbeat renews the leases of all attempts, and says who we are, until ctx ends.
 func (e *Executor) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(e.cfg.Heartbeat)
 	defer tick.Stop()
+	e.report(ctx)
 	for {
 		select {
 		case <-ctx.Done():
+			e.leave(ctx)
 			return
 		case <-tick.C:
 			e.renew(ctx)
+			e.report(ctx)
 		}
 	}
 }

@@ -5,8 +5,12 @@ import (
 	"sync"
 )
 
-// logTailSize is how much of an attempt's log is kept for its failure, in bytes.
-const logTailSize = 4 << 10
+// How much of an attempt's log is kept, and how much of that is told with its failure, in
+// bytes.
+const (
+	logTailSize    = 256 << 10
+	failureLogSize = 4 << 10
+)
 
 // logTail keeps the end of what is written to it, and passes lines on.
 type logTail struct {
@@ -21,7 +25,7 @@ func (l *logTail) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tail = append(l.tail, p...)
-	if over := len(l.tail) - logTailSize; over > 0 {
+	if over := len(l.tail) - logTailSize; over > logTailSize/4 { // not at every line
 		l.tail = append(l.tail[:0], l.tail[over:]...)
 	}
 	if l.pass != nil {
@@ -32,8 +36,15 @@ func (l *logTail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (l *logTail) String() string {
+// all returns what is kept.
+func (l *logTail) all() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return string(bytes.ToValidUTF8(l.tail, []byte("?")))
+	return bytes.Clone(l.tail)
+}
+
+// String returns the end, for a failure.
+func (l *logTail) String() string {
+	tail := l.all()
+	return string(bytes.ToValidUTF8(tail[max(0, len(tail)-failureLogSize):], []byte("?")))
 }

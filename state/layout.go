@@ -61,3 +61,9 @@ func (l Layout) join(key string) string {
 func (l Layout) Program(name string) string {
 	return l.join(fmt.Sprintf("jobs/%s/program/%s", l.Job, name))
 }
+
+// LogFolder is the prefix of the attempts' logs, which outlive the job's other objects.
+func (l Layout) LogFolder() string { return l.join(fmt.Sprintf("logs/%s/", l.Job)) }
+
+// Log is the key of an attempt's log.
+func (l Layout) Log(a AttemptID) string { return l.LogFolder() + a.Name() + ".log" }

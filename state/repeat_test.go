@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/bucketmill/bucketmill/deploy/testservices"
@@ -93,7 +94,7 @@ func TestRestartOfAForgetfulRedis(t *testing.T) {
 	if b := claim(t, s, "another", 1)[0]; b != a {
 		t.Fatalf("claimed %v", b)
 	}
-	if err := renewOne(t, s, a, "me"); err != errLost {
+	if err := renewOne(t, s, a, "me"); !errors.Is(err, errLost) {
 		t.Fatalf("the executor of before the restart: %v", err)
 	}
 	commit(t, s, "another", a)

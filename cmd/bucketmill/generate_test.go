@@ -11,7 +11,7 @@ import (
 )
 
 // generate runs the command and returns what it wrote to standard output.
-func generate(t *testing.T, args ...string) ([]byte, error) {
+func generate(t testing.TB, args ...string) ([]byte, error) {
 	t.Helper()
 	var out bytes.Buffer
 	cmd := newGenerateCommand()

@@ -64,6 +64,7 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log what happens")
+	addProfileFlag(cmd)
 	return cmd
 }
 

@@ -142,3 +142,17 @@ func (m *grepMapper) search(lines []byte, out *mapred.Emitter) {
 		lines = lines[next:]
 	}
 }
+
+// lineAround returns the line of text, without its end, that position at lies in, and where
+// the next line begins.
+func lineAround(text []byte, at int) (begin, end, next int) {
+	begin = bytes.LastIndexByte(text[:at], '\n') + 1
+	end, next = len(text), len(text)
+	if i := bytes.IndexByte(text[at:], '\n'); i >= 0 {
+		end, next = at+i, at+i+1
+		if end > begin && text[end-1] == '\r' {
+			end--
+		}
+	}
+	return begin, end, next
+}

@@ -39,12 +39,12 @@ const maxSeen = 1 << 16
 
 type indexMapper struct {
 	inProcess
-	words *words
-	base  bool
-	input string              // whose words seen has
-	name  []byte              // what input is called
-	seen  map[string]struct{} // words emitted lately
-	lower []byte              // scratch
+	words  *words
+	base   bool
+	input  string              // whose words seen has
+	name   []byte              // what input is called
+	seen   map[string]struct{} // words of it that were emitted
+	folded []byte              // scratch
 }
 
 func (m *indexMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
@@ -64,19 +64,15 @@ func (m *indexMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 
 func (m *indexMapper) index(text []byte, out *mapred.Emitter) {
 	w := m.words
+	text = w.fold(&m.folded, text)
 	for begin, end := w.next(text, 0); begin < end; begin, end = w.next(text, end) {
 		word := text[begin:end]
-		if w.lower {
-			m.lower = lowerCase(m.lower[:0], word)
-			word = m.lower
-		}
 		if _, ok := m.seen[string(word)]; ok {
 			continue
 		}
-		if len(m.seen) == maxSeen {
-			clear(m.seen)
+		if len(m.seen) < maxSeen { // the frequent words come early
+			m.seen[string(word)] = struct{}{}
 		}
-		m.seen[string(word)] = struct{}{}
 		out.Emit(word, m.name)
 	}
 }

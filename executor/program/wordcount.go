@@ -27,9 +27,9 @@ func appendCount(dst []byte, ints ...int64) []byte {
 
 type wordCountMapper struct {
 	inProcess
-	words *words
-	one   []byte // the value 1
-	lower []byte // scratch
+	words  *words
+	one    []byte // the value 1
+	folded []byte // scratch
 }
 
 func (m *wordCountMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
@@ -45,12 +45,8 @@ func (m *wordCountMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 
 func (m *wordCountMapper) count(text []byte, out *mapred.Emitter) {
 	w := m.words
+	text = w.fold(&m.folded, text)
 	for begin, end := w.next(text, 0); begin < end; begin, end = w.next(text, end) {
-		word := text[begin:end]
-		if w.lower {
-			m.lower = lowerCase(m.lower[:0], word)
-			word = m.lower
-		}
-		out.Emit(word, m.one)
+		out.Emit(text[begin:end], m.one)
 	}
 }

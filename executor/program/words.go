@@ -1,7 +1,6 @@
 package program
 
 import (
-	"bytes"
 	"unicode"
 	"unicode/utf8"
 )
@@ -23,21 +22,41 @@ var wordParams = []Param{
 // tr -cs A-Za-z '\n' has it.
 type words struct {
 	// in tells whether a byte belongs to words.
-	in    [256]bool
-	lower bool
+	in             [256]bool
+	letters, lower bool
 }
 
 func newWords(p *params) *words {
-	w := &words{lower: p.flag("lower")}
-	letters := p.flag("letters")
+	w := &words{letters: p.flag("letters"), lower: p.flag("lower")}
 	for c := range w.in {
-		if letters {
+		if w.letters {
 			w.in[c] = 'a' <= c|0x20 && c|0x20 <= 'z'
 			continue
 		}
 		w.in[c] = c != ' ' && (c < '\t' || c > '\r')
 	}
 	return w
+}
+
+// fold returns text with the words in it lower-cased if they are to be, in the memory of
+// scratch if it is enough; else text itself.
+func (w *words) fold(scratch *[]byte, text []byte) []byte {
+	if !w.lower {
+		return text
+	}
+	folded := append((*scratch)[:0], text...)
+	ascii := true
+	for i, c := range folded {
+		if 'A' <= c && c <= 'Z' {
+			folded[i] = c + 'a' - 'A'
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !w.letters {
+		folded = lowerUnicode(folded[:0], text)
+	}
+	*scratch = folded
+	return folded
 }
 
 // next returns where the first word at or after from begins and ends; both are len(text)
@@ -53,46 +72,17 @@ func (w *words) next(text []byte, from int) (begin, end int) {
 	return begin, from
 }
 
-// lowerCase appends word to dst in lower case.
-func lowerCase(dst, word []byte) []byte {
-	at := len(dst)
-	dst = append(dst, word...)
-	for i, c := range dst[at:] {
-		if c >= utf8.RuneSelf {
-			return lowerUnicode(dst[:at+i], word[i:])
-		}
-		if 'A' <= c && c <= 'Z' {
-			dst[at+i] = c + 'a' - 'A'
-		}
-	}
-	return dst
-}
-
-// lowerUnicode is lowerCase for any runes. Unlike bytes.ToLower it leaves what is not UTF-8
-// as it is.
-func lowerUnicode(dst, word []byte) []byte {
-	for len(word) > 0 {
-		r, n := utf8.DecodeRune(word)
+// lowerUnicode appends text to dst in lower case. Unlike bytes.ToLower it leaves what is not
+// UTF-8 as it is.
+func lowerUnicode(dst, text []byte) []byte {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
 		if r == utf8.RuneError && n == 1 {
-			dst = append(dst, word[0])
+			dst = append(dst, text[0])
 		} else {
 			dst = utf8.AppendRune(dst, unicode.ToLower(r))
 		}
-		word = word[n:]
+		text = text[n:]
 	}
 	return dst
-}
-
-// lineAround returns the line of text, without its end, that position at lies in, and where
-// the next line begins.
-func lineAround(text []byte, at int) (begin, end, next int) {
-	begin = bytes.LastIndexByte(text[:at], '\n') + 1
-	end, next = len(text), len(text)
-	if i := bytes.IndexByte(text[at:], '\n'); i >= 0 {
-		end, next = at+i, at+i+1
-		if end > begin && text[end-1] == '\r' {
-			end--
-		}
-	}
-	return begin, end, next
 }

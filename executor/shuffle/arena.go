@@ -58,17 +58,22 @@ func (a *arena) bytes() int64 {
 	return a.held + a.spare + int64(cap(a.index))*entrySize + int64(len(a.counts))*8
 }
 
-// reserve makes room in the index for n more records if that and block more bytes stay within
-// limit, and reports whether they do.
+// reserve makes room for a block of n records, block bytes large, if all stays within limit bytes,
+// and reports whether it does. Emptied blocks are given up for that.
 func (a *arena) reserve(n int, block, limit int64) bool {
-	used := a.held + a.spare + block + int64(len(a.counts))*8
+	if len(a.blocks) > blockMask {
+		return false
+	}
+	for limit < a.bytes()+block && len(a.free) > 0 {
+		a.fresh(0)
+	}
 	need := len(a.index) + n
 	if need <= cap(a.index) {
-		return used+int64(cap(a.index))*entrySize <= limit && len(a.blocks) <= blockMask
+		return a.bytes()+block <= limit
 	}
 	// While the index is copied, both the old and the new are there.
-	room := int((limit-used)/entrySize) - cap(a.index)
-	if need > room || len(a.blocks) > blockMask {
+	room := int((limit - a.bytes() - block) / entrySize)
+	if need > room {
 		return false
 	}
 	bigger := make([]entry, len(a.index), min(max(need, 2*cap(a.index)), room))

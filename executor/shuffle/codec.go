@@ -45,6 +45,13 @@ func ParseCodec(name string) (Codec, error) {
 	return 0, fmt.Errorf("unknown shuffle codec %q: want s2, zstd or none", name)
 }
 
+func (c Codec) validate() error {
+	if c > None {
+		return fmt.Errorf("unknown shuffle %s", c)
+	}
+	return nil
+}
+
 // compressor holds what one goroutine needs to compress blocks one after the other.
 type compressor struct {
 	codec Codec
@@ -52,18 +59,17 @@ type compressor struct {
 }
 
 func newCompressor(codec Codec) (*compressor, error) {
+	if err := codec.validate(); err != nil {
+		return nil, err
+	}
 	c := &compressor{codec: codec}
-	switch codec {
-	case S2, None:
-	case Zstd:
+	if codec == Zstd {
 		enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 			zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
 		if err != nil {
 			return nil, fmt.Errorf("start zstd encoder: %w", err)
 		}
 		c.zstd = enc
-	default:
-		return nil, fmt.Errorf("unknown shuffle %s", codec)
 	}
 	return c, nil
 }
@@ -88,13 +94,15 @@ func (c *compressor) append(dst, raw []byte) ([]byte, Codec) {
 	return dst, c.codec
 }
 
-// grow returns b with room for n more bytes. Unlike append it takes no more than that when a
-// single large block comes by.
+// grow returns b with room for n more bytes. Unlike append it takes hardly more than that when a
+// large block comes by, and a little more so that the next one of about that size fits.
 func grow(b []byte, n int) []byte {
 	if cap(b)-len(b) >= n {
 		return b
 	}
-	bigger := make([]byte, len(b), len(b)+n)
+	const page = 4 << 10
+	size := (len(b) + n + n/64 + page - 1) / page * page
+	bigger := make([]byte, len(b), size)
 	copy(bigger, b)
 	return bigger
 }

@@ -55,6 +55,9 @@ func (c *CollectorConfig) validate() error {
 	if c.BlockSize < 0 || c.BlockSize > maxBlock {
 		return fmt.Errorf("block size of %d bytes is out of bounds", c.BlockSize)
 	}
+	if err := c.Codec.validate(); err != nil {
+		return err
+	}
 	return c.Combine.validate(c.SortValues)
 }
 

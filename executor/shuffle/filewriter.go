@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+
+	"github.com/klauspost/compress/s2"
 )
 
 const footerLen = 32
@@ -61,7 +63,7 @@ func newFileWriter(w io.Writer, l fileLayout) (*fileWriter, error) {
 	if l.sortedValues {
 		f.flags |= flagSortedValues
 	}
-	f.out = appendHeader(make([]byte, 0, l.buffer), l.identity, l.partitions, l.blockSize)
+	f.out = appendHeader(make([]byte, 0, l.buffer+blockHeaderLen+max(0, s2.MaxEncodedLen(l.blockSize))), l.identity, l.partitions, l.blockSize)
 	return f, nil
 }
 

@@ -49,6 +49,9 @@ func (c *MergeConfig) validate() error {
 	if c.Fetches < 0 {
 		return fmt.Errorf("%d fetches at a time: want 1 or more, or 0 for the default", c.Fetches)
 	}
+	if err := c.Codec.validate(); err != nil {
+		return err
+	}
 	return c.Combine.validate(c.SortValues)
 }
 

@@ -17,7 +17,7 @@ type scratchRun struct {
 
 // createRun makes a new file in folder, which is made when it is not there, and lets write fill it.
 // On error nothing is left behind.
-func createRun(folder string, layout fileLayout, write func(*fileWriter) error) (run *scratchRun, err error) {
+func createRun(folder string, layout fileLayout, write func(*fileWriter) error) (_ *scratchRun, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
@@ -25,7 +25,7 @@ func createRun(folder string, layout fileLayout, write func(*fileWriter) error) 
 	if err != nil {
 		return nil, fmt.Errorf("create scratch run: %w", err)
 	}
-	run = &scratchRun{file: file, identity: layout.identity}
+	run := &scratchRun{file: file, identity: layout.identity}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, run.remove())

@@ -108,7 +108,7 @@ func (r *reader) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for {
 		n, err := r.Read(buf[:])
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return total, nil
 		}
 		if n > 0 {

@@ -16,7 +16,10 @@ import (
 func open(t *testing.T, name string, c objstore.S3Config) objstore.Bucket {
 	t.Helper()
 	server := testservices.MinIO(t)
-	c.Endpoint, c.AccessKeyID, c.SecretAccessKey = server.Endpoint, server.AccessKey, server.SecretKey
+	c.AccessKeyID, c.SecretAccessKey = server.AccessKey, server.SecretKey
+	if c.Endpoint == "" {
+		c.Endpoint = server.Endpoint
+	}
 	client, err := minio.NewClient(c)
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +45,14 @@ func TestFaults(t *testing.T) {
 	t.Cleanup(func() { miniogo.DefaultRetryUnit = unit })
 	name := testservices.MinIO(t).Bucket(t)
 	objstoretest.RunFaults(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
+		return open(t, name, c)
+	})
+}
+
+func TestTLS(t *testing.T) {
+	server := testservices.MinIO(t)
+	name := server.Bucket(t)
+	objstoretest.RunTLS(t, server.Endpoint, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
 		return open(t, name, c)
 	})
 }

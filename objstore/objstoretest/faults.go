@@ -2,6 +2,7 @@ package objstoretest
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,11 +30,14 @@ type rule struct {
 // Fault answers a request in the place of send, which asks the store.
 type Fault func(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)
 
-// NewFaults makes a transport without faults, on a connection pool that the test closes.
-func NewFaults(t testing.TB) *Faults {
-	base := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16}
+// NewFaults makes a transport that has no faults yet.
+func NewFaults(base http.RoundTripper) *Faults { return &Faults{base: base} }
+
+// newTransport makes a connection pool that the test closes.
+func newTransport(t testing.TB, c *tls.Config) *http.Transport {
+	base := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, TLSClientConfig: c}
 	t.Cleanup(base.CloseIdleConnections)
-	return &Faults{base: base}
+	return base
 }
 
 // Inject makes the next n requests that match go wrong.

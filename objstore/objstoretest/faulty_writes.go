@@ -99,9 +99,14 @@ func (f *faulty) partsInFlight(t *testing.T) {
 	}
 }
 
-// corrupted wants a body that arrives damaged to be refused, whatever the driver makes of that.
 func (f *faulty) corrupted(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
+	corrupted(t, faults, b, prefix)
+}
+
+// corrupted wants a body that arrives damaged to be refused, whatever the driver makes of that.
+func corrupted(t *testing.T, faults *Faults, b objstore.Bucket, prefix string) {
+	t.Helper()
 	data := noise(200_000)
 	faults.Inject(Method(http.MethodPut), 1, Corrupt)
 	if _, err := b.Put(t.Context(), prefix+"key", data); err == nil {

@@ -20,7 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 		{"URL", s.url},
 		{"Ranges", s.ranges},
 		{"RangesOfEmptyObject", s.rangesOfEmpty},
-		{"ReadPastOtherReaders", s.concurrentReaders},
+		{"ConcurrentReaders", s.concurrentReaders},
 		{"Stat", s.stat},
 		{"PutReplaces", s.putReplaces},
 		{"PutIfAbsent", s.putIfAbsent},

@@ -13,7 +13,10 @@ import (
 func open(t *testing.T, name string, c objstore.S3Config) objstore.Bucket {
 	t.Helper()
 	server := testservices.MinIO(t)
-	c.Endpoint, c.AccessKeyID, c.SecretAccessKey = server.Endpoint, server.AccessKey, server.SecretKey
+	c.AccessKeyID, c.SecretAccessKey = server.AccessKey, server.SecretKey
+	if c.Endpoint == "" {
+		c.Endpoint = server.Endpoint
+	}
 	client, err := s3.NewClient(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +38,14 @@ func TestContract(t *testing.T) {
 func TestFaults(t *testing.T) {
 	name := testservices.MinIO(t).Bucket(t)
 	objstoretest.RunFaults(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
+		return open(t, name, c)
+	})
+}
+
+func TestTLS(t *testing.T) {
+	server := testservices.MinIO(t)
+	name := server.Bucket(t)
+	objstoretest.RunTLS(t, server.Endpoint, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
 		return open(t, name, c)
 	})
 }

@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"context"
+	"errors"
+	"net"
 	"testing"
 	"time"
 
@@ -69,7 +71,7 @@ func TestBlockedReadersWake(t *testing.T) {
 	begun := time.Now()
 	if err := client.Eval(t.Context(), `
 redis.call('RPUSH', 'list', '1')
-redis.call('XADD', 'stream', 'MAXLEN', '~', '1000', '*', 'kind', 'x')`, nil).Err(); err != nil && err != redis.Nil {
+redis.call('XADD', 'stream', 'MAXLEN', '~', '1000', '*', 'kind', 'x')`, nil).Err(); err != nil && !errors.Is(err, redis.Nil) {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -99,7 +101,7 @@ func TestCloseEndsWaits(t *testing.T) {
 	if err := <-waiting; err == nil {
 		t.Error("a wait on a closed server succeeded")
 	}
-	if err := client.Ping(t.Context()).Err(); err == nil {
-		t.Error("a closed server answers")
+	if conn, err := net.Dial("tcp", e.Addr()); err == nil {
+		t.Error("a closed server answers", conn.Close())
 	}
 }

@@ -32,7 +32,7 @@ func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.
 		return nothing{}, err
 	}
 	r := &reader{ctx: ctx, bucket: b, key: key}
-	size, err := attempts(ctx, b, "get", key, func() (int64, error) { return r.open(offset, length) })
+	size, err := attempts(ctx, b, "get", key, func() (int64, error) { return r.open(ctx, offset, length) })
 	if errors.Is(err, objstore.ErrRange) {
 		return b.pastEnd(ctx, key, offset, err)
 	}
@@ -78,9 +78,9 @@ type reader struct {
 }
 
 // open asks for a range and checks that the answer is that. It returns the body's size.
-func (r *reader) open(offset, length int64) (int64, error) {
-	w := newWatch(r.ctx, r.bucket.config.RequestTimeout)
-	a, err := r.bucket.requests.Get(w.ctx, r.key, offset, length, r.etag)
+func (r *reader) open(ctx context.Context, offset, length int64) (int64, error) {
+	ctx, w := newWatch(ctx, r.bucket.config.RequestTimeout)
+	a, err := r.bucket.requests.Get(ctx, r.key, offset, length, r.etag)
 	if err != nil {
 		err = w.explain(err)
 		w.end()
@@ -127,7 +127,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	}
 	return attempts(r.ctx, r.bucket, "read", r.key, func() (int, error) {
 		rest := r.end - r.pos
-		size, err := r.open(r.pos, rest)
+		size, err := r.open(r.ctx, r.pos, rest)
 		if err != nil {
 			return 0, err
 		}
@@ -147,7 +147,7 @@ func (r *reader) take(p []byte) (int, error) {
 	r.watch.pause()
 	r.pos += int64(n)
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		err = io.ErrUnexpectedEOF
 	case err == nil && n == 0:
 		err = io.ErrNoProgress

@@ -11,9 +11,9 @@ import (
 // attempt has a watch of its own, wound up to the request timeout.
 func do[T any](ctx context.Context, b *Bucket, verb, key string, request func(context.Context, *watch) (T, error)) (T, error) {
 	return attempts(ctx, b, verb, key, func() (T, error) {
-		w := newWatch(ctx, b.config.RequestTimeout)
+		ctx, w := newWatch(ctx, b.config.RequestTimeout)
 		defer w.end()
-		v, err := request(w.ctx, w)
+		v, err := request(ctx, w)
 		return v, w.explain(err)
 	})
 }

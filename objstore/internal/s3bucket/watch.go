@@ -16,9 +16,10 @@ type watch struct {
 	timer  *time.Timer
 }
 
-func newWatch(parent context.Context, d time.Duration) *watch {
+// newWatch gives the context that a request is to have, and d until the watch ends it.
+func newWatch(parent context.Context, d time.Duration) (context.Context, *watch) {
 	ctx, cancel := context.WithCancelCause(parent)
-	return &watch{ctx: ctx, cancel: cancel, timer: time.AfterFunc(d, func() { cancel(errStalled) })}
+	return ctx, &watch{ctx: ctx, cancel: cancel, timer: time.AfterFunc(d, func() { cancel(errStalled) })}
 }
 
 // feed gives the request d more, from now on.

@@ -79,8 +79,8 @@ class RecordSink:
                     key, value = pair
                 except ValueError:
                     not_a_pair(pair)
-                if type(key) is str:
-                    k = b"0" + key.encode("utf-8", "surrogatepass")
+                if type(key) is str and key.isascii():
+                    k = b"0" + key.encode()
                 else:
                     k = encode_key(key)
                 v = dumps(value, 2) if type(value) in scalars else encode_value(value)

@@ -77,7 +77,7 @@ def _map(job, hello, reader, writer, place):
     else:
         sink = mapside.RecordSink(writer)
         if job.combine_fn is not None:
-            sink = combine.Table(job, place, sink, combine.budget(hello.get("memory", 0)))
+            sink = combine.table(job, place, sink, hello.get("memory", 0))
     mapper = mapside.Mapper(job, place, sink)
     while True:
         kind, payload = reader.next(frames.BATCH, frames.END)

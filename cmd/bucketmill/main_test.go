@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(silence{})
+	code := m.Run()
+	if err := os.RemoveAll(buildFolder()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+func buildFolder() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("bucketmill-test-%d", os.Getpid()))
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(buildFolder(), "bucketmill")
+	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build bucketmill: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// bucketmillBinary is the path of the real program, without race detector.
+func bucketmillBinary(t testing.TB) string {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}

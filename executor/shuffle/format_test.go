@@ -1,0 +1,180 @@
+package shuffle
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+// TestFormatStays holds the bytes of a small file: a change of them is a change of the format.
+func TestFormatStays(t *testing.T) {
+	file, _, _ := collect(t, CollectorConfig{
+		Identity: testIdentity, Partitioner: Partitioner{Partitions: 2, Boundaries: [][]byte{[]byte("b")}}, Memory: 1 << 20, BlockSize: 1000,
+	}, []record{{"b", "2"}, {"a", "1"}, {"b", "1"}})
+	const want = "" +
+		"424d53480101050" + "00c0000000300000002000000e80300006a6f622d37"
+	if got := hex.EncodeToString(file); len(got) < len(want) || got[:len(want)] != want {
+		t.Errorf("header is\n%s, want\n%s", got[:min(len(got), 2*fileHeaderLen+10)], want)
+	}
+	report, err := Verify(t.Context(), object("f", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	segments := []Segment{
+		{Offset: 33, Length: 40, Records: 1, RawBytes: 4, MaxBlock: 4},
+		{Offset: 73, Length: 44, Records: 2, RawBytes: 8, MaxBlock: 8},
+	}
+	if report.Identity != testIdentity || !slices.Equal(report.Manifest.Segments, segments) || report.Records != 3 || report.Blocks != 2 {
+		t.Errorf("got %+v", report)
+	}
+}
+
+// TestPartitionsStay holds the choice of partitions: all executors of a job must agree.
+func TestPartitionsStay(t *testing.T) {
+	p := Partitioner{Partitions: 1000}
+	got := map[string]int{}
+	for _, key := range []string{"", "a", "the", "https://example.com/"} {
+		got[key] = p.Partition([]byte(key))
+	}
+	want := map[string]int{"": 934, "a": 821, "the": 293, "https://example.com/": 640}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestRouterEqualsPartitioner(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	for _, key := range keyKinds {
+		boundaries := [][]byte{}
+		for range 40 {
+			boundaries = append(boundaries, []byte(key(r)))
+		}
+		slices.SortFunc(boundaries, bytes.Compare)
+		for _, p := range []Partitioner{{Partitions: 41}, {Partitions: 41, Boundaries: boundaries}} {
+			routes := newRouter(p)
+			for range 500 {
+				k := []byte(key(r))
+				if got, want := routes.route(k, keyPrefix(k)), p.Partition(k); got != want || got < 0 || got >= 41 {
+					t.Fatalf("key %q goes to %d and to %d", k, got, want)
+				}
+			}
+			for i, b := range p.Boundaries {
+				if got := p.Partition(b); got <= i {
+					t.Fatalf("boundary %d is in partition %d", i, got)
+				}
+			}
+		}
+	}
+}
+
+func TestHashSpreadsEvenly(t *testing.T) {
+	const partitions, keys = 64, 64_000
+	p := Partitioner{Partitions: partitions}
+	var counts [partitions]int
+	for i := range keys {
+		counts[p.Partition(fmt.Append(nil, "key", i))]++
+	}
+	for i, n := range counts {
+		if n < keys/partitions*8/10 || n > keys/partitions*12/10 {
+			t.Errorf("partition %d has %d of %d keys", i, n, keys)
+		}
+	}
+}
+
+func TestManifestRoundTrip(t *testing.T) {
+	r := rand.New(rand.NewPCG(10, 11))
+	for range 200 {
+		m := Manifest{BlockSize: 1 + r.Int64N(1<<17)}
+		at := r.Int64N(100)
+		for range 1 + r.IntN(50) {
+			s := Segment{Offset: at}
+			if r.IntN(3) > 0 {
+				s.Records = 1 + r.Int64N(1<<30)
+				s.RawBytes = 2*s.Records + r.Int64N(1<<30)
+				s.MaxBlock = min(s.RawBytes, m.BlockSize)
+				if large := m.BlockSize + 1 + r.Int64N(1<<20); r.IntN(4) == 0 && large <= s.RawBytes {
+					s.MaxBlock = large
+				}
+				s.Length = blockHeaderLen + 1 + r.Int64N(1<<30)
+			}
+			at += s.Length
+			m.Segments = append(m.Segments, s)
+		}
+		m.Size = at + r.Int64N(1000)
+		b, err := m.AppendBinary([]byte("before"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ParseManifest(b[len("before"):])
+		if err != nil || !reflect.DeepEqual(got, m) {
+			t.Fatalf("got %+v (%v), want %+v", got, err, m)
+		}
+		for n := range len(b) - len("before") {
+			if _, err := ParseManifest(b[len("before"):][:n]); !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("cut to %d of %d bytes: %v", n, len(b), err)
+			}
+		}
+	}
+}
+
+// TestLargeIndexTakesTwoReads has more partitions than the first read of ReadManifest covers.
+func TestLargeIndexTakesTwoReads(t *testing.T) {
+	const partitions = 100_000
+	file, want, _ := collect(t, CollectorConfig{
+		Identity: testIdentity, Partitioner: Partitioner{Partitions: partitions}, Memory: 8 << 20,
+	}, []record{{"a", "1"}, {"b", "2"}})
+	reads := 0
+	o := object("f", file)
+	o.Open = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+		reads++
+		return openBytes(file)(ctx, offset, length)
+	}
+	id, m, err := ReadManifest(t.Context(), o)
+	if err != nil || id != testIdentity || !reflect.DeepEqual(m, want) {
+		t.Errorf("manifest differs (%v)", err)
+	}
+	if reads != 2 {
+		t.Errorf("%d reads, want 2", reads)
+	}
+}
+
+func TestCodecRoundTrip(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 13))
+	for _, codec := range []Codec{S2, Zstd, None} {
+		if got, err := ParseCodec(codec.String()); got != codec || err != nil {
+			t.Errorf("ParseCodec(%q) = %v, %v", codec, got, err)
+		}
+		c, err := newCompressor(codec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d decompressor
+		for _, raw := range []string{"x", randomBytes(r, 5000, 256), randomBytes(r, 100_000, 3)} {
+			packed, used := c.append([]byte("before"), []byte(raw))
+			packed = packed[len("before"):]
+			if used != codec && (used != None || len(packed) != len(raw)) {
+				t.Errorf("%s: stored as %s", codec, used)
+			}
+			got, err := d.decompress(nil, used, packed, len(raw))
+			if err != nil || string(got) != raw {
+				t.Errorf("%s: %d bytes do not come back: %v", codec, len(raw), err)
+			}
+			for _, n := range []int{0, len(raw) - 1, len(raw) + 1} {
+				if _, err := d.decompress(nil, used, packed, n); !errors.Is(err, errDecompress) {
+					t.Errorf("%s: wrong length %d of %d: %v", codec, n, len(raw), err)
+				}
+			}
+		}
+		d.close()
+	}
+	if _, err := ParseCodec("lzma"); err == nil {
+		t.Error("ParseCodec accepts lzma")
+	}
+}

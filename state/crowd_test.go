@@ -1,0 +1,62 @@
+package state
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Executors that work at the same time, wait for each other's announcements and now and
+// then hand a task back, without any controller to sweep: no hint may get lost.
+func TestCrowdOfExecutorsNeedsNoSweep(t *testing.T) {
+	onServers(t, func(t *testing.T, s *Store) {
+		const executors, maps, reduces = 6, 120, 40
+		started(t, s, "j", maps, reduces)
+		var crowd errgroup.Group
+		for i := range executors {
+			executor := ExecutorID(fmt.Sprintf("e%d", i))
+			rng := rand.New(rand.NewPCG(uint64(i), 0))
+			crowd.Go(func() error { return work(t, s, executor, rng) })
+		}
+		must(t, crowd.Wait())
+		got := inPhase(t, s, "j", PhasePublish)
+		counters, err := s.Counters(t.Context(), "j")
+		if err != nil || counters["tasks"] != maps+reduces || got.Map.Running+got.Reduce.Running != 0 {
+			t.Fatalf("job %+v, counters %v, %v", got, counters, err)
+		}
+	})
+}
+
+func work(t *testing.T, s *Store, executor ExecutorID, rng *rand.Rand) error {
+	for idle := 0; idle < 20; {
+		claims, err := s.Claim(t.Context(), executor, 1+rng.IntN(3), lease)
+		if err != nil {
+			return err
+		}
+		for _, c := range claims {
+			idle = 0
+			if rng.IntN(4) == 0 {
+				err = s.Fail(t.Context(), c.Attempt, executor, Failure{Class: ClassReleased}, Limits{})
+			} else {
+				err = s.Commit(t.Context(), c.Attempt, executor, nil, map[string]int64{"tasks": 1})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if len(claims) > 0 {
+			continue
+		}
+		if job, err := s.Job(t.Context(), "j"); err != nil || job.Phase == PhasePublish {
+			return err
+		}
+		idle++
+		if err := s.WaitWork(t.Context(), time.Second); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s waited in vain", executor)
+}

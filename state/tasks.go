@@ -1,0 +1,122 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// TaskState is where a task is in its life.
+type TaskState string
+
+const (
+	TaskPending   TaskState = "pending"
+	TaskRunning   TaskState = "running"
+	TaskCommitted TaskState = "committed"
+)
+
+// Task is what is known of a task.
+type Task struct {
+	Task     TaskID
+	State    TaskState
+	Running  []Running  // attempts that run
+	Winner   *Committed // the committed attempt, without its manifest; nil while there is none
+	Failures []Failure  // of its attempts, oldest first; only the job's newest 200 are kept
+}
+
+// Tasks returns the tasks of one side with indexes from first on, at most count of them.
+func (s *Store) Tasks(ctx context.Context, job Job, side Side, first, count int) ([]Task, error) {
+	total := job.Map.Total
+	if side == Reduce {
+		total = job.Reduce.Total
+	}
+	last := min(first+count, total)
+	if first < 0 || first >= last {
+		return nil, nil
+	}
+	indexes := make([]string, 0, last-first)
+	for i := first; i < last; i++ {
+		indexes = append(indexes, strconv.Itoa(i))
+	}
+	entries, err := s.rdb.HMGet(ctx, s.doneKey(job.ID, side), indexes...).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list tasks of %s: %w", job.ID, err)
+	}
+	running, err := s.Running(ctx, job.ID)
+	if err != nil {
+		return nil, err
+	}
+	failures, err := s.Failures(ctx, job.ID)
+	if err != nil {
+		return nil, err
+	}
+	tasks := make([]Task, last-first)
+	for i := range tasks {
+		tasks[i] = Task{Task: TaskID{Side: side, Index: first + i}, State: TaskPending}
+		if entry, ok := entries[i].(string); ok {
+			c, err := parseCommitted(job.ID, side, indexes[i], entry)
+			if err != nil {
+				return nil, err
+			}
+			c.Manifest = nil
+			tasks[i].State, tasks[i].Winner = TaskCommitted, &c
+		}
+	}
+	for _, r := range running {
+		if i := r.Attempt.Task.Index - first; r.Attempt.Task.Side == side && i >= 0 && i < len(tasks) {
+			tasks[i].Running = append(tasks[i].Running, r)
+			if tasks[i].State == TaskPending {
+				tasks[i].State = TaskRunning
+			}
+		}
+	}
+	for _, f := range failures {
+		a, err := ParseAttempt(job.ID, f.Attempt)
+		if err != nil {
+			continue // a failure of the job as a whole
+		}
+		if i := a.Task.Index - first; a.Task.Side == side && i >= 0 && i < len(tasks) {
+			tasks[i].Failures = append(tasks[i].Failures, f)
+		}
+	}
+	return tasks, nil
+}
+
+// Expired returns jobs that were submitted before a time and whose record is gone.
+func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]JobID, error) {
+	ids, err := s.rdb.ZRangeByScore(ctx, s.jobsKey(), &redis.ZRangeBy{
+		Min: "-inf", Max: strconv.FormatInt(before.UnixMilli(), 10), Count: int64(count),
+	}).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list expired jobs: %w", err)
+	}
+	var expired []JobID
+	for _, id := range ids {
+		n, err := s.rdb.Exists(ctx, s.jobKey(JobID(id))).Result()
+		if err != nil {
+			return nil, fmt.Errorf("look for job %s: %w", id, err)
+		}
+		if n == 0 {
+			expired = append(expired, JobID(id))
+		}
+	}
+	return expired, nil
+}
+
+// Unlist takes jobs out of the history.
+func (s *Store) Unlist(ctx context.Context, ids ...JobID) error {
+	members := make([]any, len(ids))
+	for i, id := range ids {
+		members[i] = string(id)
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	if err := s.rdb.ZRem(ctx, s.jobsKey(), members...).Err(); err != nil {
+		return fmt.Errorf("unlist jobs: %w", err)
+	}
+	return nil
+}
