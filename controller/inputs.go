@@ -100,9 +100,6 @@ func literal(pattern, base string) string {
 func list(ctx context.Context, b objstore.Bucket, prefix, base string, match func(key string) bool) ([]split.Object, error) {
 	var found []split.Object
 	for o, err := range b.List(ctx, prefix) {
-		if errors.Is(err, objstore.ErrNotFound) {
-			return nil, errNothing
-		}
 		if err != nil {
 			return nil, err
 		}

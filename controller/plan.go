@@ -114,10 +114,7 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 		prefix += "/"
 	}
 	for o, err := range b.List(ctx, prefix) {
-		if isNotFound(err) {
-			break
-		}
-		if err != nil {
+		if err != nil { // a bucket that is missing, too
 			return fmt.Errorf("output %s: %w", spec.Output, err)
 		}
 		return fmt.Errorf("output %s: is not empty (it has %s); choose another place, or overwrite it (--overwrite)",

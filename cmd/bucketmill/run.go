@@ -9,8 +9,10 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
+	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -74,8 +76,8 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if f.executors < 1 {
-		return usageError{fmt.Errorf("--executors %d: at least 1 is needed", f.executors)}
+	if err := f.validate(); err != nil {
+		return usageError{err}
 	}
 	programs := program.Config{Python: f.python}
 	if err := checkProgram(ctx, programs, spec, programPath); err != nil {
@@ -102,6 +104,22 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		summaryErr = f.report(cmd, c, job, spec, ui)
 	}
 	return errors.Join(runErr, summaryErr, c.stop())
+}
+
+// validate checks the flags that are not the job's.
+func (f *runFlags) validate() error {
+	if f.executors < 1 {
+		return fmt.Errorf("--executors %d: at least 1 is needed", f.executors)
+	}
+	if least := state.ByteSize(f.executors) * executor.MinMemory; f.memory < least {
+		return fmt.Errorf("--memory %s: %s need at least %s", f.memory, plural(f.executors, "executor"), least)
+	}
+	if f.redis != "" {
+		if _, err := redis.ParseURL(f.redis); err != nil {
+			return fmt.Errorf("--redis: %w", err)
+		}
+	}
+	return nil
 }
 
 // runtimeReserve is what the process needs besides buffers, in bytes: code, stacks, clients,

@@ -84,15 +84,17 @@ type Collector struct {
 	buffer    int   // of the file writer, bytes
 	usable    int64 // what is left of the budget for records
 
-	emitter *mapred.Emitter
-	emitted int64 // the emitter's record count at the last hand-over
-	counted int64 // records that came by AddCount
-	sums    bool  // the table has one column of sums
-	table   *table
-	arena   *arena
-	spills  []*scratchRun
-	stats   CollectStats
-	err     error // the first of AddCount
+	emitter  *mapred.Emitter
+	emitted  int64 // the emitter's record count at the last hand-over
+	counted  int64 // records that came by AddCount
+	sums     bool  // the table has one column of sums
+	table    *table
+	arena    *arena
+	sorted   arenaStream
+	combiner *combiner
+	spills   []*scratchRun
+	stats    CollectStats
+	err      error // the first of AddCount
 }
 
 // NewCollector returns a Collector, whose Close must be called.
@@ -106,6 +108,8 @@ func NewCollector(cfg CollectorConfig) (*Collector, error) {
 	c.emitBlock = int(min(maxArenaBlock, cfg.Memory/32))
 	c.usable = cfg.Memory - writerMemory(c.blockSize, c.buffer) - int64(c.emitBlock)
 	c.arena = newArena(&c.router)
+	c.sorted.size = c.blockSize
+	c.combiner = newCombiner(cfg.Combine, c.blockSize)
 	if cfg.Combine.Columns != nil {
 		c.table = newTable(cfg.Combine.Columns, c.usable-c.arena.bytes())
 	} else if cfg.Combine.Dedup {

@@ -2,7 +2,6 @@ package shuffle
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -53,26 +52,50 @@ func (c *Combine) validate(sortValues bool) error {
 // sorted reports whether records of one key are to be kept in the order of their values.
 func (c *Combine) sorted(sortValues bool) bool { return sortValues || c.Dedup }
 
-// stream returns in, combined as Columns and Dedup say. Blocks are cut at size bytes.
-func (c *Combine) stream(in blockStream, size int) blockStream {
+// combiner applies a Combine to one sorted stream after the other. It keeps its buffers for the next.
+type combiner struct {
+	Combine
+	size    int // of blocks, in bytes
+	columns columnsStream
+	dedup   dedupStream
+
+	// What follows is for Func.
+	emitter *mapred.Emitter
+	out     *fileWriter
+	check   func(key []byte) error // of a key that Func emits; may be nil
+	last    []byte
+	begun   bool
+}
+
+func newCombiner(c Combine, size int) *combiner {
+	b := &combiner{Combine: c, size: size}
+	b.columns = columnsStream{
+		columns: c.Columns, size: size, held: make([]int64, len(c.Columns)), ints: make([]int64, len(c.Columns)),
+	}
+	b.emitter = mapred.NewEmitter(size, b.emitted)
+	return b
+}
+
+// stream returns in, combined as Columns and Dedup say, and ends the stream before.
+func (c *combiner) stream(in blockStream) blockStream {
 	switch {
 	case c.Columns != nil:
-		return &columnsStream{
-			in: in, columns: c.Columns, size: size,
-			held: make([]int64, len(c.Columns)), ints: make([]int64, len(c.Columns)),
-		}
+		c.columns.in, c.columns.rest, c.columns.has = in, nil, false
+		return &c.columns
 	case c.Dedup:
-		return &dedupStream{in: in}
+		c.dedup.in, c.dedup.last = in, c.dedup.last[:0]
+		return &c.dedup
 	}
 	return in
 }
 
 // write combines all of in into the current segment of f. The check, if any, says what is wrong with
 // a key that Func emits.
-func (c *Combine) write(f *fileWriter, in blockStream, check func(key []byte) error) error {
-	in = c.stream(in, f.blockSize)
+func (c *combiner) write(f *fileWriter, in blockStream, check func(key []byte) error) error {
+	in = c.stream(in)
 	if c.Func != nil {
-		return c.call(f, in, check)
+		c.out, c.check, c.last, c.begun = f, check, c.last[:0], false
+		return c.call(in)
 	}
 	for {
 		block, n, err := in.next()
@@ -89,47 +112,47 @@ func (c *Combine) write(f *fileWriter, in blockStream, check func(key []byte) er
 }
 
 // call runs Func over in.
-func (c *Combine) call(f *fileWriter, in blockStream, check func(key []byte) error) error {
+func (c *combiner) call(in blockStream) error {
 	groups := mapred.NewGroups(func() ([]byte, error) {
 		block, _, err := in.next()
 		return block, err
 	})
-	var last []byte
-	begun := false
-	out := mapred.NewEmitter(f.blockSize, func(block []byte) ([]byte, error) {
-		n := 0
-		for rest := block; len(rest) > 0; n++ {
-			key, _, size, err := mapred.ReadRecord(rest)
-			if err != nil {
-				return block, err
-			}
-			rest = rest[size:]
-			if begun && bytes.Equal(key, last) {
-				continue
-			}
-			if begun && bytes.Compare(key, last) < 0 {
-				return block, fmt.Errorf("combiner emitted key %s after %s: keys must come out in the order they came in",
-					quote(key), quote(last))
-			}
-			if check != nil {
-				if err := check(key); err != nil {
-					return block, err
-				}
-			}
-			last, begun = append(last[:0], key...), true
-		}
-		return block, f.add(block, n)
-	})
-	if err := c.Func(groups, out); err != nil {
+	if err := c.Func(groups, c.emitter); err != nil {
 		return fmt.Errorf("combine: %w", err)
 	}
-	if err := out.Flush(); err != nil {
+	if err := c.emitter.Flush(); err != nil {
 		return err
 	}
 	if groups.Next() {
 		return errors.New("combiner returned before the end of its input")
 	}
 	return groups.Err()
+}
+
+// emitted receives what Func emits.
+func (c *combiner) emitted(block []byte) ([]byte, error) {
+	n := 0
+	for rest := block; len(rest) > 0; n++ {
+		key, _, size, err := mapred.ReadRecord(rest)
+		if err != nil {
+			return block, err
+		}
+		rest = rest[size:]
+		if c.begun && bytes.Equal(key, c.last) {
+			continue
+		}
+		if c.begun && bytes.Compare(key, c.last) < 0 {
+			return block, fmt.Errorf("combiner emitted key %s after %s: keys must come out in the order they came in",
+				quote(key), quote(c.last))
+		}
+		if c.check != nil {
+			if err := c.check(key); err != nil {
+				return block, err
+			}
+		}
+		c.last, c.begun = append(c.last[:0], key...), true
+	}
+	return block, c.out.add(block, n)
 }
 
 // quote renders a key for an error message, cut to a readable length.
@@ -139,110 +162,4 @@ func quote(key []byte) string {
 		return fmt.Sprintf("%q... (%d bytes)", key[:most], len(key))
 	}
 	return fmt.Sprintf("%q", key)
-}
-
-// columnsStream makes one record of the records of each key.
-type columnsStream struct {
-	in      blockStream
-	columns mapred.Columns
-	size    int
-
-	rest  []byte // of in's block
-	key   []byte
-	held  []int64 // the columns of key so far
-	has   bool
-	ints  []int64
-	value []byte
-	block []byte
-}
-
-func (s *columnsStream) next() ([]byte, int, error) {
-	s.block = s.block[:0]
-	n := 0
-	for {
-		for len(s.rest) > 0 {
-			key, value, size, err := mapred.ReadRecord(s.rest)
-			if err != nil {
-				return nil, 0, err
-			}
-			same := s.has && bytes.Equal(key, s.key)
-			if s.has && !same {
-				if n > 0 && s.full() {
-					return s.block, n, nil
-				}
-				s.emit()
-				n++
-			}
-			if err := s.columns.Decode(s.ints, value); err != nil {
-				return nil, 0, columnsError(s.columns, key, err)
-			}
-			if same {
-				s.columns.Merge(s.held, s.ints)
-			} else {
-				s.key = append(s.key[:0], key...)
-				s.held, s.ints, s.has = s.ints, s.held, true
-			}
-			s.rest = s.rest[size:]
-		}
-		var err error
-		s.rest, _, err = s.in.next()
-		if err == io.EOF && s.has && n > 0 && s.full() {
-			return s.block, n, nil
-		}
-		if err == io.EOF && s.has {
-			s.emit()
-			s.has = false
-			return s.block, n + 1, nil
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-	}
-}
-
-// full reports whether the block could grow too large by the record that is held.
-func (s *columnsStream) full() bool {
-	return len(s.block)+len(s.key)+(len(s.held)+1)*binary.MaxVarintLen64 > s.size
-}
-
-func (s *columnsStream) emit() {
-	s.value = mapred.AppendInts(s.value[:0], s.held...)
-	s.block = mapred.AppendRecord(s.block, s.key, s.value)
-}
-
-func columnsError(c mapred.Columns, key []byte, err error) error {
-	return fmt.Errorf("value of key %s is not %d encoded integers: %w", quote(key), len(c), err)
-}
-
-// dedupStream drops records that equal the one before.
-type dedupStream struct {
-	in    blockStream
-	last  []byte // the last record, encoded; never empty once there is one
-	block []byte
-}
-
-func (s *dedupStream) next() ([]byte, int, error) {
-	s.block = s.block[:0]
-	n := 0
-	for n == 0 {
-		block, _, err := s.in.next()
-		if err != nil {
-			return nil, 0, err
-		}
-		last := s.last
-		for len(block) > 0 {
-			_, _, size, err := mapred.ReadRecord(block)
-			if err != nil {
-				return nil, 0, err
-			}
-			if record := block[:size]; !bytes.Equal(record, last) {
-				s.block = append(s.block, record...)
-				last = record
-				n++
-			}
-			block = block[size:]
-		}
-		s.last = append(s.last[:0], last...)
-	}
-	return s.block, n, nil
 }

@@ -13,7 +13,7 @@ import (
 
 // heapSlack is what a collector or merge may take beside its budget, in bytes: the emitter's block, the encoder's
 // and decoder's tables, goroutines, file handles.
-const heapSlack = 2 << 20
+const heapSlack = 1 << 20
 
 // heapPeak runs work and returns the most bytes of live heap beyond what there was before. It collects
 // garbage all the time that work is running. What is given up or made while a collection runs counts
@@ -47,8 +47,11 @@ func heapPeak(work func()) int64 {
 
 // TestCollectorStaysInMemory feeds 20 budgets of records.
 func TestCollectorStaysInMemory(t *testing.T) {
-	const budget = 4 << 20
+	const budget = 2 << 20
 	for _, kind := range combineKinds() {
+		if kind.name == "max" || kind.name == "keys" { // as "sum"
+			continue
+		}
 		t.Run(kind.name, func(t *testing.T) {
 			var stats CollectStats
 			got := heapPeak(func() {

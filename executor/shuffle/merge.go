@@ -72,6 +72,7 @@ type Merge struct {
 	cfg       MergeConfig
 	blockSize int
 	buffers   *mergeBuffers
+	combiner  *combiner
 	tree      *mergeTree
 	stream    blockStream
 	runs      []*scratchRun
@@ -92,6 +93,7 @@ func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge,
 		cfg.Fetches = 8
 	}
 	m := &Merge{cfg: cfg, blockSize: blockSizeFor(cfg.BlockSize, cfg.Memory), buffers: &mergeBuffers{}}
+	m.combiner = newCombiner(cfg.Combine, m.blockSize)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.Close())
@@ -109,7 +111,7 @@ func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge,
 	}
 	m.stats.Rounds++
 	m.tree = m.open(ctx, filled, m.finalMemory())
-	m.stream = cfg.Combine.stream(m.tree, m.blockSize)
+	m.stream = m.combiner.stream(m.tree)
 	return m, nil
 }
 

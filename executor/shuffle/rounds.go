@@ -114,7 +114,7 @@ func (m *Merge) mergeGroup(ctx context.Context, sources []Source) (Source, error
 	}
 	run, err := createRun(m.cfg.Scratch, layout, func(f *fileWriter) error {
 		f.begin(0)
-		err := m.cfg.Combine.write(f, tree, nil)
+		err := m.combiner.write(f, tree, nil)
 		f.end()
 		return err
 	})

@@ -18,13 +18,15 @@ func (c *Collector) layout() fileLayout {
 
 // writeArena sorts what the arena holds and writes it.
 func (c *Collector) writeArena(f *fileWriter) error {
-	stream := arenaStream{arena: c.arena, size: c.blockSize}
+	stream := &c.sorted
+	stream.arena = c.arena
+	defer func() { stream.arena, stream.entries = nil, nil }() // it must not outlive the arena
 	for p, entries := range c.arena.sort(c.cfg.Combine.sorted(c.cfg.SortValues)) {
 		if len(entries) == 0 {
 			continue
 		}
 		stream.entries = entries
-		if err := c.writePartition(f, p, &stream); err != nil {
+		if err := c.writePartition(f, p, stream); err != nil {
 			return err
 		}
 	}
@@ -33,7 +35,7 @@ func (c *Collector) writeArena(f *fileWriter) error {
 
 func (c *Collector) writePartition(f *fileWriter, p int, stream blockStream) error {
 	f.begin(p)
-	err := c.cfg.Combine.write(f, stream, func(key []byte) error {
+	err := c.combiner.write(f, stream, func(key []byte) error {
 		if c.router.Partition(key) != p {
 			return fmt.Errorf("combiner emitted key %s, which it was not given", quote(key))
 		}

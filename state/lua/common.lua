@@ -90,7 +90,7 @@ end
 
 -- Puts the task of an attempt that ended back, unless another attempt at it runs.
 local function requeue(side, index, number, at)
-  if true then enqueue(side, index, number, at) end
+  if not rival(side, index, number) then enqueue(side, index, number, at) end
 end
 
 -- Counts a failure. True when that was one too many and the job has been failed.

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// executorFlags are the settings of an executor.
+type executorFlags struct {
+	serviceFlags
+	id               string
+	slots            int
+	memory           state.ByteSize
+	lease, heartbeat time.Duration
+	grace            time.Duration
+	scratch          string
+	python           string
+	listen           string
+}
+
+func newExecutorCommand() *cobra.Command {
+	f := &executorFlags{memory: 1 << 30}
+	cmd := &cobra.Command{
+		Use:   "executor --redis URL --store s3://BUCKET[/PREFIX]",
+		Short: "Claim tasks and do them, until told to stop",
+		Long: `Executor claims tasks from Redis, reads and writes the object store, and keeps nothing
+that matters. Start as many as there is work for, in any order, and stop them at will: on SIGTERM one
+claims no more, lets its tasks go on for --grace, hands back the rest, and exits with 0. A second
+signal stops it at once; its leases then expire and its tasks are done by others.
+
+Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
+		Args: exactArgs(0, "no arguments"),
+	}
+	fs := cmd.Flags()
+	f.register(fs)
+	fs.StringVar(&f.id, "id", "", "name of this executor (default: host, pid and time)")
+	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run side by side")
+	fs.Var(&f.memory, "memory", "memory for buffers of all slots together")
+	fs.DurationVar(&f.lease, "lease", 30*time.Second, "how long a task outlives its executor's last heartbeat")
+	fs.DurationVar(&f.heartbeat, "heartbeat", 5*time.Second, "time between heartbeats; at most a third of --lease")
+	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long tasks may go on once told to stop")
+	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
+	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
+	fs.StringVar(&f.listen, "listen", "", "HOST:PORT for /healthz, /readyz and /metrics (default: none)")
+	addConfig(cmd, func(cmd *cobra.Command) error { return f.run(cmd) })
+	return cmd
+}
+
+func (f *executorFlags) run(cmd *cobra.Command) (err error) {
+	if err := f.validate(); err != nil {
+		return err
+	}
+	if f.slots < 1 || int64(f.memory) < int64(f.slots)*executor.MinMemory {
+		return usageError{fmt.Errorf("--slots %d with --memory %v: at least one slot, and %d MiB for each, are needed", f.slots, &f.memory, executor.MinMemory>>20)}
+	}
+	if f.heartbeat <= 0 || 3*f.heartbeat > f.lease {
+		return usageError{fmt.Errorf("--heartbeat %v with --lease %v: want at least three heartbeats to a lease", f.heartbeat, f.lease)}
+	}
+	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
+	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
+	store, stores, err := f.reach(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinClose(err, store) }()
+	scratch, err := makeScratch(f.scratch)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinRemove(err, scratch) }()
+	id := f.id
+	if id == "" {
+		id = processID()
+	}
+	e, err := executor.New(ctx, executor.Config{
+		ID: state.ExecutorID(id), Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
+		Slots: f.slots, Memory: int64(f.memory), Scratch: scratch.folder + "/executor",
+		Lease: f.lease, Heartbeat: f.heartbeat, Limits: f.limits, Grace: f.grace, KeepLogs: true,
+		Program: program.Config{Python: f.python},
+	})
+	if err != nil {
+		return err
+	}
+	stopHealth, err := serveHealth(f.listen, func(ctx context.Context) error { return reachable(ctx, store, stores, f.work) })
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinClose(err, stopHealth) }()
+	log.Info("executor is ready", "executor", id, "slots", f.slots, "memory", f.memory.String(), "version", version)
+	stopped := context.AfterFunc(ctx, func() {
+		log.Info("executor was told to stop: it claims no more", "executor", id, "running", len(e.Running()), "grace", f.grace)
+	})
+	defer stopped()
+	err = e.Run(ctx)
+	log.Info("executor has stopped", "executor", id)
+	return err
+}

@@ -1,0 +1,116 @@
+package shuffle
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// columnsStream makes one record of the records of each key.
+type columnsStream struct {
+	in      blockStream
+	columns mapred.Columns
+	size    int
+
+	rest  []byte // of in's block
+	key   []byte
+	held  []int64 // the columns of key so far
+	has   bool
+	ints  []int64
+	value []byte
+	block []byte
+}
+
+func (s *columnsStream) next() ([]byte, int, error) {
+	s.block = s.block[:0]
+	n := 0
+	for {
+		for len(s.rest) > 0 {
+			key, value, size, err := mapred.ReadRecord(s.rest)
+			if err != nil {
+				return nil, 0, err
+			}
+			same := s.has && bytes.Equal(key, s.key)
+			if s.has && !same {
+				if n > 0 && s.full() {
+					return s.block, n, nil
+				}
+				s.emit()
+				n++
+			}
+			if err := s.columns.Decode(s.ints, value); err != nil {
+				return nil, 0, columnsError(s.columns, key, err)
+			}
+			if same {
+				s.columns.Merge(s.held, s.ints)
+			} else {
+				s.key = append(s.key[:0], key...)
+				s.held, s.ints, s.has = s.ints, s.held, true
+			}
+			s.rest = s.rest[size:]
+		}
+		var err error
+		s.rest, _, err = s.in.next()
+		if err == io.EOF && s.has && n > 0 && s.full() {
+			return s.block, n, nil
+		}
+		if err == io.EOF && s.has {
+			s.emit()
+			s.has = false
+			return s.block, n + 1, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+	}
+}
+
+// full reports whether the block could grow too large by the record that is held.
+func (s *columnsStream) full() bool {
+	return len(s.block)+len(s.key)+(len(s.held)+1)*binary.MaxVarintLen64 > s.size
+}
+
+func (s *columnsStream) emit() {
+	s.value = mapred.AppendInts(s.value[:0], s.held...)
+	s.block = mapred.AppendRecord(s.block, s.key, s.value)
+}
+
+func columnsError(c mapred.Columns, key []byte, err error) error {
+	return fmt.Errorf("value of key %s is not %d encoded integers: %w", quote(key), len(c), err)
+}
+
+// dedupStream drops records that equal the one before.
+type dedupStream struct {
+	in    blockStream
+	last  []byte // the last record, encoded; never empty once there is one
+	block []byte
+}
+
+func (s *dedupStream) next() ([]byte, int, error) {
+	s.block = s.block[:0]
+	n := 0
+	for n == 0 {
+		block, _, err := s.in.next()
+		if err != nil {
+			return nil, 0, err
+		}
+		last := s.last
+		for len(block) > 0 {
+			_, _, size, err := mapred.ReadRecord(block)
+			if err != nil {
+				return nil, 0, err
+			}
+			if record := block[:size]; !bytes.Equal(record, last) {
+				s.block = append(s.block, record...)
+				last = record
+				n++
+			}
+			block = block[size:]
+		}
+		s.last = append(s.last[:0], last...)
+	}
+	return s.block, n, nil
+}
