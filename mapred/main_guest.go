@@ -18,6 +18,7 @@ type guest struct {
 	out  *FrameWriter
 	task Task
 	buf  []byte
+	end  bool // END was read
 
 	// What is being worked on, for error reports; nil when it is nothing.
 	key, value []byte
@@ -143,6 +144,9 @@ func (g *guest) runReduce() error {
 
 // next returns the payload of the next frame, which must be of type want, or io.EOF at END.
 func (g *guest) next(want FrameType) ([]byte, error) {
+	if g.end {
+		return nil, io.EOF // a Groups may ask again
+	}
 	t, payload, err := g.in.Next(g.buf)
 	if err == io.EOF {
 		return nil, fmt.Errorf("host is gone: %w", io.ErrUnexpectedEOF)
@@ -155,6 +159,7 @@ func (g *guest) next(want FrameType) ([]byte, error) {
 	case want:
 		return payload, nil
 	case FrameEnd:
+		g.end = true
 		return nil, io.EOF
 	}
 	return nil, fmt.Errorf("%w: %v where %v must be", ErrFrame, t, want)

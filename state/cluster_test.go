@@ -25,6 +25,7 @@ func TestKeysOfAJobAreInOneSlot(t *testing.T) {
 
 // A cluster of one node checks the slots of every call like a large one.
 func TestJobOnACluster(t *testing.T) {
+	t.Parallel()
 	port, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	_, bus, err := net.SplitHostPort(port.Addr().String())

@@ -12,6 +12,7 @@ import (
 )
 
 func TestMemoryPerTask(t *testing.T) {
+	t.Parallel()
 	const (
 		tasks = 100_000
 		page  = 1000

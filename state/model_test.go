@@ -47,7 +47,7 @@ func TestRandomPlays(t *testing.T) {
 		server := miniredis.RunT(t)
 		clock := time.Now()
 		base := open(t, server.Addr())
-		for i := range uint64(20) {
+		for i := range uint64(15) {
 			s := New(base.rdb, fmt.Sprintf("%s-%d", base.namespace, i))
 			newPlay(t, s, seed+i, func(d time.Duration) {
 				clock = clock.Add(d)
@@ -59,7 +59,7 @@ func TestRandomPlays(t *testing.T) {
 	})
 	t.Run("redis", func(t *testing.T) {
 		base := open(t, testservices.Redis(t).Addr)
-		for i := range uint64(100) {
+		for i := range uint64(60) {
 			s := New(base.rdb, fmt.Sprintf("%s-%d", base.namespace, i))
 			p := newPlay(t, s, seed+i, nil)
 			p.limits.Backoff = time.Microsecond
@@ -273,7 +273,7 @@ func (p *play) end() {
 	must(p, p.s.Forget(p.Context(), testJob, 0))
 	for key, content := range dump(p, p.s) {
 		switch key {
-		case p.s.wakeKey(), p.s.controlKey():
+		case p.s.wakeKey(), p.s.controlKey(), p.s.jobsKey():
 		default:
 			p.Errorf("left behind: %s %s", key, content)
 		}

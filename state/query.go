@@ -57,41 +57,27 @@ func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
 	return job, nil
 }
 
-// forgotten is how long a job without a record may be in the history: one that is being
-// submitted is entered there first.
-const forgotten = time.Hour
-
 // History returns the newest jobs first, from offset on, at most count of them. Those whose
-// history has expired are left out, and removed on the way.
+// record is gone are left out; see Expired.
 func (s *Store) History(ctx context.Context, offset, count int) ([]JobID, error) {
-	entries, err := s.rdb.ZRevRangeWithScores(ctx, s.jobsKey(), int64(offset), int64(offset+count-1)).Result()
+	ids, err := s.rdb.ZRevRange(ctx, s.jobsKey(), int64(offset), int64(offset+count-1)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
-	known := make([]*redis.IntCmd, len(entries))
+	known := make([]*redis.IntCmd, len(ids))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, z := range entries {
-			known[i] = p.Exists(ctx, s.jobKey(JobID(z.Member.(string))))
+		for i, id := range ids {
+			known[i] = p.Exists(ctx, s.jobKey(JobID(id)))
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
-	var jobs []JobID
-	var gone []any
-	oldest := float64(time.Now().Add(-forgotten).UnixMilli())
-	for i, z := range entries {
-		switch {
-		case known[i].Val() == 1:
-			jobs = append(jobs, JobID(z.Member.(string)))
-		case z.Score < oldest:
-			gone = append(gone, z.Member)
-		}
-	}
-	if len(gone) > 0 {
-		if err := s.rdb.ZRem(ctx, s.jobsKey(), gone...).Err(); err != nil {
-			return nil, fmt.Errorf("trim the list of jobs: %w", err)
+	jobs := make([]JobID, 0, len(ids))
+	for i, id := range ids {
+		if known[i].Val() == 1 {
+			jobs = append(jobs, JobID(id))
 		}
 	}
 	return jobs, nil

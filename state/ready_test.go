@@ -98,6 +98,11 @@ func TestListsOfWork(t *testing.T) {
 		if ids, err := s.History(ctx, 0, 10); err != nil || !slices.Equal(ids, []JobID{"j"}) {
 			t.Errorf("history: %v, %v", ids, err)
 		}
+		expired, err := s.Expired(ctx, time.Now().Add(-time.Hour), 10)
+		if err != nil || !slices.Equal(expired, []JobID{"expired"}) {
+			t.Errorf("expired: %v, %v", expired, err)
+		}
+		must(t, s.Unlist(ctx, expired...))
 		if n, err := s.rdb.ZCard(ctx, s.jobsKey()).Result(); err != nil || n != 1 {
 			t.Errorf("%d jobs in the history, %v", n, err)
 		}
@@ -166,6 +171,7 @@ func claimNext(t *testing.T, s *Store) error {
 }
 
 func TestIdleExecutorMakesOneCallASecond(t *testing.T) {
+	t.Parallel()
 	server := testservices.NewRedis(t)
 	s := open(t, server.Addr)
 	wait := func() {

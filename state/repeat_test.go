@@ -42,6 +42,7 @@ func TestCounterOverflowDoesNotUndoACommit(t *testing.T) {
 }
 
 func TestRenewAfterScriptsAreGone(t *testing.T) {
+	t.Parallel()
 	s := open(t, testservices.NewRedis(t).Addr)
 	var beats []Beat
 	for _, id := range []JobID{"one", "two"} {
@@ -62,6 +63,7 @@ func TestRenewAfterScriptsAreGone(t *testing.T) {
 }
 
 func TestRestartOfADurableRedis(t *testing.T) {
+	t.Parallel()
 	server := testservices.NewRedis(t, "--appendonly", "yes", "--appendfsync", "always")
 	s := open(t, server.Addr)
 	started(t, s, "j", 2, 1)
@@ -80,6 +82,7 @@ func TestRestartOfADurableRedis(t *testing.T) {
 }
 
 func TestRestartOfAForgetfulRedis(t *testing.T) {
+	t.Parallel()
 	server := testservices.NewRedis(t)
 	s := open(t, server.Addr)
 	started(t, s, "j", 1, 0)

@@ -193,11 +193,6 @@ func (s *Store) Forget(ctx context.Context, id JobID, keep time.Duration) error 
 	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds()); err != nil {
 		return err
 	}
-	if keep == 0 {
-		if err := s.rdb.ZRem(ctx, s.jobsKey(), string(id)).Err(); err != nil {
-			return fmt.Errorf("take %s off the history: %w", id, err)
-		}
-	}
 	return s.deactivate(ctx, id)
 }
 

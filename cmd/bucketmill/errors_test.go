@@ -24,7 +24,7 @@ func mistakes() []mistake {
 	return []mistake{
 		{"missing input", []string{"wordcount", "-i", "IN/nope.txt", "-o", "IN/out"}, 1, `IN/nope.txt: no such object`},
 		{"one of two inputs missing", job("-i", "IN/nope.txt"), 1, `IN/nope.txt: no such object`},
-		{"glob without match", []string{"wordcount", "-i", "IN/*.zip", "-o", "IN/out"}, 1, `IN/\*\.zip: no object matches`},
+		{"glob without match", []string{"wordcount", "-i", "IN/full/*.zip", "-o", "IN/out"}, 1, `IN/full/\*\.zip: no object matches`},
 		{"malformed glob", []string{"wordcount", "-i", "IN/[a", "-o", "IN/out"}, 1, `IN/\[a: .*malformed`},
 		{"empty input", []string{"wordcount", "-i", "IN/empty.txt", "-o", "IN/out"}, 1, `IN/empty.txt: .*empty`},
 		{"folder of hidden files", []string{"wordcount", "-i", "IN/hidden", "-o", "IN/out"}, 1, `IN/hidden: no such`},

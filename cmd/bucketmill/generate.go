@@ -94,6 +94,9 @@ func (f *generateFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := stores.EnsureBucket(cmd.Context(), f.output); err != nil {
+		return err
+	}
 	bucket, prefix, err := stores.Open(cmd.Context(), f.output)
 	if err != nil {
 		return err

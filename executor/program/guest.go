@@ -73,6 +73,9 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 		return nil, err
 	}
 	proc, err := startProcess(argv, a, p.cfg)
+	if errors.Is(err, errNotRunnable) && p.spec.Kind == Exec {
+		return nil, &UserError{Program: p.spec.Name, Message: err.Error()}
+	}
 	if err != nil {
 		return nil, err
 	}

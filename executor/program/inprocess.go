@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/bucketmill/bucketmill/mapred"
 )
@@ -56,11 +57,17 @@ func (p inProcess) done(out *mapred.Emitter) error {
 
 // groups reads next's blocks until Kill.
 func (p inProcess) groups(next func() ([]byte, error)) *mapred.Groups {
+	ended := false
 	return mapred.NewGroups(func() ([]byte, error) {
+		if ended { // Groups may ask again
+			return nil, io.EOF
+		}
 		if err := context.Cause(p.ctx); err != nil {
 			return nil, err
 		}
-		return next()
+		block, err := next()
+		ended = err != nil
+		return block, err
 	})
 }
 

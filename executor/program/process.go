@@ -31,6 +31,9 @@ type process struct {
 	exitError error         // of the wait; valid once exited is closed
 }
 
+// errNotRunnable says that there is no program in a file that the kernel could start.
+var errNotRunnable = errors.New("the program cannot be started")
+
 // startProcess starts argv in the attempt's scratch folder.
 func startProcess(argv []string, a Attempt, cfg Config) (_ *process, err error) {
 	childIn, stdin, err := os.Pipe()
@@ -62,10 +65,13 @@ func startProcess(argv []string, a Attempt, cfg Config) (_ *process, err error) 
 	cmd.WaitDelay = cfg.Grace
 	p.cmd = cmd
 	err = cmd.Start()
+	if errors.Is(err, syscall.ENOEXEC) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+		err = fmt.Errorf("%w: %w", errNotRunnable, err)
+	}
 	// The child has its own copies now; or there is none.
 	err = errors.Join(err, childIn.Close(), childOut.Close())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start program: %w", err), stdin.Close(), stdout.Close())
+		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	go p.wait()
 	if err := limitMemory(cmd.Process.Pid, a.Memory); err != nil {

@@ -19,6 +19,9 @@ const (
 	DefaultBlockSize = 64 << 10
 
 	maxRecord = maxBlock
+	// partitionMemory is what a partition costs in bytes, empty or not: its part of the index and
+	// its segment in the manifest. Its counter belongs to the arena.
+	partitionMemory = 80
 )
 
 // CollectorConfig is a Collector's configuration.
@@ -106,7 +109,12 @@ func NewCollector(cfg CollectorConfig) (*Collector, error) {
 	c.blockSize = blockSizeFor(cfg.BlockSize, cfg.Memory)
 	c.buffer = writeBufferFor(cfg.Memory)
 	c.emitBlock = int(min(maxArenaBlock, cfg.Memory/32))
-	c.usable = cfg.Memory - writerMemory(c.blockSize, c.buffer) - int64(c.emitBlock)
+	c.usable = cfg.Memory - writerMemory(c.blockSize, c.buffer) - int64(c.emitBlock) -
+		int64(cfg.Partitioner.Partitions)*partitionMemory
+	if c.usable < cfg.Memory/4 {
+		return nil, fmt.Errorf("shuffle collector: memory budget of %d bytes is too small for %d partitions",
+			cfg.Memory, cfg.Partitioner.Partitions)
+	}
 	c.arena = newArena(&c.router)
 	c.sorted.size = c.blockSize
 	c.combiner = newCombiner(cfg.Combine, c.blockSize)

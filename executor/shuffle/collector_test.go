@@ -110,11 +110,11 @@ func TestRecordTooLarge(t *testing.T) {
 
 func TestMegabyteKeys(t *testing.T) {
 	var records []record
-	for i := range 40 {
-		key := strings.Repeat("same ", 200_000) + fmt.Sprint(i*7%40)
+	for i := range 20 {
+		key := strings.Repeat("same ", 200_000) + fmt.Sprint(i*7%20)
 		records = append(records, record{key, fmt.Sprint(i)}, record{key, "again"})
 	}
-	for _, memory := range []int64{16 << 20, 256 << 20} {
+	for _, memory := range []int64{12 << 20, 256 << 20} {
 		cfg := CollectorConfig{
 			Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: memory, Scratch: filepath.Join(t.TempDir(), "s"),
 		}
@@ -301,6 +301,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"less than the one":      func(c *CollectorConfig) { c.Partitioner = Partitioner{3, [][]byte{{2}, {1}}} },
 		"want at least":          func(c *CollectorConfig) { c.Memory = MinMemory - 1 },
 		"block size":             func(c *CollectorConfig) { c.BlockSize = -1 },
+		"too small for":          func(c *CollectorConfig) { c.Partitioner.Partitions = 100_000 },
 		"31-bit":                 func(c *CollectorConfig) { c.Identity.Task = -1 },
 		"job name":               func(c *CollectorConfig) { c.Identity.Job = strings.Repeat("j", 2000) },
 		"keep values sorted":     func(c *CollectorConfig) { c.SortValues, c.Combine.Func = true, sumFunc },

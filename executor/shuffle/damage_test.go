@@ -157,7 +157,7 @@ func TestMisplacedSegmentIsNoticed(t *testing.T) {
 			if !bytes.Contains([]byte(err.Error()), []byte(test.reason)) {
 				t.Errorf("got %q, want reason %q", err, test.reason)
 			}
-			if _, again := merge.Next(); again != err {
+			if _, again := merge.Next(); !errors.Is(again, err) {
 				t.Errorf("error does not stay: %v", again)
 			}
 			if err := merge.Close(); err != nil {

@@ -90,7 +90,7 @@ func TestHashSpreadsEvenly(t *testing.T) {
 
 func TestManifestRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(10, 11))
-	for range 200 {
+	for range 50 {
 		m := Manifest{BlockSize: 1 + r.Int64N(1<<17)}
 		at := r.Int64N(100)
 		for range 1 + r.IntN(50) {
@@ -128,7 +128,7 @@ func TestManifestRoundTrip(t *testing.T) {
 func TestLargeIndexTakesTwoReads(t *testing.T) {
 	const partitions = 100_000
 	file, want, _ := collect(t, CollectorConfig{
-		Identity: testIdentity, Partitioner: Partitioner{Partitions: partitions}, Memory: 8 << 20,
+		Identity: testIdentity, Partitioner: Partitioner{Partitions: partitions}, Memory: 64 << 20,
 	}, []record{{"a", "1"}, {"b", "2"}})
 	reads := 0
 	o := object("f", file)

@@ -104,3 +104,29 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+// FuzzIndex gives ReadManifest and Verify segments and an index whose checksums are right.
+func FuzzIndex(f *testing.F) {
+	file, m, _ := smallFile(f)
+	header := len(appendHeader(nil, testIdentity, 3, 64))
+	end := m.Segments[2].Offset + m.Segments[2].Length
+	f.Add(file[header:end], m.appendSegments(nil), uint32(3), uint32(64))
+	f.Add([]byte{}, []byte{64, 0, 1, 0}, uint32(1), uint32(64))
+	f.Fuzz(func(t *testing.T, body, segments []byte, partitions, blockSize uint32) {
+		file := append(appendHeader(nil, testIdentity, int(partitions), int(blockSize)), body...)
+		at := len(file)
+		file = append(appendHeader(file, testIdentity, int(partitions), int(blockSize)), segments...)
+		index := file[at:]
+		file = appendFooter(file, footer{
+			indexOffset: int64(at), indexLen: uint32(len(index)), indexCRC: crc32.Checksum(index, castagnoli),
+			size: int64(len(file) + footerLen),
+		})
+		report, err := Verify(t.Context(), object("fuzz", file))
+		if err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("error is not ErrCorrupt: %v", err)
+		}
+		if err == nil && len(report.Manifest.Segments) != int(partitions) {
+			t.Fatalf("%d segments of %d partitions", len(report.Manifest.Segments), partitions)
+		}
+	})
+}

@@ -47,7 +47,7 @@ func heapPeak(work func()) int64 {
 
 // TestCollectorStaysInMemory feeds 20 budgets of records.
 func TestCollectorStaysInMemory(t *testing.T) {
-	const budget = 2 << 20
+	const budget = 2 << 20 / raceScale
 	for _, kind := range combineKinds() {
 		if kind.name == "max" || kind.name == "keys" { // as "sum"
 			continue
@@ -92,7 +92,7 @@ func TestCollectorStaysInMemory(t *testing.T) {
 
 // TestMergeStaysInMemory reads 400 sources by a budget that has room for a few.
 func TestMergeStaysInMemory(t *testing.T) {
-	const budget, sources = 2 << 20, 400
+	const budget, sources = 2 << 20 / raceScale, 400 / raceScale
 	var all []Source
 	r := rand.New(rand.NewPCG(5, 6))
 	scratch := filepath.Join(t.TempDir(), "scratch")

@@ -242,3 +242,53 @@ func TestMemoryTooSmall(t *testing.T) {
 		t.Errorf("got %v, want a MemoryTooSmallError", err)
 	}
 }
+
+// TestDamageAmongReadAhead damages one body of a segment that takes many reads, whose next read is
+// under way by then.
+func TestDamageAmongReadAhead(t *testing.T) {
+	var records []record
+	for i := range 20_000 {
+		records = append(records, record{fmt.Sprintf("%06d", i), strings.Repeat("v", i%90)})
+	}
+	file, m, _ := collect(t, CollectorConfig{
+		Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 16 << 20, Codec: None, BlockSize: 8 << 10,
+	}, records)
+	for nth := range 12 {
+		s := source("f", testIdentity, file, m, 0)
+		reads := 0
+		var mu sync.Mutex
+		s.Open = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			reads++
+			if reads-1 == nth {
+				damaged := slices.Clone(file)
+				damaged[offset+length/2] ^= 1
+				return openBytes(damaged)(ctx, offset, length)
+			}
+			return openBytes(file)(ctx, offset, length)
+		}
+		got, stats := mergeAll(t, MergeConfig{Memory: 256 << 10}, []Source{s})
+		if !slices.Equal(got, records) {
+			t.Fatalf("damaged read %d: records differ", nth)
+		}
+		if stats.Requests < 12 || stats.Requests != int64(reads) {
+			t.Errorf("%d requests counted, %d made; want 12 or more", stats.Requests, reads)
+		}
+	}
+}
+
+func TestMergeConfigIsChecked(t *testing.T) {
+	tests := map[string]MergeConfig{
+		"want at least":          {Memory: MinMemory/2 - 1},
+		"block size":             {Memory: 1 << 20, BlockSize: -1},
+		"fetches":                {Memory: 1 << 20, Fetches: -1},
+		"unknown shuffle codec(": {Memory: 1 << 20, Codec: 9},
+		"only one way":           {Memory: 1 << 20, Combine: Combine{Dedup: true, Func: sumFunc}},
+	}
+	for want, cfg := range tests {
+		if _, err := NewMerge(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}

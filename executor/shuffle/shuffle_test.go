@@ -229,8 +229,7 @@ func TestShuffleEqualsOracle(t *testing.T) {
 			t.Run(kind.name+"/"+keys, func(t *testing.T) {
 				t.Parallel()
 				for seed := range uint64(2) {
-					r := rand.New(rand.NewPCG(seed, 1))
-					checkShuffle(t, r, kind, key)
+					checkShuffle(t, rand.New(rand.NewPCG(seed, 1)), kind, key)
 				}
 			})
 		}
@@ -239,7 +238,7 @@ func TestShuffleEqualsOracle(t *testing.T) {
 
 // checkShuffle sends a few runs of random records through collectors and merges of random shapes.
 func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.Rand) string) {
-	p := Partitioner{Partitions: []int{1, 2, 7, 300}[r.IntN(4)]}
+	p := Partitioner{Partitions: []int{1, 2, 7, 300 / raceScale}[r.IntN(4)]}
 	if r.IntN(3) == 0 {
 		p.Boundaries = [][]byte{}
 		for len(p.Boundaries) < p.Partitions-1 {
@@ -258,7 +257,7 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 	var files [][]byte
 	var manifests []Manifest
 	for task := range 1 + r.IntN(8) {
-		records := make([]record, r.IntN(5000))
+		records := make([]record, r.IntN(5000/raceScale))
 		for i := range records {
 			records[i] = record{key(r), randomValue(r, kind.columns)}
 		}

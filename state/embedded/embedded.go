@@ -30,6 +30,7 @@ const (
 // Embedded is a Redis inside this process. Its methods are safe for concurrent use.
 type Embedded struct {
 	server *miniredis.Miniredis
+	addr   string
 	once   sync.Once
 	stop   chan struct{}
 	done   chan struct{} // closed when the clock's goroutine has ended
@@ -41,13 +42,13 @@ func Start() (*Embedded, error) {
 	if err := server.StartAddr("127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("start embedded redis: %w", err)
 	}
-	e := &Embedded{server: server, stop: make(chan struct{}), done: make(chan struct{})}
+	e := &Embedded{server: server, addr: server.Addr(), stop: make(chan struct{}), done: make(chan struct{})}
 	go e.runClock()
 	return e, nil
 }
 
-// Addr returns host:port.
-func (e *Embedded) Addr() string { return e.server.Addr() }
+// Addr returns host:port, also after Close.
+func (e *Embedded) Addr() string { return e.addr }
 
 // URL returns the URL for state.Connect.
 func (e *Embedded) URL() string { return "redis://" + e.Addr() + "/0" }

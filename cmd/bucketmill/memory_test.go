@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+)
+
+const (
+	mib = 1 << 20
+	// The budget for buffers, and what the process may take beside it, of whatever size its
+	// input: code, stacks, clients, the embedded Redis, and what the collector is late with.
+	memoryBudget = 64 * mib
+	memoryBeside = 160 * mib
+	memoryGrowth = 24 * mib // that is noise, from half to the whole input
+)
+
+func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
+	folder := t.TempDir()
+	sizes := []int{200, 400} // MiB
+	for _, size := range sizes {
+		r := command(t.Context(), "generate", "text", "--size", fmt.Sprintf("%dMiB", size), "-o", filepath.Join(folder, fmt.Sprint(size)))
+		if r.code != exitDone {
+			t.Fatal(r.stderr)
+		}
+	}
+	for _, program := range []string{"wordcount", "sort"} {
+		t.Run(program, func(t *testing.T) {
+			var peaks []int64
+			for _, size := range sizes {
+				out := filepath.Join(t.TempDir(), "out")
+				p := startProcess(t, nil, "run", program, "-i", filepath.Join(folder, fmt.Sprint(size)), "-o", out,
+					"--memory", fmt.Sprint(memoryBudget), "--executors", "2", "-r", "2")
+				state := p.wait(patience)
+				if state.ExitCode() != exitDone {
+					t.Fatalf("exit code %d\n%s", state.ExitCode(), p.stderr.String())
+				}
+				peaks = append(peaks, maxRSS(t, state.SysUsage()))
+			}
+			t.Logf("peak resident memory: %d MiB for %d MiB, %d MiB for %d MiB", peaks[0]/mib, sizes[0], peaks[1]/mib, sizes[1])
+			if peaks[1] > memoryBudget+memoryBeside {
+				t.Errorf("%d MiB resident for a budget of %d MiB", peaks[1]/mib, memoryBudget/mib)
+			}
+			if peaks[1] > peaks[0]+memoryGrowth {
+				t.Errorf("resident memory grew by %d MiB with the input", (peaks[1]-peaks[0])/mib)
+			}
+		})
+	}
+}
+
+// maxRSS is a process's peak resident memory in bytes.
+func maxRSS(t *testing.T, usage any) int64 {
+	t.Helper()
+	u, ok := usage.(*syscall.Rusage)
+	if !ok {
+		t.Fatalf("resource usage is a %T", usage)
+	}
+	if runtime.GOOS == "darwin" {
+		return u.Maxrss
+	}
+	return u.Maxrss << 10 // Linux counts in KiB
+}

@@ -1,0 +1,250 @@
+package executor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/objstore/connect"
+	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/state/embedded"
+)
+
+const (
+	patience = 60 * time.Second
+	// forEver is a lease that does not end in a test, soon one that does.
+	forEver = time.Hour
+	soon    = 300 * time.Millisecond
+)
+
+// cluster is a controller, an embedded Redis and a folder; tests add executors.
+type cluster struct {
+	t      *testing.T
+	folder string
+	redis  *embedded.Embedded
+	store  *state.Store
+	open   executor.Opener
+	log    *slog.Logger
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	server, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	stores, err := connect.New(connect.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{t: t, folder: t.TempDir(), redis: server, open: stores.Open, log: slog.New(slog.DiscardHandler)}
+	c.store = c.connect(&redis.Options{})
+	boss, err := controller.New(t.Context(), controller.Config{
+		ID: "boss", Store: c.store, Open: controller.Opener(c.open), Work: c.path("work"), Log: c.log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.run(boss.Run)
+	return c
+}
+
+func (c *cluster) path(name string) string { return filepath.Join(c.folder, name) }
+
+// connect opens the state with hooks and a network of the caller's.
+func (c *cluster) connect(options *redis.Options, hooks ...redis.Hook) *state.Store {
+	c.t.Helper()
+	options.Addr, options.ContextTimeoutEnabled = c.redis.Addr(), true
+	rdb := redis.NewClient(options)
+	for _, hook := range hooks {
+		rdb.AddHook(hook)
+	}
+	store := state.New(rdb, state.DefaultNamespace)
+	c.t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			c.t.Error(err)
+		}
+	})
+	return store
+}
+
+// run runs a part of the cluster until the test, or the function returned, ends it.
+func (c *cluster) run(part func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(c.t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- part(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				c.t.Error(err)
+			}
+		case <-time.After(patience):
+			c.t.Error("a part of the cluster did not end")
+		}
+	}
+	c.t.Cleanup(stop)
+	return stop
+}
+
+// executor starts an executor with two slots; change may be nil.
+func (c *cluster) executor(id state.ExecutorID, lease time.Duration, change func(*executor.Config)) (stop func()) {
+	c.t.Helper()
+	cfg := executor.Config{
+		ID: id, Store: c.store, Open: c.open, Work: c.path("work"), Log: c.log,
+		Slots: 2, Memory: 64 << 20, Scratch: filepath.Join(c.t.TempDir(), "scratch"), Lease: lease, Heartbeat: lease / 6,
+		Limits: state.Limits{Backoff: time.Millisecond},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	e, err := executor.New(c.t.Context(), cfg)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return c.run(e.Run)
+}
+
+// Words are the input of the jobs: word N, N times.
+const words = 9
+
+// submit starts a job that counts words: four map tasks, and reducers.
+func (c *cluster) submit(reducers int) state.JobID {
+	c.t.Helper()
+	var text strings.Builder
+	for n := 1; n <= words; n++ {
+		for range n {
+			fmt.Fprintf(&text, "word%d\n", n)
+		}
+	}
+	if err := os.WriteFile(c.path("in.txt"), []byte(text.String()), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
+	id := controller.NewJobID()
+	err := controller.Submit(c.t.Context(), c.store, id, state.Spec{
+		Program: "wordcount", Kind: "builtin", Input: []string{c.path("in.txt")}, Output: c.path("out"),
+		Maps: 4, Reducers: &reducers, KeepIntermediates: true,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return id
+}
+
+// completed waits for a job's end, which must be a good one, and checks its output.
+func (c *cluster) completed(id state.JobID) state.Job {
+	c.t.Helper()
+	job := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+	if job.State != state.Completed {
+		failures, err := c.store.Failures(c.t.Context(), id)
+		c.t.Fatalf("%s: %+v, %v, %v", job.State, job.Error, failures, err)
+	}
+	counts := map[string]int{}
+	for _, name := range c.files("out") {
+		text, err := os.ReadFile(c.path("out/" + name))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			var word string
+			var n int
+			if k, err := fmt.Sscanf(line, "%s\t%d\n", &word, &n); err == nil && k == 2 && strings.HasPrefix(word, "word") {
+				counts[word] += n
+			}
+		}
+	}
+	for n := 1; n <= words; n++ {
+		if word := fmt.Sprintf("word%d", n); counts[word] != n {
+			c.t.Errorf("%s is counted %d times", word, counts[word])
+		}
+	}
+	counters, err := c.store.Counters(c.t.Context(), id)
+	if err != nil || counters["map_input_records"] != words*(words+1)/2 {
+		c.t.Errorf("%d input records are counted, %v", counters["map_input_records"], err)
+	}
+	return job
+}
+
+func (c *cluster) wait(id state.JobID, ok func(state.Job) bool) (job state.Job) {
+	c.t.Helper()
+	c.eventually("what the test waits for", func() bool {
+		var err error
+		if job, err = c.store.Job(c.t.Context(), id); err != nil {
+			c.t.Fatal(err)
+		}
+		return ok(job)
+	})
+	return job
+}
+
+func (c *cluster) eventually(what string, ok func() bool) {
+	c.t.Helper()
+	deadline := time.Now().Add(patience)
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for !ok() {
+		if time.Now().After(deadline) {
+			c.t.Fatalf("%s: not after %v", what, patience)
+		}
+		<-poll.C
+	}
+}
+
+// files lists the files below a folder of the cluster's.
+func (c *cluster) files(folder string) (names []string) {
+	c.t.Helper()
+	err := filepath.WalkDir(c.path(folder), func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && !d.IsDir() {
+			names = append(names, strings.TrimPrefix(path, c.path(folder)+"/"))
+		}
+		return err
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// checkFiles makes sure that there are so many parts of the output, so many segments, and not
+// what an attempt that lost has left.
+func (c *cluster) checkFiles(parts, segments int) {
+	c.t.Helper()
+	if names := c.files("out"); len(names) != parts+1 || names[0] != state.SuccessName {
+		c.t.Errorf("the output has %q", names)
+	}
+	n := 0
+	for _, name := range c.files("work") {
+		switch filepath.Ext(name) {
+		case ".seg":
+			n++
+		case ".pending":
+			c.t.Errorf("left behind: %s", name)
+		}
+	}
+	if n != segments {
+		c.t.Errorf("%d segments are left, want %d: %q", n, segments, c.files("work"))
+	}
+}

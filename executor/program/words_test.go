@@ -1,0 +1,145 @@
+package program
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// oddText has what trips up text programs.
+var oddText = strings.Join([]string{
+	"the quick  brown\tfox", "", "the\r", "CR\rinside\r", "\x00NUL \x00 the", "not UTF-8: \xff\xfe caf\xe9",
+	"ÄÖ Über Straße the", "\v\fverti cal", strings.Repeat("long", 5000) + " the", "end without line end the",
+}, "\n")
+
+// oddSizes cut oddText into batches at many places.
+var oddSizes = []int{0, 1, 7, 30, 60, 1 << 20}
+
+func naiveWords(text string, letters, lower bool) []string {
+	isSpace := func(c byte) bool { return strings.IndexByte(" \t\n\v\f\r", c) >= 0 }
+	var words []string
+	var word []byte
+	for i := range len(text) + 1 {
+		in := i < len(text) && !isSpace(text[i])
+		if letters {
+			in = in && (text[i] >= 'a' && text[i] <= 'z' || text[i] >= 'A' && text[i] <= 'Z')
+		}
+		switch {
+		case in:
+			word = append(word, text[i])
+		case len(word) > 0:
+			if s := string(word); lower && utf8.ValidString(s) {
+				words = append(words, strings.ToLower(s))
+			} else {
+				words = append(words, s)
+			}
+			word = nil
+		}
+	}
+	return words
+}
+
+func TestWordCount(t *testing.T) {
+	for _, letters := range []bool{false, true} {
+		for _, lower := range []bool{false, true} {
+			p := open(t, "wordcount", "letters", fmt.Sprint(letters), "lower", fmt.Sprint(lower))
+			counts := map[string]int{}
+			for _, w := range naiveWords(oddText, letters, lower) {
+				counts[w]++
+			}
+			var want []string
+			for _, w := range slices.Sorted(maps.Keys(counts)) {
+				want = append(want, fmt.Sprintf("%s\t%d", w, counts[w]))
+			}
+			for _, size := range oddSizes {
+				if got := run(t, p, lines("f", oddText, size)); !slices.Equal(got, want) {
+					t.Errorf("letters %v, lower %v, batches of %d: want %.300q, have %.300q", letters, lower, size, want, got)
+				}
+			}
+		}
+	}
+}
+
+func TestWordCountReadsOtherFramings(t *testing.T) {
+	encoded := mapred.AppendRecord(nil, []byte("8 bytes!"), []byte("a b"))
+	encoded = mapred.AppendRecord(encoded, []byte("8 bytes!"), []byte("a"))
+	for name, b := range map[string]mapred.Batch{
+		"fixed":   {Framing: mapred.Fixed, RecordLen: 4, Data: []byte("a b a   ")},
+		"whole":   {Framing: mapred.Whole, Data: []byte("a\nb a")},
+		"encoded": {Framing: mapred.Encoded, Data: encoded},
+	} {
+		if got, want := run(t, open(t, "wordcount"), []mapred.Batch{b}), []string{"a\t2", "b\t1"}; !slices.Equal(got, want) {
+			t.Errorf("%s: want %q, have %q", name, want, got)
+		}
+	}
+}
+
+func TestLowerCaseKeepsWhatIsNotUTF8(t *testing.T) {
+	w := &words{lower: true}
+	var scratch []byte
+	for in, want := range map[string]string{
+		"ABC": "abc", "Ünï\xffCÖDE\xc3": "ünï\xffcöde\xc3", "ẞ": "ß", "\x80A": "\x80a", "": "",
+	} {
+		if got := w.fold(&scratch, []byte(in)); string(got) != want {
+			t.Errorf("%q: want %q, have %q", in, want, got)
+		}
+	}
+}
+
+func TestMapOnlyEmitsText(t *testing.T) {
+	a := attempt(t)
+	a.MapOnly = true
+	got, err := mapAll(t, open(t, "wordcount"), a, lines("f", "b a", 9))
+	if want := []record{{"b", "1"}, {"a", "1"}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("want %q, have %q, %v", want, got, err)
+	}
+}
+
+func TestIndex(t *testing.T) {
+	batches := slices.Concat(
+		lines("file:///data/b%20c.txt", oddText, 20),
+		lines("s3://bucket/a/x.txt", "the the only\n", 9),
+		lines("file:///data/b%20c.txt", "only here\n", 9))
+	for names, files := range map[string][2]string{
+		"url":  {"/data/b c.txt", "s3://bucket/a/x.txt"},
+		"base": {"b c.txt", "x.txt"},
+	} {
+		got := run(t, open(t, "index", "names", names), batches)
+		for _, want := range []string{"the\t" + files[0] + "," + files[1], "only\t" + files[0] + "," + files[1], "fox\t" + files[0]} {
+			if !slices.Contains(got, want) {
+				t.Errorf("names=%s: no %q in %.300q", names, want, got)
+			}
+		}
+		if !slices.IsSorted(got) || len(slices.Compact(got)) != len(got) {
+			t.Errorf("names=%s: keys are not sorted or repeat: %.300q", names, got)
+		}
+	}
+}
+
+// recordsOf returns the lines of text as a Batch defines them.
+func recordsOf(text string) []string {
+	var all []string
+	for _, r := range (&mapred.Batch{Framing: mapred.Lines, Data: []byte(text)}).Records() {
+		all = append(all, string(bytes.Clone(r)))
+	}
+	return all
+}
+
+func TestSortAndDistinct(t *testing.T) {
+	text := oddText + "\nthe\nthe\n"
+	want := slices.Sorted(slices.Values(recordsOf(text)))
+	for _, size := range oddSizes {
+		if got := run(t, open(t, "sort"), lines("f", text, size)); !slices.Equal(got, want) {
+			t.Errorf("sort, batches of %d: want %.300q, have %.300q", size, want, got)
+		}
+		if got := run(t, open(t, "distinct"), lines("f", text, size)); !slices.Equal(got, slices.Compact(slices.Clone(want))) {
+			t.Errorf("distinct, batches of %d: have %.300q", size, got)
+		}
+	}
+}

@@ -1,0 +1,269 @@
+package executor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// A segment that is damaged or gone when a reducer comes for it makes its map task run again,
+// and that alone.
+func TestLostSegmentIsMappedAgain(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(path string) error{
+		"deleted":   os.Remove,
+		"truncated": func(path string) error { return os.Truncate(path, 40) },
+		"emptied":   func(path string) error { return os.Truncate(path, 0) },
+		"flipped": func(path string) error {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for i := range data {
+				data[i] ^= 1
+			}
+			return os.WriteFile(path, data, 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			var once sync.Once
+			c.executor("one", forEver, func(cfg *executor.Config) {
+				cfg.Open = faulty(c.open, func(_ context.Context, method, key string) (err error) {
+					if method == "get" && strings.HasSuffix(key, ".seg") {
+						once.Do(func() { err = damage("/" + key) })
+					}
+					return err
+				})
+			})
+			job := c.completed(c.submit(3))
+			if job.Epoch != 1 || job.Map.Failed+job.Reduce.Failed == 0 {
+				t.Errorf("epoch %d, failed attempts: %d, %d", job.Epoch, job.Map.Failed, job.Reduce.Failed)
+			}
+			if names := c.files("out"); len(names) != 4 {
+				t.Errorf("the output has %q", names)
+			}
+		})
+	}
+}
+
+// Every third request is turned away.
+func TestThrottledStore(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var calls atomic.Int64
+	c.executor("one", forEver, func(cfg *executor.Config) {
+		cfg.Open = faulty(c.open, func(_ context.Context, method, key string) error {
+			if calls.Add(1)%3 == 0 {
+				return fmt.Errorf("%s %s: %w", method, key, objstore.ErrThrottled)
+			}
+			return nil
+		})
+	})
+	c.completed(c.submit(3))
+	c.checkFiles(3, 4)
+}
+
+// gate stops the first call of a method on a matching key until it is opened, whatever becomes of
+// its context: for the rest of the world that executor stands still.
+type gate struct {
+	method, suffix string
+	once           sync.Once
+	reached, open  chan struct{}
+}
+
+func newGate(method, suffix string) *gate {
+	return &gate{method: method, suffix: suffix, reached: make(chan struct{}), open: make(chan struct{})}
+}
+
+func (g *gate) fault(ctx context.Context, method, key string) error {
+	if method == g.method && strings.Contains(filepath.Base(key), g.suffix) {
+		g.once.Do(func() {
+			close(g.reached)
+			<-g.open
+		})
+	}
+	return ctx.Err()
+}
+
+// The places where attempts are stopped: reading input, reading segments, writing output.
+var places = []struct {
+	name, method, suffix string
+	reducers             int
+}{
+	{"map", "get", "in.txt", 2},
+	{"map writes", "create", ".seg", 2},
+	{"reduce", "get", ".seg", 2},
+	{"reduce writes", "create", "part-", 2},
+	{"map only", "get", "in.txt", 0},
+	{"map only writes", "create", "part-", 0},
+}
+
+// An executor that is told to end hands back what it runs: nobody waits for its lease.
+func TestStoppedExecutorHandsBack(t *testing.T) {
+	t.Parallel()
+	for _, place := range places {
+		t.Run(place.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			g := newGate(place.method, place.suffix)
+			stop := c.executor("leaver", forEver, func(cfg *executor.Config) { cfg.Open = faulty(c.open, g.fault) })
+			id := c.submit(place.reducers)
+			<-g.reached
+			stopped := make(chan struct{})
+			go func() {
+				defer close(stopped)
+				stop()
+			}()
+			close(g.open)
+			<-stopped
+			c.executor("stayer", forEver, nil)
+			c.completed(id)
+			if place.reducers == 0 {
+				c.checkFiles(4, 0)
+			} else {
+				c.checkFiles(place.reducers, 4)
+			}
+		})
+	}
+}
+
+// An executor whose lease was lost without its knowing, and that comes back when another has
+// done its task, or the whole job is over, commits nothing and leaves nothing.
+func TestZombieCommitsNothing(t *testing.T) {
+	t.Parallel()
+	for _, place := range places {
+		t.Run(place.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			g := newGate(place.method, place.suffix)
+			stop := c.executor("zombie", forEver, func(cfg *executor.Config) {
+				cfg.Slots = 1
+				cfg.Open = faulty(c.open, g.fault)
+			})
+			id := c.submit(place.reducers)
+			<-g.reached
+			c.loseLeases()
+			c.executor("heir", forEver, nil)
+			c.completed(id)
+			close(g.open)
+			stop()
+			if place.reducers == 0 {
+				c.checkFiles(4, 0)
+			} else {
+				c.checkFiles(place.reducers, 4)
+			}
+			for _, side := range []state.Side{state.Map, state.Reduce} {
+				for committed, err := range c.store.Committed(t.Context(), id, side) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if committed.Attempt.Number > 2 {
+						t.Errorf("%s was needed", committed.Attempt)
+					}
+				}
+			}
+		})
+	}
+}
+
+// loseLeases makes Redis forget all leases, as an eviction or a failover would.
+func (c *cluster) loseLeases() {
+	c.t.Helper()
+	rdb := redis.NewClient(&redis.Options{Addr: c.redis.Addr()})
+	defer rdb.Close()
+	keys, err := rdb.Keys(c.t.Context(), "*:lease:*").Result()
+	if err != nil || len(keys) == 0 {
+		c.t.Fatalf("leases: %q, %v", keys, err)
+	}
+	if err := rdb.Del(c.t.Context(), keys...).Err(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// An executor that is cut off from Redis loses its tasks when their leases end.
+func TestExecutorThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	for _, place := range places {
+		t.Run(place.name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			g := newGate(place.method, place.suffix)
+			var wire network
+			far := c.connect(&redis.Options{Dialer: wire.dial, MaxRetries: -1})
+			stop := c.executor("far", soon, func(cfg *executor.Config) {
+				cfg.Store, cfg.Slots, cfg.Open = far, 1, faulty(c.open, g.fault)
+			})
+			id := c.submit(place.reducers)
+			<-g.reached
+			wire.cut.Store(true)
+			c.executor("near", forEver, nil)
+			c.completed(id)
+			wire.cut.Store(false)
+			close(g.open)
+			stop()
+			if place.reducers == 0 {
+				c.checkFiles(4, 0)
+			} else {
+				c.checkFiles(place.reducers, 4)
+			}
+		})
+	}
+}
+
+var errLost = errors.New("connection reset")
+
+// Commits whose answers, or that themselves, are lost on the way.
+func TestLostCommits(t *testing.T) {
+	t.Parallel()
+	everySecond := func() func() error {
+		var n atomic.Int64
+		return func() error {
+			if n.Add(1)%2 == 1 {
+				return errLost
+			}
+			return nil
+		}
+	}
+	for _, reducers := range []int{0, 2} {
+		parts, segments := 4, 0
+		if reducers > 0 {
+			parts, segments = reducers, 4
+		}
+		t.Run(fmt.Sprintf("answer lost, %d reducers", reducers), func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			store := c.connect(&redis.Options{}, commits{after: everySecond()})
+			c.executor("one", forEver, func(cfg *executor.Config) { cfg.Store = store })
+			job := c.completed(c.submit(reducers))
+			if job.Map.Failed+job.Reduce.Failed > 0 {
+				t.Errorf("failed attempts: %d, %d", job.Map.Failed, job.Reduce.Failed)
+			}
+			c.checkFiles(parts, segments)
+		})
+		t.Run(fmt.Sprintf("commit lost, %d reducers", reducers), func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			store := c.connect(&redis.Options{}, commits{before: everySecond()})
+			c.executor("one", forEver, func(cfg *executor.Config) { cfg.Store = store })
+			job := c.completed(c.submit(reducers))
+			if job.Map.Failed == 0 {
+				t.Error("no attempt failed")
+			}
+			c.checkFiles(parts, segments)
+		})
+	}
+}

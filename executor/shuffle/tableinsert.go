@@ -1,0 +1,148 @@
+package shuffle
+
+import (
+	"encoding/binary"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// keyMasks clear what follows a key of so many bytes in the 16 bytes that it starts.
+var keyMasks = func() (masks [inlineKey + 1][2]uint64) {
+	for n := range masks {
+		masks[n] = [2]uint64{1<<(8*n) - 1, 0}
+		if n > 8 {
+			masks[n] = [2]uint64{1<<64 - 1, 1<<(8*(n-8)) - 1}
+		}
+	}
+	return masks
+}()
+
+// insert combines the records of block and returns how many bytes of it were taken: fewer than all
+// when there is no room for the next record's key.
+func (t *table) insert(block []byte) (int, error) {
+	if len(t.columns) == 1 && t.columns[0] == mapred.Sum {
+		return t.insertCounts(block)
+	}
+	off := 0
+	for off < len(block) {
+		n, err := t.insertOne(block[off:])
+		if n == 0 || err != nil {
+			return off, err
+		}
+		off += n
+	}
+	return off, nil
+}
+
+// insertOne combines block's first record and returns its length, or 0 if there is no room for it.
+func (t *table) insertOne(block []byte) (int, error) {
+	key, value, n, err := mapred.ReadRecord(block)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.columns.Decode(t.scratch, value); err != nil {
+		return 0, columnsError(t.columns, key, err)
+	}
+	s, found := t.find(key)
+	if s == nil {
+		return 0, nil
+	}
+	switch {
+	case len(t.columns) == 1:
+		t.put(s, found, t.scratch[0])
+	case found:
+		t.columns.Merge(t.ints[s.value:s.value+int64(len(t.columns))], t.scratch)
+	default:
+		s.value = int64(len(t.ints))
+		t.ints = append(t.ints, t.scratch...)
+	}
+	t.inserted++
+	return n, nil
+}
+
+// insertCounts is insert for one column of sums. The common record, a short key with a number of one byte that
+// is in the table already, is handled without a branch on its length and without a call.
+func (t *table) insertCounts(block []byte) (int, error) {
+	const window = 2 + inlineKey + 1
+	off := 0
+	for off < len(block) {
+		if len(block)-off >= window {
+			b := (*[window]byte)(block[off:])
+			if n := uint64(b[0]); n <= inlineKey && b[1] == 1 && b[2+n] < 0x80 {
+				masks := &keyMasks[n]
+				x := binary.LittleEndian.Uint64(b[2:]) & masks[0]
+				y := binary.LittleEndian.Uint64(b[10:]) & masks[1]
+				s := &t.slots[t.hash(x, y, n)&uint64(len(t.slots)-1)]
+				if s.size == n+1 && s.a == x && s.b == y {
+					s.value += int64(b[2+n]>>1) ^ -int64(b[2+n]&1)
+					t.inserted++
+					off += int(n) + 3
+					continue
+				}
+			}
+		}
+		n, err := t.insertOne(block[off:])
+		if n == 0 || err != nil {
+			return off, err
+		}
+		off += n
+	}
+	return off, nil
+}
+
+// insertWhole is insert for whole records as keys: it keeps one of those that are equal.
+func (t *table) insertWhole(block []byte) (int, error) {
+	off := 0
+	for off < len(block) {
+		_, _, n, err := mapred.ReadRecord(block[off:])
+		if err != nil {
+			return off, err
+		}
+		if s, _ := t.find(block[off : off+n]); s == nil {
+			return off, nil
+		}
+		t.inserted++
+		off += n
+	}
+	return off, nil
+}
+
+// put combines v into the only column of s.
+func (t *table) put(s *slot, found bool, v int64) {
+	if !found {
+		s.value = v
+		return
+	}
+	switch t.columns[0] {
+	case mapred.Sum:
+		s.value += v
+	case mapred.Min:
+		s.value = min(s.value, v)
+	case mapred.Max:
+		s.value = max(s.value, v)
+	}
+}
+
+// count adds v to the only column of a short key that is there, and reports whether it is.
+func (t *table) count(key []byte, v int64) bool {
+	var x, y uint64
+	n := len(key)
+	if n > inlineKey {
+		return false
+	}
+	if cap(key) >= inlineKey {
+		b := (*[inlineKey]byte)(key[:inlineKey])
+		masks := &keyMasks[n]
+		x = binary.LittleEndian.Uint64(b[:]) & masks[0]
+		y = binary.LittleEndian.Uint64(b[8:]) & masks[1]
+	} else {
+		x, y = words(key)
+	}
+	s := &t.slots[t.hash(x, y, uint64(n))&uint64(len(t.slots)-1)]
+	if s.size != uint64(n)+1 || s.a != x || s.b != y {
+		return false
+	}
+	s.value += v
+	t.inserted++
+	return true
+}
