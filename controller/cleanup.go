@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,7 +12,8 @@ import (
 
 // cleanUp removes what a job left behind, in whatever way it ended: unfinished uploads,
 // parts of an output that did not come to be, intermediates, the plan. Only its history
-// stays. It may be done again from the start, at any point.
+// stays. It may be done again from the start, at any point. What the store refuses for good
+// (access denied, say) is logged and left; a job must end.
 func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec) error {
 	layout, err := c.layout(job)
 	if err != nil {
@@ -25,14 +25,14 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	if owned {
-		if err := c.cleanOutput(ctx, job, spec); err != nil {
-			return fmt.Errorf("clean up output of %s: %w", job.ID, err)
+		if err := c.settled(job.ID, "output", c.cleanOutput(ctx, job, spec)); err != nil {
+			return err
 		}
 	}
 	if !spec.KeepIntermediates {
 		for _, folder := range layout.Folders() {
-			if err := deleteAll(ctx, c.work, folder); err != nil {
-				return fmt.Errorf("clean up intermediates of %s: %w", job.ID, err)
+			if err := c.settled(job.ID, "intermediates", deleteAll(ctx, c.work, folder)); err != nil {
+				return err
 			}
 		}
 	}
@@ -45,12 +45,22 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 	return c.cfg.Store.Forget(ctx, job.ID, max(c.cfg.History, 0))
 }
 
+// settled passes on trouble that may go away, so that the clean-up is tried again, and logs
+// the rest.
+func (c *Controller) settled(id state.JobID, what string, err error) error {
+	if err == nil || transient(err) {
+		return err
+	}
+	c.cfg.Log.Error("clean up", "job", id, "left", what, "error", err)
+	return nil
+}
+
 func (c *Controller) ownsOutput(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
 	b, key, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return false, nil // a place that can't be named was never written to
 	}
-	holder, err := c.cfg.Store.LockOutput(ctx, b.URL()+"/"+key, id)
+	holder, err := c.cfg.Store.LockOutput(ctx, outputURL(b, key), id)
 	return holder == id, err
 }
 
@@ -59,7 +69,7 @@ func (c *Controller) unlockOutput(ctx context.Context, id state.JobID, spec stat
 	if err != nil {
 		return err
 	}
-	return c.cfg.Store.UnlockOutput(ctx, b.URL()+"/"+key, id)
+	return c.cfg.Store.UnlockOutput(ctx, outputURL(b, key), id)
 }
 
 // cleanOutput aborts the uploads of attempts that came to nothing and, of a job that did not

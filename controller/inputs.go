@@ -121,6 +121,11 @@ func object(b objstore.Bucket, o objstore.Object) split.Object {
 	return split.Object{URL: b.URL() + "/" + o.Key, Size: o.Size, ETag: o.ETag}
 }
 
+// outputURL names an output in the same way whether or not the user ended it with a slash.
+func outputURL(b objstore.Bucket, key string) string {
+	return b.URL() + "/" + strings.TrimSuffix(key, "/")
+}
+
 // outputName is where a part of the output goes.
 func outputName(prefix, name string) string {
 	return strings.TrimPrefix(path.Join(prefix, name), "/")

@@ -96,7 +96,7 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 	if err != nil {
 		return fmt.Errorf("output %s: %w", spec.Output, err)
 	}
-	holder, err := c.cfg.Store.LockOutput(ctx, b.URL()+"/"+key, id)
+	holder, err := c.cfg.Store.LockOutput(ctx, outputURL(b, key), id)
 	if err != nil {
 		return err
 	}

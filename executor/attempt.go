@@ -111,22 +111,22 @@ func (e *Executor) storeLog(a *attempt) {
 // inlineManifest is the size up to which manifests are kept in Redis, in bytes.
 const inlineManifest = 256
 
-// undo discards a result whose commit failed, if it did: when the answer was lost, the commit
-// may stand, and asking again tells.
+// undo discards a result whose commit failed, if it did: its answer may be lost, and even the
+// request may still be on its way. Ending the attempt makes sure that it can't be any more, and
+// where that fails because the attempt has ended already, its task's winner tells how.
 func (e *Executor) undo(a *attempt, job *jobContext, r result, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), settleTime)
 	defer cancel()
 	if !errors.Is(why, state.ErrStale) {
-		switch ok, err := e.committed(ctx, a.Attempt); {
-		case err != nil:
-			return errors.Join(why, err) // unknown: the object must stay
-		case ok:
-			return nil
+		err := e.settle(ctx, a, why)
+		if errors.Is(err, state.ErrStale) {
+			var won bool
+			if won, err = e.committed(ctx, a.Attempt); won {
+				return nil
+			}
 		}
-		// Not committed, but for a request that is still on its way. Ending the attempt first
-		// makes sure that it can't be any more.
-		if err := e.settle(ctx, a, why); err != nil {
-			return errors.Join(why, err)
+		if err != nil {
+			return errors.Join(why, err) // unknown: the object must stay
 		}
 		why = fmt.Errorf("%w: %w", state.ErrStale, why)
 	}

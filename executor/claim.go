@@ -9,7 +9,7 @@ import (
 )
 
 // idleWait is how long an executor without work sleeps unless it is woken.
-const idleWait = time.Second
+const idleWait = 2 * time.Second
 
 // claimLoop takes tasks while slots are free, until ctx ends, and returns when all attempts,
 // whose context is working, have ended.

@@ -66,11 +66,14 @@ func (e *Executor) reduce(a *attempt, job *jobContext, in *mergeInput, out *part
 	}
 	defer reducer.Kill()
 	emitter := mapred.NewEmitter(emitBlock, out.take)
-	if err := reducer.Reduce(in.next, emitter); err != nil {
-		// Where the merge failed, that is why the reducer did.
-		return nil, errors.Join(in.err, err)
+	err = reducer.Reduce(in.next, emitter)
+	if in.err != nil {
+		return nil, in.err // where the merge failed, that is why the reducer did
 	}
-	return userCounters(reducer), errors.Join(in.err, emitter.Flush())
+	if err != nil {
+		return nil, err
+	}
+	return userCounters(reducer), emitter.Flush()
 }
 
 // mergeInput hands merged blocks to a reducer, and notes how far it is.

@@ -126,14 +126,21 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// besideComplaint is what may stand on stderr beside the sentence: progress and details, which
+// are indented, what a program says, what became of the output, where to read more.
+var besideComplaint = regexp.MustCompile(`^(  |\[[mr]\d|Nothing was written to /|Nothing was written to s3:|See "bucketmill help")`)
+
 // checkComplaint makes sure that stderr has exactly one line that begins with the program's
 // name, that it matches, and that nothing was said on stdout.
 func checkComplaint(t testing.TB, r result, pattern string) {
 	t.Helper()
 	var said []string
 	for line := range strings.Lines(r.stderr) {
-		if strings.HasPrefix(line, "bucketmill: ") {
+		switch {
+		case strings.HasPrefix(line, "bucketmill: "):
 			said = append(said, line)
+		case !besideComplaint.MatchString(line):
+			t.Errorf("stderr has the line %q", line)
 		}
 	}
 	if len(said) != 1 || !regexp.MustCompile(pattern).MatchString(said[0]) {

@@ -21,9 +21,9 @@ func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 	folder := t.TempDir()
 	sizes := []int{200, 400} // MiB
 	for _, size := range sizes {
-		r := command(t.Context(), "generate", "text", "--size", fmt.Sprintf("%dMiB", size), "-o", filepath.Join(folder, fmt.Sprint(size)))
-		if r.code != exitDone {
-			t.Fatal(r.stderr)
+		p := startProcess(t, nil, "generate", "text", "--size", fmt.Sprintf("%dMiB", size), "-o", filepath.Join(folder, fmt.Sprint(size)))
+		if p.wait(patience).ExitCode() != exitDone {
+			t.Fatal(p.stderr.String())
 		}
 	}
 	for _, program := range []string{"wordcount", "sort"} {

@@ -157,7 +157,8 @@ func explain(cmd *cobra.Command, err error) error {
 	if !errors.As(err, &user) || user.Traceback == "" {
 		return err
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "bucketmill: %v\n%s\n", user, user.Traceback)
+	fmt.Fprintf(cmd.ErrOrStderr(), "bucketmill: %v\n", user)
+	section(cmd.ErrOrStderr(), "traceback", user.Traceback)
 	return reportedError{err}
 }
 
@@ -165,7 +166,11 @@ func explain(cmd *cobra.Command, err error) error {
 const (
 	pollInterval = 10 * time.Millisecond
 	showInterval = 200 * time.Millisecond
+	// cleanUpWait is how long a job that is over is waited for to be cleaned up.
+	cleanUpWait = 30 * time.Second
 )
+
+var errLeftBehind = errors.New("clean-up did not come to its end: something may be left behind (see --verbose)")
 
 // waitJob polls a job until it has ended, showing how far it is. When ctx ends the job is
 // cancelled, and the wait goes on until it is cleaned up.
@@ -174,7 +179,7 @@ func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (s
 	interrupted := ctx.Done()
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
-	var shown time.Time
+	var shown, over time.Time
 	for {
 		job, err := store.Job(polling, id)
 		if err != nil {
@@ -183,6 +188,12 @@ func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (s
 		if job.Phase == state.PhaseEnded {
 			ui.progress(job, nil)
 			return job, nil
+		}
+		if job.State.Terminal() && over.IsZero() {
+			over = time.Now()
+		}
+		if !over.IsZero() && time.Since(over) > cleanUpWait {
+			return job, errLeftBehind
 		}
 		if time.Since(shown) > showInterval {
 			shown = time.Now()

@@ -86,10 +86,10 @@ func TestExamples(t *testing.T) {
 	} {
 		path := filepath.Join("..", "..", "examples", c.file)
 		spec := Spec{Kind: Python, Name: c.file}
-		if err := Check(t.Context(), Config{}, spec, path); err != nil {
+		if err := Check(t.Context(), pythonConfig(t), spec, path); err != nil {
 			t.Fatal(err)
 		}
-		p, err := Open(Config{}, spec, path)
+		p, err := Open(pythonConfig(t), spec, path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,12 +3,14 @@ package program
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/bucketmill/bucketmill/mapred"
@@ -153,6 +155,20 @@ func open(t testing.TB, name string, params ...string) Program {
 	return p
 }
 
+var findPython = sync.OnceValues(func() (Config, error) {
+	return Config{}.FindPython(context.Background()) // all tests share it
+})
+
+// pythonConfig returns a Config whose interpreter is found.
+func pythonConfig(t testing.TB) Config {
+	t.Helper()
+	cfg, err := findPython()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
 // writePython writes a job file and returns its path.
 func writePython(t testing.TB, source string) string {
 	t.Helper()
@@ -166,7 +182,7 @@ func writePython(t testing.TB, source string) string {
 // openSource opens a Python program.
 func openSource(t testing.TB, source string, params map[string]string) Program {
 	t.Helper()
-	p, err := Open(Config{}, Spec{Kind: Python, Name: "job.py", Params: params}, writePython(t, source))
+	p, err := Open(pythonConfig(t), Spec{Kind: Python, Name: "job.py", Params: params}, writePython(t, source))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,8 @@ type Config struct {
 	// LogLimit bounds what goes from one process to Attempt.Log, in bytes; the rest is
 	// dropped, and a line says so. 0 means DefaultLogLimit.
 	LogLimit int64
+
+	interpreter string // the real path behind Python; empty if not found out yet
 }
 
 // What the zeros in a Config mean.

@@ -32,7 +32,7 @@ func openPython(cfg Config, spec Spec, file string) (Program, error) {
 	if spec.Name == "" {
 		spec.Name = filepath.Base(path)
 	}
-	python := &interpreter{python: cfg.Python}
+	python := &interpreter{python: cfg.Python, found: cfg.interpreter}
 	return &guestProgram{
 		cfg: cfg, spec: spec,
 		command: func(ctx context.Context, scratch string) ([]string, error) {
@@ -49,8 +49,7 @@ func openPython(cfg Config, spec Spec, file string) (Program, error) {
 	}, nil
 }
 
-// interpreter is a Python by any name. The way through a shim such as pyenv's takes longer
-// than a start of Python itself, so it is gone once per program.
+// interpreter is a Python by any name, found when it is first needed.
 type interpreter struct {
 	python string
 	mu     sync.Mutex
@@ -70,6 +69,15 @@ func (i *interpreter) path(ctx context.Context) (string, error) {
 	}
 	i.found = found
 	return found, nil
+}
+
+// FindPython returns c with its interpreter found and seen to be fit, so that not every
+// Open has to do that again: the way through a shim such as pyenv's takes longer than a start of
+// Python itself.
+func (c Config) FindPython(ctx context.Context) (Config, error) {
+	found, err := findInterpreter(ctx, c.withDefaults().Python)
+	c.interpreter = found
+	return c, err
 }
 
 // findInterpreter asks python for its own path and version.

@@ -77,14 +77,14 @@ func TestPythonErrorsNameTheirPlace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := writePython(t, c.source)
 			spec := Spec{Kind: Python, Name: "job.py"}
-			p, err := Open(Config{}, spec, file)
+			p, err := Open(pythonConfig(t), spec, file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if c.record == nil {
-				err = Check(t.Context(), Config{}, spec, file)
+				err = Check(t.Context(), pythonConfig(t), spec, file)
 			} else {
-				if err := Check(t.Context(), Config{}, spec, file); err != nil {
+				if err := Check(t.Context(), pythonConfig(t), spec, file); err != nil {
 					t.Fatalf("check: %v", err)
 				}
 				var records []record
@@ -132,7 +132,7 @@ func TestPythonRecordsMustFitTheirFormat(t *testing.T) {
 
 func TestPythonMapOnlyNeedsNoReducer(t *testing.T) {
 	file := writePython(t, "def map_fn(v): pass\n")
-	if err := Check(t.Context(), Config{}, Spec{Kind: Python, Name: "job.py", MapOnly: true}, file); err != nil {
+	if err := Check(t.Context(), pythonConfig(t), Spec{Kind: Python, Name: "job.py", MapOnly: true}, file); err != nil {
 		t.Error(err)
 	}
 }

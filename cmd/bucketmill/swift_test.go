@@ -1,0 +1,24 @@
+package main
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+// A job of no size takes no time: nothing in its way polls slowly, or waits for a time-out. And
+// when it is over nothing of it runs on.
+func TestSmallJobIsSwiftAndLeavesNoGoroutine(t *testing.T) {
+	folder := writeFiles(t, map[string]string{"in.txt": "to be or not to be\n"})
+	before := runtime.NumGoroutine()
+	best := time.Hour
+	for range 5 {
+		began := time.Now()
+		mustRun(t, t.TempDir()+"/out", "wordcount", "-i", folder+"/in.txt")
+		best = min(best, time.Since(began))
+	}
+	if best > time.Second { // with the race detector and much else to do; alone it takes 0.1s
+		t.Errorf("took %v", best)
+	}
+	eventually(t, "end of all goroutines", func() bool { return runtime.NumGoroutine() <= before })
+}
