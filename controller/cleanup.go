@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"golang.org/x/sync/errgroup"
@@ -20,25 +21,28 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	// A job whose plan failed because the output was not its own never wrote there.
+	// One that was kept has left its output to others.
 	owned, err := c.ownsOutput(ctx, job.ID, spec)
 	if err != nil {
 		return err
 	}
-	if owned {
+	if owned && job.KeptUntil.IsZero() {
 		if err := c.settled(job.ID, "output", c.cleanOutput(ctx, job, spec)); err != nil {
 			return err
 		}
+		if err := c.unlockOutput(ctx, job.ID, spec); err != nil {
+			return err
+		}
+	}
+	if c.cfg.KeepFailed > 0 && job.State == state.Failed && job.Plan != "" && job.KeptUntil.IsZero() {
+		c.cfg.Log.Info("job failed, and may be retried", "job", job.ID, "within", c.cfg.KeepFailed)
+		return c.cfg.Store.Keep(ctx, job.ID, c.cfg.KeepFailed)
 	}
 	if !spec.KeepIntermediates {
 		for _, folder := range layout.Folders() {
 			if err := c.settled(job.ID, "intermediates", deleteAll(ctx, c.work, folder)); err != nil {
 				return err
 			}
-		}
-	}
-	if owned {
-		if err := c.unlockOutput(ctx, job.ID, spec); err != nil {
-			return err
 		}
 	}
 	c.cfg.Log.Info("job ended", "job", job.ID, "state", job.State)
@@ -123,8 +127,24 @@ func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.
 			return out.Delete(ctx, p.upload.Key)
 		})
 	}
-	g.Go(func() error { return out.Delete(ctx, outputName(prefix, state.SuccessName)) })
+	g.Go(func() error { return unpublishSuccess(ctx, job.ID, out, outputName(prefix, state.SuccessName)) })
 	return g.Wait()
+}
+
+// unpublishSuccess deletes a _SUCCESS object that this job wrote.
+func unpublishSuccess(ctx context.Context, id state.JobID, out objstore.Bucket, key string) error {
+	text, err := objstore.ReadAll(ctx, out, key)
+	if isNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var success state.Success
+	if json.Unmarshal(text, &success) != nil || success.Job != id {
+		return nil // somebody else's
+	}
+	return out.Delete(ctx, key)
 }
 
 // deleteAll removes every object and unfinished upload under a prefix, a page at a time.

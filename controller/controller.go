@@ -37,6 +37,9 @@ type Config struct {
 	Interval time.Duration
 	// History is how long an ended job's record is kept; default 7 days, negative: not at all.
 	History time.Duration
+	// KeepFailed is how long a failed job's plan and committed maps are kept, so that it may
+	// be retried; default 0: they are removed at once.
+	KeepFailed time.Duration
 	// PublishTimeout is how long publishing is tried before the job fails; default 10m.
 	PublishTimeout time.Duration
 }
@@ -76,9 +79,16 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 // Run looks after jobs until ctx ends, and then returns nil. Trouble with Redis or the store
 // is logged and tried again.
 func (c *Controller) Run(ctx context.Context) error {
+	var tidied time.Time
 	for ctx.Err() == nil {
 		if err := c.Step(ctx); err != nil && ctx.Err() == nil {
 			c.cfg.Log.Error("look after jobs", "error", err)
+		}
+		if time.Since(tidied) > janitorInterval {
+			tidied = time.Now()
+			if err := c.tidy(ctx); err != nil && ctx.Err() == nil {
+				c.cfg.Log.Error("tidy up after old jobs", "error", err)
+			}
 		}
 		if err := c.cfg.Store.WaitControl(ctx, c.cfg.Interval); err != nil && ctx.Err() == nil {
 			c.cfg.Log.Error("wait for calls", "error", err)
@@ -145,7 +155,7 @@ func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
 		if err != nil {
 			return err
 		}
-		if !hasWork(before.Phase) {
+		if !hasWork(before.Phase) || before.Phase == state.PhaseKept && time.Now().Before(before.KeptUntil) {
 			return c.cfg.Store.Leave(ctx, id, c.cfg.ID)
 		}
 		if err := c.advance(ctx, before); err != nil {
@@ -156,7 +166,7 @@ func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
 
 // hasWork tells whether a phase is a controller's business.
 func hasWork(p state.Phase) bool {
-	return p == state.PhasePlan || p == state.PhasePublish || p == state.PhaseCleanup
+	return p == state.PhasePlan || p == state.PhasePublish || p == state.PhaseCleanup || p == state.PhaseKept
 }
 
 // advance does the work of one phase. That the job was moved on by somebody else meanwhile
@@ -173,6 +183,8 @@ func (c *Controller) advance(ctx context.Context, job state.Job) error {
 		err = c.publish(ctx, job, spec)
 	case state.PhaseCleanup:
 		err = c.cleanUp(ctx, job, spec)
+	case state.PhaseKept:
+		err = c.cfg.Store.Discard(ctx, job.ID)
 	}
 	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
 		return nil

@@ -29,6 +29,7 @@ const (
 	PhaseReduce  Phase = "reduce"  // executors claim reduce tasks
 	PhasePublish Phase = "publish" // a controller makes the output visible
 	PhaseCleanup Phase = "cleanup" // a controller removes what the job left behind
+	PhaseKept    Phase = "kept"    // failed, and set aside for a while so that it may be retried
 	PhaseEnded   Phase = "ended"   // only history is left
 )
 
@@ -49,6 +50,7 @@ type Job struct {
 	// By the clock of Redis; zero: not yet. A job that maps again because a segment was lost
 	// keeps its first MapsDone.
 	Submitted, Planned, MapsDone, PublishedFrom, Ended time.Time
+	KeptUntil                                          time.Time // of a failed job: until when it may be retried
 }
 
 // Progress counts the tasks of one side.

@@ -35,6 +35,7 @@ var life = []struct {
 		commit(t, s, "me", append(claim(t, s, "me", 1), reduceAttempt)...)
 	}},
 	{"failed", "map", func(t *testing.T, s *Store) { must(t, s.Stop(t.Context(), testJob, Failed, Failure{Message: "no"})) }},
+	{"kept", "failed", func(t *testing.T, s *Store) { must(t, s.Keep(t.Context(), testJob, time.Hour)) }},
 	{"cancelled", "reduce", func(t *testing.T, s *Store) { must(t, s.Stop(t.Context(), testJob, Cancelled, Failure{})) }},
 	{"completed", "publish", func(t *testing.T, s *Store) { must(t, s.Finish(t.Context(), testJob)) }},
 	{"ended", "completed", func(t *testing.T, s *Store) { must(t, s.Forget(t.Context(), testJob, time.Hour)) }},
@@ -87,99 +88,111 @@ var transitions = []struct {
 }{
 	{
 		event: "",
-		cells: "none   plan    map     reduce  publish failed  cancelled completed ended",
+		cells: "none   plan    map     reduce  publish failed  cancelled completed ended     kept",
 	}, {
 		event: "submit the same",
-		cells: "plan   =       =       =       =       =       =         =         =",
+		cells: "plan   =       =       =       =       =       =         =         =      =",
 		do: func(t *testing.T, s *Store, _ string) error {
 			return s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`))
 		},
 	}, {
 		event: "submit another",
-		cells: "plan   exists  exists  exists  exists  exists  exists    exists    exists",
+		cells: "plan   exists  exists  exists  exists  exists  exists    exists    exists exists",
 		do: func(t *testing.T, s *Store, _ string) error {
 			return s.Submit(t.Context(), testJob, "test", 0, []byte(`{"other":true}`))
 		},
 	}, {
 		event: "start",
-		cells: "no-job map     illegal illegal illegal illegal illegal   illegal   illegal",
+		cells: "no-job map     illegal illegal illegal illegal illegal   illegal   illegal   illegal",
 		do:    func(t *testing.T, s *Store, _ string) error { return s.Start(t.Context(), testJob, 3, 3, "") },
 	}, {
 		event: "claim",
-		cells: "=      =       map     reduce  =       =       =         =         =",
+		cells: "=      =       map     reduce  =       =       =         =         =      =",
 		do: func(t *testing.T, s *Store, _ string) error {
 			_, err := s.Claim(t.Context(), "another", 1, lease)
 			return err
 		},
 	}, {
 		event: "renew",
-		cells: "lost   lost    map     reduce  lost    lost    lost      lost      lost",
+		cells: "lost   lost    map     reduce  lost    lost    lost      lost      lost   lost",
 		do:    func(t *testing.T, s *Store, state string) error { return renewOne(t, s, running(state), "me") },
 	}, {
 		event: "renew by another",
-		cells: "lost   lost    lost    lost    lost    lost    lost      lost      lost",
+		cells: "lost   lost    lost    lost    lost    lost    lost      lost      lost   lost",
 		do:    func(t *testing.T, s *Store, state string) error { return renewOne(t, s, running(state), "another") },
 	}, {
 		event: "commit map",
-		cells: "stale  stale   map     =       =       stale   =         =         stale",
+		cells: "stale  stale   map     =       =       stale   =         =         stale  stale",
 		do: func(t *testing.T, s *Store, _ string) error {
 			return s.Commit(t.Context(), mapAttempt, "me", []byte("m"), nil)
 		},
 	}, {
 		event: "commit reduce",
-		cells: "stale  stale   stale   reduce  =       stale   stale     =         stale",
+		cells: "stale  stale   stale   reduce  =       stale   stale     =         stale  stale",
 		do: func(t *testing.T, s *Store, _ string) error {
 			return s.Commit(t.Context(), reduceAttempt, "me", []byte("m"), nil)
 		},
 	}, {
 		event: "commit by another",
-		cells: "stale  stale   stale   stale   stale   stale   stale     stale     stale",
+		cells: "stale  stale   stale   stale   stale   stale   stale     stale     stale  stale",
 		do: func(t *testing.T, s *Store, state string) error {
 			return s.Commit(t.Context(), running(state), "another", []byte("m"), nil)
 		},
 	}, {
 		event: "fail: program",
-		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale",
+		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
 		do:    fail(ClassUser),
 	}, {
 		event: "fail: infrastructure",
-		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale",
+		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
 		do:    fail(ClassInfra),
 	}, {
 		event: "fail: handed back",
-		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale",
+		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
 		do:    fail(ClassReleased),
 	}, {
 		event: "back up",
-		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale",
+		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
 		do:    func(t *testing.T, s *Store, state string) error { return s.Backup(t.Context(), running(state)) },
 	}, {
 		event: "lose segment",
-		cells: "stale  stale   stale   map     stale   stale   stale     stale     stale",
+		cells: "stale  stale   stale   map     stale   stale   stale     stale     stale  stale",
 		do: func(t *testing.T, s *Store, _ string) error {
 			return s.LoseSegment(t.Context(), reduceAttempt, "me", mapAttempt, Failure{Message: "gone"}, Limits{})
 		},
 	}, {
 		event: "sweep",
-		cells: "no-job =       =       =       =       =       =         =         =",
+		cells: "no-job =       =       =       =       =       =         =         =      =",
 		do: func(t *testing.T, s *Store, _ string) error {
 			_, err := s.Sweep(t.Context(), testJob, Limits{})
 			return err
 		},
 	}, {
 		event: "stop",
-		cells: "no-job cleanup cleanup cleanup cleanup illegal illegal   illegal   illegal",
+		cells: "no-job cleanup cleanup cleanup cleanup illegal illegal   illegal   illegal   illegal",
 		do: func(t *testing.T, s *Store, _ string) error {
 			return s.Stop(t.Context(), testJob, Cancelled, Failure{Class: ClassJob})
 		},
 	}, {
 		event: "finish",
-		cells: "no-job illegal illegal illegal cleanup illegal illegal   illegal   illegal",
+		cells: "no-job illegal illegal illegal cleanup illegal illegal   illegal   illegal   illegal",
 		do:    func(t *testing.T, s *Store, _ string) error { return s.Finish(t.Context(), testJob) },
 	}, {
 		event: "forget",
-		cells: "no-job illegal illegal illegal illegal ended   ended     ended     illegal",
+		cells: "no-job illegal illegal illegal illegal ended   ended     ended     illegal   illegal",
 		do:    func(t *testing.T, s *Store, _ string) error { return s.Forget(t.Context(), testJob, time.Hour) },
+	}, {
+		event: "keep",
+		cells: "no-job illegal illegal illegal illegal kept    illegal   illegal   illegal   illegal",
+		do:    func(t *testing.T, s *Store, _ string) error { return s.Keep(t.Context(), testJob, time.Hour) },
+	}, {
+		event: "discard",
+		cells: "no-job illegal illegal illegal illegal illegal illegal   illegal   illegal   cleanup",
+		do:    func(t *testing.T, s *Store, _ string) error { return s.Discard(t.Context(), testJob) },
+	}, {
+		event: "retry",
+		cells: "no-job illegal illegal illegal illegal illegal illegal   illegal   illegal   map",
+		do:    func(t *testing.T, s *Store, _ string) error { return s.Retry(t.Context(), testJob) },
 	},
 }
 

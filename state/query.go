@@ -40,6 +40,7 @@ func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
 		MapsDone:      millis(f["reduceat"]),
 		PublishedFrom: millis(f["publishat"]),
 		Ended:         millis(f["ended"]),
+		KeptUntil:     millis(f["keptuntil"]),
 	}
 	for _, name := range running.Val() {
 		if name[0] == byte(Map) {

@@ -11,19 +11,22 @@ var luaFiles embed.FS
 
 // Each script's file documents its ARGV and results; common.lua documents the KEYS.
 var (
-	submitScript = jobScript("submit")
-	startScript  = jobScript("start")
-	claimScript  = jobScript("claim")
-	renewScript  = jobScript("renew")
-	commitScript = jobScript("commit")
-	failScript   = jobScript("fail")
-	loseScript   = jobScript("lose")
-	sweepScript  = jobScript("sweep")
-	stopScript   = jobScript("stop")
-	finishScript = jobScript("finish")
-	forgetScript = jobScript("forget")
-	backupScript = jobScript("backup")
-	turnScript   = redis.NewScript(luaFile("turn"))
+	submitScript  = jobScript("submit")
+	startScript   = jobScript("start")
+	claimScript   = jobScript("claim")
+	renewScript   = jobScript("renew")
+	commitScript  = jobScript("commit")
+	failScript    = jobScript("fail")
+	loseScript    = jobScript("lose")
+	sweepScript   = jobScript("sweep")
+	stopScript    = jobScript("stop")
+	finishScript  = jobScript("finish")
+	forgetScript  = jobScript("forget")
+	backupScript  = jobScript("backup")
+	keepScript    = jobScript("keep")
+	discardScript = jobScript("discard")
+	retryScript   = jobScript("retry")
+	turnScript    = redis.NewScript(luaFile("turn"))
 
 	// releaseScript deletes a lock if it is still ours. KEYS: lock. ARGV: our token.
 	releaseScript = redis.NewScript(`

@@ -188,6 +188,28 @@ func (s *Store) Finish(ctx context.Context, id JobID) error {
 	return s.transition(ctx, "finish", finishScript, id)
 }
 
+// Keep sets a failed job aside for a time, in phase kept, so that it may be retried. It fails
+// with ErrIllegal for a job that did not fail, was never started, or was kept before.
+func (s *Store) Keep(ctx context.Context, id JobID, keep time.Duration) error {
+	return s.transition(ctx, "keep", keepScript, id, keep.Milliseconds())
+}
+
+// Discard gives a kept job up: it is cleaned up for good.
+func (s *Store) Discard(ctx context.Context, id JobID) error {
+	return s.transition(ctx, "discard", discardScript, id)
+}
+
+// Retry starts a kept job again, with the tasks that were not committed.
+func (s *Store) Retry(ctx context.Context, id JobID) error {
+	if err := s.transition(ctx, "retry", retryScript, id); err != nil {
+		return err
+	}
+	if err := s.announce(ctx, id, maxTokens); err != nil {
+		return err
+	}
+	return s.callController(ctx, id)
+}
+
 // Forget ends clean-up: all but the job's history goes now, and that after keep (0: now).
 func (s *Store) Forget(ctx context.Context, id JobID, keep time.Duration) error {
 	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds()); err != nil {

@@ -11,7 +11,8 @@ import (
 )
 
 func main() {
-	redis.SetLogger(silence{}) // what goes wrong with Redis comes back as an error
+	redis.SetLogger(silence{})     // what goes wrong with Redis comes back as an error
+	signal.Ignore(syscall.SIGPIPE) // a reader that leaves (head, less) must not keep us from cleaning up
 	// The first signal asks the command to stop and clean up; the second ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)

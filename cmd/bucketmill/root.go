@@ -51,7 +51,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	}
 	root.SuggestionsMinimumDistance = 2 // letters
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRunCommand(), newGenerateCommand(), newProgramsCommand(), newInspectCommand(), newProbeCommand())
+	root.AddCommand(newRunCommand(), newGenerateCommand(), newProgramsCommand(), newInspectCommand(), newProbeCommand(),
+		newControllerCommand(), newExecutorCommand(), newHealthCommand())
 	return root
 }
 

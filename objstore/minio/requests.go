@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 
@@ -169,4 +170,12 @@ func (r *requests) HeadBucket(ctx context.Context) error {
 
 func (r *requests) CreateBucket(ctx context.Context) error {
 	return translate(r.core.MakeBucket(ctx, r.bucket, minio.MakeBucketOptions{}))
+}
+
+func (r *requests) Presign(ctx context.Context, method, key string, expires time.Duration) (string, error) {
+	link, err := r.core.Presign(ctx, method, r.bucket, key, expires, nil)
+	if err != nil {
+		return "", translate(err)
+	}
+	return link.String(), nil
 }

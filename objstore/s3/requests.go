@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -126,4 +128,20 @@ func (r *requests) Delete(ctx context.Context, keys []string) error {
 		}
 	}
 	return nil
+}
+
+func (r *requests) Presign(ctx context.Context, method, key string, expires time.Duration) (string, error) {
+	client := awss3.NewPresignClient(r.api, awss3.WithPresignExpires(expires))
+	if method == http.MethodPut {
+		signed, err := client.PresignPutObject(ctx, &awss3.PutObjectInput{Bucket: &r.bucket, Key: &key})
+		if err != nil {
+			return "", translate(err)
+		}
+		return signed.URL, nil
+	}
+	signed, err := client.PresignGetObject(ctx, &awss3.GetObjectInput{Bucket: &r.bucket, Key: &key})
+	if err != nil {
+		return "", translate(err)
+	}
+	return signed.URL, nil
 }

@@ -3,6 +3,6 @@
 -- Returns {'ok'}, {'gone'} or {'illegal', phase} when it has ended already.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
-if phase == 'cleanup' or phase == 'ended' then return {'illegal', phase} end
+if phase == 'cleanup' or phase == 'kept' or phase == 'ended' then return {'illegal', phase} end
 end_job(ARGV[1], ARGV[2])
 return {'ok'}

@@ -15,9 +15,11 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"net/http"
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/bucketmill/bucketmill/objstore"
@@ -45,6 +47,9 @@ type Requests interface {
 	List(ctx context.Context, prefix, after string) (page []objstore.Object, more bool, err error)
 	// Uploads gives the page of uploads after that one, by its key and, unless empty, id.
 	Uploads(ctx context.Context, prefix string, after objstore.Upload) (page []objstore.Upload, more bool, err error)
+
+	// Presign signs a GET or PUT of an object, and sends nothing.
+	Presign(ctx context.Context, method, key string, expires time.Duration) (string, error)
 
 	HeadBucket(ctx context.Context) error
 	CreateBucket(ctx context.Context) error
@@ -116,6 +121,21 @@ func (b *Bucket) head(ctx context.Context, verb, key string) (o objstore.Object,
 		return o, err
 	})
 	return o, mark, err
+}
+
+// Presign implements [objstore.Presigner].
+func (b *Bucket) Presign(ctx context.Context, method, key string, expires time.Duration) (string, error) {
+	if err := checkKey(key); err != nil {
+		return "", b.fail("presign", key, err)
+	}
+	if method != http.MethodGet && method != http.MethodPut {
+		return "", b.fail("presign", key, fmt.Errorf("%w: a link can't be for %s", objstore.ErrInvalid, method))
+	}
+	link, err := b.requests.Presign(ctx, method, key, expires)
+	if err != nil {
+		return "", b.fail("presign", key, err)
+	}
+	return link, nil
 }
 
 // Delete removes keys, DeleteBatch of them by each request.

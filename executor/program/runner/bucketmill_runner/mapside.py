@@ -55,6 +55,12 @@ class Mapper:
         self._sink.close()
 
 
+# What small ints are marshalled to, 5 bytes each; counts are nearly all there is in many jobs.
+_INTS = {n: values.dumps(n, 2) for n in range(-128, 1024)}
+# How many keys that came with such ints are remembered as they are encoded.
+_HEADS = 1 << 15
+
+
 class RecordSink:
     """Encodes pairs as intermediate records."""
 
@@ -62,14 +68,13 @@ class RecordSink:
         self._writer = writer
         self._parts = []
         self._size = 0
+        self._heads = {}  # str key -> all of its record but the value, which has 5 bytes
 
     def take(self, stream):
-        parts = self._parts
+        parts, heads, size = self._parts, self._heads, self._size
         append = parts.append
-        short, scalars = frames.SHORT, values.SCALARS
+        ints, short, scalars = _INTS, frames.SHORT, values.SCALARS
         dumps, encode_key, encode_value = values.dumps, keys.encode, values.encode
-        uvarint = frames.uvarint
-        size = self._size
         while True:
             pair = None
             for pair in islice(stream, STEP):
@@ -79,20 +84,33 @@ class RecordSink:
                     key, value = pair
                 except ValueError:
                     not_a_pair(pair)
+                if type(value) is int and value in ints:
+                    v = ints[value]
+                    if type(key) is str and key in heads:
+                        head = heads[key]
+                        append(head)
+                        append(v)
+                        size += len(head)
+                        continue
+                elif type(value) in scalars:
+                    v = dumps(value, 2)
+                else:
+                    v = encode_value(value)
                 if type(key) is str and key.isascii():
                     k = b"0" + key.encode()
                 else:
                     k = encode_key(key)
-                v = dumps(value, 2) if type(value) in scalars else encode_value(value)
                 m = len(k)
                 n = len(v)
                 if m < 128 and n < 128:
-                    append(short[m << 7 | n])
+                    head = short[m << 7 | n] + k
+                    if n == 5 and type(key) is str and len(heads) < _HEADS:
+                        heads[key] = head
                 else:
-                    append(uvarint(m) + uvarint(n))
-                append(k)
+                    head = frames.uvarint(m) + frames.uvarint(n) + k
+                append(head)
                 append(v)
-                size += m + n + 2
+                size += m + n
             if pair is None:
                 break
             if size >= frames.BLOCK:

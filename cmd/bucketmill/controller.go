@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/objstore/connect"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// apiFlags are the settings of the HTTP API.
+type apiFlags struct {
+	listen           string
+	tokens           string
+	open             bool
+	tlsCert, tlsKey  string
+	allow            []string
+	maxProgram       state.ByteSize
+	maxUpload        state.ByteSize
+	uploads          int
+	rate             float64
+	publicS3Endpoint string
+}
+
+func (f *apiFlags) register(fs *pflag.FlagSet) {
+	f.maxProgram, f.maxUpload = api.DefaultMaxProgram, api.DefaultMaxUpload
+	fs.StringVar(&f.listen, "listen", "127.0.0.1:8080", "HOST:PORT of the HTTP API")
+	fs.StringVar(&f.tokens, "tokens", "", "file of bearer tokens: lines of NAME ROLE sha256:HEX, roles read, submit, admin")
+	fs.BoolVar(&f.open, "no-auth", false, "listen beyond this machine without tokens")
+	fs.StringVar(&f.tlsCert, "tls-cert", "", "file of the TLS certificate chain, PEM")
+	fs.StringVar(&f.tlsKey, "tls-key", "", "file of the TLS key, PEM")
+	fs.StringSliceVar(&f.allow, "allow", nil, "URL prefix (s3://bucket/prefix) that jobs and objects may name; repeatable (default: all that the credentials reach)")
+	fs.Var(&f.maxProgram, "max-program", "largest program")
+	fs.Var(&f.maxUpload, "max-upload", "largest object to upload")
+	fs.IntVar(&f.uploads, "uploads", api.DefaultUploads, "uploads at a time")
+	fs.Float64Var(&f.rate, "rate", 0, "requests per second of one client address; 0: no limit")
+	fs.StringVar(&f.publicS3Endpoint, "s3-public-endpoint", "", "URL by which clients reach the S3 store, for presigned links (default: --s3-endpoint)")
+}
+
+func (f *apiFlags) validate() error {
+	host, _, err := net.SplitHostPort(f.listen)
+	if err != nil {
+		return usageError{fmt.Errorf("--listen %q: want HOST:PORT", f.listen)}
+	}
+	if f.tokens == "" && !f.open && !loopback(host) {
+		return usageError{fmt.Errorf("--listen %s reaches beyond this machine: give --tokens FILE, or --no-auth if everybody who reaches it may do everything", f.listen)}
+	}
+	if (f.tlsCert == "") != (f.tlsKey == "") {
+		return usageError{errors.New("--tls-cert and --tls-key belong together")}
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// controllerFlags are the settings of a controller.
+type controllerFlags struct {
+	serviceFlags
+	api        apiFlags
+	interval   time.Duration
+	history    time.Duration
+	keepFailed time.Duration
+}
+
+func newControllerCommand() *cobra.Command {
+	f := &controllerFlags{}
+	cmd := &cobra.Command{
+		Use:   "controller --redis URL --store s3://BUCKET[/PREFIX]",
+		Short: "Serve the HTTP API, plan jobs, and see that they end",
+		Long: `Controller serves the HTTP API and moves jobs along: it plans them, gives away the tasks of
+executors that went silent, publishes output and cleans up. It keeps nothing that matters; run one,
+or several behind a load balancer, and stop them at will.
+
+Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
+		Args: exactArgs(0, "no arguments"),
+	}
+	fs := cmd.Flags()
+	f.register(fs)
+	f.api.register(fs)
+	fs.DurationVar(&f.interval, "interval", time.Second, "how often leases are swept; at least 1s")
+	fs.DurationVar(&f.history, "history", 7*24*time.Hour, "how long the records of ended jobs are kept")
+	fs.DurationVar(&f.keepFailed, "keep-failed", time.Hour, "how long a failed job may be retried")
+	addConfig(cmd, func(cmd *cobra.Command) error { return f.run(cmd) })
+	return cmd
+}
+
+func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
+	if err := errors.Join(f.validate(), f.api.validate()); err != nil {
+		return err
+	}
+	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
+	store, stores, err := f.reach(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinClose(err, store) }()
+	boss, err := controller.New(ctx, controller.Config{
+		ID: processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
+		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed,
+	})
+	if err != nil {
+		return err
+	}
+	server, err := f.api.server(f.serviceFlags, boss, store, stores, log, false)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return boss.Run(ctx) })
+	g.Go(func() error { return f.api.serve(ctx, server, log) })
+	return g.Wait()
+}
+
+// server makes the API's server.
+func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *state.Store, stores *connect.Stores, log *slog.Logger, files bool) (*api.Server, error) {
+	var tokens []api.Token
+	if f.tokens != "" {
+		text, err := os.ReadFile(f.tokens)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read tokens: %w", err)}
+		}
+		if tokens, err = api.ParseTokens(string(text)); err != nil {
+			return nil, usageError{fmt.Errorf("tokens of %s: %w", f.tokens, err)}
+		}
+	}
+	public := s.store
+	if f.publicS3Endpoint != "" {
+		public.endpoint = f.publicS3Endpoint
+	}
+	links, err := public.open()
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Store: store, Open: stores.Open, Work: s.work, Log: log, Version: version,
+		Allow: f.allow, AllowFiles: files, Tokens: tokens,
+		MaxProgram: int64(f.maxProgram), MaxUpload: int64(f.maxUpload), Uploads: f.uploads, Rate: f.rate,
+		CheckBuiltin: func(name string, params map[string]string) error {
+			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Builtin, Name: name, Params: params}, "")
+			return err
+		},
+		Retry:        boss.Retry,
+		Presign:      presigner(links),
+		EnsureBucket: stores.EnsureBucket,
+		Ready:        func(ctx context.Context) error { return reachable(ctx, store, stores, s.work) },
+	})
+}
+
+// presigner makes links to objects, where the driver can.
+func presigner(stores *connect.Stores) func(context.Context, string, string, time.Duration) (string, error) {
+	return func(ctx context.Context, method, url string, expires time.Duration) (string, error) {
+		b, key, err := stores.Open(ctx, url)
+		if err != nil {
+			return "", err
+		}
+		p, ok := b.(objstore.Presigner)
+		if !ok {
+			return "", fmt.Errorf("%w: links to %s", objstore.ErrNotSupported, b.URL())
+		}
+		return p.Presign(ctx, method, key, expires)
+	}
+}
+
+// drainTime is how long requests may go on once the server is told to stop.
+const drainTime = 5 * time.Second
+
+// serve answers requests until ctx ends.
+func (f *apiFlags) serve(ctx context.Context, server *api.Server, log *slog.Logger) error {
+	s := server.HTTPServer(f.listen)
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", f.listen)
+	if err != nil {
+		return fmt.Errorf("listen for the API: %w", err)
+	}
+	scheme := "http"
+	if f.tlsCert != "" {
+		scheme = "https"
+		s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	log.Info("controller is ready", "api", scheme+"://"+listener.Addr().String(), "version", version)
+	served := make(chan error, 1)
+	go func() {
+		if f.tlsCert != "" {
+			served <- s.ServeTLS(listener, f.tlsCert, f.tlsKey)
+			return
+		}
+		served <- s.Serve(listener)
+	}()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve the API: %w", err)
+	case <-ctx.Done():
+	}
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := s.Shutdown(draining); err != nil {
+		err = errors.Join(err, s.Close())
+		log.Warn("some requests were cut off", "error", err)
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the API: %w", err)
+	}
+	return nil
+}

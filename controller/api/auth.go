@@ -1,0 +1,171 @@
+package api
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Role is what a token's holder may do; each role may also do what those before it may.
+type Role int
+
+// The roles. The zero Role is that of somebody without a token.
+const (
+	RoleNone   Role = iota
+	RoleRead        // look at jobs, executors and objects
+	RoleSubmit      // submit, cancel and retry jobs, write objects
+	RoleAdmin       // delete objects, look into the work store
+)
+
+var roleNames = []string{"none", "read", "submit", "admin"}
+
+func (r Role) String() string {
+	if r < 0 || int(r) >= len(roleNames) {
+		return fmt.Sprintf("Role(%d)", int(r))
+	}
+	return roleNames[r]
+}
+
+// ParseRole reads "read", "submit" or "admin".
+func ParseRole(text string) (Role, error) {
+	for i, name := range roleNames {
+		if text == name && Role(i) != RoleNone {
+			return Role(i), nil
+		}
+	}
+	return RoleNone, fmt.Errorf("%q is not a role: read, submit or admin", text)
+}
+
+// Token admits whoever knows its secret, of which only a hash is kept. Secrets must be long
+// and random (32 hex digits, say): nothing slows down guessing but the limit on requests.
+type Token struct {
+	Name string // of the holder, for logs
+	Role Role
+	Hash string // see HashToken
+}
+
+const hashPrefix = "sha256:"
+
+// HashToken returns a secret's hash, "sha256:" and 64 hex digits.
+func HashToken(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hashPrefix + hex.EncodeToString(sum[:])
+}
+
+// ParseTokens reads lines of "NAME ROLE sha256:HEX". Empty lines and those that start with #
+// are passed over.
+func ParseTokens(text string) ([]Token, error) {
+	var tokens []Token
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			return nil, fmt.Errorf("line %d of tokens: want NAME ROLE sha256:HEX", n)
+		}
+		role, err := ParseRole(fields[1])
+		if err != nil {
+			return nil, fmt.Errorf("line %d of tokens: %w", n, err)
+		}
+		token := Token{Name: fields[0], Role: role, Hash: fields[2]}
+		if _, err := token.sum(); err != nil {
+			return nil, fmt.Errorf("line %d of tokens: %w", n, err)
+		}
+		tokens = append(tokens, token)
+	}
+	return tokens, nil
+}
+
+func (t Token) sum() (sum [sha256.Size]byte, err error) {
+	digits, ok := strings.CutPrefix(t.Hash, hashPrefix)
+	if n, err := hex.Decode(sum[:], []byte(digits[:min(len(digits), 2*sha256.Size)])); !ok || err != nil || n != sha256.Size || len(digits) != 2*sha256.Size {
+		return sum, fmt.Errorf("the hash of token %s is not sha256: and 64 hex digits", t.Name) // and not shown: it may be the secret
+	}
+	return sum, nil
+}
+
+// caller is who makes a request.
+type caller struct {
+	name string // "anonymous" where no tokens are configured
+	role Role
+}
+
+// gate tells callers by their tokens.
+type gate struct {
+	tokens []Token
+	sums   [][sha256.Size]byte // of the tokens
+}
+
+func newGate(tokens []Token) (*gate, error) {
+	g := &gate{tokens: tokens}
+	for _, t := range tokens {
+		if t.Role < RoleRead || t.Role > RoleAdmin {
+			return nil, fmt.Errorf("token %s has no role", t.Name)
+		}
+		sum, err := t.sum()
+		if err != nil {
+			return nil, err
+		}
+		g.sums = append(g.sums, sum)
+	}
+	return g, nil
+}
+
+// identify finds the caller by the header Authorization. It takes the same time whichever
+// token it is, and whether it is one.
+func (g *gate) identify(header string) (caller, error) {
+	if len(g.tokens) == 0 {
+		return caller{name: "anonymous", role: RoleAdmin}, nil
+	}
+	scheme, secret, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return caller{}, newProblem(CodeUnauthorized, "the request has no bearer token")
+	}
+	sum := sha256.Sum256([]byte(strings.TrimSpace(secret)))
+	found := -1
+	for i := range g.sums {
+		if subtle.ConstantTimeCompare(sum[:], g.sums[i][:]) == 1 {
+			found = i
+		}
+	}
+	if found < 0 {
+		return caller{}, newProblem(CodeUnauthorized, "the token is not known")
+	}
+	return caller{name: g.tokens[found].Name, role: g.tokens[found].Role}, nil
+}
+
+// callerKey is where a request's context holds its caller.
+const callerKey = "caller"
+
+func callerOf(c echo.Context) caller {
+	who, _ := c.Get(callerKey).(caller) // the zero caller may do nothing
+	return who
+}
+
+// require lets a route be used by those only who have the role. RoleNone opens it to all.
+func (s *Server) require(role Role, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if role == RoleNone {
+			return next(c)
+		}
+		who, err := s.gate.identify(c.Request().Header.Get(echo.HeaderAuthorization))
+		if err != nil {
+			c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="bucketmill"`)
+			return err
+		}
+		if who.role < role {
+			c.Response().Header().Set(echo.HeaderWWWAuthenticate,
+				fmt.Sprintf(`Bearer realm="bucketmill", error="insufficient_scope", scope="%s"`, role))
+			return newProblem(CodeForbidden, "this takes the role %s; the token's is %s", role, who.role)
+		}
+		c.Set(callerKey, who)
+		return next(c)
+	}
+}

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// maxPlainBody bounds the bodies of requests that have no use for one, in bytes.
+const maxPlainBody = 4 << 10
+
+// bodyReader is a request's body with limits on its size and on how long it keeps us waiting.
+// Its errors are problems, ready for the client. It is confined to the request's goroutine.
+//
+// The time that counts is what is spent in Read, which is the client's: while the store is
+// slow to take what came, the client's clock stands still.
+type bodyReader struct {
+	body  io.ReadCloser
+	conn  *http.ResponseController
+	limit int64 // bytes
+	read  int64 // bytes so far
+	grace time.Duration
+	rate  int64 // bytes per second
+	spent time.Duration
+}
+
+func (b *bodyReader) Read(p []byte) (int, error) {
+	begun := time.Now()
+	left := b.grace + time.Duration(float64(b.read)/float64(b.rate)*float64(time.Second)) - b.spent
+	// Where the connection knows no deadlines (a test's recorder) nobody can trickle either.
+	_ = b.conn.SetReadDeadline(begun.Add(left))
+	n, err := b.body.Read(p)
+	b.spent += time.Since(begun)
+	b.read += int64(n)
+	if b.read > b.limit {
+		return 0, newProblem(CodeBodyTooLarge, "at most %d bytes are taken here", b.limit)
+	}
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, io.EOF):
+		// From now on the server reads ahead to learn whether the client leaves; a deadline
+		// would look like that.
+		_ = b.conn.SetReadDeadline(time.Time{})
+		return n, io.EOF
+	// The last bytes are kept back: the connection's end has ended the request's context, and who
+	// tries to write them fails for that reason instead of this.
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return 0, newProblem(CodeBodyTooSlow, "%d bytes came in %v", b.read, b.spent.Round(time.Millisecond)).because(err)
+	}
+	return 0, newProblem(CodeIncompleteBody, "the body ends after %d bytes", b.read).because(err)
+}
+
+func (b *bodyReader) Close() error { return b.body.Close() }
+
+// guardBody bounds every request's body. Handlers that take a large one say so by allowBody. The
+// deadline stays when a handler leaves the body unread, so that throwing it away has an end.
+func (s *Server) guardBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		if r.Body == nil || r.Body == http.NoBody {
+			return next(c)
+		}
+		conn := http.NewResponseController(c.Response())
+		_ = conn.SetReadDeadline(time.Now().Add(s.cfg.BodyGrace)) // as in Read
+		r.Body = &bodyReader{
+			body: r.Body, conn: conn, limit: maxPlainBody,
+			grace: s.cfg.BodyGrace, rate: s.cfg.BodyRate,
+		}
+		return next(c)
+	}
+}
+
+// allowBody raises the limit of the request's body to so many bytes. It refuses at once what
+// says that it is longer.
+func allowBody(c echo.Context, limit int64) error {
+	r := c.Request()
+	if r.ContentLength > limit {
+		return newProblem(CodeBodyTooLarge, "%d bytes are more than the %d that are taken here", r.ContentLength, limit)
+	}
+	if b, ok := r.Body.(*bodyReader); ok {
+		b.limit = limit
+	}
+	return nil
+}
+
+// takePlace makes the request one of the uploads under way, if there is room. The caller
+// gives the place back.
+func (s *Server) takePlace(c echo.Context) (giveBack func(), err error) {
+	select {
+	case s.uploads <- struct{}{}:
+		return func() { <-s.uploads }, nil
+	default:
+		c.Response().Header().Set(echo.HeaderRetryAfter, "2")
+		return nil, newProblem(CodeTooManyUploads, "%d uploads are under way", cap(s.uploads))
+	}
+}
+
+// writeTimeout is how long one piece of an answer may wait for its client.
+const writeTimeout = time.Minute
+
+// pacedWriter gives up on clients that don't read what they asked for.
+type pacedWriter struct {
+	http.ResponseWriter
+	conn *http.ResponseController
+}
+
+func paced(w http.ResponseWriter) pacedWriter {
+	return pacedWriter{ResponseWriter: w, conn: http.NewResponseController(w)}
+}
+
+func (w pacedWriter) Write(p []byte) (int, error) {
+	_ = w.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // where there are none, there is nobody to wait for
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (w pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

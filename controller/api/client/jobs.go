@@ -1,0 +1,228 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Submission is a job to be.
+type Submission struct {
+	Spec state.Spec
+	// ProgramPath is a local file that is the program, sent along; empty: the spec names a
+	// builtin, or a file on the store by URL.
+	ProgramPath string
+	// Key makes the submission repeatable: the same key is the same job. Empty means a new one,
+	// so that this call makes one job however often it must ask.
+	Key string
+}
+
+// Submit creates a job.
+func (c *Client) Submit(ctx context.Context, s Submission) (api.Submitted, error) {
+	var answer api.Submitted
+	if s.Key == "" {
+		s.Key = rand.Text()
+	}
+	if s.ProgramPath != "" {
+		s.Spec.Program = filepath.Base(s.ProgramPath)
+	}
+	spec, err := json.Marshal(s.Spec)
+	if err != nil {
+		return answer, fmt.Errorf("encode job spec: %w", err)
+	}
+	r := request{method: http.MethodPost, path: "/v1/jobs", header: http.Header{}}
+	r.header.Set("Idempotency-Key", s.Key)
+	if s.ProgramPath == "" {
+		r.header.Set("Content-Type", "application/json")
+		r.body = text(spec)
+		return answer, c.call(ctx, r, &answer)
+	}
+	boundary := rand.Text()
+	r.header.Set("Content-Type", "multipart/form-data; boundary="+boundary)
+	r.body = func() (io.Reader, error) { return multipartBody(boundary, spec, s.ProgramPath) }
+	return answer, c.call(ctx, r, &answer)
+}
+
+// multipartBody is a submission of spec and program. The file is read as it is sent, by a
+// goroutine that ends with the body's reader, which the HTTP client closes.
+func multipartBody(boundary string, spec []byte, file string) (io.Reader, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	r, w := io.Pipe()
+	go func() {
+		defer f.Close()
+		w.CloseWithError(writeParts(multipart.NewWriter(w), boundary, spec, f))
+	}()
+	return r, nil
+}
+
+func writeParts(w *multipart.Writer, boundary string, spec []byte, program *os.File) error {
+	if err := w.SetBoundary(boundary); err != nil {
+		return err
+	}
+	part, err := w.CreateFormFile("spec", "spec.json")
+	if err != nil {
+		return err
+	}
+	if _, err := part.Write(spec); err != nil {
+		return err
+	}
+	if part, err = w.CreateFormFile("program", filepath.Base(program.Name())); err != nil {
+		return err
+	}
+	if _, err := io.Copy(part, program); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+func jobPath(id state.JobID, rest string) string {
+	return "/v1/jobs/" + url.PathEscape(string(id)) + rest
+}
+
+// Job returns all about a job.
+func (c *Client) Job(ctx context.Context, id state.JobID) (job api.Job, err error) {
+	return job, c.get(ctx, jobPath(id, ""), &job)
+}
+
+// Filter chooses jobs. The zero Filter chooses all.
+type Filter struct {
+	States []state.State
+	Name   string // a glob, or a part of the name
+}
+
+// Jobs yields jobs, the newest first. It asks for a page whenever one is used up.
+func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[api.Job, error] {
+	return func(yield func(api.Job, error) bool) {
+		query := url.Values{}
+		for _, st := range f.States {
+			query.Add("state", string(st))
+		}
+		if f.Name != "" {
+			query.Set("name", f.Name)
+		}
+		for {
+			var page api.JobList
+			if err := c.get(ctx, "/v1/jobs?"+query.Encode(), &page); err != nil {
+				yield(api.Job{}, err)
+				return
+			}
+			for _, job := range page.Jobs {
+				if !yield(job, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			query.Set("cursor", page.Next)
+		}
+	}
+}
+
+// Cancel stops a job. One that is cancelled already stays so; of one that has ended otherwise
+// it is the problem [api.CodeJobEnded].
+func (c *Client) Cancel(ctx context.Context, id state.JobID) (job api.Job, err error) {
+	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/cancel")}, &job)
+}
+
+// Retry starts a failed job again.
+func (c *Client) Retry(ctx context.Context, id state.JobID) (job api.Job, err error) {
+	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/retry"), once: true}, &job)
+}
+
+// Counters returns a job's counters.
+func (c *Client) Counters(ctx context.Context, id state.JobID) (counters map[string]int64, err error) {
+	return counters, c.get(ctx, jobPath(id, "/counters"), &counters)
+}
+
+// Tasks yields a job's tasks. Side is "map", "reduce", or "" for both, one after the other.
+func (c *Client) Tasks(ctx context.Context, id state.JobID, side string) iter.Seq2[api.Task, error] {
+	return func(yield func(api.Task, error) bool) {
+		query := url.Values{"limit": {"500"}}
+		if side != "" {
+			query.Set("side", side)
+		}
+		for offset := 0; ; {
+			query.Set("offset", strconv.Itoa(offset))
+			var page api.TaskList
+			if err := c.get(ctx, jobPath(id, "/tasks?")+query.Encode(), &page); err != nil {
+				yield(api.Task{}, err)
+				return
+			}
+			for _, task := range page.Tasks {
+				if !yield(task, nil) {
+					return
+				}
+			}
+			if offset += len(page.Tasks); len(page.Tasks) == 0 || offset >= page.Total {
+				return
+			}
+		}
+	}
+}
+
+// Log opens the log of an attempt, named like m12.1.
+func (c *Client) Log(ctx context.Context, id state.JobID, attempt string) (io.ReadCloser, error) {
+	task, number, ok := strings.Cut(attempt, ".")
+	if !ok {
+		return nil, fmt.Errorf("attempt %q is not named like m12.1", attempt)
+	}
+	return c.open(ctx, jobPath(id, "/tasks/"+url.PathEscape(task)+"/attempts/"+url.PathEscape(number)+"/log"))
+}
+
+// Results opens the parts of a job's output, in order, as one stream. A Read fails where the
+// stream ends early.
+func (c *Client) Results(ctx context.Context, id state.JobID) (io.ReadCloser, error) {
+	resp, err := c.do(ctx, request{method: http.MethodGet, path: jobPath(id, "/results")})
+	if err != nil {
+		return nil, err
+	}
+	if resp.ContentLength < 0 {
+		// Then an early end could not be told from the real one.
+		return nil, errors.Join(errors.New("results have no length: does a proxy change them?"), resp.Body.Close())
+	}
+	return resp.Body, nil
+}
+
+// Part opens one part of a job's output.
+func (c *Client) Part(ctx context.Context, id state.JobID, part int) (io.ReadCloser, error) {
+	return c.open(ctx, jobPath(id, "/results?part="+strconv.Itoa(part)))
+}
+
+// Links returns the parts of a job's output with URLs to read them by.
+func (c *Client) Links(ctx context.Context, id state.JobID) ([]api.Link, error) {
+	var list api.LinkList
+	err := c.get(ctx, jobPath(id, "/results?links=true"), &list)
+	return list.Parts, err
+}
+
+// Executors returns the executors that reported themselves lately.
+func (c *Client) Executors(ctx context.Context) ([]api.Executor, error) {
+	var list api.ExecutorList
+	err := c.get(ctx, "/v1/executors", &list)
+	return list.Executors, err
+}
+
+// Active returns the attempts that run, of all jobs.
+func (c *Client) Active(ctx context.Context) ([]api.ActiveAttempt, error) {
+	var list api.ActiveList
+	err := c.get(ctx, "/v1/active", &list)
+	return list.Attempts, err
+}

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Config is what a Server needs. Fields without a default are required unless they say what
+// their zero means.
+type Config struct {
+	Store *state.Store      // control state
+	Open  controller.Opener // for inputs, outputs, objects and the work store
+	Work  string            // URL of the work store, as the controllers and executors have it
+	Log   *slog.Logger
+
+	// Allow lists the URLs of buckets, folders or objects that jobs and requests may name, with
+	// all that is below them; empty means every s3 URL. AllowFiles admits file URLs too, which
+	// are this machine's own files: for development only.
+	Allow      []string
+	AllowFiles bool
+
+	// Tokens admit their holders. Without any, everybody may do everything.
+	Tokens []Token
+
+	MaxSpec    int64 // bytes of a job spec; default 1 MiB
+	MaxProgram int64 // bytes of a program; default 256 MiB
+	MaxUpload  int64 // bytes of an uploaded object; default 5 TiB, what S3 can hold
+
+	// Uploads is how many programs and objects are received at a time; default 32. One more
+	// is told to come back.
+	Uploads int
+	// Rate is how many requests per second one client address may make in the long run, and
+	// Burst how many at once. A Rate of 0 sets no limit; Burst is 2*Rate by default.
+	Rate  float64
+	Burst int
+	// BodyGrace is how long a request's body may keep us waiting in all, beyond the time that
+	// its bytes take at BodyRate; default 20s. BodyRate is in bytes per second; default 1 KiB.
+	BodyGrace time.Duration
+	BodyRate  int64
+	// Heartbeat is the time between two signs of life on a silent event stream; default 15s.
+	Heartbeat time.Duration
+
+	// CheckBuiltin says whether a builtin of that name exists and takes these parameters. Nil
+	// leaves that to the executors.
+	CheckBuiltin func(name string, params map[string]string) error
+	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
+	// can't be. Nil: the route answers 501.
+	Retry func(ctx context.Context, id state.JobID) error
+	// Presign makes a URL by which anyone may do one request (GET or PUT) to an object until
+	// it expires. Nil: links are answered with 501.
+	Presign func(ctx context.Context, method, url string, expires time.Duration) (string, error)
+	// EnsureBucket makes the bucket of a URL unless there is one. Nil: the route answers 501.
+	EnsureBucket func(ctx context.Context, url string) error
+	// Ready says whether Redis and the store answer; nil asks Redis alone.
+	Ready func(ctx context.Context) error
+	// Version is shown in metrics and in the API's description.
+	Version string
+}
+
+// What zeros in a Config mean.
+const (
+	DefaultMaxSpec    = 1 << 20
+	DefaultMaxProgram = 256 << 20
+	DefaultMaxUpload  = 5 << 40
+	DefaultUploads    = 32
+	DefaultBodyGrace  = 20 * time.Second
+	DefaultBodyRate   = 1 << 10
+	DefaultHeartbeat  = 15 * time.Second
+)
+
+// orDefault returns v, or d when v is zero.
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// validate fills in defaults and checks what can be wrong.
+func (c *Config) validate() error {
+	c.MaxSpec = orDefault(c.MaxSpec, DefaultMaxSpec)
+	c.MaxProgram = orDefault(c.MaxProgram, DefaultMaxProgram)
+	c.MaxUpload = orDefault(c.MaxUpload, DefaultMaxUpload)
+	c.Uploads = orDefault(c.Uploads, DefaultUploads)
+	c.BodyGrace = orDefault(c.BodyGrace, DefaultBodyGrace)
+	c.BodyRate = orDefault(c.BodyRate, DefaultBodyRate)
+	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
+	c.Burst = orDefault(c.Burst, max(1, int(2*c.Rate)))
+	c.Version = orDefault(c.Version, "unknown")
+	switch {
+	case c.Store == nil || c.Open == nil || c.Log == nil:
+		return errors.New("store, opener and log are required")
+	case c.MaxSpec < 0 || c.MaxProgram < 0 || c.MaxUpload < 0:
+		return errors.New("a size limit is negative")
+	case c.Uploads < 0:
+		return fmt.Errorf("%d uploads at a time: at least 1 is needed", c.Uploads)
+	case c.Rate < 0 || c.Burst < 0:
+		return fmt.Errorf("a rate of %g with bursts of %d: neither may be negative", c.Rate, c.Burst)
+	case c.BodyGrace < 0 || c.BodyRate < 0 || c.Heartbeat < 0:
+		return errors.New("a time or rate is negative")
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Event is what happened to a job. On the stream its id and type are also the fields "id" and
+// "event".
+type Event struct {
+	ID       string      `json:"id,omitempty"` // rises; progress has none, for it is not kept
+	Type     string      `json:"type"`
+	At       *Time       `json:"at,omitempty"`
+	State    state.State `json:"state,omitempty"`    // of type state, and progress
+	Phase    state.Phase `json:"phase,omitempty"`    // of type phase, and progress
+	Failure  *Failure    `json:"failure,omitempty"`  // of type attempt_failed, and of state FAILED and CANCELLED; without its long parts
+	Progress *Progress   `json:"progress,omitempty"` // of type progress
+}
+
+// Types of events. More may come.
+const (
+	EventState         = "state"          // the job's state is another
+	EventPhase         = "phase"          // so is its phase
+	EventAttemptFailed = "attempt_failed" // an attempt came to nothing
+	EventProgress      = "progress"       // how far the job is; at most one a second
+	EventEnded         = "ended"          // the job is cleaned up; the last one
+)
+
+// eventOf reads what package state wrote down.
+func eventOf(e state.Event) (Event, error) {
+	event := Event{ID: e.ID, Type: strings.ReplaceAll(e.Kind, " ", "_")}
+	millis, _, _ := strings.Cut(e.ID, "-")
+	if ms, err := strconv.ParseInt(millis, 10, 64); err == nil {
+		event.At = at(time.UnixMilli(ms))
+	}
+	switch e.Kind {
+	case string(state.Submitted), string(state.Completed), string(state.Failed), string(state.Cancelled):
+		event.Type, event.State = EventState, state.State(e.Kind)
+	case "phase":
+		event.Phase = state.Phase(e.Text)
+		return event, nil
+	}
+	if strings.HasPrefix(e.Text, "{") {
+		var f state.Failure
+		if err := json.Unmarshal([]byte(e.Text), &f); err != nil {
+			return event, fmt.Errorf("read event %s: %w", e.ID, err)
+		}
+		event.Failure = failureOf(&f)
+	}
+	return event, nil
+}
+
+// progressEvery is the least time between two progress events of a stream.
+const progressEvery = time.Second
+
+// followJob answers GET /v1/jobs/{id}/events, with server-sent events.
+func (s *Server) followJob(c echo.Context) error {
+	job, err := s.job(c)
+	if err != nil {
+		return err
+	}
+	after := c.Request().Header.Get("Last-Event-ID")
+	if after == "" {
+		after = c.QueryParam("after")
+	}
+	if !validEventID(after) {
+		return newProblem(CodeInvalidRequest, "%.40q is not an event's id", after)
+	}
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, "text/event-stream")
+	header.Set("X-Accel-Buffering", "no") // of nginx
+	c.Response().WriteHeader(http.StatusOK)
+	f := &follower{s: s, c: c, id: job.ID, after: after, out: paced(c.Response())}
+	if err := f.run(); err != nil && c.Request().Context().Err() == nil {
+		s.brokenAnswer(c, err)
+	}
+	return nil
+}
+
+// validEventID tells whether an event may have that id, "MS-SEQ", or it is "".
+func validEventID(id string) bool {
+	if id == "" {
+		return true
+	}
+	ms, seq, _ := strings.Cut(id, "-")
+	for _, n := range []string{ms, orDefault(seq, "0")} {
+		if _, err := strconv.ParseUint(n, 10, 63); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// follower writes the events of one job to one client. Redis is polled, since a blocked call
+// would take a connection of the pool for every client: often while the job is young, and more
+// and more seldom.
+type follower struct {
+	s     *Server
+	c     echo.Context
+	id    state.JobID
+	after string // id of the last event written
+	out   pacedWriter
+
+	wrote    time.Time // when something was last written
+	reported time.Time // when progress was last looked at
+	progress Progress  // as last written
+}
+
+// How often a job is polled: after a twentieth of the time that it was followed, within these.
+const (
+	minPoll = 20 * time.Millisecond
+	maxPoll = 500 * time.Millisecond
+)
+
+func (f *follower) run() error {
+	if err := f.write("retry: 1000\n\n"); err != nil { // ms; how long browsers wait before they come back
+		return err
+	}
+	ctx, begun := f.c.Request().Context(), time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-f.s.ending:
+			return nil
+		case <-timer.C:
+		}
+		if ended, err := f.step(); ended || err != nil {
+			return err
+		}
+		timer.Reset(min(max(time.Since(begun)/20, minPoll), maxPoll))
+	}
+}
+
+// step writes what is new; true when nothing more can come.
+func (f *follower) step() (ended bool, err error) {
+	ctx := f.c.Request().Context()
+	var job state.Job
+	look := time.Since(f.reported) >= progressEvery
+	if look {
+		// Before the events, so that those of a job that has ended are all there to be read.
+		if job, err = f.s.cfg.Store.Job(ctx, f.id); errors.Is(err, state.ErrNoJob) {
+			return true, f.send(Event{Type: EventEnded}) // and forgotten
+		} else if err != nil {
+			return false, err
+		}
+		f.reported = time.Now()
+	}
+	events, err := f.s.cfg.Store.Events(ctx, f.id, f.after, 0)
+	if err != nil {
+		return false, err
+	}
+	for _, e := range events {
+		event, err := eventOf(e)
+		if err != nil {
+			return false, err
+		}
+		if err := f.send(event); err != nil {
+			return false, err
+		}
+		f.after = e.ID
+		if event.Type == EventEnded {
+			return true, nil
+		}
+	}
+	if look {
+		if err := f.report(job); err != nil {
+			return false, err
+		}
+		// The event that says so may have been seen before, or be gone.
+		if job.Phase == state.PhaseEnded && len(events) == 0 {
+			return true, f.send(Event{Type: EventEnded})
+		}
+	}
+	if time.Since(f.wrote) >= f.s.cfg.Heartbeat {
+		return false, f.write(": still there\n\n")
+	}
+	return false, nil
+}
+
+// report writes the job's progress if it is another.
+func (f *follower) report(job state.Job) error {
+	now := Progress{Map: job.Map, Reduce: job.Reduce}
+	if now == f.progress {
+		return nil
+	}
+	f.progress = now
+	return f.send(Event{Type: EventProgress, At: at(time.Now()), State: job.State, Phase: job.Phase, Progress: &now})
+}
+
+func (f *follower) send(e Event) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	id := ""
+	if e.ID != "" {
+		id = "id: " + e.ID + "\n"
+	}
+	return f.write(id + "event: " + e.Type + "\ndata: " + string(data) + "\n\n")
+}
+
+func (f *follower) write(text string) error {
+	f.wrote = time.Now()
+	if _, err := f.out.Write([]byte(text)); err != nil {
+		return err
+	}
+	return f.out.conn.Flush()
+}

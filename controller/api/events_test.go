@@ -1,0 +1,121 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// stream opens a job's event stream.
+func (s *service) stream(ctx context.Context, id state.JobID, after string) *bufio.Reader {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(ctx, "GET", s.url+"/v1/jobs/"+string(id)+"/events", nil)
+	must(s.t, err)
+	req.Header.Set("Last-Event-ID", after)
+	resp, err := http.DefaultClient.Do(req)
+	must(s.t, err)
+	s.t.Cleanup(func() { _ = resp.Body.Close() })
+	if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || got != "text/event-stream" {
+		s.t.Fatalf("%d %s", resp.StatusCode, got)
+	}
+	return bufio.NewReader(resp.Body)
+}
+
+// until reads lines up to one that starts so.
+func until(t *testing.T, r *bufio.Reader, start string) (lines []string) {
+	t.Helper()
+	for {
+		line, err := r.ReadString('\n')
+		must(t, err)
+		lines = append(lines, strings.TrimSuffix(line, "\n"))
+		if data, ok := strings.CutPrefix(line, "data: "); ok {
+			d, err := readDescription()
+			must(t, err)
+			must(t, d.valid("Event", []byte(data)))
+		}
+		if strings.HasPrefix(line, start) {
+			return lines
+		}
+	}
+}
+
+func TestEventStream(t *testing.T) {
+	s := serve(t, func(c *api.Config) { c.Heartbeat = 10 * time.Millisecond })
+	id := s.submit(wordcount)
+	r := s.stream(t.Context(), id, "")
+	first := until(t, r, "data: ")
+	if got := first[len(first)-2]; got != "event: state" || !strings.HasPrefix(first[len(first)-3], "id: ") {
+		t.Errorf("the first event is %q", first)
+	}
+	until(t, r, ": ") // a sign of life
+	must(t, s.store.Stop(t.Context(), id, state.Failed, state.Failure{Class: state.ClassUser, Message: "no", Attempt: "m1.2", Log: "long"}))
+	failed := until(t, r, "data: ")
+	if got := failed[len(failed)-1]; !strings.Contains(got, `"state":"FAILED"`) || !strings.Contains(got, `"attempt":"m1.2"`) || strings.Contains(got, "long") {
+		t.Errorf("failed: %s", got)
+	}
+	must(t, s.store.Forget(t.Context(), id, time.Hour))
+	until(t, r, "event: ended")
+	if _, err := io.ReadAll(r); err != nil {
+		t.Errorf("after its end: %v", err)
+	}
+	// Who comes back gets what is new since, and the end only once.
+	again, err := io.ReadAll(s.stream(t.Context(), id, strings.TrimPrefix(first[len(first)-3], "id: ")))
+	must(t, err)
+	if text := string(again); strings.Contains(text, "SUBMITTED") || !strings.Contains(text, "FAILED") || strings.Count(text, "event: ended") != 1 {
+		t.Errorf("again: %s", text)
+	}
+	for _, odd := range []string{"x", "1-x", "1-2-3", "-1", "99999999999999999999"} {
+		s.refused(api.CodeInvalidRequest, "GET", "/v1/jobs/"+string(id)+"/events?after="+odd, "")
+	}
+	s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/nope/events", "")
+}
+
+// A job that is forgotten under its followers ends their streams.
+func TestForgottenJobEndsStream(t *testing.T) {
+	s := serve(t, nil)
+	id := s.submit(wordcount)
+	r := s.stream(t.Context(), id, "")
+	until(t, r, "event: state")
+	must(t, s.store.Stop(t.Context(), id, state.Cancelled, state.Failure{Class: state.ClassJob}))
+	must(t, s.store.Forget(t.Context(), id, 0))
+	until(t, r, "event: ended")
+}
+
+// A server that stops ends its streams, and clients go on at the next one.
+func TestStreamsGoOnElsewhere(t *testing.T) {
+	s := serve(t, nil)
+	id := s.submit(wordcount)
+	c := s.client("")
+	var saw []string
+	for e, err := range c.Events(t.Context(), id, "") {
+		must(t, err)
+		if e.Type == api.EventProgress {
+			continue
+		}
+		saw = append(saw, e.Type)
+		if len(saw) == 1 {
+			s.dropConnections()
+			must(t, s.store.Stop(t.Context(), id, state.Cancelled, state.Failure{Class: state.ClassJob}))
+			must(t, s.store.Forget(t.Context(), id, time.Hour))
+		}
+	}
+	if !slices.Equal(saw, []string{"state", "state", "ended"}) {
+		t.Errorf("saw %q", saw)
+	}
+
+	other := s.submit(wordcount)
+	r := s.stream(t.Context(), other, "")
+	until(t, r, "event: state")
+	must(t, s.http.Shutdown(t.Context())) // would wait for the stream otherwise
+	if rest, err := io.ReadAll(r); err != nil || strings.Contains(string(rest), "ended") {
+		t.Errorf("the stream ended with %q, %v", rest, err)
+	}
+}

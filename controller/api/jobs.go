@@ -1,0 +1,395 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Job is a job as clients see it. Lists leave spec, counters and the long parts of an error
+// out.
+type Job struct {
+	ID         state.JobID      `json:"id"`
+	Name       string           `json:"name"`
+	Program    string           `json:"program"`
+	State      state.State      `json:"state"`
+	Phase      state.Phase      `json:"phase"`
+	Priority   int              `json:"priority"`
+	Progress   Progress         `json:"progress"`
+	Error      *Failure         `json:"error"` // null unless the job failed or was cancelled
+	Times      Times            `json:"times"`
+	Output     string           `json:"output"`                // URL of its folder
+	Inputs     int              `json:"inputs,omitempty"`      // input objects, once planned
+	InputBytes int64            `json:"input_bytes,omitempty"` // their bytes
+	Counters   map[string]int64 `json:"counters,omitempty"`
+	Spec       json.RawMessage  `json:"spec,omitempty"`
+}
+
+// Progress is that of both sides of a job.
+type Progress struct {
+	Map    state.Progress `json:"map"`
+	Reduce state.Progress `json:"reduce"`
+}
+
+// Times are when things happened to a job, by the clock of Redis; null: not yet.
+type Times struct {
+	Submitted *Time `json:"submitted"`
+	Planned   *Time `json:"planned"`
+	MapsDone  *Time `json:"maps_done"`
+	Published *Time `json:"published"` // when publishing began
+	Ended     *Time `json:"ended"`
+}
+
+// Time is written as RFC 3339 has it, in UTC, to the millisecond.
+type Time struct{ time.Time }
+
+const timeLayout = "2006-01-02T15:04:05.000Z07:00"
+
+// MarshalJSON writes the time in its one form.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return []byte(`"` + t.UTC().Format(timeLayout) + `"`), nil
+}
+
+// at returns nil for the zero time.
+func at(t time.Time) *Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &Time{t}
+}
+
+// Failure says what went wrong with an attempt, or with the job as a whole.
+type Failure struct {
+	Message  string           `json:"message"`
+	Class    state.Class      `json:"class"`
+	Attempt  string           `json:"attempt,omitempty"` // "m12.1"
+	Executor state.ExecutorID `json:"executor,omitempty"`
+	At       *Time            `json:"at"`
+	Detail   string           `json:"detail,omitempty"` // a traceback
+	Record   string           `json:"record,omitempty"` // the record that caused it, shortened
+	Log      string           `json:"log,omitempty"`    // the attempt's last lines on stderr
+}
+
+func failureOf(f *state.Failure) *Failure {
+	if f == nil {
+		return nil
+	}
+	answer := &Failure{
+		Message: f.Message, Class: f.Class, Attempt: f.Attempt, Executor: f.Executor,
+		Detail: f.Detail, Record: f.Record, Log: f.Log,
+	}
+	if f.At > 0 {
+		answer.At = at(time.UnixMilli(f.At))
+	}
+	return answer
+}
+
+// summary is a job without what only one that looks at it alone wants to know.
+func summary(job state.Job) (Job, error) {
+	spec, err := state.ParseSpec(job.Spec)
+	if err != nil {
+		return Job{}, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
+	}
+	answer := Job{
+		ID: job.ID, Name: job.Name, Program: spec.Program, State: job.State, Phase: job.Phase, Priority: job.Priority,
+		Progress: Progress{Map: job.Map, Reduce: job.Reduce},
+		Error:    failureOf(job.Error),
+		Times: Times{
+			Submitted: at(job.Submitted), Planned: at(job.Planned), MapsDone: at(job.MapsDone),
+			Published: at(job.PublishedFrom), Ended: at(job.Ended),
+		},
+		Output: spec.Output,
+	}
+	if answer.Error != nil {
+		answer.Error.Detail, answer.Error.Record, answer.Error.Log = "", "", ""
+	}
+	if job.Plan != "" {
+		plan, err := state.ParsePlan(job.Plan)
+		if err != nil {
+			return Job{}, fmt.Errorf("read the plan of %s: %w", job.ID, err)
+		}
+		answer.Inputs, answer.InputBytes = plan.Inputs, plan.Bytes
+	}
+	return answer, nil
+}
+
+// hide keeps a fault of what is stored from being taken for the client's.
+func hide(err error) error { return errors.New(err.Error()) }
+
+// job reads the job that the path names.
+func (s *Server) job(c echo.Context) (state.Job, error) {
+	id := state.JobID(c.Param("id"))
+	if !id.Valid() {
+		return state.Job{}, newProblem(CodeJobNotFound, "%.140q names no job", string(id))
+	}
+	return s.cfg.Store.Job(c.Request().Context(), id)
+}
+
+// getJob answers GET /v1/jobs/{id}.
+func (s *Server) getJob(c echo.Context) error {
+	job, err := s.job(c)
+	if err != nil {
+		return err
+	}
+	return s.answerJob(c, job)
+}
+
+func (s *Server) answerJob(c echo.Context, job state.Job) error {
+	answer, err := summary(job)
+	if err != nil {
+		return err
+	}
+	if answer.Counters, err = s.cfg.Store.Counters(c.Request().Context(), job.ID); err != nil {
+		return err
+	}
+	answer.Error, answer.Spec = failureOf(job.Error), job.Spec
+	return c.JSON(http.StatusOK, answer)
+}
+
+// getCounters answers GET /v1/jobs/{id}/counters.
+func (s *Server) getCounters(c echo.Context) error {
+	job, err := s.job(c)
+	if err != nil {
+		return err
+	}
+	counters, err := s.cfg.Store.Counters(c.Request().Context(), job.ID)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, counters)
+}
+
+// cancelJob answers POST /v1/jobs/{id}/cancel. Cancelling a cancelled job changes nothing.
+func (s *Server) cancelJob(c echo.Context) error {
+	job, err := s.job(c)
+	if err != nil {
+		return err
+	}
+	who := callerOf(c).name
+	stopErr := s.cfg.Store.Stop(c.Request().Context(), job.ID, state.Cancelled,
+		state.Failure{Class: state.ClassJob, Message: "cancelled by " + who})
+	if stopErr != nil && !errors.Is(stopErr, state.ErrIllegal) {
+		return stopErr
+	}
+	if job, err = s.job(c); err != nil {
+		return err
+	}
+	if stopErr != nil && job.State != state.Cancelled {
+		return newProblem(CodeJobEnded, "job %s is %s: %w", job.ID, job.State, stopErr)
+	}
+	if stopErr == nil {
+		s.cfg.Log.Info("job cancelled", "job", job.ID, "caller", who)
+	}
+	return s.answerJob(c, job)
+}
+
+// retryJob answers POST /v1/jobs/{id}/retry.
+func (s *Server) retryJob(c echo.Context) error {
+	if s.cfg.Retry == nil {
+		return newProblem(CodeNotConfigured, "retrying is not set up")
+	}
+	job, err := s.job(c)
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Retry(c.Request().Context(), job.ID); err != nil {
+		if errors.Is(err, state.ErrIllegal) {
+			return newProblem(CodeJobNotRetryable, "job %s is %s, in phase %s: %w", job.ID, job.State, job.Phase, err)
+		}
+		return err
+	}
+	s.cfg.Log.Info("job retried", "job", job.ID, "caller", callerOf(c).name)
+	if job, err = s.job(c); err != nil {
+		return err
+	}
+	return s.answerJob(c, job)
+}
+
+// JobList is a page of jobs, newest first.
+type JobList struct {
+	Jobs []Job `json:"jobs"`
+	// Next is the cursor of the next page; absent on the last. A page may hold fewer jobs than
+	// asked for, even none, and still have a next one: a filter looks through so many jobs at a
+	// time.
+	Next string `json:"next,omitempty"`
+}
+
+// How many jobs a page has, and how many are looked through for it.
+const (
+	defaultPage = 50
+	maxPage     = 500
+	maxScan     = 2000
+	scanStep    = 100
+	readsAtOnce = 16 // of Redis, for one request
+)
+
+// listJobs answers GET /v1/jobs.
+func (s *Server) listJobs(c echo.Context) error {
+	limit, err := intParam(c, "limit", defaultPage, 1, maxPage)
+	if err != nil {
+		return err
+	}
+	wanted, err := jobFilter(c)
+	if err != nil {
+		return err
+	}
+	from, err := s.resume(c)
+	if err != nil {
+		return err
+	}
+	list := JobList{Jobs: []Job{}}
+	for offset := from; ; {
+		if offset-from >= maxScan {
+			list.Next = cursor{offset: offset}.String()
+			return c.JSON(http.StatusOK, list)
+		}
+		ids, err := s.cfg.Store.History(c.Request().Context(), offset, scanStep)
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return c.JSON(http.StatusOK, list)
+		}
+		jobs, err := s.readJobs(c, ids)
+		if err != nil {
+			return err
+		}
+		for i, job := range jobs {
+			if job.ID == "" || !wanted(job) {
+				continue
+			}
+			answer, err := summary(job)
+			if err != nil {
+				return err
+			}
+			list.Jobs = append(list.Jobs, answer)
+			if len(list.Jobs) == limit {
+				list.Next = cursor{offset: offset + i, after: job.ID}.String()
+				return c.JSON(http.StatusOK, list)
+			}
+		}
+		offset += scanStep
+	}
+}
+
+// readJobs reads so many jobs at once; one that is gone meanwhile is zero.
+func (s *Server) readJobs(c echo.Context, ids []state.JobID) ([]state.Job, error) {
+	jobs := make([]state.Job, len(ids))
+	g, ctx := errgroup.WithContext(c.Request().Context())
+	g.SetLimit(readsAtOnce)
+	for i, id := range ids {
+		g.Go(func() (err error) {
+			jobs[i], err = s.cfg.Store.Job(ctx, id)
+			if errors.Is(err, state.ErrNoJob) {
+				return nil
+			}
+			return err
+		})
+	}
+	return jobs, g.Wait()
+}
+
+// jobFilter reads the parameters state and name. A state may be given more than once, or with
+// commas; a name is a glob, or a part of the name where it has no glob's characters.
+func jobFilter(c echo.Context) (func(state.Job) bool, error) {
+	states := map[state.State]bool{}
+	for _, value := range c.QueryParams()["state"] {
+		for name := range strings.SplitSeq(value, ",") {
+			switch st := state.State(strings.ToUpper(name)); st {
+			case state.Submitted, state.Mapping, state.Reducing, state.Completed, state.Failed, state.Cancelled:
+				states[st] = true
+			default:
+				return nil, newProblem(CodeInvalidRequest, "state %.40q is not one of SUBMITTED, MAPPING, REDUCING, COMPLETED, FAILED, CANCELLED", name)
+			}
+		}
+	}
+	name := c.QueryParam("name")
+	glob := strings.ContainsAny(name, `*?[{\`)
+	if glob && !doublestar.ValidatePattern(name) {
+		return nil, newProblem(CodeInvalidRequest, "name %.80q is a malformed glob", name)
+	}
+	return func(job state.Job) bool {
+		if len(states) > 0 && !states[job.State] {
+			return false
+		}
+		if glob {
+			return doublestar.MatchUnvalidated(name, job.Name)
+		}
+		return strings.Contains(job.Name, name)
+	}, nil
+}
+
+// cursor says where the next page starts: after a job, which new ones have pushed on from its
+// offset since, or at an offset.
+type cursor struct {
+	offset int
+	after  state.JobID
+}
+
+func (c cursor) String() string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(c.offset) + " " + string(c.after)))
+}
+
+func parseCursor(text string) (cursor, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return cursor{}, newProblem(CodeInvalidRequest, "the cursor is not one that this server gave: %w", err)
+	}
+	number, after, _ := strings.Cut(string(raw), " ")
+	offset, err := strconv.Atoi(number)
+	if err != nil || offset < 0 || offset > state.MaxTasks {
+		return cursor{}, newProblem(CodeInvalidRequest, "the cursor is not one that this server gave")
+	}
+	return cursor{offset: offset, after: state.JobID(after)}, nil
+}
+
+// resume finds the offset where the page that the request asks for starts.
+func (s *Server) resume(c echo.Context) (int, error) {
+	text := c.QueryParam("cursor")
+	if text == "" {
+		return 0, nil
+	}
+	from, err := parseCursor(text)
+	if err != nil || from.after == "" {
+		return from.offset, err
+	}
+	for offset := from.offset; offset < from.offset+maxScan; offset += scanStep {
+		ids, err := s.cfg.Store.History(c.Request().Context(), offset, scanStep)
+		if err != nil {
+			return 0, err
+		}
+		for i, id := range ids {
+			if id == from.after {
+				return offset + i + 1, nil
+			}
+		}
+		if len(ids) == 0 {
+			break
+		}
+	}
+	return from.offset, nil // the job is forgotten, or far away: rather show some again
+}
+
+// intParam reads a query parameter from low to high.
+func intParam(c echo.Context, name string, byDefault, low, high int) (int, error) {
+	text := c.QueryParam(name)
+	if text == "" {
+		return byDefault, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < low || n > high {
+		return 0, newProblem(CodeInvalidRequest, "%s is %.40q: must be from %d to %d", name, text, low, high)
+	}
+	return n, nil
+}

@@ -1,0 +1,289 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// Object describes an object.
+type Object struct {
+	Key      string `json:"key"`
+	URL      string `json:"url"` // s3://bucket/key, as a job names it
+	Size     int64  `json:"size"`
+	ETag     string `json:"etag,omitempty"`
+	Modified *Time  `json:"modified,omitempty"`
+}
+
+func objectOf(bucket string, o objstore.Object) Object {
+	return Object{
+		Key: o.Key, URL: "s3://" + bucket + "/" + o.Key, Size: o.Size,
+		ETag: strings.Trim(o.ETag, `"`), Modified: at(o.ModTime),
+	}
+}
+
+// ObjectList is a page of a bucket's objects, by key.
+type ObjectList struct {
+	Objects []Object `json:"objects"`
+	Next    string   `json:"next,omitempty"` // give it as after for the next page; absent on the last
+}
+
+// Presigned is a request that anyone may make until it expires.
+type Presigned struct {
+	Method  string `json:"method"`
+	URL     string `json:"url"`
+	Expires *Time  `json:"expires"`
+}
+
+const objectsPath = "/v1/objects/"
+
+// objectURL reads bucket and key from the path as it was sent, for a key may have any
+// character, also those that a router takes for its own.
+func objectURL(c echo.Context) (bucket, location string, err error) {
+	escaped, key, _ := strings.Cut(strings.TrimPrefix(c.Request().URL.EscapedPath(), objectsPath), "/")
+	if bucket, err = url.PathUnescape(escaped); err == nil {
+		key, err = url.PathUnescape(key)
+	}
+	if err != nil {
+		return "", "", newProblem(CodeInvalidLocation, "%w", err)
+	}
+	if bucket == "" || strings.ContainsAny(bucket, "/\\") {
+		return "", "", newProblem(CodeInvalidLocation, "%.80q is not a bucket's name", bucket)
+	}
+	return bucket, "s3://" + bucket + "/" + key, nil
+}
+
+// getObject answers GET and HEAD /v1/objects/{bucket}/{key}, also for a range. A key that ends
+// with a slash is a prefix, and gets a listing.
+func (s *Server) getObject(c echo.Context) error {
+	bucket, location, err := objectURL(c)
+	if err != nil {
+		return err
+	}
+	if strings.HasSuffix(location, "/") {
+		return s.listPrefix(c, bucket, location)
+	}
+	u, err := s.places.readable(location, callerOf(c))
+	if err != nil {
+		return err
+	}
+	b, key, err := s.cfg.Open(c.Request().Context(), u.String())
+	if err != nil {
+		return err
+	}
+	o, err := b.Stat(c.Request().Context(), key)
+	if err != nil {
+		return err
+	}
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, echo.MIMEOctetStream) // whatever it is: nothing that a browser runs
+	if o.ETag != "" {
+		header.Set("ETag", `"`+strings.Trim(o.ETag, `"`)+`"`)
+	}
+	r := &objectReader{ctx: c.Request().Context(), bucket: b, object: o}
+	defer r.close()
+	w := &contentWriter{pacedWriter: paced(c.Response())}
+	http.ServeContent(w, c.Request(), "", o.ModTime, r)
+	switch {
+	case r.err != nil && !c.Response().Committed:
+		return r.err
+	case r.err != nil:
+		s.brokenAnswer(c, r.err)
+	case w.unsatisfiable:
+		return newProblem(CodeRange, "%s has %d bytes", u, o.Size)
+	}
+	return nil
+}
+
+// contentWriter keeps http.ServeContent from saying in its own way that a range is not there.
+type contentWriter struct {
+	pacedWriter
+	unsatisfiable bool
+}
+
+func (w *contentWriter) WriteHeader(status int) {
+	if w.unsatisfiable = status == http.StatusRequestedRangeNotSatisfiable; !w.unsatisfiable {
+		w.pacedWriter.WriteHeader(status)
+	}
+}
+
+func (w *contentWriter) Write(p []byte) (int, error) {
+	if w.unsatisfiable {
+		return len(p), nil
+	}
+	return w.pacedWriter.Write(p)
+}
+
+// putObject answers PUT /v1/objects/{bucket}/{key}. Nothing is seen of the object before all of
+// it has come.
+func (s *Server) putObject(c echo.Context) error {
+	bucket, location, err := objectURL(c)
+	if err != nil {
+		return err
+	}
+	u, err := s.places.writable(location)
+	if err != nil {
+		return err
+	}
+	if u.Key == "" || strings.HasSuffix(u.Key, "/") {
+		return newProblem(CodeInvalidLocation, "%s names no object", u)
+	}
+	if err := allowBody(c, s.cfg.MaxUpload); err != nil {
+		return err
+	}
+	giveBack, err := s.takePlace(c)
+	if err != nil {
+		return err
+	}
+	defer giveBack()
+	b, key, err := s.cfg.Open(c.Request().Context(), u.String())
+	if err != nil {
+		return err
+	}
+	w, err := b.Create(c.Request().Context(), key)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(w, c.Request().Body)
+	if length := c.Request().ContentLength; err == nil && length >= 0 && n != length {
+		err = newProblem(CodeIncompleteBody, "%d of %d bytes came", n, length)
+	}
+	if err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	o, err := w.Commit()
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, objectOf(bucket, o))
+}
+
+// deleteObject answers DELETE /v1/objects/{bucket}/{key}. An object that is not there is as
+// good as deleted.
+func (s *Server) deleteObject(c echo.Context) error {
+	_, location, err := objectURL(c)
+	if err != nil {
+		return err
+	}
+	u, err := s.places.writable(location)
+	if err != nil {
+		return err
+	}
+	b, key, err := s.cfg.Open(c.Request().Context(), u.String())
+	if err != nil {
+		return err
+	}
+	if err := b.Delete(c.Request().Context(), key); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// makeBucket answers PUT /v1/objects/{bucket}.
+func (s *Server) makeBucket(c echo.Context) error {
+	_, location, err := objectURL(c)
+	if err != nil {
+		return err
+	}
+	u, err := s.places.named(location)
+	if err != nil {
+		return err
+	}
+	if err := s.places.allowed(u); err != nil {
+		return err
+	}
+	if s.cfg.EnsureBucket == nil {
+		return newProblem(CodeNotConfigured, "making buckets is not set up")
+	}
+	if err := s.cfg.EnsureBucket(c.Request().Context(), u.String()); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// presignObject answers POST /v1/objects/{bucket}/{key}?presign=put|get.
+func (s *Server) presignObject(c echo.Context) error {
+	_, location, err := objectURL(c)
+	if err != nil {
+		return err
+	}
+	var (
+		u      objstore.URL
+		method string
+	)
+	switch wanted := c.QueryParam("presign"); wanted {
+	case "put":
+		method = http.MethodPut
+		u, err = s.places.writable(location)
+	case "get":
+		method = http.MethodGet
+		u, err = s.places.readable(location, callerOf(c))
+	default:
+		return newProblem(CodeInvalidRequest, "presign is %.40q: must be put or get", wanted)
+	}
+	if err != nil {
+		return err
+	}
+	if s.cfg.Presign == nil {
+		return newProblem(CodeNotConfigured, "presigned links are not set up")
+	}
+	link, err := s.cfg.Presign(c.Request().Context(), method, u.String(), linkLife)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, Presigned{Method: method, URL: link, Expires: at(time.Now().Add(linkLife))})
+}
+
+// listObjects answers GET /v1/objects/{bucket}.
+func (s *Server) listObjects(c echo.Context) error {
+	bucket, location, err := objectURL(c)
+	if err != nil {
+		return err
+	}
+	return s.listPrefix(c, bucket, location)
+}
+
+// How many objects a page has.
+const (
+	defaultObjects = 1000
+	maxObjects     = 10_000
+)
+
+// listPrefix lists what is below a prefix: the location's, and that of the parameter added.
+func (s *Server) listPrefix(c echo.Context, bucket, location string) error {
+	limit, err := intParam(c, "limit", defaultObjects, 1, maxObjects)
+	if err != nil {
+		return err
+	}
+	u, err := s.places.readable(location+c.QueryParam("prefix"), callerOf(c))
+	if err != nil {
+		return err
+	}
+	b, prefix, err := s.cfg.Open(c.Request().Context(), u.String())
+	if err != nil {
+		return err
+	}
+	after := c.QueryParam("after")
+	list := ObjectList{Objects: []Object{}}
+	for o, err := range b.List(c.Request().Context(), prefix) {
+		if err != nil {
+			return err
+		}
+		if after != "" && o.Key <= after {
+			continue
+		}
+		if len(list.Objects) == limit {
+			list.Next = list.Objects[limit-1].Key
+			break
+		}
+		list.Objects = append(list.Objects, objectOf(bucket, o))
+	}
+	return c.JSON(http.StatusOK, list)
+}

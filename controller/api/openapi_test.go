@@ -1,0 +1,63 @@
+package api
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// openapiTree is as much of openapi.yaml as is compared with the code.
+type openapiTree struct {
+	Paths      map[string]map[string]any
+	Components struct {
+		Schemas struct {
+			Code struct{ Enum []Code } `yaml:"Code"`
+		}
+	}
+}
+
+func readOpenAPI(t *testing.T) openapiTree {
+	t.Helper()
+	var tree openapiTree
+	if err := yaml.Unmarshal(openapiYAML, &tree); err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+func TestRoutesAreDocumented(t *testing.T) {
+	var documented, served []string
+	for path, item := range readOpenAPI(t).Paths {
+		for method := range item {
+			if method != "parameters" {
+				documented = append(documented, strings.ToUpper(method)+" "+path)
+			}
+		}
+	}
+	for _, r := range (&Server{metrics: &metrics{}}).routes() {
+		elements := strings.Split(r.path, "/")
+		for i, e := range elements {
+			if name, ok := strings.CutPrefix(e, ":"); ok {
+				elements[i] = "{" + name + "}"
+			} else if e == "*" {
+				elements[i] = "{key}"
+			}
+		}
+		served = append(served, r.method+" "+strings.Join(elements, "/"))
+	}
+	slices.Sort(documented)
+	slices.Sort(served)
+	if !slices.Equal(documented, served) {
+		t.Errorf("openapi.yaml has\n%s\nthe server has\n%s", strings.Join(documented, "\n"), strings.Join(served, "\n"))
+	}
+}
+
+func TestCodesAreDocumented(t *testing.T) {
+	documented := slices.Sorted(slices.Values(readOpenAPI(t).Components.Schemas.Code.Enum))
+	if known := slices.Sorted(maps.Keys(problems)); !slices.Equal(documented, known) {
+		t.Errorf("openapi.yaml has the codes %q, problem.go %q", documented, known)
+	}
+}

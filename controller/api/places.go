@@ -1,0 +1,127 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// places knows which locations clients may name.
+type places struct {
+	allow []objstore.URL // empty: every s3 URL
+	files bool
+	work  objstore.URL // a folder
+}
+
+func newPlaces(allow []string, files bool, work string) (*places, error) {
+	p := &places{files: files}
+	for _, location := range allow {
+		u, err := parseLocation(location)
+		if err != nil {
+			return nil, fmt.Errorf("allow-list: %w", err)
+		}
+		p.allow = append(p.allow, u)
+	}
+	var err error
+	if p.work, err = objstore.ParseURL(work); err != nil {
+		return nil, fmt.Errorf("work store: %w", err)
+	}
+	return p, nil
+}
+
+// parseLocation is objstore.ParseURL without plain paths: what folder would they start in?
+func parseLocation(location string) (objstore.URL, error) {
+	if !strings.Contains(location, "://") {
+		return objstore.URL{}, fmt.Errorf("%w: %q is not a URL", objstore.ErrInvalid, location)
+	}
+	return objstore.ParseURL(location)
+}
+
+// readable checks a location that a job or client reads: an object, a prefix or a glob.
+func (p *places) readable(location string, who caller) (objstore.URL, error) {
+	u, err := p.named(location)
+	if err != nil {
+		return objstore.URL{}, err
+	}
+	if p.reserved(u) {
+		if who.role >= RoleAdmin {
+			return u, nil
+		}
+		return objstore.URL{}, newProblem(CodeNotAllowed, "%s is Bucketmill's own: this takes the role admin", u)
+	}
+	return u, p.allowed(u)
+}
+
+// writable checks a location that a job or client writes to.
+func (p *places) writable(location string) (objstore.URL, error) {
+	u, err := p.named(location)
+	if err != nil {
+		return objstore.URL{}, err
+	}
+	if p.reserved(u) {
+		return objstore.URL{}, newProblem(CodeNotAllowed, "%s is Bucketmill's own", u)
+	}
+	return u, p.allowed(u)
+}
+
+func (p *places) named(location string) (objstore.URL, error) {
+	u, err := parseLocation(location)
+	if err != nil {
+		if errors.Is(err, objstore.ErrInvalid) {
+			return u, newProblem(CodeInvalidLocation, "%w", err)
+		}
+		return u, err
+	}
+	if u.Bucket == "." || u.Bucket == ".." || strings.Contains(u.Bucket, `\`) { // a store of folders may take it for one
+		return u, newProblem(CodeInvalidLocation, "%.80q is not a bucket's name", u.Bucket)
+	}
+	if u.Scheme == "file" && !p.files {
+		return u, newProblem(CodeNotAllowed, "%s: this server does not open files", u)
+	}
+	return u, nil
+}
+
+func (p *places) allowed(u objstore.URL) error {
+	if len(p.allow) == 0 {
+		return nil
+	}
+	for _, place := range p.allow {
+		if within(u, place) {
+			return nil
+		}
+	}
+	return newProblem(CodeNotAllowed, "%s is in none of the places that this server is told to open", u)
+}
+
+// reserved tells whether all that u names is among the objects that Bucketmill keeps on the
+// work store: what is below its folders "jobs" and "logs", and those of one hex digit (see
+// state.Layout).
+func (p *places) reserved(u objstore.URL) bool {
+	if !within(u, p.work) {
+		return false
+	}
+	key := strings.TrimPrefix(strings.TrimPrefix(u.Key, strings.Trim(p.work.Key, "/")), "/")
+	folder, _, _ := strings.Cut(key, "/")
+	return folder == "jobs" || folder == "logs" ||
+		len(folder) == 1 && strings.Contains("0123456789abcdef", folder)
+}
+
+// within tells whether everything that u names, as an object, prefix or glob, is the place or
+// below it.
+func within(u, place objstore.URL) bool {
+	if u.Scheme != place.Scheme || u.Bucket != place.Bucket {
+		return false
+	}
+	folder := strings.TrimSuffix(place.Key, "/")
+	if folder == "" {
+		return true
+	}
+	key := u.Key
+	if i := strings.IndexAny(key, `*?[{\`); i >= 0 {
+		key = key[:i] // what the glob's matches have in common
+		return strings.HasPrefix(key, folder+"/")
+	}
+	return strings.TrimSuffix(key, "/") == folder || strings.HasPrefix(key, folder+"/")
+}

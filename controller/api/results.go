@@ -1,0 +1,185 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/labstack/echo/v4"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// linkLife is how long a presigned link is good for.
+const linkLife = time.Hour
+
+// Link is a part of a job's output with a URL that anyone may read it by.
+type Link struct {
+	state.SuccessPart
+	URL     string `json:"url"`
+	Expires *Time  `json:"expires"`
+}
+
+// LinkList is the parts of a job's output, in order.
+type LinkList struct {
+	Parts []Link `json:"parts"`
+}
+
+// output is a job's published output.
+type output struct {
+	bucket objstore.Bucket
+	prefix string
+	parts  []state.SuccessPart // those that were asked for
+}
+
+func (o output) key(name string) string {
+	return strings.TrimPrefix(path.Join(o.prefix, name), "/")
+}
+
+func (o output) bytes() (n int64) {
+	for _, p := range o.parts {
+		n += p.Bytes
+	}
+	return n
+}
+
+// getResults answers GET /v1/jobs/{id}/results.
+func (s *Server) getResults(c echo.Context) error {
+	job, err := s.job(c)
+	if err != nil {
+		return err
+	}
+	if job.State != state.Completed {
+		return newProblem(CodeJobNotCompleted, "job %s is %s", job.ID, job.State)
+	}
+	out, err := s.openOutput(c.Request().Context(), job)
+	if err != nil {
+		return err
+	}
+	if c.QueryParams().Has("part") {
+		part, err := intParam(c, "part", -1, 0, len(out.parts)-1)
+		if err != nil {
+			return err
+		}
+		if part < 0 {
+			return newProblem(CodeInvalidRequest, "part is empty")
+		}
+		out.parts = out.parts[part : part+1]
+	}
+	switch links := c.QueryParam("links"); links {
+	case "true":
+		return s.linkResults(c, out)
+	case "", "false":
+		return s.streamResults(c, out)
+	default:
+		return newProblem(CodeInvalidRequest, "links is %.40q: must be true or false", links)
+	}
+}
+
+// openOutput reads what the job wrote, and makes sure that it is still there.
+func (s *Server) openOutput(ctx context.Context, job state.Job) (out output, err error) {
+	spec, err := state.ParseSpec(job.Spec)
+	if err != nil {
+		return out, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
+	}
+	if out.bucket, out.prefix, err = s.cfg.Open(ctx, spec.Output); err != nil {
+		return out, err
+	}
+	r, err := out.bucket.Get(ctx, out.key(state.SuccessName), 0, -1)
+	if errors.Is(err, objstore.ErrNotFound) {
+		return out, newProblem(CodeOutputChanged, "%s is gone", spec.Output)
+	}
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var success state.Success
+	if err := json.NewDecoder(r).Decode(&success); err != nil || success.Job != job.ID {
+		return out, newProblem(CodeOutputChanged, "%s is not what job %s wrote", spec.Output, job.ID)
+	}
+	out.parts = success.Parts
+	return out, nil
+}
+
+func (s *Server) linkResults(c echo.Context, out output) error {
+	if s.cfg.Presign == nil {
+		return newProblem(CodeNotConfigured, "presigned links are not set up")
+	}
+	list := LinkList{Parts: []Link{}}
+	expires := time.Now().Add(linkLife)
+	for _, p := range out.parts {
+		url, err := s.cfg.Presign(c.Request().Context(), http.MethodGet, out.bucket.URL()+"/"+out.key(p.Name), linkLife)
+		if err != nil {
+			return err
+		}
+		list.Parts = append(list.Parts, Link{SuccessPart: p, URL: url, Expires: at(expires)})
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+// streamResults writes the parts one after the other. An error before the first byte is
+// answered, one after it breaks the connection.
+func (s *Server) streamResults(c echo.Context, out output) error {
+	ctx := c.Request().Context()
+	begin := func() {
+		header := c.Response().Header()
+		header.Set(echo.HeaderContentType, echo.MIMETextPlainCharsetUTF8)
+		header.Set(echo.HeaderContentLength, strconv.FormatInt(out.bytes(), 10))
+		c.Response().WriteHeader(http.StatusOK)
+	}
+	w := paced(c.Response())
+	for _, p := range out.parts {
+		r, err := out.bucket.Get(ctx, out.key(p.Name), 0, -1)
+		if errors.Is(err, objstore.ErrNotFound) {
+			err = newProblem(CodeOutputChanged, "%s is gone", p.Name)
+		}
+		if err != nil && !c.Response().Committed {
+			return err
+		}
+		if err == nil {
+			if !c.Response().Committed {
+				begin()
+			}
+			err = errors.Join(copyPart(w, r, p), r.Close())
+		}
+		if err != nil {
+			s.brokenAnswer(c, err)
+		}
+	}
+	if !c.Response().Committed {
+		begin() // no parts
+	}
+	return nil
+}
+
+// copyPart copies a part and checks it. The last byte goes out only when all of them were
+// right, so that a client never has the whole of something else.
+func copyPart(w io.Writer, r io.Reader, p state.SuccessPart) error {
+	sum := xxhash.New()
+	r = io.TeeReader(r, sum)
+	if p.Bytes > 1 {
+		if _, err := io.CopyN(w, r, p.Bytes-1); err != nil {
+			return fmt.Errorf("copy %s: %w", p.Name, err)
+		}
+	}
+	last, err := io.ReadAll(io.LimitReader(r, 2))
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", p.Name, err)
+	}
+	if got := fmt.Sprintf("xxh64:%016x", sum.Sum64()); int64(len(last)) != min(p.Bytes, 1) || got != p.Checksum {
+		return fmt.Errorf("copy %s: it is not what the job wrote: checksum %s, want %s", p.Name, got, p.Checksum)
+	}
+	if _, err := w.Write(last); err != nil {
+		return fmt.Errorf("copy %s: %w", p.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package api
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// The kinds of programs, as package program names them.
+const (
+	kindBuiltin = "builtin"
+	kindPython  = "python"
+	kindExec    = "exec"
+)
+
+// maxName is the longest name of a job or a program, in bytes.
+const maxName = 256
+
+// checkSpec checks what can be known without the program, and writes locations in their one
+// form.
+func (s *Server) checkSpec(spec *state.Spec, who caller) error {
+	if err := spec.Validate(); err != nil {
+		return newProblem(CodeInvalidSpec, "%w", err)
+	}
+	if _, err := split.ParseFormat(spec.Format); err != nil {
+		return newProblem(CodeInvalidSpec, "%w", err)
+	}
+	for _, name := range []string{spec.Name, spec.Program} {
+		if len(name) > maxName && !isReference(name) || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+			return newProblem(CodeInvalidSpec, "the name %.40q is longer than %d bytes or has control characters", name, maxName)
+		}
+	}
+	for i, location := range spec.Input {
+		u, err := s.places.readable(location, who)
+		if err != nil {
+			return err
+		}
+		spec.Input[i] = u.String()
+	}
+	u, err := s.places.writable(spec.Output)
+	if err != nil {
+		return err
+	}
+	spec.Output = u.String()
+	return nil
+}
+
+// settleProgram fills in what kind of program it is, once its file is stored if it has one,
+// and checks a builtin's parameters. It runs no user code.
+func (s *Server) settleProgram(spec *state.Spec) error {
+	if spec.Artifact == nil {
+		if spec.Kind != "" && spec.Kind != kindBuiltin {
+			return newProblem(CodeInvalidSpec, "a program of kind %q needs a file, and none came", spec.Kind).
+				hinted("send it as the part named program, or put it on the store and name it by URL in the field program")
+		}
+		spec.Kind = kindBuiltin
+		if s.cfg.CheckBuiltin == nil {
+			return nil
+		}
+		if err := s.cfg.CheckBuiltin(spec.Program, spec.Params); err != nil {
+			return newProblem(CodeInvalidSpec, "%w", err)
+		}
+		return nil
+	}
+	if !plainName(spec.Program) {
+		return newProblem(CodeInvalidSpec, "%q can't be the name of a program's file", spec.Program)
+	}
+	switch spec.Kind {
+	case kindPython, kindExec:
+	case "":
+		spec.Kind = kindExec
+		if strings.HasSuffix(spec.Program, ".py") {
+			spec.Kind = kindPython
+		}
+	default:
+		return newProblem(CodeInvalidSpec, "a program's file can't be of kind %q: python or exec", spec.Kind)
+	}
+	return nil
+}
+
+// plainName tells whether a file in any folder may have that name.
+func plainName(name string) bool {
+	return name != "" && name != "." && name != ".." && len(name) <= maxName-1 &&
+		!strings.ContainsAny(name, "/\\") && !strings.ContainsFunc(name, unicode.IsControl)
+}

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// headerIdempotencyKey makes a submission repeatable: the same caller's same key names the
+// same job.
+const headerIdempotencyKey = "Idempotency-Key"
+
+// maxIdempotencyKey is the longest key, in bytes.
+const maxIdempotencyKey = 256
+
+// Submitted is the answer to a submission.
+type Submitted struct {
+	ID    state.JobID `json:"id"`
+	State state.State `json:"state"`
+}
+
+// submitJob answers POST /v1/jobs. A program is on the work store, under a key that no other
+// request uses, before its job is created, and is removed again if the job is not.
+func (s *Server) submitJob(c echo.Context) (err error) {
+	ctx := c.Request().Context()
+	id, err := jobIDFor(c)
+	if err != nil {
+		return err
+	}
+	spec, artifact, err := s.readSubmission(c, id)
+	created := false
+	defer func() {
+		if artifact != nil && !created {
+			err = errors.Join(err, s.discardProgram(ctx, artifact))
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	if err := s.checkSpec(&spec, callerOf(c)); err != nil {
+		return err
+	}
+	if artifact == nil && isReference(spec.Program) {
+		if artifact, err = s.copyProgram(ctx, id, spec.Program, callerOf(c)); err != nil {
+			return err
+		}
+		spec.Program = spec.Program[strings.LastIndexByte(spec.Program, '/')+1:]
+	}
+	spec.Artifact = artifact
+	if err := s.settleProgram(&spec); err != nil {
+		return err
+	}
+	created, job, err := s.create(ctx, id, spec)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderLocation, "/v1/jobs/"+string(id))
+	if !created {
+		return c.JSON(http.StatusOK, Submitted{ID: id, State: job.State})
+	}
+	s.cfg.Log.Info("job submitted", "job", id, "name", spec.Name, "program", spec.Program, "caller", callerOf(c).name)
+	return c.JSON(http.StatusCreated, Submitted{ID: id, State: state.Submitted})
+}
+
+// jobIDFor returns a new id, or the one that belongs to the caller's idempotency key.
+func jobIDFor(c echo.Context) (state.JobID, error) {
+	key := c.Request().Header.Get(headerIdempotencyKey)
+	if key == "" {
+		return controller.NewJobID(), nil
+	}
+	if len(key) > maxIdempotencyKey {
+		return "", newProblem(CodeInvalidRequest, "the %s has %d bytes; at most %d are taken", headerIdempotencyKey, len(key), maxIdempotencyKey)
+	}
+	sum := sha256.Sum256([]byte(callerOf(c).name + "\x00" + key))
+	return state.JobID("k-" + hex.EncodeToString(sum[:16])), nil
+}
+
+// readSubmission reads the spec and, of a multipart body, stores the program. The artifact is
+// to be discarded also if there is an error.
+func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, *state.Artifact, error) {
+	header := c.Request().Header.Get(echo.HeaderContentType)
+	kind, _, err := mime.ParseMediaType(header)
+	if err != nil && header != "" {
+		return state.Spec{}, nil, newProblem(CodeMediaType, "content type %q: %w", header, err)
+	}
+	switch kind {
+	case "multipart/form-data":
+		return s.readMultipart(c, id)
+	case "", "application/x-www-form-urlencoded", // curl's default for --data
+		"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml":
+		if err := allowBody(c, s.cfg.MaxSpec); err != nil {
+			return state.Spec{}, nil, err
+		}
+		spec, err := readSpec(c.Request().Body)
+		return spec, nil, err
+	}
+	return state.Spec{}, nil, newProblem(CodeMediaType, "content type %q", kind)
+}
+
+func readSpec(r io.Reader) (state.Spec, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return state.Spec{}, err
+	}
+	spec, err := state.ParseSpec(text)
+	if err != nil {
+		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err)
+	}
+	if spec.Artifact != nil {
+		return state.Spec{}, newProblem(CodeInvalidSpec, "artifact is set by the server").
+			hinted("send the program as the part named program, or put it on the store and name it by URL in the field program")
+	}
+	return spec, nil
+}
+
+// create makes the job, or finds that it was made before from the same spec.
+func (s *Server) create(ctx context.Context, id state.JobID, spec state.Spec) (created bool, job state.Job, err error) {
+	job, err = s.cfg.Store.Job(ctx, id)
+	if errors.Is(err, state.ErrNoJob) {
+		err = controller.Submit(ctx, s.cfg.Store, id, spec)
+		if err == nil {
+			return true, job, nil
+		}
+		if !errors.Is(err, state.ErrExists) {
+			return false, job, err
+		}
+		// The same key was used at the same time.
+		job, err = s.cfg.Store.Job(ctx, id)
+	}
+	if err != nil {
+		return false, job, err
+	}
+	before, err := state.ParseSpec(job.Spec)
+	if err != nil {
+		return false, job, err
+	}
+	if !sameSpec(before, spec) {
+		return false, job, newProblem(CodeJobConflict, "job %s has another spec", id)
+	}
+	if job.State.Terminal() {
+		return false, job, nil
+	}
+	// Again, exactly as it was: the first submission may have ended between its steps.
+	return false, job, s.cfg.Store.Submit(ctx, id, job.Name, job.Priority, job.Spec)
+}
+
+// sameSpec tells whether two specs ask for the same, wherever their programs lie.
+func sameSpec(a, b state.Spec) bool {
+	if (a.Artifact == nil) != (b.Artifact == nil) {
+		return false
+	}
+	if a.Artifact != nil && (a.Artifact.SHA256 != b.Artifact.SHA256 || a.Artifact.Size != b.Artifact.Size) {
+		return false
+	}
+	a.Artifact, b.Artifact = nil, nil
+	one, errOne := canonical(a)
+	other, errOther := canonical(b)
+	return errOne == nil && errOther == nil && reflect.DeepEqual(one, other)
+}
+
+// canonical is a spec as it is after a way through the state, with its name filled in.
+func canonical(spec state.Spec) (state.Spec, error) {
+	spec.Name = orDefault(spec.Name, spec.Program)
+	text, err := json.Marshal(spec)
+	if err != nil {
+		return spec, err
+	}
+	return state.ParseSpec(text)
+}

@@ -1,0 +1,213 @@
+package api_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// form makes a multipart body of parts, "name=file name=content", and its content type.
+func form(t *testing.T, parts ...string) (body, header string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for _, p := range parts {
+		f := strings.SplitN(p, "=", 3)
+		part, err := w.CreateFormFile(f[0], f[1])
+		must(t, err)
+		_, err = part.Write([]byte(f[2]))
+		must(t, err)
+	}
+	must(t, w.Close())
+	return b.String(), "Content-Type: " + w.FormDataContentType()
+}
+
+// specOf reads a job's spec as it was stored.
+func (s *service) specOf(id state.JobID) state.Spec {
+	s.t.Helper()
+	job, err := s.store.Job(s.t.Context(), id)
+	must(s.t, err)
+	spec, err := state.ParseSpec(job.Spec)
+	must(s.t, err)
+	return spec
+}
+
+// programs lists the programs on the work store.
+func (s *service) programs() (keys []string) {
+	s.t.Helper()
+	b, prefix, err := s.folders.open(s.t.Context(), work)
+	must(s.t, err)
+	for o, err := range b.List(s.t.Context(), prefix+"/") {
+		must(s.t, err)
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
+
+func TestSpecForms(t *testing.T) {
+	s := serve(t, nil)
+	asYAML := "program: grep\ninput: [s3://inbox/]\noutput: s3://outbox/yaml\nparams: {pattern: '1'}\n"
+	inForm, formHeader := form(t, "spec=job.yaml="+strings.Replace(asYAML, "/yaml", "/form", 1))
+	for _, c := range []struct{ body, header string }{
+		{asYAML, "Content-Type: application/yaml"},
+		{inForm, formHeader},
+		{`{"program":"grep","input":["s3://inbox/"],"output":"s3://outbox/json","params":{"pattern":1}}`, "Content-Type: application/json; charset=utf-8"},
+		{`{"program":"grep","input":["s3://inbox/"],"output":"s3://outbox/curl","params":{"pattern":1}}`, "Content-Type: application/x-www-form-urlencoded"},
+	} {
+		spec := s.specOf(s.submit(c.body, c.header))
+		if spec.Kind != "builtin" || spec.Name != "grep" || spec.Params["pattern"] != "1" || spec.Artifact != nil {
+			t.Errorf("%s: stored %+v", c.header, spec)
+		}
+	}
+}
+
+func TestProgramPart(t *testing.T) {
+	s := serve(t, nil)
+	spec := `{"program":%q,"input":["s3://inbox/"],"output":"s3://outbox/%d"}`
+	for i, c := range []struct{ program, file, name, kind string }{
+		{"count.py", "x", "count.py", "python"},
+		{"./jobs/count.py", "count.py", "count.py", "python"},
+		{"wordcount", "w", "wordcount", "exec"}, // a file that is called like a builtin
+		{"mill", "mill", "mill", "exec"},
+	} {
+		parts := []string{"spec=spec=" + fmt.Sprintf(spec, c.program, i), "program=" + c.file + "=print(1)"}
+		if i%2 == 1 {
+			parts[0], parts[1] = parts[1], parts[0]
+		}
+		body, header := form(t, parts...)
+		id := s.submit(body, header)
+		got := s.specOf(id)
+		if got.Program != c.name || got.Kind != c.kind || got.Artifact == nil || got.Artifact.Size != 8 ||
+			!strings.HasPrefix(got.Artifact.Key, "bm/jobs/"+string(id)+"/program/") {
+			t.Errorf("%+v: stored %+v, artifact %+v", c, got, got.Artifact)
+		}
+	}
+	stored := len(s.programs())
+
+	// What does not become a job leaves no program.
+	for _, parts := range [][]string{
+		{"spec=spec={", "program=p=x"},
+		{"program=p=x"},
+		{"program=p=x", "spec=spec=" + fmt.Sprintf(spec, "p", 0), "program=p=x"},
+		{"program=p=x", "spec=spec=" + fmt.Sprintf(spec, "p", 0), "more=p=x"},
+		{"program=p=x", `spec=spec={"program":"p","kind":"builtin","input":["s3://a"],"output":"s3://b"}`},
+		{"program=..=x", `spec=spec={"program":"..","input":["s3://a"],"output":"s3://b"}`},
+		{"program=p=x", `spec=spec={"program":"p","input":["s3://a"],"output":"s3://b/../c"}`},
+	} {
+		body, header := form(t, parts...)
+		if a := s.ask("POST", "/v1/jobs", body, header); a.status != http.StatusBadRequest {
+			t.Errorf("%q: %d %s", parts, a.status, a.body)
+		}
+	}
+	cut, header := form(t, "spec=spec="+fmt.Sprintf(spec, "p", 9), "program=p="+strings.Repeat("x", 1000))
+	s.refused(api.CodeInvalidRequest, "POST", "/v1/jobs", cut[:len(cut)-500], header)
+	if got := s.programs(); len(got) != stored {
+		t.Errorf("programs %q were left", got)
+	}
+}
+
+func TestSpecRefusals(t *testing.T) {
+	s := serve(t, func(c *api.Config) { c.MaxSpec = 2000; c.Allow = []string{"s3://inbox", "s3://outbox/mine/"} })
+	spec := func(changes ...string) string {
+		text := `{"program":"wordcount","input":["s3://inbox/x"],"output":"s3://outbox/mine/y"}`
+		return strings.NewReplacer(changes...).Replace(text)
+	}
+	for _, c := range []struct {
+		code api.Code
+		body string
+	}{
+		{api.CodeInvalidSpec, `{`},
+		{api.CodeInvalidSpec, `[]`},
+		{api.CodeInvalidSpec, `"text"`},
+		{api.CodeInvalidSpec, "a: [b"},
+		{api.CodeInvalidSpec, spec() + spec()},
+		{api.CodeInvalidSpec, spec(`"program"`, `"programme"`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcunt"`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","params":{"no":"such"}`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","kind":"python"`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","reducers":-1`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","format":"parquet"`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","name":"a\u0000b"`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","name":"`+strings.Repeat("x", 300)+`"`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","artifact":{"key":"jobs/other/program/x"}`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"s3://inbox/no.py"`)},
+		{api.CodeInvalidLocation, spec("s3://inbox/x", "s3://inbox/../x")},
+		{api.CodeInvalidLocation, spec("s3://inbox/x", "s3://../x")},
+		{api.CodeInvalidLocation, spec("s3://inbox/x", "inbox/x")},
+		{api.CodeInvalidLocation, spec("s3://inbox/x", "/etc/passwd")},
+		{api.CodeInvalidLocation, spec("s3://inbox/x", "http://169.254.169.254/x")},
+		{api.CodeInvalidLocation, spec("s3://outbox/mine/y", "s3://outbox//y")},
+		{api.CodeNotAllowed, spec("s3://inbox/x", "file:///etc/passwd")},
+		{api.CodeNotAllowed, spec("s3://inbox/x", "s3://secrets/x")},
+		{api.CodeNotAllowed, spec("s3://inbox/x", "s3://inbox2/x")},
+		{api.CodeNotAllowed, spec("s3://outbox/mine/y", "s3://outbox/y")},
+		{api.CodeNotAllowed, spec("s3://outbox/mine/y", "s3://outbox/mine2/y")},
+		{api.CodeNotAllowed, spec("s3://outbox/mine/y", "s3://work/bm/jobs/x")},
+		{api.CodeNotAllowed, spec(`"wordcount"`, `"s3://secrets/no.py"`)},
+		{api.CodeBodyTooLarge, spec() + strings.Repeat(" ", 2000)},
+	} {
+		s.refused(c.code, "POST", "/v1/jobs", c.body, "Content-Type: application/json")
+	}
+	s.refused(api.CodeMediaType, "POST", "/v1/jobs", spec(), "Content-Type: text/csv")
+	s.refused(api.CodeMediaType, "POST", "/v1/jobs", spec(), "Content-Type: /")
+	s.refused(api.CodeInvalidRequest, "POST", "/v1/jobs", spec(), "Content-Type: multipart/form-data")
+	s.refused(api.CodeInvalidRequest, "POST", "/v1/jobs", spec(), "Idempotency-Key: "+strings.Repeat("k", 300))
+	if ids, err := s.store.History(t.Context(), 0, 10); err != nil || len(ids) > 0 {
+		t.Errorf("jobs %v came to be, %v", ids, err)
+	}
+	s.submit(spec())
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	s := serve(t, func(c *api.Config) {
+		c.Tokens = []api.Token{
+			{Name: "ann", Role: api.RoleSubmit, Hash: api.HashToken("a")},
+			{Name: "bob", Role: api.RoleSubmit, Hash: api.HashToken("b")},
+		}
+	})
+	const key, ann, bob = "Idempotency-Key: k1", "Authorization: Bearer a", "Authorization: Bearer b"
+	first := s.submit(wordcount, key, ann)
+	again := s.ask("POST", "/v1/jobs", strings.Replace(wordcount, `"16"`, `16`, 1), key, ann)
+	var job api.Submitted
+	if err := json.Unmarshal(again.body, &job); err != nil || again.status != http.StatusOK || job.ID != first {
+		t.Errorf("again: %d %s, want job %s", again.status, again.body, first)
+	}
+	s.refused(api.CodeJobConflict, "POST", "/v1/jobs", strings.Replace(wordcount, "2", "3", 1), key, ann)
+	if other := s.submit(wordcount, key, bob); other == first {
+		t.Error("two callers share a job")
+	}
+	if other := s.submit(wordcount, ann); other == first {
+		t.Error("without a key it is the same job")
+	}
+
+	// With a program, and many at once: one job, one program.
+	spec := `spec=s={"program":"p.py","input":["s3://inbox/"],"output":"s3://outbox/p"}`
+	body, header := form(t, spec, "program=p.py=1")
+	var wg sync.WaitGroup
+	answers := make([]answer, 8)
+	for i := range answers {
+		wg.Go(func() { answers[i] = s.ask("POST", "/v1/jobs", body, header, "Idempotency-Key: k2", ann) })
+	}
+	wg.Wait()
+	made := 0
+	for _, a := range answers {
+		if a.status == http.StatusCreated {
+			made++
+		} else if a.status != http.StatusOK {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if got := s.programs(); made != 1 || len(got) != 1 {
+		t.Errorf("%d jobs were made; programs %q", made, got)
+	}
+	other, header := form(t, spec, "program=p.py=2")
+	s.refused(api.CodeJobConflict, "POST", "/v1/jobs", other, header, "Idempotency-Key: k2", ann)
+}

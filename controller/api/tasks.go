@@ -1,0 +1,219 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Task is a task with those of its attempts that are known.
+type Task struct {
+	ID       string    `json:"id"`   // "m12"
+	Side     string    `json:"side"` // map or reduce
+	Index    int       `json:"index"`
+	State    string    `json:"state"` // pending, running, committed, or stopped when its job ended before it did
+	Attempts []Attempt `json:"attempts"`
+}
+
+// Attempt is an attempt at a task.
+type Attempt struct {
+	Number   int              `json:"number"`
+	State    string           `json:"state"` // running, committed or failed
+	Executor state.ExecutorID `json:"executor"`
+	Started  *Time            `json:"started"`
+	Ended    *Time            `json:"ended"`
+	Progress float64          `json:"progress"` // 0 to 1
+	Error    *Failure         `json:"error,omitempty"`
+}
+
+// States of an attempt, and the state of a task whose job ended without it.
+const (
+	attemptRunning   = "running"
+	attemptCommitted = "committed"
+	attemptFailed    = "failed"
+	taskStopped      = "stopped"
+)
+
+// TaskList is a page of a job's tasks: those of the map side, then those of the reduce side.
+type TaskList struct {
+	Tasks []Task `json:"tasks"`
+	Total int    `json:"total"` // on all pages
+}
+
+// listTasks answers GET /v1/jobs/{id}/tasks.
+func (s *Server) listTasks(c echo.Context) error {
+	job, err := s.job(c)
+	if err != nil {
+		return err
+	}
+	limit, err := intParam(c, "limit", defaultPage, 1, maxPage)
+	if err != nil {
+		return err
+	}
+	offset, err := intParam(c, "offset", 0, 0, 2*state.MaxTasks)
+	if err != nil {
+		return err
+	}
+	maps, reduces := job.Map.Total, job.Reduce.Total
+	switch side := c.QueryParam("side"); side {
+	case "":
+	case "map":
+		reduces = 0
+	case "reduce":
+		maps = 0
+	default:
+		return newProblem(CodeInvalidRequest, "side is %.40q: must be map or reduce", side)
+	}
+	list := TaskList{Tasks: []Task{}, Total: maps + reduces}
+	if offset < maps {
+		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), job, state.Map, offset, min(limit, maps-offset))
+		if err != nil {
+			return err
+		}
+		list.add(job, tasks)
+	}
+	if left := limit - len(list.Tasks); left > 0 && reduces > 0 {
+		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), job, state.Reduce, max(0, offset-maps), left)
+		if err != nil {
+			return err
+		}
+		list.add(job, tasks)
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+func (l *TaskList) add(job state.Job, tasks []state.Task) {
+	for _, t := range tasks {
+		l.Tasks = append(l.Tasks, taskOf(job, t))
+	}
+}
+
+func taskOf(job state.Job, t state.Task) Task {
+	task := Task{
+		ID: t.Task.String(), Side: t.Task.Side.String(), Index: t.Task.Index, State: string(t.State), Attempts: []Attempt{},
+	}
+	if job.State.Terminal() && t.State != state.TaskCommitted {
+		// Of an ended job only counts are kept.
+		task.State = taskStopped
+		if job.State == state.Completed {
+			task.State = string(state.TaskCommitted)
+		}
+	}
+	for i := range t.Failures {
+		f := failureOf(&t.Failures[i])
+		a, err := state.ParseAttempt(job.ID, f.Attempt)
+		if err != nil {
+			continue // Store.Tasks returns none
+		}
+		task.Attempts = append(task.Attempts, Attempt{
+			Number: a.Number, State: attemptFailed, Executor: f.Executor, Ended: f.At, Error: f,
+		})
+	}
+	if w := t.Winner; w != nil {
+		task.Attempts = append(task.Attempts, Attempt{
+			Number: w.Attempt.Number, State: attemptCommitted, Executor: w.Executor,
+			Started: at(w.Started), Ended: at(w.Ended), Progress: 1,
+		})
+	}
+	for _, r := range t.Running {
+		task.Attempts = append(task.Attempts, runningAttempt(r))
+	}
+	slices.SortStableFunc(task.Attempts, func(a, b Attempt) int { return a.Number - b.Number })
+	return task
+}
+
+func runningAttempt(r state.Running) Attempt {
+	return Attempt{
+		Number: r.Attempt.Number, State: attemptRunning, Executor: r.Executor,
+		Started: at(r.Started), Progress: float64(r.Progress) / 1000,
+	}
+}
+
+// getLog answers GET /v1/jobs/{id}/tasks/{task}/attempts/{number}/log. Logs may outlive their
+// jobs' records, so no job is asked for.
+func (s *Server) getLog(c echo.Context) error {
+	id := state.JobID(c.Param("id"))
+	if !id.Valid() {
+		return newProblem(CodeJobNotFound, "%.140q names no job", string(id))
+	}
+	name := c.Param("task") + "." + c.Param("number")
+	attempt, err := state.ParseAttempt(id, name)
+	if err != nil || attempt.Name() != name {
+		return newProblem(CodeTaskNotFound, "%.80q names no attempt", name)
+	}
+	ctx, key := c.Request().Context(), s.layout(id).Log(attempt)
+	o, err := s.work.Stat(ctx, key)
+	if errors.Is(err, objstore.ErrNotFound) {
+		return newProblem(CodeLogNotFound, "attempt %s of job %s has left no log", attempt.Name(), id)
+	}
+	if err != nil {
+		return err
+	}
+	r, err := s.work.Get(ctx, key, 0, o.Size)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }() // all that was asked for has been read, or the connection breaks
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, echo.MIMETextPlainCharsetUTF8)
+	header.Set(echo.HeaderContentLength, strconv.FormatInt(o.Size, 10))
+	c.Response().WriteHeader(http.StatusOK)
+	if _, err := io.CopyN(paced(c.Response()), r, o.Size); err != nil {
+		s.brokenAnswer(c, err)
+	}
+	return nil
+}
+
+// ActiveAttempt is an attempt that runs, of any job.
+type ActiveAttempt struct {
+	Job  state.JobID `json:"job"`
+	Task string      `json:"task"` // "m12"
+	Attempt
+}
+
+// ActiveList is what runs now.
+type ActiveList struct {
+	Attempts []ActiveAttempt `json:"attempts"`
+}
+
+// listActive answers GET /v1/active.
+func (s *Server) listActive(c echo.Context) error {
+	jobs, err := s.cfg.Store.Active(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	found := make([][]state.Running, len(jobs))
+	g, ctx := errgroup.WithContext(c.Request().Context())
+	g.SetLimit(readsAtOnce)
+	for i, id := range jobs {
+		g.Go(func() (err error) {
+			found[i], err = s.cfg.Store.Running(ctx, id)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	list := ActiveList{Attempts: []ActiveAttempt{}}
+	for _, r := range slices.Concat(found...) {
+		list.Attempts = append(list.Attempts, ActiveAttempt{
+			Job: r.Attempt.Job, Task: r.Attempt.Task.String(), Attempt: runningAttempt(r),
+		})
+	}
+	slices.SortFunc(list.Attempts, func(a, b ActiveAttempt) int {
+		if a.Job != b.Job {
+			return strings.Compare(string(a.Job), string(b.Job))
+		}
+		return strings.Compare(a.Task, b.Task)
+	})
+	return c.JSON(http.StatusOK, list)
+}

@@ -1,0 +1,33 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Retry starts a failed job again where it stopped: what its map tasks committed stays. It
+// fails, wrapping state.ErrIllegal, for a job that is not kept (any more), and as planning
+// does where the output is not free.
+func (c *Controller) Retry(ctx context.Context, id state.JobID) error {
+	job, err := c.cfg.Store.Job(ctx, id)
+	if err != nil {
+		return err
+	}
+	if job.Phase != state.PhaseKept {
+		return fmt.Errorf("retry %s in phase %s: only a failed job can be retried, and only for a time: %w", id, job.Phase, state.ErrIllegal)
+	}
+	spec, err := state.ParseSpec(job.Spec)
+	if err != nil {
+		return err
+	}
+	if err := c.claimOutput(ctx, id, spec); err != nil {
+		return err
+	}
+	if err := c.cfg.Store.Retry(ctx, id); err != nil {
+		return errors.Join(err, c.unlockOutput(ctx, id, spec))
+	}
+	return nil
+}

@@ -1,0 +1,12 @@
+-- Sets a failed job whose output is cleaned up aside, with its plan and the maps that were
+-- committed, so that it may be tried again.
+-- ARGV: 1 for how long (ms)
+-- Returns {'ok'}, {'gone'} or {'illegal', phase}: only a failed job that was planned, and only
+-- once after each failure.
+local phase = call('HGET', JOB, 'phase')
+if not phase then return {'gone'} end
+if phase ~= 'cleanup' or call('HGET', JOB, 'state') ~= 'FAILED' or not call('HGET', JOB, 'maps')
+  or call('HEXISTS', JOB, 'keptuntil') == 1 then return {'illegal', phase} end
+call('HSET', JOB, 'phase', 'kept', 'keptuntil', ms(now() + tonumber(ARGV[1])))
+event('kept', '')
+return {'ok'}
