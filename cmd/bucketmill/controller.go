@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
@@ -123,10 +122,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return boss.Run(ctx) })
-	g.Go(func() error { return f.api.serve(ctx, server, log) })
-	return g.Wait()
+	return serveAll(ctx, boss.Run, func(ctx context.Context) error { return f.api.serve(ctx, server, log) })
 }
 
 // server makes the API's server.

@@ -32,7 +32,7 @@ type Submitted struct {
 }
 
 // submitJob answers POST /v1/jobs. A program is on the work store, under a key that no other
-// request uses, before its job is created, and is removed again if the job is not.
+// request uses, before its job is created. It is removed again if the job is certainly not.
 func (s *Server) submitJob(c echo.Context) (err error) {
 	ctx := c.Request().Context()
 	id, err := jobIDFor(c)
@@ -40,9 +40,9 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 		return err
 	}
 	spec, artifact, err := s.readSubmission(c, id)
-	created := false
+	keep := false
 	defer func() {
-		if artifact != nil && !created {
+		if artifact != nil && !keep {
 			err = errors.Join(err, s.discardProgram(ctx, artifact))
 		}
 	}()
@@ -63,6 +63,8 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 		return err
 	}
 	created, job, err := s.create(ctx, id, spec)
+	var refusal *Problem
+	keep = created || err != nil && !errors.As(err, &refusal) // Redis may have made the job, and not said so
 	if err != nil {
 		return err
 	}

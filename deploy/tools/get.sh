@@ -17,7 +17,7 @@ go_program() {
 		return
 	fi
 	echo "building $1 $3" >&2
-	CGO_ENABLED=0 GOOS= GOARCH= GOFLAGS= GOBIN=$bin go install -trimpath -ldflags='-s -w' "$4@$3"
+	CGO_ENABLED=0 GOOS='' GOARCH='' GOFLAGS='' GOBIN=$bin go install -trimpath -ldflags='-s -w' "$4@$3"
 }
 
 # system_program NAME APT_PACKAGE BREW_PACKAGE

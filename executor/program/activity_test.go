@@ -63,12 +63,12 @@ func TestActivity(t *testing.T) {
 
 func TestActivityNeedsItsHeader(t *testing.T) {
 	_, err := mapAll(t, open(t, "activity"), attempt(t), lines("f", "1,2\n", 9))
-	if wantUserError(t, err); !strings.Contains(err.Error(), "--format csv") {
-		t.Error(err)
+	if user := wantUserError(t, err); !strings.Contains(user.Message, "--format csv") {
+		t.Error(user)
 	}
 	_, err = mapAll(t, open(t, "activity"), attempt(t), []mapred.Batch{{Framing: mapred.Lines, Header: []byte("user,action,amount")}})
-	if wantUserError(t, err); !strings.Contains(err.Error(), "no column timestamp") {
-		t.Error(err)
+	if user := wantUserError(t, err); !strings.Contains(user.Message, "no column timestamp") {
+		t.Error(user)
 	}
 	_, err = mapAll(t, open(t, "activity", "strict", "true"), attempt(t), activityBatches(activityRows, 1))
 	if user := wantUserError(t, err); !strings.Contains(user.Message, "amount") || user.Record == nil {

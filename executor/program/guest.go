@@ -171,23 +171,23 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 // returned, or, if untilDone, until the guest said DONE. After an error the guest is dead.
 func (g *guest) exchange(input func() error, untilDone bool, out *mapred.Emitter) error {
 	written := make(chan error, 1)
-	go func() { written <- input() }()
-	var sent bool
-	err := g.receive(written, &sent, untilDone, out)
+	var writer sync.WaitGroup
+	writer.Go(func() { written <- input() })
+	err := g.receive(written, untilDone, out)
 	if err != nil {
 		g.Kill()
-		if !sent {
-			<-written // input holds what belongs to the caller
-		}
+		writer.Wait() // input holds what belongs to the caller
 	}
 	return err
 }
 
-func (g *guest) receive(written <-chan error, sent *bool, untilDone bool, out *mapred.Emitter) error {
+// receive is the part of exchange that the caller's goroutine does; written gives the
+// result of the other part.
+func (g *guest) receive(written <-chan error, untilDone bool, out *mapred.Emitter) error {
 	for {
 		select {
 		case err := <-written:
-			*sent, written = true, nil
+			written = nil
 			if err != nil {
 				return g.explain(err)
 			}
@@ -201,7 +201,7 @@ func (g *guest) receive(written <-chan error, sent *bool, untilDone bool, out *m
 				return g.cause(err)
 			case out.Err() != nil:
 				return out.Err()
-			case done && !*sent:
+			case done && written != nil:
 				return g.misbehaved(errEarlyDone)
 			case done:
 				return nil

@@ -69,5 +69,14 @@ def read_uvarint(data, at):
         shift += 7
 
 
+def _short():
+    values, pairs = bytes(range(128)), bytearray()
+    for k in range(128):
+        row = bytearray((k, 0)) * 128
+        row[1::2] = values
+        pairs += row
+    return [pair for pair, in struct.iter_unpack("2s", pairs)]
+
+
 # The two lengths before a record, when both are below 128: SHORT[len(key) << 7 | len(value)].
-SHORT = [bytes((k, v)) for k in range(128) for v in range(128)]
+SHORT = _short()

@@ -7,7 +7,6 @@ LIST_VALUES values or LIST_BYTES bytes at a frame's end.
 
 from collections.abc import Sequence
 from itertools import islice
-from tempfile import TemporaryFile
 
 from . import frames
 from .values import decode, loads
@@ -128,6 +127,8 @@ class Values(Sequence):
 
     def _keep(self, raw, count):
         if self._file is None:
+            from tempfile import TemporaryFile  # slow to import, seldom needed
+
             self._file = TemporaryFile(buffering=0)
         self._file.seek(0, 2)
         self._chunks.append((self._file.tell(), len(raw), count))

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/state/embedded"
+)
+
+// devFlags are the settings of a server on a laptop.
+type devFlags struct {
+	serviceFlags
+	api    apiFlags
+	data   string
+	slots  int
+	memory state.ByteSize
+	python string
+}
+
+func newDevCommand() *cobra.Command {
+	f := &devFlags{memory: defaultMemory}
+	f.limits = state.DefaultLimits
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run a server on a laptop: controller and executor in one process, nothing else needed",
+		Long: `Dev serves the same HTTP API as a cluster, with an embedded Redis and a folder as the
+store. Jobs may name files of this machine. The record of jobs ends with the process; outputs stay.
+
+Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
+		Args: exactArgs(0, "no arguments"),
+	}
+	fs := cmd.Flags()
+	f.store.register(fs)
+	f.api.register(fs)
+	fs.StringVar(&f.data, "data", "bucketmill-data", "folder for plans, programs, intermediates and logs")
+	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	fs.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
+	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run side by side")
+	fs.Var(&f.memory, "memory", "memory for buffers of all slots together")
+	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
+	addConfig(cmd, func(cmd *cobra.Command) error { return f.run(cmd) })
+	return cmd
+}
+
+func (f *devFlags) run(cmd *cobra.Command) (err error) {
+	u, err := objstore.ParseURL(f.data)
+	if err != nil {
+		return usageError{fmt.Errorf("--data: %w", err)}
+	}
+	f.work = u.String()
+	if err := errors.Join(f.validate(), f.api.validate()); err != nil {
+		return err
+	}
+	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
+	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
+	redis, err := embedded.Start()
+	if err != nil {
+		return err
+	}
+	defer redis.Close()
+	f.redis, f.namespace = redis.URL(), state.DefaultNamespace
+	store, stores, err := f.reach(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinClose(err, store) }()
+	scratch, err := makeScratch("")
+	if err != nil {
+		return err
+	}
+	defer func() { err = joinRemove(err, scratch) }()
+	boss, err := controller.New(ctx, controller.Config{
+		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour,
+	})
+	if err != nil {
+		return err
+	}
+	worker, err := executor.New(ctx, executor.Config{
+		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
+		Slots: f.slots, Memory: int64(f.memory), Scratch: filepath.Join(scratch.folder, "executor"),
+		Lease: localLease, Heartbeat: localHeartbeat, Limits: f.limits, KeepLogs: true,
+		Program: program.Config{Python: f.python},
+	})
+	if err != nil {
+		return err
+	}
+	server, err := f.api.server(f.serviceFlags, boss, store, stores, log, true)
+	if err != nil {
+		return err
+	}
+	return serveAll(ctx, boss.Run, worker.Run, func(ctx context.Context) error { return f.api.serve(ctx, server, log) })
+}
+
+// serveAll runs the parts of a service until ctx ends or one of them fails.
+func serveAll(ctx context.Context, parts ...func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, part := range parts {
+		g.Go(func() error { return part(ctx) })
+	}
+	return g.Wait()
+}
