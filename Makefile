@@ -4,6 +4,7 @@
 
 FUZZTIME ?= 20s
 BENCH    ?= .
+EXECUTORS ?= 4
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 # V=1 shows the output of tests that pass, too.
@@ -45,7 +46,16 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 bench: ## Go benchmarks; BENCH selects by pattern
 	go test -run='^$$' -bench='$(BENCH)' -benchmem ./...
 
+images: build ## the container images of docker-compose.yml and of the tests; see deploy/images/README.md
+	./deploy/images/make.sh
+
+up: images ## a cluster in containers with EXECUTORS (4) executors, API at 127.0.0.1:8080
+	./deploy/cluster.sh up $(EXECUTORS)
+
+down: ## takes that cluster away, with its data
+	./deploy/cluster.sh down
+
 tools: ## all programs that the targets above run: servers, python3, linters
 	./deploy/tools/get.sh
 
-.PHONY: help build test quick lint format fuzz bench tools
+.PHONY: help build test quick lint format fuzz bench images up down tools

@@ -141,7 +141,7 @@ func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part,
 		if err := json.Unmarshal(text, &p.Part); err != nil {
 			return nil, fmt.Errorf("read manifest of %s: %w", committed.Attempt, err)
 		}
-		if err := json.Unmarshal(p.Part.Upload, &p.upload); err != nil {
+		if err := json.Unmarshal(p.Upload, &p.upload); err != nil {
 			return nil, fmt.Errorf("read manifest of %s: %w", committed.Attempt, err)
 		}
 		parts = append(parts, p)

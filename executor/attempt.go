@@ -23,11 +23,10 @@ const settleTime = 10 * time.Second
 type attempt struct {
 	state.Claim
 	executor *Executor
-	ctx      context.Context // ends when the attempt must stop; its cause says why
-	stop     context.CancelCauseFunc
-	done     chan struct{} // closed when the attempt has ended
-	renewed  time.Time     // confined to the heartbeat: when its last successful renewal was sent
-	progress atomic.Int64  // in thousandths
+	stop     context.CancelCauseFunc // ends the attempt's context; the cause says why
+	done     chan struct{}           // closed when the attempt has ended
+	renewed  time.Time               // confined to the heartbeat: when its last successful renewal was sent
+	progress atomic.Int64            // in thousandths
 	log      logTail
 }
 
@@ -39,24 +38,25 @@ type result struct {
 }
 
 // run does an attempt's work and settles it.
-func (e *Executor) run(a *attempt) {
+func (e *Executor) run(ctx context.Context, a *attempt) {
 	defer e.end(a)
 	started := time.Now()
-	err := e.perform(a)
-	e.storeLog(a)
+	err := e.perform(ctx, a)
+	e.storeLog(ctx, a)
 	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID, "took", time.Since(started).Round(time.Millisecond))
 	switch {
 	case err == nil:
 		log.Debug("attempt committed")
 		return
-	case errors.Is(err, state.ErrStale), context.Cause(a.ctx) == errGivenAway:
+	case errors.Is(err, state.ErrStale), errors.Is(context.Cause(ctx), errGivenAway):
 		log.Info("attempt was given away", "reason", err)
 		return
 	}
 	// The attempt's own context may be over, but what became of it must be told.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), settleTime)
+	class := classify(ctx, err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	if settleErr := e.settle(ctx, a, err); settleErr != nil && !errors.Is(settleErr, state.ErrStale) {
+	if settleErr := e.settle(ctx, a, err, class); settleErr != nil && !errors.Is(settleErr, state.ErrStale) {
 		log.Error("report a failed attempt; its lease will end", "error", settleErr, "failure", err)
 		return
 	}
@@ -64,43 +64,43 @@ func (e *Executor) run(a *attempt) {
 }
 
 // perform makes the attempt's result and commits it. What is not committed is thrown away.
-func (e *Executor) perform(a *attempt) (err error) {
+func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	scratch := filepath.Join(e.cfg.Scratch, "attempts", string(a.Attempt.Job)+"-"+a.Attempt.Name())
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	job, err := e.jobs.get(a.ctx, a.Attempt.Job)
+	job, err := e.jobs.get(ctx, a.Attempt.Job)
 	if err != nil {
 		return err
 	}
 	defer e.jobs.put(job)
 	var r result
 	if a.Attempt.Task.Side == state.Map {
-		r, err = e.mapTask(a, job, scratch)
+		r, err = e.mapTask(ctx, a, job, scratch)
 	} else {
-		r, err = e.reduceTask(a, job, scratch)
+		r, err = e.reduceTask(ctx, a, job, scratch)
 	}
 	if err != nil {
 		return err
 	}
-	ref, err := objstore.Refer(a.ctx, e.work, job.layout.Manifest(a.Attempt), r.manifest, inlineManifest)
+	ref, err := objstore.Refer(ctx, e.work, job.layout.Manifest(a.Attempt), r.manifest, inlineManifest)
 	if err == nil {
-		err = e.cfg.Store.Commit(a.ctx, a.Attempt, e.cfg.ID, ref, r.counters)
+		err = e.cfg.Store.Commit(ctx, a.Attempt, e.cfg.ID, ref, r.counters)
 	}
 	if err == nil {
 		return nil
 	}
-	return e.undo(a, job, r, err)
+	return e.undo(ctx, a, job, r, err)
 }
 
 // storeLog puts what the program said on the store. That it can't is no reason to fail.
-func (e *Executor) storeLog(a *attempt) {
+func (e *Executor) storeLog(ctx context.Context, a *attempt) {
 	log := a.log.all()
 	if !e.cfg.KeepLogs || len(log) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	layout := state.Layout{Prefix: e.workPrefix, Job: a.Attempt.Job}
 	if _, err := e.work.Put(ctx, layout.Log(a.Attempt), log); err != nil {
@@ -114,11 +114,12 @@ const inlineManifest = 256
 // undo discards a result whose commit failed, if it did: its answer may be lost, and even the
 // request may still be on its way. Ending the attempt makes sure that it can't be any more, and
 // where that fails because the attempt has ended already, its task's winner tells how.
-func (e *Executor) undo(a *attempt, job *jobContext, r result, why error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), settleTime)
+func (e *Executor) undo(ctx context.Context, a *attempt, job *jobContext, r result, why error) error {
+	class := classify(ctx, why)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	if !errors.Is(why, state.ErrStale) {
-		err := e.settle(ctx, a, why)
+		err := e.settle(ctx, a, why, class)
 		if errors.Is(err, state.ErrStale) {
 			var won bool
 			if won, err = e.committed(ctx, a.Attempt); won {
@@ -151,8 +152,8 @@ func (e *segmentError) Error() string {
 func (e *segmentError) Unwrap() error { return e.err }
 
 // settle tells Redis how an attempt failed.
-func (e *Executor) settle(ctx context.Context, a *attempt, why error) error {
-	failure := state.Failure{Class: classify(a, why), Message: why.Error(), Log: a.log.String()}
+func (e *Executor) settle(ctx context.Context, a *attempt, why error, class state.Class) error {
+	failure := state.Failure{Class: class, Message: why.Error(), Log: a.log.String()}
 	var user *program.UserError
 	if errors.As(why, &user) {
 		failure.Message, failure.Detail = user.Error(), user.Traceback
@@ -171,14 +172,14 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error) error {
 	return e.cfg.Store.Fail(ctx, a.Attempt, e.cfg.ID, failure, limits)
 }
 
-// classify finds whose fault an error is.
-func classify(a *attempt, err error) state.Class {
+// classify finds whose fault an error of an attempt is, given its context.
+func classify(ctx context.Context, err error) state.Class {
 	var (
 		user     *program.UserError
 		tooLarge *shuffle.RecordTooLargeError
 	)
 	switch {
-	case a.ctx.Err() != nil && context.Cause(a.ctx) != errUnsure:
+	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errUnsure):
 		return state.ClassReleased // we are being stopped
 	case errors.As(err, &user), errors.As(err, &tooLarge), errors.Is(err, split.ErrInput),
 		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid):

@@ -29,10 +29,10 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 			<-slots
 		}
 		for _, c := range claims {
-			a := e.begin(working, c)
+			ctx, a := e.begin(working, c)
 			attempts.Go(func() {
 				defer func() { <-slots }()
-				e.run(a)
+				e.run(ctx, a)
 			})
 		}
 		if len(claims) > 0 {
@@ -61,13 +61,14 @@ func takeFree(slots chan struct{}) (n int) {
 }
 
 // begin registers an attempt that was claimed, so that its lease is renewed from now on.
-func (e *Executor) begin(working context.Context, c state.Claim) *attempt {
+func (e *Executor) begin(working context.Context, c state.Claim) (context.Context, *attempt) {
 	a := &attempt{Claim: c, executor: e, renewed: time.Now(), done: make(chan struct{})}
-	a.ctx, a.stop = context.WithCancelCause(working)
+	ctx, stop := context.WithCancelCause(working)
+	a.stop = stop
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.attempts[c.Attempt] = a
-	return a
+	return ctx, a
 }
 
 func (e *Executor) end(a *attempt) {

@@ -24,23 +24,23 @@ const (
 
 // mapTask maps a task's splits into one object of sorted segments, or, in a job without
 // reducers, into a part of the output.
-func (e *Executor) mapTask(a *attempt, job *jobContext, scratch string) (result, error) {
-	task, err := job.task(a.ctx, e.work, a.Attempt.Task.Index)
+func (e *Executor) mapTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
+	task, err := job.task(ctx, e.work, a.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
-	mapper, err := job.program.NewMapper(a.ctx, e.programAttempt(a, job, scratch))
+	mapper, err := job.program.NewMapper(ctx, e.programAttempt(a, job, scratch))
 	if err != nil {
 		return result{}, err
 	}
 	defer mapper.Kill()
 	if job.reduces == 0 {
-		return e.mapToOutput(a, job, task, mapper)
+		return e.mapToOutput(ctx, a, job, task, mapper)
 	}
-	return e.mapToSegments(a, job, task, mapper, scratch)
+	return e.mapToSegments(ctx, a, job, task, mapper, scratch)
 }
 
-func (e *Executor) mapToSegments(a *attempt, job *jobContext, task split.Task, mapper program.Mapper, scratch string) (r result, err error) {
+func (e *Executor) mapToSegments(ctx context.Context, a *attempt, job *jobContext, task split.Task, mapper program.Mapper, scratch string) (r result, err error) {
 	collector, err := shuffle.NewCollector(shuffle.CollectorConfig{
 		Identity:    identity(a.Attempt),
 		Partitioner: shuffle.Partitioner{Partitions: job.reduces},
@@ -53,16 +53,16 @@ func (e *Executor) mapToSegments(a *attempt, job *jobContext, task split.Task, m
 		return result{}, err
 	}
 	defer func() { err = errors.Join(err, collector.Close()) }()
-	in, err := e.feed(a, job, task, mapper, collector.Emitter())
+	in, err := e.feed(ctx, a, job, task, mapper, collector.Emitter())
 	if err != nil {
 		return result{}, err
 	}
 	key := job.layout.Segment(a.Attempt)
-	w, err := e.work.Create(a.ctx, key)
+	w, err := e.work.Create(ctx, key)
 	if err != nil {
 		return result{}, err
 	}
-	manifest, err := collector.Finish(a.ctx, w)
+	manifest, err := collector.Finish(ctx, w)
 	if err != nil {
 		return result{}, errors.Join(err, w.Abort())
 	}
@@ -83,13 +83,13 @@ func (e *Executor) mapToSegments(a *attempt, job *jobContext, task split.Task, m
 	}, err
 }
 
-func (e *Executor) mapToOutput(a *attempt, job *jobContext, task split.Task, mapper program.Mapper) (result, error) {
-	out, err := e.createPart(a.ctx, job, a.Attempt.Task.Index)
+func (e *Executor) mapToOutput(ctx context.Context, a *attempt, job *jobContext, task split.Task, mapper program.Mapper) (result, error) {
+	out, err := e.createPart(ctx, job, a.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
 	emitter := mapred.NewEmitter(emitBlock, out.take)
-	in, err := e.feed(a, job, task, mapper, emitter)
+	in, err := e.feed(ctx, a, job, task, mapper, emitter)
 	if err == nil {
 		err = emitter.Flush()
 	}
@@ -107,14 +107,14 @@ type intake struct {
 }
 
 // feed drives all records of a task through the mapper.
-func (e *Executor) feed(a *attempt, job *jobContext, task split.Task, mapper program.Mapper, out *mapred.Emitter) (intake, error) {
+func (e *Executor) feed(ctx context.Context, a *attempt, job *jobContext, task split.Task, mapper program.Mapper, out *mapred.Emitter) (intake, error) {
 	var (
 		in    intake
 		done  int64
 		total = max(task.Bytes(), 1)
 	)
 	for _, s := range task {
-		if err := e.feedSplit(a, job, s, mapper, out, &in, func(progress int64) {
+		if err := e.feedSplit(ctx, a, job, s, mapper, out, &in, func(progress int64) {
 			a.progress.Store((done + progress) * 1000 / total)
 		}); err != nil {
 			return in, err
@@ -127,13 +127,13 @@ func (e *Executor) feed(a *attempt, job *jobContext, task split.Task, mapper pro
 	return in, out.Err()
 }
 
-func (e *Executor) feedSplit(a *attempt, job *jobContext, s split.Split, mapper program.Mapper, out *mapred.Emitter, in *intake, report func(int64)) (err error) {
-	b, key, err := e.cfg.Open(a.ctx, s.Input)
+func (e *Executor) feedSplit(ctx context.Context, a *attempt, job *jobContext, s split.Split, mapper program.Mapper, out *mapred.Emitter, in *intake, report func(int64)) (err error) {
+	b, key, err := e.cfg.Open(ctx, s.Input)
 	if err != nil {
 		return err
 	}
 	memory := e.slotMemory()
-	r, err := split.Open(a.ctx, s, split.Options{
+	r, err := split.Open(ctx, s, split.Options{
 		Format:         job.format,
 		MaxRecord:      memory / recordShare,
 		ReadAheadBytes: min(memory/readAheadShare, maxReadAhead),
@@ -158,7 +158,7 @@ func (e *Executor) feedSplit(a *attempt, job *jobContext, s split.Split, mapper 
 		if err := mapper.Map(batch, out); err != nil {
 			return err
 		}
-		if err := errors.Join(out.Err(), a.ctx.Err()); err != nil {
+		if err := errors.Join(out.Err(), ctx.Err()); err != nil {
 			return fmt.Errorf("map %s: %w", s.Input, err)
 		}
 		in.records += int64(batch.Len())

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"errors"
 	"io"
 
@@ -17,13 +18,13 @@ const (
 
 // reduceTask merges a partition's runs, straight from the map attempts' objects, through the
 // reducer into a part of the output.
-func (e *Executor) reduceTask(a *attempt, job *jobContext, scratch string) (r result, err error) {
-	sources, attempts, err := e.sources(a.ctx, job, a.Epoch, a.Attempt.Task.Index)
+func (e *Executor) reduceTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (r result, err error) {
+	sources, attempts, err := e.sources(ctx, job, a.Epoch, a.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
 	traits := job.program.Traits()
-	merge, err := shuffle.NewMerge(a.ctx, shuffle.MergeConfig{
+	merge, err := shuffle.NewMerge(ctx, shuffle.MergeConfig{
 		Combine: traits.Combine,
 		Memory:  e.slotMemory() / mergeShare,
 		Scratch: scratch,
@@ -34,7 +35,7 @@ func (e *Executor) reduceTask(a *attempt, job *jobContext, scratch string) (r re
 		return result{}, segmentOf(err, sources, attempts)
 	}
 	defer func() { err = errors.Join(err, merge.Close()) }()
-	out, err := e.createPart(a.ctx, job, a.Attempt.Task.Index)
+	out, err := e.createPart(ctx, job, a.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
@@ -42,8 +43,8 @@ func (e *Executor) reduceTask(a *attempt, job *jobContext, scratch string) (r re
 	for _, s := range sources {
 		total += s.Segment.Records
 	}
-	in := &mergeInput{attempt: a, merge: merge, total: total}
-	counters, err := e.reduce(a, job, in, out, scratch)
+	in := &mergeInput{stopped: ctx.Err, attempt: a, merge: merge, total: total}
+	counters, err := e.reduce(ctx, a, job, in, out, scratch)
 	if err != nil {
 		return result{}, errors.Join(segmentOf(err, sources, attempts), out.abort())
 	}
@@ -56,11 +57,11 @@ func (e *Executor) reduceTask(a *attempt, job *jobContext, scratch string) (r re
 	return out.seal(counters)
 }
 
-func (e *Executor) reduce(a *attempt, job *jobContext, in *mergeInput, out *partWriter, scratch string) (map[string]int64, error) {
+func (e *Executor) reduce(ctx context.Context, a *attempt, job *jobContext, in *mergeInput, out *partWriter, scratch string) (map[string]int64, error) {
 	if job.program.Traits().Identity {
 		return map[string]int64{}, in.copyTo(out)
 	}
-	reducer, err := job.program.NewReducer(a.ctx, e.programAttempt(a, job, scratch))
+	reducer, err := job.program.NewReducer(ctx, e.programAttempt(a, job, scratch))
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +79,7 @@ func (e *Executor) reduce(a *attempt, job *jobContext, in *mergeInput, out *part
 
 // mergeInput hands merged blocks to a reducer, and notes how far it is.
 type mergeInput struct {
+	stopped func() error // not nil when the attempt must stop
 	attempt *attempt
 	merge   *shuffle.Merge
 	total   int64 // records, about
@@ -85,7 +87,7 @@ type mergeInput struct {
 }
 
 func (in *mergeInput) next() ([]byte, error) {
-	if err := in.attempt.ctx.Err(); err != nil {
+	if err := in.stopped(); err != nil {
 		return nil, err
 	}
 	block, err := in.merge.Next()

@@ -24,7 +24,7 @@ func NewEmitter(limit int, flush func(block []byte) (next []byte, err error)) *E
 // Emit adds one record. Key and value are copied.
 func (e *Emitter) Emit(key, value []byte) {
 	if len(e.buf)+len(key)+len(value)+20 > e.limit && len(e.buf) > 0 {
-		e.Flush()
+		_ = e.Flush() // it stays in Err
 	}
 	e.buf = AppendRecord(e.buf, key, value)
 	e.records++

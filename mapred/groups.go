@@ -79,6 +79,7 @@ func (g *Groups) fill() bool {
 	for len(g.block) == 0 {
 		block, err := g.next()
 		if err == io.EOF {
+			g.next = ended
 			return false
 		}
 		if err != nil {
@@ -89,6 +90,9 @@ func (g *Groups) fill() bool {
 	}
 	return true
 }
+
+// ended is the source of blocks after its end.
+func ended() ([]byte, error) { return nil, io.EOF }
 
 // Err returns the first error met; nil at a clean end.
 func (g *Groups) Err() error { return g.err }

@@ -49,7 +49,7 @@ func (l Layout) Folders() []string {
 
 func (l Layout) spread(a AttemptID) string {
 	h := fnv.New32a()
-	fmt.Fprint(h, a) // a hash takes every write
+	_, _ = h.Write([]byte(a.String())) // a hash takes every write
 	return l.join(fmt.Sprintf("%x/%s/%s", int(h.Sum32())%l.Spread, a.Job, a.Name()))
 }
 

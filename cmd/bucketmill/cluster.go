@@ -53,7 +53,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 	c = &cluster{id: controller.NewJobID(), log: log}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, c.stop())
+			err = errors.Join(err, c.stop(ctx))
 		}
 	}()
 	if c.stores, err = f.store.open(); err != nil {
@@ -185,14 +185,14 @@ func (c *cluster) upload(ctx context.Context, file string) (*state.Artifact, err
 }
 
 // stop ends all parts and removes what only this process knew of.
-func (c *cluster) stop() error {
+func (c *cluster) stop(ctx context.Context) error {
 	if c.cancel != nil {
 		c.cancel()
 	}
 	c.wg.Wait()
 	errs := c.errs
 	if c.store != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // clean-up only
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
 		errs = append(errs, c.store.Drop(ctx, c.id))
 	}

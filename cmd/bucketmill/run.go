@@ -101,9 +101,9 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	ui.close()
 	var summaryErr error
 	if runErr == nil {
-		summaryErr = f.report(cmd, c, job, spec, ui)
+		summaryErr = f.report(ctx, cmd, c, job, spec, ui)
 	}
-	return errors.Join(runErr, summaryErr, c.stop())
+	return errors.Join(runErr, summaryErr, c.stop(ctx))
 }
 
 // validate checks the flags that are not the job's.
@@ -133,9 +133,9 @@ func checkProgram(ctx context.Context, cfg program.Config, spec state.Spec, path
 }
 
 // report prints the end of a job and turns its outcome into an error.
-func (f *runFlags) report(cmd *cobra.Command, c *cluster, job state.Job, spec state.Spec, ui *ui) error {
-	ctx := context.WithoutCancel(cmd.Context()) // the job is over; telling so takes a moment
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, job state.Job, spec state.Spec, ui *ui) error {
+	// The job is over; telling so takes a moment.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	switch job.State {
 	case state.Completed:

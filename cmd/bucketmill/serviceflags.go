@@ -93,7 +93,7 @@ func retry(ctx context.Context, log *slog.Logger, what string, try func() error)
 		if err == nil {
 			return nil
 		}
-		log.Warn("waiting to "+what, "error", err)
+		log.Warn("waiting for what this service needs", "to", what, "error", err)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", what, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/bucketmill/bucketmill/mapred"
 )
@@ -46,9 +47,7 @@ type guest struct {
 	frames   *mapred.FrameWriter
 	incoming chan frame
 	free     chan []byte // buffers for incoming frames
-	quit     chan struct{}
 	reader   sync.WaitGroup
-	finish   sync.Once
 
 	killed   chan struct{} // closed by Kill
 	kill     sync.Once
@@ -84,7 +83,6 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 		frames:   mapred.NewFrameWriter(proc.stdin),
 		incoming: make(chan frame),
 		free:     make(chan []byte, framesAhead+1),
-		quit:     make(chan struct{}),
 		killed:   make(chan struct{}),
 	}
 	for range framesAhead {
@@ -115,14 +113,14 @@ func (g *guest) read() {
 		var buf []byte
 		select {
 		case buf = <-g.free:
-		case <-g.quit:
+		case <-g.killed:
 			return
 		}
 		var f frame
 		f.kind, f.payload, f.err = r.Next(buf)
 		select {
 		case g.incoming <- f:
-		case <-g.quit:
+		case <-g.killed:
 			return
 		}
 		if f.err != nil {
@@ -201,15 +199,32 @@ func (g *guest) receive(written <-chan error, untilDone bool, out *mapred.Emitte
 				return g.cause(err)
 			case out.Err() != nil:
 				return out.Err()
-			case done && written != nil:
-				return g.misbehaved(errEarlyDone)
 			case done:
-				return nil
+				return g.ended(written, untilDone)
 			}
 		case <-g.killed:
 			return g.cause(errKilled)
 		}
 	}
+}
+
+// ended tells whether DONE came in its time: all input was written before, though written,
+// if it is not nil, may not have said so yet.
+func (g *guest) ended(written <-chan error, untilDone bool) error {
+	if written == nil {
+		return nil
+	}
+	timer := time.NewTimer(g.cfg.Grace)
+	defer timer.Stop()
+	select {
+	case err := <-written:
+		if err == nil && untilDone {
+			return nil
+		}
+	case <-timer.C:
+	case <-g.killed:
+	}
+	return g.misbehaved(errEarlyDone)
 }
 
 // end waits for the process after DONE, and ends it for certain.
@@ -229,16 +244,15 @@ func (g *guest) end() error {
 
 // Kill implements Mapper and Reducer. It returns when the process is reaped.
 func (g *guest) Kill() {
-	g.kill.Do(func() { close(g.killed) })
-	g.proc.kill()
-	g.finish.Do(func() {
+	g.kill.Do(func() {
+		close(g.killed)
 		g.stop()
-		close(g.quit)
+		g.proc.kill()
 		<-g.proc.exited
 		// Closing only fails for what is closed already: pipes keep nothing back.
 		_ = g.proc.close()
+		g.reader.Wait()
 	})
-	g.reader.Wait()
 }
 
 // Counters implements Counting.
