@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,7 +15,7 @@ import (
 // cleanUp removes what a job left behind, in whatever way it ended: unfinished uploads,
 // parts of an output that did not come to be, intermediates, the plan. Only its history
 // stays. It may be done again from the start, at any point. What the store refuses for good
-// (access denied, say) is logged and left; a job must end.
+// (access denied, say), or for too long, is left; a job must end.
 func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec) error {
 	layout, err := c.layout(job)
 	if err != nil {
@@ -27,7 +28,7 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	if owned && job.KeptUntil.IsZero() {
-		if err := c.settled(job.ID, "output", c.cleanOutput(ctx, job, spec)); err != nil {
+		if err := c.settled(job, "output", c.cleanOutput(ctx, job, spec)); err != nil {
 			return err
 		}
 		if err := c.unlockOutput(ctx, job.ID, spec); err != nil {
@@ -40,7 +41,7 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 	}
 	if !spec.KeepIntermediates {
 		for _, folder := range layout.Folders() {
-			if err := c.settled(job.ID, "intermediates", deleteAll(ctx, c.work, folder)); err != nil {
+			if err := c.settled(job, "intermediates", deleteAll(ctx, c.work, folder)); err != nil {
 				return err
 			}
 		}
@@ -49,13 +50,16 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 	return c.cfg.Store.Forget(ctx, job.ID, max(c.cfg.History, 0))
 }
 
-// settled passes on trouble that may go away, so that the clean-up is tried again, and logs
-// the rest.
-func (c *Controller) settled(id state.JobID, what string, err error) error {
-	if err == nil || transient(err) {
+// settled passes on trouble that may go away, for a while, so that the clean-up is tried again,
+// and tells of the rest.
+func (c *Controller) settled(job state.Job, what string, err error) error {
+	if err == nil || (transient(err) && time.Since(job.Ended) < c.cfg.CleanupTimeout) {
 		return err
 	}
-	c.cfg.Log.Error("clean up", "job", id, "left", what, "error", err)
+	c.cfg.Log.Error("clean up", "job", job.ID, "left", what, "error", err)
+	if c.cfg.Abandoned != nil {
+		c.cfg.Abandoned(job.ID, what, err)
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,8 +41,13 @@ type Config struct {
 	// KeepFailed is how long a failed job's plan and committed maps are kept, so that it may
 	// be retried; default 0: they are removed at once.
 	KeepFailed time.Duration
-	// PublishTimeout is how long publishing is tried before the job fails; default 10m.
-	PublishTimeout time.Duration
+	// PlanTimeout and PublishTimeout are how long a store that does not answer is tried before
+	// the job fails; default 10m.
+	PlanTimeout, PublishTimeout time.Duration
+	// CleanupTimeout is how long such a store is tried before what is left stays; default 24h.
+	CleanupTimeout time.Duration
+	// Abandoned is told what of a job's could not be removed, and why; may be nil.
+	Abandoned func(id state.JobID, what string, why error)
 }
 
 // Controller looks after jobs until its context ends.
@@ -66,9 +72,9 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 	if cfg.History == 0 {
 		cfg.History = 7 * 24 * time.Hour
 	}
-	if cfg.PublishTimeout == 0 {
-		cfg.PublishTimeout = 10 * time.Minute
-	}
+	cfg.PlanTimeout = cmp.Or(cfg.PlanTimeout, 10*time.Minute)
+	cfg.PublishTimeout = cmp.Or(cfg.PublishTimeout, 10*time.Minute)
+	cfg.CleanupTimeout = cmp.Or(cfg.CleanupTimeout, 24*time.Hour)
 	work, prefix, err := cfg.Open(ctx, cfg.Work)
 	if err != nil {
 		return nil, fmt.Errorf("open work store: %w", err)

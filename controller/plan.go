@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,14 +23,14 @@ const pageSize = 500
 func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) error {
 	tasks, plan, err := c.makePlan(ctx, job, spec)
 	if err != nil {
-		if transient(err) {
+		if transient(err) && time.Since(job.Submitted) < c.cfg.PlanTimeout {
 			return fmt.Errorf("plan %s: %w", job.ID, err)
 		}
 		return c.fail(ctx, job.ID, err)
 	}
 	layout := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
 	if err := c.storePages(ctx, layout, tasks); err != nil {
-		if transient(err) {
+		if transient(err) && time.Since(job.Submitted) < c.cfg.PlanTimeout {
 			return fmt.Errorf("plan %s: %w", job.ID, err)
 		}
 		return c.fail(ctx, job.ID, fmt.Errorf("store the plan: %w", err))

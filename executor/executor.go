@@ -104,6 +104,9 @@ type Executor struct {
 	info     state.ExecutorInfo // confined to the heartbeat
 	usage    usage              // confined to the heartbeat
 	draining atomic.Bool
+
+	pythonMu sync.Mutex
+	found    *program.Config // guarded by pythonMu: cfg.Program with its interpreter found
 }
 
 // New checks the configuration and makes the scratch folder.
@@ -163,3 +166,17 @@ func (e *Executor) Running() []state.AttemptID {
 
 // slotMemory is one slot's share of the memory budget, in bytes.
 func (e *Executor) slotMemory() int64 { return e.cfg.Memory / int64(e.cfg.Slots) }
+
+// python returns the configuration for Python programs. The interpreter is looked for once.
+func (e *Executor) python(ctx context.Context) (program.Config, error) {
+	e.pythonMu.Lock()
+	defer e.pythonMu.Unlock()
+	if e.found != nil {
+		return *e.found, nil
+	}
+	cfg, err := e.cfg.Program.FindPython(ctx)
+	if err == nil {
+		e.found = &cfg
+	}
+	return cfg, err
+}

@@ -142,8 +142,15 @@ func (job *jobContext) load(ctx context.Context, e *Executor) error {
 			return fmt.Errorf("fetch the program %s: %w", job.spec.Program, err)
 		}
 	}
-	spec := program.Spec{Kind: program.Kind(job.spec.Kind), Name: job.spec.Program, Params: job.spec.Params}
-	job.program, err = program.Open(e.cfg.Program, spec, file)
+	cfg := e.cfg.Program
+	if program.Kind(job.spec.Kind) == program.Python {
+		if cfg, err = e.python(ctx); err != nil {
+			return err
+		}
+	}
+	job.program, err = program.Open(cfg, program.Spec{
+		Kind: program.Kind(job.spec.Kind), Name: job.spec.Program, Params: job.spec.Params, MapOnly: job.reduces == 0,
+	}, file)
 	return err
 }
 

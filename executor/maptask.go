@@ -53,7 +53,11 @@ func (e *Executor) mapToSegments(ctx context.Context, a *attempt, job *jobContex
 		return result{}, err
 	}
 	defer func() { err = errors.Join(err, collector.Close()) }()
-	in, err := e.feed(ctx, a, job, task, mapper, collector.Emitter())
+	sink := mapSink{mapper: mapper, emitter: collector.Emitter()}
+	if direct, ok := mapper.(program.Collecting); ok {
+		sink.collector, sink.direct = collector, direct
+	}
+	in, err := e.feed(ctx, a, job, task, sink)
 	if err != nil {
 		return result{}, err
 	}
@@ -89,7 +93,7 @@ func (e *Executor) mapToOutput(ctx context.Context, a *attempt, job *jobContext,
 		return result{}, err
 	}
 	emitter := mapred.NewEmitter(emitBlock, out.take)
-	in, err := e.feed(ctx, a, job, task, mapper, emitter)
+	in, err := e.feed(ctx, a, job, task, mapSink{mapper: mapper, emitter: emitter})
 	if err == nil {
 		err = emitter.Flush()
 	}
@@ -106,28 +110,44 @@ type intake struct {
 	records, bytes int64
 }
 
+// mapSink is a mapper and where its records go.
+type mapSink struct {
+	mapper  program.Mapper
+	emitter *mapred.Emitter
+	// direct is the mapper again, if it fills the collector itself.
+	direct    program.Collecting
+	collector *shuffle.Collector
+}
+
+func (s *mapSink) take(b *mapred.Batch) error {
+	if s.direct != nil {
+		return s.direct.MapTo(b, s.collector)
+	}
+	return s.mapper.Map(b, s.emitter)
+}
+
 // feed drives all records of a task through the mapper.
-func (e *Executor) feed(ctx context.Context, a *attempt, job *jobContext, task split.Task, mapper program.Mapper, out *mapred.Emitter) (intake, error) {
+func (e *Executor) feed(ctx context.Context, a *attempt, job *jobContext, task split.Task, sink mapSink) (intake, error) {
 	var (
 		in    intake
 		done  int64
 		total = max(task.Bytes(), 1)
 	)
 	for _, s := range task {
-		if err := e.feedSplit(ctx, a, job, s, mapper, out, &in, func(progress int64) {
+		if err := e.feedSplit(ctx, job, s, sink, &in, func(progress int64) {
 			a.progress.Store((done + progress) * 1000 / total)
 		}); err != nil {
 			return in, err
 		}
 		done += s.Length
 	}
-	if err := mapper.Close(out); err != nil {
+	if err := sink.mapper.Close(sink.emitter); err != nil {
 		return in, err
 	}
-	return in, out.Err()
+	return in, sink.emitter.Err()
 }
 
-func (e *Executor) feedSplit(ctx context.Context, a *attempt, job *jobContext, s split.Split, mapper program.Mapper, out *mapred.Emitter, in *intake, report func(int64)) (err error) {
+func (e *Executor) feedSplit(ctx context.Context, job *jobContext, s split.Split, sink mapSink, in *intake, report func(int64)) (err error) {
 	b, key, err := e.cfg.Open(ctx, s.Input)
 	if err != nil {
 		return err
@@ -155,10 +175,10 @@ func (e *Executor) feedSplit(ctx context.Context, a *attempt, job *jobContext, s
 		if err != nil {
 			return err
 		}
-		if err := mapper.Map(batch, out); err != nil {
+		if err := sink.take(batch); err != nil {
 			return err
 		}
-		if err := errors.Join(out.Err(), ctx.Err()); err != nil {
+		if err := errors.Join(sink.emitter.Err(), ctx.Err()); err != nil {
 			return fmt.Errorf("map %s: %w", s.Input, err)
 		}
 		in.records += int64(batch.Len())

@@ -47,6 +47,10 @@ const (
 	localHeartbeat = 250 * time.Millisecond
 )
 
+// localPatience is how long a person who waits is left waiting for a store that does not answer,
+// on top of the drivers' own retries.
+const localPatience = 5 * time.Second
+
 // startCluster starts all that the job needs. The cluster does not end with ctx: a cancelled
 // job wants to be cleaned up.
 func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs program.Config, log *slog.Logger, ui *ui) (c *cluster, err error) {
@@ -73,6 +77,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 	c.cancel = cancel
 	boss, err := controller.New(ctx, controller.Config{
 		ID: "local", Store: c.store, Open: c.stores.Open, Work: c.work, Limits: limits, Log: log,
+		PlanTimeout: localPatience, CleanupTimeout: localPatience, Abandoned: ui.abandoned,
 	})
 	if err != nil {
 		return c, err

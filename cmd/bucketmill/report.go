@@ -150,6 +150,11 @@ func (u *ui) failure(job state.Job, spec state.Spec, failures []state.Failure) {
 	fmt.Fprintf(u.err, "Nothing was written to %s.\n", place(spec.Output))
 }
 
+// abandoned tells of what a job leaves behind against its will.
+func (u *ui) abandoned(_ state.JobID, what string, why error) {
+	_, _ = fmt.Fprintf(u.log(), "  The job's %s could not be removed: %v\n", what, why) // nobody is left to tell
+}
+
 func taskName(attempt string) string {
 	task, _, _ := strings.Cut(attempt, ".")
 	if strings.HasPrefix(task, "m") {

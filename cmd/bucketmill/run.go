@@ -80,6 +80,11 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return usageError{err}
 	}
 	programs := program.Config{Python: f.python}
+	if program.Kind(spec.Kind) == program.Python {
+		if programs, err = programs.FindPython(ctx); err != nil {
+			return err
+		}
+	}
 	if err := checkProgram(ctx, programs, spec, programPath); err != nil {
 		return explain(cmd, err)
 	}
@@ -129,6 +134,7 @@ const runtimeReserve = 96 << 20
 func checkProgram(ctx context.Context, cfg program.Config, spec state.Spec, path string) error {
 	return program.Check(ctx, cfg, program.Spec{
 		Kind: program.Kind(spec.Kind), Name: spec.Program, Params: spec.Params,
+		MapOnly: spec.Reducers != nil && *spec.Reducers == 0,
 	}, path)
 }
 
@@ -141,7 +147,7 @@ func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, j
 	case state.Completed:
 		return ui.summary(ctx, c, job, spec)
 	case state.Cancelled:
-		fmt.Fprintln(cmd.ErrOrStderr(), "bucketmill: interrupted; the job was cancelled and cleaned up")
+		fmt.Fprintln(cmd.ErrOrStderr(), "bucketmill: interrupted; the job was cancelled")
 		return reportedError{errInterrupted}
 	}
 	failures, err := c.store.Failures(ctx, job.ID)

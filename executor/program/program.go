@@ -133,6 +133,12 @@ type Reducer interface {
 	Kill()
 }
 
+// Collecting is what a Mapper may implement besides, if its records are counts (Columns with
+// one Sum): MapTo is Map straight into the collector, without encoding every record on the way.
+type Collecting interface {
+	MapTo(b *mapred.Batch, c *shuffle.Collector) error
+}
+
 // Counting is what a Mapper or a Reducer may implement besides.
 type Counting interface {
 	// Counters returns the program's own counters, once Close or Reduce has returned. The map

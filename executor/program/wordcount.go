@@ -3,6 +3,7 @@ package program
 import (
 	"strconv"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/mapred"
 )
 
@@ -41,6 +42,26 @@ func (m *wordCountMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 		m.count(record, out)
 	}
 	return m.done(out)
+}
+
+// MapTo implements Collecting.
+func (m *wordCountMapper) MapTo(b *mapred.Batch, c *shuffle.Collector) error {
+	if b.Framing == mapred.Lines {
+		m.collect(b.Data, c)
+		return m.ctx.Err()
+	}
+	for _, record := range b.Records() {
+		m.collect(record, c)
+	}
+	return m.ctx.Err()
+}
+
+func (m *wordCountMapper) collect(text []byte, c *shuffle.Collector) {
+	w := m.words
+	text = w.fold(&m.folded, text)
+	for begin, end := w.next(text, 0); begin < end; begin, end = w.next(text, end) {
+		c.AddCount(text[begin:end], 1)
+	}
 }
 
 func (m *wordCountMapper) count(text []byte, out *mapred.Emitter) {
