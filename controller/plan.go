@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -29,7 +30,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 		return c.fail(ctx, job.ID, err)
 	}
 	layout := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
-	if err := c.storePages(ctx, layout, tasks); err != nil {
+	if err := c.storePages(ctx, layout, plan.Pages, tasks); err != nil {
 		if transient(err) && time.Since(job.Submitted) < c.cfg.PlanTimeout {
 			return fmt.Errorf("plan %s: %w", job.ID, err)
 		}
@@ -85,7 +86,7 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 		return nil, state.Plan{}, fmt.Errorf("%d map tasks are more than the %d a job may have: use a larger split size", len(tasks), state.MaxTasks)
 	}
 	return tasks, state.Plan{
-		Spread: state.SpreadFor(len(tasks)), PageSize: pageSize,
+		Spread: state.SpreadFor(len(tasks)), PageSize: pageSize, Pages: rand.Text(),
 		Inputs: len(objects), Bytes: bytes,
 	}, nil
 }
@@ -124,7 +125,7 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 	return nil
 }
 
-func (c *Controller) storePages(ctx context.Context, layout state.Layout, tasks []split.Task) error {
+func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages string, tasks []split.Task) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for page := 0; page*pageSize < len(tasks); page++ {
@@ -133,7 +134,7 @@ func (c *Controller) storePages(ctx context.Context, layout state.Layout, tasks 
 			if err != nil {
 				return err
 			}
-			_, err = c.work.Put(ctx, layout.PlanPage(page), data)
+			_, err = c.work.Put(ctx, layout.PlanPage(pages, page), data)
 			return err
 		})
 	}

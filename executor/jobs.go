@@ -200,7 +200,7 @@ func (job *jobContext) task(ctx context.Context, work objstore.Bucket, index int
 	n := index / job.plan.PageSize
 	page, ok := c.pages[n]
 	if !ok {
-		data, err := objstore.ReadAll(ctx, work, job.layout.PlanPage(n))
+		data, err := objstore.ReadAll(ctx, work, job.layout.PlanPage(job.plan.Pages, n))
 		if err != nil {
 			return nil, fmt.Errorf("read the plan: %w", err)
 		}

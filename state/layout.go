@@ -29,9 +29,10 @@ func (l Layout) Segment(a AttemptID) string { return l.spread(a) + ".seg" }
 // Manifest is the key of an attempt's manifest when it is too large for Redis.
 func (l Layout) Manifest(a AttemptID) string { return l.spread(a) + ".manifest" }
 
-// PlanPage is the key of a page of the plan.
-func (l Layout) PlanPage(page int) string {
-	return l.join(fmt.Sprintf("jobs/%s/plan-%05d", l.Job, page))
+// PlanPage is the key of a page of the plan. Pages tells plannings apart: when two controllers
+// plan a job at once, one of them starts it, and the other's pages must not replace that one's.
+func (l Layout) PlanPage(pages string, page int) string {
+	return l.join(fmt.Sprintf("jobs/%s/plan-%s/%05d", l.Job, pages, page))
 }
 
 // Partitions is the key of the boundaries between partitions of a job that sorts in total
