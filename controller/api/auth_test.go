@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -76,4 +77,18 @@ func TestOtherSitesAreRefused(t *testing.T) {
 	s.refused(api.CodeCrossOrigin, "POST", "/v1/jobs", wordcount, "Origin: https://evil.example")
 	s.refused(api.CodeCrossOrigin, "POST", "/v1/jobs", wordcount, "Sec-Fetch-Site: cross-site")
 	s.submit(wordcount, "Sec-Fetch-Site: same-origin", "Origin: "+s.url)
+
+	// A name that somebody else made lead here.
+	get := "GET /v1/jobs HTTP/1.1\r\nHost: %s\r\n\r\n"
+	for host, status := range map[string]int{"evil.example:80": 403, "localhost": 200, "LOCALHOST:1": 200, "mill.localhost": 200, "[::1]:8080": 200, "10.0.0.1": 200, "": 403} {
+		if a, _ := s.raw(fmt.Sprintf(get, host)); a.status != status {
+			t.Errorf("host %q: %d %s", host, a.status, a.body)
+		}
+	}
+	guarded := serve(t, func(c *api.Config) {
+		c.Tokens = []api.Token{{Name: "ann", Role: api.RoleRead, Hash: api.HashToken("a")}}
+	})
+	if a, _ := guarded.raw("GET /v1/jobs HTTP/1.1\r\nHost: mill.example\r\nAuthorization: Bearer a\r\n\r\n"); a.status != 200 {
+		t.Errorf("with a token: %d %s", a.status, a.body)
+	}
 }

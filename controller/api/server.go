@@ -89,7 +89,7 @@ func (s *Server) HTTPServer(addr string) *http.Server {
 func (s *Server) build() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	e.Use(s.observe, s.recoverPanics, s.guardBody, s.limitRate, refuseOtherSites())
+	e.Use(s.observe, s.recoverPanics, s.guardBody, s.limitRate, s.refuseOtherSites())
 	for _, r := range s.routes() {
 		handle := s.require(r.role, r.handle)
 		e.Add(r.method, r.path, func(c echo.Context) error {
@@ -99,21 +99,6 @@ func (s *Server) build() http.Handler {
 		})
 	}
 	return e
-}
-
-// refuseOtherSites keeps pages of other sites from changing anything. One that is open in the
-// browser of somebody who runs a server without tokens on a laptop could otherwise have it run
-// programs.
-func refuseOtherSites() echo.MiddlewareFunc {
-	guard := http.NewCrossOriginProtection()
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if err := guard.Check(c.Request()); err != nil {
-				return newProblem(CodeCrossOrigin, "%w", err)
-			}
-			return next(c)
-		}
-	}
 }
 
 // layout is where a job's objects lie.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/state"
@@ -164,6 +165,27 @@ func TestSpecRefusals(t *testing.T) {
 		t.Errorf("jobs %v came to be, %v", ids, err)
 	}
 	s.submit(spec())
+}
+
+// A small text must not become much work.
+func TestYAMLBombs(t *testing.T) {
+	s := serve(t, nil)
+	wide := new(strings.Builder)
+	for i := range 50_000 {
+		fmt.Fprintf(wide, "k%d: 1\n", i)
+	}
+	begun := time.Now()
+	for _, body := range []string{
+		"a: &a " + strings.Repeat("x", 1<<19) + "\nb: [" + strings.Repeat("*a,", 1<<16) + "]",
+		"a: &a {b: c}\nd: {<<: *a}",
+		wide.String(),
+		strings.Repeat("[", 1<<20-1),
+	} {
+		s.refused(api.CodeInvalidSpec, "POST", "/v1/jobs", body, "Content-Type: application/yaml")
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
 }
 
 func TestIdempotencyKey(t *testing.T) {

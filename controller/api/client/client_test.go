@@ -1,0 +1,150 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// answering serves the answers one after the other, the last one for ever, and counts.
+func answering(t *testing.T, answers ...http.HandlerFunc) (*Client, *atomic.Int32) {
+	t.Helper()
+	asked := new(atomic.Int32)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answers[min(int(asked.Add(1)), len(answers))-1](w, r)
+	}))
+	t.Cleanup(server.Close)
+	c, err := New(server.URL+"/", "secret", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, asked
+}
+
+func problem(status int, code api.Code) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"status":%d,"code":%q,"detail":"so it is"}`, status, code)
+	}
+}
+
+func text200(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
+}
+
+func TestBusyServerIsAskedAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "p.py")
+	if err := os.WriteFile(file, []byte("pass"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var keys, bodies []string
+	record := func(next http.HandlerFunc) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			keys = append(keys, r.Header.Get("Idempotency-Key")+r.Header.Get("Authorization"))
+			body, err := io.ReadAll(r.Body)
+			bodies = append(bodies, string(body)+fmt.Sprint(err))
+			next(w, r)
+		}
+	}
+	c, asked := answering(t, record(problem(503, api.CodeTooManyUploads)), record(text200(`{"id":"j","state":"SUBMITTED"}`)))
+	job, err := c.Submit(t.Context(), Submission{Spec: state.Spec{Output: "s3://o"}, ProgramPath: file})
+	if err != nil || job.ID != "j" || asked.Load() != 2 {
+		t.Fatalf("%+v, %v after %d requests", job, err, asked.Load())
+	}
+	if keys[0] != keys[1] || !strings.HasSuffix(keys[0], "Bearer secret") || len(keys[0]) < 30 {
+		t.Errorf("keys %q", keys)
+	}
+	if bodies[0] != bodies[1] || !strings.Contains(bodies[0], "pass") || !strings.Contains(bodies[0], `"program":"p.py"`) {
+		t.Errorf("bodies %q", bodies)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"problem": problem(404, api.CodeJobNotFound),
+		"proxy":   func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) },
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		},
+	} {
+		c, asked := answering(t, answer)
+		_, err := c.Job(t.Context(), "j")
+		var p *api.Problem
+		if !errors.As(err, &p) || p.Status == 0 || (p.Code == api.CodeJobNotFound) != (name == "problem") || asked.Load() != 1 {
+			t.Errorf("%s: %v after %d requests", name, err, asked.Load())
+		}
+	}
+	c, _ := answering(t, text200("not json"))
+	if _, err := c.Job(t.Context(), "j"); err == nil {
+		t.Error("an answer that is no JSON is taken")
+	}
+	for _, server := range []string{"", "ftp://x", "http://", "http://user:secret@x", "http://x?y=1", "http://[::1"} {
+		if _, err := New(server, "", nil); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", server, err)
+		}
+	}
+}
+
+// Results that could end early unnoticed are refused.
+func TestResultsNeedALength(t *testing.T) {
+	c, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+	})
+	if r, err := c.Results(t.Context(), "j"); err == nil {
+		t.Error("a stream of unknown length is taken", r.Close())
+	}
+}
+
+func TestEventsComeBack(t *testing.T) {
+	var after []string
+	stream := func(events string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			after = append(after, r.Header.Get("Last-Event-ID"))
+			_, _ = io.WriteString(w, events)
+		}
+	}
+	event := func(id, kind string) string {
+		return fmt.Sprintf("id: %s\nevent: %s\ndata: {\"id\":%q,\"type\":%q}\n\n", id, kind, id, kind)
+	}
+	c, _ := answering(t,
+		stream(": hello\n\n"+event("1-0", "state")+"data: {\"type\":\"progress\"}\n\nid: 2-0\nda"),
+		problem(503, api.CodeStateUnavailable),
+		stream(event("2-0", "phase")),
+		stream(event("3-0", "ended")))
+	var saw []string
+	for e, err := range c.Events(t.Context(), "j", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		saw = append(saw, e.ID+e.Type)
+	}
+	if got := strings.Join(saw, " "); got != "1-0state progress 2-0phase 3-0ended" {
+		t.Errorf("saw %s", got)
+	}
+	if got := strings.Join(after, " "); got != " 1-0 2-0" {
+		t.Errorf("asked for what is after %q", got)
+	}
+
+	c, asked := answering(t, problem(404, api.CodeJobNotFound))
+	for _, err := range c.Events(t.Context(), "j", "") {
+		var p *api.Problem
+		if !errors.As(err, &p) || p.Code != api.CodeJobNotFound {
+			t.Errorf("%v", err)
+		}
+	}
+	if asked.Load() != 1 {
+		t.Errorf("asked %d times for a job that is not there", asked.Load())
+	}
+}
