@@ -52,23 +52,8 @@ func expand(ctx context.Context, open Opener, location string) ([]split.Object, 
 	if err != nil {
 		return nil, err
 	}
-	if base, _ := doublestar.SplitPattern(key); strings.ContainsAny(key, `*?[{\`) {
-		if !doublestar.ValidatePattern(key) {
-			return nil, errors.New("the glob is malformed")
-		}
-		prefix := base + "/"
-		if base == "." {
-			prefix = ""
-		}
-		matches := func(k string) bool {
-			ok, err := doublestar.Match(key, k)
-			return err == nil && ok // the pattern is valid
-		}
-		found, err := list(ctx, b, literal(key, prefix), prefix, matches)
-		if err == nil && len(found) == 0 {
-			err = errors.New("no object matches the glob")
-		}
-		return found, err
+	if strings.ContainsAny(key, `*?[{\`) {
+		return expandGlob(ctx, b, key)
 	}
 	if key != "" && !strings.HasSuffix(key, "/") {
 		o, err := b.Stat(ctx, key)
@@ -87,6 +72,49 @@ func expand(ctx context.Context, open Opener, location string) ([]split.Object, 
 	return found, err
 }
 
+func expandGlob(ctx context.Context, b objstore.Bucket, pattern string) ([]split.Object, error) {
+	if !doublestar.ValidatePattern(pattern) {
+		return nil, errors.New("the glob is malformed")
+	}
+	base, _ := doublestar.SplitPattern(pattern)
+	prefix := base + "/"
+	if base == "." {
+		prefix = ""
+	}
+	found, err := list(ctx, b, literal(pattern, prefix), prefix, func(key string) bool {
+		if strings.HasSuffix(key, "/") {
+			return mayHold(pattern, key)
+		}
+		ok, err := doublestar.Match(pattern, key)
+		return err == nil && ok // the pattern is valid
+	})
+	if err == nil && len(found) == 0 {
+		err = errors.New("no object matches the glob")
+	}
+	return found, err
+}
+
+// mayHold tells whether keys below a folder may match a pattern: whether its elements do, one
+// by one.
+func mayHold(pattern, folder string) bool {
+	wanted := strings.Split(pattern, "/")
+	for i, element := range strings.Split(strings.TrimSuffix(folder, "/"), "/") {
+		if i >= len(wanted) {
+			return false // too deep
+		}
+		if wanted[i] == "**" || strings.ContainsAny(wanted[i], `{}\`) {
+			return true // any depth; or alternatives, which may hold slashes
+		}
+		if i == len(wanted)-1 {
+			return false // what matches the last element is no folder
+		}
+		if ok, err := doublestar.Match(wanted[i], element); err == nil && !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // literal is the longest prefix of a pattern that is no pattern, so that as little as
 // possible is listed; at least base.
 func literal(pattern, base string) string {
@@ -96,15 +124,23 @@ func literal(pattern, base string) string {
 	return base
 }
 
-// list returns the objects under prefix whose keys match and are not hidden below base.
-func list(ctx context.Context, b objstore.Bucket, prefix, base string, match func(key string) bool) ([]split.Object, error) {
+// list returns the objects under prefix that are wanted and not hidden below base. Folders are
+// asked for with a slash at their end.
+func list(ctx context.Context, b objstore.Bucket, prefix, base string, want func(key string) bool) ([]split.Object, error) {
+	visible := func(key string) bool {
+		return !hidden(strings.TrimPrefix(key, base)) && want(key)
+	}
+	listing := b.List(ctx, prefix)
+	if s, ok := b.(objstore.SelectiveLister); ok {
+		listing = s.ListWhere(ctx, prefix, visible)
+	}
 	var found []split.Object
-	for o, err := range b.List(ctx, prefix) {
+	for o, err := range listing {
 		if err != nil {
 			return nil, err
 		}
 		folderMark := strings.HasSuffix(o.Key, "/") // some tools make such objects
-		if !folderMark && match(o.Key) && !hidden(strings.TrimPrefix(o.Key, base)) {
+		if !folderMark && visible(o.Key) {
 			found = append(found, object(b, o))
 		}
 	}

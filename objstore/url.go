@@ -22,7 +22,7 @@ func ParseURL(s string) (URL, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
 	case s == "":
-		return URL{}, fmt.Errorf("%w: location is empty", ErrInvalid)
+		return URL{}, urlError("location is empty")
 	case !ok:
 		abs, err := filepath.Abs(s)
 		if err != nil {
@@ -35,31 +35,31 @@ func ParseURL(s string) (URL, error) {
 		return URL{Scheme: "file", Key: key}, nil
 	case scheme == "file":
 		if !strings.HasPrefix(rest, "/") {
-			return URL{}, fmt.Errorf("%w: %q: write file:///absolute/path", ErrInvalid, s)
+			return URL{}, urlError(fmt.Sprintf("%q: write file:///absolute/path", s))
 		}
 		return checked(s, URL{Scheme: "file", Key: rest[1:]})
 	case scheme == "s3":
 		bucket, key, _ := strings.Cut(rest, "/")
 		if bucket == "" {
-			return URL{}, fmt.Errorf("%w: %q names no bucket: write s3://bucket/key", ErrInvalid, s)
+			return URL{}, urlError(fmt.Sprintf("%q names no bucket: write s3://bucket/key", s))
 		}
 		return checked(s, URL{Scheme: "s3", Bucket: bucket, Key: key})
 	}
-	return URL{}, fmt.Errorf("%w: %q: the scheme %q is not one of s3, file", ErrInvalid, s, scheme)
+	return URL{}, urlError(fmt.Sprintf("%q: the scheme %q is not one of s3, file", s, scheme))
 }
 
 func checked(s string, u URL) (URL, error) {
 	elements := strings.Split(strings.TrimSuffix(u.Key, "/"), "/")
 	for i, e := range elements {
 		if e == "." || e == ".." || (e == "" && (i > 0 || len(elements) > 1)) {
-			return URL{}, fmt.Errorf("%w: %q has an empty, \".\" or \"..\" element", ErrInvalid, s)
+			return URL{}, urlError(fmt.Sprintf("%q has an empty, \".\" or \"..\" element", s))
 		}
 	}
 	if strings.ContainsRune(u.Key, 0) {
-		return URL{}, fmt.Errorf("%w: %q has a zero byte", ErrInvalid, s)
+		return URL{}, urlError(fmt.Sprintf("%q has a zero byte", s))
 	}
 	if _, err := url.Parse(u.Scheme + "://" + u.Bucket); err != nil {
-		return URL{}, fmt.Errorf("%w: %q: %w", ErrInvalid, s, err)
+		return URL{}, urlError(fmt.Sprintf("%q: %v", s, err))
 	}
 	return u, nil
 }
@@ -77,3 +77,11 @@ func (u URL) Join(key string) URL {
 	u.Key = strings.TrimPrefix(strings.TrimSuffix(u.Key, "/")+"/"+key, "/")
 	return u
 }
+
+// urlError is a location that can't be used, an ErrInvalid in its own words.
+type urlError string
+
+func (e urlError) Error() string { return string(e) }
+
+// Is makes it an ErrInvalid.
+func (e urlError) Is(target error) bool { return target == ErrInvalid }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+
+	"github.com/bucketmill/bucketmill/objstore"
 )
 
 // folders makes folders and removes those that it made.
@@ -33,7 +35,7 @@ func (d *folders) create(path string) (*os.File, error) {
 			return nil, inTheWay(err)
 		}
 	}
-	return nil, fmt.Errorf("the folder was removed %d times while a file was being created in it", createAttempts)
+	return nil, fmt.Errorf("%w: the folder can't be made here", objstore.ErrInvalid)
 }
 
 // make is os.MkdirAll that remembers what it made, and sees to it that a crash of the machine

@@ -20,9 +20,15 @@ import (
 // It follows symbolic links, but for those that lead back to a folder that it is in. Pending
 // files, and what is neither file nor folder, are left out.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
+	return b.ListWhere(ctx, prefix, func(string) bool { return true })
+}
+
+// ListWhere implements [objstore.SelectiveLister]: folders that are not wanted are not read, and
+// files that are not wanted are not looked at.
+func (b *Bucket) ListWhere(ctx context.Context, prefix string, want func(key string) bool) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
-		err := b.walk(ctx, prefix, func(key string, e entry) error {
-			if e.isPending {
+		err := b.walk(ctx, prefix, want, func(key string, e entry) error {
+			if e.isPending || !want(key) {
 				return nil
 			}
 			info, err := e.stat()
@@ -46,7 +52,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Obj
 // Uploads walks like List. An upload counts as begun when it was last written to.
 func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.Upload, error] {
 	return func(yield func(objstore.Upload, error) bool) {
-		err := b.walk(ctx, prefix, func(key string, e entry) error {
+		err := b.walk(ctx, prefix, func(string) bool { return true }, func(key string, e entry) error {
 			if !e.isPending {
 				return nil
 			}
@@ -69,9 +75,10 @@ func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.
 	}
 }
 
-// walk calls visit for every file whose key starts with prefix, in the order of the keys. It ends
-// without an error when visit returns fs.SkipAll.
-func (b *Bucket) walk(ctx context.Context, prefix string, visit func(key string, e entry) error) error {
+// walk calls visit for every file whose key starts with prefix, in the order of the keys. It
+// passes over folders below prefix for which enter is false, and ends without an error when
+// visit returns fs.SkipAll.
+func (b *Bucket) walk(ctx context.Context, prefix string, enter func(key string) bool, visit func(key string, e entry) error) error {
 	folder, partial := "", prefix
 	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
 		folder, partial = prefix[:i+1], prefix[i+1:]
@@ -81,7 +88,7 @@ func (b *Bucket) walk(ctx context.Context, prefix string, visit func(key string,
 			return b.fail("list", prefix, err)
 		}
 	}
-	w := walker{ctx: ctx, bucket: b, visit: visit}
+	w := walker{ctx: ctx, bucket: b, enter: enter, visit: visit}
 	err := w.folder(folder, partial)
 	if errors.Is(err, fs.SkipAll) {
 		return nil
@@ -92,6 +99,7 @@ func (b *Bucket) walk(ctx context.Context, prefix string, visit func(key string,
 type walker struct {
 	ctx    context.Context
 	bucket *Bucket
+	enter  func(key string) bool
 	visit  func(key string, e entry) error
 	inside []fs.FileInfo // the folders from the walk's root down to the one being read
 }
@@ -121,7 +129,9 @@ func (w *walker) folder(folder, partial string) error {
 			return w.bucket.fail("list", folder, err)
 		}
 		if e.isFolder {
-			err = w.folder(folder+e.sortKey, "")
+			if w.enter(folder + e.sortKey) {
+				err = w.folder(folder+e.sortKey, "")
+			}
 		} else {
 			err = w.visit(folder+e.sortKey, e)
 		}

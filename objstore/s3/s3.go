@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
@@ -57,6 +58,7 @@ func NewClient(ctx context.Context, c objstore.S3Config) (*Client, error) {
 
 func loadOptions(c objstore.S3Config) []func(*config.LoadOptions) error {
 	options := []func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}),                                   // what goes wrong comes back as an error
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // s3bucket repeats
 		// Payloads come with a CRC32C; other requests need none.
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
