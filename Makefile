@@ -20,8 +20,10 @@ help: ## this list
 build: ## a static binary, bin/bucketmill
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/bucketmill ./cmd/bucketmill
 
-test: ## vet, then every test with the race detector and real servers; a skipped test fails (V=1: all output)
+# Without Docker the tests of deploy/e2e fail, and say so.
+test: build ## vet, then every test with the race detector, real servers and containers; a skipped test fails (V=1: all output)
 	./deploy/tools/get.sh redis-server minio python3
+	! docker version >/dev/null 2>&1 || { ./deploy/tools/get.sh compose; ./deploy/images/make.sh; }
 	go vet ./...
 	go test -race -count=1 -vet=off -timeout=15m -json ./... | $(report)
 
@@ -50,6 +52,7 @@ images: build ## the container images of docker-compose.yml and of the tests; se
 	./deploy/images/make.sh
 
 up: images ## a cluster in containers with EXECUTORS (4) executors, API at 127.0.0.1:8080
+	./deploy/tools/get.sh compose
 	./deploy/cluster.sh up $(EXECUTORS)
 
 down: ## takes that cluster away, with its data

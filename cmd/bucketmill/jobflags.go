@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/bucketmill/bucketmill/executor/program"
@@ -40,44 +41,65 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.spec.MaxAttempts, "max-attempts", 0, "attempts per task when the program fails (default 4)")
 }
 
-// job puts the spec together from the job file and the flags, makes its locations absolute,
-// and finds what the program is. ProgramPath is its file, empty for a builtin.
+// oneProgram is the positional argument of the commands that take jobFlags, unless the job
+// file names the program.
+func oneProgram(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usageError{fmt.Errorf("one program is wanted, got %q", args)}
+	}
+	return nil
+}
+
+// job puts the spec together, and finds what the program is. ProgramPath is its file, empty
+// for a builtin.
 func (f *jobFlags) job(args []string) (spec state.Spec, programPath string, err error) {
+	if spec, err = f.assemble(args); err != nil {
+		return spec, "", usageError{err}
+	}
+	programPath, err = detect(&spec)
+	return spec, programPath, err
+}
+
+// detect fills in what kind of program it is, and returns its file, empty for a builtin.
+func detect(spec *state.Spec) (programPath string, err error) {
+	if spec.Kind == "" {
+		kind, err := program.Detect(spec.Program)
+		if err != nil {
+			return "", err
+		}
+		spec.Kind = string(kind)
+	}
+	if program.Kind(spec.Kind) == program.Builtin {
+		return "", nil
+	}
+	return spec.Program, nil
+}
+
+// assemble puts the spec together from the job file and the flags, and makes its locations
+// absolute.
+func (f *jobFlags) assemble(args []string) (spec state.Spec, err error) {
 	if f.file != "" {
 		text, err := os.ReadFile(f.file)
 		if err != nil {
-			return spec, "", usageError{fmt.Errorf("read job file: %w", err)}
+			return spec, fmt.Errorf("read job file: %w", err)
 		}
 		if spec, err = state.ParseSpec(text); err != nil {
-			return spec, "", usageError{fmt.Errorf("job file %s: %w", f.file, err)}
+			return spec, fmt.Errorf("job file %s: %w", f.file, err)
 		}
 	}
 	if err := f.overlay(&spec); err != nil {
-		return spec, "", usageError{err}
+		return spec, err
 	}
 	if len(args) > 0 {
 		spec.Program, spec.Kind = args[0], ""
 	}
 	if err := spec.Validate(); err != nil {
-		return spec, "", usageError{err}
+		return spec, err
 	}
 	if _, err := split.ParseFormat(spec.Format); err != nil {
-		return spec, "", usageError{err}
+		return spec, err
 	}
-	if err := absolute(&spec); err != nil {
-		return spec, "", usageError{err}
-	}
-	if spec.Kind == "" {
-		kind, err := program.Detect(spec.Program)
-		if err != nil {
-			return spec, "", err
-		}
-		spec.Kind = string(kind)
-	}
-	if program.Kind(spec.Kind) != program.Builtin {
-		programPath = spec.Program
-	}
-	return spec, programPath, nil
+	return spec, absolute(&spec)
 }
 
 // overlay puts the flags that were given over what the job file says.

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -17,9 +19,21 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// summary prints what a completed job did, and the beginning of its output.
+// outcome is a completed job as its summary shows it, wherever it ran.
+type outcome struct {
+	job           state.Job
+	spec          state.Spec
+	counters      map[string]int64
+	inputs        int    // objects
+	inputBytes    int64  // of them
+	intermediates string // URL; empty: not kept, or none of the user's business
+	// head reads the beginning of a part of the output: shownBytes, or all of it.
+	head func(ctx context.Context, part int) ([]byte, error)
+}
+
+// summary prints what a completed job of this process did, and the beginning of its output.
 func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec state.Spec) error {
-	n, err := c.store.Counters(ctx, job.ID)
+	counters, err := c.store.Counters(ctx, job.ID)
 	if err != nil {
 		return err
 	}
@@ -27,33 +41,52 @@ func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec state.
 	if err != nil {
 		return err
 	}
+	b, prefix, err := c.stores.Open(ctx, spec.Output)
+	if err != nil {
+		return err
+	}
+	o := outcome{
+		job: job, spec: spec, counters: counters, inputs: plan.Inputs, inputBytes: plan.Bytes,
+		head: func(ctx context.Context, part int) ([]byte, error) {
+			return readHead(ctx, b, strings.TrimPrefix(path.Join(prefix, state.PartName(part)), "/"))
+		},
+	}
+	if spec.KeepIntermediates {
+		o.intermediates = c.work
+	}
+	return u.completed(ctx, o)
+}
+
+// completed prints what a completed job did, and the beginning of its output.
+func (u *ui) completed(ctx context.Context, o outcome) error {
+	job, n := o.job, o.counters
 	took := job.Ended.Sub(job.Submitted)
 	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
 	}
 	row("job", "%s  %s  %s in %s", job.ID, job.Name, job.State, took.Round(time.Millisecond))
-	row("input", "%s in %s, %s records, %s/s", humanize.IBytes(uint64(plan.Bytes)), plural(plan.Inputs, "object"),
-		humanize.Comma(n["map_input_records"]), humanize.IBytes(uint64(float64(plan.Bytes)/max(took.Seconds(), 0.001))))
+	row("input", "%s in %s, %s records, %s/s", humanize.IBytes(uint64(o.inputBytes)), plural(o.inputs, "object"),
+		humanize.Comma(n["map_input_records"]), humanize.IBytes(uint64(float64(o.inputBytes)/max(took.Seconds(), 0.001))))
 	if job.Reduce.Total > 0 {
 		row("shuffle", "%s, %s records of %s mapped", humanize.IBytes(uint64(n["shuffle_bytes"])),
 			humanize.Comma(n["shuffle_records"]), humanize.Comma(n["map_output_records"]))
 	}
 	row("output", "%s in %s, %s records", humanize.IBytes(uint64(n["output_bytes"])), plural(outputs(job), "part"), humanize.Comma(n["output_records"]))
 	row("attempts", "%s", attempts(job))
-	for name, value := range n {
-		if name, ok := strings.CutPrefix(name, "user:"); ok {
-			row(name, "%s", humanize.Comma(value))
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		if user, ok := strings.CutPrefix(name, "user:"); ok {
+			row(user, "%s", humanize.Comma(n[name]))
 		}
 	}
-	row("where", "%s", place(spec.Output))
-	if spec.KeepIntermediates {
-		row("intermediates", "%s", place(c.work))
+	row("where", "%s", place(o.spec.Output))
+	if o.intermediates != "" {
+		row("intermediates", "%s", place(o.intermediates))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return u.firstLines(ctx, c, job, spec)
+	return u.firstLines(ctx, o)
 }
 
 func outputs(job state.Job) int {
@@ -89,21 +122,16 @@ const (
 )
 
 // firstLines prints the beginning of the first part that is not empty.
-func (u *ui) firstLines(ctx context.Context, c *cluster, job state.Job, spec state.Spec) error {
-	b, prefix, err := c.stores.Open(ctx, spec.Output)
-	if err != nil {
-		return err
-	}
-	for i := range outputs(job) {
-		name := state.PartName(i)
-		head, err := readHead(ctx, b, strings.TrimPrefix(path.Join(prefix, name), "/"))
+func (u *ui) firstLines(ctx context.Context, o outcome) error {
+	for i := range outputs(o.job) {
+		head, err := o.head(ctx, i)
 		if err != nil {
 			return err
 		}
 		if len(head) == 0 {
 			continue
 		}
-		fmt.Fprintf(u.out, "\n%s begins:\n", name)
+		fmt.Fprintf(u.out, "\n%s begins:\n", state.PartName(i))
 		for n, line := range bytes.SplitN(bytes.TrimSuffix(head, []byte("\n")), []byte("\n"), shownLines+1) {
 			if n == shownLines {
 				break
@@ -127,44 +155,4 @@ func readHead(ctx context.Context, b objstore.Bucket, key string) (head []byte, 
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	return io.ReadAll(r)
-}
-
-// failure prints why a job failed: what, where, and the program's own words.
-func (u *ui) failure(job state.Job, spec state.Spec, failures []state.Failure) {
-	why := job.Error
-	if why == nil {
-		why = &state.Failure{Message: "no reason is recorded"}
-	}
-	fmt.Fprintf(u.err, "bucketmill: job failed: %s\n", why.Message)
-	if why.Attempt != "" {
-		tries := 0
-		for _, f := range failures {
-			if task, _, _ := strings.Cut(f.Attempt, "."); strings.HasPrefix(why.Attempt, task+".") {
-				tries++
-			}
-		}
-		fmt.Fprintf(u.err, "  task:     %s, given up after %s\n", taskName(why.Attempt), plural(tries, "failed attempt"))
-	}
-	section(u.err, "traceback", why.Detail)
-	section(u.err, "last lines of the program's log", why.Log)
-	fmt.Fprintf(u.err, "Nothing was written to %s.\n", place(spec.Output))
-}
-
-// abandoned tells of what a job leaves behind against its will.
-func (u *ui) abandoned(_ state.JobID, what string, why error) {
-	_, _ = fmt.Fprintf(u.log(), "  The job's %s could not be removed: %v\n", what, why) // nobody is left to tell
-}
-
-func taskName(attempt string) string {
-	task, _, _ := strings.Cut(attempt, ".")
-	if strings.HasPrefix(task, "m") {
-		return "map " + task[1:]
-	}
-	return "reduce " + strings.TrimPrefix(task, "r")
-}
-
-func section(w io.Writer, title, text string) {
-	if text = strings.TrimRight(text, "\n"); text != "" {
-		fmt.Fprintf(w, "  %s:\n    %s\n", title, strings.ReplaceAll(text, "\n", "\n    "))
-	}
 }

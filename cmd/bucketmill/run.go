@@ -48,12 +48,7 @@ _SUCCESS once it is whole. Ctrl-C cancels the job and leaves nothing behind.
 Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 		Example: `  bucketmill run wordcount --input 'texts/*.txt' --output out/
   bucketmill run ./word_count.py -i s3://inbox/books/ -o s3://outbox/wc -r 4 --s3-endpoint http://127.0.0.1:9000`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usageError{fmt.Errorf("one program is wanted, got %q", args)}
-			}
-			return nil
-		},
+		Args: oneProgram,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	fs := cmd.Flags()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
 	"github.com/bucketmill/bucketmill/state"
@@ -23,7 +22,7 @@ type ui struct {
 
 	mu   sync.Mutex
 	bars *mpb.Progress // guarded by mu: nil where there is no terminal, and before and after
-	side map[state.Side]*mpb.Bar
+	side map[state.Side]*sideBar
 	said string    // guarded by mu: the last line, without its time
 	at   time.Time // guarded by mu: when it was said
 }
@@ -32,11 +31,18 @@ type ui struct {
 const quiet = 5 * time.Second
 
 func newUI(out, err io.Writer) *ui {
-	u := &ui{out: out, err: err, begun: time.Now(), side: map[state.Side]*mpb.Bar{}}
+	u := &ui{out: out, err: err, begun: time.Now(), side: map[state.Side]*sideBar{}}
 	if f, ok := err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		u.bars = mpb.New(mpb.WithOutput(err), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(48))
 	}
 	return u
+}
+
+// live tells whether there are bars to keep moving.
+func (u *ui) live() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.bars != nil
 }
 
 // log returns where log lines go: above the bars.
@@ -73,39 +79,6 @@ func (u *ui) progress(job state.Job, running []state.Running) {
 	u.bar(state.Reduce, "reduce", job.Reduce, running)
 }
 
-// bar needs mu.
-func (u *ui) bar(side state.Side, name string, p state.Progress, running []state.Running) {
-	if p.Total == 0 {
-		return
-	}
-	bar := u.side[side]
-	if bar == nil {
-		bar = u.bars.AddBar(int64(p.Total)*1000,
-			mpb.PrependDecorators(decor.Name(name+" "), decor.Percentage(decor.WCSyncSpace)),
-			mpb.AppendDecorators(
-				decor.Any(func(s decor.Statistics) string {
-					return fmt.Sprintf(" %d/%d tasks ", s.Current/1000, s.Total/1000)
-				}),
-				decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO), "done"),
-			))
-		u.side[side] = bar
-	}
-	if current := thousandths(side, p, running); current > bar.Current() || p.Done == p.Total {
-		bar.SetCurrent(current)
-	}
-}
-
-// thousandths is how many thousandths of a task are done, all tasks together.
-func thousandths(side state.Side, p state.Progress, running []state.Running) int64 {
-	n := int64(p.Done) * 1000
-	for _, r := range running {
-		if r.Attempt.Task.Side == side {
-			n += int64(r.Progress)
-		}
-	}
-	return min(n, int64(p.Total)*1000)
-}
-
 // line needs mu.
 func (u *ui) line(job state.Job, running []state.Running) {
 	text := string(job.Phase)
@@ -116,7 +89,7 @@ func (u *ui) line(job state.Job, running []state.Running) {
 		fallthrough
 	case state.PhaseMap:
 		text = fmt.Sprintf("%s %3d%%  %d/%d tasks", job.Phase, thousandths(side, p, running)/10/int64(p.Total), p.Done, p.Total)
-	case state.PhaseCleanup, state.PhaseEnded:
+	case state.PhaseCleanup, state.PhaseKept, state.PhaseEnded:
 		return // the report says it
 	}
 	samePhase := len(u.said) > 4 && text[:4] == u.said[:4]

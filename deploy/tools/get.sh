@@ -51,6 +51,7 @@ get() {
 	golangci-lint) go_program golangci-lint github.com/golangci/golangci-lint/v2 v2.15.0 github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
 	redis-server) system_program redis-server redis-server redis ;;
 	python3) system_program python3 python3 python ;;
+	compose) docker compose version >/dev/null 2>&1 || system_program docker-compose docker-compose docker-compose ;;
 	debootstrap) system_program debootstrap debootstrap debootstrap ;;
 	*)
 		echo "get.sh knows no program $1" >&2

@@ -35,7 +35,7 @@ func problem(status int, code api.Code) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/problem+json")
 		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"status":%d,"code":%q,"detail":"so it is"}`, status, code)
+		_, _ = fmt.Fprintf(w, `{"status":%d,"code":%q,"detail":"so it is"}`, status, code)
 	}
 }
 

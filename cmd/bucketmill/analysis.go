@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// reason is why a job failed or was cancelled.
+func reason(job api.Job) api.Failure {
+	if job.Error == nil {
+		return api.Failure{Message: "no reason is recorded", Class: state.ClassJob}
+	}
+	return *job.Error
+}
+
+// analyse prints all that is known of why a job failed, below the reason itself: the task, its
+// attempts and where they ran, the record, the program's own words, and what to do.
+func (s *session) analyse(ctx context.Context, w io.Writer, job api.Job) error {
+	why := reason(job)
+	task, err := s.failedTask(ctx, job.ID, why.Attempt)
+	var failed []api.Attempt
+	for _, a := range task.Attempts {
+		if a.Error != nil {
+			failed = append(failed, a)
+		}
+	}
+	givenUp(w, why.Attempt, max(len(failed), 1))
+	if err != nil {
+		fmt.Fprintf(w, "  attempts: not known: %v\n", s.explain(err))
+	}
+	if len(failed) > 0 {
+		fmt.Fprintln(w, "  attempts:")
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, a := range failed {
+			message := "as above"
+			if a.Error.Message != why.Message {
+				message = oneLine(a.Error.Message)
+			}
+			fmt.Fprintf(t, "    %s.%d\t%s\t%s\t%s\t%s\n", task.ID, a.Number, orDash(string(a.Executor)), clock(a.Ended), a.Error.Class, message)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	section(w, "record", why.Record)
+	lastWords(w, why.Detail, why.Log)
+	section(w, "what to do", remedy(job, why))
+	nothingWritten(w, job.Output)
+	return nil
+}
+
+// failedTask finds the task of an attempt; none for a job that failed as a whole.
+func (s *session) failedTask(ctx context.Context, id state.JobID, attempt string) (api.Task, error) {
+	a, err := state.ParseAttempt(id, attempt)
+	if err != nil {
+		return api.Task{}, nil //nolint:nilerr // the failure is no attempt's
+	}
+	for task, err := range s.Tasks(ctx, id, a.Task.Side.String()) {
+		if err != nil || task.ID == a.Task.String() {
+			return task, err
+		}
+	}
+	return api.Task{}, nil
+}
+
+// remedy says what to do about a failed job.
+func remedy(job api.Job, why api.Failure) string {
+	retry := ""
+	if job.Phase == state.PhaseKept {
+		retry = fmt.Sprintf("\"bucketmill retry %s\" goes on where it stopped, with %d of %s done.",
+			job.ID, job.Progress.Map.Done, plural(job.Progress.Map.Total, "map task"))
+	}
+	first := ""
+	switch why.Class {
+	case state.ClassUser:
+		first = "The program or its input is at fault, and would be again: mend it and submit the job anew."
+		if why.Attempt != "" {
+			first += fmt.Sprintf("\n\"bucketmill logs %s %s\" shows all that the program said.", job.ID, why.Attempt)
+		}
+		return first
+	case state.ClassInfra:
+		first = "The store, the network or an executor's disk failed, not the program: see to it, and to the executors' logs."
+	case state.ClassLost:
+		first = "Executors vanished with this task in hand. Were they killed for using too much memory? Give them more, or the job a smaller --split-size."
+	case state.ClassSegment:
+		first = "What a map task had written was gone or altered on the work store: make sure that nothing else (a lifecycle rule?) touches it."
+	default:
+		return joinLines("See to what the reason names, and submit the job anew.", retry)
+	}
+	return joinLines(first, firstOf(retry, "Then submit the job anew."))
+}
+
+func joinLines(first, second string) string {
+	if second == "" {
+		return first
+	}
+	return first + "\n" + second
+}

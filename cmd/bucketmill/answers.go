@@ -1,0 +1,132 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+)
+
+// printJSON writes one answer of the API, on one line.
+func (s *session) printJSON(answer any) error {
+	e := json.NewEncoder(s.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(answer)
+}
+
+// printList writes {"NAME":[…]}, as the API's lists are, of the items of all pages as they
+// come.
+func printList[T any](w io.Writer, name string, items iter.Seq2[T, error]) error {
+	before := fmt.Sprintf("{%q:[", name)
+	for item, err := range items {
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(item)
+		if err != nil {
+			return fmt.Errorf("encode %s: %w", name, err)
+		}
+		if _, err := fmt.Fprintf(w, "%s\n%s", before, text); err != nil {
+			return err
+		}
+		before = ","
+	}
+	if before != "," {
+		_, err := fmt.Fprintln(w, before+"]}")
+		return err
+	}
+	_, err := fmt.Fprintln(w, "\n]}")
+	return err
+}
+
+// tableStep is how many rows are shown before more are asked for: columns line up within that
+// many.
+const tableStep = 500
+
+// printTable writes a line of cells for each item below those of head; none if there is no
+// item.
+func printTable[T any](w io.Writer, head string, items iter.Seq2[T, error], cells func(T) []string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	n := 0
+	for item, err := range items {
+		if err != nil {
+			_ = t.Flush() // that error matters more
+			return err
+		}
+		if n == 0 {
+			fmt.Fprintln(t, strings.ReplaceAll(head, " ", "\t"))
+		}
+		fmt.Fprintln(t, strings.Join(cells(item), "\t"))
+		if n++; n%tableStep == 0 {
+			if err := t.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return t.Flush()
+}
+
+// atMost yields the first n items; all for n < 1.
+func atMost[T any](n int, items iter.Seq2[T, error]) iter.Seq2[T, error] {
+	if n < 1 {
+		return items
+	}
+	return func(yield func(T, error) bool) {
+		left := n
+		for item, err := range items {
+			if left--; !yield(item, err) || left == 0 {
+				return
+			}
+		}
+	}
+}
+
+// each yields what there is.
+func each[T any](items []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, item := range items {
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// ago tells how long ago something was, "-" if it was not yet.
+func ago(t *api.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return humanize.Time(t.Time)
+}
+
+// clock is a time of day, for what is not long ago.
+func clock(t *api.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.Local().Format("15:04:05.000")
+}
+
+// between is the time from one moment to another, or to now; "-" before the first.
+func between(from, to *api.Time) string {
+	switch {
+	case from == nil:
+		return "-"
+	case to == nil:
+		return time.Since(from.Time).Round(time.Second).String()
+	}
+	return to.Sub(from.Time).Round(time.Millisecond).String()
+}
+
+// orDash keeps an empty cell of a table from looking like a mistake.
+func orDash(text string) string { return firstOf(text, "-") }
+
+func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// attend shows how far a job is until it is settled, and reports its end as run does, in
+// print and exit code. An interrupt leaves the job running, or cancels it.
+func (s *session) attend(ctx context.Context, id state.JobID, cancelOnInterrupt bool) error {
+	ui := newUI(s.out, s.err)
+	job, err := s.follow(ctx, id, ui)
+	ui.close()
+	if ctx.Err() != nil && !settled(job) {
+		return s.leave(ctx, id, cancelOnInterrupt)
+	}
+	if err != nil {
+		return err
+	}
+	if s.json {
+		if err := s.printJSON(job); err != nil {
+			return err
+		}
+	}
+	switch job.State {
+	case state.Completed:
+		if s.json {
+			return nil
+		}
+		o, err := s.outcome(job)
+		if err != nil {
+			return err
+		}
+		return ui.completed(ctx, o)
+	case state.Cancelled:
+		fmt.Fprintf(s.err, "bucketmill: job %s: %s\n", id, reason(job).Message)
+		return reportedError{errInterrupted}
+	}
+	fmt.Fprintf(s.err, "bucketmill: job failed: %s\n", reason(job).Message)
+	return errors.Join(reportedError{errJobFailed}, s.analyse(ctx, s.err, job))
+}
+
+// leave says what becomes of a job that is no longer waited for.
+func (s *session) leave(ctx context.Context, id state.JobID, cancelIt bool) error {
+	if !cancelIt {
+		fmt.Fprintf(s.err, `bucketmill: interrupted; job %[1]s goes on. Watch it with "bucketmill status %[1]s --watch", or stop it with "bucketmill cancel %[1]s".`+"\n", id)
+		return reportedError{errInterrupted}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpWait) // the job must hear of it
+	defer cancel()
+	if _, err := s.Cancel(ctx, id); err != nil {
+		return fmt.Errorf("cancel job %s, which may go on: %w", id, err)
+	}
+	fmt.Fprintf(s.err, "bucketmill: interrupted; job %s was cancelled\n", id)
+	return reportedError{errInterrupted}
+}
+
+// follow shows how far a job is until it is settled, and returns it.
+func (s *session) follow(ctx context.Context, id state.JobID, ui *ui) (job api.Job, _ error) {
+	if ui.live() {
+		ctx, cancel := context.WithCancel(ctx)
+		var moving sync.WaitGroup
+		moving.Go(func() { s.moveBars(ctx, id, ui) })
+		defer func() { cancel(); moving.Wait() }()
+	}
+	for e, err := range s.Events(ctx, id, "") {
+		if err != nil {
+			return job, err
+		}
+		if e.Type == api.EventProgress && e.Progress != nil {
+			ui.progress(state.Job{ID: id, State: e.State, Phase: e.Phase, Map: e.Progress.Map, Reduce: e.Progress.Reduce}, nil)
+			continue
+		}
+		if !mayEnd(e) {
+			continue
+		}
+		if job, err = s.Job(ctx, id); err != nil {
+			return job, err
+		}
+		if settled(job) {
+			ui.progress(record(job), nil)
+			return job, nil
+		}
+	}
+	return job, errForgotten
+}
+
+// errForgotten says that the events of a job have ended, and the job has not.
+var errForgotten = errors.New("the server says no more of the job")
+
+// moveBars shows also what is done of the tasks that run, which the stream does not tell. The
+// stream says when something is wrong.
+func (s *session) moveBars(ctx context.Context, id state.JobID, ui *ui) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		job, err := s.Job(ctx, id)
+		if err == nil {
+			var active []api.ActiveAttempt
+			if active, err = s.Active(ctx); err == nil {
+				ui.progress(record(job), running(active, id))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// running are the attempts of one job.
+func running(active []api.ActiveAttempt, id state.JobID) (attempts []state.Running) {
+	for _, a := range active {
+		attempt, err := state.ParseAttempt(id, fmt.Sprintf("%s.%d", a.Task, a.Number))
+		if a.Job == id && err == nil {
+			attempts = append(attempts, state.Running{Attempt: attempt, Progress: int(a.Progress * 1000)})
+		}
+	}
+	return attempts
+}
+
+// eventKept is the type of the event that says that a failed job can be retried from now on.
+const eventKept = "kept"
+
+// mayEnd tells whether a job may be settled after an event. One that was retried has more of
+// these in its past.
+func mayEnd(e api.Event) bool {
+	return e.State.Terminal() || e.Type == eventKept || e.Type == api.EventEnded
+}
+
+// settled tells whether a job's end is known, and what can be done about it: a job that has
+// failed can be retried only when it is cleaned up.
+func settled(job api.Job) bool {
+	return job.State.Terminal() && (job.State != state.Failed || job.Phase != state.PhaseCleanup)
+}
+
+// record is a job as the reports of run have it.
+func record(job api.Job) state.Job {
+	r := state.Job{
+		ID: job.ID, Name: job.Name, Priority: job.Priority, State: job.State, Phase: job.Phase,
+		Map: job.Progress.Map, Reduce: job.Progress.Reduce,
+	}
+	if job.Times.Submitted != nil {
+		r.Submitted = job.Times.Submitted.Time
+	}
+	if job.Times.Ended != nil {
+		r.Ended = job.Times.Ended.Time
+	}
+	return r
+}
+
+// outcome is what a completed job's summary is made of.
+func (s *session) outcome(job api.Job) (outcome, error) {
+	spec, err := state.ParseSpec(job.Spec)
+	if err != nil {
+		return outcome{}, err
+	}
+	return outcome{
+		job: record(job), spec: spec, counters: job.Counters, inputs: job.Inputs, inputBytes: job.InputBytes,
+		head: func(ctx context.Context, part int) ([]byte, error) { return s.partHead(ctx, job.ID, part) },
+	}, nil
+}
+
+// partHead reads the beginning of a part of a job's output.
+func (s *session) partHead(ctx context.Context, id state.JobID, part int) (head []byte, err error) {
+	r, err := s.Part(ctx, id, part)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return io.ReadAll(io.LimitReader(r, shownBytes))
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// failure prints why a job failed: what, where, and the program's own words.
+func (u *ui) failure(job state.Job, spec state.Spec, failures []state.Failure) {
+	why := job.Error
+	if why == nil {
+		why = &state.Failure{Message: "no reason is recorded"}
+	}
+	tries := 0
+	for _, f := range failures {
+		if task, _, _ := strings.Cut(f.Attempt, "."); strings.HasPrefix(why.Attempt, task+".") {
+			tries++
+		}
+	}
+	fmt.Fprintf(u.err, "bucketmill: job failed: %s\n", why.Message)
+	givenUp(u.err, why.Attempt, tries)
+	lastWords(u.err, why.Detail, why.Log)
+	nothingWritten(u.err, spec.Output)
+}
+
+// givenUp says which task it was, if it was one.
+func givenUp(w io.Writer, attempt string, tries int) {
+	if attempt != "" {
+		fmt.Fprintf(w, "  task:     %s, given up after %s\n", taskName(attempt), plural(tries, "failed attempt"))
+	}
+}
+
+// lastWords shows what the program itself had to say.
+func lastWords(w io.Writer, traceback, log string) {
+	section(w, "traceback", traceback)
+	section(w, "last lines of the program's log", log)
+}
+
+func nothingWritten(w io.Writer, output string) {
+	fmt.Fprintf(w, "Nothing was written to %s.\n", place(output))
+}
+
+// abandoned tells of what a job leaves behind against its will.
+func (u *ui) abandoned(_ state.JobID, what string, why error) {
+	_, _ = fmt.Fprintf(u.log(), "  The job's %s could not be removed: %v\n", what, why) // nobody is left to tell
+}
+
+func taskName(attempt string) string {
+	task, _, _ := strings.Cut(attempt, ".")
+	if strings.HasPrefix(task, "m") {
+		return "map " + task[1:]
+	}
+	return "reduce " + strings.TrimPrefix(task, "r")
+}
+
+func section(w io.Writer, title, text string) {
+	if text = strings.TrimRight(text, "\n"); text != "" {
+		fmt.Fprintf(w, "  %s:\n    %s\n", title, strings.ReplaceAll(text, "\n", "\n    "))
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+func newLogsCommand() *cobra.Command {
+	return jobCommand(&cobra.Command{
+		Use:   "logs JOB [TASK[.ATTEMPT]]",
+		Short: "Show what a job's program wrote to standard error",
+		Long: `Logs shows what a job's program wrote to standard error, which is kept when an attempt ends: of one
+attempt (m12.1), of a task (m12), or of all of them, each below a line with its name. With --json every
+line is a JSON object with attempt and text.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 && len(args) != 2 {
+				return usageError{fmt.Errorf("want a job, and possibly a task or attempt, got %d arguments", len(args))}
+			}
+			return nil
+		},
+	}, func(ctx context.Context, s *session, args []string) error {
+		id, err := s.jobNamed(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		which := ""
+		if len(args) > 1 {
+			which = args[1]
+		}
+		if strings.Contains(which, ".") {
+			return s.printLog(ctx, id, which, false)
+		}
+		return s.printLogs(ctx, id, which)
+	})
+}
+
+var errNoLogs = errors.New(`there are no logs: they are kept when an attempt ends, unless its program said nothing`)
+
+// printLogs shows the logs of a task, or of all.
+func (s *session) printLogs(ctx context.Context, id state.JobID, which string) error {
+	side, err := sideOf(which)
+	if err != nil {
+		return err
+	}
+	tasks, logs := 0, 0
+	for task, err := range s.Tasks(ctx, id, side) {
+		if err != nil {
+			return err
+		}
+		if which != "" && task.ID != which {
+			continue
+		}
+		n, err := s.printTaskLogs(ctx, id, task)
+		if err != nil {
+			return err
+		}
+		logs += n
+		if tasks++; which != "" {
+			break
+		}
+	}
+	switch {
+	case which != "" && tasks == 0:
+		return fmt.Errorf("job %s has no task %s: \"bucketmill tasks %[1]s\" lists them", id, which)
+	case logs == 0:
+		return errNoLogs
+	}
+	return nil
+}
+
+// sideOf reads the side off a task's name; empty for all tasks.
+func sideOf(task string) (string, error) {
+	if task == "" {
+		return "", nil
+	}
+	a, err := state.ParseAttempt("", task+".1")
+	if err != nil {
+		return "", usageError{fmt.Errorf("%q is not a task like m12, nor an attempt like m12.1", task)}
+	}
+	return a.Task.Side.String(), nil
+}
+
+// printTaskLogs shows the logs of a task's attempts, and tells how many there were. Of an
+// ended job not all attempts are known, but each comes after the one before.
+func (s *session) printTaskLogs(ctx context.Context, id state.JobID, task api.Task) (logs int, err error) {
+	known := 1
+	if n := len(task.Attempts); n > 0 {
+		known = task.Attempts[n-1].Number
+	}
+	for number := 1; ; number++ {
+		err := s.printLog(ctx, id, fmt.Sprintf("%s.%d", task.ID, number), true)
+		var p *api.Problem
+		missing := errors.As(err, &p) && p.Code == api.CodeLogNotFound
+		switch {
+		case missing && number > known:
+			return logs, nil
+		case err == nil:
+			logs++
+		case !missing:
+			return logs, err
+		}
+	}
+}
+
+// printLog shows the log of an attempt, below its name if that is wanted.
+func (s *session) printLog(ctx context.Context, id state.JobID, attempt string, named bool) (err error) {
+	r, err := s.Log(ctx, id, attempt)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if s.json {
+		return logLines(s.out, attempt, r)
+	}
+	if named {
+		fmt.Fprintf(s.out, "==> %s <==\n", attempt)
+	}
+	_, err = io.Copy(s.out, r)
+	return err
+}
+
+// logLine is a line of a log, or a piece of a very long one.
+type logLine struct {
+	Attempt string `json:"attempt"`
+	Text    string `json:"text"`
+}
+
+// logLines writes a log's lines as JSON.
+func logLines(w io.Writer, attempt string, r io.Reader) error {
+	lines := bufio.NewReaderSize(r, 64<<10)
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	for {
+		line, _, err := lines.ReadLine()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(logLine{Attempt: attempt, Text: string(line)}); err != nil {
+			return err
+		}
+	}
+}

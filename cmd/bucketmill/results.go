@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+func newResultsCommand() *cobra.Command {
+	var output string
+	cmd := jobCommand(&cobra.Command{
+		Use:   "results JOB",
+		Short: "Fetch the output of a completed job",
+		Long: `Results writes the parts of a job's output, in order, as one stream. The server checks them on their
+way; if they are not what the job wrote, the command fails, and FILE is not made.
+
+With --json it prints the parts with URLs to read them by instead, where the store offers that.`,
+		Args: exactArgs(1, "one job: an id, or last"),
+	}, func(ctx context.Context, s *session, args []string) error {
+		id, err := s.jobNamed(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if s.json {
+			links, err := s.Links(ctx, id)
+			if err != nil {
+				return err
+			}
+			return printList(s.out, "parts", each(links))
+		}
+		r, err := s.Results(ctx, id)
+		if err != nil {
+			return err
+		}
+		_, err = s.save(r, output)
+		return err
+	})
+	cmd.Flags().StringVarP(&output, "output", "o", toStdout, "FILE to write, or - for standard output")
+	return cmd
+}
+
+// save copies a stream to standard output or a file, which is there only when it is whole, and
+// closes it. What is there and no plain file (a device, a pipe) is written to. It returns the
+// number of bytes.
+func (s *session) save(r io.ReadCloser, path string) (n int64, err error) {
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if path == toStdout {
+		return io.Copy(s.out, r)
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return 0, err
+		}
+		n, err = io.Copy(f, r)
+		return n, errors.Join(err, f.Close())
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return 0, err
+	}
+	n, err = io.Copy(f, r)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return n, errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return n, nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+func newStatusCommand() *cobra.Command {
+	var watch bool
+	cmd := jobCommand(&cobra.Command{
+		Use:   "status JOB",
+		Short: "Show how far a job is, or how it ended",
+		Long: `Status shows a job's state, progress and counters; of a failed job, why it failed and what to do.
+JOB is an id, or "last" for the newest job. It exits with 0 whatever has become of the job.
+
+With --watch it shows how far the job is until it has ended, and ends as "submit --wait" does, with
+the same exit codes.`,
+		Args: exactArgs(1, "one job: an id, or last"),
+	}, func(ctx context.Context, s *session, args []string) error {
+		id, err := s.jobNamed(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		if watch {
+			return s.attend(ctx, id, false)
+		}
+		job, err := s.Job(ctx, id)
+		if err != nil {
+			return err
+		}
+		if s.json {
+			return s.printJSON(job)
+		}
+		return s.printJob(ctx, job)
+	})
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on until the job has ended")
+	return cmd
+}
+
+// printJob shows all about a job.
+func (s *session) printJob(ctx context.Context, job api.Job) error {
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
+	}
+	row("job", "%s  %s", job.ID, job.Name)
+	row("state", "%s", stateOf(job))
+	row("program", "%s", job.Program)
+	row("submitted", "%s", ago(job.Times.Submitted))
+	row("took", "%s", between(job.Times.Submitted, job.Times.Ended))
+	if job.Inputs > 0 {
+		row("input", "%s in %s", size(job.InputBytes), plural(job.Inputs, "object"))
+	}
+	row("map", "%s", side(job.Progress.Map))
+	row("reduce", "%s", side(job.Progress.Reduce))
+	row("output", "%s", place(job.Output))
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := printCounters(s.out, job.Counters); err != nil {
+		return err
+	}
+	switch job.State {
+	case state.Failed:
+		fmt.Fprintf(s.out, "\nThe job failed: %s\n", reason(job).Message)
+		return s.analyse(ctx, s.out, job)
+	case state.Cancelled:
+		fmt.Fprintf(s.out, "\nThe job was ended: %s\n", reason(job).Message)
+	}
+	return nil
+}
+
+// stateOf is a job's state, with its phase where that says more.
+func stateOf(job api.Job) string {
+	switch job.Phase {
+	case state.PhasePublish, state.PhaseCleanup:
+		return fmt.Sprintf("%s (%s)", job.State, job.Phase)
+	case state.PhaseKept:
+		return string(job.State) + " (may be retried)"
+	}
+	return string(job.State)
+}
+
+// side is how far the tasks of one side are.
+func side(p state.Progress) string {
+	if p.Total == 0 {
+		return "-"
+	}
+	text := fmt.Sprintf("%d/%d tasks (%d%%)", p.Done, p.Total, 100*p.Done/p.Total)
+	if p.Running > 0 {
+		text += fmt.Sprintf(", %d running", p.Running)
+	}
+	if p.Failed > 0 {
+		text += ", " + plural(p.Failed, "failed attempt")
+	}
+	return text
+}
+
+// printCounters shows counters by name; those that the program counts are named as it does.
+func printCounters(out io.Writer, counters map[string]int64) error {
+	if len(counters) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out, "\ncounters")
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		fmt.Fprintf(w, "  %s\t%s\t\n", strings.TrimPrefix(name, "user:"), humanize.Comma(counters[name]))
+	}
+	return w.Flush()
+}

@@ -1,0 +1,30 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+// Redis is killed in mid-job and comes back with its data.
+func TestRedisIsKilledInMidJob(t *testing.T) {
+	b := ownBackends(t)
+	c, _, _ := newClusterOn(t, b, 2)
+	n := c.slowCounting("redis", 40, 200*time.Millisecond, 0)
+	n.underway(2)
+	b.redis.kill(t)
+	b.redis.startAgain(t)
+	n.unfinished()
+	n.check()
+}
+
+// So is MinIO.
+func TestMinIOIsKilledInMidJob(t *testing.T) {
+	b := ownBackends(t)
+	c, _, _ := newClusterOn(t, b, 2)
+	n := c.slowCounting("minio", 40, 200*time.Millisecond, 0)
+	n.underway(2)
+	b.minio.kill(t)
+	b.minio.startAgain(t)
+	n.unfinished()
+	n.check()
+}

@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A controller that is killed in mid-job is replaced by one that knows nothing but what Redis
+// and the store say.
+func TestControllerIsReplacedInMidJob(t *testing.T) {
+	shared, err := sharedBackends()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, controller, executors := newClusterOn(t, shared, 2)
+	n := c.slowCounting("replaced", 30, 250*time.Millisecond, 0)
+	n.underway(1)
+	controller.kill(t)
+	executors[0].kill(t) // its task is only given away by a controller
+	c.startController()
+	n.unfinished()
+	n.check()
+}
+
+// Two controllers share the work: each takes jobs, each knows all of them, and either may go.
+func TestTwoControllersAtOnce(t *testing.T) {
+	shared, err := sharedBackends()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, firstController, _ := newClusterOn(t, shared, 2)
+	first := c.api
+	c.startController()
+	second := c.api
+	var jobs []*counting
+	for i := range 6 {
+		c.api = []*api{first, second}[i%2]
+		jobs = append(jobs, c.slowCounting(fmt.Sprintf("shared-%d", i), 6, 150*time.Millisecond, 0))
+	}
+	c.api = second
+	jobs[0].check() // it was submitted to the first
+	jobs[len(jobs)-1].until("be unfinished", func(j job) error {
+		if j.ended() {
+			return fmt.Errorf("%w: it is %s", errNever, j.State)
+		}
+		return nil
+	})
+	firstController.kill(t)
+	for _, n := range jobs {
+		n.check()
+	}
+}

@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+// Executors that come in mid-job take their share of it.
+func TestExecutorsAreAddedInMidJob(t *testing.T) {
+	c, _ := newCluster(t, 1)
+	n := c.slowCounting("grow", 60, 200*time.Millisecond, 0)
+	n.underway(1)
+	for _, added := range c.startExecutors(2) {
+		n.attempt(added.name+" has committed one", func(a attempt) bool { return a.Executor == added.name && a.State == "committed" })
+	}
+	n.unfinished()
+	n.check()
+}
+
+// An executor that is told to stop ends its task first, and no attempt is lost by that.
+func TestExecutorsAreStoppedInMidJob(t *testing.T) {
+	c, executors := newCluster(t, 2)
+	n := c.slowCounting("stop", 30, 250*time.Millisecond, 0)
+	n.underway(2)
+	stopped := executors[0]
+	n.runs(stopped.name)
+	stopped.signal(t, "TERM")
+	if code := stopped.exitCode(t); code != 0 {
+		t.Errorf("an executor that was told to stop exited with %d", code)
+	}
+	n.unfinished()
+	if end, _ := n.check(); end.Progress.Map.Failed != 0 {
+		t.Errorf("%d attempts failed, though executors were only stopped in good order", end.Progress.Map.Failed)
+	}
+}
+
+// What a killed executor had in hand is done by others.
+func TestExecutorsAreKilledInMidJob(t *testing.T) {
+	c, executors := newCluster(t, 3)
+	n := c.slowCounting("kill", 60, 300*time.Millisecond, 0)
+	n.underway(3)
+	for _, killed := range executors[:2] {
+		lost := n.runs(killed.name)
+		killed.kill(t)
+		n.attempt(lost.Task+" is given to another", func(a attempt) bool {
+			return a.Task == lost.Task && (a.Number > lost.Number || a.State == "committed") // just before the kill
+		})
+	}
+	n.unfinished()
+	n.check()
+}

@@ -1,0 +1,44 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+const (
+	askEvery = 25 * time.Millisecond
+	patience = 90 * time.Second // for something to come about, on a machine that is busy
+)
+
+// errNever wraps what can't come about any more.
+var errNever = errors.New("it can't come about any more")
+
+// until asks again and again, until there is no error or one that wraps errNever.
+func until(ctx context.Context, ask func() error) error {
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		err := ask()
+		if err == nil || errors.Is(err, errNever) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w; at last: %w", ctx.Err(), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// eventually fails the test unless there comes a time when ask returns no error.
+func eventually(t *testing.T, what string, ask func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := until(ctx, ask); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
