@@ -28,6 +28,24 @@ type reportedError struct{ error }
 
 func (e reportedError) Unwrap() error { return e.error }
 
+// unreported returns those of joined errors that the user has not been told of.
+func unreported(err error) []error {
+	var reported reportedError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &reported):
+		return []error{err}
+	}
+	var rest []error
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, part := range joined.Unwrap() {
+			rest = append(rest, unreported(part)...)
+		}
+	}
+	return rest
+}
+
 func exitCode(err error) int {
 	var usage usageError
 	switch {

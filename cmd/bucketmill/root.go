@@ -15,18 +15,17 @@ var version = "devel"
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRootCommand()
+	root := newRootCommand() //nolint:contextcheck // commands get theirs from ExecuteContext
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	var reported reportedError
-	if err != nil && !errors.As(err, &reported) {
+	for _, err := range unreported(err) {
 		fmt.Fprintf(stderr, "bucketmill: %v\n", err)
-		var usage usageError
-		if errors.As(err, &usage) {
-			fmt.Fprintln(stderr, `See "bucketmill help" and "bucketmill COMMAND --help".`)
-		}
+	}
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintln(stderr, `See "bucketmill help" and "bucketmill COMMAND --help".`)
 	}
 	return exitCode(err)
 }

@@ -39,9 +39,9 @@ func (s *service) raw(text string) (answer, io.Reader) {
 func TestSlowBodiesAreCut(t *testing.T) {
 	s := serve(t, func(c *api.Config) { c.BodyGrace = 100 * time.Millisecond })
 	for _, request := range []string{
-		"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
-		"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 100\r\n\r\n--b\r\n",
-		"PUT /v1/objects/inbox/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+		"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+		"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 100\r\n\r\n--b\r\n",
+		"PUT /v1/objects/inbox/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
 	} {
 		a, rest := s.raw(request)
 		if p := a.problem(t); a.status != http.StatusRequestTimeout || p.Code != api.CodeBodyTooSlow {
@@ -52,7 +52,7 @@ func TestSlowBodiesAreCut(t *testing.T) {
 		}
 	}
 	// A body that nobody wants has its time, too: the answer comes at once, and then the end.
-	a, rest := s.raw("POST /v1/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+	a, rest := s.raw("POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
 	if n, err := rest.Read(make([]byte, 1)); a.status != http.StatusNotFound || n > 0 || err == nil {
 		t.Errorf("%d, and the connection stays open", a.status)
 	}
@@ -64,23 +64,20 @@ func TestSlowAnswersAreNotCut(t *testing.T) {
 	const grace = 50 * time.Millisecond
 	s := serve(t, func(c *api.Config) {
 		c.BodyGrace = grace
-		c.CheckBuiltin = nil
-		c.Retry = nil
 	})
-	s.folders.wrap = func(b objstore.Bucket) objstore.Bucket { return slowStart{b, 4 * grace} }
+	s.folders.wrap = func(b objstore.Bucket) objstore.Bucket { return slowCommit{b, 4 * grace} }
 	if a := s.ask("PUT", "/v1/objects/inbox/x", "text"); a.status != http.StatusCreated {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
-// slowStart is a bucket that takes its time before it takes a byte, and another before it
-// commits.
-type slowStart struct {
+// slowCommit is a bucket that takes its time to commit.
+type slowCommit struct {
 	objstore.Bucket
 	delay time.Duration
 }
 
-func (b slowStart) Create(ctx context.Context, key string) (objstore.Writer, error) {
+func (b slowCommit) Create(ctx context.Context, key string) (objstore.Writer, error) {
 	w, err := b.Bucket.Create(ctx, key)
 	return slowWriter{w, ctx, b.delay}, err
 }
@@ -111,6 +108,16 @@ func (b signalling) Create(ctx context.Context, key string) (objstore.Writer, er
 	return b.Bucket.Create(ctx, key)
 }
 
+// received waits for a signal that must come.
+func received(t *testing.T, signal <-chan string) {
+	t.Helper()
+	select {
+	case <-signal:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing has begun")
+	}
+}
+
 func TestUploadsHavePlaces(t *testing.T) {
 	s := serve(t, func(c *api.Config) { c.Uploads = 1 })
 	begun := make(chan string, 1)
@@ -121,7 +128,7 @@ func TestUploadsHavePlaces(t *testing.T) {
 		_, err := s.client("").Put(t.Context(), "inbox", "slow", r, -1)
 		done <- err
 	}()
-	<-begun
+	received(t, begun)
 	a := s.refused(api.CodeTooManyUploads, "PUT", "/v1/objects/inbox/x", "x")
 	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
 		t.Errorf("%d %v", a.status, a.header)
@@ -145,9 +152,9 @@ func TestBrokenUpload(t *testing.T) {
 	s.folders.wrap = func(b objstore.Bucket) objstore.Bucket { return signalling{b, begun} }
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	must(t, err)
-	_, err = io.WriteString(conn, "PUT /v1/objects/inbox/half HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+	_, err = io.WriteString(conn, "PUT /v1/objects/inbox/half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf")
 	must(t, err)
-	<-begun
+	received(t, begun)
 	must(t, conn.Close())
 	must(t, s.http.Shutdown(t.Context())) // when the request has ended
 	b, _, err := s.folders.open(t.Context(), "s3://inbox/")
