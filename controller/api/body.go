@@ -43,10 +43,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case errors.Is(err, io.EOF):
-		// From now on the server reads ahead to learn whether the client leaves; a deadline
-		// would look like that.
-		_ = b.conn.SetReadDeadline(time.Time{})
-		return n, io.EOF
+		return n, io.EOF // and package http lifts the deadline, to see whether the client leaves
 	// The last bytes are kept back: the connection's end has ended the request's context, and who
 	// tries to write them fails for that reason instead of this.
 	case errors.Is(err, os.ErrDeadlineExceeded):

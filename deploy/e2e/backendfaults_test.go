@@ -9,7 +9,7 @@ import (
 func TestRedisIsKilledInMidJob(t *testing.T) {
 	b := ownBackends(t)
 	c, _, _ := newClusterOn(t, b, 2)
-	n := c.slowCounting("redis", 40, 200*time.Millisecond, 0)
+	n := c.slowCounting("redis", 40, 200*time.Millisecond)
 	n.underway(2)
 	b.redis.kill(t)
 	b.redis.startAgain(t)
@@ -21,7 +21,7 @@ func TestRedisIsKilledInMidJob(t *testing.T) {
 func TestMinIOIsKilledInMidJob(t *testing.T) {
 	b := ownBackends(t)
 	c, _, _ := newClusterOn(t, b, 2)
-	n := c.slowCounting("minio", 40, 200*time.Millisecond, 0)
+	n := c.slowCounting("minio", 40, 200*time.Millisecond)
 	n.underway(2)
 	b.minio.kill(t)
 	b.minio.startAgain(t)

@@ -30,7 +30,7 @@ func TestComposeClusterComesAndGoes(t *testing.T) {
 	}
 	clusterScript(t, "up", "4")
 	c := &cluster{t: t, name: "inbox", api: &api{base: "http://" + addr.String()}}
-	executors, err := c.api.executors(t.Context())
+	executors, err := c.executors(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestComposeClusterComesAndGoes(t *testing.T) {
 	c.must(t, http.MethodPut, "/v1/objects/"+c.name, "", nil)
 	text := generate(64 << 10)
 	c.count(spec{Name: "builtin", Program: "wordcount", Input: []string{c.put("in/text.txt", text)}}, text).check()
-	c.slowCounting("python", 4, 0, 0).check()
+	c.slowCounting("python", 4, 0).check()
 
 	clusterScript(t, "down")
 	engine, err := docker()

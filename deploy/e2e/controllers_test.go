@@ -14,7 +14,7 @@ func TestControllerIsReplacedInMidJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, controller, executors := newClusterOn(t, shared, 2)
-	n := c.slowCounting("replaced", 30, 250*time.Millisecond, 0)
+	n := c.slowCounting("replaced", 30, 250*time.Millisecond)
 	n.underway(1)
 	controller.kill(t)
 	executors[0].kill(t) // its task is only given away by a controller
@@ -36,7 +36,7 @@ func TestTwoControllersAtOnce(t *testing.T) {
 	var jobs []*counting
 	for i := range 6 {
 		c.api = []*api{first, second}[i%2]
-		jobs = append(jobs, c.slowCounting(fmt.Sprintf("shared-%d", i), 6, 150*time.Millisecond, 0))
+		jobs = append(jobs, c.slowCounting(fmt.Sprintf("shared-%d", i), 6, 150*time.Millisecond))
 	}
 	c.api = second
 	jobs[0].check() // it was submitted to the first

@@ -17,15 +17,29 @@ type counting struct {
 }
 
 // slowCounting submits a word count of that many maps, each of which takes pause and hardly
-// any CPU.
-func (c *cluster) slowCounting(name string, mapTasks int, pause time.Duration, priority int) *counting {
+// any CPU. Options change what is asked for.
+func (c *cluster) slowCounting(name string, mapTasks int, pause time.Duration, options ...func(*spec)) *counting {
 	c.t.Helper()
 	text := evenLines(mapTasks, slowLine)
-	return c.count(spec{
-		Name: name, Program: "slow_word_count.py", Priority: priority,
+	s := spec{
+		Name: name, Program: "slow_word_count.py",
 		Input: []string{c.put("in/"+name+".txt", text)}, SplitSize: fmt.Sprint(slowLine),
 		Params: map[string]string{"pause": fmt.Sprint(pause.Seconds())},
-	}, text)
+	}
+	for _, option := range options {
+		option(&s)
+	}
+	return c.count(s, text)
+}
+
+// withPriority gives a job another priority than 0.
+func withPriority(priority int) func(*spec) {
+	return func(s *spec) { s.Priority = priority }
+}
+
+// withReducePause makes reduce tasks wait over each of their words; there are some hundreds.
+func withReducePause(pause time.Duration) func(*spec) {
+	return func(s *spec) { s.Params["reduce_pause"] = fmt.Sprint(pause.Seconds()) }
 }
 
 // slowLine is the length of the lines of slow word counts, of which each is a map task.

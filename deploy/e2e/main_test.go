@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,7 +64,8 @@ func run(m *testing.M) (code int, err error) {
 // /.dockerenv makes it look like a container. Set TESTCONTAINERS_HOST_OVERRIDE where it is one.
 func configure() error {
 	settings := map[string]string{"TESTCONTAINERS_RYUK_DISABLED": "true"}
-	if os.Getenv("DOCKER_HOST") == "" && os.Getenv("TESTCONTAINERS_HOST_OVERRIDE") == "" {
+	engine := os.Getenv("DOCKER_HOST")
+	if local := engine == "" || strings.HasPrefix(engine, "unix://"); local && os.Getenv("TESTCONTAINERS_HOST_OVERRIDE") == "" {
 		settings["TESTCONTAINERS_HOST_OVERRIDE"] = "127.0.0.1"
 	}
 	for name, value := range settings {

@@ -10,12 +10,12 @@ import (
 func TestJobsTakeTurnsByPriorityAndFairly(t *testing.T) {
 	c, _ := newCluster(t, 1)
 	// While this one runs the others are planned, so that all are ready when it ends.
-	blocker := c.slowCounting("blocker", 20, 250*time.Millisecond, 100)
+	blocker := c.slowCounting("blocker", 20, 250*time.Millisecond, withPriority(100))
 	blocker.underway(1)
 	const mapTasks, pause = 10, 100 * time.Millisecond
-	low := c.slowCounting("low", mapTasks, pause, -1)
-	equals := []*counting{c.slowCounting("equal-a", mapTasks, pause, 0), c.slowCounting("equal-b", mapTasks, pause, 0)}
-	high := c.slowCounting("high", mapTasks, pause, 1)
+	low := c.slowCounting("low", mapTasks, pause, withPriority(-1))
+	equals := []*counting{c.slowCounting("equal-a", mapTasks, pause), c.slowCounting("equal-b", mapTasks, pause)}
+	high := c.slowCounting("high", mapTasks, pause, withPriority(1))
 	for _, n := range []*counting{low, equals[0], equals[1], high} {
 		n.until("be planned", func(j job) error {
 			if j.Progress.Map.Total != mapTasks {

@@ -12,7 +12,7 @@ import (
 // and works on when it is back.
 func TestExecutorIsCutOffFromRedis(t *testing.T) {
 	c, executors := newCluster(t, 2)
-	n := c.slowCounting("no-redis", 80, 250*time.Millisecond, 0)
+	n := c.slowCounting("no-redis", 80, 250*time.Millisecond)
 	n.underway(1)
 	cut := executors[0]
 	lost := cutOffAtWork(n, cut, c.redisNet)
@@ -27,7 +27,7 @@ func TestExecutorIsCutOffFromRedis(t *testing.T) {
 // same, and it takes part again when it is back.
 func TestExecutorIsCutOffFromMinIO(t *testing.T) {
 	c, executors := newCluster(t, 2)
-	n := c.slowCounting("no-minio", 60, 250*time.Millisecond, 0)
+	n := c.slowCounting("no-minio", 60, 250*time.Millisecond)
 	n.underway(1)
 	cut := executors[0]
 	n.runs(cut.name)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -8,7 +9,7 @@ import (
 // Executors that come in mid-job take their share of it.
 func TestExecutorsAreAddedInMidJob(t *testing.T) {
 	c, _ := newCluster(t, 1)
-	n := c.slowCounting("grow", 60, 200*time.Millisecond, 0)
+	n := c.slowCounting("grow", 60, 200*time.Millisecond)
 	n.underway(1)
 	for _, added := range c.startExecutors(2) {
 		n.attempt(added.name+" has committed one", func(a attempt) bool { return a.Executor == added.name && a.State == "committed" })
@@ -20,7 +21,7 @@ func TestExecutorsAreAddedInMidJob(t *testing.T) {
 // An executor that is told to stop ends its task first, and no attempt is lost by that.
 func TestExecutorsAreStoppedInMidJob(t *testing.T) {
 	c, executors := newCluster(t, 2)
-	n := c.slowCounting("stop", 30, 250*time.Millisecond, 0)
+	n := c.slowCounting("stop", 30, 250*time.Millisecond)
 	n.underway(2)
 	stopped := executors[0]
 	n.runs(stopped.name)
@@ -37,7 +38,7 @@ func TestExecutorsAreStoppedInMidJob(t *testing.T) {
 // What a killed executor had in hand is done by others.
 func TestExecutorsAreKilledInMidJob(t *testing.T) {
 	c, executors := newCluster(t, 3)
-	n := c.slowCounting("kill", 60, 300*time.Millisecond, 0)
+	n := c.slowCounting("kill", 60, 300*time.Millisecond)
 	n.underway(3)
 	for _, killed := range executors[:2] {
 		lost := n.runs(killed.name)
@@ -47,5 +48,19 @@ func TestExecutorsAreKilledInMidJob(t *testing.T) {
 		})
 	}
 	n.unfinished()
+	n.check()
+}
+
+// A reduce task has written a part of its output when its executor is killed; another one
+// writes it anew.
+func TestExecutorIsKilledInMidReduce(t *testing.T) {
+	c, executors := newCluster(t, 2)
+	n := c.slowCounting("reduce", 8, 0, withReducePause(4*time.Millisecond))
+	killed := executors[0]
+	lost := n.attempt(killed.name+" reduces", func(a attempt) bool {
+		return a.Executor == killed.name && a.State == "running" && strings.HasPrefix(a.Task, "r")
+	})
+	killed.kill(t)
+	n.attempt(lost.Task+" is given to another", func(a attempt) bool { return a.Task == lost.Task && a.Number > lost.Number })
 	n.check()
 }

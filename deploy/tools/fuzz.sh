@@ -12,5 +12,5 @@ fi
 for target in $targets; do
 	file=${target%%:*} name=${target##*:}
 	echo "== $name in ./$(dirname "$file")"
-	go test -run='^$' -fuzz="^$name\$" -fuzztime="${FUZZTIME:-20s}" "./$(dirname "$file")"
+	go test -run='^$' -fuzz="^$name\$" -fuzztime="${FUZZTIME:-20s}" -fuzzminimizetime=10x "./$(dirname "$file")"
 done

@@ -1,4 +1,6 @@
-"""Counts words, and waits for PARAMS["pause"] seconds over each record, without taking any CPU."""
+"""Counts words slowly, without taking any CPU: it waits for PARAMS["pause"] seconds over each
+record, and for PARAMS["reduce_pause"] seconds over each word that it adds up.
+"""
 
 import time
 
@@ -14,4 +16,5 @@ def combine_fn(key, values):
 
 
 def reduce_fn(key, values):
+    time.sleep(float(PARAMS.get("reduce_pause", "0")))
     yield (key, sum(values))

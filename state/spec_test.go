@@ -1,0 +1,76 @@
+package state
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+)
+
+func TestParseSpec(t *testing.T) {
+	reducers := 4
+	want := Spec{
+		Name: "wc", Program: "wordcount", Input: []string{"s3://inbox/books/*.txt"}, Output: "s3://outbox/wc",
+		Reducers: &reducers, SplitSize: 64 << 10, Params: Params{"lower": "true", "n": "3", "x": "1.50"},
+	}
+	for form, text := range map[string]string{
+		"json": ` {"name":"wc","program":"wordcount","input":["s3://inbox/books/*.txt"],"output":"s3://outbox/wc",
+			"reducers":4,"split_size":"64KiB","params":{"lower":true,"n":3,"x":"1.50"}} `,
+		"yaml": "name: wc\nprogram: wordcount\ninput: ['s3://inbox/books/*.txt']\noutput: s3://outbox/wc\n" +
+			"reducers: 4\nsplit_size: 65536\nparams: {lower: true, n: 3, x: '1.50'}\n",
+	} {
+		got, err := ParseSpec([]byte(text))
+		if err != nil {
+			t.Errorf("%s: %v", form, err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, wanted %+v", form, got, want)
+		}
+	}
+}
+
+func TestParseSpecRefuses(t *testing.T) {
+	for what, text := range map[string]string{
+		"an unknown field":      `{"program":"a","inputs":["b"]}`,
+		"what follows":          `{"program":"a"}}`,
+		"a second document":     `{"program":"a"} {"program":"b"}`,
+		"a list":                `- a`,
+		"nothing":               ``,
+		"a nested param":        `{"params":{"a":{"b":1}}}`,
+		"a size that is none":   `{"split_size":"many"}`,
+		"a size below nothing":  `{"split_size":"-1KiB"}`,
+		"broken yaml":           "a: [",
+		"a number for the name": `{"name":1}`,
+	} {
+		if spec, err := ParseSpec([]byte(text)); !errors.Is(err, ErrSpec) {
+			// Nothing at all is a spec without fields: Validate refuses it.
+			if err != nil || !errors.Is(spec.Validate(), ErrSpec) {
+				t.Errorf("%s: got %v, wanted %v", what, err, ErrSpec)
+			}
+		}
+	}
+}
+
+func FuzzParseSpec(f *testing.F) {
+	f.Add([]byte(`{"program":"a","input":["b"],"output":"c","reducers":0}`))
+	f.Add([]byte("program: a\nsplit_size: 1.5GB\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if len(text) > 1<<12 {
+			return // the API bounds what it reads
+		}
+		spec, err := ParseSpec(text)
+		if err != nil && !errors.Is(err, ErrSpec) {
+			t.Fatalf("%v is no %v", err, ErrSpec)
+		}
+		if err == nil {
+			_ = spec.Validate() // must not panic
+		}
+	})
+}
+
+func TestByteSizeRoundTrips(t *testing.T) {
+	for _, size := range []ByteSize{0, 1, 1000, 1024, 1536, 64 << 20, 5 << 40, 1<<62 - 1} {
+		if got, err := ParseByteSize(size.String()); err != nil || got != size {
+			t.Errorf("%d became %s, read as %d, %v", size, size, got, err)
+		}
+	}
+}
