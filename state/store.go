@@ -231,6 +231,26 @@ func (s *Store) deactivate(ctx context.Context, id JobID) error {
 	return nil
 }
 
+// dismiss takes an id without a job off the lists. The job may come to be meanwhile: Submit
+// enters it into the lists after its script, so either that comes after our removal, or we see
+// the job here and enter it again.
+func (s *Store) dismiss(ctx context.Context, id JobID) error {
+	if err := s.deactivate(ctx, id); err != nil {
+		return err
+	}
+	n, err := s.rdb.Exists(ctx, s.jobKey(id)).Result()
+	if err != nil {
+		return fmt.Errorf("look for job %s: %w", id, err)
+	}
+	if n == 0 {
+		return nil
+	}
+	if err := s.activate(ctx, id); err != nil {
+		return err
+	}
+	return s.callController(ctx, id)
+}
+
 // transition runs a script that answers {'ok'}, {'gone'} or {'illegal', phase}.
 func (s *Store) transition(ctx context.Context, what string, script *redis.Script, id JobID, args ...any) error {
 	reply, err := script.Run(ctx, s.rdb, s.jobKeys(id), args...).StringSlice()
@@ -259,7 +279,7 @@ type Swept struct {
 func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, error) {
 	swept, err := s.sweepAll(ctx, id, limits.Or(DefaultLimits))
 	if errors.Is(err, ErrNoJob) {
-		return Swept{}, errors.Join(err, s.deactivate(ctx, id))
+		return Swept{}, errors.Join(err, s.dismiss(ctx, id))
 	}
 	if err != nil {
 		return swept, err

@@ -7,6 +7,7 @@ import (
 
 // Redis is killed in mid-job and comes back with its data.
 func TestRedisIsKilledInMidJob(t *testing.T) {
+	t.Parallel()
 	b := ownBackends(t)
 	c, _, _ := newClusterOn(t, b, 2)
 	n := c.slowCounting("redis", 40, 200*time.Millisecond)
@@ -19,6 +20,7 @@ func TestRedisIsKilledInMidJob(t *testing.T) {
 
 // So is MinIO.
 func TestMinIOIsKilledInMidJob(t *testing.T) {
+	t.Parallel()
 	b := ownBackends(t)
 	c, _, _ := newClusterOn(t, b, 2)
 	n := c.slowCounting("minio", 40, 200*time.Millisecond)

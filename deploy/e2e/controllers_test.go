@@ -9,6 +9,7 @@ import (
 // A controller that is killed in mid-job is replaced by one that knows nothing but what Redis
 // and the store say.
 func TestControllerIsReplacedInMidJob(t *testing.T) {
+	t.Parallel()
 	shared, err := sharedBackends()
 	if err != nil {
 		t.Fatal(err)
@@ -25,6 +26,7 @@ func TestControllerIsReplacedInMidJob(t *testing.T) {
 
 // Two controllers share the work: each takes jobs, each knows all of them, and either may go.
 func TestTwoControllersAtOnce(t *testing.T) {
+	t.Parallel()
 	shared, err := sharedBackends()
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,8 @@
 // The containers are of the images that "make images" makes. Redis is on one network and MinIO
 // on another, controllers and executors are on both, so that an executor can be cut off from
 // either. All tests share one Redis and one MinIO, where each has a namespace, a bucket and
-// controllers and executors of its own; those that kill Redis or MinIO start their own.
+// controllers and executors of its own, and so can run beside others; those that kill Redis or
+// MinIO start their own.
 //
 // Faults happen in mid-job for certain, on machines fast and slow: the jobs wait rather than
 // compute (testdata/slow_word_count.py), a test looks on through the API until as many tasks

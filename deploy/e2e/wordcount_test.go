@@ -9,6 +9,7 @@ import (
 // Word counts, by the builtin and by a Python program, have to give the same bytes however
 // many executors there are.
 func TestResultsAreTheSameForAnyNumberOfExecutors(t *testing.T) {
+	t.Parallel()
 	c, _ := newCluster(t, 0)
 	text := generate(2 << 20)
 	input := []string{c.put("in/text.txt", text)}
