@@ -1,0 +1,68 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// activate enters a job into the history and among those that have not ended.
+func (s *Store) activate(ctx context.Context, id JobID) error {
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZAddNX(ctx, s.jobsKey(), redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(id)})
+		p.SAdd(ctx, s.activeKey(), string(id))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("enter %s into the lists: %w", id, err)
+	}
+	return nil
+}
+
+// Active returns the jobs that have not ended.
+func (s *Store) Active(ctx context.Context) ([]JobID, error) {
+	ids, err := s.rdb.SMembers(ctx, s.activeKey()).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list active jobs: %w", err)
+	}
+	jobs := make([]JobID, len(ids))
+	for i, id := range ids {
+		jobs[i] = JobID(id)
+	}
+	return jobs, nil
+}
+
+// deactivate takes an ended or unknown job out of the indexes of work.
+func (s *Store) deactivate(ctx context.Context, id JobID) error {
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.ZRem(ctx, s.readyKey(), string(id))
+		p.SRem(ctx, s.activeKey(), string(id))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("take %s off the lists: %w", id, err)
+	}
+	return nil
+}
+
+// dismiss takes an id without a job off the lists. The job may come to be meanwhile: Submit
+// enters it into the lists after its script, so either that comes after our removal, or we see
+// the job here and enter it again.
+func (s *Store) dismiss(ctx context.Context, id JobID) error {
+	if err := s.deactivate(ctx, id); err != nil {
+		return err
+	}
+	n, err := s.rdb.Exists(ctx, s.jobKey(id)).Result()
+	if err != nil {
+		return fmt.Errorf("look for job %s: %w", id, err)
+	}
+	if n == 0 {
+		return nil
+	}
+	if err := s.activate(ctx, id); err != nil {
+		return err
+	}
+	return s.callController(ctx, id)
+}
