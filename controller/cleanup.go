@@ -90,9 +90,53 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 	if err != nil {
 		return err
 	}
-	for u, err := range out.Uploads(ctx, outputName(prefix, "part-")) {
+	if job.State == state.Completed {
+		if job.Map.Failed+job.Reduce.Failed == 0 {
+			return nil // every attempt committed, and every upload is completed
+		}
+		return abortUploads(ctx, job, out, prefix)
+	}
+	parts, err := c.committedParts(ctx, job)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := out.Abort(ctx, p.upload); err != nil {
+			return err
+		}
+	}
+	if err := abortUploads(ctx, job, out, prefix); err != nil {
+		return err
+	}
+	if job.PublishedFrom.IsZero() {
+		return nil
+	}
+	return unpublish(ctx, job, out, prefix, parts)
+}
+
+// exactUploads is how many parts are asked for one by one in abortUploads.
+const exactUploads = 10_000
+
+// abortUploads ends the uploads of parts that nobody knows of, since their attempts were lost.
+// Some stores (MinIO) list uploads reliably only by their whole key.
+func abortUploads(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
+	if err := abortBelow(ctx, out, outputName(prefix, "part-")); err != nil {
+		return err
+	}
+	_, parts := outputSide(job)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
+	for i := range min(parts, exactUploads) {
+		g.Go(func() error { return abortBelow(ctx, out, outputName(prefix, state.PartName(i))) })
+	}
+	return g.Wait()
+}
+
+// abortBelow aborts the uploads of parts whose keys start with prefix.
+func abortBelow(ctx context.Context, out objstore.Bucket, prefix string) error {
+	for u, err := range out.Uploads(ctx, prefix) {
 		if isNotFound(err) {
-			break
+			return nil
 		}
 		if err != nil {
 			return err
@@ -104,19 +148,12 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 			return err
 		}
 	}
-	if job.State == state.Completed || job.PublishedFrom.IsZero() {
-		return nil
-	}
-	return c.unpublish(ctx, job, out, prefix)
+	return nil
 }
 
 // unpublish deletes those parts that are visible and this job's. All its uploads are either
 // completed or aborted by now, so completing one again tells which.
-func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
-	parts, err := c.committedParts(ctx, job)
-	if err != nil {
-		return err
-	}
+func unpublish(ctx context.Context, job state.Job, out objstore.Bucket, prefix string, parts []part) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for _, p := range parts {

@@ -35,3 +35,34 @@ func TestRetryKeepsCommittedTasks(t *testing.T) {
 		must(t, s.Keep(t.Context(), testJob, time.Hour))
 	})
 }
+
+// What a failed job had written of its output is gone, so those tasks are done again; their
+// counters are not added again.
+func TestRetryWritesAllOutputAgain(t *testing.T) {
+	onServers(t, func(t *testing.T, s *Store) {
+		must(t, s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`)))
+		must(t, s.Start(t.Context(), testJob, 1, 2, ""))
+		count := map[string]int64{"records": 1}
+		for _, a := range claim(t, s, "me", 1) {
+			must(t, s.Commit(t.Context(), a, "me", nil, count))
+		}
+		reduces := claim(t, s, "me", 2)
+		must(t, s.Commit(t.Context(), reduces[0], "me", nil, count))
+		must(t, s.Stop(t.Context(), testJob, Failed, Failure{Message: "no"}))
+		must(t, s.Keep(t.Context(), testJob, time.Hour))
+		must(t, s.Retry(t.Context(), testJob))
+		inPhase(t, s, testJob, PhaseReduce)
+		for _, a := range claim(t, s, "me", 2) {
+			if a.Number != 2 {
+				t.Errorf("%s: wanted the second attempt", a)
+			}
+			must(t, s.Commit(t.Context(), a, "me", nil, count))
+		}
+		inPhase(t, s, testJob, PhasePublish)
+		counters, err := s.Counters(t.Context(), testJob)
+		must(t, err)
+		if counters["records"] != 3 {
+			t.Errorf("3 tasks with 1 record each counted %d", counters["records"])
+		}
+	})
+}

@@ -24,7 +24,7 @@ call('ZREM', RETRY[side], index)
 call('HINCRBY', JOB, COUNT[side], 1)
 -- A task whose output was lost has been counted already: it is the same input, so the sums
 -- stay. An overflow must not undo half a commit: that counter stays as it is.
-if call('HEXISTS', FAILS, side .. index .. ':segment') == 0 then
+if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
   for i = 7, #ARGV, 2 do redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1]) end
 end
 return {'ok', advance()}

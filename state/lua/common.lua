@@ -6,7 +6,8 @@
 --   3 retry:m   zset    map tasks to be claimed again, by the time (ms) from which they may be
 --   4 retry:r   zset    the same for reduce tasks
 --   5 att       hash    task -> its highest attempt number; only tasks tried more than once
---   6 fails     hash    "TASK:CLASS" -> number of failures of that class
+--   6 fails     hash    "TASK:CLASS" -> number of failures of that class; "TASK:counted" -> 1 for a
+--                       task that is done again though its counters were added
 --   7 done:m    hash    index -> "NUMBER EXECUTOR STARTED_MS ENDED_MS MANIFEST" of the committed attempt
 --   8 done:r    hash    the same for reduce tasks
 --   9 counters  hash    counter -> sum over committed attempts

@@ -13,6 +13,7 @@ if done and string.match(done, '^(%S+) ') == ARGV[6] then
   call('HDEL', DONE.m, ARGV[5])
   call('HINCRBY', JOB, 'mapdone', -1)
   call('HINCRBY', JOB, 'epoch', 1)
+  call('HSET', FAILS, 'm' .. ARGV[5] .. ':counted', 1)
   requeue('m', ARGV[5], tonumber(ARGV[6]), now())
 end
 requeue('r', index, number, now())
