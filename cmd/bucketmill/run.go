@@ -171,8 +171,6 @@ const (
 	cleanUpWait = 30 * time.Second
 )
 
-var errLeftBehind = errors.New("clean-up did not come to its end: something may be left behind (see --verbose)")
-
 // waitJob polls a job until it has ended, showing how far it is. When ctx ends the job is
 // cancelled, and the wait goes on until it is cleaned up.
 func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (state.Job, error) {
@@ -194,7 +192,8 @@ func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (s
 			over = time.Now()
 		}
 		if !over.IsZero() && time.Since(over) > cleanUpWait {
-			return job, errLeftBehind
+			_, err := ui.write([]byte("clean-up did not come to its end: something may be left behind (see --verbose)\n"))
+			return job, err
 		}
 		if time.Since(shown) > showInterval {
 			shown = time.Now()
