@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bucketmill/bucketmill/objstore"
 )
@@ -154,15 +155,39 @@ func noise(n int) []byte {
 
 var driverFrame = regexp.MustCompile(`bucketmill/objstore/(file|minio|s3|internal/\w+)\.`)
 
+// goroutineGrace is how long a goroutine may take to end that has been told to: the one of a
+// timer, say, that fired this moment.
+const goroutineGrace = 5 * time.Second
+
 // checkNoGoroutines looks for one in which a driver still works. Those of the HTTP transport
 // belong to idle connections.
 func checkNoGoroutines(t *testing.T) {
 	t.Helper()
+	deadline := time.After(goroutineGrace)
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		left := driverGoroutine()
+		if left == "" {
+			return
+		}
+		select {
+		case <-poll.C:
+		case <-deadline:
+			t.Errorf("a goroutine is left:\n%s", left)
+			return
+		}
+	}
+}
+
+// driverGoroutine returns the stack of a goroutine in which a driver works, or "".
+func driverGoroutine() string {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
 	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
 		if driverFrame.MatchString(stack) {
-			t.Errorf("a goroutine is left:\n%s", stack)
+			return stack
 		}
 	}
+	return ""
 }
