@@ -65,18 +65,9 @@ func TestInterruptWhileAProgramRuns(t *testing.T) {
 
 func TestInterruptBuiltin(t *testing.T) {
 	t.Parallel()
-	folder := writeFiles(t, map[string]string{"in.txt": sampleText(t, 48<<20, 3)})
 	for _, phase := range []string{"map", "reduce"} {
-		p := startProcess(t, nil, "run", "sort", "-i", folder+"/in.txt", "-o", folder+"/out", "-r", "1", "--memory", "64MiB")
-		eventually(t, "phase "+phase, func() bool {
-			select {
-			case <-p.exited:
-				t.Fatalf("ended before it was interrupted:\n%s", p.stderr.String())
-			default:
-			}
-			return containsPhase(p.stderr.String(), phase)
-		})
-		p.signal(syscall.SIGTERM)
+		folder := t.TempDir()
+		p := interruptInPhase(t, folder, phase)
 		if code := p.wait(promptly).ExitCode(); code != exitInterrupted {
 			t.Errorf("in %s: exit code %d\n%s", phase, code, p.stderr.String())
 		}
@@ -85,6 +76,35 @@ func TestInterruptBuiltin(t *testing.T) {
 			t.Errorf("in %s: left behind: %q", phase, after)
 		}
 	}
+}
+
+// interruptInPhase starts a sort and sends it SIGTERM once it says that it is in a phase. A sort
+// that is over before it says so is tried again with more input.
+func interruptInPhase(t *testing.T, folder, phase string) *process {
+	t.Helper()
+	for size := 32 << 20; size <= 512<<20; size *= 2 {
+		writeFile(t, filepath.Join(folder, "in.txt"), sampleText(t, size, 3))
+		p := startProcess(t, nil, "run", "sort", "-i", folder+"/in.txt", "-o", folder+"/out", "-r", "1",
+			"--memory", "64MiB", "--executors", "1", "--overwrite")
+		ended := false
+		eventually(t, "phase "+phase, func() bool {
+			select {
+			case <-p.exited:
+				ended = true
+			default:
+			}
+			return ended || containsPhase(p.stderr.String(), phase)
+		})
+		p.signalIfAlive(syscall.SIGTERM)
+		if !ended && p.wait(promptly).ExitCode() != exitDone {
+			return p
+		}
+		if err := os.RemoveAll(filepath.Join(folder, "out")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatalf("no sort was slow enough to be interrupted in %s", phase)
+	return nil
 }
 
 // The first signal waits for the clean-up, which needs a Redis that stands still here. The
