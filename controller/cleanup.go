@@ -36,6 +36,9 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		}
 	}
 	if c.cfg.KeepFailed > 0 && job.State == state.Failed && job.Plan != "" && job.KeptUntil.IsZero() {
+		if err := c.notify(ctx, job, spec); err != nil {
+			return err
+		}
 		c.cfg.Log.Info("job failed, and may be retried", "job", job.ID, "within", c.cfg.KeepFailed)
 		return c.cfg.Store.Keep(ctx, job.ID, c.cfg.KeepFailed)
 	}
@@ -45,6 +48,9 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 				return err
 			}
 		}
+	}
+	if err := c.notify(ctx, job, spec); err != nil {
+		return err
 	}
 	c.cfg.Log.Info("job ended", "job", job.ID, "state", job.State)
 	return c.cfg.Store.Forget(ctx, job.ID, max(c.cfg.History, 0))

@@ -97,6 +97,19 @@ func (s *Store) Retry(ctx context.Context, id JobID) error {
 	return s.callController(ctx, id)
 }
 
+// NoteWebhookFailed is the kind of the event that tells of a webhook that could not be reached.
+const NoteWebhookFailed = "webhook failed"
+
+// Note adds a failure that does not change the outcome to the events of a job in phase
+// cleanup, as one of that kind. It fails with ErrIllegal in any other phase.
+func (s *Store) Note(ctx context.Context, id JobID, kind string, why Failure) error {
+	text, err := encode(why)
+	if err != nil {
+		return err
+	}
+	return s.transition(ctx, "note", noteScript, id, kind, text)
+}
+
 // Forget ends clean-up: all but the job's history goes now, and that after keep (0: now).
 func (s *Store) Forget(ctx context.Context, id JobID, keep time.Duration) error {
 	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds()); err != nil {

@@ -182,6 +182,12 @@ var transitions = []struct {
 		cells: "no-job illegal illegal illegal illegal ended   ended     ended     illegal   illegal",
 		do:    func(t *testing.T, s *Store, _ string) error { return s.Forget(t.Context(), testJob, time.Hour) },
 	}, {
+		event: "note",
+		cells: "no-job illegal illegal illegal illegal cleanup cleanup   cleanup   illegal   illegal",
+		do: func(t *testing.T, s *Store, _ string) error {
+			return s.Note(t.Context(), testJob, NoteWebhookFailed, Failure{Class: ClassJob, Message: "no"})
+		},
+	}, {
 		event: "keep",
 		cells: "no-job illegal illegal illegal illegal kept    illegal   illegal   illegal   illegal",
 		do:    func(t *testing.T, s *Store, _ string) error { return s.Keep(t.Context(), testJob, time.Hour) },

@@ -26,6 +26,7 @@ var (
 	keepScript    = jobScript("keep")
 	discardScript = jobScript("discard")
 	retryScript   = jobScript("retry")
+	noteScript    = jobScript("note")
 	turnScript    = redis.NewScript(luaFile("turn"))
 
 	// releaseScript deletes a lock if it is still ours. KEYS: lock. ARGV: our token.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,8 @@ type Spec struct {
 	Priority          int  `json:"priority,omitempty"`           // -1000 to 1000; higher goes first
 	MaxAttempts       int  `json:"max_attempts,omitempty"`       // per task, for failures of the program; 0: 4
 	KeepIntermediates bool `json:"keep_intermediates,omitempty"` // leave segments on the store when the job ends
+
+	Webhook string `json:"webhook,omitempty"` // URL that a server tells of the job's end
 }
 
 // Artifact is a program's file on the work store.
@@ -103,10 +106,39 @@ func (s *Spec) Validate() error {
 	if s.MaxAttempts < 0 {
 		bad("max_attempts is negative")
 	}
+	if why := webhookProblem(s.Webhook); why != "" {
+		bad("webhook %s", why)
+	}
 	if len(problems) > 0 {
 		return fmt.Errorf("%w: %s", ErrSpec, strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+// maxWebhook is the longest webhook, in bytes.
+const maxWebhook = 2000
+
+// webhookProblem says what is wrong with a webhook's URL, without quoting it: it may hold a
+// secret. None is fine.
+func webhookProblem(text string) string {
+	if text == "" {
+		return ""
+	}
+	if len(text) > maxWebhook {
+		return fmt.Sprintf("is longer than %d bytes", maxWebhook)
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return "is not a URL"
+	case u.Scheme != "https" && u.Scheme != "http":
+		return "must be an https or http URL"
+	case u.Hostname() == "":
+		return "names no host"
+	case u.User != nil:
+		return "must not hold a user name or password"
+	}
+	return ""
 }
 
 // Params are a program's parameters. In a job file numbers and booleans may stand as

@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -46,6 +47,22 @@ func TestParseSpecRefuses(t *testing.T) {
 			if err != nil || !errors.Is(spec.Validate(), ErrSpec) {
 				t.Errorf("%s: got %v, wanted %v", what, err, ErrSpec)
 			}
+		}
+	}
+}
+
+func TestWebhookIsAPlainURL(t *testing.T) {
+	for text, fine := range map[string]bool{
+		"": true, "https://example.com": true, "http://[::1]:8080/a?b=c": true, "HTTPS://example.com/": true,
+		"https://example.com/" + strings.Repeat("a", 1980): true, "https://example.com/" + strings.Repeat("a", 1981): false,
+		"example.com/hook": false, "/hook": false, "//example.com": false, "https:///hook": false, "https://:80/": false,
+		"https:example.com": false, "ftp://example.com": false, "file:///etc/passwd": false,
+		"https://secret@example.com": false, "https://me:secret@example.com": false, "https://secret\n.com": false, "https://exa mple/secret": false,
+	} {
+		s := Spec{Program: "a", Input: []string{"b"}, Output: "c", Webhook: text}
+		err := s.Validate()
+		if (err == nil) != fine || err != nil && (!errors.Is(err, ErrSpec) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%.60q: %v", text, err)
 		}
 	}
 }

@@ -21,7 +21,7 @@ const envPrefix = "BUCKETMILL_"
 var notSettings = map[string]bool{"config": true, "print-config": true, "help": true, "cpuprofile": true}
 
 // secretSettings are printed masked.
-var secretSettings = map[string]bool{"token": true}
+var secretSettings = map[string]bool{"token": true, "webhook-secret": true}
 
 // addConfig lets a service's settings come from the environment and a file as well, before
 // service runs.

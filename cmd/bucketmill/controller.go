@@ -74,6 +74,7 @@ func loopback(host string) bool {
 type controllerFlags struct {
 	serviceFlags
 	api        apiFlags
+	webhook    webhookFlags
 	interval   time.Duration
 	history    time.Duration
 	keepFailed time.Duration
@@ -94,6 +95,7 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs := cmd.Flags()
 	f.register(fs)
 	f.api.register(fs)
+	f.webhook.register(fs)
 	fs.DurationVar(&f.interval, "interval", time.Second, "how often leases are swept; at least 1s")
 	fs.DurationVar(&f.history, "history", 7*24*time.Hour, "how long the records of ended jobs are kept")
 	fs.DurationVar(&f.keepFailed, "keep-failed", time.Hour, "how long a failed job may be retried")
@@ -113,7 +115,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 	defer func() { err = joinClose(err, store) }()
 	boss, err := controller.New(ctx, controller.Config{
 		ID: processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
-		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed,
+		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed, Notify: f.webhook.notify(log),
 	})
 	if err != nil {
 		return err

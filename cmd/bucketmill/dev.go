@@ -24,11 +24,12 @@ import (
 // devFlags are the settings of a server on a laptop.
 type devFlags struct {
 	serviceFlags
-	api    apiFlags
-	data   string
-	slots  int
-	memory state.ByteSize
-	python string
+	api     apiFlags
+	webhook webhookFlags
+	data    string
+	slots   int
+	memory  state.ByteSize
+	python  string
 }
 
 func newDevCommand() *cobra.Command {
@@ -46,6 +47,7 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs := cmd.Flags()
 	f.store.register(fs)
 	f.api.register(fs)
+	f.webhook.register(fs)
 	fs.StringVar(&f.data, "data", "bucketmill-data", "folder for plans, programs, intermediates and logs")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	fs.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
@@ -85,6 +87,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	defer func() { err = joinRemove(err, scratch) }()
 	boss, err := controller.New(ctx, controller.Config{
 		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour,
+		Notify: f.webhook.notify(log),
 	})
 	if err != nil {
 		return err

@@ -71,6 +71,9 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if spec.Webhook != "" {
+		return usageError{errors.New("webhook is for servers: here nobody would be told")}
+	}
 	if err := f.validate(); err != nil {
 		return usageError{err}
 	}

@@ -22,7 +22,7 @@ type Event struct {
 	At       *Time       `json:"at,omitempty"`
 	State    state.State `json:"state,omitempty"`    // of type state, and progress
 	Phase    state.Phase `json:"phase,omitempty"`    // of type phase, and progress
-	Failure  *Failure    `json:"failure,omitempty"`  // of type attempt_failed, and of state FAILED and CANCELLED; without its long parts
+	Failure  *Failure    `json:"failure,omitempty"`  // of types attempt_failed and webhook_failed, and of state FAILED and CANCELLED; without its long parts
 	Progress *Progress   `json:"progress,omitempty"` // of type progress
 }
 
@@ -31,6 +31,7 @@ const (
 	EventState         = "state"          // the job's state is another
 	EventPhase         = "phase"          // so is its phase
 	EventAttemptFailed = "attempt_failed" // an attempt came to nothing
+	EventWebhookFailed = "webhook_failed" // the webhook was not told of the end
 	EventProgress      = "progress"       // how far the job is; at most one a second
 	EventEnded         = "ended"          // the job is cleaned up; the last one
 )

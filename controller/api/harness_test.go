@@ -137,27 +137,48 @@ func serve(t *testing.T, adjust func(*api.Config)) *service {
 // work starts a controller and an executor.
 func (s *service) work() {
 	s.t.Helper()
+	s.control(nil)
+	s.execute()
+}
+
+// execute starts an executor.
+func (s *service) execute() {
+	s.t.Helper()
 	log := slog.New(slog.NewTextHandler(s.log, nil))
-	boss, err := controller.New(s.t.Context(), controller.Config{
-		ID: "boss", Store: s.store, Open: s.folders.open, Work: work, Log: log,
-	})
-	must(s.t, err)
 	hand, err := executor.New(s.t.Context(), executor.Config{
 		ID: "hand", Store: s.store, Open: s.folders.open, Work: work, Log: log, Slots: 2, Memory: 64 << 20,
 		Scratch: filepath.Join(s.t.TempDir(), "scratch"), Heartbeat: 50 * time.Millisecond, KeepLogs: true,
 		Version: "test",
 	})
 	must(s.t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	var workers sync.WaitGroup
-	for _, run := range []func(context.Context) error{boss.Run, hand.Run} {
-		workers.Go(func() {
-			if err := run(ctx); err != nil {
-				s.t.Error(err)
-			}
-		})
+	s.background(hand.Run)
+}
+
+// control starts a controller. Adjust, if not nil, changes its configuration.
+func (s *service) control(adjust func(*controller.Config)) *controller.Controller {
+	s.t.Helper()
+	cfg := controller.Config{
+		ID: "boss", Store: s.store, Open: s.folders.open, Work: work, Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	}
-	s.t.Cleanup(func() { cancel(); workers.Wait() })
+	if adjust != nil {
+		adjust(&cfg)
+	}
+	boss, err := controller.New(s.t.Context(), cfg)
+	must(s.t, err)
+	s.background(boss.Run)
+	return boss
+}
+
+// background runs until the test ends.
+func (s *service) background(run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var worker sync.WaitGroup
+	worker.Go(func() {
+		if err := run(ctx); err != nil {
+			s.t.Error(err)
+		}
+	})
+	s.t.Cleanup(func() { cancel(); worker.Wait() })
 }
 
 // put writes an object.

@@ -1,0 +1,39 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// notifyTimeout is how long a job's end, and the jobs that this controller would look after
+// next, wait for a webhook: less than minderTTL, so that no other controller tells it too.
+const notifyTimeout = 10 * time.Second
+
+// notify tells the job's webhook, if it has one, how the job ended: at least once for each
+// ending, as the transition that follows may be lost and clean-up done again, here or by
+// another controller. A job that was kept has told already. A webhook that fails is noted
+// among the job's events; the job ends all the same.
+func (c *Controller) notify(ctx context.Context, job state.Job, spec state.Spec) error {
+	if spec.Webhook == "" || c.cfg.Notify == nil || !job.KeptUntil.IsZero() {
+		return nil
+	}
+	counters, err := c.cfg.Store.Counters(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	sending, cancel := context.WithTimeout(ctx, notifyTimeout)
+	defer cancel()
+	why := c.cfg.Notify(sending, job, spec, counters)
+	if why == nil {
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err // this controller is stopping: the next one tells
+	}
+	noted := c.cfg.Store.Note(ctx, job.ID, state.NoteWebhookFailed, state.Failure{Class: state.ClassJob, Message: why.Error()})
+	c.cfg.Log.Error("tell the webhook of the job's end", "job", job.ID, "error", errors.Join(why, noted))
+	return nil
+}
