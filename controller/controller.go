@@ -49,7 +49,7 @@ type Config struct {
 	// Abandoned is told what of a job's could not be removed, and why; may be nil.
 	Abandoned func(id state.JobID, what string, why error)
 	// Notify tells spec.Webhook how a job ended; nil: nobody is told. It is called at least once
-	// for each ending, for at most 30s, and perhaps by several controllers at a time.
+	// for each ending, for at most notifyTimeout, and perhaps by several controllers at a time.
 	Notify func(ctx context.Context, job state.Job, spec state.Spec, counters map[string]int64) error
 }
 

@@ -35,10 +35,6 @@ func (l Layout) PlanPage(pages string, page int) string {
 	return l.join(fmt.Sprintf("jobs/%s/plan-%s/%05d", l.Job, pages, page))
 }
 
-// Partitions is the key of the boundaries between partitions of a job that sorts in total
-// order.
-func (l Layout) Partitions() string { return l.join(fmt.Sprintf("jobs/%s/partitions", l.Job)) }
-
 // Folders are the prefixes below which every object of the job lies.
 func (l Layout) Folders() []string {
 	folders := []string{l.join(fmt.Sprintf("jobs/%s/", l.Job))}

@@ -8,12 +8,11 @@ import (
 // Plan is what the planning controller leaves for the executors, beside the pages of splits
 // on the work store.
 type Plan struct {
-	Spread   int    `json:"spread"`            // see Layout
-	Pages    string `json:"pages"`             // names this planning's pages: see Layout.PlanPage
-	PageSize int    `json:"page_size"`         // map tasks per page of the plan
-	Inputs   int    `json:"inputs"`            // number of input objects
-	Bytes    int64  `json:"bytes"`             // their size
-	Ordered  bool   `json:"ordered,omitempty"` // partitions are key ranges: see Layout.Partitions
+	Spread   int    `json:"spread"`    // see Layout
+	Pages    string `json:"pages"`     // names this planning's pages: see Layout.PlanPage
+	PageSize int    `json:"page_size"` // map tasks per page of the plan
+	Inputs   int    `json:"inputs"`    // number of input objects
+	Bytes    int64  `json:"bytes"`     // their size
 }
 
 // Encode returns the form that Store.Start takes.
