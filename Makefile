@@ -3,8 +3,14 @@
 # brew, and builds everything else from source into .tools/bin.
 
 FUZZTIME ?= 20s
+SEEDS    ?= 2000
+FIRST    ?= 1
 BENCH    ?= .
 EXECUTORS ?= 4
+DURATION ?= 45s
+TASKS    ?= 1000000
+SEED     ?= 0
+FLAGS    ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 # V=1 shows the output of tests that pass, too.
@@ -20,20 +26,32 @@ help: ## this list
 build: ## a static binary, bin/bucketmill
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/bucketmill ./cmd/bucketmill
 
-packages := go list ./... | grep -v /deploy/e2e
+packages := go list ./... | grep -Ev '/deploy/(e2e|chaos)$$'
 
 test: ## vet, then every test but e2e, with the race detector and real servers; a skipped test fails (V=1: all output)
 	./deploy/tools/get.sh redis-server minio python3
 	go vet ./...
-	go test -race -count=1 -vet=off -timeout=15m -json $$($(packages)) | $(report)
+	go test -race -count=1 -vet=off -timeout=30m -json $$($(packages)) | $(report)
 
 e2e: images ## the tests in containers; needs Docker
 	./deploy/tools/get.sh compose
 	go test -race -count=1 -vet=off -timeout=15m -json ./deploy/e2e | $(report)
 
+chaos: ## breaks things under real processes for DURATION (45s), seeded by SEED; FLAGS: see deploy/chaos/main_test.go
+	./deploy/tools/get.sh redis-server minio python3
+	go test -count=1 -v -vet=off -timeout=0 ./deploy/chaos -run 'Oracle|Chaos' -duration $(DURATION) -seed $(SEED) $(FLAGS)
+
+scale: ## a job of TASKS tasks on a real Redis, with EXECUTORS executors that do nothing
+	./deploy/tools/get.sh redis-server
+	go test -count=1 -v -vet=off -timeout=0 ./deploy/scale -tasks $(TASKS) -executors $(if $(filter command line,$(origin EXECUTORS)),$(EXECUTORS),10000) $(FLAGS)
+
+paper: ## the runs of the MapReduce paper's sort: normal, slow executor without and with backups, executors killed
+	./deploy/tools/get.sh redis-server minio
+	go test -count=1 -v -vet=off -timeout=0 ./deploy/chaos -run Paper $(FLAGS)
+
 quick: ## the tests of packages that need no server, without the race detector
 	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
-		awk '!/\/deploy\/(testservices|e2e)/ { print $$1 }' | xargs go test
+		awk '!/\/deploy\/(testservices|e2e)|\/cmd\/bench / { print $$1 }' | xargs go test
 
 lint: ## formatting, vet and the linters of .golangci.yml
 	./deploy/tools/get.sh gofumpt golangci-lint
@@ -49,7 +67,14 @@ format: ## gofumpt on everything
 fuzz: ## each fuzz target for FUZZTIME (20s)
 	FUZZTIME=$(FUZZTIME) ./deploy/tools/fuzz.sh
 
-bench: ## Go benchmarks; BENCH selects by pattern
+simulate: ## SEEDS (2000) simulated runs of the whole control plane, from seed FIRST (1) on
+	go test ./deploy/simulation -count=1 -timeout=0 -run='TestSeeds$$' -v -seeds=$(SEEDS) -first=$(FIRST)
+
+bench: ## beside rivals: Go by hand, awk, sort, grep, Python; FLAGS: --case, --size small, --runs, --peer, --markdown
+	./deploy/tools/get.sh redis-server minio python3
+	go run ./cmd/bench $(FLAGS)
+
+hotpaths: ## Go benchmarks of the hot paths; BENCH selects by pattern
 	go test -run='^$$' -bench='$(BENCH)' -benchmem ./...
 
 images: build ## the container images of docker-compose.yml and of the tests; see deploy/images/README.md
@@ -65,4 +90,4 @@ down: ## takes that cluster away, with its data
 tools: ## all programs that the targets above run: servers, python3, linters
 	./deploy/tools/get.sh
 
-.PHONY: help build test e2e quick lint format fuzz bench images up down tools
+.PHONY: help build test e2e chaos paper scale quick lint format fuzz simulate bench hotpaths images up down tools

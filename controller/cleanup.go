@@ -2,9 +2,7 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,19 +19,14 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 	if err != nil {
 		return err
 	}
-	// A job whose plan failed because the output was not its own never wrote there.
-	// One that was kept has left its output to others.
-	owned, err := c.ownsOutput(ctx, job.ID, spec)
-	if err != nil {
+	if err := c.settled(job, "record", c.dropRecords(ctx, job.ID)); err != nil {
 		return err
 	}
-	if owned && job.KeptUntil.IsZero() {
-		if err := c.settled(job, "output", c.cleanOutput(ctx, job, spec)); err != nil {
-			return err
-		}
-		if err := c.unlockOutput(ctx, job.ID, spec); err != nil {
-			return err
-		}
+	if found, err := c.completedBefore(ctx, job, spec); found || err != nil {
+		return err
+	}
+	if err := c.leaveOutput(ctx, job, spec); err != nil {
+		return err
 	}
 	if c.cfg.KeepFailed > 0 && job.State == state.Failed && job.Plan != "" && job.KeptUntil.IsZero() {
 		if err := c.notify(ctx, job, spec); err != nil {
@@ -43,6 +36,9 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		return c.cfg.Store.Keep(ctx, job.ID, c.cfg.KeepFailed)
 	}
 	if !spec.KeepIntermediates {
+		if err := c.settled(job, "unfinished segments", c.abortSegments(ctx, job, layout)); err != nil {
+			return err
+		}
 		for _, folder := range layout.Folders() {
 			if err := c.settled(job, "intermediates", deleteAll(ctx, c.work, folder)); err != nil {
 				return err
@@ -53,13 +49,48 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	c.cfg.Log.Info("job ended", "job", job.ID, "state", job.State)
-	return c.cfg.Store.Forget(ctx, job.ID, max(c.cfg.History, 0))
+	return c.cfg.Store.Forget(ctx, job.ID, job.Ended, max(c.cfg.History, 0))
+}
+
+// completedBefore finds out whether a failed job has completed in a time that Redis has forgotten: a
+// failover may send one back whose output was published, and what it needs to go on is gone. True:
+// it was settled as what it is.
+func (c *Controller) completedBefore(ctx context.Context, job state.Job, spec state.Spec) (bool, error) {
+	if job.State != state.Failed || !job.PublishedFrom.IsZero() {
+		return false, nil
+	}
+	success, found, err := c.ownSuccess(ctx, job.ID, spec)
+	if err != nil || !found {
+		return false, c.settled(job, "search for the output", err)
+	}
+	c.cfg.Log.Warn("failed job had completed before a failover", "job", job.ID)
+	return true, c.cfg.Store.FinishFound(ctx, job.ID, success.Counters)
+}
+
+// abortSegments ends the uploads of segments that attempts which came to nothing had begun. Those
+// that a store lists by prefix are found without: see abortUploads.
+func (c *Controller) abortSegments(ctx context.Context, job state.Job, layout state.Layout) error {
+	if job.Plan == "" {
+		return nil
+	}
+	void, err := c.cfg.Store.Void(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
+	for _, a := range void {
+		if a.Task.Side == state.Map {
+			g.Go(func() error { return abortAll(ctx, c.work, layout.Segment(a)) })
+		}
+	}
+	return g.Wait()
 }
 
 // settled passes on trouble that may go away, for a while, so that the clean-up is tried again,
 // and tells of the rest.
 func (c *Controller) settled(job state.Job, what string, err error) error {
-	if err == nil || (transient(err) && time.Since(job.Ended) < c.cfg.CleanupTimeout) {
+	if err == nil || errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) || passing(err, job.Ended, c.cfg.CleanupTimeout) {
 		return err
 	}
 	c.cfg.Log.Error("clean up", "job", job.ID, "left", what, "error", err)
@@ -69,12 +100,40 @@ func (c *Controller) settled(job state.Job, what string, err error) error {
 	return nil
 }
 
-func (c *Controller) ownsOutput(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
+// leaveOutput cleans up a job's output and releases it. A job whose plan failed because the
+// output was not its own never wrote there, and one that was kept has left it to others already.
+func (c *Controller) leaveOutput(ctx context.Context, job state.Job, spec state.Spec) error {
+	if !job.KeptUntil.IsZero() {
+		return c.unlockOutput(ctx, job.ID, spec) // a retry that came to nothing may have taken it
+	}
+	owned, err := c.ownsOutput(ctx, job, spec)
+	if err != nil || !owned {
+		return err
+	}
+	if err := c.settled(job, "output", c.cleanOutput(ctx, job, spec)); err != nil {
+		return err
+	}
+	return c.unlockOutput(ctx, job.ID, spec)
+}
+
+// ownsOutput looks, and takes nothing: a controller that is late must not lock the output of a
+// job that has ended. A job that was planned had the lock, also if Redis has lost it since.
+func (c *Controller) ownsOutput(ctx context.Context, job state.Job, spec state.Spec) (bool, error) {
 	b, key, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return false, nil // a place that can't be named was never written to
 	}
-	holder, err := c.cfg.Store.LockOutput(ctx, outputURL(b, key), id)
+	holder, err := c.cfg.Store.OutputHolder(ctx, outputURL(b, key))
+	return holder == job.ID || holder == "" && job.Plan != "", err
+}
+
+// takeOutput takes the lock on a job's output; false: another job holds it.
+func (c *Controller) takeOutput(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
+	b, key, err := c.cfg.Open(ctx, spec.Output)
+	if err != nil {
+		return false, err
+	}
+	holder, err := c.lockOutput(ctx, outputURL(b, key), id)
 	return holder == id, err
 }
 
@@ -89,7 +148,7 @@ func (c *Controller) unlockOutput(ctx context.Context, id state.JobID, spec stat
 // cleanOutput aborts the uploads of attempts that came to nothing and, of a job that did not
 // complete, takes back what was published already.
 func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.Spec) error {
-	if job.Plan == "" {
+	if job.Plan == "" && !job.Restored {
 		return nil // no attempt ever ran
 	}
 	out, prefix, err := c.cfg.Open(ctx, spec.Output)
@@ -97,10 +156,16 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 		return err
 	}
 	if job.State == state.Completed {
-		if job.Map.Failed+job.Reduce.Failed == 0 {
-			return nil // every attempt committed, and every upload is completed
+		repeated, err := c.cfg.Store.Repeated(ctx, job.ID)
+		if err != nil {
+			return err
 		}
-		return abortUploads(ctx, job, out, prefix)
+		if !repeated && !job.Restored {
+			// Every attempt that Redis knows of committed. One may have been forgotten in a failover,
+			// and died before it threw its upload away.
+			return c.abortBelow(ctx, job.ID, out, outputName(prefix, "part-"))
+		}
+		return c.abortUploads(ctx, job, out, prefix)
 	}
 	parts, err := c.committedParts(ctx, job)
 	if err != nil {
@@ -111,13 +176,23 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 			return err
 		}
 	}
-	if err := abortUploads(ctx, job, out, prefix); err != nil {
+	if err := c.abortUploads(ctx, job, out, prefix); err != nil {
 		return err
 	}
 	if job.PublishedFrom.IsZero() {
 		return nil
 	}
-	return unpublish(ctx, job, out, prefix, parts)
+	_, ours, err := c.ownSuccess(ctx, job.ID, spec)
+	if err == nil && ours {
+		err = out.Delete(ctx, outputName(prefix, state.SuccessName))
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.unpublishSkipped(ctx, job.ID, out, prefix); err != nil {
+		return err
+	}
+	return unpublish(ctx, out, parts)
 }
 
 // exactUploads is how many parts are asked for one by one in abortUploads.
@@ -125,21 +200,22 @@ const exactUploads = 10_000
 
 // abortUploads ends the uploads of parts that nobody knows of, since their attempts were lost.
 // Some stores (MinIO) list uploads reliably only by their whole key.
-func abortUploads(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
-	if err := abortBelow(ctx, out, outputName(prefix, "part-")); err != nil {
+func (c *Controller) abortUploads(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
+	if err := c.abortBelow(ctx, job.ID, out, outputName(prefix, "part-")); err != nil {
 		return err
 	}
 	_, parts := outputSide(job)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for i := range min(parts, exactUploads) {
-		g.Go(func() error { return abortBelow(ctx, out, outputName(prefix, state.PartName(i))) })
+		g.Go(func() error { return c.abortBelow(ctx, job.ID, out, outputName(prefix, state.PartName(i))) })
 	}
 	return g.Wait()
 }
 
-// abortBelow aborts the uploads of parts whose keys start with prefix.
-func abortBelow(ctx context.Context, out objstore.Bucket, prefix string) error {
+// abortBelow aborts the uploads of parts whose keys start with prefix. Before each it asks whether the
+// job still is to be cleaned up: a controller that was held up might meet those of the next job.
+func (c *Controller) abortBelow(ctx context.Context, id state.JobID, out objstore.Bucket, prefix string) error {
 	for u, err := range out.Uploads(ctx, prefix) {
 		if isNotFound(err) {
 			return nil
@@ -150,6 +226,9 @@ func abortBelow(ctx context.Context, out objstore.Bucket, prefix string) error {
 		if _, ok := partIndex(u.Key); !ok {
 			continue
 		}
+		if err := c.stillIn(ctx, id, state.PhaseCleanup); err != nil {
+			return err
+		}
 		if err := out.Abort(ctx, u); err != nil {
 			return err
 		}
@@ -159,7 +238,7 @@ func abortBelow(ctx context.Context, out objstore.Bucket, prefix string) error {
 
 // unpublish deletes those parts that are visible and this job's. All its uploads are either
 // completed or aborted by now, so completing one again tells which.
-func unpublish(ctx context.Context, job state.Job, out objstore.Bucket, prefix string, parts []part) error {
+func unpublish(ctx context.Context, out objstore.Bucket, parts []part) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for _, p := range parts {
@@ -174,24 +253,7 @@ func unpublish(ctx context.Context, job state.Job, out objstore.Bucket, prefix s
 			return out.Delete(ctx, p.upload.Key)
 		})
 	}
-	g.Go(func() error { return unpublishSuccess(ctx, job.ID, out, outputName(prefix, state.SuccessName)) })
 	return g.Wait()
-}
-
-// unpublishSuccess deletes a _SUCCESS object that this job wrote.
-func unpublishSuccess(ctx context.Context, id state.JobID, out objstore.Bucket, key string) error {
-	text, err := objstore.ReadAll(ctx, out, key)
-	if isNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var success state.Success
-	if json.Unmarshal(text, &success) != nil || success.Job != id {
-		return nil // somebody else's
-	}
-	return out.Delete(ctx, key)
 }
 
 // deleteAll removes every object and unfinished upload under a prefix, a page at a time.
@@ -215,6 +277,11 @@ func deleteAll(ctx context.Context, b objstore.Bucket, prefix string) error {
 	if err := b.Delete(ctx, keys...); err != nil {
 		return err
 	}
+	return abortAll(ctx, b, prefix)
+}
+
+// abortAll aborts every unfinished upload under a prefix.
+func abortAll(ctx context.Context, b objstore.Bucket, prefix string) error {
 	for u, err := range b.Uploads(ctx, prefix) {
 		if isNotFound(err) {
 			break

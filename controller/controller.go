@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -46,6 +47,14 @@ type Config struct {
 	PlanTimeout, PublishTimeout time.Duration
 	// CleanupTimeout is how long such a store is tried before what is left stays; default 24h.
 	CleanupTimeout time.Duration
+	// Durable has jobs written to the work store as well, and brings them back from there when
+	// Redis has lost its data. It is for a Redis that others look after.
+	Durable bool
+	// NoBackups leaves stragglers alone: see backUp.
+	NoBackups bool
+	// OrphanAge is how old what lies on the work store must be to be removed when Redis does
+	// not know the job; default 7 days, at least History.
+	OrphanAge time.Duration
 	// Abandoned is told what of a job's could not be removed, and why; may be nil.
 	Abandoned func(id state.JobID, what string, why error)
 	// Notify tells spec.Webhook how a job ended; nil: nobody is told. It is called at least once
@@ -58,6 +67,9 @@ type Controller struct {
 	cfg        Config
 	work       objstore.Bucket
 	workPrefix string
+
+	mu   sync.Mutex
+	kept map[state.JobID]time.Time // guarded by mu: until when kept jobs need no look
 }
 
 // jobsAtOnce is how many jobs one controller works on at a time.
@@ -78,25 +90,34 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 	cfg.PlanTimeout = cmp.Or(cfg.PlanTimeout, 10*time.Minute)
 	cfg.PublishTimeout = cmp.Or(cfg.PublishTimeout, 10*time.Minute)
 	cfg.CleanupTimeout = cmp.Or(cfg.CleanupTimeout, 24*time.Hour)
+	cfg.OrphanAge = max(cmp.Or(cfg.OrphanAge, 7*24*time.Hour), cfg.History)
 	work, prefix, err := cfg.Open(ctx, cfg.Work)
 	if err != nil {
 		return nil, fmt.Errorf("open work store: %w", err)
 	}
-	return &Controller{cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/")}, nil
+	return &Controller{
+		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), kept: map[state.JobID]time.Time{},
+	}, nil
 }
 
 // Run looks after jobs until ctx ends, and then returns nil. Trouble with Redis or the store
 // is logged and tried again.
 func (c *Controller) Run(ctx context.Context) error {
-	var tidied time.Time
+	chores := []chore{{what: "tidy up after old jobs", do: c.tidy, every: janitorInterval}}
+	if c.cfg.Durable {
+		chores = append(
+			chores,
+			chore{what: "look for jobs that Redis does not know", do: c.restore, every: reconcileInterval, last: time.Now()},
+			chore{what: "look for what belongs to no job", do: c.collect, every: orphanInterval, last: time.Now()},
+		)
+	}
 	for ctx.Err() == nil {
 		if err := c.Step(ctx); err != nil && ctx.Err() == nil {
 			c.cfg.Log.Error("look after jobs", "error", err)
 		}
-		if time.Since(tidied) > janitorInterval {
-			tidied = time.Now()
-			if err := c.tidy(ctx); err != nil && ctx.Err() == nil {
-				c.cfg.Log.Error("tidy up after old jobs", "error", err)
+		for i := range chores {
+			if err := chores[i].perform(ctx); err != nil && ctx.Err() == nil {
+				c.cfg.Log.Error("chore failed", "chore", chores[i].what, "error", err)
 			}
 		}
 		if err := c.cfg.Store.WaitControl(ctx, c.cfg.Interval); err != nil && ctx.Err() == nil {
@@ -105,6 +126,23 @@ func (c *Controller) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// chore is something that a controller does now and then.
+type chore struct {
+	what  string
+	do    func(context.Context) error
+	every time.Duration
+	last  time.Time
+}
+
+// perform does it if it is due.
+func (c *chore) perform(ctx context.Context) error {
+	if time.Since(c.last) <= c.every {
+		return nil
+	}
+	c.last = time.Now()
+	return c.do(ctx)
 }
 
 // pause waits for d or the end of ctx.
@@ -120,6 +158,9 @@ func pause(ctx context.Context, d time.Duration) {
 // Step looks once after every job that has not ended. A job's trouble does not keep the
 // others from their turn.
 func (c *Controller) Step(ctx context.Context) error {
+	if err := c.ensureRestored(ctx); err != nil {
+		return err
+	}
 	jobs, err := c.cfg.Store.Active(ctx)
 	if err != nil {
 		return err
@@ -150,6 +191,12 @@ func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
 		c.cfg.Log.Warn("gave away attempts whose leases expired", "job", id, "attempts", swept.Lost)
 	}
 	if !hasWork(swept.Phase) {
+		if swept.Ready > 0 || swept.Phase == state.PhaseEnded || c.cfg.NoBackups {
+			return nil
+		}
+		return c.backUp(ctx, id)
+	}
+	if c.rests(id, swept.Phase) {
 		return nil
 	}
 	mine, err := c.cfg.Store.Mind(ctx, id, c.cfg.ID, minderTTL)
@@ -165,12 +212,38 @@ func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
 			return err
 		}
 		if !hasWork(before.Phase) || before.Phase == state.PhaseKept && time.Now().Before(before.KeptUntil) {
+			c.rest(before)
 			return c.cfg.Store.Leave(ctx, id, c.cfg.ID)
 		}
 		if err := c.advance(ctx, before); err != nil {
 			return errors.Join(err, c.cfg.Store.Leave(ctx, id, c.cfg.ID))
 		}
 	}
+}
+
+// rests tells whether a job is kept and was looked at before: nothing is to be done for it yet.
+func (c *Controller) rests(id state.JobID, phase state.Phase) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	until, known := c.kept[id]
+	if !known {
+		return false
+	}
+	if phase == state.PhaseKept && time.Now().Before(until) {
+		return true
+	}
+	delete(c.kept, id)
+	return false
+}
+
+// rest notes until when a job is kept.
+func (c *Controller) rest(job state.Job) {
+	if job.Phase != state.PhaseKept {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.kept[job.ID] = job.KeptUntil
 }
 
 // hasWork tells whether a phase is a controller's business.
@@ -217,9 +290,22 @@ func transient(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
+// passing tells whether the work of a phase that began at a time should be tried again after an
+// error: for a while when it is the store's, and always when it is Redis's, without which nothing
+// can be decided about the job.
+func passing(err error, began time.Time, patience time.Duration) bool {
+	if transient(err) { // an unreachable store's error may hold a network's, too
+		return time.Since(began) < patience
+	}
+	return state.IsOutage(err)
+}
+
 func (c *Controller) layout(job state.Job) (state.Layout, error) {
-	l := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: 1}
+	l := c.records(job.ID)
 	if job.Plan == "" {
+		if job.Restored { // nobody knows how it was planned before
+			l.Spread = state.SpreadFor(state.MaxTasks)
+		}
 		return l, nil
 	}
 	plan, err := state.ParsePlan(job.Plan)

@@ -3,25 +3,26 @@ package controller
 import (
 	"context"
 	"time"
-
-	"github.com/bucketmill/bucketmill/state"
 )
 
 const (
 	janitorInterval = time.Minute
 	janitorPage     = 100 // jobs looked at in one go
+	recentJobs      = 1000
 )
 
-// tidy removes what is left of jobs whose history has run out: their logs, and their places
-// in the list.
+// tidy looks for jobs that have been forgotten, and removes what is left of those whose history
+// has run out: their logs, and their places in the list.
 func (c *Controller) tidy(ctx context.Context) error {
+	if err := c.cfg.Store.Remember(ctx, recentJobs); err != nil {
+		return err
+	}
 	expired, err := c.cfg.Store.Expired(ctx, time.Now().Add(-max(c.cfg.History, 0)), janitorPage)
 	if err != nil {
 		return err
 	}
 	for _, id := range expired {
-		layout := state.Layout{Prefix: c.workPrefix, Job: id, Spread: 1}
-		if err := deleteAll(ctx, c.work, layout.LogFolder()); err != nil {
+		if err := deleteAll(ctx, c.work, c.records(id).LogFolder()); err != nil {
 			return err
 		}
 	}

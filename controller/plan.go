@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -22,31 +21,79 @@ const pageSize = 500
 // plan lists the inputs, cuts them into map tasks, stores what the executors need, and
 // starts the job. A plan that can't be made, but for trouble that may pass, fails the job.
 func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) error {
+	if c.cfg.Durable {
+		done, err := c.resume(ctx, job, spec)
+		if done || errors.Is(err, state.ErrIllegal) {
+			return err
+		}
+		if err != nil {
+			return c.notPlanned(ctx, job, err)
+		}
+	}
 	tasks, plan, err := c.makePlan(ctx, job, spec)
 	if err != nil {
-		if transient(err) && time.Since(job.Submitted) < c.cfg.PlanTimeout {
-			return fmt.Errorf("plan %s: %w", job.ID, err)
-		}
-		return c.fail(ctx, job.ID, err)
+		return c.notPlanned(ctx, job, err)
 	}
 	layout := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
 	if err := c.storePages(ctx, layout, plan.Pages, tasks); err != nil {
-		if transient(err) && time.Since(job.Submitted) < c.cfg.PlanTimeout {
-			return fmt.Errorf("plan %s: %w", job.ID, err)
-		}
-		return c.fail(ctx, job.ID, fmt.Errorf("store the plan: %w", err))
+		return c.notPlanned(ctx, job, fmt.Errorf("store the plan: %w", err))
 	}
 	text, err := plan.Encode()
 	if err != nil {
 		return err
 	}
-	reducers := reducersFor(plan.Bytes)
-	if spec.Reducers != nil {
-		reducers = *spec.Reducers
-	}
+	reducers := reducersOf(spec, plan.Bytes)
 	c.cfg.Log.Info("job planned", "job", job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
 		"maps", len(tasks), "reducers", reducers)
-	return c.cfg.Store.Start(ctx, job.ID, len(tasks), reducers, text)
+	p := planRecord{Maps: len(tasks), Reduces: reducers, Plan: text}
+	err = c.cfg.Store.Start(ctx, job.ID, outline(job, spec, p))
+	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
+		return errors.Join(err, c.dropPlan(ctx, job, spec, layout, plan.Pages, text))
+	}
+	if err != nil {
+		return err
+	}
+	return c.writePlan(ctx, job.ID, p)
+}
+
+// notPlanned fails a job that can't be planned, unless it is for trouble that may pass.
+func (c *Controller) notPlanned(ctx context.Context, job state.Job, err error) error {
+	if passing(err, job.Submitted, c.cfg.PlanTimeout) {
+		return fmt.Errorf("plan %s: %w", job.ID, err)
+	}
+	// Another controller may have planned it meanwhile: it is that one's output that was found.
+	if moved := c.stillIn(ctx, job.ID, state.PhasePlan); moved != nil {
+		return moved
+	}
+	return c.fail(ctx, job.ID, err)
+}
+
+// outline is what Redis is told of a planned job.
+func outline(job state.Job, spec state.Spec, p planRecord) state.Outline {
+	return state.Outline{
+		Maps: p.Maps, Reduces: p.Reduces, Plan: p.Plan, Born: job.Born,
+		TaskTimeout: spec.StallLimit(), MaxAttempts: spec.MaxAttempts,
+	}
+}
+
+// dropPlan removes what a planning has left that came too late: another controller has planned
+// the job, and perhaps cleaned up after it already.
+func (c *Controller) dropPlan(ctx context.Context, job state.Job, spec state.Spec, layout state.Layout, pages, plan string) error {
+	now, err := c.cfg.Store.Job(ctx, job.ID)
+	gone := errors.Is(err, state.ErrNoJob)
+	if err != nil && !gone {
+		return err
+	}
+	if now.Plan == plan {
+		return nil // it is this one: only the answer of its start was lost
+	}
+	if err := deleteAll(ctx, c.work, layout.PlanFolder(pages)); err != nil {
+		return err
+	}
+	if gone || now.Phase == state.PhaseEnded {
+		return c.unlockOutput(ctx, job.ID, spec)
+	}
+	return nil
 }
 
 func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spec) ([]split.Task, state.Plan, error) {
@@ -56,11 +103,16 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
 		return nil, state.Plan{}, err
 	}
+	return cut(ctx, c.cfg.Open, spec)
+}
+
+// cut lists the inputs and cuts them into map tasks.
+func cut(ctx context.Context, open Opener, spec state.Spec) ([]split.Task, state.Plan, error) {
 	format, err := split.ParseFormat(spec.Format)
 	if err != nil {
 		return nil, state.Plan{}, err
 	}
-	objects, err := inputs(ctx, c.cfg.Open, spec.Input)
+	objects, err := inputs(ctx, open, spec.Input)
 	if err != nil {
 		return nil, state.Plan{}, err
 	}
@@ -98,7 +150,7 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 	if err != nil {
 		return fmt.Errorf("output %s: %w", spec.Output, err)
 	}
-	holder, err := c.cfg.Store.LockOutput(ctx, outputURL(b, key), id)
+	holder, err := c.lockOutput(ctx, outputURL(b, key), id)
 	if err != nil {
 		return err
 	}
@@ -123,6 +175,26 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 			spec.Output, strings.TrimPrefix(o.Key, prefix))
 	}
 	return nil
+}
+
+// lockOutput takes the lock on an output, also from a job that has ended: a controller that was
+// late may have taken it for that one, and died.
+func (c *Controller) lockOutput(ctx context.Context, url string, id state.JobID) (state.JobID, error) {
+	holder, err := c.cfg.Store.LockOutput(ctx, url, id)
+	if err != nil || holder == id {
+		return holder, err
+	}
+	other, err := c.cfg.Store.Job(ctx, holder)
+	if err != nil && !errors.Is(err, state.ErrNoJob) {
+		return holder, err
+	}
+	if err == nil && other.Phase != state.PhaseEnded {
+		return holder, nil
+	}
+	if err := c.cfg.Store.UnlockOutput(ctx, url, holder); err != nil {
+		return holder, err
+	}
+	return c.cfg.Store.LockOutput(ctx, url, id)
 }
 
 func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages string, tasks []split.Task) error {
@@ -154,6 +226,14 @@ const (
 // splitSizeFor gives small inputs enough tasks to keep some executors busy.
 func splitSizeFor(bytes int64) int64 {
 	return min(max(bytes/16, minSplit), maxSplit)
+}
+
+// reducersOf is the number of reducers of a job with inputs of so many bytes.
+func reducersOf(spec state.Spec, bytes int64) int {
+	if spec.Reducers != nil {
+		return *spec.Reducers
+	}
+	return reducersFor(bytes)
 }
 
 // reducersFor is the number of reducers for an input of so many bytes.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -34,8 +33,18 @@ func (c *Controller) publish(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	err = fmt.Errorf("publish output %s: %w", spec.Output, err)
-	if transient(err) && time.Since(job.PublishedFrom) < c.cfg.PublishTimeout {
+	if passing(err, job.PublishedFrom, c.cfg.PublishTimeout) {
 		return err
+	}
+	// A failover may have changed what is published, or brought a publication back that was done.
+	if moved := c.stillIn(ctx, job.ID, state.PhasePublish); moved != nil {
+		return moved
+	}
+	if success, found, readErr := c.ownSuccess(ctx, job.ID, spec); found || readErr != nil {
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		return c.cfg.Store.FinishFound(ctx, job.ID, success.Counters)
 	}
 	return c.fail(ctx, job.ID, err)
 }
@@ -49,12 +58,24 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 	if err != nil {
 		return err
 	}
+	if err := c.keepPlan(ctx, job); err != nil {
+		return err
+	}
 	counters, err := c.cfg.Store.Counters(ctx, job.ID)
 	if err != nil {
 		return err
 	}
 	success := outputName(prefix, state.SuccessName)
 	if spec.Overwrite {
+		if before, found, err := c.ownSuccess(ctx, job.ID, spec); found || err != nil {
+			if err != nil {
+				return err
+			}
+			return c.cfg.Store.FinishFound(ctx, job.ID, before.Counters) // done, but Redis was not told, or forgot
+		}
+		if err := c.stillIn(ctx, job.ID, state.PhasePublish); err != nil {
+			return err
+		}
 		if err := out.Delete(ctx, success); err != nil {
 			return err
 		}
@@ -63,11 +84,15 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 		return err
 	}
 	if spec.Overwrite {
-		if err := deleteOldParts(ctx, out, prefix, len(parts)); err != nil {
+		if err := c.deleteOldParts(ctx, job.ID, out, prefix, len(parts)); err != nil {
 			return err
 		}
 	}
-	report := state.Success{Job: job.ID, Name: job.Name, Counters: counters}
+	skipped, err := c.publishSkipped(ctx, job, spec, out, prefix, counters)
+	if err != nil {
+		return err
+	}
+	report := state.Success{Job: job.ID, Name: job.Name, Counters: counters, Skipped: skipped}
 	for i, p := range parts {
 		report.Parts = append(report.Parts, state.SuccessPart{
 			Name: state.PartName(i), Bytes: p.Bytes, Records: p.Records, Checksum: p.Checksum,
@@ -79,18 +104,50 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 	if err != nil {
 		return err
 	}
-	if _, err := out.Put(ctx, success, text); err != nil {
+	if err := c.putSuccess(ctx, job, spec, out, success, text); err != nil {
 		return err
 	}
 	err = c.cfg.Store.Finish(ctx, job.ID)
 	if errors.Is(err, state.ErrIllegal) {
-		// Cancelled while we published: what we wrote says something that is not so, unless
-		// another controller has finished the job.
-		if now, jobErr := c.cfg.Store.Job(ctx, job.ID); jobErr == nil && now.State != state.Completed {
+		// Cancelled while we published: what we wrote says something that is not so. Otherwise another
+		// controller has finished the job, or will, after a failover that has sent it back.
+		now, jobErr := c.cfg.Store.Job(ctx, job.ID)
+		if jobErr == nil && (now.State == state.Cancelled || now.State == state.Failed) {
 			return errors.Join(err, out.Delete(ctx, success))
 		}
 	}
 	return err
+}
+
+// stillIn fails with state.ErrIllegal when the job has been moved on by another controller:
+// this one was held up, and the output may be another job's by now. It is asked right before
+// what can't be taken back.
+func (c *Controller) stillIn(ctx context.Context, id state.JobID, phase state.Phase) error {
+	job, err := c.cfg.Store.Job(ctx, id)
+	if err == nil && job.Phase != phase {
+		err = fmt.Errorf("%s is in phase %s, not %s: %w", id, job.Phase, phase, state.ErrIllegal)
+	}
+	return err
+}
+
+// putSuccess writes the _SUCCESS object. One that is there is replaced only where the job may do so.
+func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.Spec, out objstore.Bucket, key string, text []byte) error {
+	if err := c.stillIn(ctx, job.ID, state.PhasePublish); err != nil {
+		return err
+	}
+	if spec.Overwrite {
+		_, err := out.Put(ctx, key, text)
+		return err
+	}
+	_, err := out.PutIfAbsent(ctx, key, text)
+	if !errors.Is(err, objstore.ErrExists) {
+		return err
+	}
+	_, ours, readErr := c.ownSuccess(ctx, job.ID, spec)
+	if ours {
+		return nil // written before, by this controller or another
+	}
+	return errors.Join(err, readErr)
 }
 
 // parts returns the committed parts of a job's output, by index. A missing one is an error.
@@ -168,7 +225,7 @@ func completeParts(ctx context.Context, out objstore.Bucket, parts []part) error
 }
 
 // deleteOldParts removes the parts of an overwritten output that had more of them.
-func deleteOldParts(ctx context.Context, out objstore.Bucket, prefix string, parts int) error {
+func (c *Controller) deleteOldParts(ctx context.Context, id state.JobID, out objstore.Bucket, prefix string, parts int) error {
 	var old []string
 	for o, err := range out.List(ctx, outputName(prefix, "part-")) {
 		if err != nil {
@@ -177,6 +234,12 @@ func deleteOldParts(ctx context.Context, out objstore.Bucket, prefix string, par
 		if index, ok := partIndex(o.Key); ok && index >= parts {
 			old = append(old, o.Key)
 		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	if err := c.stillIn(ctx, id, state.PhasePublish); err != nil {
+		return err
 	}
 	return out.Delete(ctx, old...)
 }

@@ -26,8 +26,19 @@ func (c *Controller) Retry(ctx context.Context, id state.JobID) error {
 	if err := c.claimOutput(ctx, id, spec); err != nil {
 		return err
 	}
-	if err := c.cfg.Store.Retry(ctx, id); err != nil {
+	if err := c.keepRecords(ctx, job, spec); err != nil {
 		return errors.Join(err, c.unlockOutput(ctx, id, spec))
 	}
-	return nil
+	err = c.cfg.Store.Retry(ctx, id)
+	if !errors.Is(err, state.ErrIllegal) && !errors.Is(err, state.ErrNoJob) {
+		return err // of other errors nobody knows whether the job was retried
+	}
+	now, jobErr := c.cfg.Store.Job(ctx, id)
+	if jobErr == nil && now.Phase != state.PhaseEnded && now.KeptUntil.IsZero() {
+		return nil // it runs: the answer was lost, or another retry came first
+	}
+	if jobErr != nil && !errors.Is(jobErr, state.ErrNoJob) {
+		return errors.Join(err, jobErr)
+	}
+	return errors.Join(err, c.unlockOutput(ctx, id, spec), c.dropRecords(ctx, id))
 }

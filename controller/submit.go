@@ -19,15 +19,24 @@ func NewJobID() state.JobID {
 
 // Submit checks a spec and creates its job.
 func Submit(ctx context.Context, store *state.Store, id state.JobID, spec state.Spec) error {
-	if err := spec.Validate(); err != nil {
+	text, err := encodeSpec(&spec)
+	if err != nil {
 		return err
+	}
+	return store.Submit(ctx, id, spec.Name, spec.Priority, text)
+}
+
+// encodeSpec checks a spec, names its job, and encodes it.
+func encodeSpec(spec *state.Spec) ([]byte, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, err
 	}
 	if spec.Name == "" {
 		spec.Name = spec.Program
 	}
 	text, err := json.Marshal(spec)
 	if err != nil {
-		return fmt.Errorf("encode job spec: %w", err)
+		return nil, fmt.Errorf("encode job spec: %w", err)
 	}
-	return store.Submit(ctx, id, spec.Name, spec.Priority, text)
+	return text, nil
 }

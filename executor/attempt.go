@@ -27,7 +27,10 @@ type attempt struct {
 	done     chan struct{}           // closed when the attempt has ended
 	renewed  time.Time               // confined to the heartbeat: when its last successful renewal was sent
 	progress atomic.Int64            // in thousandths
-	log      logTail
+	moves    atomic.Int64            // rises whenever the attempt gets on, were it by a single record
+	// Confined to the heartbeat: moves as of the last renewal that was sent, and that succeeded.
+	movesSent, movesTold int64
+	log                  logTail
 }
 
 // result is what an attempt has made: an object that stays void until it is committed.
@@ -42,6 +45,7 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 	defer e.end(a)
 	started := time.Now()
 	err := e.perform(ctx, a)
+	e.judge(ctx, a, err)
 	e.storeLog(ctx, a)
 	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID, "took", time.Since(started).Round(time.Millisecond))
 	switch {
@@ -63,18 +67,35 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 	log.Warn("attempt ended without result", "error", err)
 }
 
+// judge takes down what an attempt's end says of this executor.
+func (e *Executor) judge(ctx context.Context, a *attempt, err error) {
+	if e.cfg.NoBench || ctx.Err() != nil || errors.Is(err, state.ErrStale) {
+		return // it says nothing
+	}
+	infra := err != nil && classify(ctx, err) == state.ClassInfra
+	var segment *segmentError
+	if errors.As(err, &segment) || errors.Is(err, objstore.ErrThrottled) {
+		infra = false // another's doing, or all others' trouble too
+	}
+	if d := e.bench.saw(infra); d > 0 {
+		e.cfg.Log.Error("attempts fail here one after the other: no tasks are claimed for a while", "executor", e.cfg.ID, "pause", d, "attempt", a.Attempt, "error", err)
+	}
+}
+
 // perform makes the attempt's result and commits it. What is not committed is thrown away.
 func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
-	scratch := filepath.Join(e.cfg.Scratch, "attempts", string(a.Attempt.Job)+"-"+a.Attempt.Name())
-	if err := os.MkdirAll(scratch, 0o700); err != nil {
-		return fmt.Errorf("make scratch folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	job, err := e.jobs.get(ctx, a.Attempt.Job)
+	scratch := filepath.Join(e.cfg.Scratch, "attempts", fmt.Sprintf("%s-%s-%d", a.Attempt.Job, a.Attempt.Name(), a.Attempt.Claimed))
+	defer func() { err = errors.Join(e.blameDisk(err), program.RemoveScratch(scratch)) }()
+	job, err := e.jobs.get(ctx, a.Attempt.Job, a.Born)
 	if err != nil {
 		return err
 	}
 	defer e.jobs.put(job)
+	if job.foreign() { // builtins make it when they need it
+		if err := os.MkdirAll(scratch, 0o700); err != nil {
+			return fmt.Errorf("make scratch folder: %w", err)
+		}
+	}
 	var r result
 	if a.Attempt.Task.Side == state.Map {
 		r, err = e.mapTask(ctx, a, job, scratch)
@@ -84,14 +105,30 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	if err != nil {
 		return err
 	}
-	ref, err := objstore.Refer(ctx, e.work, job.layout.Manifest(a.Attempt), r.manifest, inlineManifest)
+	ref, err := objstore.Refer(ctx, e.work, job.layout.Manifest(a.Attempt), r.manifest, InlineManifest)
 	if err == nil {
-		err = e.cfg.Store.Commit(ctx, a.Attempt, e.cfg.ID, ref, r.counters)
+		err = e.commit(ctx, a, ref, r.counters)
 	}
 	if err == nil {
 		return nil
 	}
 	return e.undo(ctx, a, job, r, err)
+}
+
+// commitPause is the time between two tries to commit while Redis is out, on top of the client's own.
+const commitPause = time.Second
+
+// commit makes a result count. As long as Redis is out and the attempt may still be ours, it is tried
+// again: the work is done, and whoever does it anew has to wait for our lease to end.
+func (e *Executor) commit(ctx context.Context, a *attempt, manifest []byte, counters map[string]int64) error {
+	for {
+		err := e.cfg.Store.Commit(ctx, a.Attempt, e.cfg.ID, manifest, counters)
+		if !state.IsOutage(err) || ctx.Err() != nil {
+			return err
+		}
+		e.cfg.Log.Warn("commit an attempt", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
+		pause(ctx, commitPause)
+	}
 }
 
 // storeLog puts what the program said on the store. That it can't is no reason to fail.
@@ -108,8 +145,8 @@ func (e *Executor) storeLog(ctx context.Context, a *attempt) {
 	}
 }
 
-// inlineManifest is the size up to which manifests are kept in Redis, in bytes.
-const inlineManifest = 256
+// InlineManifest is the size up to which manifests are kept in Redis, in bytes.
+const InlineManifest = 256
 
 // undo discards a result whose commit failed, if it did: its answer may be lost, and even the
 // request may still be on its way. Ending the attempt makes sure that it can't be any more, and
@@ -161,10 +198,7 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error, class stat
 			failure.Record = user.Record.String()
 		}
 	}
-	limits := e.cfg.Limits
-	if job := e.jobs.peek(a.Attempt.Job); job != nil && job.spec.MaxAttempts > 0 {
-		limits.User = job.spec.MaxAttempts
-	}
+	limits := e.limits(e.jobs.peek(a.Attempt.Job, a.Born))
 	var segment *segmentError
 	if errors.As(why, &segment) {
 		return e.cfg.Store.LoseSegment(ctx, a.Attempt, e.cfg.ID, segment.attempt, failure, limits)
@@ -181,6 +215,10 @@ func classify(ctx context.Context, err error) state.Class {
 	switch {
 	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errUnsure):
 		return state.ClassReleased // we are being stopped
+	case errors.Is(err, errMapsGone):
+		return state.ClassReleased
+	case errors.Is(err, errDiskFull):
+		return state.ClassInfra
 	case errors.As(err, &user), errors.As(err, &tooLarge), errors.Is(err, split.ErrInput),
 		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid):
 		return state.ClassUser // trying again is unlikely to help, so it is not tried for long

@@ -11,6 +11,9 @@ import (
 // idleWait is how long an executor without work sleeps unless it is woken.
 const idleWait = 2 * time.Second
 
+// trialPause is how often an executor on trial looks whether its attempt has ended.
+const trialPause = 100 * time.Millisecond
+
 // claimLoop takes tasks while slots are free, until ctx ends, and returns when all attempts,
 // whose context is working, have ended.
 func (e *Executor) claimLoop(ctx, working context.Context) {
@@ -18,12 +21,10 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 	var attempts sync.WaitGroup
 	defer attempts.Wait()
 	for {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
+		free := e.takeSlots(ctx, slots)
+		if free == 0 {
 			return
 		}
-		free := 1 + takeFree(slots)
 		claims, err := e.cfg.Store.Claim(ctx, e.cfg.ID, free, e.cfg.Lease)
 		for range free - len(claims) {
 			<-slots
@@ -46,6 +47,28 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 			pause(ctx, idleWait)
 		}
 	}
+}
+
+// takeSlots takes what slots are free, at least one, and returns how many; 0 when ctx has ended.
+func (e *Executor) takeSlots(ctx context.Context, slots chan struct{}) int {
+	select {
+	case slots <- struct{}{}:
+	case <-ctx.Done():
+		return 0
+	}
+	left, trial := e.bench.rest()
+	if !trial {
+		return 1 + takeFree(slots)
+	}
+	for trial && (left > 0 || len(slots) > 1) { // the attempt on trial is to be the only one
+		pause(ctx, max(left, trialPause))
+		if ctx.Err() != nil {
+			<-slots
+			return 0
+		}
+		left, trial = e.bench.rest()
+	}
+	return 1
 }
 
 // takeFree takes all slots that are free at this moment and returns how many.

@@ -41,25 +41,50 @@ type cluster struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
+	c := newIdleCluster(t)
+	c.boss(nil)
+	return c
+}
+
+// newIdleCluster has no controller yet.
+func newIdleCluster(t *testing.T) *cluster {
+	t.Helper()
 	server, err := embedded.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
+	c := newFolder(t)
+	c.redis = server
+	c.store = c.connect(&redis.Options{})
+	return c
+}
+
+// newFolder is a cluster of which only the folder is there yet.
+func newFolder(t *testing.T) *cluster {
+	t.Helper()
 	stores, err := connect.New(connect.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, folder: t.TempDir(), redis: server, open: stores.Open, log: slog.New(slog.DiscardHandler)}
-	c.store = c.connect(&redis.Options{})
-	boss, err := controller.New(t.Context(), controller.Config{
+	return &cluster{t: t, folder: t.TempDir(), open: stores.Open, log: slog.New(slog.DiscardHandler)}
+}
+
+// boss starts a controller; change may be nil.
+func (c *cluster) boss(change func(*controller.Config)) *controller.Controller {
+	c.t.Helper()
+	cfg := controller.Config{
 		ID: "boss", Store: c.store, Open: controller.Opener(c.open), Work: c.path("work"), Log: c.log,
-	})
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	boss, err := controller.New(c.t.Context(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	c.run(boss.Run)
-	return c
+	return boss
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.folder, name) }
@@ -130,6 +155,23 @@ const words = 9
 // submit starts a job that counts words: four map tasks, and reducers.
 func (c *cluster) submit(reducers int) state.JobID {
 	c.t.Helper()
+	spec := c.spec(reducers)
+	spec.KeepIntermediates = true
+	return c.submitSpec(spec)
+}
+
+func (c *cluster) submitSpec(spec state.Spec) state.JobID {
+	c.t.Helper()
+	id := controller.NewJobID()
+	if err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
+		c.t.Fatal(err)
+	}
+	return id
+}
+
+// spec writes the input of a job that counts words, and describes it.
+func (c *cluster) spec(reducers int) state.Spec {
+	c.t.Helper()
 	var text strings.Builder
 	for n := 1; n <= words; n++ {
 		for range n {
@@ -139,15 +181,10 @@ func (c *cluster) submit(reducers int) state.JobID {
 	if err := os.WriteFile(c.path("in.txt"), []byte(text.String()), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
-	id := controller.NewJobID()
-	err := controller.Submit(c.t.Context(), c.store, id, state.Spec{
+	return state.Spec{
 		Program: "wordcount", Kind: "builtin", Input: []string{c.path("in.txt")}, Output: c.path("out"),
-		Maps: 4, Reducers: &reducers, KeepIntermediates: true,
-	})
-	if err != nil {
-		c.t.Fatal(err)
+		Maps: 4, Reducers: &reducers,
 	}
-	return id
 }
 
 // completed waits for a job's end, which must be a good one, and checks its output.
@@ -226,6 +263,17 @@ func (c *cluster) files(folder string) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// checkWritten makes sure that a job of four map tasks and so many reducers has written what it
+// should, and nothing else.
+func (c *cluster) checkWritten(reducers int) {
+	c.t.Helper()
+	if reducers == 0 {
+		c.checkFiles(4, 0)
+	} else {
+		c.checkFiles(reducers, 4)
+	}
 }
 
 // checkFiles makes sure that there are so many parts of the output, so many segments, and not

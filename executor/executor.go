@@ -4,9 +4,9 @@
 // store, the state of tasks is in Redis. Its local disk is scratch space. It may be killed
 // at any moment; another one then does its tasks again.
 //
-// Three kinds of goroutine work together. The claim loop (claim.go) takes tasks while slots
+// Four kinds of goroutine work together. The claim loop (claim.go) takes tasks while slots
 // are free. The heartbeat (lease.go) renews the leases of all attempts that run and stops
-// those that are lost. Each attempt (attempt.go) has a goroutine of its own, and ends in
+// those that are lost. The listener has it do so at once when a job was stopped. Each attempt (attempt.go) has a goroutine of its own, and ends in
 // exactly one of: commit, fail, hand back, or nothing if it was given away.
 package executor
 
@@ -50,6 +50,9 @@ type Config struct {
 	Limits state.Limits
 	// Program says how user programs are run.
 	Program program.Config
+	// ProgramMemory is how much data one attempt's program may have in memory, in bytes, each of
+	// its processes by itself; 0: there is no limit.
+	ProgramMemory int64
 	// ProgramLog receives what user programs write to standard error, whole lines at a time,
 	// from all attempts; nil drops it. The end of it is kept for failures in any case.
 	ProgramLog func(attempt state.AttemptID, line []byte)
@@ -61,6 +64,8 @@ type Config struct {
 	Grace time.Duration
 	// KeepLogs puts every attempt's log on the work store, where it outlives the job.
 	KeepLogs bool
+	// NoBench has the executor claim tasks however many attempts fail here: it is the only one.
+	NoBench bool
 	// Version is shown to people who list executors.
 	Version string
 }
@@ -97,6 +102,10 @@ type Executor struct {
 	work       objstore.Bucket
 	workPrefix string
 	jobs       *jobCache
+
+	bench   bench
+	working context.Context // ends when attempts must; set before the first one begins
+	shared  sync.WaitGroup  // flights
 
 	mu       sync.Mutex
 	attempts map[state.AttemptID]*attempt // guarded by mu: those that run
@@ -136,10 +145,13 @@ func (e *Executor) Run(ctx context.Context) error {
 	// Attempts, and the heartbeat that keeps them ours, outlive the claim loop.
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
+	e.working = working
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBeating()
 	var helpers sync.WaitGroup
-	helpers.Go(func() { e.heartbeat(beating) })
+	news := make(chan struct{}, 1)
+	helpers.Go(func() { e.heartbeat(beating, news) })
+	helpers.Go(func() { e.listen(beating, news) })
 	helpers.Go(func() {
 		<-ctx.Done()
 		e.draining.Store(true)
@@ -147,9 +159,11 @@ func (e *Executor) Run(ctx context.Context) error {
 		stopWork()
 	})
 	e.claimLoop(ctx, working)
+	stopWork()
+	e.shared.Wait()
 	stopBeating()
 	helpers.Wait()
-	if err := os.RemoveAll(e.cfg.Scratch); err != nil {
+	if err := program.RemoveScratch(e.cfg.Scratch); err != nil {
 		return fmt.Errorf("empty scratch folder: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
@@ -37,11 +38,25 @@ func (b faultyBucket) Get(ctx context.Context, key string, offset, length int64)
 	return b.Bucket.Get(ctx, key, offset, length)
 }
 
+func (b faultyBucket) Stat(ctx context.Context, key string) (objstore.Object, error) {
+	if err := b.fault(ctx, "stat", key); err != nil {
+		return objstore.Object{}, err
+	}
+	return b.Bucket.Stat(ctx, key)
+}
+
 func (b faultyBucket) Put(ctx context.Context, key string, data []byte) (objstore.Object, error) {
 	if err := b.fault(ctx, "put", key); err != nil {
 		return objstore.Object{}, err
 	}
 	return b.Bucket.Put(ctx, key, data)
+}
+
+func (b faultyBucket) PutIfAbsent(ctx context.Context, key string, data []byte) (objstore.Object, error) {
+	if err := b.fault(ctx, "put", key); err != nil {
+		return objstore.Object{}, err
+	}
+	return b.Bucket.PutIfAbsent(ctx, key, data)
 }
 
 func (b faultyBucket) Create(ctx context.Context, key string) (objstore.Writer, error) {
@@ -56,6 +71,30 @@ func (b faultyBucket) Complete(ctx context.Context, u objstore.Upload) (objstore
 		return objstore.Object{}, err
 	}
 	return b.Bucket.Complete(ctx, u)
+}
+
+// sight is a hook of a Redis client that tells when a command is about to be sent for the first time.
+type sight struct {
+	command string
+	once    sync.Once
+	seen    chan struct{}
+}
+
+func newSight(command string) *sight { return &sight{command: command, seen: make(chan struct{})} }
+
+func (s *sight) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (s *sight) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (s *sight) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == s.command {
+			s.once.Do(func() { close(s.seen) })
+		}
+		return next(ctx, cmd)
+	}
 }
 
 // commits is a hook of a Redis client that meddles with the commits of attempts.

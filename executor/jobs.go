@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
@@ -21,25 +23,40 @@ import (
 // jobContext is what all attempts of one job share in an executor. None of it changes
 // while the job runs, but for the committed maps: see mapOutputs.
 type jobContext struct {
-	id      state.JobID
-	spec    state.Spec
-	plan    state.Plan
-	format  split.Format
-	maps    int
-	reduces int
-	layout  state.Layout
-	program program.Program
-	folder  string // on local disk; holds the program's file
+	jobKey
+	restored bool // Redis had lost it: map outputs may lie on the store
+	spec     state.Spec
+	plan     state.Plan
+	format   split.Format
+	maps     int
+	reduces  int
+	layout   state.Layout
+	program  program.Program
+	folder   string // on local disk; holds the program's file
 
-	loadOnce sync.Once
-	loadErr  error
+	loading flight
+	loaded  atomic.Bool
 
 	users int // guarded by the cache's mutex
 	used  int // guarded by the cache's mutex: when it was last put back, in turns
 
+	bounds    atomic.Pointer[bounds] // of a job of total order, once they are known
 	pages     pageCache
 	committed mapOutputs
 }
+
+// jobKey names a job as it was submitted, or restored: a job that Redis has lost comes back with
+// the same id, but perhaps with another plan and other map outputs.
+type jobKey struct {
+	id   state.JobID
+	born int64
+}
+
+// foreign tells whether the program runs in processes of its own.
+func (job *jobContext) foreign() bool { return program.Kind(job.spec.Kind) != program.Builtin }
+
+// maySkip tells whether records on which the program fails may be set aside.
+func (job *jobContext) maySkip() bool { return job.spec.SkipBadRecords > 0 && job.foreign() }
 
 // idleJobs is how many jobs that nobody works on are kept for when they are wanted again.
 const idleJobs = 8
@@ -50,48 +67,61 @@ type jobCache struct {
 	folder   string
 
 	mu   sync.Mutex
-	jobs map[state.JobID]*jobContext // guarded by mu
-	turn int                         // guarded by mu
+	jobs map[jobKey]*jobContext // guarded by mu
+	turn int                    // guarded by mu
 }
 
 func newJobCache(e *Executor, folder string) *jobCache {
-	return &jobCache{executor: e, folder: folder, jobs: map[state.JobID]*jobContext{}}
+	return &jobCache{executor: e, folder: folder, jobs: map[jobKey]*jobContext{}}
 }
 
 // get returns a job, loaded; put must be called for it.
-func (c *jobCache) get(ctx context.Context, id state.JobID) (*jobContext, error) {
+func (c *jobCache) get(ctx context.Context, id state.JobID, born int64) (*jobContext, error) {
 	c.mu.Lock()
-	job := c.jobs[id]
+	key := jobKey{id, born}
+	job := c.jobs[key]
 	if job == nil {
-		job = &jobContext{id: id, folder: filepath.Join(c.folder, string(id))}
-		c.jobs[id] = job
+		job = &jobContext{jobKey: key, folder: filepath.Join(c.folder, fmt.Sprintf("%s-%d", id, born))}
+		c.jobs[key] = job
 	}
 	job.users++
 	c.mu.Unlock()
-	// The first attempt's context must not decide over the others' work.
-	job.loadOnce.Do(func() { job.loadErr = job.load(context.WithoutCancel(ctx), c.executor) })
-	if job.loadErr != nil {
-		err := job.loadErr
+	if err := job.ensureLoaded(ctx, c.executor); err != nil {
 		c.forget(job)
 		return nil, err
 	}
 	return job, nil
 }
 
-// peek returns a job that is in use, or nil.
-func (c *jobCache) peek(id state.JobID) *jobContext {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.jobs[id]
+// ensureLoaded loads the job unless that is done already.
+func (job *jobContext) ensureLoaded(ctx context.Context, e *Executor) error {
+	if job.loaded.Load() {
+		return nil
+	}
+	return job.loading.join(ctx, e, func(ctx context.Context) error {
+		if job.loaded.Load() {
+			return nil
+		}
+		err := job.load(ctx, e)
+		job.loaded.Store(err == nil)
+		return err
+	})
 }
 
-// forget takes a job that could not be loaded out, so that the next attempt tries anew.
+// peek returns a job that is in use, or nil.
+func (c *jobCache) peek(id state.JobID, born int64) *jobContext {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.jobs[jobKey{id, born}]
+}
+
+// forget takes a job that could not be loaded out, unless another attempt tries to.
 func (c *jobCache) forget(job *jobContext) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	job.users--
-	if c.jobs[job.id] == job {
-		delete(c.jobs, job.id)
+	if job.users == 0 && c.jobs[job.jobKey] == job {
+		delete(c.jobs, job.jobKey)
 	}
 }
 
@@ -113,7 +143,7 @@ func (c *jobCache) put(job *jobContext) {
 		}
 	}
 	if idle > idleJobs {
-		delete(c.jobs, oldest.id)
+		delete(c.jobs, oldest.jobKey)
 		if err := os.RemoveAll(oldest.folder); err != nil {
 			c.executor.cfg.Log.Warn("remove a job's folder", "job", oldest.id, "error", err)
 		}
@@ -125,6 +155,10 @@ func (job *jobContext) load(ctx context.Context, e *Executor) error {
 	if err != nil {
 		return err
 	}
+	if record.Born != job.born {
+		return fmt.Errorf("load job %s: %w", job.id, state.ErrStale)
+	}
+	job.restored = record.Restored
 	if job.spec, err = state.ParseSpec(record.Spec); err != nil {
 		return err
 	}
@@ -155,17 +189,25 @@ func (job *jobContext) load(ctx context.Context, e *Executor) error {
 }
 
 // fetchArtifact puts the program's file on local disk, verified.
-func (job *jobContext) fetchArtifact(ctx context.Context, work objstore.Bucket) (path string, err error) {
+func (job *jobContext) fetchArtifact(ctx context.Context, work objstore.Bucket) (_ string, err error) {
 	artifact := job.spec.Artifact
 	if err := os.MkdirAll(job.folder, 0o700); err != nil {
 		return "", err
 	}
-	path = filepath.Join(job.folder, filepath.Base(job.spec.Program))
+	path := filepath.Join(job.folder, filepath.Base(job.spec.Program))
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err // what an earlier try has left can't be written to
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o500)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() {
+		if err = errors.Join(err, f.Close()); err != nil {
+			// It may not be written to a second time, and takes room.
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	r, err := work.Get(ctx, artifact.Key, 0, -1)
 	if err != nil {
 		return "", err
@@ -187,38 +229,66 @@ const cachedPages = 4
 
 // pageCache keeps pages of a job's plan; neighbouring tasks are on one page.
 type pageCache struct {
+	reading flight
+
 	mu    sync.Mutex
 	pages map[int][]split.Task // guarded by mu
 	order []int                // guarded by mu: oldest first
 }
 
-// task returns the splits of a map task.
-func (job *jobContext) task(ctx context.Context, work objstore.Bucket, index int) (split.Task, error) {
-	c := &job.pages
+func (c *pageCache) page(n int) ([]split.Task, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := index / job.plan.PageSize
 	page, ok := c.pages[n]
-	if !ok {
-		data, err := objstore.ReadAll(ctx, work, job.layout.PlanPage(job.plan.Pages, n))
-		if err != nil {
-			return nil, fmt.Errorf("read the plan: %w", err)
+	return page, ok
+}
+
+// add keeps a page, and drops the oldest if there are too many.
+func (c *pageCache) add(n int, page []split.Task) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pages == nil {
+		c.pages = map[int][]split.Task{}
+	}
+	if c.order = append(c.order, n); len(c.order) > cachedPages {
+		delete(c.pages, c.order[0])
+		c.order = c.order[1:]
+	}
+	c.pages[n] = page
+}
+
+// task returns the splits of a map task.
+func (job *jobContext) task(ctx context.Context, e *Executor, index int) (split.Task, error) {
+	n, at := index/job.plan.PageSize, index%job.plan.PageSize
+	for {
+		page, ok := job.pages.page(n)
+		if ok && at >= len(page) {
+			return nil, fmt.Errorf("read the plan: page %d has %d tasks, task %d is wanted", n, len(page), at)
 		}
-		if page, err = split.DecodePage(data); err != nil {
+		if ok {
+			return page[at], nil
+		}
+		// Those that want another page come here again.
+		if err := job.pages.reading.join(ctx, e, func(ctx context.Context) error {
+			return job.readPage(ctx, e.work, n)
+		}); err != nil {
 			return nil, err
 		}
-		if c.pages == nil {
-			c.pages = map[int][]split.Task{}
-		}
-		if c.order = append(c.order, n); len(c.order) > cachedPages {
-			delete(c.pages, c.order[0])
-			c.order = c.order[1:]
-		}
-		c.pages[n] = page
 	}
-	at := index % job.plan.PageSize
-	if at >= len(page) {
-		return nil, fmt.Errorf("read the plan: page %d has %d tasks, task %d is wanted", n, len(page), at)
+}
+
+func (job *jobContext) readPage(ctx context.Context, work objstore.Bucket, n int) error {
+	if _, ok := job.pages.page(n); ok {
+		return nil
 	}
-	return page[at], nil
+	data, err := objstore.ReadAll(ctx, work, job.layout.PlanPage(job.plan.Pages, n))
+	if err != nil {
+		return fmt.Errorf("read the plan: %w", err)
+	}
+	page, err := split.DecodePage(data)
+	if err != nil {
+		return err
+	}
+	job.pages.add(n, page)
+	return nil
 }

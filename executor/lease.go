@@ -3,6 +3,9 @@ package executor
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/bucketmill/bucketmill/state"
@@ -14,8 +17,9 @@ var (
 	errUnsure    = errors.New("lease could not be renewed in time")
 )
 
-// heartbeat renews the leases of all attempts, and says who we are, until ctx ends.
-func (e *Executor) heartbeat(ctx context.Context) {
+// heartbeat renews the leases of all attempts, and says who we are, until ctx ends. Between two
+// regular ones it renews leases when there are news.
+func (e *Executor) heartbeat(ctx context.Context, news <-chan struct{}) {
 	tick := time.NewTicker(e.cfg.Heartbeat)
 	defer tick.Stop()
 	e.report(ctx)
@@ -25,10 +29,69 @@ func (e *Executor) heartbeat(ctx context.Context) {
 			e.leave(ctx)
 			return
 		case <-tick.C:
-			e.renew(ctx)
-			e.report(ctx)
+			e.beat(ctx, news)
+		case <-news:
+			select {
+			case <-tick.C: // both at once are one
+				e.beat(ctx, news)
+			default:
+				e.renew(ctx)
+			}
 		}
 	}
+}
+
+// beat sends a regular heartbeat, which makes up for news that wait.
+func (e *Executor) beat(ctx context.Context, news <-chan struct{}) {
+	select {
+	case <-news:
+	default:
+	}
+	e.renew(ctx)
+	e.report(ctx)
+}
+
+// listen waits for news about jobs that attempts run for, until ctx ends: others have ended
+// some of these, which a renewal then tells. What it misses the next heartbeat makes up for.
+func (e *Executor) listen(ctx context.Context, news chan<- struct{}) {
+	place := ""
+	for ctx.Err() == nil {
+		var (
+			jobs []state.JobID
+			err  error
+		)
+		if place == "" {
+			place, err = e.cfg.Store.NewsPlace(ctx)
+		} else {
+			jobs, place, err = e.cfg.Store.WaitNews(ctx, place, newsWait)
+		}
+		if err != nil {
+			place = "" // a Redis that has lost its data may be behind it
+			pause(ctx, newsPause)
+			continue
+		}
+		if e.worksFor(jobs) {
+			select {
+			case news <- struct{}{}:
+			default: // a renewal is due already
+			}
+		}
+	}
+}
+
+const (
+	newsWait  = 10 * time.Second // for one call; an idle executor costs Redis one in so long
+	newsPause = time.Second      // after a failure
+)
+
+// worksFor tells whether an attempt runs for one of these jobs.
+func (e *Executor) worksFor(jobs []state.JobID) bool {
+	for _, a := range e.running() {
+		if slices.Contains(jobs, a.Attempt.Job) {
+			return true
+		}
+	}
+	return false
 }
 
 // renew sends one heartbeat. Attempts that Redis says are lost are stopped, and so are those
@@ -42,7 +105,8 @@ func (e *Executor) renew(ctx context.Context) {
 	}
 	beats := make([]state.Beat, len(running))
 	for i, a := range running {
-		beats[i] = state.Beat{Attempt: a.Attempt, Progress: int(a.progress.Load())}
+		a.movesSent = a.moves.Load()
+		beats[i] = state.Beat{Attempt: a.Attempt, Progress: int(a.progress.Load()), Moved: a.movesSent != a.movesTold}
 	}
 	sent := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Lease/3)
@@ -65,17 +129,16 @@ func (e *Executor) renew(ctx context.Context) {
 		if gone[a.Attempt] {
 			a.stop(errGivenAway)
 		} else {
-			a.renewed = sent
+			a.renewed, a.movesTold = sent, a.movesSent
 		}
 	}
 }
 
+// running returns the attempts that run, by name.
 func (e *Executor) running() []*attempt {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	all := make([]*attempt, 0, len(e.attempts))
-	for _, a := range e.attempts {
-		all = append(all, a)
-	}
-	return all
+	return slices.SortedFunc(maps.Values(e.attempts), func(a, b *attempt) int {
+		return strings.Compare(a.Attempt.String(), b.Attempt.String())
+	})
 }

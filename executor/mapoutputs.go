@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
@@ -15,24 +16,60 @@ import (
 // mapOutputs are the committed map attempts of a job, read once for all reduce tasks that an
 // executor does, until a map is done anew and the epoch changes.
 type mapOutputs struct {
+	reading flight
+
 	mu      sync.Mutex
 	epoch   int         // guarded by mu
 	outputs []mapOutput // guarded by mu; by map index; never changed in place
 }
 
 type mapOutput struct {
-	attempt  state.AttemptID
-	manifest []byte // encoded: decoded, the manifests of a large job would take ten times the room
+	attempt  state.AttemptID // that was committed
+	writer   state.AttemptID // whose object it is, see adopt
+	manifest []byte          // encoded: decoded, the manifests of a large job would take ten times the room
 }
+
+// of returns what was read for an epoch; nil if it is another's.
+func (c *mapOutputs) of(epoch int) []mapOutput {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.epoch != epoch {
+		return nil
+	}
+	return c.outputs
+}
+
+func (c *mapOutputs) set(epoch int, outputs []mapOutput) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch, c.outputs = epoch, outputs
+}
+
+// errMapsGone says that a committed map was taken back since the reduce task was claimed. That is
+// nobody's failure: the task waits until the map is done again.
+var errMapsGone = errors.New("not committed any more")
 
 // mapOutputs returns the outputs of all map tasks.
 func (e *Executor) mapOutputs(ctx context.Context, job *jobContext, epoch int) ([]mapOutput, error) {
 	c := &job.committed
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.outputs != nil && c.epoch == epoch {
-		return c.outputs, nil
+	for {
+		if outputs := c.of(epoch); outputs != nil {
+			return outputs, nil
+		}
+		// Those that want another epoch come here again.
+		if err := c.reading.join(ctx, e, func(ctx context.Context) error {
+			outputs, err := e.readMapOutputs(ctx, job)
+			if err == nil {
+				c.set(epoch, outputs)
+			}
+			return err
+		}); err != nil {
+			return nil, err
+		}
 	}
+}
+
+func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext) ([]mapOutput, error) {
 	outputs := make([]mapOutput, job.maps)
 	missing := job.maps
 	for committed, err := range e.cfg.Store.Committed(ctx, job.id, state.Map) {
@@ -48,20 +85,27 @@ func (e *Executor) mapOutputs(ctx context.Context, job *jobContext, epoch int) (
 		}
 		manifest, err := objstore.Resolve(ctx, e.work, committed.Manifest)
 		if err != nil {
+			return nil, e.blame(ctx, committed.Attempt, err, func() error {
+				_, err := objstore.Resolve(ctx, e.work, committed.Manifest)
+				return err
+			})
+		}
+		writer, manifest, err := parseAdopted(committed.Attempt, manifest)
+		if err != nil {
 			return nil, &segmentError{attempt: committed.Attempt, err: err}
 		}
-		outputs[index] = mapOutput{attempt: committed.Attempt, manifest: manifest}
+		outputs[index] = mapOutput{attempt: committed.Attempt, writer: writer, manifest: manifest}
 	}
 	if missing > 0 {
-		return nil, fmt.Errorf("%d of %d map outputs of %s are not committed (any more)", missing, job.maps, job.id)
+		return nil, fmt.Errorf("%d of %d map outputs of %s: %w", missing, job.maps, job.id, errMapsGone)
 	}
-	c.outputs, c.epoch = outputs, epoch
 	return outputs, nil
 }
 
 // sources are the runs that make up a partition: one of each map task, but for empty ones.
-func (e *Executor) sources(ctx context.Context, job *jobContext, epoch, partition int) ([]shuffle.Source, []state.AttemptID, error) {
-	outputs, err := e.mapOutputs(ctx, job, epoch)
+func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]shuffle.Source, []state.AttemptID, error) {
+	partition := a.Attempt.Task.Index
+	outputs, err := e.mapOutputs(ctx, job, a.Epoch)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,23 +124,78 @@ func (e *Executor) sources(ctx context.Context, job *jobContext, epoch, partitio
 		if manifest.Segments[partition].Length == 0 {
 			continue
 		}
-		key := job.layout.Segment(o.attempt)
+		key := job.layout.Segment(o.writer)
 		attempts = append(attempts, o.attempt)
 		sources = append(sources, shuffle.Source{
 			Name:      e.work.URL() + "/" + key,
-			Identity:  identity(o.attempt),
+			Identity:  identity(o.writer),
 			Partition: partition,
 			Segment:   manifest.Segments[partition],
 			Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-				body, err := e.work.Get(ctx, key, offset, length)
-				if errors.Is(err, objstore.ErrNotFound) || errors.Is(err, objstore.ErrRange) {
-					err = &segmentError{attempt: o.attempt, err: err}
+				a.moves.Add(1)
+				blame := func(err error) error {
+					return e.blame(ctx, o.attempt, err, func() error { return drain(ctx, e.work, key, offset, length) })
 				}
-				return body, err
+				body, err := e.work.Get(ctx, key, offset, length)
+				if err != nil {
+					return nil, blame(err)
+				}
+				return blamedBody{body, blame}, nil
 			},
 		})
 	}
 	return sources, attempts, nil
+}
+
+// blame finds whose fault it is that a committed attempt's object can't be read. One that is gone
+// must be made again, and so must one that the store does not give, though it answers otherwise:
+// its disk may have damaged it. Any other error stays as it is. Again repeats the read.
+func (e *Executor) blame(ctx context.Context, a state.AttemptID, err error, again func() error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	switch {
+	case errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrRange),
+		errors.Is(err, objstore.ErrChanged), errors.Is(err, objstore.ErrInvalid), errors.Is(err, objstore.ErrCorrupt):
+		return &segmentError{attempt: a, err: err}
+	case !errors.Is(err, objstore.ErrUnavailable):
+		return err
+	}
+	if _, statErr := e.work.Stat(ctx, e.absentKey()); !errors.Is(statErr, objstore.ErrNotFound) {
+		return err // the store is away, or we are
+	}
+	if repeated := again(); ctx.Err() != nil || !errors.Is(repeated, objstore.ErrUnavailable) {
+		return err
+	}
+	return &segmentError{attempt: a, err: err}
+}
+
+// absentKey is one that no object has.
+func (e *Executor) absentKey() string { return strings.TrimPrefix(e.workPrefix+"/absent", "/") }
+
+// drain reads a range and drops it.
+func drain(ctx context.Context, b objstore.Bucket, key string, offset, length int64) (err error) {
+	body, err := b.Get(ctx, key, offset, length)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	_, err = io.Copy(io.Discard, body)
+	return err
+}
+
+// blamedBody is the body of a segment.
+type blamedBody struct {
+	io.ReadCloser
+	blame func(error) error
+}
+
+func (b blamedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.blame(err)
+	}
+	return n, err
 }
 
 // identity is what a map attempt's segments are marked with.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
@@ -25,28 +26,61 @@ const (
 // mapTask maps a task's splits into one object of sorted segments, or, in a job without
 // reducers, into a part of the output.
 func (e *Executor) mapTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
-	task, err := job.task(ctx, e.work, a.Attempt.Task.Index)
+	task, err := job.task(ctx, e, a.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
-	mapper, err := job.program.NewMapper(ctx, e.programAttempt(a, job, scratch))
+	b, err := e.bounds(ctx, a, job, scratch)
+	if err != nil {
+		return result{}, err
+	}
+	// Later attempts make an object of their own: what the first one found may be what was lost.
+	if job.restored && job.reduces > 0 && a.Attempt.Number == 1 {
+		if r, found, err := e.adopt(ctx, a, job, b); found || err != nil {
+			return r, err
+		}
+	}
+	return e.perhapsSkipping(ctx, a, job, &mapWork{
+		probing: probing{executor: e, attempt: a, job: job, scratch: scratch}, task: task, bounds: b,
+	})
+}
+
+// do maps all records of the task but those to omit.
+func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
+	e, a, job := w.executor, w.attempt, w.job
+	mapper, err := job.program.NewMapper(ctx, e.programAttempt(a, job, w.scratch))
 	if err != nil {
 		return result{}, err
 	}
 	defer mapper.Kill()
 	if job.reduces == 0 {
-		return e.mapToOutput(ctx, a, job, task, mapper)
+		return w.mapToOutput(ctx, mapper, omit)
 	}
-	return e.mapToSegments(ctx, a, job, task, mapper, scratch)
+	return w.mapToSegments(ctx, mapper, omit)
 }
 
-func (e *Executor) mapToSegments(ctx context.Context, a *attempt, job *jobContext, task split.Task, mapper program.Mapper, scratch string) (r result, err error) {
+func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, omit []int64) (r result, err error) {
+	e, a, job := w.executor, w.attempt, w.job
+	var in intake
+	count := func(stats shuffle.CollectStats) map[string]int64 {
+		counters := in.counters(mapper)
+		counters["map_output_records"] = stats.RecordsIn
+		counters["shuffle_records"] = stats.RecordsOut
+		counters["spilled_bytes"] = stats.SpilledBytes
+		return counters
+	}
+	note := func(stats shuffle.CollectStats) ([]byte, error) { return w.segmentNote(count(stats)) }
+	if len(omit) > 0 {
+		note = nil // nobody may adopt it: what was set aside would be lost
+	}
 	collector, err := shuffle.NewCollector(shuffle.CollectorConfig{
+		Note:        note,
 		Identity:    identity(a.Attempt),
-		Partitioner: shuffle.Partitioner{Partitions: job.reduces},
+		Partitioner: w.bounds.partitioner,
 		Combine:     job.program.Traits().Combine,
+		SortValues:  job.spec.SortValues,
 		Memory:      e.slotMemory() / collectShare,
-		Scratch:     scratch,
+		Scratch:     w.scratch,
 		Codec:       e.cfg.Codec,
 	})
 	if err != nil {
@@ -57,28 +91,23 @@ func (e *Executor) mapToSegments(ctx context.Context, a *attempt, job *jobContex
 	if direct, ok := mapper.(program.Collecting); ok {
 		sink.collector, sink.direct = collector, direct
 	}
-	in, err := e.feed(ctx, a, job, task, sink)
-	if err != nil {
+	if in, err = w.feed(ctx, sink, omit); err != nil {
 		return result{}, err
 	}
 	key := job.layout.Segment(a.Attempt)
-	w, err := e.work.Create(ctx, key)
+	object, err := e.work.Create(ctx, key)
 	if err != nil {
 		return result{}, err
 	}
-	manifest, err := collector.Finish(ctx, w)
+	manifest, err := collector.Finish(ctx, movingWriter{object, a})
 	if err != nil {
-		return result{}, errors.Join(err, w.Abort())
+		return result{}, errors.Join(err, object.Abort())
 	}
-	if _, err := w.Commit(); err != nil {
+	if _, err := object.Commit(); err != nil {
 		return result{}, err
 	}
-	stats := collector.Stats()
-	counters := in.counters(mapper)
-	counters["map_output_records"] = stats.RecordsIn
-	counters["shuffle_records"] = stats.RecordsOut
+	counters := count(collector.Stats())
 	counters["shuffle_bytes"] = manifest.Size
-	counters["spilled_bytes"] = stats.SpilledBytes
 	encoded, err := manifest.AppendBinary(nil)
 	return result{
 		manifest: encoded,
@@ -87,13 +116,24 @@ func (e *Executor) mapToSegments(ctx context.Context, a *attempt, job *jobContex
 	}, err
 }
 
-func (e *Executor) mapToOutput(ctx context.Context, a *attempt, job *jobContext, task split.Task, mapper program.Mapper) (result, error) {
-	out, err := e.createPart(ctx, job, a.Attempt.Task.Index)
+// movingWriter notes that an attempt gets on while it writes.
+type movingWriter struct {
+	io.Writer
+	attempt *attempt
+}
+
+func (w movingWriter) Write(p []byte) (int, error) {
+	w.attempt.moves.Add(1)
+	return w.Writer.Write(p)
+}
+
+func (w *mapWork) mapToOutput(ctx context.Context, mapper program.Mapper, omit []int64) (result, error) {
+	out, err := w.executor.createPart(ctx, w.job, w.attempt.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
 	emitter := mapred.NewEmitter(emitBlock, out.take)
-	in, err := e.feed(ctx, a, job, task, mapSink{mapper: mapper, emitter: emitter})
+	in, err := w.feed(ctx, mapSink{mapper: mapper, emitter: emitter}, omit)
 	if err == nil {
 		err = emitter.Flush()
 	}
@@ -105,7 +145,7 @@ func (e *Executor) mapToOutput(ctx context.Context, a *attempt, job *jobContext,
 	return out.seal(counters)
 }
 
-// intake counts what a map task has read.
+// intake counts what a map task has read; records that are set aside are read, too.
 type intake struct {
 	records, bytes int64
 }
@@ -126,17 +166,31 @@ func (s *mapSink) take(b *mapred.Batch) error {
 	return s.mapper.Map(b, s.emitter)
 }
 
-// feed drives all records of a task through the mapper.
-func (e *Executor) feed(ctx context.Context, a *attempt, job *jobContext, task split.Task, sink mapSink) (intake, error) {
+// feed drives all records of a task but those to omit through the mapper.
+func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (intake, error) {
 	var (
 		in    intake
 		done  int64
-		total = max(task.Bytes(), 1)
+		total = max(w.task.Bytes(), 1)
+		take  = sink.take
 	)
-	for _, s := range task {
-		if err := e.feedSplit(ctx, job, s, sink, &in, func(progress int64) {
-			a.progress.Store((done + progress) * 1000 / total)
-		}); err != nil {
+	if len(omit) > 0 {
+		take = (&recordPick{pass: sink.take, until: math.MaxInt64, omit: omit}).take
+	}
+	for _, s := range w.task {
+		n, err := w.executor.readSplit(ctx, w.attempt, w.job, s, func(b *mapred.Batch, progress int64) error {
+			if err := take(b); err != nil {
+				return err
+			}
+			if err := sink.emitter.Err(); err != nil {
+				return fmt.Errorf("map %s: %w", s.Input, err)
+			}
+			in.records += int64(b.Len())
+			w.attempt.progress.Store((done + progress) * 1000 / total)
+			return nil
+		})
+		in.bytes += n
+		if err != nil {
 			return in, err
 		}
 		done += s.Length
@@ -147,43 +201,53 @@ func (e *Executor) feed(ctx context.Context, a *attempt, job *jobContext, task s
 	return in, sink.emitter.Err()
 }
 
-func (e *Executor) feedSplit(ctx context.Context, job *jobContext, s split.Split, sink mapSink, in *intake, report func(int64)) (err error) {
-	b, key, err := e.cfg.Open(ctx, s.Input)
-	if err != nil {
-		return err
-	}
-	memory := e.slotMemory()
-	r, err := split.Open(ctx, s, split.Options{
-		Format:         job.format,
+// SplitOptions is how inputs are read by a slot with so many bytes of memory.
+func SplitOptions(format split.Format, memory int64) split.Options {
+	return split.Options{
+		Format:         format,
 		MaxRecord:      memory / recordShare,
 		ReadAheadBytes: min(memory/readAheadShare, maxReadAhead),
-	}, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-		return b.Get(ctx, key, offset, length)
-	})
+	}
+}
+
+// readSplit hands the batches of a split to take, each with how many bytes of the split are
+// consumed then. It returns the number of bytes that it received.
+func (e *Executor) readSplit(ctx context.Context, a *attempt, job *jobContext, s split.Split, take func(b *mapred.Batch, progress int64) error) (n int64, err error) {
+	r, err := e.openSplit(ctx, job, s, SplitOptions(job.format, e.slotMemory()))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() {
-		in.bytes += r.BytesRead()
+		n = r.BytesRead()
 		err = errors.Join(err, r.Close())
 	}()
 	for {
 		batch, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return 0, nil
 		}
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if err := sink.take(batch); err != nil {
-			return err
+		if err := take(batch, r.Progress()); err != nil {
+			return 0, err
 		}
-		if err := errors.Join(sink.emitter.Err(), ctx.Err()); err != nil {
-			return fmt.Errorf("map %s: %w", s.Input, err)
+		if err := ctx.Err(); err != nil {
+			return 0, fmt.Errorf("map %s: %w", s.Input, err)
 		}
-		in.records += int64(batch.Len())
-		report(r.Progress())
+		a.moves.Add(1)
 	}
+}
+
+// openSplit begins to read a split.
+func (e *Executor) openSplit(ctx context.Context, job *jobContext, s split.Split, opts split.Options) (*split.Reader, error) {
+	b, key, err := e.cfg.Open(ctx, s.Input)
+	if err != nil {
+		return nil, err
+	}
+	return split.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+		return b.Get(ctx, key, offset, length)
+	})
 }
 
 func (in intake) counters(worker any) map[string]int64 {
@@ -209,10 +273,15 @@ func (e *Executor) programAttempt(a *attempt, job *jobContext, scratch string) p
 	if log := e.cfg.ProgramLog; log != nil {
 		a.log.pass = func(line []byte) { log(a.Attempt, line) }
 	}
+	moved := func() { a.moves.Add(1) }
+	a.log.moved = moved
 	return program.Attempt{
-		Job: string(job.id), Phase: a.Attempt.Task.Side.String(),
+		Moved: moved,
+		Job:   string(job.id), Phase: a.Attempt.Task.Side.String(),
 		Task: a.Attempt.Task.Index, Number: a.Attempt.Number - 1,
 		Scratch: scratch, Log: &a.log, Format: job.format.String(),
-		Reducers: job.reduces, MapOnly: job.reduces == 0 && a.Attempt.Task.Side == state.Map,
+		SortValues: job.spec.SortValues,
+		Reducers:   job.reduces, MapOnly: job.reduces == 0 && a.Attempt.Task.Side == state.Map,
+		Memory: e.cfg.ProgramMemory,
 	}
 }

@@ -60,6 +60,78 @@ func TestLostSegmentIsMappedAgain(t *testing.T) {
 	}
 }
 
+// A segment that the store can't give any more, since its own disk damaged it, is lost too. A
+// store that gives nothing at all has lost nothing.
+func TestUnreadableSegment(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fails func(asked int64, method, key string) bool
+		lost  int
+	}{
+		"damaged": {func(_ int64, method, key string) bool { return method == "get" && strings.Contains(key, "/m1.1-") }, 1},
+		"away":    {func(asked int64, _, _ string) bool { return asked <= 20 }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			var asked atomic.Int64
+			c.executor("one", forEver, func(cfg *executor.Config) {
+				cfg.Open = faulty(c.open, func(_ context.Context, method, key string) error {
+					isRead := method == "stat" || method == "get" && strings.HasSuffix(key, ".seg")
+					if isRead && test.fails(asked.Add(1), method, key) {
+						return fmt.Errorf("%s %s: %w", method, key, objstore.ErrUnavailable)
+					}
+					return nil
+				})
+			})
+			if job := c.completed(c.submit(3)); job.Map.Failed != test.lost || asked.Load() == 0 {
+				t.Errorf("%d map attempts were lost, %d are; asked %d times", job.Map.Failed, test.lost, asked.Load())
+			}
+		})
+	}
+}
+
+// A manifest that is too large for Redis and is damaged or gone costs its map task as well, one that
+// the store does not give out just now only the reducer's attempt.
+func TestLostManifest(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		trouble      func(path string) error
+		maps, reduce int // attempts that fail
+	}{
+		"deleted": {os.Remove, 1, 0},
+		"damaged": {func(path string) error {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			data[len(data)/2] ^= 1
+			return os.WriteFile(path, data, 0o600)
+		}, 1, 0},
+		"throttled": {func(string) error { return objstore.ErrThrottled }, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			var once sync.Once
+			c.executor("one", forEver, func(cfg *executor.Config) {
+				cfg.Slots = 1 // attempts side by side would share the read, and its failure
+				cfg.Open = faulty(c.open, func(_ context.Context, method, key string) (err error) {
+					if method == "get" && strings.HasSuffix(key, ".manifest") {
+						once.Do(func() { err = test.trouble("/" + key) })
+					}
+					return err
+				})
+			})
+			job := c.completed(c.submit(300))
+			if job.Map.Failed != test.maps || job.Reduce.Failed != test.reduce {
+				t.Errorf("failed attempts: %d of maps, %d of reducers, not %d, %d",
+					job.Map.Failed, job.Reduce.Failed, test.maps, test.reduce)
+			}
+		})
+	}
+}
+
 // Whatever is asked for is turned away the first time.
 func TestThrottledStore(t *testing.T) {
 	t.Parallel()
@@ -133,11 +205,7 @@ func TestStoppedExecutorHandsBack(t *testing.T) {
 			<-stopped
 			c.executor("stayer", forEver, nil)
 			c.completed(id)
-			if place.reducers == 0 {
-				c.checkFiles(4, 0)
-			} else {
-				c.checkFiles(place.reducers, 4)
-			}
+			c.checkWritten(place.reducers)
 		})
 	}
 }
@@ -162,11 +230,7 @@ func TestZombieCommitsNothing(t *testing.T) {
 			c.completed(id)
 			close(g.open)
 			stop()
-			if place.reducers == 0 {
-				c.checkFiles(4, 0)
-			} else {
-				c.checkFiles(place.reducers, 4)
-			}
+			c.checkWritten(place.reducers)
 			for _, side := range []state.Side{state.Map, state.Reduce} {
 				for committed, err := range c.store.Committed(t.Context(), id, side) {
 					if err != nil {
@@ -216,11 +280,7 @@ func TestExecutorThatIsCutOff(t *testing.T) {
 			wire.cut.Store(false)
 			close(g.open)
 			stop()
-			if place.reducers == 0 {
-				c.checkFiles(4, 0)
-			} else {
-				c.checkFiles(place.reducers, 4)
-			}
+			c.checkWritten(place.reducers)
 		})
 	}
 }

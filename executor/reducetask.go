@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/mapred"
@@ -18,37 +19,33 @@ const (
 
 // reduceTask merges a partition's runs, straight from the map attempts' objects, through the
 // reducer into a part of the output.
-func (e *Executor) reduceTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (r result, err error) {
-	sources, attempts, err := e.sources(ctx, job, a.Epoch, a.Attempt.Task.Index)
+func (e *Executor) reduceTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
+	sources, attempts, err := e.sources(ctx, a, job)
 	if err != nil {
 		return result{}, err
 	}
-	traits := job.program.Traits()
-	merge, err := shuffle.NewMerge(ctx, shuffle.MergeConfig{
-		Combine: traits.Combine,
-		Memory:  e.slotMemory() / mergeShare,
-		Scratch: scratch,
-		Fetches: fetches,
-		Codec:   e.cfg.Codec,
-	}, sources)
-	if err != nil {
-		return result{}, segmentOf(err, sources, attempts)
-	}
-	defer func() { err = errors.Join(err, merge.Close()) }()
-	out, err := e.createPart(ctx, job, a.Attempt.Task.Index)
+	return e.perhapsSkipping(ctx, a, job, &reduceWork{
+		probing: probing{executor: e, attempt: a, job: job, scratch: scratch},
+		sources: sources, attempts: attempts,
+	})
+}
+
+// do reduces all groups of the task but those to omit.
+func (w *reduceWork) do(ctx context.Context, omit []int64) (r result, err error) {
+	in, err := w.open(ctx, w.scratch)
 	if err != nil {
 		return result{}, err
 	}
-	var total int64 = 1
-	for _, s := range sources {
-		total += s.Segment.Records
-	}
-	in := &mergeInput{stopped: ctx.Err, attempt: a, merge: merge, total: total}
-	counters, err := e.reduce(ctx, a, job, in, out, scratch)
+	defer func() { err = errors.Join(err, in.merge.Close()) }()
+	out, err := w.executor.createPart(ctx, w.job, w.attempt.Attempt.Task.Index)
 	if err != nil {
-		return result{}, errors.Join(segmentOf(err, sources, attempts), out.abort())
+		return result{}, err
 	}
-	stats := merge.Stats()
+	counters, err := w.reduce(ctx, in, omit, out)
+	if err != nil {
+		return result{}, errors.Join(segmentOf(err, w.sources, w.attempts), out.abort())
+	}
+	stats := in.merge.Stats()
 	counters["reduce_input_records"] = stats.Records
 	counters["shuffle_read_bytes"] = stats.BytesFetched
 	counters["shuffle_reads"] = stats.Requests
@@ -57,17 +54,42 @@ func (e *Executor) reduceTask(ctx context.Context, a *attempt, job *jobContext, 
 	return out.seal(counters)
 }
 
-func (e *Executor) reduce(ctx context.Context, a *attempt, job *jobContext, in *mergeInput, out *partWriter, scratch string) (map[string]int64, error) {
-	if job.program.Traits().Identity {
+// open begins the merge of the task's runs.
+func (w *reduceWork) open(ctx context.Context, scratch string) (*mergeInput, error) {
+	e := w.executor
+	merge, err := shuffle.NewMerge(ctx, shuffle.MergeConfig{
+		Combine:    w.job.program.Traits().Combine,
+		SortValues: w.job.spec.SortValues,
+		Memory:     e.slotMemory() / mergeShare,
+		Scratch:    scratch,
+		Fetches:    fetches,
+		Codec:      e.cfg.Codec,
+	}, w.sources)
+	if err != nil {
+		return nil, segmentOf(err, w.sources, w.attempts)
+	}
+	var total int64 = 1
+	for _, s := range w.sources {
+		total += s.Segment.Records
+	}
+	return &mergeInput{stopped: ctx.Err, attempt: w.attempt, merge: merge, total: total}, nil
+}
+
+func (w *reduceWork) reduce(ctx context.Context, in *mergeInput, omit []int64, out *partWriter) (map[string]int64, error) {
+	if w.job.program.Traits().Identity {
 		return map[string]int64{}, in.copyTo(out)
 	}
-	reducer, err := job.program.NewReducer(ctx, e.programAttempt(a, job, scratch))
+	reducer, err := w.job.program.NewReducer(ctx, w.executor.programAttempt(w.attempt, w.job, w.scratch))
 	if err != nil {
 		return nil, err
 	}
 	defer reducer.Kill()
 	emitter := mapred.NewEmitter(emitBlock, out.take)
-	err = reducer.Reduce(in.next, emitter)
+	next := in.next
+	if len(omit) > 0 {
+		next = (&groupPick{source: in.next, until: math.MaxInt64, omit: omit}).next
+	}
+	err = reducer.Reduce(next, emitter)
 	if in.err != nil {
 		return nil, in.err // where the merge failed, that is why the reducer did
 	}
@@ -91,6 +113,7 @@ func (in *mergeInput) next() ([]byte, error) {
 		return nil, err
 	}
 	block, err := in.merge.Next()
+	in.attempt.moves.Add(1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		in.err = err
 	}

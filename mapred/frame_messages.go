@@ -30,6 +30,8 @@ type Hello struct {
 	Reducers int `json:"reducers"`
 	// MapOnly says that what the mapper emits is the job's output.
 	MapOnly bool `json:"map_only,omitempty"`
+	// SortValues says that a reducer gets the values of each key sorted by their bytes.
+	SortValues bool `json:"sort_values,omitempty"`
 	// Memory is what the process may use, in bytes; 0 means that nobody set a limit.
 	Memory int64 `json:"memory,omitempty"`
 }

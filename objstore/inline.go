@@ -2,16 +2,27 @@ package objstore
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 )
 
 // A reference begins with one of these bytes.
 const (
 	inlineRef = 'i' // the payload follows
-	storedRef = 's' // the payload's key follows
+	storedRef = 's' // the payload's CRC-32C follows, big-endian, and its key
 )
+
+// storedRefLen is the length of a stored payload's reference up to the key.
+const storedRefLen = 1 + crc32.Size
+
+// resolveReads is how often a stored payload is read that is not what the reference says, before it
+// counts as corrupt: bytes may be damaged on their way.
+const resolveReads = 3
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Refer returns a short reference to payload: the payload itself while it has at most limit
 // bytes, else the key of an object that it is written to.
@@ -22,10 +33,11 @@ func Refer(ctx context.Context, b Bucket, key string, payload []byte, limit int)
 	if _, err := b.Put(ctx, key, payload); err != nil {
 		return nil, err
 	}
-	return append([]byte{storedRef}, key...), nil
+	ref := binary.BigEndian.AppendUint32([]byte{storedRef}, crc32.Checksum(payload, castagnoli))
+	return append(ref, key...), nil
 }
 
-// Resolve returns the payload that Refer made a reference to.
+// Resolve returns the payload that Refer made a reference to, or ErrCorrupt if there is another.
 func Resolve(ctx context.Context, b Bucket, ref []byte) ([]byte, error) {
 	if len(ref) == 0 {
 		return nil, fmt.Errorf("%w: reference is empty", ErrInvalid)
@@ -34,9 +46,25 @@ func Resolve(ctx context.Context, b Bucket, ref []byte) ([]byte, error) {
 	case inlineRef:
 		return ref[1:], nil
 	case storedRef:
-		return ReadAll(ctx, b, string(ref[1:]))
+		if len(ref) <= storedRefLen {
+			return nil, fmt.Errorf("%w: reference is cut short", ErrInvalid)
+		}
+		return readChecked(ctx, b, string(ref[storedRefLen:]), binary.BigEndian.Uint32(ref[1:]))
 	}
 	return nil, fmt.Errorf("%w: reference starts with %q", ErrInvalid, ref[0])
+}
+
+func readChecked(ctx context.Context, b Bucket, key string, sum uint32) ([]byte, error) {
+	for range resolveReads {
+		data, err := ReadAll(ctx, b, key)
+		if err != nil {
+			return nil, err
+		}
+		if crc32.Checksum(data, castagnoli) == sum {
+			return data, nil
+		}
+	}
+	return nil, fmt.Errorf("read %s/%s: %w: checksum mismatch (read %d times)", b.URL(), key, ErrCorrupt, resolveReads)
 }
 
 // ReadAll reads a whole small object.

@@ -33,6 +33,7 @@ var (
 	ErrInvalid      = errors.New("store refuses the request")      // a key, part or range that it does not accept
 	ErrChanged      = errors.New("object changed while it was read")
 	ErrNotSupported = errors.New("store can't do this")
+	ErrCorrupt      = errors.New("object is not what was written") // Resolve only
 )
 
 // A Bucket holds objects by key. Keys are slash-separated, without a leading slash.
@@ -82,7 +83,9 @@ type Bucket interface {
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
 
 	// Uploads yields uploads under prefix that were begun and neither completed nor
-	// aborted, for garbage collection: they have no parts, and are good for Abort only.
+	// aborted, for garbage collection: they have no parts, and are good for Abort only. A store
+	// may forget some of them, as MinIO does when it restarts, but never those of a key that is
+	// the whole prefix.
 	Uploads(ctx context.Context, prefix string) iter.Seq2[Upload, error]
 }
 

@@ -41,6 +41,13 @@ type S3Config struct {
 	// IdleTimeout ends a request whose body stands still; 0 means DefaultIdleTimeout.
 	IdleTimeout time.Duration
 
+	// HedgeAfter is the least time after which a Get that has no answer yet is sent once more,
+	// on a new connection, and a body that stands still is asked for anew. The real time is
+	// twice what most answers of late took, between this and MaxHedgeAfter. Such requests are at
+	// most a twentieth of all, and there are none while the store asks to slow down. 0 means
+	// DefaultHedgeAfter, a negative value never.
+	HedgeAfter time.Duration
+
 	// Transport carries the requests; nil means one made for many connections to one host.
 	Transport http.RoundTripper
 }
@@ -69,6 +76,8 @@ const (
 	DefaultPartSize       = 8 << 20 // bytes
 	DefaultRequestTimeout = 60 * time.Second
 	DefaultIdleTimeout    = 30 * time.Second
+	DefaultHedgeAfter     = 300 * time.Millisecond
+	MaxHedgeAfter         = 5 * time.Second
 )
 
 // WithDefaults checks the fields and fills in the numbers. What comes from the environment is
@@ -93,6 +102,9 @@ func (c S3Config) WithDefaults() (S3Config, error) {
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = DefaultIdleTimeout
+	}
+	if c.HedgeAfter == 0 {
+		c.HedgeAfter = DefaultHedgeAfter
 	}
 	if c.Retry.Attempts == 0 {
 		c.Retry.Attempts = 8

@@ -3,7 +3,9 @@ package state
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
+	"hash/fnv"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -12,7 +14,8 @@ import (
 // Claim is an attempt that was given to an executor.
 type Claim struct {
 	Attempt AttemptID
-	Epoch   int // the job's epoch at that moment: committed maps read before an older one may be void
+	Epoch   int   // the job's epoch at that moment: committed maps read in an older one may be void
+	Born    int64 // the job's: what is known of one that was born at another time is void
 }
 
 // readyJobs is how many jobs a claim looks at in one step.
@@ -27,28 +30,25 @@ func (s *Store) Claim(ctx context.Context, executor ExecutorID, wanted int, leas
 		return nil, fmt.Errorf("claim for %q with a lease of %v: %w", executor, lease, ErrInvalid)
 	}
 	var claims []Claim
-	for len(claims) < wanted {
-		got, more, err := s.claimStep(ctx, executor, wanted-len(claims), lease)
+	for place, more := 0, true; more && len(claims) < wanted; {
+		got, passed, left, err := s.claimStep(ctx, executor, place, wanted-len(claims), lease)
 		claims = append(claims, got...)
 		if err != nil && len(claims) == 0 {
 			return nil, err
 		}
 		// What was claimed is ours: hand it out, an error will come again.
-		if err != nil || !more {
-			break
-		}
+		place, more = place+passed, left && err == nil
 	}
 	return claims, nil
 }
 
-// claimStep claims from the jobs at the head of the ready set. More says that there are
-// others behind them, and that some of these left it, so that they come into view.
-func (s *Store) claimStep(ctx context.Context, executor ExecutorID, wanted int, lease time.Duration) (claims []Claim, more bool, err error) {
-	jobs, err := s.rdb.ZRangeWithScores(ctx, s.readyKey(), 0, readyJobs-1).Result()
+// claimStep claims from the jobs at a place of the ready set. Passed is how many of these stay
+// there, and more says that there are others behind them.
+func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wanted int, lease time.Duration) (claims []Claim, passed int, more bool, err error) {
+	jobs, err := s.rdb.ZRangeWithScores(ctx, s.readyKey(), int64(place), int64(place)+readyJobs-1).Result()
 	if err != nil {
-		return nil, false, fmt.Errorf("look for ready jobs: %w", err)
+		return nil, 0, false, fmt.Errorf("look for ready jobs: %w", err)
 	}
-	drained := false
 	for _, z := range jobs {
 		if len(claims) == wanted {
 			break
@@ -59,16 +59,17 @@ func (s *Store) claimStep(ctx context.Context, executor ExecutorID, wanted int, 
 		switch {
 		case err != nil:
 		case left == 0:
-			drained = true
 			err = s.unready(ctx, id)
 		case len(got) > 0:
-			err = s.served(ctx, z)
+			err = s.served(ctx, z, place == 0 && len(jobs) == 1)
+		default:
+			passed++ // what is left there is for others
 		}
 		if err != nil {
-			return claims, false, err
+			return claims, passed, false, err
 		}
 	}
-	return claims, drained && len(jobs) == readyJobs, nil
+	return claims, passed, len(jobs) == readyJobs, nil
 }
 
 func (s *Store) claimFrom(ctx context.Context, id JobID, executor ExecutorID, wanted int, lease time.Duration) (claims []Claim, left int, err error) {
@@ -82,12 +83,15 @@ func (s *Store) claimFrom(ctx context.Context, id JobID, executor ExecutorID, wa
 	side, _ := reply[1].(string)
 	epoch, _ := reply[2].(string)
 	n, _ := reply[3].(int64)
-	for i := 4; i+1 < len(reply); i += 2 {
+	claimed, _ := reply[4].(string)
+	born, _ := reply[5].(string)
+	for i := 6; i+1 < len(reply); i += 2 {
 		index, _ := reply[i].(string)
 		number, _ := reply[i+1].(string)
 		claims = append(claims, Claim{
-			Attempt: AttemptID{Job: id, Task: TaskID{Side: Side(side[0]), Index: atoi(index)}, Number: atoi(number)},
+			Attempt: AttemptID{Job: id, Task: TaskID{Side: Side(side[0]), Index: atoi(index)}, Number: atoi(number), Claimed: int64(atoi(claimed))},
 			Epoch:   atoi(epoch),
+			Born:    int64(atoi(born)),
 		})
 	}
 	return claims, int(n), nil
@@ -96,7 +100,8 @@ func (s *Store) claimFrom(ctx context.Context, id JobID, executor ExecutorID, wa
 // Beat is one attempt's part of a heartbeat.
 type Beat struct {
 	Attempt  AttemptID
-	Progress int // in thousandths
+	Progress int  // in thousandths
+	Moved    bool // it has got on since the last renewal
 }
 
 // Renew extends the leases of all attempts that an executor runs, in one round trip, and
@@ -123,11 +128,12 @@ func (s *Store) Renew(ctx context.Context, executor ExecutorID, lease time.Durat
 func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Duration, byJob map[JobID][]Beat) ([]AttemptID, error) {
 	replies := make(map[JobID]*redis.Cmd, len(byJob))
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for id, beats := range byJob {
-			args := make([]any, 0, 2+2*len(beats))
+		for _, id := range slices.Sorted(maps.Keys(byJob)) {
+			beats := byJob[id]
+			args := make([]any, 0, 2+4*len(beats))
 			args = append(args, string(executor), lease.Milliseconds())
 			for _, b := range beats {
-				args = append(args, b.Attempt.Name(), b.Progress)
+				args = append(args, b.Attempt.Name(), b.Attempt.Claimed, b.Progress, b.Moved)
 			}
 			replies[id] = renewScript.EvalSha(ctx, p, s.jobKeys(id), args...)
 		}
@@ -153,13 +159,14 @@ func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Durat
 
 // Commit makes an attempt the winner of its task. Manifest describes its output; the
 // counters are added to the job's, once for each task: those of a task that is done again
-// because its segment was lost are not added again. It fails with ErrStale when the attempt is not the
+// because its segment was lost are not added again. Skipped of the task is its own, and the job's is their
+// sum: an attempt that takes that over the limit of its spec ends the job as Failed. It fails with ErrStale when the attempt is not the
 // executor's to commit: its output must then be thrown away. Committing again what this
 // attempt committed succeeds, so a commit whose answer was lost may be repeated.
 func (s *Store) Commit(ctx context.Context, a AttemptID, executor ExecutorID, manifest []byte, counters map[string]int64) error {
-	args := append(attemptArgs(a), string(executor), manifest)
-	for name, n := range counters {
-		args = append(args, name, n)
+	args := append(attemptArgs(a), string(executor), a.Claimed, manifest)
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		args = append(args, name, counters[name])
 	}
 	return s.settle(ctx, "commit", commitScript, a, args)
 }
@@ -175,12 +182,20 @@ func (s *Store) Fail(ctx context.Context, a AttemptID, executor ExecutorID, why 
 	}
 	var wait time.Duration
 	if why.Class == ClassInfra {
-		// Exponential with full jitter: those that failed together should not return together.
 		most := limits.Backoff << min(a.Number-1, 6)
-		wait = most/2 + rand.N(most/2+1)
+		wait = most/2 + share(most/2, a)
 	}
-	args := append(attemptArgs(a), string(executor), string(why.Class), text, limits.of(why.Class), wait.Milliseconds())
+	args := append(attemptArgs(a), string(executor), a.Claimed, string(why.Class), text,
+		limits.of(why.Class), wait.Milliseconds(), limits.Shun.Milliseconds())
 	return s.settle(ctx, "fail", failScript, a, args)
+}
+
+// share is a part of d, another for each attempt: those that failed together should not return
+// together.
+func share(d time.Duration, a AttemptID) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(a.String())) // a hash takes every write
+	return time.Duration(h.Sum64() % uint64(d+1))
 }
 
 // LoseSegment ends a reduce attempt that found a committed map attempt's segment missing or
@@ -196,8 +211,8 @@ func (s *Store) LoseSegment(ctx context.Context, a AttemptID, executor ExecutorI
 		return err
 	}
 	return s.settle(ctx, "lose segment for", loseScript, a, []any{
-		a.Name(), a.Task.Index, a.Number, string(executor),
-		segment.Task.Index, segment.Number, text, limits.Segment,
+		a.Name(), a.Task.Index, a.Number, string(executor), a.Claimed,
+		segment.Task.Index, segment.Number, segment.Claimed, text, limits.Segment,
 	})
 }
 
@@ -205,7 +220,7 @@ func (s *Store) LoseSegment(ctx context.Context, a AttemptID, executor ExecutorI
 // of them to commit wins, the other is told so. It does nothing when the task has a second
 // attempt already, and fails with ErrStale when a does not run.
 func (s *Store) Backup(ctx context.Context, a AttemptID) error {
-	return s.settle(ctx, "back up", backupScript, a, attemptArgs(a))
+	return s.settle(ctx, "back up", backupScript, a, append(attemptArgs(a), a.Claimed))
 }
 
 func attemptArgs(a AttemptID) []any {
@@ -213,16 +228,23 @@ func attemptArgs(a AttemptID) []any {
 }
 
 // settle runs a script that ends or doubles an attempt and answers {'ok', phase after it} or
-// {'stale'}, and passes on what that means for others.
+// {'stale'}, followed by more if that ended the job, and passes on what that means for others.
 func (s *Store) settle(ctx context.Context, what string, script *redis.Script, a AttemptID, args []any) error {
-	reply, err := script.Run(ctx, s.rdb, s.jobKeys(a.Job), args...).StringSlice()
+	reply, err := script.Run(ctx, s.rdb, s.jobKeys(a.Job), args...).Slice()
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", what, a, err)
 	}
 	if reply[0] != "ok" {
+		if len(reply) > 1 {
+			s.hint(ctx, a, PhaseCleanup, false)
+		}
 		return fmt.Errorf("%s %s: %w", what, a, ErrStale)
 	}
-	s.hint(ctx, a, Phase(reply[1]), script == commitScript)
+	phase, _ := reply[1].(string)
+	if len(reply) > 2 && reply[2] != int64(0) {
+		s.tell(ctx, a.Job) // its rivals have lost
+	}
+	s.hint(ctx, a, Phase(phase), script == commitScript)
 	return nil
 }
 
@@ -230,7 +252,10 @@ func (s *Store) settle(ctx context.Context, what string, script *redis.Script, a
 // attempt is settled whatever becomes of them, and the next sweep makes up for a lost hint.
 func (s *Store) hint(ctx context.Context, a AttemptID, phase Phase, committed bool) {
 	switch phase {
-	case PhasePublish, PhaseCleanup:
+	case PhaseCleanup:
+		s.tell(ctx, a.Job)
+		_ = s.callController(ctx, a.Job)
+	case PhasePublish:
 		_ = s.callController(ctx, a.Job)
 	case PhaseMap, PhaseReduce:
 		if !committed || (phase == PhaseReduce && a.Task.Side == Map) {

@@ -33,14 +33,14 @@ var taskStates = map[string]func(t *testing.T, s *Store){
 	},
 	"waiting": func(t *testing.T, s *Store) { // running, and a backup may be claimed
 		claim(t, s, "me", 1)
-		must(t, s.Backup(t.Context(), first))
+		must(t, s.Backup(t.Context(), known(t, s, first)))
 	},
 	"both": backedUp, // running, and so is a backup
 }
 
 func backedUp(t *testing.T, s *Store) {
 	claim(t, s, "me", 1)
-	must(t, s.Backup(t.Context(), first))
+	must(t, s.Backup(t.Context(), known(t, s, first)))
 	claim(t, s, "another", 1)
 }
 
@@ -105,17 +105,17 @@ var taskEvents = []struct {
 	}, {
 		event: "back up",
 		cells: "stale   w1      w1      stale stale stale  =       =",
-		do:    func(t *testing.T, s *Store) error { return s.Backup(t.Context(), first) },
+		do:    func(t *testing.T, s *Store) error { return s.Backup(t.Context(), known(t, s, first)) },
 	},
 }
 
 func commitFirst(t *testing.T, s *Store) error {
-	return s.Commit(t.Context(), first, "me", []byte("m"), map[string]int64{"tasks": 1})
+	return s.Commit(t.Context(), known(t, s, first), "me", []byte("m"), map[string]int64{"tasks": 1})
 }
 
 func failFirst(class Class) func(t *testing.T, s *Store) error {
 	return func(t *testing.T, s *Store) error {
-		return s.Fail(t.Context(), first, "me", Failure{Class: class}, Limits{})
+		return s.Fail(t.Context(), known(t, s, first), "me", Failure{Class: class}, Limits{})
 	}
 }
 

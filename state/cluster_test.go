@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -97,5 +98,5 @@ func wholeLife(t *testing.T, s *Store, id JobID) {
 	commit(t, s, "me", claim(t, s, "me", 1)...)
 	inPhase(t, s, id, PhasePublish)
 	must(t, s.Finish(t.Context(), id))
-	must(t, s.Forget(t.Context(), id, 0))
+	must(t, s.Forget(t.Context(), id, time.Time{}, 0))
 }

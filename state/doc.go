@@ -7,8 +7,8 @@
 //     outside a script.
 //   - A running attempt is an entry in the job's run table. That entry is the authority:
 //     only the executor named in it may renew, fail or commit the attempt, and whoever
-//     removes it (commit, fail, sweep, cancel) ends the attempt. The attempt number is the
-//     fencing token, so an executor that comes back late is told so and changes nothing.
+//     removes it (commit, fail, sweep, cancel) ends the attempt. The attempt number and the
+//     time of its claim are the fencing token, so an executor that comes back late is told so and changes nothing.
 //   - Beside it stands a lease key with a TTL, the heartbeat. A running attempt whose lease
 //     is gone is given away by the next sweep, whatever the reason the key is gone for.
 //   - The global keys (jobs, active, ready, wake) are hints and indexes. Losing one

@@ -21,10 +21,11 @@ type ExecutorInfo struct {
 	Started  time.Time  `json:"started"`
 	Seen     time.Time  `json:"seen"` // its last heartbeat
 	Slots    int        `json:"slots"`
-	Draining bool       `json:"draining"` // claims no more
-	Running  []string   `json:"running"`  // attempts, "JOB/m12.1"
-	CPU      float64    `json:"cpu"`      // cores in use since the heartbeat before
-	Memory   int64      `json:"memory"`   // resident bytes
+	Draining bool       `json:"draining"`         // claims no more
+	Benched  time.Time  `json:"benched,omitzero"` // until then it claims nothing, since attempts fail there
+	Running  []string   `json:"running"`          // attempts, "JOB/m12.1"
+	CPU      float64    `json:"cpu"`              // cores in use since the heartbeat before
+	Memory   int64      `json:"memory"`           // resident bytes
 }
 
 // ReportExecutor tells who the executor is; it is forgotten after ttl unless it does so again.

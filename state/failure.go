@@ -14,6 +14,7 @@ type Class string
 
 const (
 	ClassUser     Class = "user"     // the program failed, or the input is not what the job says
+	ClassStuck    Class = "stuck"    // no progress for as long as the job allows; counts as user
 	ClassInfra    Class = "infra"    // store, disk, network
 	ClassLost     Class = "lost"     // the executor went silent
 	ClassReleased Class = "released" // handed back unfinished; no failure

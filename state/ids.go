@@ -60,7 +60,11 @@ func (t TaskID) String() string { return string(rune(t.Side)) + strconv.Itoa(t.I
 type AttemptID struct {
 	Job    JobID
 	Task   TaskID
-	Number int // from 1; rises with every attempt at the task: the fencing token
+	Number int // from 1; rises with every attempt at the task
+	// Claimed is when it was claimed, in ms by Redis's clock. Number and Claimed are the fencing
+	// token: a Redis that has lost its last writes gives numbers out again, but not at the
+	// same time. 0 in an id that was parsed from a name.
+	Claimed int64
 }
 
 // Name is the attempt's name within its job, "m12.1".
@@ -68,19 +72,28 @@ func (a AttemptID) Name() string { return a.Task.String() + "." + strconv.Itoa(a
 
 func (a AttemptID) String() string { return string(a.Job) + "/" + a.Name() }
 
+// ParseTask reads what [TaskID.String] wrote.
+func ParseTask(name string) (TaskID, error) {
+	if len(name) < 2 || (name[0] != byte(Map) && name[0] != byte(Reduce)) {
+		return TaskID{}, fmt.Errorf("task name %q is not like m12", name)
+	}
+	index, err := strconv.Atoi(name[1:])
+	if err != nil || index < 0 {
+		return TaskID{}, fmt.Errorf("task name %q is not like m12", name)
+	}
+	return TaskID{Side: Side(name[0]), Index: index}, nil
+}
+
 // ParseAttempt reads what [AttemptID.Name] wrote.
 func ParseAttempt(job JobID, name string) (AttemptID, error) {
-	task, number, ok := strings.Cut(name, ".")
-	if !ok || len(task) < 2 || (task[0] != byte(Map) && task[0] != byte(Reduce)) {
-		return AttemptID{}, fmt.Errorf("attempt name %q is not like m12.1", name)
-	}
-	index, err := strconv.Atoi(task[1:])
-	if err != nil || index < 0 {
+	text, number, _ := strings.Cut(name, ".")
+	task, err := ParseTask(text)
+	if err != nil {
 		return AttemptID{}, fmt.Errorf("attempt name %q is not like m12.1", name)
 	}
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 {
 		return AttemptID{}, fmt.Errorf("attempt name %q is not like m12.1", name)
 	}
-	return AttemptID{Job: job, Task: TaskID{Side: Side(task[0]), Index: index}, Number: n}, nil
+	return AttemptID{Job: job, Task: task, Number: n}, nil
 }

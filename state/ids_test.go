@@ -7,7 +7,7 @@ import (
 
 func TestAttemptNames(t *testing.T) {
 	for _, a := range []AttemptID{
-		{"j", TaskID{Map, 0}, 1}, {"j", TaskID{Reduce, 123456}, 78}, {"j", TaskID{Map, MaxTasks}, 9},
+		{"j", TaskID{Map, 0}, 1, 0}, {"j", TaskID{Reduce, 123456}, 78, 0}, {"j", TaskID{Map, MaxTasks}, 9, 0},
 	} {
 		if got, err := ParseAttempt("j", a.Name()); err != nil || got != a {
 			t.Errorf("%v read back as %v, %v", a, got, err)

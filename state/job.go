@@ -42,7 +42,9 @@ type Job struct {
 	Plan     string // what the planning controller left for the executors
 	State    State
 	Phase    Phase
-	Epoch    int // rises whenever a committed map attempt is taken back
+	Born     int64 // ms; another when the job was lost and restored
+	Restored bool  // from what the object store holds, after Redis had lost it
+	Epoch    int   // another, and a greater, one for each set of committed maps that is reduced
 	Map      Progress
 	Reduce   Progress
 	Error    *Failure // of a job that failed or was cancelled
@@ -59,4 +61,8 @@ type Progress struct {
 	Done    int `json:"done"`
 	Running int `json:"running"` // attempts
 	Failed  int `json:"failed"`  // attempts that failed so far
+	// Spent is the time from claim to commit of all committed attempts together.
+	Spent time.Duration `json:"-"`
+	// Claimed is how many tasks were claimed at least once.
+	Claimed int `json:"-"`
 }

@@ -12,6 +12,8 @@ func (s *Store) activeKey() string    { return s.namespace + ":active" }    // s
 func (s *Store) readyKey() string     { return s.namespace + ":ready" }     // zset: jobs with ready tasks, in serving order
 func (s *Store) wakeKey() string      { return s.namespace + ":wake" }      // list: tokens, each wakes one waiting executor
 func (s *Store) controlKey() string   { return s.namespace + ":control" }   // list: jobs that want a controller now
+func (s *Store) newsKey() string      { return s.namespace + ":news" }      // stream: jobs of which attempts were ended by others
+func (s *Store) aliveKey() string     { return s.namespace + ":alive" }     // string: there as long as this Redis has lost nothing
 func (s *Store) executorsKey() string { return s.namespace + ":executors" } // zset: executor -> last heartbeat (ms)
 
 func (s *Store) executorKey(id ExecutorID) string {
@@ -25,10 +27,13 @@ func (s *Store) outputKey(url string) string {
 
 func (s *Store) jobKey(id JobID) string      { return fmt.Sprintf("%s:{%s}", s.namespace, id) }
 func (s *Store) minderKey(id JobID) string   { return s.jobKey(id) + ":minder" }
+func (s *Store) samplerKey(id JobID) string  { return s.jobKey(id) + ":sampler" }
 func (s *Store) errorsKey(id JobID) string   { return s.jobKey(id) + ":errors" }
 func (s *Store) eventsKey(id JobID) string   { return s.jobKey(id) + ":events" }
 func (s *Store) runKey(id JobID) string      { return s.jobKey(id) + ":run" }
 func (s *Store) countersKey(id JobID) string { return s.jobKey(id) + ":counters" }
+
+func (s *Store) voidKey(id JobID) string { return s.jobKey(id) + ":void" }
 
 func (s *Store) doneKey(id JobID, side Side) string {
 	return s.jobKey(id) + ":done:" + string(rune(side))
@@ -39,6 +44,6 @@ func (s *Store) jobKeys(id JobID) []string {
 	job := s.jobKey(id)
 	return []string{
 		job, job + ":run", job + ":retry:m", job + ":retry:r", job + ":att", job + ":fails",
-		job + ":done:m", job + ":done:r", job + ":counters", job + ":errors", job + ":events",
+		job + ":done:m", job + ":done:r", job + ":counters", job + ":errors", job + ":events", s.voidKey(id),
 	}
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"hash/fnv"
+	"strconv"
 	"strings"
 )
 
@@ -20,20 +21,63 @@ func SpreadFor(tasks int) int {
 	if tasks <= 1000 {
 		return 1
 	}
-	return 16
+	return maxSpread
 }
 
+// maxSpread is the most hash prefixes that a job has.
+const maxSpread = 16
+
 // Segment is the key of the object that a map attempt writes.
-func (l Layout) Segment(a AttemptID) string { return l.spread(a) + ".seg" }
+func (l Layout) Segment(a AttemptID) string { return l.spread(a.Task) + l.claim(a) + ".seg" }
+
+// Segments is the prefix of the objects that attempts at a map task have written.
+func (l Layout) Segments(t TaskID) string { return l.spread(t) }
 
 // Manifest is the key of an attempt's manifest when it is too large for Redis.
-func (l Layout) Manifest(a AttemptID) string { return l.spread(a) + ".manifest" }
+func (l Layout) Manifest(a AttemptID) string { return l.spread(a.Task) + l.claim(a) + ".manifest" }
+
+// Skipped is the key of the records that an attempt has set aside.
+func (l Layout) Skipped(a AttemptID) string {
+	return l.join(fmt.Sprintf("jobs/%s/skipped/%s.%s.jsonl", l.Job, a.Task, l.claim(a)))
+}
 
 // PlanPage is the key of a page of the plan. Pages tells plannings apart: when two controllers
 // plan a job at once, one of them starts it, and the other's pages must not replace that one's.
 func (l Layout) PlanPage(pages string, page int) string {
-	return l.join(fmt.Sprintf("jobs/%s/plan-%s/%05d", l.Job, pages, page))
+	return fmt.Sprintf("%s%05d", l.PlanFolder(pages), page)
 }
+
+// PlanFolder is the prefix of a planning's pages.
+func (l Layout) PlanFolder(pages string) string {
+	return l.join(fmt.Sprintf("jobs/%s/plan-%s/", l.Job, pages))
+}
+
+// Bounds is the key of partition bounds, which are named by a hash of what they are.
+func (l Layout) Bounds(pages, name string) string { return l.BoundsPrefix(pages) + name }
+
+// BoundsPrefix is what the keys of all bounds that were made for a plan begin with.
+func (l Layout) BoundsPrefix(pages string) string { return l.PlanFolder(pages) + "bounds-" }
+
+// Record is the key of what it takes to submit the job again.
+func (l Layout) Record() string { return l.JobFolders() + string(l.Job) + "/job.json" }
+
+// Planned is the key of what says by which plan the job was started.
+func (l Layout) Planned() string { return l.JobFolders() + string(l.Job) + "/plan.json" }
+
+// JobFolders is the prefix of all jobs' records, plans and programs.
+func (l Layout) JobFolders() string { return l.join("jobs/") }
+
+// SpreadFolders are the prefixes of all jobs' segments and manifests.
+func (l Layout) SpreadFolders() []string {
+	folders := make([]string, maxSpread)
+	for digit := range folders {
+		folders[digit] = l.join(fmt.Sprintf("%x/", digit))
+	}
+	return folders
+}
+
+// LogFolders is the prefix of all jobs' logs.
+func (l Layout) LogFolders() string { return l.join("logs/") }
 
 // Folders are the prefixes below which every object of the job lies.
 func (l Layout) Folders() []string {
@@ -44,10 +88,26 @@ func (l Layout) Folders() []string {
 	return folders
 }
 
-func (l Layout) spread(a AttemptID) string {
+// spread is what the keys of all attempts at a task begin with.
+func (l Layout) spread(t TaskID) string {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(a.String())) // a hash takes every write
-	return l.join(fmt.Sprintf("%x/%s/%s", int(h.Sum32())%l.Spread, a.Job, a.Name()))
+	_, _ = h.Write([]byte(string(l.Job) + "/" + t.String())) // a hash takes every write
+	return l.join(fmt.Sprintf("%x/%s/%s.", int(h.Sum32())%l.Spread, l.Job, t))
+}
+
+// claim tells an attempt's keys from those of another claim of the same number.
+func (l Layout) claim(a AttemptID) string {
+	return strconv.Itoa(a.Number) + "-" + strconv.FormatInt(a.Claimed, 36)
+}
+
+// ParseSegment reads the attempt at a task from the key of its segment; false for any other key.
+func (l Layout) ParseSegment(t TaskID, key string) (AttemptID, bool) {
+	name, ok := strings.CutPrefix(key, l.Segments(t))
+	number, claimed, ok2 := strings.Cut(strings.TrimSuffix(name, ".seg"), "-")
+	a := AttemptID{Job: l.Job, Task: t, Number: atoi(number)}
+	at, err := strconv.ParseInt(claimed, 36, 64)
+	a.Claimed = at
+	return a, ok && ok2 && err == nil && l.Segment(a) == key
 }
 
 func (l Layout) join(key string) string {
@@ -60,7 +120,7 @@ func (l Layout) Program(name string) string {
 }
 
 // LogFolder is the prefix of the attempts' logs, which outlive the job's other objects.
-func (l Layout) LogFolder() string { return l.join(fmt.Sprintf("logs/%s/", l.Job)) }
+func (l Layout) LogFolder() string { return l.LogFolders() + string(l.Job) + "/" }
 
 // Log is the key of an attempt's log.
 func (l Layout) Log(a AttemptID) string { return l.LogFolder() + a.Name() + ".log" }

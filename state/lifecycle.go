@@ -3,6 +3,9 @@ package state
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -11,20 +14,29 @@ import (
 // Submit creates a job in phase plan. Submitting the same id and spec again succeeds and
 // changes nothing; with another spec it fails with ErrExists.
 func (s *Store) Submit(ctx context.Context, id JobID, name string, priority int, spec []byte) error {
+	return s.submit(ctx, id, name, priority, spec, "")
+}
+
+// Restore is Submit for a job that Redis has lost. It keeps the time at which it was submitted.
+func (s *Store) Restore(ctx context.Context, id JobID, name string, priority int, spec []byte, submitted time.Time) error {
+	return s.submit(ctx, id, name, priority, spec, strconv.FormatInt(submitted.UnixMilli(), 10))
+}
+
+func (s *Store) submit(ctx context.Context, id JobID, name string, priority int, spec []byte, restored string) error {
 	if !id.Valid() || !ValidPriority(priority) {
 		return fmt.Errorf("submit %q with priority %d: %w", id, priority, ErrInvalid)
 	}
-	known, err := s.rdb.Exists(ctx, s.jobKey(id)).Result()
+	known, err := s.Known(ctx, id)
 	if err != nil {
 		return fmt.Errorf("submit %s: %w", id, err)
 	}
-	if known == 0 {
+	if !known {
 		// First: an id without a job is swept away, a job without an id would be lost.
 		if err := s.activate(ctx, id); err != nil {
 			return err
 		}
 	}
-	reply, err := submitScript.Run(ctx, s.rdb, s.jobKeys(id), spec, name, priority).StringSlice()
+	reply, err := submitScript.Run(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored).StringSlice()
 	if err != nil {
 		return fmt.Errorf("submit %s: %w", id, err)
 	}
@@ -41,21 +53,34 @@ func (s *Store) Submit(ctx context.Context, id JobID, name string, priority int,
 	return s.callController(ctx, id)
 }
 
-// Start ends planning: maps > 0 and reduces >= 0 tasks may be claimed from now on. Plan is
-// handed to every executor that works for the job. It fails with ErrIllegal in any phase
-// but plan.
-func (s *Store) Start(ctx context.Context, id JobID, maps, reduces int, plan string) error {
-	if maps <= 0 || reduces < 0 {
-		return fmt.Errorf("start %s: %d map and %d reduce tasks: %w", id, maps, reduces, ErrIllegal)
-	}
-	if err := s.transition(ctx, "start", startScript, id, maps, reduces, plan); err != nil {
-		return err
-	}
-	return s.announce(ctx, id, maps)
+// Outline is what planning has found out about a job.
+type Outline struct {
+	Maps    int    // map tasks, at least 1
+	Reduces int    // reduce tasks
+	Plan    string // handed to every executor that works for the job
+	// Born is that of the job that was planned: one that was lost and restored meanwhile is not
+	// started. 0: not compared.
+	Born int64
+	// TaskTimeout is how long an attempt may make no progress; 0: for ever.
+	TaskTimeout time.Duration
+	// MaxAttempts is how often a task may fail by its program's fault; 0: as Limits.User says.
+	MaxAttempts int
 }
 
-// Stop ends a job before its time, as Failed or Cancelled. Its running attempts find out at
-// their next renewal. It fails with ErrIllegal when the job's outcome is settled already.
+// Start ends planning: the job's tasks may be claimed from now on. It fails with ErrIllegal in
+// any phase but plan.
+func (s *Store) Start(ctx context.Context, id JobID, o Outline) error {
+	if o.Maps <= 0 || o.Reduces < 0 {
+		return fmt.Errorf("start %s: %d map and %d reduce tasks: %w", id, o.Maps, o.Reduces, ErrIllegal)
+	}
+	if err := s.transition(ctx, "start", startScript, id, o.Maps, o.Reduces, o.Plan, o.Born, o.TaskTimeout.Milliseconds(), o.MaxAttempts); err != nil {
+		return err
+	}
+	return s.announce(ctx, id, o.Maps)
+}
+
+// Stop ends a job before its time, as Failed or Cancelled. Executors are told at once, and find
+// out at their next renewal in any case. It fails with ErrIllegal when the job's outcome is settled already.
 func (s *Store) Stop(ctx context.Context, id JobID, state State, why Failure) error {
 	if state != Failed && state != Cancelled {
 		return fmt.Errorf("stop %s as %s: %w", id, state, ErrIllegal)
@@ -67,12 +92,24 @@ func (s *Store) Stop(ctx context.Context, id JobID, state State, why Failure) er
 	if err := s.transition(ctx, "stop", stopScript, id, string(state), text); err != nil {
 		return err
 	}
+	s.tell(ctx, id)
 	return s.callController(ctx, id)
 }
 
 // Finish settles a published job as Completed.
 func (s *Store) Finish(ctx context.Context, id JobID) error {
 	return s.transition(ctx, "finish", finishScript, id)
+}
+
+// FinishFound settles a job as Completed whose output is found to be whole and in place, with these
+// counters, of which there must be some: one in phase plan, or a failed one in phase cleanup
+// that, as far as Redis knows, never came to be published.
+func (s *Store) FinishFound(ctx context.Context, id JobID, counters map[string]int64) error {
+	var args []any
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		args = append(args, name, counters[name])
+	}
+	return s.transition(ctx, "finish", finishScript, id, args...)
 }
 
 // Keep sets a failed job aside for a time, in phase kept, so that it may be retried. It fails
@@ -110,9 +147,14 @@ func (s *Store) Note(ctx context.Context, id JobID, kind string, why Failure) er
 	return s.transition(ctx, "note", noteScript, id, kind, text)
 }
 
-// Forget ends clean-up: all but the job's history goes now, and that after keep (0: now).
-func (s *Store) Forget(ctx context.Context, id JobID, keep time.Duration) error {
-	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds()); err != nil {
+// Forget ends the clean-up after a job that was settled at a time, as Job.Ended says (zero: at any):
+// all but the job's history goes now, and that after keep (0: now).
+func (s *Store) Forget(ctx context.Context, id JobID, settled time.Time, keep time.Duration) error {
+	var at int64
+	if !settled.IsZero() {
+		at = settled.UnixMilli()
+	}
+	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds(), at); err != nil {
 		return err
 	}
 	return s.deactivate(ctx, id)

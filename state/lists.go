@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,6 +35,39 @@ func (s *Store) Active(ctx context.Context) ([]JobID, error) {
 	return jobs, nil
 }
 
+// Remember enters those of the newest count jobs that have not ended among the active ones, if
+// they are not there: whoever took an id off the list because its job was not there yet may have
+// died before it saw the job come.
+func (s *Store) Remember(ctx context.Context, count int) error {
+	ids, err := s.History(ctx, 0, count)
+	if err != nil {
+		return err
+	}
+	phases := make([]*redis.StringCmd, len(ids))
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			phases[i] = p.HGet(ctx, s.jobKey(id), "phase")
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("look for forgotten jobs: %w", err)
+	}
+	var active []any
+	for i, id := range ids {
+		if phase := Phase(phases[i].Val()); phase != "" && phase != PhaseEnded {
+			active = append(active, string(id))
+		}
+	}
+	if len(active) == 0 {
+		return nil
+	}
+	if err := s.rdb.SAdd(ctx, s.activeKey(), active...).Err(); err != nil {
+		return fmt.Errorf("remember jobs: %w", err)
+	}
+	return nil
+}
+
 // deactivate takes an ended or unknown job out of the indexes of work.
 func (s *Store) deactivate(ctx context.Context, id JobID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -54,12 +88,8 @@ func (s *Store) dismiss(ctx context.Context, id JobID) error {
 	if err := s.deactivate(ctx, id); err != nil {
 		return err
 	}
-	n, err := s.rdb.Exists(ctx, s.jobKey(id)).Result()
-	if err != nil {
-		return fmt.Errorf("look for job %s: %w", id, err)
-	}
-	if n == 0 {
-		return nil
+	if known, err := s.Known(ctx, id); err != nil || !known {
+		return err
 	}
 	if err := s.activate(ctx, id); err != nil {
 		return err

@@ -2,8 +2,11 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Mind makes the caller, named by token, the one controller that works on the job, until it
@@ -24,6 +27,15 @@ func (s *Store) Leave(ctx context.Context, id JobID, token string) error {
 func (s *Store) LockOutput(ctx context.Context, url string, id JobID) (JobID, error) {
 	holder, err := s.hold(ctx, s.outputKey(url), string(id), 0)
 	return JobID(holder), err
+}
+
+// OutputHolder returns the job that holds the lock on an output; "" if none does.
+func (s *Store) OutputHolder(ctx context.Context, url string) (JobID, error) {
+	holder, err := s.rdb.Get(ctx, s.outputKey(url)).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return "", fmt.Errorf("look for the holder of %s: %w", url, err)
+	}
+	return JobID(holder), nil
 }
 
 // UnlockOutput ends LockOutput; it does nothing when another job holds the lock.

@@ -29,7 +29,7 @@ func TestMemoryPerTask(t *testing.T) {
 		attempts := claim(t, s, "executor-host-01", page)
 		_, err := s.rdb.Pipelined(t.Context(), func(p redis.Pipeliner) error {
 			for _, a := range attempts { // as Commit does, without waiting for each
-				args := append(attemptArgs(a), "executor-host-01", manifest, "records", 12345, "bytes", 67890)
+				args := append(attemptArgs(a), "executor-host-01", a.Claimed, manifest, "records", 12345, "bytes", 67890)
 				commitScript.EvalSha(t.Context(), p, s.jobKeys("j"), args...)
 			}
 			return nil

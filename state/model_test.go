@@ -32,7 +32,10 @@ type play struct {
 	committed map[TaskID]AttemptID
 	counted   map[TaskID]bool // committed at least once
 	taken     int             // commits taken back
-	trace     []string
+	epoch     int             // as of the last snapshot
+	// takenBefore is how many commits had been taken back when reducing last went on.
+	takenBefore int
+	trace       []string
 }
 
 func TestRandomPlays(t *testing.T) {
@@ -270,10 +273,10 @@ func (p *play) end() {
 	if p.now.phase == "publish" {
 		must(p, p.s.Finish(p.Context(), testJob))
 	}
-	must(p, p.s.Forget(p.Context(), testJob, 0))
+	must(p, p.s.Forget(p.Context(), testJob, time.Time{}, 0))
 	for key, content := range dump(p, p.s) {
 		switch key {
-		case p.s.wakeKey(), p.s.controlKey(), p.s.jobsKey():
+		case p.s.wakeKey(), p.s.controlKey(), p.s.newsKey(), p.s.jobsKey():
 		default:
 			p.Errorf("left behind: %s %s", key, content)
 		}

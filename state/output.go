@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Success is the content of a job's _SUCCESS object: what the job wrote.
@@ -13,6 +14,13 @@ type Success struct {
 	Records  int64            `json:"records"`
 	Bytes    int64            `json:"bytes"`
 	Counters map[string]int64 `json:"counters"`
+	Skipped  []SuccessSkipped `json:"skipped,omitempty"` // what the job has set aside, by task
+}
+
+// SuccessSkipped is an object with the records that a task has set aside.
+type SuccessSkipped struct {
+	Name    string `json:"name"` // "_skipped/m12.jsonl"
+	Records int64  `json:"records"`
 }
 
 // SuccessPart describes one part of the output.
@@ -37,6 +45,34 @@ func PartName(index int) string { return fmt.Sprintf("part-%05d", index) }
 
 // SuccessName is the name of the object that says that an output is whole.
 const SuccessName = "_SUCCESS"
+
+// SkippedFolder is the folder of an output for the records that its job has set aside.
+const SkippedFolder = "_skipped"
+
+// SkippedName is the name of the object with the records that a task has set aside.
+func SkippedName(t TaskID) string { return SkippedFolder + "/" + t.String() + ".jsonl" }
+
+// Skipped is the counter of the records that a job has set aside; followed by a colon and a
+// task's name, of those that the task has. Commit sums them up.
+const Skipped = "skipped_records"
+
+// SkippedBy is the counter of the records that a task has set aside.
+func SkippedBy(t TaskID) string { return Skipped + ":" + t.String() }
+
+// SkippedTasks returns the tasks that have set records aside, and how many, by their counters.
+func SkippedTasks(counters map[string]int64) map[TaskID]int64 {
+	tasks := map[TaskID]int64{}
+	for name, n := range counters {
+		text, ok := strings.CutPrefix(name, Skipped+":")
+		if !ok || n == 0 {
+			continue
+		}
+		if task, err := ParseTask(text); err == nil {
+			tasks[task] = n
+		}
+	}
+	return tasks
+}
 
 // Part is the manifest of an attempt that wrote a part of the output: the handle by which
 // anyone can make the part visible, and what it then must be.

@@ -24,7 +24,7 @@ var life = []struct {
 	{"none", "", func(*testing.T, *Store) {}},
 	{"plan", "none", func(t *testing.T, s *Store) { must(t, s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`))) }},
 	{"map", "plan", func(t *testing.T, s *Store) {
-		must(t, s.Start(t.Context(), testJob, 3, 3, ""))
+		must(t, s.Start(t.Context(), testJob, Outline{Maps: 3, Reduces: 3}))
 		commit(t, s, "me", claim(t, s, "me", 2)[0])
 	}},
 	{"reduce", "map", func(t *testing.T, s *Store) {
@@ -38,7 +38,7 @@ var life = []struct {
 	{"kept", "failed", func(t *testing.T, s *Store) { must(t, s.Keep(t.Context(), testJob, time.Hour)) }},
 	{"cancelled", "reduce", func(t *testing.T, s *Store) { must(t, s.Stop(t.Context(), testJob, Cancelled, Failure{})) }},
 	{"completed", "publish", func(t *testing.T, s *Store) { must(t, s.Finish(t.Context(), testJob)) }},
-	{"ended", "completed", func(t *testing.T, s *Store) { must(t, s.Forget(t.Context(), testJob, time.Hour)) }},
+	{"ended", "completed", func(t *testing.T, s *Store) { must(t, s.Forget(t.Context(), testJob, time.Time{}, time.Hour)) }},
 }
 
 func enter(t *testing.T, s *Store, state string) {
@@ -58,7 +58,7 @@ func enter(t *testing.T, s *Store, state string) {
 var errLost = errors.New("lease is lost")
 
 func renewOne(t *testing.T, s *Store, a AttemptID, executor ExecutorID) error {
-	lost, err := s.Renew(t.Context(), executor, lease, []Beat{{Attempt: a, Progress: 500}})
+	lost, err := s.Renew(t.Context(), executor, lease, []Beat{{Attempt: known(t, s, a), Progress: 500, Moved: true}})
 	if err == nil && len(lost) > 0 {
 		return errLost
 	}
@@ -75,7 +75,7 @@ func running(state string) AttemptID {
 
 func fail(class Class) func(t *testing.T, s *Store, state string) error {
 	return func(t *testing.T, s *Store, state string) error {
-		return s.Fail(t.Context(), running(state), "me", Failure{Class: class, Message: "oops"}, Limits{})
+		return s.Fail(t.Context(), known(t, s, running(state)), "me", Failure{Class: class, Message: "oops"}, Limits{})
 	}
 }
 
@@ -104,7 +104,9 @@ var transitions = []struct {
 	}, {
 		event: "start",
 		cells: "no-job map     illegal illegal illegal illegal illegal   illegal   illegal   illegal",
-		do:    func(t *testing.T, s *Store, _ string) error { return s.Start(t.Context(), testJob, 3, 3, "") },
+		do: func(t *testing.T, s *Store, _ string) error {
+			return s.Start(t.Context(), testJob, Outline{Maps: 3, Reduces: 3})
+		},
 	}, {
 		event: "claim",
 		cells: "=      =       map     reduce  =       =       =         =         =      =",
@@ -124,19 +126,19 @@ var transitions = []struct {
 		event: "commit map",
 		cells: "stale  stale   map     =       =       stale   =         =         stale  stale",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.Commit(t.Context(), mapAttempt, "me", []byte("m"), nil)
+			return s.Commit(t.Context(), known(t, s, mapAttempt), "me", []byte("m"), nil)
 		},
 	}, {
 		event: "commit reduce",
 		cells: "stale  stale   stale   reduce  =       stale   stale     =         stale  stale",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.Commit(t.Context(), reduceAttempt, "me", []byte("m"), nil)
+			return s.Commit(t.Context(), known(t, s, reduceAttempt), "me", []byte("m"), nil)
 		},
 	}, {
 		event: "commit by another",
 		cells: "stale  stale   stale   stale   stale   stale   stale     stale     stale  stale",
 		do: func(t *testing.T, s *Store, state string) error {
-			return s.Commit(t.Context(), running(state), "another", []byte("m"), nil)
+			return s.Commit(t.Context(), known(t, s, running(state)), "another", []byte("m"), nil)
 		},
 	}, {
 		event: "fail: program",
@@ -153,12 +155,14 @@ var transitions = []struct {
 	}, {
 		event: "back up",
 		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
-		do:    func(t *testing.T, s *Store, state string) error { return s.Backup(t.Context(), running(state)) },
+		do: func(t *testing.T, s *Store, state string) error {
+			return s.Backup(t.Context(), known(t, s, running(state)))
+		},
 	}, {
 		event: "lose segment",
 		cells: "stale  stale   stale   map     stale   stale   stale     stale     stale  stale",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.LoseSegment(t.Context(), reduceAttempt, "me", mapAttempt, Failure{Message: "gone"}, Limits{})
+			return s.LoseSegment(t.Context(), known(t, s, reduceAttempt), "me", known(t, s, mapAttempt), Failure{Message: "gone"}, Limits{})
 		},
 	}, {
 		event: "sweep",
@@ -180,12 +184,24 @@ var transitions = []struct {
 	}, {
 		event: "forget",
 		cells: "no-job illegal illegal illegal illegal ended   ended     ended     illegal   illegal",
-		do:    func(t *testing.T, s *Store, _ string) error { return s.Forget(t.Context(), testJob, time.Hour) },
+		do: func(t *testing.T, s *Store, _ string) error {
+			return s.Forget(t.Context(), testJob, time.Time{}, time.Hour)
+		},
 	}, {
 		event: "note",
 		cells: "no-job illegal illegal illegal illegal cleanup cleanup   cleanup   illegal   illegal",
 		do: func(t *testing.T, s *Store, _ string) error {
 			return s.Note(t.Context(), testJob, NoteWebhookFailed, Failure{Class: ClassJob, Message: "no"})
+		},
+	}, {
+		event: "set bounds",
+		cells: "no-job stale   map     reduce  stale   stale   stale     stale     stale  stale",
+		do: func(t *testing.T, s *Store, _ string) error {
+			job, err := s.Job(t.Context(), testJob)
+			if err == nil {
+				_, err = s.SetBounds(t.Context(), testJob, job.Born, "name")
+			}
+			return err
 		},
 	}, {
 		event: "keep",
@@ -243,8 +259,8 @@ func TestArgumentsThatAreNeverAllowed(t *testing.T) {
 			"braces in a job's id":      {s.Submit(ctx, "a}b", "", 0, nil), ErrInvalid},
 			"no job id":                 {s.Submit(ctx, "", "", 0, nil), ErrInvalid},
 			"too high a priority":       {s.Submit(ctx, "a", "", 1001, nil), ErrInvalid},
-			"no map tasks":              {s.Start(ctx, testJob, 0, 1, ""), ErrIllegal},
-			"fewer than no reduces":     {s.Start(ctx, testJob, 1, -1, ""), ErrIllegal},
+			"no map tasks":              {s.Start(ctx, testJob, Outline{Maps: 0, Reduces: 1}), ErrIllegal},
+			"fewer than no reduces":     {s.Start(ctx, testJob, Outline{Maps: 1, Reduces: -1}), ErrIllegal},
 			"stop as completed":         {s.Stop(ctx, testJob, Completed, Failure{}), ErrIllegal},
 			"reduce output as segment":  {s.LoseSegment(ctx, reduce, "me", reduce, Failure{}, Limits{}), ErrIllegal},
 			"segment found by a map":    {s.LoseSegment(ctx, segment, "me", segment, Failure{}, Limits{}), ErrIllegal},

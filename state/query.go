@@ -33,8 +33,9 @@ func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
 		ID: id, Name: f["name"], Priority: atoi(f["priority"]),
 		Spec: json.RawMessage(f["spec"]), Plan: f["plan"],
 		State: State(f["state"]), Phase: Phase(f["phase"]), Epoch: atoi(f["epoch"]),
-		Map:           Progress{Total: atoi(f["maps"]), Done: atoi(f["mapdone"]), Failed: atoi(f["mapfail"])},
-		Reduce:        Progress{Total: atoi(f["reduces"]), Done: atoi(f["reddone"]), Failed: atoi(f["redfail"])},
+		Born: int64(atoi(f["born"])), Restored: f["restored"] != "",
+		Map:           Progress{Total: atoi(f["maps"]), Done: atoi(f["mapdone"]), Failed: atoi(f["mapfail"]), Claimed: atoi(f["mapnext"]), Spent: time.Duration(atoi(f["mapspent"])) * time.Millisecond},
+		Reduce:        Progress{Total: atoi(f["reduces"]), Done: atoi(f["reddone"]), Failed: atoi(f["redfail"]), Claimed: atoi(f["rednext"]), Spent: time.Duration(atoi(f["redspent"])) * time.Millisecond},
 		Submitted:     millis(f["submitted"]),
 		Planned:       millis(f["mapat"]),
 		MapsDone:      millis(f["reduceat"]),
@@ -89,7 +90,8 @@ type Running struct {
 	Attempt  AttemptID
 	Executor ExecutorID
 	Started  time.Time
-	Progress int // in thousandths
+	Moved    time.Time // when it last got on
+	Progress int       // in thousandths
 }
 
 // Running returns the attempts of a job that run, in no order.
@@ -104,11 +106,12 @@ func (s *Store) Running(ctx context.Context, id JobID) ([]Running, error) {
 		if err != nil {
 			return nil, err
 		}
-		f := strings.SplitN(entry, " ", 3)
-		if len(f) != 3 {
+		f := strings.Split(entry, " ")
+		if len(f) != 4 {
 			return nil, fmt.Errorf("run entry of %s is damaged: %q", a, entry)
 		}
-		all = append(all, Running{Attempt: a, Executor: ExecutorID(f[0]), Started: millis(f[1]), Progress: atoi(f[2])})
+		a.Claimed = int64(atoi(f[1]))
+		all = append(all, Running{Attempt: a, Executor: ExecutorID(f[0]), Started: millis(f[1]), Progress: atoi(f[2]), Moved: millis(f[3])})
 	}
 	return all, nil
 }
@@ -161,6 +164,33 @@ func (s *Store) Winner(ctx context.Context, id JobID, task TaskID) (Committed, b
 	return c, err == nil, err
 }
 
+// Void returns the attempts of a job that ended without a commit, oldest first, at most 10,000.
+// Whatever they have written is garbage.
+func (s *Store) Void(ctx context.Context, id JobID) ([]AttemptID, error) {
+	entries, err := s.rdb.LRange(ctx, s.voidKey(id), 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list void attempts of %s: %w", id, err)
+	}
+	attempts := make([]AttemptID, len(entries))
+	for i, entry := range entries {
+		name, claimed, _ := strings.Cut(entry, " ")
+		if attempts[i], err = ParseAttempt(id, name); err != nil {
+			return nil, err
+		}
+		attempts[i].Claimed = int64(atoi(claimed))
+	}
+	return attempts, nil
+}
+
+// Repeated tells whether any task of a job was claimed more than once.
+func (s *Store) Repeated(ctx context.Context, id JobID) (bool, error) {
+	n, err := s.rdb.Exists(ctx, s.jobKeys(id)[4]).Result()
+	if err != nil {
+		return false, fmt.Errorf("look for repeated attempts of %s: %w", id, err)
+	}
+	return n > 0, nil
+}
+
 func parseCommitted(id JobID, side Side, index, entry string) (Committed, error) {
 	f := strings.SplitN(entry, " ", 5)
 	i, err := strconv.Atoi(index)
@@ -168,7 +198,7 @@ func parseCommitted(id JobID, side Side, index, entry string) (Committed, error)
 		return Committed{}, fmt.Errorf("commit record of %s/%c%s is damaged", id, side, index)
 	}
 	return Committed{
-		Attempt:  AttemptID{Job: id, Task: TaskID{Side: side, Index: i}, Number: atoi(f[0])},
+		Attempt:  AttemptID{Job: id, Task: TaskID{Side: side, Index: i}, Number: atoi(f[0]), Claimed: int64(atoi(f[2]))},
 		Executor: ExecutorID(f[1]), Started: millis(f[2]), Ended: millis(f[3]), Manifest: []byte(f[4]),
 	}, nil
 }

@@ -32,12 +32,18 @@ func (s *Store) turn(ctx context.Context, id JobID, priority int, mode string) e
 	return turnScript.Run(ctx, s.rdb, []string{s.readyKey()}, string(id), first, first+turnSpan, mode).Err()
 }
 
-// served moves a job from which tasks were claimed to the end of its queue, and wakes
-// another executor: more is left.
-func (s *Store) served(ctx context.Context, z redis.Z) error {
-	priority := maxPriority - int(z.Score/turnSpan)
-	if err := s.turn(ctx, JobID(z.Member.(string)), priority, "XX"); err != nil {
-		return fmt.Errorf("move %v to the end of its queue: %w", z.Member, err)
+// served moves a job from which tasks were claimed, and that has more, to the end of its queue, unless
+// it is the only one there. Who was woken by a token wakes another executor: so few tokens wake
+// many, and those that never wait cost nothing.
+func (s *Store) served(ctx context.Context, z redis.Z, alone bool) error {
+	if !alone {
+		priority := maxPriority - int(z.Score/turnSpan)
+		if err := s.turn(ctx, JobID(z.Member.(string)), priority, "XX"); err != nil {
+			return fmt.Errorf("move %v to the end of its queue: %w", z.Member, err)
+		}
+	}
+	if !s.woken.Swap(false) {
+		return nil
 	}
 	return s.push(ctx, s.wakeKey(), "1", 1)
 }
@@ -98,28 +104,48 @@ func (s *Store) push(ctx context.Context, key, token string, n int) error {
 // executor should wait two seconds or more. A token may have been left over, so finding
 // nothing is no error. Cancelling ctx does not end the wait before its time.
 func (s *Store) WaitWork(ctx context.Context, timeout time.Duration) error {
-	return s.waitFor(ctx, s.wakeKey(), timeout)
+	token, err := s.waitFor(ctx, s.wakeKey(), timeout)
+	if token {
+		s.woken.Store(true)
+	}
+	return err
 }
 
 // WaitControl returns when a job wants a controller, or after timeout (as WaitWork).
 func (s *Store) WaitControl(ctx context.Context, timeout time.Duration) error {
-	return s.waitFor(ctx, s.controlKey(), timeout)
+	_, err := s.waitFor(ctx, s.controlKey(), timeout)
+	return err
 }
 
-func (s *Store) waitFor(ctx context.Context, key string, timeout time.Duration) error {
-	// The client would not notice the end of ctx before Redis answers, so the call is left
-	// behind then. It ends with its timeout or the connection; Close waits for it. The token
-	// that it may take is only a hint.
+// waitFor takes a token from a list, or returns false after timeout.
+func (s *Store) waitFor(ctx context.Context, key string, timeout time.Duration) (token bool, err error) {
+	// The token that a call which is left behind may take is only a hint.
+	err = s.leaveBehind(ctx, func(ctx context.Context) error {
+		return s.rdb.BLPop(ctx, max(timeout, time.Second), key).Err()
+	})
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("wait on %s: %w", key, err)
+	}
+	return true, nil
+}
+
+// leaveBehind makes a call that blocks. The client would not notice the end of ctx before Redis
+// answers, so the call is left behind then. It ends with its timeout or the connection; Close
+// waits for it.
+func (s *Store) leaveBehind(ctx context.Context, call func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	answer := make(chan error, 1)
-	s.waits.Go(func() { answer <- s.rdb.BLPop(context.WithoutCancel(ctx), max(timeout, time.Second), key).Err() })
+	s.waits.Go(func() { answer <- call(s.closing) })
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case err := <-answer:
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return fmt.Errorf("wait on %s: %w", key, err)
-		}
-		return nil
+		return err
 	}
 }
 

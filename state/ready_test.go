@@ -19,7 +19,7 @@ func TestHigherPriorityFirstAndEqualsTakeTurns(t *testing.T) {
 			priority int
 		}{{"a", 0}, {"b", 0}, {"low", -1000}, {"c", 0}, {"high", 1000}} {
 			must(t, s.Submit(t.Context(), j.id, "", j.priority, nil))
-			must(t, s.Start(t.Context(), j.id, 2, 0, ""))
+			must(t, s.Start(t.Context(), j.id, Outline{Maps: 2, Reduces: 0}))
 		}
 		var order []string
 		for range 10 {
@@ -59,12 +59,11 @@ func TestDrainedJobsDoNotHideOthers(t *testing.T) {
 func TestAnnouncementDuringUnreadyIsNotLost(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		started(t, s, "j", 2, 0)
-		_, left, err := s.claimFrom(t.Context(), "j", "me", 2, lease)
+		claims, left, err := s.claimFrom(t.Context(), "j", "me", 2, lease)
 		if err != nil || left != 0 {
 			t.Fatalf("left %d, %v", left, err)
 		}
-		a := AttemptID{Job: "j", Task: TaskID{Side: Map, Index: 0}, Number: 1}
-		must(t, s.Fail(t.Context(), a, "me", Failure{Class: ClassReleased}, Limits{})) // announces: it is listed still
+		must(t, s.Fail(t.Context(), claims[0].Attempt, "me", Failure{Class: ClassReleased}, Limits{})) // announces: it is listed still
 		must(t, s.unready(t.Context(), "j"))
 		claim(t, s, "me", 1)
 	})
@@ -107,7 +106,7 @@ func TestListsOfWork(t *testing.T) {
 			t.Errorf("%d jobs in the history, %v", n, err)
 		}
 		must(t, s.Stop(ctx, "j", Cancelled, Failure{}))
-		must(t, s.Forget(ctx, "j", time.Hour))
+		must(t, s.Forget(ctx, "j", time.Time{}, time.Hour))
 		must(t, s.rdb.SAdd(ctx, s.activeKey(), "j").Err()) // Forget's second half was lost
 		if swept, err := s.Sweep(ctx, "j", Limits{}); err != nil || swept.Phase != PhaseEnded {
 			t.Errorf("swept %+v, %v", swept, err)
@@ -145,7 +144,7 @@ func TestWaitingExecutorClaimsAtOnce(t *testing.T) {
 			id := JobID(fmt.Sprintf("j%d", i))
 			must(t, s.Submit(t.Context(), id, "", 0, nil))
 			begun := time.Now()
-			must(t, s.Start(t.Context(), id, 1, 0, ""))
+			must(t, s.Start(t.Context(), id, Outline{Maps: 1, Reduces: 0}))
 			must(t, <-claimed)
 			latencies = append(latencies, time.Since(begun))
 		}

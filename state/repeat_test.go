@@ -93,12 +93,22 @@ func TestRestartOfAForgetfulRedis(t *testing.T) {
 	if err != nil || len(lost) != 1 {
 		t.Fatalf("lost %v, %v", lost, err)
 	}
-	started(t, s, "j", 1, 0) // submitted again: the old attempt's number is in use once more
-	if b := claim(t, s, "another", 1)[0]; b != a {
-		t.Fatalf("claimed %v", b)
+	started(t, s, "j", 1, 0)     // submitted again: the old attempt's number is in use once more
+	b := claim(t, s, "me", 1)[0] // by the same executor, even
+	if b.Name() != a.Name() || b.Claimed == a.Claimed {
+		t.Fatalf("claimed %+v, then %+v", a, b)
 	}
 	if err := renewOne(t, s, a, "me"); !errors.Is(err, errLost) {
-		t.Fatalf("the executor of before the restart: %v", err)
+		t.Fatalf("renewed the attempt of before the restart: %v", err)
 	}
-	commit(t, s, "another", a)
+	if err := s.Commit(t.Context(), a, "me", nil, nil); !errors.Is(err, ErrStale) {
+		t.Fatalf("committed the attempt of before the restart: %v", err)
+	}
+	if err := s.Fail(t.Context(), a, "me", Failure{Class: ClassUser}, Limits{}); !errors.Is(err, ErrStale) {
+		t.Fatalf("failed the attempt of before the restart: %v", err)
+	}
+	commit(t, s, "me", b)
+	if err := s.Commit(t.Context(), a, "me", nil, nil); !errors.Is(err, ErrStale) {
+		t.Fatalf("committed the attempt of before the restart after the other: %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -20,7 +21,7 @@ func TestRetryKeepsCommittedTasks(t *testing.T) {
 				t.Errorf("%s was given out again under its old number", a)
 			}
 		}
-		if err := s.Commit(t.Context(), mapAttempt, "me", nil, nil); err == nil {
+		if err := s.Commit(t.Context(), known(t, s, mapAttempt), "me", nil, nil); err == nil {
 			t.Error("an attempt of before the failure was committed")
 		}
 		commit(t, s, "me", again...)
@@ -41,7 +42,7 @@ func TestRetryKeepsCommittedTasks(t *testing.T) {
 func TestRetryWritesAllOutputAgain(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		must(t, s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`)))
-		must(t, s.Start(t.Context(), testJob, 1, 2, ""))
+		must(t, s.Start(t.Context(), testJob, Outline{Maps: 1, Reduces: 2}))
 		count := map[string]int64{"records": 1}
 		for _, a := range claim(t, s, "me", 1) {
 			must(t, s.Commit(t.Context(), a, "me", nil, count))
@@ -65,4 +66,35 @@ func TestRetryWritesAllOutputAgain(t *testing.T) {
 			t.Errorf("3 tasks with 1 record each counted %d", counters["records"])
 		}
 	})
+}
+
+// A job that failed while it was published has all the time for publishing again.
+func TestRetryForgetsTheFirstPublication(t *testing.T) {
+	onServers(t, func(t *testing.T, s *Store) {
+		enter(t, s, "publish")
+		if inPhase(t, s, testJob, PhasePublish).PublishedFrom.IsZero() {
+			t.Fatal("it is published since never")
+		}
+		must(t, s.Stop(t.Context(), testJob, Failed, Failure{Message: "no"}))
+		must(t, s.Keep(t.Context(), testJob, time.Hour))
+		must(t, s.Retry(t.Context(), testJob))
+		if from := inPhase(t, s, testJob, PhaseReduce).PublishedFrom; !from.IsZero() {
+			t.Errorf("it is published since %v", from)
+		}
+	})
+}
+
+// Who cleaned up after another end of the job, before a failover sent it back, must not end this one.
+func TestForgetIsOfOneSettlement(t *testing.T) {
+	s, pass := driven(t)
+	enter(t, s, "failed")
+	ended := inPhase(t, s, testJob, PhaseCleanup).Ended
+	must(t, s.Keep(t.Context(), testJob, time.Hour))
+	must(t, s.Retry(t.Context(), testJob))
+	pass(time.Second)
+	must(t, s.Stop(t.Context(), testJob, Cancelled, Failure{}))
+	if err := s.Forget(t.Context(), testJob, ended, time.Hour); !errors.Is(err, ErrIllegal) {
+		t.Errorf("forgotten by whom it does not concern: %v", err)
+	}
+	must(t, s.Forget(t.Context(), testJob, inPhase(t, s, testJob, PhaseCleanup).Ended, time.Hour))
 }

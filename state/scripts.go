@@ -27,6 +27,7 @@ var (
 	discardScript = jobScript("discard")
 	retryScript   = jobScript("retry")
 	noteScript    = jobScript("note")
+	boundsScript  = jobScript("bounds")
 	turnScript    = redis.NewScript(luaFile("turn"))
 
 	// releaseScript deletes a lock if it is still ours. KEYS: lock. ARGV: our token.

@@ -100,7 +100,7 @@ func sameState(t testing.TB, s *Store, before, after map[string]string, hints bo
 	t.Helper()
 	for _, content := range []map[string]string{before, after} {
 		for key := range content {
-			if hints && slices.Contains([]string{s.readyKey(), s.wakeKey(), s.controlKey()}, key) {
+			if hints && slices.Contains([]string{s.readyKey(), s.wakeKey(), s.controlKey(), s.newsKey()}, key) {
 				continue
 			}
 			if before[key] != after[key] {
@@ -116,7 +116,7 @@ const lease = 30 * time.Second
 func started(t testing.TB, s *Store, id JobID, maps, reduces int) {
 	t.Helper()
 	must(t, s.Submit(t.Context(), id, "test", 0, []byte(`{}`)))
-	must(t, s.Start(t.Context(), id, maps, reduces, ""))
+	must(t, s.Start(t.Context(), id, Outline{Maps: maps, Reduces: reduces}))
 }
 
 // claim has executor claim n tasks, and returns them in the order of their names.
@@ -140,8 +140,27 @@ func claim(t testing.TB, s *Store, executor ExecutorID, n int) []AttemptID {
 func commit(t testing.TB, s *Store, executor ExecutorID, attempts ...AttemptID) {
 	t.Helper()
 	for _, a := range attempts {
-		must(t, s.Commit(t.Context(), a, executor, []byte("manifest of "+a.Name()), map[string]int64{"tasks": 1}))
+		must(t, s.Commit(t.Context(), known(t, s, a), executor, []byte("manifest of "+a.Name()), map[string]int64{"tasks": 1}))
 	}
+}
+
+// known completes the id of an attempt that runs or has won, as a claim gives it.
+func known(t testing.TB, s *Store, a AttemptID) AttemptID {
+	t.Helper()
+	if a.Claimed != 0 {
+		return a
+	}
+	running, err := s.Running(t.Context(), a.Job)
+	must(t, err)
+	for _, r := range running {
+		if r.Attempt.Name() == a.Name() {
+			return r.Attempt
+		}
+	}
+	if won, ok, err := s.Winner(t.Context(), a.Job, a.Task); err == nil && ok && won.Attempt.Number == a.Number {
+		return won.Attempt
+	}
+	return a
 }
 
 // expire makes an attempt's lease run out now.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"go.yaml.in/yaml/v3"
@@ -31,12 +32,40 @@ type Spec struct {
 	Overwrite bool   `json:"overwrite,omitempty"` // replace the output that is there
 	Reducers  *int   `json:"reducers,omitempty"`  // 0: map only; absent: chosen by the controller
 
-	Priority          int  `json:"priority,omitempty"`           // -1000 to 1000; higher goes first
-	MaxAttempts       int  `json:"max_attempts,omitempty"`       // per task, for failures of the program; 0: 4
-	KeepIntermediates bool `json:"keep_intermediates,omitempty"` // leave segments on the store when the job ends
+	SortOrder  SortOrder `json:"sort_order,omitempty"`  // how records are put into partitions: "partition" by default
+	SortValues bool      `json:"sort_values,omitempty"` // whether the values of each key are sorted, too
+
+	Priority          int       `json:"priority,omitempty"`           // -1000 to 1000; higher goes first
+	MaxAttempts       int       `json:"max_attempts,omitempty"`       // per task, for failures of the program; 0: 4
+	SkipBadRecords    int       `json:"skip_bad_records,omitempty"`   // the most records on which the program fails that the job may set aside; 0: none
+	TaskTimeout       *Duration `json:"task_timeout,omitempty"`       // how long an attempt may make no progress; 0: for ever; absent: 10m
+	KeepIntermediates bool      `json:"keep_intermediates,omitempty"` // leave segments on the store when the job ends
 
 	Webhook string `json:"webhook,omitempty"` // URL that a server tells of the job's end
 }
+
+// SortOrder says in which order the records of a job's output are.
+type SortOrder string
+
+const (
+	// OrderPartition sorts each part of the output; which keys it has is chosen by their hash. So
+	// does "".
+	OrderPartition SortOrder = "partition"
+	// OrderTotal makes the parts follow one another: each has a range of the keys.
+	OrderTotal SortOrder = "total"
+)
+
+// Set makes a SortOrder a command line flag's value.
+func (o *SortOrder) Set(text string) error {
+	*o = SortOrder(text) // Spec.Validate says what it may be
+	return nil
+}
+
+// String is the order as in a spec.
+func (o SortOrder) String() string { return string(o) }
+
+// Type names the flag's value in usage texts.
+func (o *SortOrder) Type() string { return "order" }
 
 // Artifact is a program's file on the work store.
 type Artifact struct {
@@ -100,11 +129,20 @@ func (s *Spec) Validate() error {
 	if s.Reducers != nil && (*s.Reducers < 0 || *s.Reducers > MaxTasks) {
 		bad("reducers is %d: must be from 0 to %d, or absent", *s.Reducers, MaxTasks)
 	}
+	for _, problem := range s.orderProblems() {
+		bad("%s", problem)
+	}
 	if !ValidPriority(s.Priority) {
 		bad("priority is %d: must be from -1000 to 1000", s.Priority)
 	}
 	if s.MaxAttempts < 0 {
 		bad("max_attempts is negative")
+	}
+	if s.SkipBadRecords < 0 {
+		bad("skip_bad_records is negative")
+	}
+	if s.TaskTimeout != nil && (*s.TaskTimeout < 0 || *s.TaskTimeout > 0 && time.Duration(*s.TaskTimeout) < time.Second) {
+		bad("task_timeout is %s: must be at least 1s, or 0 for none", s.TaskTimeout)
 	}
 	if why := webhookProblem(s.Webhook); why != "" {
 		bad("webhook %s", why)
@@ -113,6 +151,25 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("%w: %s", ErrSpec, strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+// orderProblems says what is wrong with the order that is asked for.
+func (s *Spec) orderProblems() (problems []string) {
+	switch s.SortOrder {
+	case "", OrderPartition, OrderTotal:
+	default:
+		problems = append(problems, fmt.Sprintf("sort_order is %q: must be partition or total", s.SortOrder))
+	}
+	if s.Reducers == nil || *s.Reducers > 0 {
+		return problems
+	}
+	if s.SortOrder == OrderTotal {
+		problems = append(problems, "sort_order total needs reducers: without them nothing is sorted")
+	}
+	if s.SortValues {
+		problems = append(problems, "sort_values needs reducers: without them nothing is sorted")
+	}
+	return problems
 }
 
 // maxWebhook is the longest webhook, in bytes.
@@ -140,6 +197,48 @@ func webhookProblem(text string) string {
 	}
 	return ""
 }
+
+// DefaultTaskTimeout is how long an attempt may make no progress where its job does not say.
+const DefaultTaskTimeout = 10 * time.Minute
+
+// StallLimit is how long an attempt at one of the job's tasks may make no progress; 0: for ever.
+func (s *Spec) StallLimit() time.Duration {
+	if s.TaskTimeout == nil {
+		return DefaultTaskTimeout
+	}
+	return time.Duration(*s.TaskTimeout)
+}
+
+// Duration is a length of time; in text "90s", "10m", "1h30m".
+type Duration time.Duration
+
+// String gives a length of time that Set reads.
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// Set makes a Duration a command line flag's value.
+func (d *Duration) Set(text string) error {
+	v, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is not a length of time: write 90s, 10m or 1h30m", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// Type names the flag's value in usage texts.
+func (d *Duration) Type() string { return "duration" }
+
+// UnmarshalJSON reads a text.
+func (d *Duration) UnmarshalJSON(text []byte) error {
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil {
+		s = string(text) // 0 is fine, a number without a unit is not
+	}
+	return d.Set(s)
+}
+
+// MarshalJSON writes the text form.
+func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
 // Params are a program's parameters. In a job file numbers and booleans may stand as
 // themselves; programs see text.

@@ -51,6 +51,29 @@ func TestParseSpecRefuses(t *testing.T) {
 	}
 }
 
+func TestOrderNeedsReducers(t *testing.T) {
+	none, two := 0, 2
+	for _, test := range []struct {
+		spec Spec
+		says string
+	}{
+		{Spec{}, ""},
+		{Spec{SortOrder: OrderPartition, Reducers: &none}, ""},
+		{Spec{SortOrder: OrderTotal, SortValues: true}, ""},
+		{Spec{SortOrder: OrderTotal, SortValues: true, Reducers: &two}, ""},
+		{Spec{SortOrder: OrderTotal, Reducers: &none}, "sort_order total needs reducers"},
+		{Spec{SortValues: true, Reducers: &none}, "sort_values needs reducers"},
+		{Spec{SortOrder: "down"}, `sort_order is "down": must be partition or total`},
+	} {
+		s := test.spec
+		s.Program, s.Input, s.Output = "a", []string{"b"}, "c"
+		err := s.Validate()
+		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%+v: %v, want %q", test.spec, err, test.says)
+		}
+	}
+}
+
 func TestWebhookIsAPlainURL(t *testing.T) {
 	for text, fine := range map[string]bool{
 		"": true, "https://example.com": true, "http://[::1]:8080/a?b=c": true, "HTTPS://example.com/": true,

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -29,7 +31,10 @@ var (
 type Store struct {
 	rdb       redis.UniversalClient
 	namespace string
-	waits     sync.WaitGroup // blocking calls whose callers may have left
+	waits     sync.WaitGroup  // blocking calls whose callers may have left
+	closing   context.Context // of these calls: done once Close begins, so that none is tried again
+	stop      context.CancelFunc
+	woken     atomic.Bool // WaitWork took a token that no claim has passed on yet
 }
 
 // DefaultNamespace is the prefix of all keys unless another is asked for.
@@ -37,27 +42,53 @@ const DefaultNamespace = "bm"
 
 // New returns the state kept in rdb under namespace. The caller closes rdb.
 func New(rdb redis.UniversalClient, namespace string) *Store {
-	return &Store{rdb: rdb, namespace: namespace}
+	s := &Store{rdb: rdb, namespace: namespace}
+	s.closing, s.stop = context.WithCancel(context.Background())
+	return s
 }
 
-// Connect opens the Redis at a URL (redis://[user:password@]host:port/db, rediss:// for TLS,
-// unix://) and asks it once. The caller closes the client, which it gets through Close.
-func Connect(ctx context.Context, url, namespace string) (*Store, error) {
-	opts, err := redis.ParseURL(url)
+// Namespace is the prefix of all keys.
+func (s *Store) Namespace() string { return s.namespace }
+
+// Now returns the time by Redis's clock.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.rdb.Time(ctx).Result()
 	if err != nil {
-		return nil, fmt.Errorf("read redis url: %w", err)
+		return now, fmt.Errorf("ask for the time: %w", err)
 	}
-	opts.MaxRetries = 5
-	opts.ContextTimeoutEnabled = true
-	rdb := redis.NewClient(opts)
-	if err := rdb.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("reach redis at %s: %w", opts.Addr, err), rdb.Close())
+	return now, nil
+}
+
+// Alive tells whether this Redis has the state that was kept in it since SetAlive: false for a
+// new one, and one that has lost its data.
+func (s *Store) Alive(ctx context.Context) (bool, error) {
+	n, err := s.rdb.Exists(ctx, s.aliveKey()).Result()
+	if err != nil {
+		return false, fmt.Errorf("look whether the state is there: %w", err)
 	}
-	return New(rdb, namespace), nil
+	return n > 0, nil
+}
+
+// SetAlive says that all that is known of jobs is in this Redis.
+func (s *Store) SetAlive(ctx context.Context) error {
+	if err := s.rdb.Set(ctx, s.aliveKey(), time.Now().UTC().Format(time.RFC3339), 0).Err(); err != nil {
+		return fmt.Errorf("note that the state is there: %w", err)
+	}
+	return nil
+}
+
+// Known tells whether there is a record of a job.
+func (s *Store) Known(ctx context.Context, id JobID) (bool, error) {
+	n, err := s.rdb.Exists(ctx, s.jobKey(id)).Result()
+	if err != nil {
+		return false, fmt.Errorf("look for job %s: %w", id, err)
+	}
+	return n > 0, nil
 }
 
 // Close closes the connection to Redis and waits for calls that were left behind.
 func (s *Store) Close() error {
+	s.stop()
 	err := s.rdb.Close()
 	s.waits.Wait()
 	return err
@@ -79,7 +110,7 @@ func (s *Store) Drop(ctx context.Context, jobs ...JobID) error {
 			p.Del(ctx, s.jobKeys(id)...)
 			p.Del(ctx, s.minderKey(id))
 		}
-		for _, key := range []string{s.jobsKey(), s.activeKey(), s.readyKey(), s.wakeKey(), s.controlKey(), s.executorsKey()} {
+		for _, key := range []string{s.jobsKey(), s.activeKey(), s.readyKey(), s.wakeKey(), s.controlKey(), s.newsKey(), s.aliveKey(), s.executorsKey()} {
 			p.Del(ctx, key)
 		}
 		return nil

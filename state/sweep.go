@@ -24,6 +24,9 @@ func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, erro
 	if err != nil {
 		return swept, err
 	}
+	if swept.Lost > 0 {
+		s.tell(ctx, id)
+	}
 	if swept.Phase == PhaseEnded {
 		return swept, s.deactivate(ctx, id)
 	}
@@ -40,7 +43,7 @@ func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, erro
 func (s *Store) sweepAll(ctx context.Context, id JobID, limits Limits) (Swept, error) {
 	var swept Swept
 	for cursor := "0"; ; {
-		reply, err := sweepScript.Run(ctx, s.rdb, s.jobKeys(id), limits.Lost, 0, cursor).Slice()
+		reply, err := sweepScript.Run(ctx, s.rdb, s.jobKeys(id), limits.Lost, limits.User, 0, cursor).Slice()
 		if err != nil {
 			return swept, fmt.Errorf("sweep %s: %w", id, err)
 		}

@@ -95,11 +95,11 @@ func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]Job
 	}
 	var expired []JobID
 	for _, id := range ids {
-		n, err := s.rdb.Exists(ctx, s.jobKey(JobID(id))).Result()
+		known, err := s.Known(ctx, JobID(id))
 		if err != nil {
-			return nil, fmt.Errorf("look for job %s: %w", id, err)
+			return nil, err
 		}
-		if n == 0 {
+		if !known {
 			expired = append(expired, JobID(id))
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -72,12 +73,13 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 	if c.work, err = f.workURL(spec, c.scratch.folder); err != nil {
 		return c, err
 	}
-	limits := state.Limits{Infra: 4, Backoff: 200 * time.Millisecond}
+	limits := state.Limits{Infra: 4, Backoff: 200 * time.Millisecond, Shun: -1} // all executors are on one machine
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	boss, err := controller.New(ctx, controller.Config{
 		ID: "local", Store: c.store, Open: c.stores.Open, Work: c.work, Limits: limits, Log: log,
 		PlanTimeout: localPatience, CleanupTimeout: localPatience, Abandoned: ui.abandoned,
+		NoBackups: true, // on one machine none is slower than another
 	})
 	if err != nil {
 		return c, err
@@ -89,7 +91,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 			Work: c.work, Log: log, Slots: 1, Memory: int64(f.memory) / int64(f.executors),
 			Scratch: filepath.Join(c.scratch.folder, "executor-"+strconv.Itoa(i)),
 			Lease:   localLease, Heartbeat: localHeartbeat, Limits: limits,
-			Program: programs, ProgramLog: ui.programLog,
+			Program: programs, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.executors)), ProgramLog: ui.programLog, NoBench: true,
 		})
 		if err != nil {
 			return c, err
@@ -102,8 +104,8 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 // connect opens the state: in a namespace of its own, so that a shared Redis's executors
 // leave this job alone.
 func (c *cluster) connect(ctx context.Context, url string) error {
-	namespace := state.DefaultNamespace
-	if url == "" {
+	namespace, own := state.DefaultNamespace, url == ""
+	if own {
 		redis, err := embedded.Start()
 		if err != nil {
 			return err
@@ -119,6 +121,12 @@ func (c *cluster) connect(ctx context.Context, url string) error {
 	}
 	c.store = store
 	c.closer = append(c.closer, store.Close)
+	if own {
+		return nil
+	}
+	if err := store.CheckServer(ctx, c.log); err != nil {
+		return fmt.Errorf("redis at %s: %w", state.RedactURL(url), err)
+	}
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/bucketmill/bucketmill/state"
 )
 
 // Services take their settings from, in this order: flags, environment (BUCKETMILL_ and the
@@ -111,6 +113,9 @@ func printConfig(cmd *cobra.Command, fs *pflag.FlagSet) error {
 func masked(name, value string) string {
 	if secretSettings[name] && value != "" {
 		return "*****"
+	}
+	if name == "redis" {
+		return state.RedactURL(value)
 	}
 	if u, err := url.Parse(value); err == nil && u.User != nil {
 		return u.Redacted()

@@ -78,6 +78,7 @@ type controllerFlags struct {
 	interval   time.Duration
 	history    time.Duration
 	keepFailed time.Duration
+	noBackup   bool
 }
 
 func newControllerCommand() *cobra.Command {
@@ -98,6 +99,7 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	f.webhook.register(fs)
 	fs.DurationVar(&f.interval, "interval", time.Second, "how often leases are swept; at least 1s")
 	fs.DurationVar(&f.history, "history", 7*24*time.Hour, "how long the records of ended jobs are kept")
+	fs.BoolVar(&f.noBackup, "no-backup", false, "start no second attempts beside those that are far slower than others")
 	fs.DurationVar(&f.keepFailed, "keep-failed", time.Hour, "how long a failed job may be retried")
 	addConfig(cmd, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
@@ -116,6 +118,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 	boss, err := controller.New(ctx, controller.Config{
 		ID: processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
 		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed, Notify: f.webhook.notify(log),
+		Durable: true, NoBackups: f.noBackup,
 	})
 	if err != nil {
 		return err
@@ -124,7 +127,8 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	return serveAll(ctx, boss.Run, func(ctx context.Context) error { return f.api.serve(ctx, server, log) })
+	listen := func(ctx context.Context) error { store.CallOnExpiry(ctx); return nil }
+	return serveAll(ctx, boss.Run, listen, func(ctx context.Context) error { return f.api.serve(ctx, server, log) })
 }
 
 // server makes the API's server.
@@ -155,6 +159,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Builtin, Name: name, Params: params}, "")
 			return err
 		},
+		Submit:       boss.Submit,
 		Retry:        boss.Retry,
 		Presign:      presigner(links),
 		EnsureBucket: stores.EnsureBucket,

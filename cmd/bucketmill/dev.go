@@ -64,18 +64,18 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		return usageError{fmt.Errorf("--data: %w", err)}
 	}
 	f.work = u.String()
-	if err := errors.Join(f.validate(), f.api.validate()); err != nil {
-		return err
-	}
-	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
-	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
 	redis, err := embedded.Start()
 	if err != nil {
 		return err
 	}
 	defer redis.Close()
 	f.redis, f.namespace = redis.URL(), state.DefaultNamespace
-	store, stores, err := f.reach(ctx, log)
+	if err := errors.Join(f.validate(), f.api.validate()); err != nil {
+		return err
+	}
+	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
+	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
+	store, stores, err := f.connect(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	}
 	defer func() { err = joinRemove(err, scratch) }()
 	boss, err := controller.New(ctx, controller.Config{
-		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour,
+		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour, NoBackups: true,
 		Notify: f.webhook.notify(log),
 	})
 	if err != nil {
@@ -96,7 +96,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
 		Slots: f.slots, Memory: int64(f.memory), Scratch: filepath.Join(scratch.folder, "executor"),
 		Lease: localLease, Heartbeat: localHeartbeat, Limits: f.limits, KeepLogs: true,
-		Program: program.Config{Python: f.python},
+		Program: program.Config{Python: f.python}, ProgramMemory: programMemory(f.slots), NoBench: true,
 	})
 	if err != nil {
 		return err

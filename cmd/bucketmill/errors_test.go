@@ -61,7 +61,10 @@ func mistakes() []mistake {
 		{"webhook in the job file", []string{"-f", "IN/webhook.yaml"}, 2, `webhook is for servers`},
 		{"broken job file", []string{"-f", "IN/broken.yaml"}, 2, `IN/broken.yaml: .*yaml`},
 		{"unreachable state", job("--redis", "redis://127.0.0.1:1"), 1, `redis at 127.0.0.1:1: .*refused`},
-		{"bad state URL", job("--redis", "http://x"), 2, `--redis: .*scheme: http`},
+		{"bad state URL", job("--redis", "http://x"), 2, `--redis: .*scheme "http" is not one of redis`},
+		{"state of several hosts", job("--redis", "redis://:secret@a,b"), 2, `--redis: .*several are for redis\+sentinel`},
+		{"state without a master", job("--redis", "redis+sentinel://:secret@a,b"), 2, `--redis: .*master's name is missing`},
+		{"bad state URL of an executor", []string{"executor", "--store", "s3://b", "--redis", "redis://:sec/ret@a"}, 2, `--redis: .*malformed`},
 		{"work store in a file", job("--work", "IN/words.txt/work"), 1, `IN/words.txt/work`},
 		{"scratch in a file", job("--scratch", "IN/words.txt"), 1, `IN/words.txt: not a directory`},
 		{"unknown driver", job("--s3-driver", "gcs"), 2, `"gcs" is not one of minio, s3`},
@@ -112,7 +115,7 @@ func TestMistakes(t *testing.T) {
 				args[i] = strings.ReplaceAll(a, "IN", folder)
 			}
 			var r result
-			if m.name == "unknown command" {
+			if m.name == "unknown command" || m.args[0] == "executor" {
 				r = command(t.Context(), args...)
 			} else {
 				r = runJob(t, args...)

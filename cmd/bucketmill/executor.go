@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -20,6 +21,7 @@ type executorFlags struct {
 	id               string
 	slots            int
 	memory           state.ByteSize
+	programMemory    state.ByteSize
 	lease, heartbeat time.Duration
 	grace            time.Duration
 	scratch          string
@@ -45,6 +47,7 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs.StringVar(&f.id, "id", "", "name of this executor (default: host, pid and time)")
 	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run side by side")
 	fs.Var(&f.memory, "memory", "memory for buffers of all slots together")
+	fs.Var(&f.programMemory, "program-memory", "most memory of one task's program (default: three quarters of the machine's, shared out to the slots)")
 	fs.DurationVar(&f.lease, "lease", 30*time.Second, "how long a task outlives its executor's last heartbeat")
 	fs.DurationVar(&f.heartbeat, "heartbeat", 5*time.Second, "time between heartbeats; at most a third of --lease")
 	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long tasks may go on once told to stop")
@@ -85,7 +88,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 		ID: state.ExecutorID(id), Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
 		Slots: f.slots, Memory: int64(f.memory), Scratch: scratch.folder + "/executor",
 		Lease: f.lease, Heartbeat: f.heartbeat, Limits: f.limits, Grace: f.grace, KeepLogs: true,
-		Program: program.Config{Python: f.python},
+		Program: program.Config{Python: f.python}, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.slots)),
 	})
 	if err != nil {
 		return err

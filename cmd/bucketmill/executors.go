@@ -31,6 +31,8 @@ func executorCells(e api.Executor) []string {
 	switch {
 	case e.Draining:
 		doing = "draining"
+	case e.Benched != nil:
+		doing = "benched"
 	case len(e.Running) > 0:
 		doing = "busy"
 	}

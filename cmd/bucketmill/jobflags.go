@@ -22,6 +22,7 @@ type jobFlags struct {
 	// What pflag can't put into the spec by itself.
 	params   []string
 	reducers int
+	timeout  state.Duration
 }
 
 func (f *jobFlags) register(fs *pflag.FlagSet) {
@@ -32,6 +33,8 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
 	fs.StringVar(&f.spec.Format, "format", "", "input format: text, jsonl, csv, csv-multiline, whole, fixed:N (default text)")
 	fs.IntVarP(&f.reducers, "reducers", "r", 0, "number of reducers, 0 for map only (default: one for 64 MiB of input)")
+	fs.Var(&f.spec.SortOrder, "sort-order", "partition: each part is sorted by itself; total: part after part, too (default partition)")
+	fs.BoolVar(&f.spec.SortValues, "sort-values", false, "give a reducer the values of each key sorted by their bytes, Python's by Python's order")
 	fs.IntVar(&f.spec.Maps, "maps", 0, "wanted number of map tasks, instead of --split-size")
 	fs.Var(&f.spec.SplitSize, "split-size", "bytes of input per map task (default: by the input's size, 4 to 64 MiB)")
 	fs.StringArrayVarP(&f.params, "param", "p", nil, "k=v, a parameter of the program; repeatable")
@@ -39,6 +42,9 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.spec.KeepIntermediates, "keep-intermediates", false, "leave the map tasks' output on the work store")
 	fs.IntVar(&f.spec.Priority, "priority", 0, "-1000 to 1000, higher goes first")
 	fs.IntVar(&f.spec.MaxAttempts, "max-attempts", 0, "attempts per task when the program fails (default 4)")
+	fs.IntVar(&f.spec.SkipBadRecords, "skip-bad-records", 0, "set up to so many records on which the program fails aside, in _skipped/ of the output (not for builtins)")
+	f.timeout = state.Duration(state.DefaultTaskTimeout)
+	fs.Var(&f.timeout, "task-timeout", "how long a task may make no progress: read or write no record, log no line; 0 for ever")
 }
 
 // oneProgram is the positional argument of the commands that take jobFlags, unless the job
@@ -114,12 +120,16 @@ func (f *jobFlags) overlay(spec *state.Spec) error {
 	given("output", func() { spec.Output = f.spec.Output })
 	given("format", func() { spec.Format = f.spec.Format })
 	given("reducers", func() { spec.Reducers = &f.reducers })
+	given("sort-order", func() { spec.SortOrder = f.spec.SortOrder })
+	given("sort-values", func() { spec.SortValues = f.spec.SortValues })
 	given("maps", func() { spec.Maps, spec.SplitSize = f.spec.Maps, 0 })
 	given("split-size", func() { spec.SplitSize, spec.Maps = f.spec.SplitSize, f.spec.Maps })
 	given("overwrite", func() { spec.Overwrite = f.spec.Overwrite })
 	given("keep-intermediates", func() { spec.KeepIntermediates = f.spec.KeepIntermediates })
 	given("priority", func() { spec.Priority = f.spec.Priority })
+	given("task-timeout", func() { spec.TaskTimeout = &f.timeout })
 	given("max-attempts", func() { spec.MaxAttempts = f.spec.MaxAttempts })
+	given("skip-bad-records", func() { spec.SkipBadRecords = f.spec.SkipBadRecords })
 	for _, p := range f.params {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {

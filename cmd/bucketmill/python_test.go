@@ -59,6 +59,17 @@ def reduce_fn(key, values):
 }
 
 // A fault of a Python program is shown with file, line, traceback and record.
+func TestProgramWithoutMeasureFails(t *testing.T) {
+	t.Parallel()
+	folder := writeFiles(t, map[string]string{
+		"in.txt": "first\n",
+		"job.py": "def map_fn(value):\n    hoard = []\n    for n in range(100):\n        hoard.append(bytearray(10**7))\n    yield (value, 1)\n",
+	})
+	args := []string{folder + "/job.py", "-i", folder + "/in.txt", "-o", folder + "/out", "-r", "0", "--max-attempts", "1"}
+	checkComplaint(t, runJob(t, append(args, "--program-memory", "300MiB")...), `job\.py:4: map_fn raised MemoryError.*in\.txt`)
+	mustRun(t, folder+"/out", args...) // there is that much on any machine
+}
+
 func TestPythonFaults(t *testing.T) {
 	t.Parallel()
 	const reduce = "def reduce_fn(key, values):\n    yield (key, sum(values))\n"

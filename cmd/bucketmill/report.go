@@ -86,7 +86,17 @@ func (u *ui) completed(ctx context.Context, o outcome) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if n := n[state.Skipped]; n > 0 {
+		fmt.Fprintf(u.out, "\n%s: see %s\n", skippedRecords(n), place(strings.TrimSuffix(o.spec.Output, "/")+"/"+state.SkippedFolder+"/"))
+	}
 	return u.firstLines(ctx, o)
+}
+
+func skippedRecords(n int64) string {
+	if n == 1 {
+		return "1 record was skipped"
+	}
+	return plural(int(n), "record") + " were skipped"
 }
 
 func outputs(job state.Job) int {

@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/executor"
@@ -19,15 +18,17 @@ import (
 
 // runFlags are the flags of "run" that describe the cluster in this process.
 type runFlags struct {
-	job       jobFlags
-	store     storeFlags
-	executors int
-	memory    state.ByteSize
-	redis     string
-	work      string
-	scratch   string
-	python    string
-	verbose   bool
+	job           jobFlags
+	store         storeFlags
+	cost          costFlags
+	executors     int
+	memory        state.ByteSize
+	programMemory state.ByteSize
+	redis         string
+	work          string
+	scratch       string
+	python        string
+	verbose       bool
 }
 
 // defaultMemory suits a laptop, and leaves what is gained by more to those who ask.
@@ -45,6 +46,9 @@ Python file with map_fn and reduce_fn, or an executable that speaks the framed p
 The output is part-00000, part-00001, …, each sorted by key, lines of key<TAB>value, and
 _SUCCESS once it is whole. Ctrl-C cancels the job and leaves nothing behind.
 
+With --explain it prints what the job is expected to take, and afterwards beside it what it took:
+requests to the store, what they cost, bytes, time. docs/cost-model.md has the formulas.
+
 Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 		Example: `  bucketmill run wordcount --input 'texts/*.txt' --output out/
   bucketmill run ./word_count.py -i s3://inbox/books/ -o s3://outbox/wc -r 4 --s3-endpoint http://127.0.0.1:9000`,
@@ -54,9 +58,11 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 	fs := cmd.Flags()
 	f.job.register(fs)
 	f.store.register(fs)
+	f.cost.register(fs)
 	fs.IntVar(&f.executors, "executors", runtime.NumCPU(), "tasks that run side by side")
 	fs.Var(&f.memory, "memory", "memory for buffers of all executors together")
-	fs.StringVar(&f.redis, "redis", "", "keep the job's state in this Redis (redis://host:port/db) instead of an embedded one")
+	fs.Var(&f.programMemory, "program-memory", "most memory of one task's program (default: three quarters of the machine's, shared out to the executors)")
+	fs.StringVar(&f.redis, "redis", "", "keep the job's state in this Redis ("+redisURLs+") instead of an embedded one")
 	fs.StringVar(&f.work, "work", "", "folder or URL for intermediates (default: a temporary folder, or .bucketmill in the output's bucket)")
 	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
@@ -86,6 +92,16 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if err := checkProgram(ctx, programs, spec, programPath); err != nil {
 		return explain(cmd, err)
 	}
+	var expected expectation
+	if f.cost.wanted() {
+		if expected, err = f.expect(ctx, programs, spec, programPath); err == nil {
+			err = expected.print(cmd.OutOrStdout(), nil)
+		}
+		if err != nil || f.cost.dryRun {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout())
+	}
 	// Go's collector would let the heap grow to twice what is alive; near this limit it works
 	// harder instead.
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
@@ -101,16 +117,23 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	job, runErr := c.runJob(ctx, spec, programPath, ui)
+	requests := c.stores.Stats()
 	ui.close()
 	var summaryErr error
 	if runErr == nil {
 		summaryErr = f.report(ctx, cmd, c, job, spec, ui)
+	}
+	if runErr == nil && summaryErr == nil && f.cost.explain {
+		summaryErr = c.compare(ctx, cmd.OutOrStdout(), &expected, job, requests)
 	}
 	return errors.Join(runErr, summaryErr, c.stop(ctx))
 }
 
 // validate checks the flags that are not the job's.
 func (f *runFlags) validate() error {
+	if err := f.cost.validate(); err != nil {
+		return err
+	}
 	if f.executors < 1 {
 		return fmt.Errorf("--executors %d: at least 1 is needed", f.executors)
 	}
@@ -118,7 +141,7 @@ func (f *runFlags) validate() error {
 		return fmt.Errorf("--memory %s: %s need at least %s", f.memory, plural(f.executors, "executor"), least)
 	}
 	if f.redis != "" {
-		if _, err := redis.ParseURL(f.redis); err != nil {
+		if err := state.CheckURL(f.redis); err != nil {
 			return fmt.Errorf("--redis: %w", err)
 		}
 	}
@@ -130,10 +153,14 @@ func (f *runFlags) validate() error {
 const runtimeReserve = 96 << 20
 
 func checkProgram(ctx context.Context, cfg program.Config, spec state.Spec, path string) error {
-	return program.Check(ctx, cfg, program.Spec{
+	return program.Check(ctx, cfg, programSpec(spec), path)
+}
+
+func programSpec(spec state.Spec) program.Spec {
+	return program.Spec{
 		Kind: program.Kind(spec.Kind), Name: spec.Program, Params: spec.Params,
 		MapOnly: spec.Reducers != nil && *spec.Reducers == 0,
-	}, path)
+	}
 }
 
 // report prints the end of a job and turns its outcome into an error.
@@ -170,6 +197,8 @@ func explain(cmd *cobra.Command, err error) error {
 const (
 	pollInterval = 10 * time.Millisecond
 	showInterval = 200 * time.Millisecond
+	// outageWait is how long a Redis that is out is waited for.
+	outageWait = time.Minute
 	// cleanUpWait is how long a job that is over is waited for to be cleaned up.
 	cleanUpWait = 30 * time.Second
 )
@@ -182,11 +211,17 @@ func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (s
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
 	var shown, over time.Time
+	answered := time.Now()
 	for {
 		job, err := store.Job(polling, id)
+		if state.IsOutage(err) && time.Since(answered) < outageWait && ctx.Err() == nil {
+			<-poll.C
+			continue
+		}
 		if err != nil {
 			return job, err
 		}
+		answered = time.Now()
 		if job.Phase == state.PhaseEnded {
 			ui.progress(job, nil)
 			return job, nil

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+
+	"github.com/bucketmill/bucketmill/executor/program"
 )
 
 // A process holds a lock on a file in its scratch folder as long as it lives, so that the next
@@ -13,6 +16,7 @@ import (
 const (
 	scratchPattern = "bucketmill-*"
 	scratchLock    = "lock"
+	newScratch     = ".new-" // before the name of a folder that is being made
 )
 
 // scratch is a folder on local disk of this process's own.
@@ -27,29 +31,39 @@ func makeScratch(parent string) (*scratch, error) {
 	if parent == "" {
 		parent = os.TempDir()
 	}
+	parent, err := filepath.Abs(parent) // programs run elsewhere, and get it as their home
+	if err != nil {
+		return nil, fmt.Errorf("make scratch folder: %w", err)
+	}
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	if err := reclaimScratch(parent); err != nil {
 		return nil, fmt.Errorf("reclaim old scratch folders: %w", err)
 	}
-	folder, err := os.MkdirTemp(parent, scratchPattern)
+	// It gets its name when it is locked: another process that starts now could come between.
+	unnamed, err := os.MkdirTemp(parent, newScratch+scratchPattern)
 	if err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
-	lock, err := lockFile(filepath.Join(folder, scratchLock), os.O_CREATE)
+	lock, err := lockFile(filepath.Join(unnamed, scratchLock), os.O_CREATE)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock scratch folder: %w", err), os.RemoveAll(folder))
+		return nil, errors.Join(fmt.Errorf("lock scratch folder: %w", err), os.RemoveAll(unnamed))
+	}
+	folder := filepath.Join(parent, strings.TrimPrefix(filepath.Base(unnamed), newScratch))
+	if err := os.Rename(unnamed, folder); err != nil {
+		return nil, errors.Join(fmt.Errorf("name scratch folder: %w", err), os.RemoveAll(unnamed), lock.Close())
 	}
 	return &scratch{folder: folder, lock: lock}, nil
 }
 
 func (s *scratch) remove() error {
-	return errors.Join(os.RemoveAll(s.folder), s.lock.Close())
+	return errors.Join(program.RemoveScratch(s.folder), s.lock.Close())
 }
 
-// reclaimScratch removes the folders of processes that were killed. One that has no lock file
-// yet is being made.
+// reclaimScratch removes the folders of processes that were killed, and ends what still runs there. The kernel gives a lock up
+// with the last process that holds it, so this also tells who lives in other containers of this
+// machine that share the folder; over a network's file system it does so where that has locks.
 func reclaimScratch(parent string) error {
 	folders, err := filepath.Glob(filepath.Join(parent, scratchPattern))
 	if err != nil {
@@ -61,7 +75,8 @@ func reclaimScratch(parent string) error {
 		if err != nil {
 			continue // in use, not ours, or gone
 		}
-		errs = append(errs, os.RemoveAll(folder), lock.Close())
+		// The kernel ends a killed executor's programs, but not what those had started.
+		errs = append(errs, program.KillStrays(folder), program.RemoveScratch(folder), lock.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -26,9 +26,12 @@ type serviceFlags struct {
 	limits    state.Limits
 }
 
+// redisURLs are the forms of --redis, in short; see state.Connect.
+const redisURLs = "redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,…/MASTER, redis+cluster://HOST:PORT,…, or rediss… for TLS"
+
 func (f *serviceFlags) register(fs *pflag.FlagSet) {
 	f.store.register(fs)
-	fs.StringVar(&f.redis, "redis", "redis://127.0.0.1:6379/0", "URL of the Redis that keeps the state")
+	fs.StringVar(&f.redis, "redis", "redis://127.0.0.1:6379/0", "URL of the Redis that keeps the state: "+redisURLs)
 	fs.StringVar(&f.namespace, "namespace", state.DefaultNamespace, "prefix of all keys in Redis")
 	fs.StringVar(&f.work, "store", "", "URL of the work store, s3://bucket[/prefix]: plans, programs, intermediates, logs; the bucket is made if missing")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
@@ -40,6 +43,9 @@ func (f *serviceFlags) register(fs *pflag.FlagSet) {
 }
 
 func (f *serviceFlags) validate() error {
+	if err := state.CheckURL(f.redis); err != nil {
+		return usageError{fmt.Errorf("--redis: %w", err)}
+	}
 	switch {
 	case f.work == "":
 		return usageError{errors.New("--store is missing: the URL of the work store, s3://bucket[/prefix]")}
@@ -62,9 +68,21 @@ func (f *serviceFlags) logger(w io.Writer) *slog.Logger {
 // reachWait is how long a service that starts waits for Redis and the store to come up.
 const reachWait = 60 * time.Second
 
-// reach connects to Redis and to the work store, waiting for them to come up: services are
-// started in any order.
+// reach connects to Redis and to the work store, waiting for them to come up, since services are
+// started in any order, and makes sure that this Redis can be trusted with the state.
 func (f *serviceFlags) reach(ctx context.Context, log *slog.Logger) (*state.Store, *connect.Stores, error) {
+	store, stores, err := f.connect(ctx, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := store.CheckServer(ctx, log); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("redis at %s: %w", state.RedactURL(f.redis), err), store.Close())
+	}
+	return store, stores, nil
+}
+
+// connect is reach of a Redis of our own.
+func (f *serviceFlags) connect(ctx context.Context, log *slog.Logger) (*state.Store, *connect.Stores, error) {
 	stores, err := f.store.open()
 	if err != nil {
 		return nil, nil, err

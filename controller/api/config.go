@@ -49,6 +49,8 @@ type Config struct {
 	// CheckBuiltin says whether a builtin of that name exists and takes these parameters. Nil
 	// leaves that to the executors.
 	CheckBuiltin func(name string, params map[string]string) error
+	// Submit creates a job of that id. Nil: controller.Submit, in Redis alone.
+	Submit func(ctx context.Context, id state.JobID, spec state.Spec) error
 	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
 	// can't be. Nil: the route answers 501.
 	Retry func(ctx context.Context, id state.JobID) error
@@ -94,6 +96,11 @@ func (c *Config) validate() error {
 	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
 	c.Burst = orDefault(c.Burst, max(1, int(2*c.Rate)))
 	c.Version = orDefault(c.Version, "unknown")
+	if c.Submit == nil {
+		c.Submit = func(ctx context.Context, id state.JobID, spec state.Spec) error {
+			return controller.Submit(ctx, c.Store, id, spec)
+		}
+	}
 	switch {
 	case c.Store == nil || c.Open == nil || c.Log == nil:
 		return errors.New("store, opener and log are required")

@@ -61,7 +61,7 @@ func TestEventStream(t *testing.T) {
 	if got := failed[len(failed)-1]; !strings.Contains(got, `"state":"FAILED"`) || !strings.Contains(got, `"attempt":"m1.2"`) || strings.Contains(got, "long") {
 		t.Errorf("failed: %s", got)
 	}
-	must(t, s.store.Forget(t.Context(), id, time.Hour))
+	must(t, s.store.Forget(t.Context(), id, time.Time{}, time.Hour))
 	until(t, r, "event: ended")
 	if _, err := io.ReadAll(r); err != nil {
 		t.Errorf("after its end: %v", err)
@@ -85,7 +85,7 @@ func TestForgottenJobEndsStream(t *testing.T) {
 	r := s.stream(t.Context(), id, "")
 	until(t, r, "event: state")
 	must(t, s.store.Stop(t.Context(), id, state.Cancelled, state.Failure{Class: state.ClassJob}))
-	must(t, s.store.Forget(t.Context(), id, 0))
+	must(t, s.store.Forget(t.Context(), id, time.Time{}, 0))
 	until(t, r, "event: ended")
 }
 
@@ -104,7 +104,7 @@ func TestStreamsGoOnElsewhere(t *testing.T) {
 		if len(saw) == 1 {
 			s.dropConnections()
 			must(t, s.store.Stop(t.Context(), id, state.Cancelled, state.Failure{Class: state.ClassJob}))
-			must(t, s.store.Forget(t.Context(), id, time.Hour))
+			must(t, s.store.Forget(t.Context(), id, time.Time{}, time.Hour))
 		}
 	}
 	if !slices.Equal(saw, []string{"state", "state", "ended"}) {

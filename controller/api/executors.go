@@ -17,6 +17,7 @@ type Executor struct {
 	Seen     *Time            `json:"seen"` // its last heartbeat
 	Slots    int              `json:"slots"`
 	Draining bool             `json:"draining"` // claims no more
+	Benched  *Time            `json:"benched"`  // until then it claims nothing, since attempts fail there; null: it does
 	Running  []string         `json:"running"`  // attempts, "JOB/m12.1"
 	CPU      float64          `json:"cpu"`      // cores in use
 	Memory   int64            `json:"memory"`   // resident bytes
@@ -37,7 +38,7 @@ func (s *Server) listExecutors(c echo.Context) error {
 	for _, e := range infos {
 		list.Executors = append(list.Executors, Executor{
 			ID: e.ID, Host: e.Host, Version: e.Version, Started: at(e.Started), Seen: at(e.Seen),
-			Slots: e.Slots, Draining: e.Draining, Running: append([]string{}, e.Running...),
+			Slots: e.Slots, Draining: e.Draining, Benched: at(e.Benched), Running: append([]string{}, e.Running...),
 			CPU: e.CPU, Memory: e.Memory,
 		})
 	}

@@ -182,7 +182,7 @@ func TestCancel(t *testing.T) {
 	failed := s.submit(strings.Replace(wordcount, "wc", "other", 2))
 	must(t, s.store.Stop(t.Context(), failed, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
 	var p *api.Problem
-	if _, err := c.Cancel(t.Context(), failed); !errors.As(err, &p) || p.Code != api.CodeJobEnded {
+	if _, err := c.Cancel(t.Context(), failed); !errors.As(err, &p) || p.Code != api.CodeJobEnded || p.Detail != "job "+string(failed)+" is FAILED already" {
 		t.Errorf("cancelling a failed job: %v", err)
 	}
 }

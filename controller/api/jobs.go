@@ -186,7 +186,7 @@ func (s *Server) cancelJob(c echo.Context) error {
 		return err
 	}
 	if stopErr != nil && job.State != state.Cancelled {
-		return newProblem(CodeJobEnded, "job %s is %s: %w", job.ID, job.State, stopErr)
+		return newProblem(CodeJobEnded, "job %s is %s already", job.ID, job.State)
 	}
 	if stopErr == nil {
 		s.cfg.Log.Info("job cancelled", "job", job.ID, "caller", who)
@@ -205,7 +205,7 @@ func (s *Server) retryJob(c echo.Context) error {
 	}
 	if err := s.cfg.Retry(c.Request().Context(), job.ID); err != nil {
 		if errors.Is(err, state.ErrIllegal) {
-			return newProblem(CodeJobNotRetryable, "job %s is %s, in phase %s: %w", job.ID, job.State, job.Phase, err)
+			return newProblem(CodeJobNotRetryable, "job %s is %s%s", job.ID, job.State, whyNoRetry(job))
 		}
 		return err
 	}
@@ -214,6 +214,17 @@ func (s *Server) retryJob(c echo.Context) error {
 		return err
 	}
 	return s.answerJob(c, job)
+}
+
+// whyNoRetry says of a failed job why it can't be retried; of others their state says it all.
+func whyNoRetry(job state.Job) string {
+	switch {
+	case job.State != state.Failed:
+		return ""
+	case job.Phase == state.PhaseCleanup:
+		return ", but is still being cleaned up: try again in a moment"
+	}
+	return ", and what a retry needs is gone: it is kept for a time (--keep-failed), and only of a job that was planned"
 }
 
 // JobList is a page of jobs, newest first.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,14 @@ func TestRetry(t *testing.T) {
 	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || p.Code != api.CodeJobNotRetryable || p.Status != 409 {
 		t.Errorf("again: %v", err)
 	}
+	must(t, s.store.Stop(t.Context(), id, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
+	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, but is still being cleaned up: try again") {
+		t.Errorf("too early: %v", err)
+	}
+	must(t, s.store.Forget(t.Context(), id, time.Time{}, time.Hour))
+	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, and what a retry needs is gone") {
+		t.Errorf("too late: %v", err)
+	}
 	bare := serve(t, nil)
 	bare.refused(api.CodeNotConfigured, "POST", "/v1/jobs/x/retry", "")
 }
@@ -119,13 +128,13 @@ func TestTasksWithAttempts(t *testing.T) {
 	id := s.submit(wordcount)
 	plan, err := state.Plan{Spread: 1, PageSize: 1}.Encode()
 	must(t, err)
-	must(t, s.store.Start(t.Context(), id, 3, 2, plan))
+	must(t, s.store.Start(t.Context(), id, state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
 	claim := func() state.AttemptID {
 		claims, err := s.store.Claim(t.Context(), "me", 1, time.Minute)
 		must(t, err)
 		return claims[0].Attempt
 	}
-	must(t, s.store.Fail(t.Context(), claim(), "me", state.Failure{Class: state.ClassUser, Message: "bad", Record: "r", Log: "l"}, state.Limits{}))
+	must(t, s.store.Fail(t.Context(), claim(), "me", state.Failure{Class: state.ClassUser, Message: "bad", Record: "r", Log: "l"}, state.Limits{Shun: -1}))
 	var runs state.AttemptID
 	for range 2 { // the failed one again, and another
 		if a := claim(); a.Task.Index == 0 {

@@ -14,7 +14,7 @@ func TestMetrics(t *testing.T) {
 	s.submit(strings.ReplaceAll(wordcount, "wc", "other"))
 	plan, err := state.Plan{Spread: 1, PageSize: 1}.Encode()
 	must(t, err)
-	must(t, s.store.Start(t.Context(), id, 5, 1, plan))
+	must(t, s.store.Start(t.Context(), id, state.Outline{Maps: 5, Reduces: 1, Plan: plan}))
 	_, err = s.store.Claim(t.Context(), "me", 2, time.Minute)
 	must(t, err)
 	must(t, s.store.ReportExecutor(t.Context(), state.ExecutorInfo{ID: "me", Slots: 3}, time.Minute))

@@ -23,7 +23,7 @@ func (s *service) completed(parts ...string) state.JobID {
 	ctx := s.t.Context()
 	plan, err := state.Plan{Spread: 1, PageSize: 1}.Encode()
 	must(s.t, err)
-	must(s.t, s.store.Start(ctx, id, 1, 0, plan))
+	must(s.t, s.store.Start(ctx, id, state.Outline{Maps: 1, Reduces: 0, Plan: plan}))
 	claimed, err := s.store.Claim(ctx, "me", 1, time.Minute)
 	must(s.t, err)
 	must(s.t, s.store.Commit(ctx, claimed[0].Attempt, "me", []byte("m"), nil))

@@ -134,7 +134,7 @@ func readSpec(r io.Reader) (state.Spec, error) {
 func (s *Server) create(ctx context.Context, id state.JobID, spec state.Spec) (created bool, job state.Job, err error) {
 	job, err = s.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
-		err = controller.Submit(ctx, s.cfg.Store, id, spec)
+		err = s.cfg.Submit(ctx, id, spec)
 		if err == nil {
 			return true, job, nil
 		}

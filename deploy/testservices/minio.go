@@ -59,7 +59,7 @@ func openMinIO(shared bool) (*MinIOServer, error) {
 		name:   "minio",
 		shared: shared,
 		command: func(addr, dir string) *exec.Cmd {
-			cmd := exec.Command(binary, "server", "--quiet", "--address", addr, filepath.Join(dir, "drive"))
+			cmd := exec.Command(binary, "server", "--quiet", "--address", addr, filepath.Join(dir, driveName))
 			// A clean environment: MINIO_… variables of whoever runs the tests would change
 			// the server, and it keeps its certificates below HOME.
 			cmd.Env = []string{
@@ -87,6 +87,12 @@ func openMinIO(shared bool) (*MinIOServer, error) {
 	}
 	return &MinIOServer{server: s, Endpoint: "http://" + s.addr, AccessKey: accessKey, SecretKey: secretKey}, nil
 }
+
+// Drive is the folder in which the server keeps objects, for tests that damage them.
+func (s *MinIOServer) Drive() string { return filepath.Join(s.dir, driveName) }
+
+// driveName is the drive's folder within the server's.
+const driveName = "drive"
 
 // Bucket makes an empty bucket and returns its name. It goes with the server.
 func (s *MinIOServer) Bucket(t testing.TB) string {

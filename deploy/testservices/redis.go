@@ -1,12 +1,16 @@
 package testservices
 
 import (
-	"bytes"
+	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -84,19 +88,20 @@ func redisReady(ctx context.Context, addr string, pid int) error {
 		}
 	}
 	// INFO answers even while an append-only file is still being loaded, PING does not.
-	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\nQUIT\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\n"); err != nil {
 		return err
 	}
-	answer, err := io.ReadAll(conn)
-	if err != nil {
-		return err
+	lines := bufio.NewScanner(conn)
+	if lines.Scan(); lines.Text() != "+PONG" {
+		return errors.Join(fmt.Errorf("ping: %s", lines.Text()), lines.Err())
 	}
-	switch {
-	case !bytes.HasPrefix(answer, []byte("+PONG\r\n")):
-		line, _, _ := bytes.Cut(answer, []byte("\r\n"))
-		return fmt.Errorf("ping: %s", line)
-	case !bytes.Contains(answer, fmt.Appendf(nil, "\r\nprocess_id:%d\r\n", pid)):
-		return fmt.Errorf("another Redis listens on %s", addr)
+	for lines.Scan() {
+		if id, ok := strings.CutPrefix(lines.Text(), "process_id:"); ok {
+			if id != strconv.Itoa(pid) {
+				return fmt.Errorf("another Redis listens on %s", addr)
+			}
+			return nil
+		}
 	}
-	return nil
+	return cmp.Or(lines.Err(), io.ErrUnexpectedEOF)
 }

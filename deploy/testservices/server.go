@@ -38,6 +38,8 @@ type server struct {
 
 	// command makes the server's process, given its address and folder.
 	command func(addr, dir string) *exec.Cmd
+	// prepare, if not nil, makes the folder ready for the first process.
+	prepare func(addr, dir string) error
 	// ready asks the process once whether it serves. It must tell that process from a
 	// stranger that got hold of the port.
 	ready func(ctx context.Context, addr string, pid int) error
@@ -60,6 +62,11 @@ func (s *server) open() error {
 	for range portAttempts {
 		if s.addr, err = freeAddr(); err != nil {
 			break
+		}
+		if s.prepare != nil {
+			if err = s.prepare(s.addr, s.dir); err != nil {
+				break
+			}
 		}
 		if err = s.start(); err == nil {
 			return nil
@@ -188,6 +195,25 @@ func (s *server) Restart(t testing.TB) {
 			return err
 		}
 		return s.start()
+	})
+}
+
+// Suspend has the server stand still with its connections open, as a machine that swaps would.
+// Only for a server of the test's own.
+func (s *server) Suspend(t testing.TB) { t.Helper(); s.signal(t, syscall.SIGSTOP) }
+
+// Resume ends Suspend.
+func (s *server) Resume(t testing.TB) { t.Helper(); s.signal(t, syscall.SIGCONT) }
+
+func (s *server) signal(t testing.TB, sig os.Signal) {
+	t.Helper()
+	s.change(t, func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.process == nil {
+			return fmt.Errorf("%s does not run", s.name)
+		}
+		return s.process.Process.Signal(sig)
 	})
 }
 

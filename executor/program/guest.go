@@ -38,11 +38,12 @@ func (p *guestProgram) NewReducer(ctx context.Context, a Attempt) (Reducer, erro
 
 // guest is a conversation with a process.
 type guest struct {
-	name string
-	cfg  Config
-	ctx  context.Context // ends with the attempt
-	stop func() bool     // stops ctx from killing the process
-	proc *process
+	name  string
+	cfg   Config
+	ctx   context.Context // ends with the attempt
+	moved func()          // see Attempt.Moved; not nil
+	stop  func() bool     // stops ctx from killing the process
+	proc  *process
 
 	frames   *mapred.FrameWriter
 	incoming chan frame
@@ -79,11 +80,14 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 		return nil, err
 	}
 	g := &guest{
-		name: p.spec.Name, cfg: p.cfg, ctx: ctx, proc: proc,
+		name: p.spec.Name, cfg: p.cfg, ctx: ctx, proc: proc, moved: a.Moved,
 		frames:   mapred.NewFrameWriter(proc.stdin),
 		incoming: make(chan frame),
 		free:     make(chan []byte, framesAhead+1),
 		killed:   make(chan struct{}),
+	}
+	if g.moved == nil {
+		g.moved = func() {}
 	}
 	for range framesAhead {
 		g.free <- nil
@@ -92,7 +96,7 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	g.reader.Go(g.read)
 	hello := mapred.Hello{
 		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.spec.Params,
-		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, Memory: a.Memory,
+		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, SortValues: a.SortValues, Memory: a.Memory,
 	}
 	if hello.Params == nil {
 		hello.Params = map[string]string{}
@@ -118,6 +122,7 @@ func (g *guest) read() {
 		}
 		var f frame
 		f.kind, f.payload, f.err = r.Next(buf)
+		g.moved()
 		select {
 		case g.incoming <- f:
 		case <-g.killed:

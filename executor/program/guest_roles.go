@@ -61,7 +61,7 @@ func (p *guestProgram) check(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("check program: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	defer func() { err = errors.Join(err, RemoveScratch(scratch)) }()
 	timeout := fmt.Errorf("%s is not ready after %v", p.spec.Name, p.cfg.Grace)
 	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Grace, timeout)
 	defer cancel()

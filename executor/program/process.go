@@ -74,6 +74,7 @@ func startProcess(argv []string, a Attempt, cfg Config) (_ *process, err error) 
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	go p.wait()
+	offerToKill(cmd.Process.Pid)
 	if err := limitMemory(cmd.Process.Pid, a.Memory); err != nil {
 		p.kill()
 		<-p.exited
@@ -104,6 +105,13 @@ func growPipe(f *os.File) {
 	_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
 }
 
+// offerToKill has the kernel kill a guest, and what that starts, before anything else when memory
+// runs out: an executor, a Redis or a store on the same machine are worth more.
+func offerToKill(pid int) {
+	// It may have ended already, or /proc may be missing; then all are alike to the kernel.
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0)
+}
+
 func limitMemory(pid int, limit int64) error {
 	if limit <= 0 {
 		return nil
@@ -116,7 +124,7 @@ func limitMemory(pid int, limit int64) error {
 	return err
 }
 
-// wait reaps the process, and kills what is left of its group.
+// wait reaps the process, and kills what is left of its group, and what has left that.
 func (p *process) wait() {
 	// The dead leader is not reaped yet, so that the group's id can't be anybody else's.
 	for {
@@ -129,6 +137,8 @@ func (p *process) wait() {
 	p.signalGroup()
 	p.ended = true
 	p.mu.Unlock()
+	// What does not end, or can't be looked for, is the next start's on this machine.
+	_ = KillStrays(p.cmd.Dir)
 	p.exitError = p.cmd.Wait()
 	p.stderr.flush()
 	// A grandchild that left the group may hold standard output, too. What the guest itself

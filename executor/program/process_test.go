@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bucketmill/bucketmill/mapred"
 )
@@ -106,6 +107,27 @@ func TestMemoryIsLimited(t *testing.T) {
 	}
 }
 
+func TestLargeValuesAreNotGathered(t *testing.T) {
+	p := openSource(t, "def map_fn(v):\n    for i in range(200):\n        yield i, bytes(4 << 20)\n"+goodReduce, nil)
+	a := attempt(t)
+	a.Memory = 200 << 20
+	m, err := p.NewMapper(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Kill()
+	out := discard()
+	if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte("x")}, out); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(out); err != nil {
+		t.Fatal(err)
+	}
+	if records, bytes := out.Count(); records != 200 || bytes < 800<<20 {
+		t.Errorf("%d records, %d bytes", records, bytes)
+	}
+}
+
 func TestEnvironmentIsClean(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("BUCKETMILL_STORE", "s3://b")
@@ -116,11 +138,12 @@ def map_fn(line):
     yield os.getcwd() == os.environ["HOME"] == os.environ["TMPDIR"], 2
     yield os.getpgid(0) == os.getpid(), 3
     yield sys.stdin.read(), 4
+    yield open("/proc/self/oom_score_adj").read().strip() == "1000", 5
 def reduce_fn(key, values): yield list(values)
 `, nil)
 	got := run(t, p, lines("f", "x\n", 9))
 	slices.Sort(got)
-	want := []string{"\t[4]", "HOME|LANG|LC_ALL|PATH|PYTHONDONTWRITEBYTECODE|PYTHONHASHSEED|TMPDIR\t[1]", "true\t[2, 3]"}
+	want := []string{"\t[4]", "HOME|LANG|LC_ALL|PATH|PYTHONDONTWRITEBYTECODE|PYTHONHASHSEED|TMPDIR\t[1]", "true\t[2, 3, 5]"}
 	if !slices.Equal(got, want) {
 		t.Errorf("want %q, have %q", want, got)
 	}
@@ -196,6 +219,31 @@ func TestKillEndsGrandchildren(t *testing.T) {
 	m.Kill()
 	if err := m.Close(discard()); !errors.Is(err, errKilled) {
 		t.Errorf("close after kill: %v", err)
+	}
+}
+
+func TestChildThatLeftTheGroupHoldsNobodyUp(t *testing.T) {
+	path, gone := fifo(t)
+	cfg := pythonConfig(t)
+	cfg.Grace = time.Hour // what waits for the child's end waits for so long
+	leaving := strings.Replace(spawning, "pass_fds", "start_new_session=True, pass_fds", 1)
+	p, err := Open(cfg, Spec{Kind: Python, Params: map[string]string{"fifo": path}}, writePython(t, leaving))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := p.NewMapper(t.Context(), attempt(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Kill()
+	if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte("x")}, discard()); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(discard()); err != nil {
+		t.Error(err)
+	}
+	if err := <-gone; err != nil {
+		t.Error(err)
 	}
 }
 

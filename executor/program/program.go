@@ -85,6 +85,12 @@ type Attempt struct {
 	Reducers int
 	// MapOnly says that what the mapper emits is the job's output, thus text.
 	MapOnly bool
+	// SortValues says that the values of each key are sorted by their bytes on their way to the
+	// reducer.
+	SortValues bool
+	// Moved, if not nil, is called whenever the process shows that it gets on: by a frame, or a
+	// line on standard error.
+	Moved func()
 	// Memory limits the process's data segment, in bytes (RLIMIT_DATA); 0 sets no limit.
 	// Builtins ignore it.
 	Memory int64

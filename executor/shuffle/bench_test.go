@@ -159,7 +159,7 @@ func BenchmarkSortIndex(b *testing.B) {
 	}
 	for name, key := range kinds {
 		b.Run(name, func(b *testing.B) {
-			r := newRouter(Partitioner{Partitions: 8})
+			r := newRouter(Partitioner{Partitions: 8}, 0)
 			a := newArena(&r)
 			e := mapred.NewEmitter(maxArenaBlock, func(block []byte) ([]byte, error) {
 				return make([]byte, 0, maxArenaBlock), a.add(block, countRecords(block))
@@ -251,5 +251,39 @@ func BenchmarkMerge(b *testing.B) {
 			}
 			reportPerRecord(b, k*perSource)
 		})
+	}
+}
+
+// BenchmarkRoute is finding the partitions of keys alone.
+func BenchmarkRoute(b *testing.B) {
+	const n = 1 << 16
+	text := sortRecords(n)
+	words := zipfWords(n)
+	for name, key := range map[string]func(i int) []byte{
+		"random": func(i int) []byte { return text[100*i : 100*i+10] },
+		"words":  func(i int) []byte { return words[i] },
+	} {
+		keys := make([][]byte, n)
+		var sample KeySample
+		for i := range keys {
+			keys[i] = key(i)
+			sample.Add(keys[i], 1)
+		}
+		for _, partitions := range []int{4, 64, 1000} {
+			for kind, p := range map[string]Partitioner{
+				"hash": {Partitions: partitions}, "range": sample.Partitioner(partitions, false), "spread": sample.Partitioner(partitions, true),
+			} {
+				b.Run(fmt.Sprintf("%s/%d/%s", name, partitions, kind), func(b *testing.B) {
+					routes := newRouter(p, 0)
+					sum := 0
+					for b.Loop() {
+						for _, k := range keys {
+							sum += routes.route(k, keyPrefix(k))
+						}
+					}
+					reportPerRecord(b, n)
+				})
+			}
+		}
 	}
 }

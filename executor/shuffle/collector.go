@@ -43,6 +43,9 @@ type CollectorConfig struct {
 	// BlockSize is the raw size of blocks in bytes; 0 is DefaultBlockSize. A small Memory
 	// makes it smaller.
 	BlockSize int
+	// Note returns what is to be kept in the file's index, for whoever reads that; nil: nothing.
+	// It is asked once, when all else is written.
+	Note func(CollectStats) ([]byte, error)
 }
 
 func (c *CollectorConfig) validate() error {
@@ -60,6 +63,9 @@ func (c *CollectorConfig) validate() error {
 	}
 	if err := c.Codec.validate(); err != nil {
 		return err
+	}
+	if len(c.Partitioner.Spread) > 0 && (c.SortValues || c.Combine.Any()) {
+		return errors.New("records of a key that is spread over partitions can't be combined, nor keep their values sorted")
 	}
 	return c.Combine.validate(c.SortValues)
 }
@@ -105,7 +111,7 @@ func NewCollector(cfg CollectorConfig) (*Collector, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("shuffle collector: %w", err)
 	}
-	c := &Collector{cfg: cfg, router: newRouter(cfg.Partitioner)}
+	c := &Collector{cfg: cfg, router: newRouter(cfg.Partitioner, cfg.Identity.Task)}
 	c.blockSize = blockSizeFor(cfg.BlockSize, cfg.Memory)
 	c.buffer = writeBufferFor(cfg.Memory)
 	c.emitBlock = int(min(maxArenaBlock, cfg.Memory/32))
@@ -329,15 +335,17 @@ func (c *Collector) Finish(ctx context.Context, w io.Writer) (Manifest, error) {
 	if err != nil {
 		return Manifest{}, err
 	}
-	m, err := f.finish()
-	if err != nil {
-		return Manifest{}, err
-	}
-	for _, s := range m.Segments {
+	for _, s := range f.manifest.Segments {
 		c.stats.RecordsOut += s.Records
 		c.stats.RawBytes += s.RawBytes
 	}
-	return m, nil
+	var note []byte
+	if c.cfg.Note != nil {
+		if note, err = c.cfg.Note(c.stats); err != nil {
+			return Manifest{}, err
+		}
+	}
+	return f.finish(note)
 }
 
 // Stats returns what was counted so far; it is complete after Finish.

@@ -296,9 +296,19 @@ func TestCloseRemovesSpills(t *testing.T) {
 func TestConfigIsChecked(t *testing.T) {
 	good := CollectorConfig{Partitioner: Partitioner{Partitions: 2}, Memory: 1 << 20}
 	tests := map[string]func(*CollectorConfig){
-		"want 1 to":              func(c *CollectorConfig) { c.Partitioner.Partitions = 0 },
-		"want one fewer":         func(c *CollectorConfig) { c.Partitioner.Boundaries = [][]byte{} },
-		"less than the one":      func(c *CollectorConfig) { c.Partitioner = Partitioner{3, [][]byte{{2}, {1}}} },
+		"want 1 to":         func(c *CollectorConfig) { c.Partitioner.Partitions = 0 },
+		"want fewer":        func(c *CollectorConfig) { c.Partitioner.Boundaries = [][]byte{{1}, {2}} },
+		"less than the one": func(c *CollectorConfig) { c.Partitioner = Partitioner{Partitions: 3, Boundaries: [][]byte{{2}, {1}}} },
+		"over partitions 1 to 3": func(c *CollectorConfig) {
+			c.Partitioner = Partitioner{Partitions: 3, Boundaries: [][]byte{{2}, {2}}, Spread: []Span{{1, 3}}}
+		},
+		"not its own": func(c *CollectorConfig) {
+			c.Partitioner = Partitioner{Partitions: 4, Boundaries: [][]byte{{1}, {2}, {2}}, Spread: []Span{{0, 3}}}
+		},
+		"nor keep their values": func(c *CollectorConfig) {
+			c.Partitioner = Partitioner{Partitions: 2, Boundaries: [][]byte{{2}}, Spread: []Span{{0, 1}}}
+			c.SortValues = true
+		},
 		"want at least":          func(c *CollectorConfig) { c.Memory = MinMemory - 1 },
 		"block size":             func(c *CollectorConfig) { c.BlockSize = -1 },
 		"too small for":          func(c *CollectorConfig) { c.Partitioner.Partitions = 100_000 },

@@ -49,6 +49,9 @@ func (c *Combine) validate(sortValues bool) error {
 	return nil
 }
 
+// Any reports whether it combines at all.
+func (c *Combine) Any() bool { return c.Columns != nil || c.Dedup || c.Func != nil }
+
 // sorted reports whether records of one key are to be kept in the order of their values.
 func (c *Combine) sorted(sortValues bool) bool { return sortValues || c.Dedup }
 

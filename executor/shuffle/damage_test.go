@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bucketmill/bucketmill/mapred"
@@ -68,8 +69,8 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 		checkCorrupt(t, "Verify, "+what, err)
 
 		if m.Segments[2].Offset+m.Segments[2].Length <= int64(bit/8) {
-			_, _, err := ReadManifest(t.Context(), object("damaged", damaged))
-			checkCorrupt(t, "ReadManifest, "+what, err)
+			_, err := ReadIndex(t.Context(), object("damaged", damaged))
+			checkCorrupt(t, "ReadIndex, "+what, err)
 		}
 		for p, s := range m.Segments {
 			got, err := mergeFile(t.Context(), "damaged", openBytes(damaged), m, p)
@@ -92,8 +93,8 @@ func TestTruncationIsNoticed(t *testing.T) {
 		cut := file[:n]
 		_, err := Verify(t.Context(), object("damaged", cut))
 		checkCorrupt(t, fmt.Sprintf("Verify, cut to %d", n), err)
-		_, _, err = ReadManifest(t.Context(), object("damaged", cut))
-		checkCorrupt(t, fmt.Sprintf("ReadManifest, cut to %d", n), err)
+		_, err = ReadIndex(t.Context(), object("damaged", cut))
+		checkCorrupt(t, fmt.Sprintf("ReadIndex, cut to %d", n), err)
 		// A store that still lists the old size.
 		o := object("damaged", cut)
 		o.Size = int64(len(file))
@@ -176,40 +177,86 @@ func firstBlockLen(t *testing.T, file []byte, s Segment) int64 {
 	return blockHeaderLen + int64(h.payloadLen)
 }
 
-// TestDamageOnTheWireIsReadAgain damages or cuts the first body that holds a given byte.
+// wire is a file on a line that damages, or cuts off at, one of its bytes for the first so many
+// bodies that have it.
+type wire struct {
+	file   []byte
+	at     int64
+	bodies int
+	cut    bool
+	hits   int // bodies with that byte
+}
+
+func (w *wire) open(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+	if w.at < offset || w.at >= offset+length {
+		return openBytes(w.file)(ctx, offset, length)
+	}
+	w.hits++
+	switch {
+	case w.hits > w.bodies:
+		return openBytes(w.file)(ctx, offset, length)
+	case w.cut:
+		return openBytes(w.file[:w.at])(ctx, offset, length)
+	}
+	damaged := slices.Clone(w.file)
+	damaged[w.at] ^= 0x10
+	return openBytes(damaged)(ctx, offset, length)
+}
+
+// eachDamage calls test for damage to every byte, in one body and in two, and in all of them.
+func eachDamage(t *testing.T, file []byte, from, to int64, test func(t *testing.T, w *wire, always bool)) {
+	for _, cut := range []bool{false, true} {
+		for bodies := 1; bodies <= corruptReads; bodies++ {
+			for at := from; at < to; at++ {
+				w := &wire{file: file, at: at, bodies: bodies, cut: cut}
+				always := bodies == corruptReads
+				test(t, w, always)
+				if want := min(bodies+1, corruptReads); w.hits != want {
+					t.Fatalf("byte %d, damaged in %d bodies (cut: %v), was read %d times, not %d", at, bodies, cut, w.hits, want)
+				}
+			}
+		}
+	}
+}
+
+// checkReads checks that an error says how often the bytes were read.
+func checkReads(t *testing.T, err error) {
+	t.Helper()
+	checkCorrupt(t, "damage in every body", err)
+	if want := fmt.Sprintf("(read %d times)", corruptReads); !strings.Contains(err.Error(), want) {
+		t.Fatalf("%q is not in: %v", want, err)
+	}
+}
+
 func TestDamageOnTheWireIsReadAgain(t *testing.T) {
 	file, m, _ := smallFile(t)
 	want, err := mergeFile(t.Context(), "sound", openBytes(file), m, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, cut := range []bool{false, true} {
-		for at := m.Segments[0].Offset; at < m.Segments[0].Offset+m.Segments[0].Length; at++ {
-			hits := 0
-			open := func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-				if at < offset || at >= offset+length {
-					return openBytes(file)(ctx, offset, length)
-				}
-				hits++
-				if hits > 1 {
-					return openBytes(file)(ctx, offset, length)
-				}
-				if cut {
-					return openBytes(file[:at])(ctx, offset, length)
-				}
-				damaged := slices.Clone(file)
-				damaged[at] ^= 0x10
-				return openBytes(damaged)(ctx, offset, length)
-			}
-			got, err := mergeFile(t.Context(), "wire", open, m, 0)
-			if err != nil || !slices.Equal(got, want) {
-				t.Fatalf("byte %d, cut %v: %v", at, cut, err)
-			}
-			if hits != 2 {
-				t.Fatalf("byte %d was read %d times, want 2", at, hits)
-			}
+	segment := m.Segments[0]
+	eachDamage(t, file, segment.Offset, segment.Offset+segment.Length, func(t *testing.T, w *wire, always bool) {
+		got, err := mergeFile(t.Context(), "damaged", w.open, m, 0)
+		if always {
+			checkReads(t, err)
+		} else if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("byte %d: %v", w.at, err)
 		}
-	}
+	})
+}
+
+func TestDamageOfTheIndexOnTheWireIsReadAgain(t *testing.T) {
+	file, m, _ := smallFile(t)
+	last := m.Segments[len(m.Segments)-1]
+	eachDamage(t, file, last.Offset+last.Length, int64(len(file)), func(t *testing.T, w *wire, always bool) {
+		index, err := ReadIndex(t.Context(), Object{Name: "damaged", Size: int64(len(file)), Open: w.open})
+		got := index.Manifest
+		if always {
+			checkReads(t, err)
+		} else if err != nil || !slices.Equal(got.Segments, m.Segments) {
+			t.Fatalf("byte %d: %v", w.at, err)
+		}
+	})
 }
 
 func TestVerifyNoticesDisorder(t *testing.T) {
@@ -233,7 +280,8 @@ func TestVerifyNoticesDisorder(t *testing.T) {
 			file := rawFile(t, raw, n)
 			_, err := Verify(t.Context(), object("damaged", file))
 			checkCorrupt(t, name, err)
-			_, m, err := ReadManifest(t.Context(), object("damaged", file))
+			x, err := ReadIndex(t.Context(), object("damaged", file))
+			m := x.Manifest
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -266,7 +314,7 @@ func rawFile(t *testing.T, raw []byte, n int) []byte {
 		t.Fatal(err)
 	}
 	f.end()
-	if _, err := f.finish(); err != nil {
+	if _, err := f.finish(nil); err != nil {
 		t.Fatal(err)
 	}
 	return file.Bytes()

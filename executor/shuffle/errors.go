@@ -19,6 +19,8 @@ type CorruptError struct {
 	// Offset is in bytes from the object's start.
 	Offset int64
 	Reason string
+	// Reads is how often the place was read, each time by a new request; 0 where it was not read again.
+	Reads int
 }
 
 func (e *CorruptError) Error() string {
@@ -29,7 +31,11 @@ func (e *CorruptError) Error() string {
 	if e.Block >= 0 {
 		place += fmt.Sprintf(" block %d", e.Block)
 	}
-	return fmt.Sprintf("%s:%s at byte %d: %s: %s", e.Object, place, e.Offset, ErrCorrupt, e.Reason)
+	reads := ""
+	if e.Reads > 0 {
+		reads = fmt.Sprintf(" (read %d times)", e.Reads)
+	}
+	return fmt.Sprintf("%s:%s at byte %d: %s: %s%s", e.Object, place, e.Offset, ErrCorrupt, e.Reason, reads)
 }
 
 // Is reports that a CorruptError is ErrCorrupt.

@@ -16,18 +16,46 @@ type OpenFunc func(ctx context.Context, offset, length int64) (io.ReadCloser, er
 // errShort says that an object ended before the bytes that it should have.
 var errShort = errors.New("object ends early")
 
-// fetcher runs the ranged reads of one merge, no more than so many at a time.
+// corruptReads is how often bytes are read that are not as they should be, before they are reported
+// as a *CorruptError. They may have been damaged on their way, and to make a map output again costs
+// more than to read a block of it.
+const corruptReads = 3
+
+// readAgain calls read, which reads something and checks it, until that is not corrupt, and rewind
+// before each repetition.
+func readAgain(read func() error, rewind func()) error {
+	for reads := 1; ; reads++ {
+		err := read()
+		if !errors.Is(err, ErrCorrupt) {
+			return err
+		}
+		if reads == corruptReads {
+			if corrupt, ok := errors.AsType[*CorruptError](err); ok {
+				corrupt.Reads = reads
+			}
+			return err
+		}
+		rewind()
+	}
+}
+
+// fetcher runs the ranged reads of one merge in the order in which they were asked for, no more
+// than so many at a time.
 type fetcher struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
-	slots    chan struct{}
+	fetches  int
 	wg       sync.WaitGroup
 	requests *atomic.Int64
 	bytes    *atomic.Int64
+
+	mu      sync.Mutex
+	running int      // guarded by mu
+	waiting []func() // guarded by mu
 }
 
 func newFetcher(ctx context.Context, fetches int, requests, bytes *atomic.Int64) *fetcher {
-	f := &fetcher{slots: make(chan struct{}, fetches), requests: requests, bytes: bytes}
+	f := &fetcher{fetches: fetches, requests: requests, bytes: bytes}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	return f
 }
@@ -47,17 +75,42 @@ type fetched struct {
 // start reads a range into buf, which it makes if it is too small, and delivers that to done, which has
 // room for it.
 func (f *fetcher) start(open OpenFunc, offset, length int64, buf []byte, done chan<- fetched) {
-	f.wg.Go(func() {
-		select {
-		case f.slots <- struct{}{}:
-		case <-f.ctx.Done():
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting = append(f.waiting, func() {
+		if f.ctx.Err() != nil {
 			done <- fetched{err: context.Cause(f.ctx)}
 			return
 		}
 		data, err := f.read(open, offset, length, buf)
-		<-f.slots
 		done <- fetched{data: data, err: err}
 	})
+	if f.running < f.fetches {
+		f.running++
+		f.wg.Go(f.work)
+	}
+}
+
+// work does reads until none waits.
+func (f *fetcher) work() {
+	for {
+		read := f.next()
+		if read == nil {
+			return
+		}
+		read()
+	}
+}
+
+func (f *fetcher) next() (read func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.waiting) == 0 {
+		f.running--
+		return nil
+	}
+	read, f.waiting = f.waiting[0], f.waiting[1:]
+	return read
 }
 
 func (f *fetcher) read(open OpenFunc, offset, length int64, buf []byte) ([]byte, error) {

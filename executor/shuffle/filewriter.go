@@ -139,14 +139,16 @@ func (f *fileWriter) end() {
 	f.manifest.Segments = append(f.manifest.Segments, f.segment)
 }
 
-// finish writes the index and the footer. The file is complete when it returns no error; committing
+// finish writes the index, with a note of whoever asked for the file, and the footer. The file is complete when it returns no error; committing
 // it is up to the owner of w.
-func (f *fileWriter) finish() (Manifest, error) {
+func (f *fileWriter) finish(note []byte) (Manifest, error) {
 	f.passTo(f.partitions)
 	f.manifest.BlockSize = int64(f.blockSize)
 	at := f.offset()
 	start := len(f.out)
 	f.out = appendHeader(f.out, f.identity, f.partitions, f.blockSize)
+	f.out = binary.AppendUvarint(f.out, uint64(len(note)))
+	f.out = append(f.out, note...)
 	f.out = f.manifest.appendSegments(f.out)
 	index := f.out[start:]
 	f.manifest.Size = at + int64(len(index)) + footerLen

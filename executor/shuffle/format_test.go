@@ -58,7 +58,7 @@ func TestRouterEqualsPartitioner(t *testing.T) {
 		}
 		slices.SortFunc(boundaries, bytes.Compare)
 		for _, p := range []Partitioner{{Partitions: 41}, {Partitions: 41, Boundaries: boundaries}} {
-			routes := newRouter(p)
+			routes := newRouter(p, 0)
 			for range 500 {
 				k := []byte(key(r))
 				if got, want := routes.route(k, keyPrefix(k)), p.Partition(k); got != want || got < 0 || got >= 41 {
@@ -124,11 +124,12 @@ func TestManifestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestLargeIndexTakesTwoReads has more partitions than the first read of ReadManifest covers.
+// TestLargeIndexTakesTwoReads has more partitions than the first read of ReadIndex covers.
 func TestLargeIndexTakesTwoReads(t *testing.T) {
 	const partitions = 100_000
 	file, want, _ := collect(t, CollectorConfig{
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: partitions}, Memory: 64 << 20,
+		Note: func(s CollectStats) ([]byte, error) { return fmt.Appendf(nil, "%d records", s.RecordsOut), nil },
 	}, []record{{"a", "1"}, {"b", "2"}})
 	reads := 0
 	o := object("f", file)
@@ -136,9 +137,13 @@ func TestLargeIndexTakesTwoReads(t *testing.T) {
 		reads++
 		return openBytes(file)(ctx, offset, length)
 	}
-	id, m, err := ReadManifest(t.Context(), o)
+	x, err := ReadIndex(t.Context(), o)
+	id, m := x.Identity, x.Manifest
 	if err != nil || id != testIdentity || !reflect.DeepEqual(m, want) {
 		t.Errorf("manifest differs (%v)", err)
+	}
+	if string(x.Note) != "2 records" {
+		t.Errorf("note is %q", x.Note)
 	}
 	if reads != 2 {
 		t.Errorf("%d reads, want 2", reads)

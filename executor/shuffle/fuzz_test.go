@@ -92,7 +92,8 @@ func FuzzFile(f *testing.F) {
 	f.Add(empty)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		o := object("fuzz", b)
-		id, m, err := ReadManifest(t.Context(), o)
+		x, err := ReadIndex(t.Context(), o)
+		id, m := x.Identity, x.Manifest
 		report, verifyErr := Verify(t.Context(), o)
 		for _, err := range []error{err, verifyErr} {
 			if err != nil && !errors.Is(err, ErrCorrupt) {
@@ -100,22 +101,22 @@ func FuzzFile(f *testing.F) {
 			}
 		}
 		if verifyErr == nil && (err != nil || id != report.Identity || !reflect.DeepEqual(m, report.Manifest)) {
-			t.Fatalf("Verify and ReadManifest disagree: %v", err)
+			t.Fatalf("Verify and ReadIndex disagree: %v", err)
 		}
 	})
 }
 
-// FuzzIndex gives ReadManifest and Verify segments and an index whose checksums are right.
+// FuzzIndex gives ReadIndex and Verify segments and an index whose checksums are right.
 func FuzzIndex(f *testing.F) {
 	file, m, _ := smallFile(f)
 	header := len(appendHeader(nil, testIdentity, 3, 64))
 	end := m.Segments[2].Offset + m.Segments[2].Length
-	f.Add(file[header:end], m.appendSegments(nil), uint32(3), uint32(64))
-	f.Add([]byte{}, []byte{64, 0, 1, 0}, uint32(1), uint32(64))
-	f.Fuzz(func(t *testing.T, body, segments []byte, partitions, blockSize uint32) {
+	f.Add(file[header:end], m.appendSegments([]byte{4, 'n', 'o', 't', 'e'}), uint32(3), uint32(64))
+	f.Add([]byte{}, []byte{0, 64, 0, 1, 0}, uint32(1), uint32(64))
+	f.Fuzz(func(t *testing.T, body, rest []byte, partitions, blockSize uint32) {
 		file := append(appendHeader(nil, testIdentity, int(partitions), int(blockSize)), body...)
 		at := len(file)
-		file = append(appendHeader(file, testIdentity, int(partitions), int(blockSize)), segments...)
+		file = append(appendHeader(file, testIdentity, int(partitions), int(blockSize)), rest...)
 		index := file[at:]
 		file = appendFooter(file, footer{
 			indexOffset: int64(at), indexLen: uint32(len(index)), indexCRC: crc32.Checksum(index, castagnoli),

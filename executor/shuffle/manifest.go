@@ -105,6 +105,18 @@ func (d *manifestDecoder) byte() byte {
 	return b
 }
 
+// bytes reads a number and so many bytes.
+func (d *manifestDecoder) bytes() []byte {
+	n := d.int()
+	if n > int64(len(d.rest)) {
+		d.fail("cut short")
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
 // int reads a varint in its shortest form.
 func (d *manifestDecoder) int() int64 {
 	v, n := binary.Uvarint(d.rest)

@@ -19,74 +19,57 @@ const MaxPartitions = 1 << 20
 // Partitions, which spreads as evenly as the remainder and needs no division (Lemire, "Fast random
 // integer generation in an interval", 2019). With Boundaries the partition is the number of boundaries
 // <= key, so that partitions follow each other in the order of their keys; Boundaries must be
-// sorted and one fewer than Partitions.
+// sorted and fewer than Partitions. Partitions behind the last boundary's stay empty.
 type Partitioner struct {
 	Partitions int
 	Boundaries [][]byte
+	// Spread are the keys whose records go round several partitions, sorted. Only where records of one
+	// key need not meet may there be any.
+	Spread []Span
 }
 
-// Partition returns key's partition, in [0,Partitions).
+// Span is a run of partitions that share the records of one key, which is the boundary before the
+// last of them. The partitions are in the order of keys all the same: none but the first may hold
+// smaller keys, none but the last greater ones.
+type Span struct {
+	First, Last int
+}
+
+// Partition returns key's partition, in [0,Partitions); of one that is spread, the last.
 func (p *Partitioner) Partition(key []byte) int {
 	if p.Boundaries == nil {
-		high, _ := bits.Mul64(xxhash.Sum64(key), uint64(p.Partitions))
-		return int(high)
+		return p.hashed(key)
 	}
 	return sort.Search(len(p.Boundaries), func(i int) bool { return bytes.Compare(p.Boundaries[i], key) > 0 })
+}
+
+func (p *Partitioner) hashed(key []byte) int {
+	high, _ := bits.Mul64(xxhash.Sum64(key), uint64(p.Partitions))
+	return int(high)
 }
 
 func (p *Partitioner) validate() error {
 	if p.Partitions < 1 || p.Partitions > MaxPartitions {
 		return fmt.Errorf("%d partitions: want 1 to %d", p.Partitions, MaxPartitions)
 	}
-	if p.Boundaries == nil {
-		return nil
-	}
-	if len(p.Boundaries) != p.Partitions-1 {
-		return fmt.Errorf("%d boundaries for %d partitions: want one fewer", len(p.Boundaries), p.Partitions)
+	if len(p.Boundaries) >= p.Partitions {
+		return fmt.Errorf("%d boundaries for %d partitions: want fewer", len(p.Boundaries), p.Partitions)
 	}
 	for i := 1; i < len(p.Boundaries); i++ {
 		if bytes.Compare(p.Boundaries[i-1], p.Boundaries[i]) > 0 {
 			return fmt.Errorf("partition boundary %d is less than the one before", i)
 		}
 	}
-	return nil
-}
-
-// router is a Partitioner made ready for many keys: it compares boundaries by their cached
-// prefixes first.
-type router struct {
-	Partitioner
-	prefixes []uint64
-}
-
-func newRouter(p Partitioner) router {
-	r := router{Partitioner: p}
-	for _, b := range p.Boundaries {
-		r.prefixes = append(r.prefixes, keyPrefix(b))
-	}
-	return r
-}
-
-// route returns key's partition; prefix is keyPrefix(key).
-func (r *router) route(key []byte, prefix uint64) int {
-	if r.Partitions == 1 {
-		return 0
-	}
-	if r.Boundaries == nil {
-		high, _ := bits.Mul64(xxhash.Sum64(key), uint64(r.Partitions))
-		return int(high)
-	}
-	low, high := 0, len(r.prefixes)
-	for low < high {
-		middle := int(uint(low+high) / 2)
-		boundary := r.prefixes[middle]
-		if boundary < prefix || boundary == prefix && bytes.Compare(r.Boundaries[middle], key) <= 0 {
-			low = middle + 1
-		} else {
-			high = middle
+	for i, s := range p.Spread {
+		if s.First < 0 || s.First >= s.Last || s.Last > len(p.Boundaries) || i > 0 && s.First <= p.Spread[i-1].Last {
+			return fmt.Errorf("a key is spread over partitions %d to %d", s.First, s.Last)
+		}
+		key := p.Boundaries[s.Last-1]
+		if p.Partition(key) != s.Last || !bytes.Equal(p.Boundaries[s.First], key) {
+			return fmt.Errorf("key %s is spread over partitions %d to %d, which are not its own", quote(key), s.First, s.Last)
 		}
 	}
-	return low
+	return nil
 }
 
 // keyPrefix returns the first 8 bytes of key as a big-endian number, padded with zero bytes: it orders

@@ -38,7 +38,7 @@ func createRun(folder string, layout fileLayout, write func(*fileWriter) error) 
 	if err := write(w); err != nil {
 		return nil, err
 	}
-	run.manifest, err = w.finish()
+	run.manifest, err = w.finish(nil)
 	return run, err
 }
 

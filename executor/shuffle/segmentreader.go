@@ -108,17 +108,16 @@ func (r *segmentReader) rewind(at int64) {
 	r.rest, r.fetchAt = nil, at
 }
 
-// next returns the next block. A block that is not as it should be is read once more before that is
-// reported as a *CorruptError: bytes may have been damaged on their way.
-func (r *segmentReader) next() ([]byte, int, error) {
+// next returns the next block. A block that is not as it should be is read again, by new requests,
+// before that is reported as a *CorruptError.
+func (r *segmentReader) next() (block []byte, n int, err error) {
 	if r.last {
 		return nil, 0, io.EOF
 	}
-	block, n, err := r.block()
-	if errors.Is(err, ErrCorrupt) {
-		r.rewind(r.consumed)
+	err = readAgain(func() (err error) {
 		block, n, err = r.block()
-	}
+		return err
+	}, func() { r.rewind(r.consumed) })
 	return block, n, err
 }
 

@@ -15,7 +15,7 @@ func TestSortEqualsStableSort(t *testing.T) {
 	for name, key := range keyKinds {
 		for _, byValue := range []bool{false, true} {
 			r := rand.New(rand.NewPCG(14, 15))
-			routes := newRouter(Partitioner{Partitions: 3})
+			routes := newRouter(Partitioner{Partitions: 3}, 0)
 			a := newArena(&routes)
 			want := make([][]record, 3)
 			e := mapred.NewEmitter(64<<10, func(block []byte) ([]byte, error) {

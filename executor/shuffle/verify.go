@@ -21,7 +21,7 @@ type Object struct {
 	Open OpenFunc
 }
 
-// tailRead is how many bytes ReadManifest reads first: enough for an index of some ten thousand
+// tailRead is how many bytes ReadIndex reads first: enough for an index of some ten thousand
 // partitions.
 const tailRead = 64 << 10
 
@@ -40,25 +40,35 @@ func (o *Object) read(ctx context.Context, offset, length int64) ([]byte, error)
 	return b, nil
 }
 
-// ReadManifest reads a file's footer and index by at most two ranged reads. What is wrong with them is a
-// *CorruptError; header and segments it does not look at.
-func ReadManifest(ctx context.Context, o Object) (Identity, Manifest, error) {
-	id, m, _, err := o.readIndex(ctx)
-	return id, m, err
+// Index is what a file says of itself.
+type Index struct {
+	Identity Identity
+	Manifest Manifest
+	Note     []byte // see CollectorConfig.Note
+
+	header []byte // a copy of the file's header
 }
 
-// readIndex returns the header's copy in the index as well.
-func (o *Object) readIndex(ctx context.Context) (Identity, Manifest, []byte, error) {
-	fail := func(offset int64, reason string) (Identity, Manifest, []byte, error) {
-		return Identity{}, Manifest{}, nil, o.corrupt(offset, reason)
-	}
+// ReadIndex reads a file's footer and index by two ranged reads at most, unless they are damaged:
+// then it reads them again. What stays wrong with them is a *CorruptError; header and segments it does
+// not look at.
+func ReadIndex(ctx context.Context, o Object) (index Index, err error) {
+	err = readAgain(func() (err error) {
+		index, err = o.readIndexOnce(ctx)
+		return err
+	}, func() {})
+	return index, err
+}
+
+func (o *Object) readIndexOnce(ctx context.Context) (Index, error) {
+	fail := func(offset int64, reason string) (Index, error) { return Index{}, o.corrupt(offset, reason) }
 	if o.Size < fileHeaderLen+footerLen {
 		return fail(0, "object is too short for a shuffle file")
 	}
 	at := max(0, o.Size-tailRead)
 	tail, err := o.read(ctx, at, o.Size-at)
 	if err != nil {
-		return Identity{}, Manifest{}, nil, err
+		return Index{}, err
 	}
 	foot, err := parseFooter(tail[len(tail)-footerLen:], o.Size)
 	if err != nil {
@@ -68,7 +78,7 @@ func (o *Object) readIndex(ctx context.Context) (Identity, Manifest, []byte, err
 	if foot.indexOffset >= at {
 		index = tail[foot.indexOffset-at : len(tail)-footerLen]
 	} else if index, err = o.read(ctx, foot.indexOffset, int64(foot.indexLen)); err != nil {
-		return Identity{}, Manifest{}, nil, err
+		return Index{}, err
 	}
 	if crc32.Checksum(index, castagnoli) != foot.indexCRC {
 		return fail(foot.indexOffset, "index checksum mismatch")
@@ -79,6 +89,7 @@ func (o *Object) readIndex(ctx context.Context) (Identity, Manifest, []byte, err
 	}
 	m := Manifest{Size: o.Size}
 	d := manifestDecoder{rest: index[n:]}
+	note := d.bytes()
 	d.segments(&m)
 	if d.reason != "" {
 		return fail(foot.indexOffset+int64(n), d.reason)
@@ -88,7 +99,7 @@ func (o *Object) readIndex(ctx context.Context) (Identity, Manifest, []byte, err
 		m.Segments[0].Offset != int64(n) || end.Offset+end.Length != foot.indexOffset {
 		return fail(foot.indexOffset, "index does not fit the file")
 	}
-	return id, m, index[:n], nil
+	return Index{Identity: id, Manifest: m, Note: note, header: index[:n]}, nil
 }
 
 // Report is what Verify found in a sound file.
@@ -102,17 +113,14 @@ type Report struct {
 // Verify reads a whole file and checks every byte of it: checksums, order, counts, and that everything
 // is where the index says. What is wrong is a *CorruptError.
 func Verify(ctx context.Context, o Object) (Report, error) {
-	id, m, header, err := o.readIndex(ctx)
+	index, err := ReadIndex(ctx, o)
 	if err != nil {
 		return Report{}, err
 	}
-	head, err := o.read(ctx, 0, int64(len(header)))
-	if err != nil {
+	if err := readAgain(func() error { return o.checkHeader(ctx, index.header) }, func() {}); err != nil {
 		return Report{}, err
 	}
-	if !bytes.Equal(head, header) {
-		return Report{}, o.corrupt(0, "file header is not the one in the index")
-	}
+	id, m := index.Identity, index.Manifest
 	report := Report{Identity: id, Manifest: m}
 	var requests, fetchedBytes atomic.Int64
 	f := newFetcher(ctx, 2, &requests, &fetchedBytes)
@@ -134,6 +142,17 @@ func Verify(ctx context.Context, o Object) (Report, error) {
 		report.RawBytes += segment.RawBytes
 	}
 	return report, nil
+}
+
+func (o *Object) checkHeader(ctx context.Context, want []byte) error {
+	head, err := o.read(ctx, 0, int64(len(want)))
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(head, want) {
+		return o.corrupt(0, "file header is not the one in the index")
+	}
+	return nil
 }
 
 // verifySegment checks the order of all records.

@@ -108,10 +108,10 @@ func (r *ranges) newChunk() *chunk {
 	}
 	if n := len(r.spare); n > 0 && len(r.spare[n-1]) >= c.room+c.n {
 		c.buf, r.spare = r.spare[n-1], r.spare[:n-1]
-	} else if r.next == r.limit-int64(c.n) && r.limit == r.stop { // the last
+	} else if c.n < r.rangeLen { // the split's last, and perhaps only one
 		c.buf = make([]byte, c.room+c.n)
 	} else {
-		c.buf = make([]byte, r.room+r.rangeLen+r.slack)
+		c.buf = takeBuffer(r.room + r.rangeLen + r.slack)
 	}
 	c.first, c.shown, c.arrived = c.room, c.room, c.room
 	c.filled = make(chan int, c.n/fillBytes+1)
@@ -264,6 +264,31 @@ func (r *ranges) position() int64 {
 func (r *ranges) close() {
 	r.cancel()
 	r.fetchers.Wait()
+	for _, c := range r.held {
+		giveBuffer(c.buf)
+	}
+	for _, buf := range r.spare {
+		giveBuffer(buf)
+	}
+	r.held, r.spare, r.view = nil, nil, nil
+}
+
+// buffers are those of whole ranges, for the splits that are read next: to clear so much memory
+// for each takes longer than a small split.
+var buffers sync.Pool // of *[]byte
+
+// takeBuffer returns a buffer of a size in bytes with anything in it.
+func takeBuffer(size int) []byte {
+	if buf, ok := buffers.Get().(*[]byte); ok && cap(*buf) >= size {
+		return (*buf)[:size]
+	}
+	return make([]byte, size)
+}
+
+func giveBuffer(buf []byte) {
+	if cap(buf) >= fillBytes {
+		buffers.Put(&buf)
+	}
 }
 
 // readFull reads until p is full. It returns io.EOF if r ends before, and r's own error else:

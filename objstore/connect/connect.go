@@ -117,3 +117,15 @@ func (s *Stores) EnsureBucket(ctx context.Context, rawURL string) error {
 	}
 	return nil
 }
+
+// Stats is what all buckets that were opened have asked of their stores.
+func (s *Stores) Stats() (total objstore.Stats) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range s.buckets {
+		if meter, ok := b.(objstore.Meter); ok {
+			total = total.Plus(meter.Stats())
+		}
+	}
+	return total
+}

@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,4 +110,74 @@ func TestWrongCredentials(t *testing.T) {
 			t.Errorf("%s: %v", driver, err)
 		}
 	}
+}
+
+// TestStats makes sure that a folder counts what a bucket on S3 counts.
+func TestStats(t *testing.T) {
+	server := testservices.MinIO(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", server.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", server.SecretKey)
+	bucket := "s3://" + server.Bucket(t)
+	folder := t.TempDir()
+	var counts [2]objstore.Stats
+	for i, place := range []string{bucket + "/in", folder} {
+		s := stores(t, connect.Config{S3Endpoint: server.Endpoint})
+		use(t, s, place)
+		counts[i] = s.Stats()
+		counts[i].BytesWritten = 0 // S3's requests have more in their bodies: lists of keys and parts
+	}
+	if counts[0] != counts[1] {
+		t.Errorf("the same calls are\n%+v on S3,\n%+v on a folder", counts[0], counts[1])
+	}
+	if c := counts[0]; c.Gets != 2 || c.Heads != 2 || c.Puts != 12 || c.Lists != 3 || c.Deletes != 2 || c.BytesRead != 3+9<<20 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// use does some of everything in a place.
+func use(t *testing.T, s *connect.Stores, place string) {
+	b, prefix, err := s.Open(t.Context(), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(b.Put(t.Context(), prefix+"/a", []byte("abc")))
+	check(b.PutIfAbsent(t.Context(), prefix+"/b", nil))
+	for i, size := range []int{0, 1, 9 << 20} { // 1 + 2 + 4 requests, and one to complete the second
+		w, err := b.Create(t.Context(), fmt.Sprintf("%s/w%d", prefix, i))
+		check(nil, err)
+		check(w.Write(make([]byte, size)))
+		if i != 1 {
+			check(w.Commit())
+			continue
+		}
+		u, err := w.Seal()
+		check(nil, err)
+		check(b.Complete(t.Context(), u))
+	}
+	w, err := b.Create(t.Context(), prefix+"/w3")
+	check(nil, err)
+	check(w.Write([]byte("x")))
+	u, err := w.Seal()
+	check(nil, err)
+	check(nil, b.Abort(t.Context(), u))
+	check(b.Stat(t.Context(), prefix+"/a"))
+	if _, err := b.Stat(t.Context(), prefix+"/missing"); !errors.Is(err, objstore.ErrNotFound) {
+		t.Error(err)
+	}
+	for _, key := range []string{"/a", "/w2"} {
+		check(objstore.ReadAll(t.Context(), b, prefix+key))
+	}
+	for _, err := range b.List(t.Context(), prefix+"/") {
+		check(nil, err)
+	}
+	for _, err := range b.Uploads(t.Context(), prefix+"/w1") {
+		check(nil, err)
+	}
+	check(nil, b.Delete(t.Context(), prefix+"/a", prefix+"/b", prefix+"/missing"))
 }

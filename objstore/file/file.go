@@ -29,9 +29,13 @@ import (
 type Bucket struct {
 	root    string // absolute, clean; immutable
 	folders folders
+	counters
 }
 
-var _ objstore.Bucket = (*Bucket)(nil)
+var (
+	_ objstore.Bucket = (*Bucket)(nil)
+	_ objstore.Meter  = (*Bucket)(nil)
+)
 
 // Open returns the folder root as a bucket. With "/" the keys are absolute paths without their
 // leading slash. A root that does not exist is made by the first write.
@@ -86,6 +90,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (objstore.Object, error) 
 	if err != nil {
 		return objstore.Object{}, b.fail("stat", key, err)
 	}
+	b.heads.Add(1)
 	info, err := statFile(path)
 	if err != nil {
 		return objstore.Object{}, b.fail("stat", key, err)

@@ -44,6 +44,7 @@ func (w *writer) Seal() (objstore.Upload, error) {
 	if err := w.end(verb); err != nil {
 		return objstore.Upload{}, err
 	}
+	w.pending.bucket.sealed(w.size)
 	info, err := w.pending.finish()
 	if err == nil {
 		err = syncFolder(filepath.Dir(w.pending.path))
@@ -63,6 +64,12 @@ func (w *writer) Commit() (objstore.Object, error) {
 	const verb = "commit"
 	if err := w.end(verb); err != nil {
 		return objstore.Object{}, err
+	}
+	if w.size <= uploadPart {
+		w.pending.bucket.wrote(w.size)
+	} else {
+		w.pending.bucket.sealed(w.size)
+		w.pending.bucket.puts.Add(1) // the completion
 	}
 	info, err := w.pending.put(w.ctx, nil, os.Rename)
 	if err != nil {

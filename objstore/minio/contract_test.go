@@ -56,3 +56,11 @@ func TestTLS(t *testing.T) {
 		return open(t, name, c)
 	})
 }
+
+func TestSlow(t *testing.T) {
+	server := testservices.MinIO(t)
+	name := server.Bucket(t)
+	objstoretest.RunSlow(t, server.Endpoint, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
+		return open(t, name, c)
+	})
+}

@@ -20,6 +20,7 @@ import (
 type Client struct {
 	core   *minio.Core
 	config objstore.S3Config
+	plain  bool // HTTP without TLS
 }
 
 // NewClient prepares a client, without a request. Without credentials in the config it looks,
@@ -56,7 +57,7 @@ func NewClient(c objstore.S3Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", objstore.ErrInvalid, err)
 	}
-	return &Client{core: core, config: c}, nil
+	return &Client{core: core, config: c, plain: !secure}, nil
 }
 
 // roleTimeout is how long the machine's metadata service may take to name its role.
@@ -78,7 +79,7 @@ type Bucket struct{ *s3bucket.Bucket }
 
 // Bucket makes the bucket of that name, which need not exist, without a request.
 func (c *Client) Bucket(name string) (*Bucket, error) {
-	b, err := s3bucket.New(name, &requests{core: c.core, bucket: name}, c.config)
+	b, err := s3bucket.New(name, &requests{core: c.core, bucket: name, plain: c.plain}, c.config)
 	if err != nil {
 		return nil, err
 	}

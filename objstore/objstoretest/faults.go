@@ -90,6 +90,16 @@ func Method(method string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return r.Method == method }
 }
 
+// Read matches GetObject.
+func Read(r *http.Request) bool {
+	return r.Method == http.MethodGet && !Listing(r)
+}
+
+// Listing matches a page of objects, or of uploads.
+func Listing(r *http.Request) bool {
+	return r.Method == http.MethodGet && (r.URL.Query().Has("list-type") || r.URL.Query().Has("uploads"))
+}
+
 // PartUpload matches UploadPart.
 func PartUpload(r *http.Request) bool {
 	return r.Method == http.MethodPut && r.URL.Query().Has("partNumber")

@@ -40,6 +40,8 @@ func RunFaults(t *testing.T, open func(t *testing.T, c objstore.S3Config) objsto
 		{"PartFails", f.partFails},
 		{"PartsInFlight", f.partsInFlight},
 		{"CorruptedUpload", f.corrupted},
+		{"Stats", f.stats},
+		{"ClearWord", f.clearWord},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t)

@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 		{"AbortElsewhere", s.abortElsewhere},
 		{"AbortAfterComplete", s.abortAfterComplete},
 		{"Uploads", s.uploads},
+		{"UploadsOfKeyAndFolder", s.uploadsOfKeyAndFolder},
 		{"Delete", s.delete},
 		{"ListManyDeleteMany", s.listManyDeleteMany},
 		{"ListOrder", s.listOrder},

@@ -146,3 +146,22 @@ func (s *suite) uploads(t *testing.T) {
 		t.Errorf("Abort of a Writer whose upload is gone: %v", err)
 	}
 }
+
+// uploadsOfKeyAndFolder asks for a prefix that is a whole key as well.
+func (s *suite) uploadsOfKeyAndFolder(t *testing.T) {
+	b, prefix := s.bucket(t)
+	want := make(map[string]bool)
+	for _, key := range []string{"name", "name", "name-longer", "name/below"} {
+		want[seal(t, b, prefix+key, []byte("x")).ID] = true
+	}
+	seal(t, b, prefix+"nam", []byte("x"))
+	for _, u := range uploadsOf(t, s.open(t), prefix+"name") {
+		if !want[u.ID] {
+			t.Errorf("lists %+v, or lists it twice", u)
+		}
+		delete(want, u.ID)
+	}
+	if len(want) != 0 {
+		t.Errorf("does not list %v", want)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -31,6 +32,10 @@ var _ s3bucket.Requests = (*requests)(nil)
 func translate(err error) error {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
+		var broken *url.Error
+		if errors.As(err, &broken) && !errors.Is(err, objstore.ErrDenied) {
+			return broken // without the SDK's headings, which are for answers
+		}
 		return err
 	}
 	f := &s3bucket.Failure{Code: api.ErrorCode(), Message: api.ErrorMessage()}

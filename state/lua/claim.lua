@@ -1,25 +1,32 @@
 -- Gives up to WANTED ready tasks to an executor: those to be tried again first, but none
--- that it runs an attempt at already (a backup attempt belongs elsewhere).
+-- that it runs an attempt at already (a backup attempt belongs elsewhere), and none that it has
+-- just failed at, so that an executor where everything fails does not use up a task's attempts.
 -- ARGV: 1 executor, 2 wanted, 3 lease (ms)
 -- Returns {'gone'}, {'none'} (no phase that has tasks), or
--- {'ok', side, epoch, tasks still ready, index, number, index, number, …}.
+-- {'ok', side, epoch, tasks still ready, claimed (ms), born (ms), index, number, index, number, …}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
 local side = phase == 'map' and 'm' or phase == 'reduce' and 'r'
 if not side then return {'none'} end
 local wanted, at = tonumber(ARGV[2]), now()
-local out = {'ok', side, call('HGET', JOB, 'epoch'), 0}
+local out = {'ok', side, call('HGET', JOB, 'epoch'), 0, ms(at), call('HGET', JOB, 'born')}
 
 local function give(index, number)
   local attempt = side .. index .. '.' .. number
-  call('HSET', RUN, attempt, ARGV[1] .. ' ' .. ms(at) .. ' 0')
+  call('HSET', RUN, attempt, ARGV[1] .. ' ' .. ms(at) .. ' 0 ' .. ms(at))
   call('SET', lease(attempt), ARGV[1], 'PX', ARGV[3])
   out[#out + 1] = tostring(index)
   out[#out + 1] = tostring(number)
   wanted = wanted - 1
 end
 
-local function runs(index)
+-- Should this executor leave the task to others?
+local function avoids(index)
+  local shun = call('HGET', FAILS, side .. index .. ':shun')
+  if shun then
+    local who, till = string.match(shun, '^(%S+) (%S+)$')
+    if who == ARGV[1] and tonumber(till) > at then return true end
+  end
   for n = 1, highest(side, index) do
     if owner(side .. index .. '.' .. n) == ARGV[1] then return true end
   end
@@ -29,9 +36,11 @@ end
 if wanted > 0 then
   for _, index in ipairs(call('ZRANGEBYSCORE', RETRY[side], '-inf', ms(at), 'LIMIT', 0, wanted + 16)) do
     if wanted == 0 then break end
-    if not runs(index) then
+    if not avoids(index) then
       call('ZREM', RETRY[side], index)
-      give(index, call('HINCRBY', ATT, side .. index, 1))
+      local number = call('HINCRBY', ATT, side .. index, 1)
+      if rival(side, index, number) then call('HINCRBY', COUNTERS, 'backup_attempts', 1) end
+      give(index, number)
     end
   end
 end

@@ -1,30 +1,64 @@
--- Commits an attempt: the first to come, and only while it runs by the executor that says
+-- Commits an attempt: the first to come, and only while it runs by the claim that says
 -- so. Other attempts at the task end. Asking again after success is answered 'ok' again.
--- ARGV: 1 attempt, 2 side, 3 index, 4 number, 5 executor, 6 manifest,
+-- ARGV: 1 attempt, 2 side, 3 index, 4 number, 5 executor, 6 claimed (ms), 7 manifest,
 --       then for each counter: its name, amount
--- Returns {'ok', phase after it} or {'stale'}.
-local attempt, side, index, number, executor = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+-- Returns {'ok', phase after it, number of other attempts that ended}, or {'stale'}, or {'stale', phase}
+-- when it is this that ended the job: it has set aside more records than the job may.
+local attempt, side, index, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local executor, claimed = ARGV[5], ARGV[6]
 local won = call('HGET', DONE[side], index)
 if won then
-  local n, who = string.match(won, '^(%S+) (%S+) ')
-  if n == number and who == executor then return {'ok', call('HGET', JOB, 'phase')} end
+  local n, who, at = string.match(won, '^(%S+) (%S+) (%S+) ')
+  if n == number and who == executor and at == claimed then return {'ok', call('HGET', JOB, 'phase'), 0} end
   return {'stale'}
 end
-local who, entry = owner(attempt)
-if who ~= executor then return {'stale'} end
-local started = string.match(entry, '^%S+ (%S+) ')
+if not holds(attempt, executor, claimed) then return {'stale'} end
+
+-- The counter skipped_records:TASK is the task's, not the attempt's: a task that is done again
+-- replaces what it had, also by nothing.
+local mine = 'skipped_records:' .. side .. index
+local before, skipped = tonumber(call('HGET', COUNTERS, mine) or '0'), 0
+for i = 8, #ARGV, 2 do
+  if ARGV[i] == mine then skipped = tonumber(ARGV[i + 1]) end
+end
+if skipped > before then
+  local limit = cjson.decode(call('HGET', JOB, 'spec')).skip_bad_records or 0
+  local sum = tonumber(call('HGET', COUNTERS, 'skipped_records') or '0') + skipped - before
+  if sum > limit then
+    local err = cjson.encode({attempt = attempt, executor = executor, class = 'user', at = now(),
+      message = string.format('more bad records than may be skipped: %d so far, %d in %s alone; the limit is %d',
+        sum, skipped, side .. index, limit)})
+    call('HINCRBY', JOB, FAILED[side], 1)
+    call('RPUSH', ERRORS, err)
+    end_job('FAILED', err)
+    return {'stale', 'cleanup'}
+  end
+end
+if skipped ~= before then
+  call('HSET', COUNTERS, mine, skipped)
+  call('HINCRBY', COUNTERS, 'skipped_records', skipped - before)
+end
+
 call('HSET', DONE[side], index,
-  number .. ' ' .. executor .. ' ' .. started .. ' ' .. ms(now()) .. ' ' .. ARGV[6])
+  number .. ' ' .. executor .. ' ' .. claimed .. ' ' .. ms(now()) .. ' ' .. ARGV[7])
 drop(attempt)
+local rivals = 0
 for n = 1, highest(side, index) do
   local other = side .. index .. '.' .. n
-  if call('HEXISTS', RUN, other) == 1 then drop(other) end
+  if call('HEXISTS', RUN, other) == 1 then
+    void(other)
+    rivals = rivals + 1
+    if n < tonumber(number) then call('HINCRBY', COUNTERS, 'backup_attempts_won', 1) end
+  end
 end
 call('ZREM', RETRY[side], index)
 call('HINCRBY', JOB, COUNT[side], 1)
+call('HINCRBY', JOB, SPENT[side], now() - tonumber(claimed))
 -- A task whose output was lost has been counted already: it is the same input, so the sums
 -- stay. An overflow must not undo half a commit: that counter stays as it is.
 if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
-  for i = 7, #ARGV, 2 do redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1]) end
+  for i = 8, #ARGV, 2 do
+    if ARGV[i] ~= mine then redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1]) end
+  end
 end
-return {'ok', advance()}
+return {'ok', advance(), rivals}

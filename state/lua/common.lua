@@ -1,27 +1,32 @@
 -- Prepended to every script.
 --
--- KEYS (the same eleven for every script, all with the job's hash tag; see keys.go):
+-- KEYS (the same twelve for every script, all with the job's hash tag; see keys.go):
 --   1 job       hash    spec, state, phase, maps, reduces, cursors, counts, times, error
---   2 run       hash    attempt name -> "EXECUTOR STARTED_MS PERMILLE"; one entry a running attempt
+--   2 run       hash    attempt name -> "EXECUTOR CLAIMED_MS PERMILLE MOVED_MS"; one entry a running
+--                       attempt; moved is when it last got on, for all that Redis knows
 --   3 retry:m   zset    map tasks to be claimed again, by the time (ms) from which they may be
 --   4 retry:r   zset    the same for reduce tasks
 --   5 att       hash    task -> its highest attempt number; only tasks tried more than once
 --   6 fails     hash    "TASK:CLASS" -> number of failures of that class; "TASK:counted" -> 1 for a
---                       task that is done again though its counters were added
---   7 done:m    hash    index -> "NUMBER EXECUTOR STARTED_MS ENDED_MS MANIFEST" of the committed attempt
+--                       task that is done again though its counters were added; "TASK:shun" ->
+--                       "EXECUTOR UNTIL_MS": who failed at it last, and leaves it to others till then
+--   7 done:m    hash    index -> "NUMBER EXECUTOR CLAIMED_MS ENDED_MS MANIFEST" of the committed attempt
 --   8 done:r    hash    the same for reduce tasks
 --   9 counters  hash    counter -> sum over committed attempts
 --  10 errors    list    JSON of the newest failures, at most 200
 --  11 events    stream  what happened, at most about 1,000 entries
+--  12 void      list    "ATTEMPT CLAIMED_MS" of attempts that ended without a commit, at most 10,000:
+--                       what they have written is garbage
 -- Leases are the keys KEYS[1]:lease:ATTEMPT, string, with a TTL: a claim cannot know their
 -- names beforehand, but they have the job's hash tag, so they live in the same slot.
 local JOB, RUN, ATT, FAILS = KEYS[1], KEYS[2], KEYS[5], KEYS[6]
 local RETRY = {m = KEYS[3], r = KEYS[4]}
 local DONE = {m = KEYS[7], r = KEYS[8]}
-local COUNTERS, ERRORS, EVENTS = KEYS[9], KEYS[10], KEYS[11]
+local COUNTERS, ERRORS, EVENTS, VOID = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local NEXT = {m = 'mapnext', r = 'rednext'}
 local TOTAL = {m = 'maps', r = 'reduces'}
 local COUNT = {m = 'mapdone', r = 'reddone'}
+local SPENT = {m = 'mapspent', r = 'redspent'} -- ms from claim to commit, summed up
 local FAILED = {m = 'mapfail', r = 'redfail'}
 
 local call = redis.call
@@ -42,15 +47,29 @@ local function event(kind, text)
   call('XADD', EVENTS, 'MAXLEN', '~', '1000', '*', 'kind', kind, 'text', text)
 end
 
--- The executor that runs the attempt, or nil when the attempt does not run.
+-- Who runs the attempt: executor and time of the claim, or nil when it does not run.
 local function owner(attempt)
   local entry = call('HGET', RUN, attempt)
-  return entry and string.match(entry, '^(%S+) '), entry
+  if entry then return string.match(entry, '^(%S+) (%S+) ') end
+end
+
+-- Does this executor run the attempt, by this very claim?
+local function holds(attempt, executor, claimed)
+  local who, at = owner(attempt)
+  return who == executor and at == claimed
 end
 
 local function drop(attempt)
   call('HDEL', RUN, attempt)
   call('DEL', lease(attempt))
+end
+
+-- Ends an attempt that came to nothing.
+local function void(attempt)
+  local _, claimed = owner(attempt)
+  call('RPUSH', VOID, attempt .. ' ' .. claimed)
+  call('LTRIM', VOID, -10000, -1)
+  drop(attempt)
 end
 
 -- A failure's JSON without its long parts. The events, five times as many as the errors
@@ -63,8 +82,8 @@ end
 
 -- Ends the job. Every running attempt loses its entry and its lease.
 local function end_job(state, err)
-  for _, attempt in ipairs(call('HKEYS', RUN)) do call('DEL', lease(attempt)) end
-  call('DEL', RUN, RETRY.m, RETRY.r)
+  for _, attempt in ipairs(call('HKEYS', RUN)) do void(attempt) end
+  call('DEL', RETRY.m, RETRY.r)
   call('HSET', JOB, 'state', state, 'phase', 'cleanup', 'error', err, 'ended', ms(now()))
   event(state, brief(err))
 end
@@ -122,7 +141,11 @@ local function advance()
   call('HSET', JOB, 'phase', to)
   call('HSETNX', JOB, to .. 'at', ms(now()))
   if to == 'map' then call('HSET', JOB, 'state', 'MAPPING')
-  elseif to == 'reduce' then call('HSET', JOB, 'state', 'REDUCING') end
+  elseif to == 'reduce' then
+    -- An epoch is one set of committed maps. The clock in it tells two of them apart also when
+    -- Redis has lost its last writes, and numbers are given out again.
+    call('HSET', JOB, 'state', 'REDUCING', 'epoch', ms(math.max(num('epoch') + 1, now())))
+  end
   event('phase', to)
   return to
 end

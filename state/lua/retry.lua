@@ -22,7 +22,7 @@ for _, side in ipairs({'m', 'r'}) do
     if call('HEXISTS', DONE[side], index) == 0 then enqueue(side, index, highest(side, index), at) end
   end
 end
-call('HDEL', JOB, 'error', 'ended', 'keptuntil')
+call('HDEL', JOB, 'error', 'ended', 'keptuntil', 'publishat')
 event('retry', '')
 advance()
 return {'ok'}

@@ -1,10 +1,13 @@
 -- Creates a job. Submitting the same job again changes nothing.
--- ARGV: 1 spec (JSON), 2 name, 3 priority
+-- ARGV: 1 spec (JSON), 2 name, 3 priority, 4 when it was submitted at first (ms) if it is
+--       restored from what the object store holds, else ''
 -- Returns {'ok', phase}, or {'exists'} when a job of that id has another spec.
 local spec = call('HGET', JOB, 'spec')
 if spec and spec ~= ARGV[1] then return {'exists'} end
 if spec then return {'ok', call('HGET', JOB, 'phase')} end
+local at = ms(now())
 call('HSET', JOB, 'spec', ARGV[1], 'name', ARGV[2], 'priority', ARGV[3],
-  'state', 'SUBMITTED', 'phase', 'plan', 'submitted', ms(now()), 'epoch', 1)
-event('SUBMITTED', '')
+  'state', 'SUBMITTED', 'phase', 'plan', 'submitted', at, 'born', at, 'epoch', 1)
+if ARGV[4] ~= '' then call('HSET', JOB, 'submitted', ARGV[4], 'restored', 1) end
+event(ARGV[4] == '' and 'SUBMITTED' or 'restored', '')
 return {'ok', 'plan'}

@@ -1,37 +1,55 @@
--- Gives away the running attempts whose lease is gone, also if they never had one. One call
--- looks at a page of them (about 1,000, a few ms), so that many don't hold Redis up.
--- ARGV: 1 limit of lost executors for one task, 2 wait before the next attempt (ms),
---       3 cursor ('0' at first)
+-- Gives away the running attempts whose lease is gone, also if they never had one, and those
+-- that have not got on for longer than the job allows. One call looks at a page of them (about
+-- 1,000, a few ms), so that many don't hold Redis up.
+-- ARGV: 1 limit of lost executors for one task, 2 of failures of its program where the job does
+--       not say, 3 wait before the next attempt (ms), 4 cursor ('0' at first)
 -- Returns {'gone'} or {phase after it, attempts given away, tasks ready now, next cursor
 -- ('0': that was the last page)}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
 if phase ~= 'map' and phase ~= 'reduce' then return {phase, 0, 0, '0'} end
-local at, lost = now(), 0
+local at, lost, stall = now(), 0, num('stall')
 
--- Returns true when that ended the job.
-local function give_away(attempt)
+-- Gives an attempt away that failed in this way; true when that ended the job.
+local function give_away(attempt, class, limit, report, message)
   local executor = owner(attempt)
   lost = lost + 1
-  drop(attempt)
+  void(attempt)
   local side, index, number = string.match(attempt, '^(%a)(%d+)%.(%d+)$')
-  local err = cjson.encode({attempt = attempt, executor = executor, class = 'lost', at = at,
-    message = 'executor ' .. executor .. ' stopped renewing its lease (it died, hung, or lost its network)'})
-  if failed(side, index, 'lost', err, ARGV[1]) then return true end
-  requeue(side, index, tonumber(number), at + tonumber(ARGV[2]))
+  local err = cjson.encode({attempt = attempt, executor = executor, class = report, at = at, message = message(executor, side .. index)})
+  if failed(side, index, class, err, limit) then return true end
+  requeue(side, index, tonumber(number), at + tonumber(ARGV[3]))
   return false
 end
 
+local function lose(attempt)
+  return give_away(attempt, 'lost', ARGV[1], 'lost', function(executor, task)
+    local text = 'executor ' .. executor .. ' stopped renewing its lease (it died, hung, or lost its network)'
+    local n = tonumber(call('HGET', FAILS, task .. ':lost') or '0') + 1
+    if n < tonumber(ARGV[1]) then return text end
+    return 'task ' .. task .. ' is poison: ' .. n .. ' executors died or went silent while they ran it; the last: ' .. text
+  end)
+end
+
+local function stuck(attempt)
+  local limit = call('HGET', JOB, 'attempts') or ARGV[2]
+  return give_away(attempt, 'user', limit, 'stuck', function(executor)
+    return 'no progress for ' .. stall / 1000 .. ' s (--task-timeout): the program hangs, or is too slow to tell; it ran on executor ' .. executor
+  end)
+end
+
 -- Leases are asked for by the hundred: nearly always all are there.
-local page = call('HSCAN', RUN, ARGV[3], 'COUNT', 1000)
+local page = call('HSCAN', RUN, ARGV[4], 'COUNT', 1000)
 local run = page[2] -- name, entry, name, entry, …
 for first = 1, #run, 200 do
   local last, leases = math.min(first + 199, #run), {}
   for i = first, last, 2 do leases[#leases + 1] = lease(run[i]) end
-  if call('EXISTS', unpack(leases)) < #leases then
-    for i = first, last, 2 do
-      if call('EXISTS', lease(run[i])) == 0 and give_away(run[i]) then return {'cleanup', lost, 0, '0'} end
-    end
+  local all = call('EXISTS', unpack(leases)) == #leases
+  for i = first, last, 2 do
+    local over = false
+    if not all and call('EXISTS', lease(run[i])) == 0 then over = lose(run[i])
+    elseif stall > 0 and tonumber(string.match(run[i + 1], '%S+$')) + stall < at then over = stuck(run[i]) end
+    if over then return {'cleanup', lost, 0, '0'} end
   end
 end
 return {phase, lost, ready(phase == 'map' and 'm' or 'r', at), page[1]}

@@ -85,3 +85,31 @@ for bad in {}, set(), bytearray(), object(), (1, {}):
         assert type(bad).__name__ in str(err) or "dict" in str(err)
     else:
         raise AssertionError(bad)
+
+# Values that are sorted: as keys, and lists and anything else after them, with their types.
+from bucketmill_runner import ordered, values  # noqa: E402
+
+
+def same_value(a, b):
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(same_value, a, b))
+    return a == b or a != a and b != b
+
+
+for _ in range(50):
+    for shape in SHAPES:
+        for wrap in (lambda x: x, lambda x: (7, x, "end"), lambda x: [x, {"a": x}], lambda x: [[x], (x,)]):
+            some = [wrap(shape()) for _ in range(10)]
+            for value in some:
+                assert same_value(values.decode(ordered.encode(value)), value), value
+            if type(some[0]) is not list or type(some[0][1]) is not dict:
+                assert sorted(some) == sorted(some, key=ordered.encode), some
+ranks = [None, -5, 2.5, 3, b"b", "a", (1, 2), (1, [0]), [], [1], [1, "\0"], [1, "\0\0"], [1, {}], {"a": b"\0\xff\0"}]
+assert sorted(ranks, key=ordered.encode) == ranks, sorted(ranks, key=ordered.encode)
+deep = 1
+for _ in range(80):
+    deep = [deep]
+for value in ranks + [deep, {1, 2}, 1j, True, (True, 1, 1.0), [b"\0", {"k": "\0"}, b"\xff"]]:
+    assert same_value(values.decode(ordered.encode(value)), value), value

@@ -5,10 +5,12 @@
 //
 //	retry.go    repeats requests, with exponential backoff and full jitter
 //	watch.go    gives each request a deadline, or its body one against standing still
+//	hedge.go    sends reads again that are slow; patience.go decides which are
 //	failure.go  sorts answers and broken connections into package objstore's errors
 //	reader.go   resumes bodies that break
 //	writer.go   cuts an object into parts and sends them, a few at a time
 //	upload.go   completes, once or more often, and aborts
+//	stats.go    counts requests, as transport.go sees them
 package s3bucket
 
 import (
@@ -73,6 +75,8 @@ type Bucket struct {
 	requests Requests
 	config   objstore.S3Config // with its defaults
 	buffers  sync.Pool         // of *[]byte, with a capacity of config.PartSize
+	patience *patience
+	counters counters
 }
 
 var _ objstore.Bucket = (*Bucket)(nil)
@@ -84,7 +88,7 @@ func New(name string, r Requests, c objstore.S3Config) (*Bucket, error) {
 	if !bucketName.MatchString(name) {
 		return nil, fmt.Errorf("%w: bucket name %q: use 3 to 63 of a-z, 0-9, \"-\" and \".\"", objstore.ErrInvalid, name)
 	}
-	return &Bucket{name: name, requests: r, config: c}, nil
+	return &Bucket{name: name, requests: r, config: c, patience: newPatience(c.HedgeAfter)}, nil
 }
 
 // URL is "s3://" and the name.

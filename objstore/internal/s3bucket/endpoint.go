@@ -25,6 +25,7 @@ func Resolve(c objstore.S3Config) (objstore.S3Config, error) {
 			return c, err
 		}
 	}
+	c.Transport = wrapTransport(c.Transport)
 	if c.Endpoint == "" {
 		return c, nil
 	}

@@ -74,6 +74,16 @@ func classify(err error) (kind error, again bool) {
 	return objstore.ErrUnavailable, true
 }
 
+// slowDown tells whether the store has more to do than it likes. A HEAD's answer has no code.
+func slowDown(err error) bool {
+	var f *Failure
+	if errors.As(err, &f) && f.Status == http.StatusServiceUnavailable {
+		return true
+	}
+	kind, _ := classify(err)
+	return errors.Is(kind, objstore.ErrThrottled)
+}
+
 // classifyCode knows those codes that say more than the status that they come with.
 func classifyCode(code string) (kind error, again bool) {
 	switch code {

@@ -2,8 +2,10 @@ package s3bucket
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"hash/crc32"
 	"io"
 	"time"
@@ -23,6 +25,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func newPayload(data []byte) *Payload {
 	sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(data, castagnoli))
 	return &Payload{Size: int64(len(data)), CRC32C: base64.StdEncoding.EncodeToString(sum), data: data}
+}
+
+// SHA256 is the checksum of the body, in hex.
+func (p *Payload) SHA256() string {
+	sum := sha256.Sum256(p.data)
+	return hex.EncodeToString(sum[:])
 }
 
 // watched is the payload for one attempt: it feeds w idle for every block that is taken, and

@@ -75,15 +75,17 @@ type reader struct {
 
 	body  io.ReadCloser // nil while there is no connection
 	watch *watch        // the body's
+	fresh bool          // the last connection was no good: take a new one
 }
 
 // open asks for a range and checks that the answer is that. It returns the body's size.
 func (r *reader) open(ctx context.Context, offset, length int64) (int64, error) {
-	ctx, w := newWatch(ctx, r.bucket.config.RequestTimeout)
-	a, err := r.bucket.requests.Get(ctx, r.key, offset, length, r.etag)
+	a, w, err := r.bucket.fastest(ctx, r.fresh, func(ctx context.Context) (Answer, error) {
+		return r.bucket.requests.Get(ctx, r.key, offset, length, r.etag)
+	})
 	if err != nil {
-		err = w.explain(err)
-		w.end()
+		var refusal *Failure
+		r.fresh = !errors.As(err, &refusal)
 		if kind, _ := classify(err); r.etag != "" && errors.Is(kind, objstore.ErrExists) { // 412
 			err = fmt.Errorf("%w: %w", objstore.ErrChanged, err)
 		}
@@ -95,7 +97,10 @@ func (r *reader) open(ctx context.Context, offset, length int64) (int64, error) 
 		w.end()
 		return 0, err
 	}
-	r.body, r.watch, r.etag = a.Body, w, a.ETag
+	if slow := r.bucket.patience.slow(); slow > 0 {
+		w.hurry(slow, r.bucket.hedge)
+	}
+	r.body, r.watch, r.etag, r.fresh = a.Body, w, a.ETag, false
 	return a.Size, nil
 }
 
@@ -140,20 +145,21 @@ func (r *reader) Read(p []byte) (int, error) {
 }
 
 // take reads from the present body, and drops it when it fails. It gives an error only with no
-// bytes; io.ErrUnexpectedEOF stands for a body that ended.
+// bytes.
 func (r *reader) take(p []byte) (int, error) {
 	r.watch.feed(r.bucket.config.IdleTimeout)
 	n, err := r.body.Read(p)
 	r.watch.pause()
 	r.pos += int64(n)
-	switch {
-	case errors.Is(err, io.EOF):
-		err = io.ErrUnexpectedEOF
-	case err == nil && n == 0:
+	r.bucket.counters.read.Add(int64(n))
+	if err == nil && n == 0 {
 		err = io.ErrNoProgress
 	}
 	if err != nil && r.pos < r.end {
-		err = r.watch.explain(err)
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		err = fmt.Errorf("the body broke off %d bytes before its end: %w", r.end-r.pos, r.watch.explain(err))
 		r.drop()
 	}
 	if n > 0 {
@@ -166,7 +172,7 @@ func (r *reader) take(p []byte) (int, error) {
 func (r *reader) drop() {
 	_ = r.body.Close()
 	r.watch.end()
-	r.body = nil
+	r.body, r.fresh = nil, true
 }
 
 // Close may be called early; the rest of the body is not waited for.

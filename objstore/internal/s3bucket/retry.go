@@ -3,6 +3,8 @@ package s3bucket
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/cenkalti/backoff/v5"
 )
@@ -11,7 +13,7 @@ import (
 // attempt has a watch of its own, wound up to the request timeout.
 func do[T any](ctx context.Context, b *Bucket, verb, key string, request func(context.Context, *watch) (T, error)) (T, error) {
 	return attempts(ctx, b, verb, key, func() (T, error) {
-		ctx, w := newWatch(ctx, b.config.RequestTimeout)
+		ctx, w := newWatch(b.tag(ctx, false), b.config.RequestTimeout)
 		defer w.end()
 		v, err := request(ctx, w)
 		return v, w.explain(err)
@@ -28,9 +30,13 @@ func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt f
 		Multiplier:          2,
 		RandomizationFactor: 1,
 	}
+	began, tries := time.Now(), 0
 	v, err := backoff.Retry(ctx, func() (T, error) {
 		if err := ctx.Err(); err != nil {
 			return zero, backoff.Permanent(err)
+		}
+		if tries++; tries > 1 {
+			b.counters.retries.Add(1)
 		}
 		v, err := attempt()
 		if err == nil {
@@ -38,6 +44,9 @@ func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt f
 		}
 		if ctxErr := ctx.Err(); ctxErr != nil {
 			return zero, backoff.Permanent(ctxErr)
+		}
+		if slowDown(err) {
+			b.patience.throttled()
 		}
 		if _, again := classify(err); !again {
 			return zero, backoff.Permanent(err)
@@ -55,5 +64,9 @@ func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt f
 	if ctxErr := ctx.Err(); ctxErr != nil {
 		return zero, b.failContext(verb, key, ctxErr)
 	}
-	return zero, b.fail(verb, key, err)
+	err = b.fail(verb, key, err)
+	if tries > 1 {
+		err = fmt.Errorf("%w: tried %d times in %v", err, tries, time.Since(began).Round(time.Millisecond))
+	}
+	return zero, err
 }

@@ -12,6 +12,35 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
+// transport counts requests for the bucket that they are of, and gives those that ask for it a new
+// connection. An idle one may be dead, or lead to the very server that is slow.
+type transport struct {
+	pooled http.RoundTripper
+	fresh  http.RoundTripper
+}
+
+func wrapTransport(t http.RoundTripper) *transport {
+	wrapped := &transport{pooled: t, fresh: t}
+	if pool, ok := t.(*http.Transport); ok {
+		once := pool.Clone()
+		once.DisableKeepAlives = true
+		wrapped.fresh = once
+	}
+	return wrapped
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	c, ok := r.Context().Value(callKey{}).(call)
+	if ok {
+		c.counters.count(r)
+	}
+	if c.fresh {
+		return t.fresh.RoundTrip(r)
+	}
+	return t.pooled.RoundTrip(r)
+}
+
 // newTransport makes a transport for many connections to one host. It leaves compression alone,
 // since the bytes of an object are to come as they are, and speaks HTTP/1.1, since one connection
 // would be the bottleneck of all streams on it. Besides the system's certificate authorities it

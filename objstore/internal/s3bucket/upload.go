@@ -95,20 +95,25 @@ func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 	return err
 }
 
-// Uploads asks for a page at a time. A store that lists none is asked for those of the whole
-// bucket, because MinIO takes the prefix for a key.
+// Uploads asks for a page at a time. MinIO takes the prefix for a whole key, so where no longer keys
+// are listed it asks for the uploads of the whole bucket, too. Of those MinIO lists the ones that were
+// begun at the server that answers, since it started; there is no request that finds the others but
+// by their whole keys.
 func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.Upload, error] {
 	return func(yield func(objstore.Upload, error) bool) {
-		found := false
+		exact, longer, more := false, false, true
 		err := b.eachUpload(ctx, prefix, objstore.Upload{}, func(u objstore.Upload) bool {
-			found = true
-			return yield(u, nil)
+			exact = exact || u.Key == prefix
+			longer = longer || u.Key != prefix
+			more = yield(u, nil)
+			return more
 		})
-		if err == nil && !found && prefix != "" {
+		if err == nil && more && !longer && prefix != "" {
 			// Start just before prefix, and stop once past it.
 			after := objstore.Upload{Key: prefix[:len(prefix)-1]}
 			err = b.eachUpload(ctx, "", after, func(u objstore.Upload) bool {
-				return !strings.HasPrefix(u.Key, prefix) || yield(u, nil)
+				known := exact && u.Key == prefix
+				return known || !strings.HasPrefix(u.Key, prefix) || yield(u, nil)
 			})
 		}
 		if err != nil {

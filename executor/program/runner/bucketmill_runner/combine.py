@@ -34,7 +34,7 @@ def table(job, place, sink, memory):
 
 def budget(memory):
     """Returns what a table may take, in bytes, if the process may take so much; 0: no limit."""
-    return max(8 << 20, min(memory // 4, 512 << 20)) if memory else 128 << 20
+    return max(8 << 20, min(memory // 4, 128 << 20)) if memory else 128 << 20
 
 
 def _yields_pair(key, values):

@@ -89,7 +89,7 @@ class Source:
                 break
             at = stop + v
             value = data[stop:at]
-            append(loads(value) if value[0] != 0x80 else decode(value))
+            append(loads(value) if value[0] < 0x80 else decode(value))
         self._at = at
         return data[begin:at], vals, at == end
 
@@ -107,7 +107,7 @@ def _values(raw):
 
 
 class Values(Sequence):
-    """The values of a key that has many, in no order.
+    """The values of a key that has many, in no order unless the job sorts them.
 
     Going through them reads them from the executor, and keeps none in memory; what was read is
     kept in a file, so that they can be gone through again, in the same order, and indexed. len()

@@ -60,12 +60,13 @@ def encode(key):
     if isinstance(key, bytes):
         return b" " + key
     parts, types = [], bytearray()
-    _append(key, parts, types)
+    append(key, parts, types)
     parts.append(bytes(types))
     return b"".join(parts)
 
 
-def _append(key, parts, types):
+def append(key, parts, types):
+    """Appends key as it stands within a tuple, and the types of its numbers."""
     if key is None:
         parts.append(b"\x08")
     elif isinstance(key, (int, float)):
@@ -83,7 +84,7 @@ def _append(key, parts, types):
     elif isinstance(key, (tuple, list)):
         parts.append(b"@")
         for element in key:
-            _append(element, parts, types)
+            append(element, parts, types)
         parts.append(b"\0")
     else:
         raise KeyTypeError(key)
@@ -119,13 +120,13 @@ def decode(data):
     if tag == 0x20:
         return data[1:]
     slots = []
-    key, at = _parse(data, 0, slots)
+    key, at = parse(data, 0, slots)
     for slot, kind in zip(slots, data[at:]):
         slot.kind = kind
     return _settle(key)
 
 
-class _Number:
+class Number:
     """A number whose type is not read yet."""
 
     __slots__ = ("near", "missing", "negative", "kind")
@@ -137,7 +138,8 @@ class _Number:
         return bool(n) if self.kind == _BOOL else -n if self.negative else n
 
 
-def _parse(data, at, slots):
+def parse(data, at, slots):
+    """Reads what append made; returns it and where it ends. Its numbers are Numbers, listed in slots."""
     tag = data[at]
     at += 1
     if tag == 0x08:
@@ -147,18 +149,23 @@ def _parse(data, at, slots):
     if tag == 0x40:
         elements = []
         while data[at] != 0:
-            element, at = _parse(data, at, slots)
+            element, at = parse(data, at, slots)
             elements.append(element)
         return elements, at + 1
+    raw, at = ended(data, at)
+    return (raw if tag == 0x20 else raw.decode("utf-8", "surrogatepass")), at
+
+
+def ended(data, at):
+    """Returns bytes that end with 00, as they were, and where what follows them begins."""
     end = data.index(b"\0", at)
     while data[end + 1 : end + 2] == b"\xff":
         end = data.index(b"\0", end + 2)
-    raw = data[at:end].replace(b"\0\xff", b"\0")
-    return (raw if tag == 0x20 else raw.decode("utf-8", "surrogatepass")), end + 1
+    return data[at:end].replace(b"\0\xff", b"\0"), end + 1
 
 
 def _parse_number(data, at, slots):
-    number = _Number()
+    number = Number()
     number.negative = data[at] < 0x80
 
     def take(n):
@@ -177,7 +184,7 @@ def _parse_number(data, at, slots):
 
 
 def _settle(key):
-    if isinstance(key, _Number):
+    if isinstance(key, Number):
         return key.value()
     if isinstance(key, list):
         return tuple(map(_settle, key))

@@ -62,10 +62,15 @@ _HEADS = 1 << 15
 
 
 class RecordSink:
-    """Encodes pairs as intermediate records."""
+    """Encodes pairs as intermediate records, by values.py or, if values are sorted, ordered.py."""
 
-    def __init__(self, writer):
+    def __init__(self, writer, ordered=False):
         self._writer = writer
+        self._ints, self._scalars, self._encode_value = _INTS, values.SCALARS, values.encode
+        if ordered:
+            from .ordered import encode
+
+            self._ints, self._scalars, self._encode_value = {}, frozenset(), encode
         self._parts = []
         self._size = 0
         self._heads = {}  # str key -> all of its record but the value, which has 5 bytes
@@ -73,8 +78,8 @@ class RecordSink:
     def take(self, stream):
         parts, heads, size = self._parts, self._heads, self._size
         append = parts.append
-        ints, short, scalars = _INTS, frames.SHORT, values.SCALARS
-        dumps, encode_key, encode_value = values.dumps, keys.encode, values.encode
+        ints, short, scalars = self._ints, frames.SHORT, self._scalars
+        dumps, encode_key, encode_value = values.dumps, keys.encode, self._encode_value
         while True:
             pair = None
             for pair in islice(stream, STEP):
@@ -111,6 +116,9 @@ class RecordSink:
                 append(head)
                 append(v)
                 size += m + n
+                if n >= frames.BLOCK:  # a few of those, and there is no memory left
+                    self._flush()
+                    size = 0
             if pair is None:
                 break
             if size >= frames.BLOCK:

@@ -75,7 +75,7 @@ def _map(job, hello, reader, writer, place):
     if hello.get("map_only"):
         sink = mapside.TextSink(text.Output(writer, frames, job.counters))
     else:
-        sink = mapside.RecordSink(writer)
+        sink = mapside.RecordSink(writer, hello.get("sort_values", False))
         if job.combine_fn is not None:
             sink = combine.table(job, place, sink, hello.get("memory", 0))
     mapper = mapside.Mapper(job, place, sink)

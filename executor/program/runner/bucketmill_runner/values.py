@@ -3,7 +3,8 @@
 What is made only of None, bool, int, float, complex, str, bytes, and of tuples, lists,
 dicts, sets and frozensets of these, is marshalled: version 2, which all Python 3 read and whose first
 byte is below 128. Types must be these exactly. Everything else is pickled with
-protocol 4, whose first byte is 128: so the first byte tells which it was.
+protocol 4, whose first byte is 128: so the first byte tells which it was. 129 is that of values
+that are to be sorted, see ordered.py.
 """
 
 from marshal import dumps, loads
@@ -52,4 +53,8 @@ def decode(data):
         import pickle
 
         return pickle.loads(data)
+    if data[0] == 0x81:
+        from . import ordered
+
+        return ordered.decode(data)
     return loads(data)

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// server is a process that goes on until its case ends.
+type server struct {
+	name string
+	cmd  *exec.Cmd
+	log  string // file
+	done chan struct{}
+}
+
+// session is by what all its processes are known.
+func (s *server) session() int { return s.cmd.Process.Pid }
+
+// How long servers may take to come up, and how often they are asked.
+const (
+	startWait = 60 * time.Second
+	startPoll = 20 * time.Millisecond
+)
+
+// serve starts a server that ends with the case.
+func (b *bench) serve(name, program string, env []string, args ...string) (*server, error) {
+	folder, err := os.MkdirTemp(b.folder, name+"-")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: name, log: filepath.Join(folder, "log"), done: make(chan struct{})}
+	log, err := os.Create(s.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close() // the process has a descriptor of its own
+	s.cmd = exec.Command(program, args...)
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = folder, log, log
+	s.cmd.Env = append([]string{"HOME=" + folder, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + folder}, env...)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		defer close(s.done)
+		_ = s.cmd.Wait() // how it ended matters only while it is being waited for
+	}()
+	b.atEnd(func() error {
+		killGroup(s.session())
+		<-s.done
+		return os.RemoveAll(folder)
+	})
+	return s, nil
+}
+
+// await asks a server until it answers.
+func (s *server) await(ctx context.Context, ask func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	tick := time.NewTicker(startPoll)
+	defer tick.Stop()
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.done:
+			return s.trouble(errors.New("it has ended"))
+		case <-ctx.Done():
+			return s.trouble(err)
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *server) trouble(err error) error {
+	text, logErr := os.ReadFile(s.log)
+	return fmt.Errorf("%s did not come up: %w\n%s", s.name, errors.Join(err, logErr), tail(text))
+}
+
+// findProgram finds a server program: where the environment says, in .tools/bin, or on PATH.
+func (b *bench) findProgram(name, env string) (string, error) {
+	for _, path := range []string{os.Getenv(env), filepath.Join(b.repository, ".tools/bin", name), name} {
+		if found, err := exec.LookPath(path); err == nil {
+			return found, nil
+		}
+	}
+	return "", fmt.Errorf("this needs %s: run \"make tools\", or set %s to its path", name, env)
+}
+
+// freeAddress is one of this machine that nobody listened on a moment ago.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// redisServer is a Redis that keeps nothing on disk.
+type redisServer struct {
+	*server
+	url    string
+	client *redis.Client
+}
+
+func (b *bench) startRedis(ctx context.Context) (*redisServer, error) {
+	program, err := b.findProgram("redis-server", "BUCKETMILL_REDIS_SERVER")
+	if err != nil {
+		return nil, err
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	s, err := b.serve("redis", program, nil, "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction")
+	if err != nil {
+		return nil, err
+	}
+	r := &redisServer{server: s, url: "redis://" + address + "/0", client: redis.NewClient(&redis.Options{Addr: address})}
+	b.atEnd(r.client.Close)
+	return r, s.await(ctx, func(ctx context.Context) error { return r.client.Ping(ctx).Err() })
+}
+
+// forget starts the counts of calls anew.
+func (r *redisServer) forget(ctx context.Context) error { return r.client.ConfigResetStat(ctx).Err() }
+
+// calls counts the commands that were done since then: scripts, each a round trip, and all, those
+// that scripts call among them.
+func (r *redisServer) calls(ctx context.Context) (scripts, all float64, err error) {
+	info, err := r.client.Info(ctx, "commandstats").Result()
+	if err != nil {
+		return 0, 0, err
+	}
+	for line := range strings.Lines(info) {
+		name, rest, ok := strings.Cut(strings.TrimSpace(line), ":calls=")
+		if !ok {
+			continue
+		}
+		count, _, _ := strings.Cut(rest, ",")
+		n, err := strconv.ParseFloat(count, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("read commandstats %q: %w", line, err)
+		}
+		all += n
+		if strings.HasPrefix(name, "cmdstat_eval") {
+			scripts += n
+		}
+	}
+	return scripts, all, nil
+}
+
+// minioServer is a MinIO with one drive.
+type minioServer struct {
+	*server
+	endpoint string
+	env      []string // by which the programs find its credentials
+	access   string
+	secret   string
+}
+
+func (b *bench) startMinIO(ctx context.Context) (*minioServer, error) {
+	program, err := b.findProgram("minio", "BUCKETMILL_MINIO_SERVER")
+	if err != nil {
+		return nil, err
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	m := &minioServer{endpoint: "http://" + address, access: rand.Text(), secret: rand.Text()}
+	m.env = []string{
+		"AWS_ACCESS_KEY_ID=" + m.access, "AWS_SECRET_ACCESS_KEY=" + m.secret, "AWS_REGION=us-east-1",
+		"AWS_ENDPOINT_URL=" + m.endpoint, "AWS_PROFILE=",
+	}
+	m.server, err = b.serve("minio", program, []string{
+		"MINIO_ROOT_USER=" + m.access, "MINIO_ROOT_PASSWORD=" + m.secret, "MINIO_PROMETHEUS_AUTH_TYPE=public",
+		"MINIO_BROWSER=off", "MINIO_UPDATE=off",
+	}, "server", "--quiet", "--address", address, "drive")
+	if err != nil {
+		return nil, err
+	}
+	return m, m.await(ctx, func(ctx context.Context) error {
+		_, err := m.requests(ctx)
+		return err
+	})
+}
+
+// requests are what a MinIO was asked, by kind, as it counts them itself.
+type requests map[string]float64
+
+// requestKinds are the operations that are billed alike.
+var requestKinds = map[string]string{
+	"GetObject": "GET", "HeadObject": "HEAD", "HeadBucket": "HEAD",
+	"PutObject": "PUT", "NewMultipartUpload": "PUT", "PutObjectPart": "PUT", "CompleteMultipartUpload": "PUT",
+	"ListObjectsV2": "LIST", "ListMultipartUploads": "LIST",
+	"DeleteObject": "DELETE", "DeleteMultipleObjects": "DELETE", "AbortMultipartUpload": "DELETE",
+}
+
+func (m *minioServer) requests(ctx context.Context) (_ requests, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, m.endpoint+"/minio/metrics/v3/api/requests", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read MinIO's metrics: %s, %w", resp.Status, err)
+	}
+	return parseRequests(string(text))
+}
+
+// parseRequests reads MinIO's metrics in the text format of Prometheus.
+func parseRequests(text string) (requests, error) {
+	counts := requests{}
+	for line := range strings.Lines(text) {
+		rest, ok := strings.CutPrefix(line, `minio_api_requests_total{name="`)
+		if !ok {
+			continue
+		}
+		name, rest, _ := strings.Cut(rest, `"`)
+		_, value, _ := strings.Cut(rest, "} ")
+		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if err != nil {
+			return nil, fmt.Errorf("read MinIO's metrics: %q: %w", line, err)
+		}
+		if kind, ok := requestKinds[name]; ok {
+			counts[kind] += n
+		}
+	}
+	return counts, nil
+}
+
+// since are the figures of what was asked after before.
+func (r requests) since(before requests) (figures []figure) {
+	for _, kind := range []string{"GET", "PUT", "LIST", "HEAD", "DELETE"} {
+		figures = append(figures, figure{name: kind, value: r[kind] - before[kind]})
+	}
+	return figures
+}

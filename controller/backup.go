@@ -1,0 +1,112 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+const (
+	// backupShare is the part of a job's running attempts, in percent, that may be backup
+	// attempts; one may be in any case.
+	backupShare = 10
+	// backupAge is how long an attempt runs before it may be called a straggler, whatever
+	// others took.
+	backupAge = 3 * time.Second
+	// silence is how long an attempt may not have told of progress and still be taken to go on
+	// at its pace: a few heartbeats.
+	silence = 20 * time.Second
+)
+
+// straggler is an attempt that a second one would overtake.
+type straggler struct {
+	attempt state.AttemptID
+	left    time.Duration // estimated
+}
+
+// backUp has backup attempts started beside stragglers, once a job has no other task to give
+// out. An attempt is one if it would take longer from now on, at the pace that it has had, than
+// attempts at such tasks have taken on average: then a second one is expected to end first.
+func (c *Controller) backUp(ctx context.Context, id state.JobID) error {
+	job, err := c.cfg.Store.Job(ctx, id)
+	if err != nil {
+		return err
+	}
+	side, done := state.Map, job.Map
+	if job.Phase == state.PhaseReduce {
+		side, done = state.Reduce, job.Reduce
+	}
+	if hasWork(job.Phase) || done.Done == 0 || done.Claimed < done.Total {
+		return nil
+	}
+	now, err := c.cfg.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	running, err := c.cfg.Store.Running(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, s := range stragglers(running, side, now, done.Spent/time.Duration(done.Done)) {
+		err := c.cfg.Store.Backup(ctx, s.attempt)
+		if errors.Is(err, state.ErrStale) {
+			continue // it has just ended
+		}
+		if err != nil {
+			return err
+		}
+		c.cfg.Log.Info("straggler gets a backup attempt", "job", id, "attempt", s.attempt.Name(), "left", leftText(s.left))
+	}
+	return nil
+}
+
+// stragglers returns those running attempts that are to be backed up, the slowest first.
+func stragglers(running []state.Running, side state.Side, now time.Time, average time.Duration) []straggler {
+	attempts := map[state.TaskID]int{}
+	total, doubled := 0, 0
+	for _, r := range running {
+		if r.Attempt.Task.Side != side {
+			continue
+		}
+		total++
+		if attempts[r.Attempt.Task]++; attempts[r.Attempt.Task] == 2 {
+			doubled++
+		}
+	}
+	var slow []straggler
+	for _, r := range running {
+		if r.Attempt.Task.Side != side || attempts[r.Attempt.Task] > 1 {
+			continue
+		}
+		if left := timeLeft(r, now); now.Sub(r.Started) > max(backupAge, average) && left > average {
+			slow = append(slow, straggler{r.Attempt, left})
+		}
+	}
+	slices.SortFunc(slow, func(a, b straggler) int {
+		return cmp.Or(cmp.Compare(b.left, a.left), cmp.Compare(a.attempt.Task.Index, b.attempt.Task.Index))
+	})
+	return slow[:min(len(slow), max(0, max(1, total*backupShare/100)-doubled))]
+}
+
+// never is how long an attempt has yet to run that gets nowhere.
+const never = time.Duration(1 << 62)
+
+func leftText(left time.Duration) string {
+	if left == never {
+		return "no end in sight"
+	}
+	return left.Round(time.Second).String()
+}
+
+// timeLeft estimates how long an attempt has yet to run.
+func timeLeft(r state.Running, now time.Time) time.Duration {
+	age := now.Sub(r.Started)
+	if r.Progress == 0 || now.Sub(r.Moved) > silence {
+		return never
+	}
+	return time.Duration(float64(age) * float64(1000-r.Progress) / float64(r.Progress))
+}

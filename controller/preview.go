@@ -1,0 +1,31 @@
+package controller
+
+import (
+	"context"
+
+	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Preview is what a job would be cut into, were it planned now.
+type Preview struct {
+	Inputs   int   // objects
+	Bytes    int64 // of them
+	Tasks    []split.Task
+	Reducers int // 0: map only
+	Pages    int // of the plan
+	Spread   int // folders of intermediates
+}
+
+// PreviewJob plans a job as a controller would, but for all that changes anything: it lists the
+// inputs and cuts them.
+func PreviewJob(ctx context.Context, open Opener, spec state.Spec) (Preview, error) {
+	if err := spec.Validate(); err != nil {
+		return Preview{}, err
+	}
+	tasks, plan, err := cut(ctx, open, spec)
+	return Preview{
+		Inputs: plan.Inputs, Bytes: plan.Bytes, Tasks: tasks, Reducers: reducersOf(spec, plan.Bytes),
+		Pages: (len(tasks) + pageSize - 1) / pageSize, Spread: plan.Spread,
+	}, err
+}

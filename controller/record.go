@@ -1,0 +1,160 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// jobRecord is a job as it stands on the work store, from before it is submitted until it is
+// settled: what it takes to submit it again, should Redis lose its data.
+type jobRecord struct {
+	Namespace string          `json:"namespace"` // whose job it is, where several clusters share a work prefix
+	Name      string          `json:"name"`
+	Priority  int             `json:"priority"`
+	Spec      json.RawMessage `json:"spec"`
+	Submitted time.Time       `json:"submitted"`
+}
+
+// planRecord says which plan a job was started by. It is written once the job is started, so
+// that of several controllers that plan a job the one whose plan counts writes it.
+type planRecord struct {
+	Maps    int    `json:"maps"`
+	Reduces int    `json:"reduces"`
+	Plan    string `json:"plan"`
+}
+
+// Submit checks a spec and creates its job. If the controller is durable, the job is on the
+// work store before it is in Redis.
+func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec) error {
+	if !c.cfg.Durable {
+		return Submit(ctx, c.cfg.Store, id, spec)
+	}
+	text, err := encodeSpec(&spec)
+	if err != nil {
+		return err
+	}
+	created, err := c.writeRecord(ctx, id, jobRecord{
+		Namespace: c.cfg.Store.Namespace(), Name: spec.Name, Priority: spec.Priority,
+		Spec: text, Submitted: time.Now().UTC(),
+	})
+	if err != nil {
+		return err
+	}
+	err = c.cfg.Store.Submit(ctx, id, spec.Name, spec.Priority, text)
+	if created && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid)) {
+		// No job came of it. After any other error there may be one.
+		return errors.Join(err, c.dropRecords(ctx, id))
+	}
+	if err != nil {
+		return err
+	}
+	return c.dropLateRecord(ctx, id)
+}
+
+// dropLateRecord removes the record of a job that was settled before it was written: this submission
+// was repeated after its answer was lost. Left there, it would bring the job back when its history expires.
+func (c *Controller) dropLateRecord(ctx context.Context, id state.JobID) error {
+	job, err := c.cfg.Store.Job(ctx, id)
+	if errors.Is(err, state.ErrNoJob) {
+		return nil // lost this moment: the record brings it back
+	}
+	if err != nil || job.Phase != state.PhaseCleanup && job.Phase != state.PhaseEnded {
+		return err
+	}
+	return c.dropRecords(ctx, id)
+}
+
+// writeRecord writes a job's record unless there is one.
+func (c *Controller) writeRecord(ctx context.Context, id state.JobID, r jobRecord) (created bool, err error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return false, fmt.Errorf("encode the record of %s: %w", id, err)
+	}
+	_, err = c.work.PutIfAbsent(ctx, c.records(id).Record(), text)
+	if errors.Is(err, objstore.ErrExists) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// writePlan writes by which plan a job was started.
+func (c *Controller) writePlan(ctx context.Context, id state.JobID, p planRecord) error {
+	if !c.cfg.Durable {
+		return nil
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode the plan of %s: %w", id, err)
+	}
+	_, err = c.work.Put(ctx, c.records(id).Planned(), text)
+	return err
+}
+
+// keepPlan writes a job's plan record if it is missing: whoever started the job may have died
+// before writing it.
+func (c *Controller) keepPlan(ctx context.Context, job state.Job) error {
+	if !c.cfg.Durable {
+		return nil
+	}
+	_, err := c.work.Stat(ctx, c.records(job.ID).Planned())
+	if !isNotFound(err) {
+		return err
+	}
+	return c.writePlan(ctx, job.ID, planRecord{Maps: job.Map.Total, Reduces: job.Reduce.Total, Plan: job.Plan})
+}
+
+// keepRecords writes both records of a job that was settled, and goes on.
+func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec state.Spec) error {
+	if !c.cfg.Durable {
+		return nil
+	}
+	if _, err := c.writeRecord(ctx, job.ID, jobRecord{
+		Namespace: c.cfg.Store.Namespace(), Name: job.Name, Priority: spec.Priority,
+		Spec: job.Spec, Submitted: job.Submitted,
+	}); err != nil {
+		return err
+	}
+	return c.keepPlan(ctx, job)
+}
+
+// readPlan returns the plan by which a job was started, before Redis lost it; false: it was not.
+func (c *Controller) readPlan(ctx context.Context, id state.JobID) (planRecord, bool, error) {
+	var p planRecord
+	found, err := c.readRecord(ctx, c.records(id).Planned(), &p)
+	return p, found, err
+}
+
+// readRecord reads what one of the records says; false: it is not there.
+func (c *Controller) readRecord(ctx context.Context, key string, record any) (bool, error) {
+	text, err := objstore.ReadAll(ctx, c.work, key)
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(text, record); err != nil {
+		return false, fmt.Errorf("read %s/%s: %w", c.work.URL(), key, err)
+	}
+	return true, nil
+}
+
+// dropRecords makes sure that a job which is settled is not restored.
+func (c *Controller) dropRecords(ctx context.Context, id state.JobID) error {
+	if !c.cfg.Durable {
+		return nil
+	}
+	l := c.records(id)
+	return c.work.Delete(ctx, l.Record(), l.Planned())
+}
+
+// records is the layout of a job's keys that don't depend on its plan.
+func (c *Controller) records(id state.JobID) state.Layout {
+	return state.Layout{Prefix: c.workPrefix, Job: id, Spread: 1}
+}

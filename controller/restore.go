@@ -1,0 +1,165 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// ensureRestored notices when Redis has lost its data (or is a new one), and submits all
+// jobs again whose records are on the work store. Planning then finds out how far each was.
+func (c *Controller) ensureRestored(ctx context.Context) error {
+	if !c.cfg.Durable {
+		return nil
+	}
+	alive, err := c.cfg.Store.Alive(ctx)
+	if err != nil || alive {
+		return err
+	}
+	if err := c.restore(ctx); err != nil {
+		return fmt.Errorf("restore jobs: %w", err)
+	}
+	return c.cfg.Store.SetAlive(ctx)
+}
+
+// reconcileInterval is how often the work store is searched for jobs that Redis does not know: a
+// replica that took over may not have seen the last that were submitted.
+const reconcileInterval = 20 * time.Second
+
+// restore submits those jobs on the work store that Redis does not know. Those that were planned
+// come first: their outputs are theirs, whoever else waits to be refused them.
+func (c *Controller) restore(ctx context.Context) error {
+	folder := c.records("").JobFolders()
+	var waiting []state.JobID
+	records := map[state.JobID]jobRecord{}
+	for o, err := range c.work.List(ctx, folder) {
+		if isNotFound(err) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		id := jobOf(folder, o.Key)
+		if o.Key != c.records(id).Record() {
+			continue
+		}
+		// In this order: a job that is forgotten has no record any more.
+		if known, err := c.cfg.Store.Known(ctx, id); err != nil || known {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		var r jobRecord
+		if found, err := c.readRecord(ctx, o.Key, &r); err != nil || !found {
+			c.cfg.Log.Error("restore job: its record can't be read", "job", id, "error", err)
+			continue
+		}
+		if r.Namespace != c.cfg.Store.Namespace() {
+			continue
+		}
+		records[id] = r
+		_, planned, err := c.readPlan(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !planned {
+			waiting = append(waiting, id)
+			continue
+		}
+		if err := c.restoreJob(ctx, id, r, true); err != nil {
+			return err
+		}
+	}
+	for _, id := range waiting {
+		if err := c.restoreJob(ctx, id, records[id], false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Controller) restoreJob(ctx context.Context, id state.JobID, r jobRecord, planned bool) error {
+	spec, err := state.ParseSpec(r.Spec)
+	if err != nil {
+		return err
+	}
+	if planned {
+		if _, err := c.takeOutput(ctx, id, spec); err != nil {
+			return err
+		}
+	}
+	err = c.cfg.Store.Restore(ctx, id, r.Name, r.Priority, r.Spec, r.Submitted)
+	if err != nil && !errors.Is(err, state.ErrExists) {
+		return err
+	}
+	job, err := c.cfg.Store.Job(ctx, id)
+	if err == nil && job.Phase == state.PhaseEnded {
+		return c.unlockOutput(ctx, id, spec) // another controller was faster by far
+	}
+	c.cfg.Log.Warn("Redis has lost a job: it goes on from what the store holds", "job", id, "planned", planned)
+	return nil
+}
+
+// resume takes a job up where it was that Redis had lost, or that a failover has sent back to
+// its planning; false: it has to be planned.
+func (c *Controller) resume(ctx context.Context, job state.Job, spec state.Spec) (bool, error) {
+	p, planned, err := c.readPlan(ctx, job.ID)
+	if err != nil || !planned && !job.Restored {
+		return false, err
+	}
+	success, found, err := c.success(ctx, spec)
+	switch {
+	case err != nil:
+		return false, err
+	case found && success.Job == job.ID:
+		return true, c.cfg.Store.FinishFound(ctx, job.ID, success.Counters)
+	case found && planned && !spec.Overwrite:
+		return false, errOutputTaken // its parts must not be replaced by ours
+	}
+	if !planned {
+		return false, nil
+	}
+	owned, err := c.takeOutput(ctx, job.ID, spec)
+	if err != nil {
+		return false, err
+	}
+	if !owned {
+		return false, errOutputTaken
+	}
+	c.cfg.Log.Info("job resumed", "job", job.ID, "maps", p.Maps, "reducers", p.Reduces)
+	return true, c.cfg.Store.Start(ctx, job.ID, outline(job, spec, p))
+}
+
+var errOutputTaken = errors.New("while Redis had lost the job another one took its output")
+
+// ownSuccess reads the _SUCCESS object of a job that was published; false: it was not.
+func (c *Controller) ownSuccess(ctx context.Context, id state.JobID, spec state.Spec) (state.Success, bool, error) {
+	s, found, err := c.success(ctx, spec)
+	return s, found && s.Job == id, err
+}
+
+// success reads the _SUCCESS object of an output; false: there is none. One that no job of ours has
+// written is of no job.
+func (c *Controller) success(ctx context.Context, spec state.Spec) (s state.Success, found bool, err error) {
+	out, prefix, err := c.cfg.Open(ctx, spec.Output)
+	if err != nil {
+		return s, false, err
+	}
+	text, err := objstore.ReadAll(ctx, out, outputName(prefix, state.SuccessName))
+	if isNotFound(err) {
+		return s, false, nil
+	}
+	if err != nil {
+		return s, false, err
+	}
+	if json.Unmarshal(text, &s) != nil {
+		s = state.Success{}
+	}
+	return s, true, nil
+}

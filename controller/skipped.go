@@ -1,0 +1,140 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// publishSkipped copies what the job's tasks have set aside to its output, and, of an output
+// that is overwritten, removes what others had. It may be done again.
+func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec state.Spec, out objstore.Bucket, prefix string, counters map[string]int64) ([]state.SuccessSkipped, error) {
+	layout, err := c.layout(job)
+	if err != nil {
+		return nil, err
+	}
+	tasks := state.SkippedTasks(counters)
+	g, copying := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
+	for task := range tasks {
+		g.Go(func() error {
+			won, ok, err := c.cfg.Store.Winner(copying, job.ID, task)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return fmt.Errorf("%s has set records aside, but is not committed", task)
+			}
+			return copyObject(copying, out, outputName(prefix, state.SkippedName(task)), c.work, layout.Skipped(won.Attempt))
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if spec.Overwrite {
+		if err := deleteOldSkipped(ctx, out, prefix, tasks); err != nil {
+			return nil, err
+		}
+	}
+	return listSkipped(tasks), nil
+}
+
+// listSkipped lists the objects with the tasks' records, by side and index.
+func listSkipped(tasks map[state.TaskID]int64) []state.SuccessSkipped {
+	ids := slices.SortedFunc(maps.Keys(tasks), func(a, b state.TaskID) int {
+		return cmp.Or(cmp.Compare(a.Side, b.Side), cmp.Compare(a.Index, b.Index))
+	})
+	var list []state.SuccessSkipped
+	for _, task := range ids {
+		list = append(list, state.SuccessSkipped{Name: state.SkippedName(task), Records: tasks[task]})
+	}
+	return list
+}
+
+func copyObject(ctx context.Context, to objstore.Bucket, toKey string, from objstore.Bucket, fromKey string) (err error) {
+	r, err := from.Get(ctx, fromKey, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	w, err := to.Create(ctx, toKey)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(w, r); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	_, err = w.Commit()
+	return err
+}
+
+// deleteOldSkipped removes what the job that is overwritten had set aside, by tasks that have
+// nothing now.
+func deleteOldSkipped(ctx context.Context, out objstore.Bucket, prefix string, tasks map[state.TaskID]int64) error {
+	var old []string
+	for o, err := range out.List(ctx, outputName(prefix, state.SkippedFolder)+"/") {
+		if isNotFound(err) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		task, ok := skippedTask(o.Key)
+		if ok && tasks[task] == 0 && o.Key == outputName(prefix, state.SkippedName(task)) {
+			old = append(old, o.Key)
+		}
+	}
+	return out.Delete(ctx, old...)
+}
+
+// skippedTask reads the task from the key of what it has set aside, if it is one.
+func skippedTask(key string) (state.TaskID, bool) {
+	name := strings.TrimSuffix(key[strings.LastIndexByte(key, '/')+1:], ".jsonl")
+	task, err := state.ParseTask(name)
+	return task, err == nil
+}
+
+// unpublishSkipped deletes those objects of records set aside that are this job's.
+func (c *Controller) unpublishSkipped(ctx context.Context, id state.JobID, out objstore.Bucket, prefix string) error {
+	counters, err := c.cfg.Store.Counters(ctx, id)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
+	for task := range state.SkippedTasks(counters) {
+		g.Go(func() error {
+			key := outputName(prefix, state.SkippedName(task))
+			mine, err := beginsWith(ctx, out, key, fmt.Sprintf(`{"job":%q,`, id))
+			if err != nil || !mine {
+				return err
+			}
+			return out.Delete(ctx, key)
+		})
+	}
+	return g.Wait()
+}
+
+// beginsWith tells whether an object is there and begins with a text.
+func beginsWith(ctx context.Context, b objstore.Bucket, key, text string) (ok bool, err error) {
+	r, err := b.Get(ctx, key, 0, int64(len(text)))
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	head, err := io.ReadAll(r)
+	return string(head) == text, err
+}

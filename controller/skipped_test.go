@@ -1,0 +1,221 @@
+package controller
+
+import (
+	"encoding/json"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/state/embedded"
+)
+
+// aside is what the tests' tasks have set aside: text of job "j".
+var aside = map[state.TaskID]string{
+	{Side: state.Map, Index: 0}:    `{"job":"j","task":"m0"}` + "\n",
+	{Side: state.Map, Index: 2}:    `{"job":"j","task":"m2"}` + "\n" + `{"job":"j","task":"m2"}` + "\n",
+	{Side: state.Reduce, Index: 1}: `{"job":"j","task":"r1"}` + "\n",
+}
+
+// skipping is a controller, and a job that waits to be published.
+type skipping struct {
+	*Controller
+	t      *testing.T
+	folder string
+}
+
+func newSkipping(t *testing.T, overwrite bool) skipping {
+	t.Helper()
+	server, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	store := state.New(redis.NewClient(&redis.Options{Addr: server.Addr()}), state.DefaultNamespace)
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	folder := t.TempDir()
+	c, err := New(t.Context(), Config{
+		ID: "boss", Store: store, Open: opener(t), Work: filepath.Join(folder, "work"), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := skipping{Controller: c, t: t, folder: folder}
+	s.must(Submit(t.Context(), store, "j", state.Spec{
+		Program: "p.py", Kind: "python", Input: []string{folder}, Output: filepath.Join(folder, "out"),
+		Overwrite: overwrite, SkipBadRecords: 4,
+	}))
+	job, spec := s.job()
+	s.must(c.claimOutput(t.Context(), job.ID, spec))
+	plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x"}.Encode()
+	s.must(err)
+	s.must(store.Start(t.Context(), "j", state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
+	for _, tasks := range []int{3, 2} {
+		claims, err := store.Claim(t.Context(), "e", tasks, time.Hour)
+		s.must(err)
+		for _, claim := range claims {
+			s.finish(claim.Attempt)
+		}
+	}
+	return s
+}
+
+// finish does an attempt's work.
+func (s skipping) finish(a state.AttemptID) {
+	s.t.Helper()
+	counters := map[string]int64{}
+	if text := aside[a.Task]; text != "" {
+		layout := state.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
+		_, err := s.work.Put(s.t.Context(), layout.Skipped(a), []byte(text))
+		s.must(err)
+		counters[state.SkippedBy(a.Task)] = int64(strings.Count(text, "\n"))
+	}
+	var manifest []byte
+	if a.Task.Side == state.Reduce {
+		out, prefix, err := s.cfg.Open(s.t.Context(), filepath.Join(s.folder, "out"))
+		s.must(err)
+		w, err := out.Create(s.t.Context(), outputName(prefix, state.PartName(a.Task.Index)))
+		s.must(err)
+		upload, err := w.Seal()
+		s.must(err)
+		handle, err := json.Marshal(upload)
+		s.must(err)
+		part, err := json.Marshal(state.Part{Upload: handle, Checksum: "none"})
+		s.must(err)
+		manifest, err = objstore.Refer(s.t.Context(), s.work, "none", part, 1<<20)
+		s.must(err)
+	}
+	s.must(s.cfg.Store.Commit(s.t.Context(), a, "e", manifest, counters))
+}
+
+func (s skipping) job() (state.Job, state.Spec) {
+	s.t.Helper()
+	job, err := s.cfg.Store.Job(s.t.Context(), "j")
+	s.must(err)
+	spec, err := state.ParseSpec(job.Spec)
+	s.must(err)
+	return job, spec
+}
+
+func (s skipping) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// write puts files into the output.
+func (s skipping) write(files map[string]string) {
+	s.t.Helper()
+	for name, text := range files {
+		path := filepath.Join(s.folder, "out", name)
+		s.must(os.MkdirAll(filepath.Dir(path), 0o700))
+		s.must(os.WriteFile(path, []byte(text), 0o600))
+	}
+}
+
+// check makes sure that the output has these files besides parts and _SUCCESS, and no others.
+func (s skipping) check(when string, want map[string]string) {
+	s.t.Helper()
+	root := os.DirFS(filepath.Join(s.folder, "out"))
+	got := map[string]string{}
+	s.must(walkFiles(root, func(name string, text []byte) {
+		if !strings.HasPrefix(name, "part-") && name != state.SuccessName && !strings.HasSuffix(name, ".pending") {
+			got[name] = string(text)
+		}
+	}))
+	if !maps.Equal(got, want) {
+		s.t.Errorf("%s: the output has %q, want %q", when, got, want)
+	}
+}
+
+func published() map[string]string {
+	files := map[string]string{}
+	for task, text := range aside {
+		files[state.SkippedName(task)] = text
+	}
+	return files
+}
+
+func TestPublishSkippedRecords(t *testing.T) {
+	s := newSkipping(t, false)
+	job, spec := s.job()
+	out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
+	s.must(err)
+	counters, err := s.cfg.Store.Counters(t.Context(), "j")
+	s.must(err)
+	for range 2 { // as if the first controller died
+		_, err := s.publishSkipped(t.Context(), job, spec, out, prefix, counters)
+		s.must(err)
+		s.check("published", published())
+	}
+	s.must(s.publish(t.Context(), job, spec))
+	s.check("published again", published())
+	text, err := os.ReadFile(filepath.Join(s.folder, "out", state.SuccessName))
+	s.must(err)
+	var success state.Success
+	s.must(json.Unmarshal(text, &success))
+	want := []state.SuccessSkipped{{Name: "_skipped/m0.jsonl", Records: 1}, {Name: "_skipped/m2.jsonl", Records: 2}, {Name: "_skipped/r1.jsonl", Records: 1}}
+	if len(success.Skipped) != 3 || success.Skipped[0] != want[0] || success.Skipped[1] != want[1] || success.Skipped[2] != want[2] {
+		t.Errorf("_SUCCESS lists %+v", success.Skipped)
+	}
+	job, spec = s.job()
+	s.must(s.cleanUp(t.Context(), job, spec))
+	s.check("cleaned up", published())
+}
+
+// A job that is cancelled while it is published takes back what it has set aside, and nothing else.
+func TestUnpublishSkippedRecords(t *testing.T) {
+	s := newSkipping(t, false)
+	job, spec := s.job()
+	out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
+	s.must(err)
+	counters, err := s.cfg.Store.Counters(t.Context(), "j")
+	s.must(err)
+	_, err = s.publishSkipped(t.Context(), job, spec, out, prefix, counters)
+	s.must(err)
+	s.must(os.Remove(filepath.Join(s.folder, "out/_skipped/m0.jsonl")))
+	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": aside[state.TaskID{Side: state.Map}], "_skipped/notes": "mine"}
+	s.write(foreign)
+	s.must(s.cfg.Store.Stop(t.Context(), "j", state.Cancelled, state.Failure{Message: "no"}))
+	job, spec = s.job()
+	s.must(s.cleanUp(t.Context(), job, spec))
+	s.check("taken back", foreign)
+}
+
+func TestOverwriteSkippedRecords(t *testing.T) {
+	s := newSkipping(t, true)
+	foreign := map[string]string{"_skipped/notes": "mine", "_skipped/m01.jsonl": "mine", "_skipped/m1.jsonl/x": "mine", "_skipped/sub/_skipped/m1.jsonl": "mine", "_skipped_/m1.jsonl": "mine"}
+	s.write(foreign)
+	s.write(map[string]string{"_skipped/m0.jsonl": "old", "_skipped/r17.jsonl": "old"})
+	job, spec := s.job()
+	s.must(s.publish(t.Context(), job, spec))
+	want := published()
+	maps.Copy(want, foreign)
+	s.check("overwritten", want)
+}
+
+func walkFiles(root fs.FS, visit func(name string, text []byte)) error {
+	return fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(root, name)
+		if err == nil {
+			visit(name, text)
+		}
+		return err
+	})
+}

@@ -1,0 +1,321 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/bucketmill/bucketmill/deploy/chaos/proxy"
+)
+
+// A fault breaks something, and after a while mends it again.
+type fault struct {
+	kind   string
+	target func(c *cluster) []string // of which one is broken, and no other fault meets it meanwhile
+	// do breaks the target and returns what mends it, nil if there is nothing to mend.
+	do          func(c *cluster, target string) (mend func() error, err error)
+	least, most time.Duration // from breaking to mending
+}
+
+const (
+	redisTarget = "redis"
+	minioTarget = "minio"
+	diskTarget  = "disk"
+)
+
+func faults() []fault {
+	all := []fault{
+		{"kill", anyService, kill, 100 * time.Millisecond, 5 * time.Second},
+		{"pause", anyService, pause, 500 * time.Millisecond, 2*lease + time.Second},
+		{"restart-redis", always(redisTarget), killRedis, 50 * time.Millisecond, 3 * time.Second},
+		{"restart-minio", always(minioTarget), killMinIO, 50 * time.Millisecond, 4 * time.Second},
+		{"damage-segment", always(minioTarget), damageSegment, 0, 0},
+		{"delete-segment", always(minioTarget), deleteSegment, 0, 0},
+	}
+	for kind, conditions := range map[string]proxy.Conditions{
+		"cut":     {Cut: true},
+		"hold":    {Hold: true},
+		"delay":   {Delay: 150 * time.Millisecond},
+		"slow":    {Rate: 150 << 10},
+		"corrupt": {Corrupt: corruptible},
+	} {
+		all = append(all, networkFault(kind, conditions))
+	}
+	if !*noTmpfs {
+		all = append(all, fault{"fill-disk", always(diskTarget), fillDisk, time.Second, 6 * time.Second})
+	}
+	if *flushes {
+		all = append(all, fault{"flush-redis", always(redisTarget), flushRedis, 0, 0})
+	}
+	slices.SortFunc(all, func(a, b fault) int { return strings.Compare(a.kind, b.kind) })
+	return all
+}
+
+func always(name string) func(*cluster) []string {
+	return func(*cluster) []string { return []string{name} }
+}
+
+func anyService(c *cluster) []string {
+	var all []string
+	for _, s := range c.services() {
+		all = append(all, s.name)
+	}
+	return all
+}
+
+func (c *cluster) service(name string) *service {
+	services := c.services()
+	return services[slices.IndexFunc(services, func(s *service) bool { return s.name == name })]
+}
+
+func kill(c *cluster, target string) (func() error, error) {
+	s := c.service(target)
+	return s.start, s.stop(syscall.SIGKILL, 10*time.Second)
+}
+
+func pause(c *cluster, target string) (func() error, error) {
+	s := c.service(target)
+	s.signal(syscall.SIGSTOP) // one that ended meanwhile needs no pause
+	return func() error { s.signal(syscall.SIGCONT); return nil }, nil
+}
+
+func killRedis(c *cluster, _ string) (func() error, error) {
+	c.redis.Kill(c.t)
+	return func() error { c.redis.Restart(c.t); return nil }, nil
+}
+
+func killMinIO(c *cluster, _ string) (func() error, error) {
+	c.minio.Kill(c.t)
+	return func() error { c.minio.Restart(c.t); return nil }, nil
+}
+
+func flushRedis(c *cluster, _ string) (func() error, error) {
+	return nil, c.rdb.FlushAll(c.t.Context()).Err()
+}
+
+// networkFault gives the way from a service to Redis or to the store other conditions. What has
+// to do with checksums happens on the way to the store.
+func networkFault(kind string, conditions proxy.Conditions) fault {
+	targets := func(c *cluster) []string {
+		var all []string
+		for _, s := range c.services() {
+			all = append(all, s.name+">minio")
+			if conditions.Corrupt == nil {
+				all = append(all, s.name+">redis")
+			}
+		}
+		return all
+	}
+	do := func(c *cluster, target string) (func() error, error) {
+		name, to, _ := strings.Cut(target, ">")
+		way := c.service(name).store
+		if to == redisTarget {
+			way = c.service(name).redis
+		}
+		way.Set(conditions)
+		return func() error { way.Set(proxy.Conditions{}); return nil }, nil
+	}
+	return fault{kind, targets, do, 300 * time.Millisecond, 6 * time.Second}
+}
+
+// corruptible tells which exchanges have a checksum of their own: all uploads, and what is read
+// of segments. One in three is damaged.
+func corruptible(method, path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	return (method == "PUT" || method == "GET" && strings.HasSuffix(path, ".seg")) && rand.IntN(3) == 0
+}
+
+// fillDisk leaves no byte on the small disk.
+func fillDisk(c *cluster, _ string) (func() error, error) {
+	path := filepath.Join(c.disk, "ballast")
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for piece := make([]byte, 64<<10); err == nil; {
+		_, err = f.Write(piece)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		return nil, err
+	}
+	return func() error { return os.Remove(path) }, nil
+}
+
+// segmentFolders finds the folders in which MinIO keeps segments. Folders vanish while one looks.
+func (c *cluster) segmentFolders() []string {
+	var all []string
+	_ = filepath.WalkDir(filepath.Join(c.minio.Drive(), workBucket, workPrefix), func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && strings.HasSuffix(path, ".seg") {
+			all = append(all, path)
+		}
+		return nil
+	})
+	return all
+}
+
+// damageSegment flips a byte of a segment on MinIO's disk.
+func damageSegment(c *cluster, _ string) (func() error, error) {
+	all := c.segmentFolders()
+	if len(all) == 0 {
+		return nil, errNothing
+	}
+	folder := all[rand.IntN(len(all))]
+	files, err := filepath.Glob(filepath.Join(folder, "*", "part.1"))
+	if err != nil {
+		return nil, err
+	}
+	// Small objects are within the file that describes them, at its end.
+	f, err := os.OpenFile(append(files, filepath.Join(folder, "xl.meta"))[0], os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNothing
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	at, b := info.Size()-1-rand.Int64N(min(64, info.Size())), []byte{0}
+	if _, err := f.ReadAt(b, at); err != nil {
+		return nil, err
+	}
+	b[0] ^= 0x55
+	_, err = f.WriteAt(b, at)
+	return nil, err
+}
+
+// deleteSegment makes a segment go, as an eager rule of the bucket's might.
+func deleteSegment(c *cluster, _ string) (func() error, error) {
+	all := c.segmentFolders()
+	if len(all) == 0 {
+		return nil, errNothing
+	}
+	key := strings.TrimPrefix(all[rand.IntN(len(all))], filepath.Join(c.minio.Drive(), workBucket)+"/")
+	return nil, c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
+}
+
+// errNothing says that there was nothing to break.
+var errNothing = errors.New("nothing is there")
+
+// breaker injects faults until its context ends.
+type breaker struct {
+	c      *cluster
+	random *rand.Rand
+
+	mu      sync.Mutex
+	busy    map[string]bool // guarded by mu, like the rest: targets that are broken
+	counts  map[string]int  // faults by kind
+	running sync.WaitGroup
+}
+
+// run breaks things, up to three at a time, and returns when all is mended.
+func (b *breaker) run(ctx context.Context) {
+	kinds := faults()
+	if *only != "" {
+		kinds = slices.DeleteFunc(kinds, func(f fault) bool { return f.kind != *only })
+	}
+	for ctx.Err() == nil {
+		f := kinds[b.random.IntN(len(kinds))]
+		targets := f.target(b.c)
+		target := targets[b.random.IntN(len(targets))]
+		last := f.least + time.Duration(b.random.Int64N(int64(f.most-f.least)+1))
+		rest := time.Duration(b.random.Int64N(int64(1500 * time.Millisecond)))
+		if b.take(target) {
+			b.running.Go(func() { b.inject(ctx, f, target, last) })
+		}
+		sleep(ctx, rest)
+	}
+	b.running.Wait()
+}
+
+// atOnce is how many things are broken at a time.
+const atOnce = 3
+
+// take reserves a target; false: something else is done to it, or enough elsewhere.
+func (b *breaker) take(target string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name, _, _ := strings.Cut(target, ">")
+	if len(b.busy) >= atOnce || b.busy[name] {
+		return false
+	}
+	b.busy[name] = true
+	return true
+}
+
+func (b *breaker) inject(ctx context.Context, f fault, target string, last time.Duration) {
+	mend, err := f.do(b.c, target)
+	switch {
+	case errors.Is(err, errNothing):
+	case err != nil:
+		b.c.find("fault %s of %s: %v", f.kind, target, err)
+	default:
+		b.c.logf("fault %s of %s for %v", f.kind, target, last.Round(time.Millisecond))
+	}
+	if mend != nil {
+		sleep(ctx, last)
+		if err := mend(); err != nil {
+			b.c.find("mend %s of %s: %v", f.kind, target, err)
+		}
+		b.c.logf("mended %s of %s", f.kind, target)
+	}
+	if err == nil {
+		b.c.recovery.mended(fmt.Sprintf("%s of %s", f.kind, target), time.Now())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	name, _, _ := strings.Cut(target, ">")
+	delete(b.busy, name)
+	if err == nil {
+		b.counts[f.kind]++
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// recoveries measures how long it takes from the end of a fault until anything goes on.
+type recoveries struct {
+	mu      sync.Mutex
+	pending map[string]time.Time // guarded by mu: faults that ended, and when
+	slowest time.Duration        // guarded by mu
+	after   string               // guarded by mu: the fault that it was of
+}
+
+func (r *recoveries) mended(what string, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending[what] = at
+}
+
+// progress says that a task was done.
+func (r *recoveries) progress(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for what, since := range r.pending {
+		if took := at.Sub(since); took > r.slowest {
+			r.slowest, r.after = took, what
+		}
+		delete(r.pending, what)
+	}
+}

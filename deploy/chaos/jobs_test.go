@@ -1,0 +1,304 @@
+package chaos
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// job is one that is to be run, and what must come of it.
+type job struct {
+	index   int
+	kind    string
+	inputs  map[string][]byte // by key, as they are uploaded
+	program string            // text of a .py file; empty: a builtin
+	spec    state.Spec
+	cancel  time.Duration // after the submission; 0: never
+	want    expectation
+
+	before     *expectation // what the output holds before the job, if it overwrites
+	beforeText []byte       // the input that it is of
+}
+
+// A maker adds to a job what makes its kind.
+type maker struct {
+	kind string
+	make func(c *cluster, r *rand.Rand, j *job)
+}
+
+var makers = []maker{
+	{"wordcount", makeWordCount},
+	{"sort", makeSort},
+	{"grep", makeGrep},
+	{"distinct", makeDistinct},
+	{"python", func(c *cluster, r *rand.Rand, j *job) { makePython(r, j, "") }},
+	{"combined", func(c *cluster, r *rand.Rand, j *job) { makePython(r, j, combineFn) }},
+	{"map-only", makeMapOnly},
+	{"tiny-splits", makeTinySplits},
+	{"overwrite", makeOverwrite},
+	{"failing", makeFailing},
+	{"failing-overwrite", makeFailingOverwrite},
+	{"killer", makeKiller},
+	{"cancelled", makeCancelled},
+	{"slow", func(c *cluster, r *rand.Rand, j *job) { makeSlow(r, j, 10) }},
+}
+
+// makeJob makes the index-th job of a seed: kinds take turns, in an order of the seed's.
+func (c *cluster) makeJob(index int) *job {
+	r := rand.New(rand.NewPCG(c.seed, uint64(index)+1))
+	turns := rand.New(rand.NewPCG(c.seed, 1<<32+uint64(index/len(makers)))).Perm(len(makers))
+	m := makers[turns[index%len(makers)]]
+	j := &job{index: index, kind: m.kind, inputs: map[string][]byte{}}
+	j.spec = state.Spec{
+		Name:     fmt.Sprintf("%s %d", m.kind, index),
+		Input:    []string{fmt.Sprintf("s3://%s/%d/", inputBucket, index)},
+		Output:   fmt.Sprintf("s3://%s/%d", outputBucket, index),
+		Priority: r.IntN(21) - 10,
+	}
+	m.make(c, r, j)
+	return j
+}
+
+// reducers asks for between 1 and most of them.
+func (j *job) reducers(r *rand.Rand, most int) {
+	n := 1 + r.IntN(most)
+	j.spec.Reducers, j.want.parts = &n, n
+}
+
+// add makes text an input of the job, compressed at times.
+func (j *job) add(r *rand.Rand, text []byte) {
+	key := fmt.Sprintf("%d/%c", j.index, 'a'+len(j.inputs))
+	if r.IntN(4) == 0 {
+		key += ".gz"
+		text = gzipped(text)
+	}
+	j.inputs[key] = text
+}
+
+func gzipped(text []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write(text)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		panic(err) // a buffer takes every write
+	}
+	return b.Bytes()
+}
+
+// texts gives the job that many inputs of about that many bytes together, and returns their lines.
+func (j *job) texts(r *rand.Rand, objects, size int) [][]byte {
+	var all [][]byte
+	for range objects {
+		text := randomText(r, size/objects)
+		j.add(r, text)
+		all = append(all, linesOf(text)...)
+	}
+	j.want.records = int64(len(all))
+	return all
+}
+
+// randomText is lines of words, few of which are frequent and many rare; the last line may have
+// no end.
+func randomText(r *rand.Rand, size int) []byte {
+	words := rand.NewZipf(r, 1.2, 4, 40_000)
+	var b bytes.Buffer
+	for b.Len() < size {
+		for range r.IntN(12) {
+			n := words.Uint64()
+			b.WriteString([]string{"w", "Wort", "été", "語"}[n%4])
+			b.WriteString(strconv.FormatUint(n, 36))
+			b.WriteByte(" \t  "[r.IntN(4)])
+		}
+		b.WriteByte('\n')
+	}
+	if r.IntN(3) == 0 {
+		b.WriteString("the end")
+	}
+	return b.Bytes()
+}
+
+func makeWordCount(_ *cluster, r *rand.Rand, j *job) {
+	j.spec.Program = "wordcount"
+	j.reducers(r, 5)
+	j.spec.SplitSize = state.ByteSize(64<<10 + r.IntN(256<<10))
+	j.want.lines = countWords(j.texts(r, 1+r.IntN(6), 200<<10+r.IntN(3<<20)))
+}
+
+// makeSort sorts more than an executor's memory holds, so that it spills.
+func makeSort(_ *cluster, r *rand.Rand, j *job) {
+	j.spec.Program = "sort"
+	j.reducers(r, 3)
+	j.spec.SplitSize = 12 << 20
+	j.want.lines = sorted(j.texts(r, 1+r.IntN(2), 4<<20+r.IntN(16<<20)))
+	j.want.keyOnly = true
+}
+
+func makeGrep(_ *cluster, r *rand.Rand, j *job) {
+	j.spec.Program, j.spec.Params = "grep", state.Params{"pattern": "w1[0-9a-f]"}
+	j.reducers(r, 3)
+	j.spec.SplitSize = state.ByteSize(100<<10 + r.IntN(200<<10))
+	j.want.lines = sorted(matching(j.texts(r, 1+r.IntN(4), 2<<20)))
+	j.want.keyOnly = true
+}
+
+func makeDistinct(_ *cluster, r *rand.Rand, j *job) {
+	j.spec.Program = "distinct"
+	j.reducers(r, 4)
+	j.spec.Maps = 1 + r.IntN(12)
+	j.want.lines = unique(sorted(j.texts(r, 1+r.IntN(4), 1<<20)))
+	j.want.keyOnly = true
+}
+
+func makeMapOnly(_ *cluster, r *rand.Rand, j *job) {
+	none := 0
+	j.spec.Program, j.spec.Params, j.spec.Reducers = "grep", state.Params{"pattern": "w1[0-9a-f]"}, &none
+	j.spec.SplitSize = state.ByteSize(50<<10 + r.IntN(100<<10))
+	j.want.lines = sorted(matching(j.texts(r, 1+r.IntN(4), 1<<20)))
+	j.want.keyOnly, j.want.mapOnly = true, true
+}
+
+func makeTinySplits(_ *cluster, r *rand.Rand, j *job) {
+	j.spec.Program = "wordcount"
+	j.reducers(r, 9)
+	j.spec.Maps = 40 + r.IntN(80)
+	j.want.lines = countWords(j.texts(r, 1+r.IntN(3), 60<<10))
+}
+
+// Programs in Python.
+const (
+	countFn = `
+def map_fn(key, value):
+    for word in value.split():
+        yield (word, 1)
+
+def reduce_fn(key, values):
+    yield (key, sum(values))
+`
+	combineFn = `
+def combine_fn(key, values):
+    yield (key, sum(values))
+`
+	slowFn = `
+import time
+def map_fn(key, value):
+    time.sleep(int(PARAMS["ms"]) / 1000)
+    for word in value.split():
+        yield (word, 1)
+
+def reduce_fn(key, values):
+    yield (key, sum(values))
+`
+	failFn = `
+def map_fn(key, value):
+    if value == "the end":
+        raise ValueError("no such end")
+    for word in value.split():
+        yield (word, 1)
+
+def reduce_fn(key, values):
+    yield (key, sum(values))
+`
+	killFn = `
+import os, signal
+def map_fn(key, value):
+    try:
+        os.close(os.open(PARAMS["once"], os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        pass
+    else:
+        with open(PARAMS["mark"] + str(os.getppid()), "w") as f:
+            f.write(PARAMS["once"])
+        os.kill(os.getppid(), signal.SIGKILL)
+    for word in value.split():
+        yield (word, 1)
+
+def reduce_fn(key, values):
+    yield (key, sum(values))
+`
+)
+
+func makePython(r *rand.Rand, j *job, more string) {
+	j.program = countFn + more
+	j.reducers(r, 4)
+	j.spec.Maps = 1 + r.IntN(8)
+	j.want.lines = countWords(j.texts(r, 1+r.IntN(3), 100<<10+r.IntN(400<<10)))
+}
+
+// makeSlow makes a job that waits for so many milliseconds with each record.
+func makeSlow(r *rand.Rand, j *job, ms int) {
+	j.program, j.spec.Params = slowFn, state.Params{"ms": strconv.Itoa(ms)}
+	j.reducers(r, 4)
+	j.spec.Maps = 4 + r.IntN(8)
+	j.want.lines = countWords(j.texts(r, 1+r.IntN(3), 60<<10))
+}
+
+func makeCancelled(_ *cluster, r *rand.Rand, j *job) {
+	makeSlow(r, j, 2)
+	j.cancel = time.Duration(1 + r.Int64N(int64(5*time.Second)))
+	j.want.mayCancel = true
+}
+
+func makeFailing(_ *cluster, r *rand.Rand, j *job) {
+	j.program = failFn
+	j.reducers(r, 4)
+	j.spec.Maps, j.spec.MaxAttempts = 1+r.IntN(8), 2
+	j.texts(r, 1+r.IntN(3), 50<<10)
+	j.add(r, []byte("some words\nthe end\n"))
+	j.want = expectation{fails: true}
+}
+
+func makeKiller(c *cluster, r *rand.Rand, j *job) {
+	makePython(r, j, "")
+	j.program = killFn
+	j.spec.Params = state.Params{
+		"once": filepath.Join(c.folder, fmt.Sprintf("once-%d", j.index)), "mark": filepath.Join(c.folder, "killed-"),
+	}
+}
+
+// makeOverwrite replaces the output of another job, with fewer or more parts.
+func makeOverwrite(c *cluster, r *rand.Rand, j *job) {
+	makeWordCount(c, r, j)
+	j.overwrite(r)
+}
+
+func makeFailingOverwrite(c *cluster, r *rand.Rand, j *job) {
+	makeFailing(c, r, j)
+	j.overwrite(r)
+}
+
+func (j *job) overwrite(r *rand.Rand) {
+	lines := linesOf(randomText(r, 10<<10))
+	j.spec.Overwrite = true
+	j.before = &expectation{lines: countWords(lines), parts: 1 + r.IntN(6), records: int64(len(lines))}
+	j.beforeText = bytes.Join(lines, []byte("\n"))
+}
+
+// first is the job whose output j overwrites; nil: none.
+func (j *job) first() *job {
+	if j.before == nil {
+		return nil
+	}
+	inputs := map[string][]byte{fmt.Sprintf("%d-first/a", j.index): j.beforeText}
+	f := &job{index: j.index, kind: "overwritten", inputs: inputs, want: *j.before}
+	f.spec = state.Spec{
+		Name: "overwritten " + strconv.Itoa(j.index), Program: "wordcount",
+		Input:  []string{fmt.Sprintf("s3://%s/%d-first/", inputBucket, j.index)},
+		Output: j.spec.Output, Reducers: &f.want.parts,
+	}
+	return f
+}
+
+// key is what makes submissions of the job the same one.
+func (j *job) key(seed uint64) string {
+	return strings.Join([]string{"chaos", strconv.FormatUint(seed, 10), j.spec.Name}, " ")
+}

@@ -1,0 +1,176 @@
+package chaos
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// expectation is what must come of a job.
+type expectation struct {
+	lines     []string // of all parts, sorted
+	parts     int      // objects; of a map-only job as many as there are
+	records   int64    // of the input
+	keyOnly   bool     // lines have no value
+	mapOnly   bool     // parts need not be sorted
+	fails     bool     // the job fails, and leaves the output as it was
+	mayCancel bool     // or is cancelled, and then has no output
+}
+
+// linesOf cuts text at its line ends.
+func linesOf(text []byte) [][]byte {
+	lines := bytes.Split(text, []byte("\n"))
+	if len(lines[len(lines)-1]) == 0 {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+func countWords(lines [][]byte) []string {
+	counts := map[string]int{}
+	for _, line := range lines {
+		for _, word := range bytes.Fields(line) {
+			counts[string(word)]++
+		}
+	}
+	result := make([]string, 0, len(counts))
+	for word, n := range counts {
+		result = append(result, word+"\t"+strconv.Itoa(n))
+	}
+	slices.Sort(result)
+	return result
+}
+
+func texts(lines [][]byte) []string {
+	result := make([]string, len(lines))
+	for i, line := range lines {
+		result[i] = string(line)
+	}
+	return result
+}
+
+func sorted(lines [][]byte) []string {
+	result := texts(lines)
+	slices.Sort(result)
+	return result
+}
+
+func unique(lines []string) []string { return slices.Compact(lines) }
+
+var pattern = regexp.MustCompile("w1[0-9a-f]")
+
+func matching(lines [][]byte) [][]byte {
+	return slices.DeleteFunc(lines, func(line []byte) bool { return !pattern.Match(line) })
+}
+
+// output is what lies below a job's output, by name.
+type output map[string][]byte
+
+// check compares an output with what must be there.
+func (e *expectation) check(out output, id state.JobID) error {
+	var success state.Success
+	text, ok := out[state.SuccessName]
+	if !ok {
+		return fmt.Errorf("there is no %s among %v", state.SuccessName, names(out))
+	}
+	if err := json.Unmarshal(text, &success); err != nil {
+		return fmt.Errorf("read %s: %w", state.SuccessName, err)
+	}
+	if success.Job != id {
+		return fmt.Errorf("%s is of job %s, not %s", state.SuccessName, success.Job, id)
+	}
+	if n := len(success.Parts); len(out) != n+1 || !e.mapOnly && n != e.parts {
+		return fmt.Errorf("%d parts are listed, %d expected; there are %v", n, e.parts, names(out))
+	}
+	if got := success.Counters["map_input_records"]; got != e.records {
+		return fmt.Errorf("the counter map_input_records is %d, the input has %d", got, e.records)
+	}
+	var all []string
+	keys := map[string]string{} // to the part that has it
+	for i, listed := range success.Parts {
+		lines, err := e.checkPart(out, i, listed)
+		if err != nil {
+			return fmt.Errorf("%s: %w", listed.Name, err)
+		}
+		for _, line := range lines {
+			if other, ok := keys[e.key(line)]; ok && other != listed.Name && !e.mapOnly {
+				return fmt.Errorf("%s and %s both have the key %q", other, listed.Name, e.key(line))
+			}
+			keys[e.key(line)] = listed.Name
+		}
+		all = append(all, lines...)
+	}
+	if success.Records != int64(len(all)) {
+		return fmt.Errorf("%s lists %d records, there are %d", state.SuccessName, success.Records, len(all))
+	}
+	slices.Sort(all)
+	return sameLines(all, e.lines)
+}
+
+// key is what parts are sorted by.
+func (e *expectation) key(line string) string {
+	if e.keyOnly {
+		return line
+	}
+	return line[:max(0, strings.LastIndexByte(line, '\t'))]
+}
+
+// checkPart compares a part with how it is listed, and returns its lines.
+func (e *expectation) checkPart(out output, index int, listed state.SuccessPart) ([]string, error) {
+	data, ok := out[listed.Name]
+	switch {
+	case listed.Name != state.PartName(index) || !ok:
+		return nil, fmt.Errorf("is number %d of %v", index, names(out))
+	case listed.Bytes != int64(len(data)):
+		return nil, fmt.Errorf("%d bytes are listed, there are %d", listed.Bytes, len(data))
+	case listed.Checksum != fmt.Sprintf("xxh64:%016x", xxhash.Sum64(data)):
+		return nil, fmt.Errorf("its checksum is not %s, as is listed", listed.Checksum)
+	case len(data) == 0:
+		return nil, nil
+	case data[len(data)-1] != '\n':
+		return nil, errors.New("its last line has no end")
+	}
+	lines := texts(linesOf(data))
+	if listed.Records != int64(len(lines)) {
+		return nil, fmt.Errorf("%d records are listed, there are %d", listed.Records, len(lines))
+	}
+	for i := 1; i < len(lines) && !e.mapOnly; i++ {
+		if e.key(lines[i-1]) > e.key(lines[i]) {
+			return nil, fmt.Errorf("line %d, %q, comes after %q", i+1, lines[i], lines[i-1])
+		}
+	}
+	return lines, nil
+}
+
+// sameLines tells the first difference of two sorted lists.
+func sameLines(got, want []string) error {
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			return fmt.Errorf("%d lines, not %d: %q is missing", len(got), len(want), want[i])
+		case i >= len(want):
+			return fmt.Errorf("%d lines, not %d: %q is too many", len(got), len(want), got[i])
+		case got[i] != want[i]:
+			return fmt.Errorf("%d lines for %d; the first that differs is %q, should be %q", len(got), len(want), got[i], want[i])
+		}
+	}
+	return nil
+}
+
+func names(out output) []string {
+	var all []string
+	for name := range out {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,263 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// jobTimeout is how long a job may take, with all that is done to it.
+const jobTimeout = 3 * time.Minute
+
+// verdict is how a job went.
+type verdict struct {
+	job   *job
+	id    state.JobID
+	state state.State
+	took  time.Duration
+	err   error // what is not as it must be
+}
+
+// play runs a job, and before it the one that it overwrites, and compares.
+func (c *cluster) play(ctx context.Context, j *job) []verdict {
+	var verdicts []verdict
+	var before output
+	if first := j.first(); first != nil {
+		v := c.playOne(ctx, first, nil)
+		verdicts = append(verdicts, v)
+		if v.err != nil {
+			return verdicts
+		}
+		var err error
+		if before, err = c.output(ctx, j.spec.Output); err != nil {
+			return append(verdicts, verdict{job: j, err: err})
+		}
+	}
+	return append(verdicts, c.playOne(ctx, j, before))
+}
+
+// playOne runs a job whose output holds what before has.
+func (c *cluster) playOne(ctx context.Context, j *job, before output) verdict {
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	v := verdict{job: j}
+	begun := time.Now()
+	var ended api.Job
+	v.id, v.err = c.submit(ctx, j)
+	if v.err == nil {
+		c.logf("job %s is %s", j.spec.Name, v.id)
+		if j.cancel > 0 {
+			v.err = c.cancelAfter(ctx, v.id, j.cancel)
+		}
+	}
+	if v.err == nil {
+		ended, v.err = c.await(ctx, v.id)
+	}
+	v.state, v.took = ended.State, time.Since(begun)
+	if v.err == nil {
+		v.err = c.compare(ctx, j, ended, before)
+	}
+	c.logf("job %s ended as %s after %v: %v", j.spec.Name, v.state, v.took.Round(time.Millisecond), v.err)
+	if v.err != nil {
+		c.keepEvidence(ctx, j, v)
+	}
+	return v
+}
+
+// submit uploads the job's inputs, past the faults of the network, and submits it.
+func (c *cluster) submit(ctx context.Context, j *job) (state.JobID, error) {
+	for key, data := range j.inputs {
+		err := until(ctx, func(ctx context.Context) error {
+			_, err := c.s3.PutObject(ctx, inputBucket, key, bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{})
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("upload input %s: %w", key, err)
+		}
+	}
+	s := client.Submission{Spec: j.spec, Key: j.key(c.seed)}
+	if j.program != "" {
+		s.ProgramPath = filepath.Join(c.folder, fmt.Sprintf("program_%d.py", j.index))
+		if err := os.WriteFile(s.ProgramPath, []byte(j.program), 0o600); err != nil {
+			return "", err
+		}
+	}
+	var answer api.Submitted
+	err := c.ask(ctx, func(ctx context.Context, api *client.Client) (err error) {
+		answer, err = api.Submit(ctx, s)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("submit: %w", err)
+	}
+	return answer.ID, nil
+}
+
+func (c *cluster) cancelAfter(ctx context.Context, id state.JobID, after time.Duration) error {
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	err := c.ask(ctx, func(ctx context.Context, api *client.Client) error {
+		_, err := api.Cancel(ctx, id)
+		return err
+	})
+	var p *api.Problem
+	if errors.As(err, &p) && p.Code == api.CodeJobEnded || *flushes && unknown(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cancel: %w", err)
+	}
+	return nil
+}
+
+// forgotten is the state of a job that had ended when Redis was emptied. Its output tells how.
+const forgotten state.State = "forgotten"
+
+// await waits until only history is left of a job.
+func (c *cluster) await(ctx context.Context, id state.JobID) (job api.Job, err error) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	done := -1
+	for {
+		err := c.ask(ctx, func(ctx context.Context, api *client.Client) (err error) {
+			job, err = api.Job(ctx, id)
+			return err
+		})
+		if *flushes && unknown(err) {
+			return api.Job{ID: id, State: forgotten}, nil
+		}
+		if err != nil {
+			return job, fmt.Errorf("ask for the job: %w", err)
+		}
+		if now := job.Progress.Map.Done + job.Progress.Reduce.Done; now != done {
+			done = now
+			c.recovery.progress(time.Now())
+		}
+		if job.Phase == state.PhaseEnded {
+			return job, nil
+		}
+		select {
+		case <-ctx.Done():
+			return job, fmt.Errorf("the job did not end within %v: it is %s, in phase %s", jobTimeout, job.State, job.Phase)
+		case <-tick.C:
+		}
+	}
+}
+
+// compare checks a job's end and its output against the oracle.
+func (c *cluster) compare(ctx context.Context, j *job, ended api.Job, before output) error {
+	now, err := c.output(ctx, j.spec.Output)
+	if err != nil {
+		return err
+	}
+	untouched := unchanged(now, before)
+	switch {
+	case ended.State == state.Completed && !j.want.fails,
+		ended.State == forgotten && !j.want.fails && (!j.want.mayCancel || untouched != nil):
+		return j.want.check(now, ended.ID)
+	case ended.State == state.Failed && j.want.fails, ended.State == state.Cancelled && j.want.mayCancel,
+		ended.State == forgotten:
+		return untouched
+	}
+	message := "no error"
+	if ended.Error != nil {
+		message = ended.Error.Message
+	}
+	return fmt.Errorf("it is %s: %s", ended.State, message)
+}
+
+func unchanged(now, before output) error {
+	if len(now) != len(before) {
+		return fmt.Errorf("its output holds %v, where there was %v", names(now), names(before))
+	}
+	for name, data := range before {
+		if !bytes.Equal(now[name], data) {
+			return fmt.Errorf("it changed %s", name)
+		}
+	}
+	return nil
+}
+
+// output reads all that lies below an output's URL, past the faults of the network.
+func (c *cluster) output(ctx context.Context, url string) (output, error) {
+	prefix := strings.TrimPrefix(url, "s3://"+outputBucket+"/") + "/"
+	var all output
+	err := until(ctx, func(ctx context.Context) error {
+		all = output{}
+		for o := range c.s3.ListObjectsIter(ctx, outputBucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
+			if o.Err != nil {
+				return o.Err
+			}
+			r, err := c.s3.GetObject(ctx, outputBucket, o.Key, minio.GetObjectOptions{})
+			if err != nil {
+				return err
+			}
+			data, err := io.ReadAll(r)
+			if err := errors.Join(err, r.Close()); err != nil {
+				return err
+			}
+			all[strings.TrimPrefix(o.Key, prefix)] = data
+		}
+		return ctx.Err() // which ends the listing, too
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read output %s: %w", url, err)
+	}
+	return all, nil
+}
+
+// keepEvidence writes all that is known of a job that went wrong.
+func (c *cluster) keepEvidence(ctx context.Context, j *job, v verdict) {
+	folder := filepath.Join(c.folder, "evidence", strings.ReplaceAll(j.spec.Name, " ", "-"))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	write := func(name string, data []byte) {
+		path := filepath.Join(folder, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, data, 0o600)); err != nil {
+			c.t.Error(err)
+		}
+	}
+	write("verdict", fmt.Appendf(nil, "%s, %s after %v: %v\n", v.id, v.state, v.took, v.err))
+	write("expected", []byte(strings.Join(j.want.lines, "\n")))
+	for key, data := range j.inputs {
+		write(filepath.Join("inputs", key), data)
+	}
+	if now, err := c.output(ctx, j.spec.Output); err == nil {
+		for name, data := range now {
+			write(filepath.Join("output", name), data)
+		}
+	}
+	for _, what := range []string{"", "/tasks?limit=500", "/events"} {
+		if text, err := c.fetch(ctx, "/v1/jobs/"+string(v.id)+what); err == nil {
+			name, _, _ := strings.Cut(strings.Trim("job"+strings.ReplaceAll(what, "/", "-"), "-"), "?")
+			write(name+".json", text)
+		}
+	}
+}
+
+// fetch gets a path of the API as it is.
+func (c *cluster) fetch(ctx context.Context, path string) (text []byte, err error) {
+	for _, s := range c.controllers {
+		if text, err = s.get(ctx, path); err == nil {
+			break
+		}
+	}
+	return text, err
+}

@@ -1,0 +1,276 @@
+package scale_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/objstore/connect"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+var (
+	tasks     = flag.Int("tasks", 20_000, "map tasks")
+	reduces   = flag.Int("reduces", 100, "reduce tasks")
+	executors = flag.Int("executors", 1_000, "executors, each of which runs one task at a time")
+	inFlight  = flag.Int("in-flight", 16, "requests to Redis that are under way at a time")
+)
+
+const (
+	lease     = 30 * time.Second
+	heartbeat = 5 * time.Second
+	// most is how many bytes of Redis a committed task may take.
+	most = 300
+)
+
+// fleet are executors whose tasks take no time: as many as can be served claim and commit. All of them
+// send their heartbeats.
+type fleet struct {
+	t      *testing.T
+	store  *state.Store
+	bucket objstore.Bucket
+	job    state.JobID
+
+	mu      sync.Mutex
+	claims  []time.Duration // guarded by mu
+	commits []time.Duration // guarded by mu
+	beats   atomic.Int64
+}
+
+func TestScale(t *testing.T) {
+	server := testservices.NewRedis(t, "--maxmemory", "0")
+	rdb := redis.NewClient(&redis.Options{Addr: server.Addr, PoolSize: *inFlight + 16})
+	store := state.New(rdb, "scale")
+	t.Cleanup(func() { must(t, store.Close()) })
+	folder := t.TempDir()
+	stores, err := connect.New(connect.Config{})
+	must(t, err)
+	input := filepath.Join(folder, "in")
+	must(t, os.WriteFile(input, make([]byte, *tasks), 0o600)) // a byte each
+	boss, err := controller.New(t.Context(), controller.Config{
+		ID: "boss", Store: store, Open: stores.Open, Work: folder + "/work", Log: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	running, stop := context.WithCancel(t.Context())
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer stop()
+	parts.Go(func() { must(t, boss.Run(running)) })
+
+	begun := time.Now()
+	id := controller.NewJobID()
+	must(t, controller.Submit(t.Context(), store, id, state.Spec{
+		Program: "wordcount", Kind: "builtin", Input: []string{input}, Output: folder + "/out",
+		Format: "fixed:1", Maps: *tasks, Reducers: reduces,
+	}))
+	waitFor(t, store, id, func(j state.Job) bool { return j.Phase == state.PhaseMap })
+	t.Logf("planned in %v", since(begun))
+
+	bucket, _, err := stores.Open(t.Context(), folder)
+	must(t, err)
+	f := &fleet{t: t, store: store, bucket: bucket, job: id}
+	parts.Go(func() { f.beat(running) })
+	heap := watchHeap(running, &parts)
+	f.connect(t, rdb)
+	empty := redisMemory(t, rdb)
+	mapping := time.Now()
+	cpu := redisCPU(t, rdb)
+	f.work(t.Context(), strings.TrimPrefix(folder, "/")+"/out", func() bool { return phase(t, store, id) == state.PhaseMap })
+	took := time.Since(mapping)
+	each := (redisMemory(t, rdb) - empty) / *tasks
+	t.Logf("mapped in %v: %.3f ms a task; Redis used %.3f ms of CPU a task", since(mapping),
+		took.Seconds()*1000/float64(*tasks), (redisCPU(t, rdb)-cpu)*1000/float64(*tasks))
+	f.report("map")
+	t.Logf("%d bytes of Redis a task", each)
+	f.work(t.Context(), strings.TrimPrefix(folder, "/")+"/out", func() bool { return phase(t, store, id) == state.PhaseReduce })
+	job := waitFor(t, store, id, func(j state.Job) bool { return j.Phase == state.PhaseEnded })
+	t.Logf("ended in %v as %s; the process, controller and fleet, held up to %d MiB; %d renewals", since(begun), job.State, heap.Load()>>20, f.beats.Load())
+	if job.State != state.Completed || job.Map.Failed+job.Reduce.Failed > 0 {
+		t.Errorf("the job ended as %s: %+v", job.State, job.Error)
+	}
+	if each > most && *tasks > 10_000 {
+		t.Errorf("%d bytes of Redis a task, more than %d", each, most)
+	}
+}
+
+// connect opens all connections, so that their memory is not taken for that of tasks.
+func (f *fleet) connect(t *testing.T, rdb *redis.Client) {
+	t.Helper()
+	var asking sync.WaitGroup
+	for range 2 * *inFlight {
+		asking.Go(func() { _ = rdb.BLPop(t.Context(), time.Second, "nobody pushes this").Err() })
+	}
+	asking.Wait()
+}
+
+// work has the fleet claim and commit until the phase is over.
+func (f *fleet) work(ctx context.Context, output string, more func() bool) {
+	f.mu.Lock()
+	f.claims, f.commits = nil, nil
+	f.mu.Unlock()
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range *inFlight {
+		workers.Go(func() {
+			for more() {
+				for range 50 { // between two looks at the phase
+					name := state.ExecutorID(fmt.Sprintf("executor-host-%05d", next.Add(1)%int64(*executors)))
+					if !f.one(ctx, name, output) {
+						break
+					}
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// one claims a task and commits it; false: there was none.
+func (f *fleet) one(ctx context.Context, name state.ExecutorID, output string) bool {
+	begun := time.Now()
+	claims, err := f.store.Claim(ctx, name, 1, lease)
+	must(f.t, err)
+	claimed := time.Since(begun)
+	if len(claims) == 0 {
+		return false
+	}
+	a := claims[0].Attempt
+	manifest := []byte("i" + strings.Repeat("x", 70)) // the offsets of some segments
+	if a.Task.Side == state.Reduce {
+		manifest = f.part(ctx, output, a.Task.Index)
+	}
+	begun = time.Now()
+	must(f.t, f.store.Commit(ctx, a, name, manifest, map[string]int64{
+		"map_input_records": 1000, "map_input_bytes": 64 << 20, "map_output_records": 1000, "shuffle_records": 100, "shuffle_bytes": 4096,
+	}))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.claims, f.commits = append(f.claims, claimed), append(f.commits, time.Since(begun))
+	return true
+}
+
+// part writes an empty part of the output.
+func (f *fleet) part(ctx context.Context, output string, index int) []byte {
+	w, err := f.bucket.Create(ctx, output+"/"+state.PartName(index))
+	must(f.t, err)
+	upload, err := w.Seal()
+	must(f.t, err)
+	handle, err := json.Marshal(upload)
+	must(f.t, err)
+	text, err := json.Marshal(state.Part{Upload: handle, Checksum: "xxh64:ef46db3751d8e999"})
+	must(f.t, err)
+	return append([]byte("i"), text...)
+}
+
+// beat renews, for every executor once in a heartbeat, a lease that is not its own: the script does the
+// same work.
+func (f *fleet) beat(ctx context.Context) {
+	pace := time.NewTicker(heartbeat / time.Duration(*executors))
+	defer pace.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pace.C:
+		}
+		_, err := f.store.Renew(ctx, "executor-host-00000", lease, []state.Beat{{
+			Attempt: state.AttemptID{Job: f.job, Task: state.TaskID{Side: state.Map, Index: 1}, Number: 1, Claimed: 1},
+		}})
+		if err == nil {
+			f.beats.Add(1)
+		} else if !errors.Is(err, context.Canceled) && ctx.Err() == nil {
+			must(f.t, err)
+		}
+	}
+}
+
+func (f *fleet) report(side string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for what, all := range map[string][]time.Duration{"claim": f.claims, "commit": f.commits} {
+		slices.Sort(all)
+		f.t.Logf("%s %s: p50 %v, p99 %v, of %d, %d at a time", side, what, all[len(all)/2], all[len(all)*99/100], len(all), *inFlight)
+	}
+}
+
+func waitFor(t *testing.T, store *state.Store, id state.JobID, ok func(state.Job) bool) state.Job {
+	t.Helper()
+	for {
+		job, err := store.Job(t.Context(), id)
+		must(t, err)
+		if ok(job) || job.State == state.Failed {
+			return job
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func phase(t *testing.T, store *state.Store, id state.JobID) state.Phase {
+	t.Helper()
+	job, err := store.Job(t.Context(), id)
+	must(t, err)
+	return job.Phase
+}
+
+func watchHeap(ctx context.Context, parts *sync.WaitGroup) *atomic.Uint64 {
+	var most atomic.Uint64
+	parts.Go(func() {
+		for ctx.Err() == nil {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most.Store(max(most.Load(), m.HeapInuse))
+			time.Sleep(200 * time.Millisecond)
+		}
+	})
+	return &most
+}
+
+func redisMemory(t *testing.T, rdb *redis.Client) int {
+	t.Helper()
+	return int(info(t, rdb, "memory", "used_memory"))
+}
+
+// redisCPU returns the seconds of CPU that the server has used.
+func redisCPU(t *testing.T, rdb *redis.Client) float64 {
+	t.Helper()
+	return info(t, rdb, "cpu", "used_cpu_user") + info(t, rdb, "cpu", "used_cpu_sys")
+}
+
+func info(t *testing.T, rdb *redis.Client, section, field string) float64 {
+	t.Helper()
+	text, err := rdb.Info(t.Context(), section).Result()
+	must(t, err)
+	_, rest, _ := strings.Cut(text, field+":")
+	value, _, _ := strings.Cut(rest, "\r\n")
+	n, err := strconv.ParseFloat(value, 64)
+	must(t, err)
+	return n
+}
+
+func since(begun time.Time) time.Duration { return time.Since(begun).Round(time.Millisecond) }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+		panic(err)
+	}
+}

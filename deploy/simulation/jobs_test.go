@@ -1,0 +1,231 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// jobPlan is a job as a seed has it.
+type jobPlan struct {
+	program   string // wordcount, sort, distinct; or broken: fails at every record
+	reducers  int
+	splitSize int
+	inputs    []string // contents of the input objects
+	overwrite bool     // an output is there already
+	submitAt  time.Duration
+	cancelAt  state.Phase // "": not cancelled
+	retry     bool        // once it is kept
+	priority  int
+	rival     bool          // it writes where the first job does
+	waits     bool          // until the first job has ended
+	patience  time.Duration // --task-timeout; 0: the default
+}
+
+func (j jobPlan) String() string {
+	return fmt.Sprintf("%s of %d inputs (%d lines) by %d bytes, %d reducers, overwrite %v, cancel at %q, retry %v, rival %v, waits %v, task timeout %v",
+		j.program, len(j.inputs), j.lines(), j.splitSize, j.reducers, j.overwrite, j.cancelAt, j.retry, j.rival, j.waits, j.patience)
+}
+
+func newJobPlan(rng *rand.Rand, n int) jobPlan {
+	j := jobPlan{
+		program:   []string{"wordcount", "wordcount", "sort", "distinct"}[rng.IntN(4)],
+		reducers:  []int{0, 1, 1, 2, 3, 7}[rng.IntN(6)],
+		splitSize: 20 + rng.IntN(150),
+		overwrite: rng.IntN(4) == 0,
+		submitAt:  time.Duration(rng.IntN(2000*n+1)) * time.Millisecond,
+		retry:     rng.IntN(3) > 0,
+		priority:  rng.IntN(3) - 1,
+	}
+	if rng.IntN(12) == 0 {
+		j.program = "broken"
+	}
+	if rng.IntN(5) == 0 {
+		phases := []state.Phase{state.PhasePlan, state.PhaseMap, state.PhaseReduce, state.PhasePublish, state.PhaseCleanup}
+		j.cancelAt = phases[rng.IntN(len(phases))]
+	}
+	if rng.IntN(4) == 0 {
+		j.patience = time.Duration(1500+rng.IntN(3000)) * time.Millisecond
+	}
+	for range 1 + rng.IntN(2) {
+		var text strings.Builder
+		for range 1 + rng.IntN(30) {
+			for w := range 1 + rng.IntN(4) {
+				if w > 0 {
+					text.WriteByte(' ')
+				}
+				fmt.Fprintf(&text, "w%d", rng.IntN(12))
+			}
+			text.WriteByte('\n')
+		}
+		j.inputs = append(j.inputs, text.String())
+	}
+	return j
+}
+
+func (j jobPlan) lines() (n int) {
+	for _, text := range j.inputs {
+		n += strings.Count(text, "\n")
+	}
+	return n
+}
+
+// oracle is the output that the job must have, as sorted lines: computed in one go, by nothing
+// that the project is made of.
+func (j jobPlan) oracle() []string {
+	var lines []string
+	counts := map[string]int{}
+	for line := range strings.Lines(strings.Join(j.inputs, "")) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case j.program != "wordcount":
+			lines = append(lines, line)
+		case j.reducers == 0:
+			for word := range strings.FieldsSeq(line) {
+				lines = append(lines, word+"\t1")
+			}
+		default:
+			for word := range strings.FieldsSeq(line) {
+				counts[word]++
+			}
+		}
+	}
+	for word, n := range counts {
+		lines = append(lines, fmt.Sprintf("%s\t%d", word, n))
+	}
+	slices.Sort(lines)
+	if j.program == "distinct" && j.reducers > 0 {
+		lines = slices.Compact(lines)
+	}
+	return lines
+}
+
+// job is a job of a run.
+type job struct {
+	jobPlan
+	id     state.JobID
+	output string // prefix of its output's keys
+	old    bool   // an output was there before
+	total  int    // tasks that write output; 0: not known yet
+
+	lost        bool // Redis has forgotten it, and it is not on the store either: it was settled, or is not durable
+	unpublished bool // a failover has sent it back while it was published
+	undone      bool // a failover has sent it back after it was settled
+	reached     map[state.Phase]bool
+	phase       state.Phase // that it is in
+	settled     time.Time   // when it came to its clean-up
+	settling    *outcome    // how
+	finished    time.Time   // when it was found to be complete at last; zero: never
+	wrote       time.Time   // when it was published at last; zero: never
+	ended       time.Time
+	submitted   bool // of one that waits
+	outcome     *outcome
+}
+
+// outcome is what the job's record said when it ended.
+type outcome struct {
+	state    state.State
+	error    string
+	counters map[string]string
+	total    int // tasks that write output
+}
+
+func (s *sim) newJob(n int, p jobPlan) *job {
+	j := &job{jobPlan: p, id: state.JobID(fmt.Sprintf("job%d", n)), output: fmt.Sprintf("out%d/", n), reached: map[state.Phase]bool{}}
+	j.old = j.overwrite
+	if j.rival {
+		j.output, j.old = s.jobs[0].output, s.jobs[0].old
+	}
+	for i, text := range j.inputs {
+		s.store.put(fmt.Sprintf("in/%s/%d.txt", j.id, i), []byte(text), "")
+	}
+	if j.overwrite && !j.rival {
+		for i := range 9 {
+			s.store.put(j.output+state.PartName(i), []byte("old\n"), "")
+		}
+		s.store.put(j.output+state.SuccessName, []byte("{}"), "")
+	}
+	return j
+}
+
+func (j *job) spec() state.Spec {
+	spec := state.Spec{
+		Program: j.program, Kind: "builtin", Input: []string{fmt.Sprintf("%s/in/%s/", storeURL, j.id)},
+		SplitSize: state.ByteSize(j.splitSize), Output: storeURL + "/" + j.output,
+		Overwrite: j.overwrite, Reducers: &j.reducers, Priority: j.priority,
+	}
+	if j.program == "broken" {
+		spec.Program, spec.Params = "activity", state.Params{"strict": "true"}
+	}
+	if j.patience > 0 {
+		spec.TaskTimeout = (*state.Duration)(&j.patience)
+	}
+	return spec
+}
+
+// asClient runs a user's call in a process of its own, again and again until it gets an answer.
+func (s *sim) asClient(what string, j *job, call func(ctx context.Context, p *process, store *state.Store) error) {
+	s.started["client"]++
+	p := &process{name: fmt.Sprintf("client%d", s.started["client"]), slow: 1}
+	s.trace.add("-- %s: %s %s", p.name, what, j.id)
+	store := state.New(s.client(p, s.retries), state.DefaultNamespace)
+	s.clients++
+	s.running.Go(func() {
+		for range 100 {
+			err := call(context.Background(), p, store)
+			if err == nil || errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
+				break
+			}
+			time.Sleep(700 * time.Millisecond)
+		}
+		err := store.Close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.clients--
+		if err != nil {
+			s.failed = append(s.failed, fmt.Sprintf("%s: %v", p.name, err))
+		}
+	})
+}
+
+func (s *sim) submit(j *job) {
+	s.asClient("submit", j, func(ctx context.Context, p *process, store *state.Store) error {
+		c, err := s.controllerOf(ctx, p, store)
+		if err != nil {
+			return err
+		}
+		return c.Submit(ctx, j.id, j.spec())
+	})
+}
+
+func (s *sim) cancel(j *job) {
+	s.asClient("cancel", j, func(ctx context.Context, _ *process, store *state.Store) error {
+		return store.Stop(ctx, j.id, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "cancelled"})
+	})
+}
+
+func (s *sim) retryJob(j *job) {
+	s.asClient("retry", j, func(ctx context.Context, p *process, store *state.Store) error {
+		c, err := s.controllerOf(ctx, p, store)
+		if err != nil {
+			return err
+		}
+		return c.Retry(ctx, j.id)
+	})
+}
+
+// phase is a job's phase as Redis has it; "" for one that is not there.
+func (s *sim) phase(j *job) state.Phase {
+	return state.Phase(s.redis.server.HGet(jobKey(j), "phase"))
+}
+
+// record is the key of what the store knows of the job.
+func (j *job) record() string { return fmt.Sprintf("work/jobs/%s/job.json", j.id) }
+
+func jobKey(j *job) string { return fmt.Sprintf("%s:{%s}", state.DefaultNamespace, j.id) }

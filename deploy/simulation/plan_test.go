@@ -1,0 +1,434 @@
+package simulation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing/synctest"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// plan is what a seed decides before the run: its processes, its jobs, and which kinds of fault
+// it has at all. Few kinds at a time find more than all at once.
+type plan struct {
+	seed                   uint64
+	executors, controllers int
+	slots                  int
+	retries                int // of the Redis client; -1: none
+	lease                  time.Duration
+	history, keepFailed    time.Duration
+	faultTime              time.Duration // how long faults go on
+	speed                  time.Duration // the longest usual latency
+	rates                  rates
+	incidents              []incident
+	aims                   []*aim
+	durable                bool // jobs are written to the store; else users submit again what Redis has lost
+	specs                  []jobPlan
+}
+
+// rates are how likely a request meets each fault.
+type rates struct {
+	lost, answerLost [2]float64 // by service
+	delayed          [2]float64
+	throttled        float64 // of the store
+	denied           float64 // reading an input: a failure of class user
+	damaged          float64 // reading a segment
+}
+
+func (r rates) none() bool { return r == rates{} }
+
+// incident befalls the process whose request it is at some step, or the world.
+type incident struct {
+	step   int
+	before bool // before the request is executed
+	kind   incidentKind
+	length time.Duration
+}
+
+type incidentKind int
+
+const (
+	kill incidentKind = iota
+	freeze
+	cutRedis
+	cutStore
+	stopGently
+	forgetScripts
+	failOver
+	jumpAhead
+	jumpBack
+	loseSegment
+	loseEverything
+	loseAnswer // of the request: it was executed, and its process can't know
+	arriveLate // the request is executed when its process has long given up
+	incidentKinds
+)
+
+// aim is an incident that waits for a certain request, whenever that comes.
+type aim struct {
+	incident
+	target string // what the request's description has in it
+	nth    int    // of those requests, from 1
+	seen   int
+}
+
+// targets are the requests that change something for good, and those that such a decision is
+// based on.
+var targets = []string{
+	"submit(", "start(", "claim(", "renew(", "commit(", "fail(", "lose(", "sweep(", "backup(", "stop(", "finish(", "keep(",
+	"retry(", "discard(", "forget(", "bm:output:",
+	"complete out", "put if absent", "put[", "delete out", "delete work", "abort out", "abort work", "begin upload out",
+	"upload part", "list work", "list uploads", "list out", "stat ", "get[0+-1] work", "get[0+-1] out",
+}
+
+// newAim takes a request and what befalls its process just then.
+func newAim(rng *rand.Rand, lease time.Duration) *aim {
+	a := &aim{target: targets[rng.IntN(len(targets))], nth: 1 + rng.IntN(1+rng.IntN(8))}
+	a.before = rng.IntN(2) == 0
+	a.kind = []incidentKind{kill, freeze, freeze, stopGently, failOver, loseEverything, loseAnswer, arriveLate, arriveLate, cutRedis}[rng.IntN(10)]
+	a.length = lease + time.Duration(rng.Int64N(int64(2*lease)))
+	if a.kind == failOver {
+		// The replica has not heard of this request, and takes over at once or when others have built on it.
+		a.before, a.length = true, []time.Duration{0, 50 * time.Millisecond, 2 * time.Second}[rng.IntN(3)]
+	}
+	if a.kind == loseAnswer || a.kind == arriveLate {
+		a.before = true
+	}
+	return a
+}
+
+func (k incidentKind) String() string {
+	return [...]string{
+		"kill", "freeze", "cut off from redis", "cut off from the store", "stop gently", "script cache lost",
+		"failover to a lagging replica", "redis clock jumps ahead", "redis clock jumps back", "a segment vanishes",
+		"redis is empty", "answer lost", "late",
+	}[k]
+}
+
+// newPlan decides what a seed is about.
+func newPlan(seed uint64) *plan {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	p := &plan{
+		seed:      seed,
+		executors: 1 + rng.IntN(3), controllers: 1 + rng.IntN(3), slots: 1 + rng.IntN(3),
+		retries:   []int{-1, 1, 3}[rng.IntN(3)],
+		lease:     time.Duration(3+rng.IntN(5)) * time.Second,
+		history:   time.Duration(5+rng.IntN(30)) * time.Second,
+		faultTime: time.Duration(5+rng.IntN(20)) * time.Second,
+		speed:     []time.Duration{time.Millisecond, 10 * time.Millisecond, 300 * time.Millisecond}[rng.IntN(3)],
+	}
+	if rng.IntN(3) == 0 {
+		p.keepFailed = time.Duration(1+rng.IntN(6)) * time.Second
+	}
+	p.rates = newRates(rng)
+	for range rng.IntN(6) {
+		p.incidents = append(p.incidents, incident{
+			step: rng.IntN(300), before: rng.IntN(2) == 0,
+			kind:   incidentKind(rng.IntN(int(incidentKinds))),
+			length: p.lease/4 + time.Duration(rng.Int64N(int64(2*p.lease))),
+		})
+	}
+	for range max(0, rng.IntN(4)-1) {
+		p.aims = append(p.aims, newAim(rng, p.lease))
+	}
+	p.durable = rng.IntN(6) > 0
+	for i := range 1 + rng.IntN(3) {
+		p.specs = append(p.specs, newJobPlan(rng, i))
+	}
+	if len(p.specs) > 1 && rng.IntN(3) == 0 {
+		p.specs[1].rival, p.specs[1].overwrite = true, rng.IntN(4) > 0
+		if p.specs[1].waits = rng.IntN(2) == 0; p.specs[1].waits {
+			p.specs[1].submitAt = 0
+		}
+	}
+	return p
+}
+
+// newRates switches each fault on with some probability, at a rate of its own.
+func newRates(rng *rand.Rand) (r rates) {
+	some := func(rate *float64) {
+		if rng.IntN(3) == 0 {
+			*rate = []float64{0.005, 0.02, 0.08}[rng.IntN(3)]
+		}
+	}
+	for _, service := range []service{redisService, storeService} {
+		some(&r.lost[service])
+		some(&r.answerLost[service])
+		some(&r.delayed[service])
+	}
+	some(&r.throttled)
+	some(&r.denied)
+	some(&r.damaged)
+	return r
+}
+
+// storeWorks tells whether a controller never gets an error, or none in time, from the store; nor
+// that it finds there what Redis has forgotten.
+func (p *plan) storeWorks() bool {
+	return !p.has(failOver, cutStore, freeze, loseAnswer, arriveLate) && p.rates.lost[storeService]+p.rates.answerLost[storeService]+p.rates.delayed[storeService]+p.rates.throttled == 0
+}
+
+// has tells whether an incident of one of these kinds is planned.
+func (p *plan) has(kinds ...incidentKind) bool {
+	return slices.ContainsFunc(p.incidents, func(i incident) bool { return slices.Contains(kinds, i.kind) }) ||
+		slices.ContainsFunc(p.aims, func(a *aim) bool { return slices.Contains(kinds, a.kind) })
+}
+
+// losses is how often Redis forgets something.
+func (p *plan) losses() (n int) {
+	for _, i := range p.incidents {
+		if i.kind == failOver || i.kind == loseEverything {
+			n++
+		}
+	}
+	for _, a := range p.aims {
+		if a.kind == failOver || a.kind == loseEverything {
+			n++
+		}
+	}
+	return n
+}
+
+// segmentsLast tells whether nothing removes or damages a segment that was committed.
+func (p *plan) segmentsLast() bool {
+	return !p.has(failOver, loseSegment, loseEverything) && p.rates.damaged == 0
+}
+
+// harmless tells whether the plan has no fault by which an attempt or a job may rightly fail.
+func (p *plan) harmless() bool {
+	for kind := range incidentKinds {
+		if kind != forgetScripts && kind != stopGently && p.has(kind) {
+			return false
+		}
+	}
+	return p.rates.none()
+}
+
+func (p *plan) String() string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%d executors with %d slots, %d controllers, lease %v, latency %v, redis retries %d, faults for %v, kept %v, history %v, durable %v, rates %+v",
+		p.executors, p.slots, p.controllers, p.lease, p.speed, p.retries, p.faultTime, p.keepFailed, p.history, p.durable, p.rates)
+	for _, i := range p.incidents {
+		fmt.Fprintf(&s, "; at step %d: %v (%v)", i.step, i.kind, i.length.Round(time.Millisecond))
+	}
+	for _, a := range p.aims {
+		fmt.Fprintf(&s, "; at %q %d, before %v: %v (%v)", a.target, a.nth, a.before, a.kind, a.length.Round(time.Millisecond))
+	}
+	for i, j := range p.specs {
+		fmt.Fprintf(&s, "; job %d: %v", i, j)
+	}
+	return s.String()
+}
+
+// faults are what befalls one request.
+type faults struct {
+	lost, answerLost, damaged bool
+	refused                   error
+}
+
+// faultsFor throws the dice for a request.
+func (s *sim) faultsFor(r *request) (f faults) {
+	if s.calm {
+		return f
+	}
+	f.lost = s.chance(s.rates.lost[r.service])
+	f.answerLost = s.chance(s.rates.answerLost[r.service]) || r.answerLost
+	if r.service != storeService {
+		return f
+	}
+	reads := strings.HasPrefix(r.what, "get[")
+	switch {
+	case s.chance(s.rates.throttled):
+		f.refused = fmt.Errorf("simulated: %w", objstore.ErrThrottled)
+	case reads && strings.Contains(r.what, " in/") && s.chance(s.rates.denied):
+		f.refused = fmt.Errorf("simulated: %w", objstore.ErrDenied)
+	case reads && strings.HasSuffix(r.what, ".seg") && s.chance(s.rates.damaged):
+		f.damaged = true
+	}
+	return f
+}
+
+// latency is how long a request travels.
+func (s *sim) latency(r *request) time.Duration {
+	d := s.upTo(s.speed)
+	if s.calm {
+		return min(d, time.Millisecond)
+	}
+	if s.chance(s.rates.delayed[r.service]) {
+		d += s.upTo(4 * time.Second)
+	}
+	return time.Duration(float64(d) * r.process.slow)
+}
+
+// incident has happen what the plan has for this step. It tells whether the request can't be
+// handled any more.
+func (s *sim) incident(r *request, before bool) bool {
+	if s.calm {
+		return false
+	}
+	for _, i := range append(s.atStep(), s.aimedAt(r)...) {
+		if i.before == before && !r.process.dead {
+			synctest.Wait() // what was answered has been heard
+			s.befall(r, i)
+		}
+	}
+	r.befalls = slices.DeleteFunc(r.befalls, func(i incident) bool { return i.before == before })
+	if r.process.frozen && before {
+		return true // until it goes on
+	}
+	return false
+}
+
+// atStep are the incidents of this step.
+func (s *sim) atStep() (now []incident) {
+	for _, i := range s.incidents {
+		if i.step == s.steps {
+			now = append(now, i)
+		}
+	}
+	return now
+}
+
+// aimedAt are the incidents that have waited for this request, each once before and once after it.
+func (s *sim) aimedAt(r *request) []incident {
+	if r.process.past {
+		return nil
+	}
+	for _, a := range s.aims {
+		if !r.counted && strings.Contains(r.what, a.target) {
+			if a.seen++; a.seen == a.nth {
+				r.befalls = append(r.befalls, a.incident)
+			}
+		}
+	}
+	r.counted = true
+	return r.befalls
+}
+
+func (s *sim) befall(r *request, i incident) {
+	p := r.process
+	switch i.kind {
+	case loseAnswer:
+		r.answerLost = true
+		return
+	case arriveLate:
+		r.late = s.upTo(3 * s.lease / 2)
+		return
+	}
+	victim := s.victim(p)
+	if victim == nil {
+		return
+	}
+	p = victim.process
+	s.trace.add("-- %v: %s", i.kind, p.name)
+	switch i.kind {
+	case kill:
+		p.dead = true
+		s.leave(victim)
+	case stopGently:
+		s.leave(victim)
+	case freeze:
+		s.freeze(p, i.length)
+	case cutRedis:
+		s.cutOff(p, redisService, i.length)
+	case cutStore:
+		s.cutOff(p, storeService, i.length)
+	case forgetScripts:
+		s.redis.do([]string{"SCRIPT", "FLUSH"})
+	case failOver:
+		s.failOver(min(i.length, 2*time.Second))
+	case jumpAhead:
+		s.redis.jump(i.length)
+	case jumpBack:
+		s.redis.jump(-i.length)
+	case loseSegment:
+		s.loseSegment()
+	case loseEverything:
+		if err := s.redis.restore(nil); err != nil {
+			s.problem("empty redis: %v", err)
+		}
+		s.watch.forget(s)
+	}
+}
+
+func (s *sim) freeze(p *process, d time.Duration) {
+	p.frozen = true
+	s.after(d, "thaw "+p.name, func() { s.thaw(p) })
+}
+
+// thaw lets a process go on. Some of what it was about to ask it asks now, however late.
+func (s *sim) thaw(p *process) {
+	if !p.frozen {
+		return
+	}
+	p.frozen = false
+	for _, r := range s.pending {
+		if r.process == p && !r.hung && s.chance(0.7) {
+			s.mu.Lock()
+			r.gaveUp = nil
+			s.mu.Unlock()
+		}
+	}
+}
+
+func (s *sim) cutOff(p *process, from service, d time.Duration) {
+	p.cut[from] = true
+	s.after(d, fmt.Sprintf("%s reaches %v again", p.name, from), func() { p.cut[from] = false })
+}
+
+// failOver replaces Redis, a moment from now, by a replica that has not heard of that moment.
+func (s *sim) failOver(lag time.Duration) {
+	all, err := s.redis.copyAll()
+	if err != nil {
+		s.problem("copy the keyspace: %v", err)
+		return
+	}
+	s.after(lag, "failover", func() {
+		if err := s.redis.restore(all); err != nil {
+			s.problem("restore the keyspace: %v", err)
+		}
+		s.watch.forget(s)
+	})
+}
+
+// loseSegment removes an intermediate from the store.
+func (s *sim) loseSegment() {
+	var segments []string
+	for _, key := range s.store.keys("work/") {
+		if strings.HasSuffix(key, ".seg") {
+			segments = append(segments, key)
+		}
+	}
+	if len(segments) > 0 {
+		key := segments[s.rng.IntN(len(segments))]
+		delete(s.store.objects, key)
+		s.trace.add("-- gone: %s", key)
+	}
+}
+
+// endFaults makes the world a friendly place.
+func (s *sim) endFaults() {
+	s.calm = true
+	s.trace.add("-- calm")
+	for _, r := range s.live {
+		s.thaw(r.process)
+		r.process.cut = [2]bool{}
+		r.process.slow = 1
+	}
+	for _, r := range s.pending {
+		if r.due.After(time.Now().Add(time.Second)) {
+			r.due = time.Now().Add(time.Second)
+		}
+	}
+	if s.redis.skew != 0 {
+		s.redis.skew = 0
+	}
+	for _, j := range s.jobs {
+		if len(j.reached) > 0 && s.phase(j) == "" {
+			s.expectBack(j)
+		}
+	}
+}

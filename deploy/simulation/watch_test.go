@@ -1,0 +1,377 @@
+package simulation
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// watch looks at every command that Redis has executed.
+type watch struct {
+	winners map[string]string // "JOB/TASK" -> "ATTEMPT EXECUTOR CLAIMED"
+	calls   map[string]int    // of scripts: "NAME ANSWER" -> how often
+	rules   rules
+}
+
+// redis is called after each command.
+func (w *watch) redis(s *sim, args []string, reply []byte) {
+	name, keys, argv, ok := script(args)
+	if !ok {
+		return
+	}
+	j := s.jobOf(keys[0])
+	if j == nil {
+		return
+	}
+	w.count(name, reply)
+	if bytes.Contains(reply, []byte("$2\r\nok\r\n")) {
+		w.transition(s, j, name, argv)
+	}
+	s.follow(j)
+}
+
+// count notes what a script has answered.
+func (w *watch) count(name string, reply []byte) {
+	fields := bytes.Split(reply, []byte("\r\n"))
+	if len(fields) < 3 || !bytes.HasPrefix(fields[0], []byte("*")) || !bytes.HasPrefix(fields[1], []byte("$")) {
+		return
+	}
+	w.calls[name+" "+string(fields[2])]++
+	if name == "commit" && len(fields) > 5 && fields[len(fields)-2][0] == ':' && string(fields[len(fields)-2]) != ":0" {
+		w.calls["commit before a rival"]++
+	}
+}
+
+// transition is called for scripts that have done something.
+func (w *watch) transition(s *sim, j *job, name string, argv []string) {
+	switch name {
+	case "start":
+		j.total, _ = strconv.Atoi(argv[1]) // as Redis has taken it
+		if j.reducers == 0 {
+			j.total, _ = strconv.Atoi(argv[0])
+		}
+	case "commit":
+		task, winner := fmt.Sprintf("%s/%s%s", j.id, argv[1], argv[2]), strings.Join([]string{argv[0], argv[4], argv[5]}, " ")
+		if before, ok := w.winners[task]; ok && before != winner {
+			s.problem("%s was committed by %s, and again by %s", task, before, winner)
+		}
+		w.winners[task] = winner
+	case "lose":
+		if s.redis.server.HGet(jobKey(j)+":done:m", argv[5]) == "" {
+			delete(w.winners, fmt.Sprintf("%s/m%s", j.id, argv[5]))
+		}
+	case "retry":
+		side := "r"
+		if j.reducers == 0 {
+			side = "m"
+		}
+		for task := range w.winners {
+			if strings.HasPrefix(task, string(j.id)+"/"+side) {
+				delete(w.winners, task)
+			}
+		}
+	case "finish":
+		j.finished = time.Now()
+		if s.rivals(j) {
+			s.checkOutput(j, s.record(j), s.bad(j)) // it is to be overwritten
+		}
+	case "forget":
+		s.end(j, s.record(j))
+	}
+}
+
+// end notes how a job has ended. Those that wait for it are submitted.
+func (s *sim) end(j *job, o *outcome) {
+	j.outcome, j.ended = o, time.Now()
+	for _, other := range s.jobs {
+		if other.waits && j == s.jobs[0] && !other.submitted {
+			other.submitted = true
+			s.after(s.upTo(2*time.Second), "submit", func() { s.submit(other) })
+		}
+	}
+}
+
+// rivals tells whether another job writes where this one does.
+func (s *sim) rivals(j *job) bool {
+	return slices.ContainsFunc(s.jobs, func(other *job) bool { return other != j && other.output == j.output })
+}
+
+// forget is called when Redis has lost what it knew.
+func (w *watch) forget(s *sim) {
+	clear(w.winners)
+	clear(w.rules.highest)
+	for _, j := range s.jobs {
+		phase := s.phase(j)
+		switch {
+		case phase == "" && len(j.reached) > 0 && j.outcome == nil:
+			s.lose(j)
+		case phase == state.PhaseEnded:
+			s.end(j, s.record(j))
+		case phase != "":
+			j.outcome, j.lost = nil, false
+			if phase != state.PhaseCleanup && phase != state.PhaseKept {
+				j.settling = nil
+			}
+			j.unpublished = j.unpublished || !j.wrote.IsZero() && phase != state.PhasePublish
+			j.undone = j.undone || !j.settled.IsZero() && phase != state.PhaseCleanup && phase != state.PhaseKept
+		}
+		if phase != state.PhaseCleanup && phase != state.PhaseKept && phase != state.PhaseEnded {
+			j.settled = time.Time{}
+		}
+		j.phase = phase
+	}
+}
+
+// returns is how long it may take until a job is back that only the store knows, once the faults
+// are over.
+const returns = 40 * time.Second
+
+// lose says what becomes of a job that Redis has forgotten before it had ended.
+func (s *sim) lose(j *job) {
+	_, recorded := s.store.objects[j.record()]
+	switch {
+	case recorded:
+		if s.calm {
+			s.expectBack(j)
+		}
+	case s.durable && j.settling != nil:
+		s.forgotten(j)
+	default:
+		if s.durable && !j.undone { // nobody writes the record of a job again that was settled before
+			s.problem("%s was not settled, and is not on the store", j.id)
+		}
+		j.lost = true
+		s.submit(j)
+	}
+}
+
+// forgotten says that a job which was settled has ended so: there is no history of it.
+func (s *sim) forgotten(j *job) {
+	j.lost = true
+	s.end(j, j.settling)
+}
+
+// expectBack looks after a while whether a job is back.
+func (s *sim) expectBack(j *job) {
+	s.after(returns, "look for "+string(j.id), func() {
+		_, recorded := s.store.objects[j.record()]
+		switch {
+		case j.outcome != nil || s.phase(j) != "":
+		case !recorded && j.settling != nil:
+			s.forgotten(j) // whoever cleaned up after it had not noticed yet
+		default:
+			s.problem("%s does not come back", j.id)
+		}
+	})
+}
+
+func (s *sim) jobOf(key string) *job {
+	i := slices.IndexFunc(s.jobs, func(j *job) bool { return key == jobKey(j) })
+	if i < 0 {
+		return nil
+	}
+	return s.jobs[i]
+}
+
+// follow has users act when the job comes to where they want to.
+func (s *sim) follow(j *job) {
+	phase := s.phase(j)
+	if phase == "" || j.phase == phase {
+		return
+	}
+	switch before := j.phase; {
+	case phase == state.PhaseCleanup && before != state.PhaseKept:
+		j.settled, j.settling = time.Now(), s.record(j)
+	case phase == state.PhasePublish:
+		j.wrote = time.Now()
+	case before == state.PhaseKept:
+		j.settled = time.Time{}
+	}
+	j.phase = phase
+	if j.reached[phase] {
+		return
+	}
+	j.reached[phase] = true
+	if phase == j.cancelAt {
+		s.after(s.upTo(3*s.speed), "cancel", func() { s.cancel(j) })
+	}
+	if phase == state.PhaseKept && j.retry {
+		s.after(s.upTo(s.keepFailed), "retry", func() { s.retryJob(j) })
+	}
+}
+
+// record reads how a job ended.
+func (s *sim) record(j *job) *outcome {
+	get := func(field string) string { return s.redis.server.HGet(jobKey(j), field) }
+	o := &outcome{state: state.State(get("state")), error: get("error"), counters: map[string]string{}}
+	o.total = j.total
+	counters, err := s.redis.server.HKeys(jobKey(j) + ":counters")
+	if err != nil {
+		return o // none
+	}
+	for _, name := range counters {
+		o.counters[name] = s.redis.server.HGet(jobKey(j)+":counters", name)
+	}
+	return o
+}
+
+// checkJob holds a job that has ended to what was promised.
+func (s *sim) checkJob(j *job) {
+	bad := s.bad(j)
+	switch {
+	case j.outcome.state == state.Completed:
+		if !s.overwritten(j) {
+			s.checkOutput(j, j.outcome, bad)
+		}
+		return
+	case j.lost && strings.Contains(j.outcome.error, "is not empty"):
+		return // it was submitted again, and completed the first time
+	case !j.finished.IsZero() && j.outcome.state == state.Failed && !s.mayFailAgain(j) && !j.lost:
+		bad("it had completed before Redis forgot that: %s", j.outcome.error)
+	}
+	if j.outcome.state == state.Cancelled && j.cancelAt == "" {
+		bad("nobody cancelled it")
+	}
+	if j.outcome.state == state.Failed && j.program != "broken" && s.harmless() && !s.rivals(j) {
+		bad("nothing went wrong, but: %s", j.outcome.error)
+	}
+	if why := s.wronglyFailed(j); why != "" {
+		bad("%s: %s", why, j.outcome.error)
+	}
+	if s.overwritten(j) || s.back(j) && s.losses() > 1 {
+		return // what is there is the other's, or of a life that Redis knows nothing of
+	}
+	for _, key := range s.store.keys(j.output) {
+		o := s.store.objects[key]
+		if s.excused(key, o.writer, o.made) {
+			continue
+		}
+		if o.upload != "" || !j.old || bytes.Contains(o.data, []byte(`"job"`)) {
+			bad("left in its output: %s", key)
+		}
+	}
+}
+
+// describe is the state in which a job is, or has ended.
+func (j *job) describe(s *sim) state.State {
+	if j.outcome != nil {
+		return j.outcome.state
+	}
+	return s.record(j).state
+}
+
+// bad reports what is wrong with a job.
+func (s *sim) bad(j *job) func(format string, args ...any) {
+	return func(format string, args ...any) {
+		s.problem("%s, a %s: %s", j.id, j.describe(s), fmt.Sprintf(format, args...))
+	}
+}
+
+// overwritten tells whether another job has written to a job's output after it, or may have.
+func (s *sim) overwritten(j *job) bool {
+	return slices.ContainsFunc(s.jobs, func(other *job) bool {
+		return other != j && other.output == j.output && (j.finished.IsZero() || other.wrote.After(j.finished)) && !other.wrote.IsZero()
+	})
+}
+
+// mayFailAgain tells whether a job that had completed, and was sent back by a failover, has failed
+// for a reason: its controllers had no store to publish it to, or to look for what it had written;
+// another has written there since; or Redis has gone back twice, to the uploads of a life before the last.
+func (s *sim) mayFailAgain(j *job) bool {
+	return s.losses() > 1 || s.overwritten(j) || strings.Contains(j.outcome.error, objstore.ErrUnavailable.Error()) || strings.Contains(j.outcome.error, objstore.ErrThrottled.Error()) ||
+		strings.Contains(j.outcome.error, "context")
+}
+
+// back tells whether Redis has forgotten that the job was published, or that it was about to be.
+func (s *sim) back(j *job) bool { return j.undone || j.unpublished || !j.finished.IsZero() }
+
+// wronglyFailed says what is wrong with a job's having failed for its reason; "" if nothing is.
+func (s *sim) wronglyFailed(j *job) string {
+	says := func(texts ...string) bool {
+		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(j.outcome.error, text) })
+	}
+	switch {
+	case j.outcome.state != state.Failed || j.lost, s.back(j) && s.mayFailAgain(j):
+		return ""
+	case s.rivals(j) && says("is writing to it", "is not empty", "another one took its output"):
+		return s.wronglyRefused(j)
+	case says(`"class":"job"`) && s.storeWorks():
+		return "its controllers had no trouble but with Redis, and gave it up"
+	case says(`"class":"job"`) && !says(objstore.ErrUnavailable.Error(), objstore.ErrThrottled.Error(), "context"):
+		return "its controllers met no trouble that might last"
+	case says(`"class":"user"`) && j.program != "broken" && !says(objstore.ErrDenied.Error()):
+		return "its program is in order"
+	case says(`"class":"segment"`) && s.segmentsLast():
+		return "no segment was damaged"
+	}
+	return ""
+}
+
+// wronglyRefused says what is wrong with a job's having been refused its output for another's sake.
+func (s *sim) wronglyRefused(j *job) string {
+	for _, other := range s.jobs {
+		if other == j || other.output != j.output || !strings.Contains(j.outcome.error, "job "+string(other.id)+" is writing") {
+			continue
+		}
+		if j.waits && !s.has(failOver, loseEverything) {
+			return "the other had ended"
+		}
+	}
+	return ""
+}
+
+// checkOutput compares what a completed job wrote with what it must have.
+func (s *sim) checkOutput(j *job, o *outcome, bad func(string, ...any)) {
+	if j.program == "broken" {
+		bad("it can't succeed")
+		return
+	}
+	var lines []string
+	var total int
+	want := []string{j.output + state.SuccessName}
+	for i := range o.total {
+		key := j.output + state.PartName(i)
+		want = append(want, key)
+		part := lineSlice(s.store.objects[key].data)
+		if j.reducers > 0 && !slices.IsSorted(part) && j.program != "wordcount" {
+			bad("%s is not sorted", key)
+		}
+		lines = append(lines, part...)
+		total += len(s.store.objects[key].data)
+	}
+	if got := s.store.keys(j.output); !slices.Equal(got, want) {
+		bad("its output has %q, not %q", got, want)
+	}
+	slices.Sort(lines)
+	if oracle := j.oracle(); !slices.Equal(lines, oracle) {
+		bad("its output is wrong: %q, not %q", lines, oracle)
+	}
+	var success state.Success
+	if err := json.Unmarshal(s.store.objects[j.output+state.SuccessName].data, &success); err != nil {
+		bad("_SUCCESS: %v", err)
+	}
+	if success.Job != j.id || len(success.Parts) != o.total || success.Records != int64(len(lines)) || success.Bytes != int64(total) {
+		bad("_SUCCESS says %d parts, %d records, %d bytes; it is %d, %d, %d", len(success.Parts), success.Records, success.Bytes, o.total, len(lines), total)
+	}
+	for i, p := range success.Parts {
+		if size := len(s.store.objects[j.output+p.Name].data); p.Name != state.PartName(i) || p.Bytes != int64(size) {
+			bad("_SUCCESS says that %s has %d bytes, it has %d", p.Name, p.Bytes, size)
+		}
+	}
+	for name, n := range map[string]int{"map_input_records": j.lines(), "output_records": len(lines), "output_bytes": total} {
+		if o.counters[name] != strconv.Itoa(n) || success.Counters[name] != int64(n) {
+			bad("counter %s is %s, in _SUCCESS %d; it must be %d", name, o.counters[name], success.Counters[name], n)
+		}
+	}
+}
+
+func lineSlice(text []byte) []string {
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")[:bytes.Count(text, []byte("\n"))]
+}

@@ -1,0 +1,172 @@
+package executor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// bounds are how a job's map tasks choose partitions; all of them must agree.
+//
+// A job of total order has its bounds on the work store, and their name, which is a hash of them, in
+// Redis. Whoever finds no name there takes a lock, samples the input, stores what came of it, and sets the
+// name; others wait for it. A sampler that dies loses the lock with its TTL. Should two of them sample,
+// the name that was set first counts, and the same input gives the same bounds anyhow.
+type bounds struct {
+	name        string // "" where partitions are chosen by hash
+	partitioner shuffle.Partitioner
+}
+
+// boundsPause is how often it is looked whether a job's bounds are there.
+const boundsPause = 100 * time.Millisecond
+
+// bounds returns a job's bounds, and makes them if nobody else does. While it waits, the attempt
+// gets on as long as somebody holds the lock: whoever hangs is given away, and the lock with it.
+func (e *Executor) bounds(ctx context.Context, a *attempt, job *jobContext, scratch string) (*bounds, error) {
+	if job.spec.SortOrder != state.OrderTotal || job.reduces <= 1 {
+		return &bounds{partitioner: shuffle.Partitioner{Partitions: job.reduces}}, nil
+	}
+	for {
+		if b := job.bounds.Load(); b != nil {
+			return b, nil
+		}
+		b, err := e.findBounds(ctx, a, job, scratch)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err == nil && b != nil:
+			job.bounds.Store(b)
+			return b, nil
+		case err != nil && !state.IsOutage(err):
+			return nil, err
+		}
+		pause(ctx, boundsPause)
+	}
+}
+
+// findBounds is one try of it; nil: somebody else is at it.
+func (e *Executor) findBounds(ctx context.Context, a *attempt, job *jobContext, scratch string) (*bounds, error) {
+	name, err := e.cfg.Store.Bounds(ctx, job.id, job.born)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		return e.loadBounds(ctx, job, name)
+	}
+	token := fmt.Sprintf("%s/%s/%d", e.cfg.ID, a.Attempt.Name(), a.Attempt.Claimed)
+	held, err := e.cfg.Store.HoldSampler(ctx, job.id, token, e.cfg.Lease)
+	if err != nil {
+		return nil, err
+	}
+	if !held {
+		a.moves.Add(1)
+		return nil, nil
+	}
+	return e.makeBounds(ctx, a, job, scratch, token)
+}
+
+// makeBounds samples, holding the lock, stores the bounds and sets their name.
+func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, scratch, token string) (_ *bounds, err error) {
+	holding, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for pause(holding, e.cfg.Heartbeat); holding.Err() == nil; pause(holding, e.cfg.Heartbeat) {
+			if _, err := e.cfg.Store.HoldSampler(holding, job.id, token, e.cfg.Lease); err != nil && holding.Err() == nil {
+				e.cfg.Log.Warn("hold on to sampling a job", "job", job.id, "error", err)
+			}
+		}
+	}()
+	defer func() {
+		stop()
+		<-done
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+		defer cancel()
+		if releaseErr := e.cfg.Store.ReleaseSampler(release, job.id, token); releaseErr != nil && err == nil {
+			e.cfg.Log.Warn("release the sampling of a job; that ends by itself", "job", job.id, "error", releaseErr)
+		}
+	}()
+	name, err := e.storedBounds(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		if name, err = e.sampleBounds(ctx, a, job, scratch); err != nil {
+			return nil, err
+		}
+	}
+	if name, err = e.cfg.Store.SetBounds(ctx, job.id, job.born, name); err != nil {
+		return nil, err
+	}
+	return e.loadBounds(ctx, job, name)
+}
+
+// sampleBounds puts the bounds that a sample gives on the work store, and returns their name.
+func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext, scratch string) (string, error) {
+	began := time.Now()
+	s := &sampler{executor: e, attempt: a, job: job, scratch: scratch}
+	p, err := s.run(ctx)
+	if err != nil {
+		return "", fmt.Errorf("sample keys for the total order: %w", err)
+	}
+	data := shuffle.AppendBounds(nil, p)
+	name := boundsName(data)
+	if _, err := e.work.Put(ctx, job.layout.Bounds(job.plan.Pages, name), data); err != nil {
+		return "", err
+	}
+	e.cfg.Log.Info("keys sampled for the total order", "job", job.id, "attempt", a.Attempt.Name(), "bounds", name,
+		"bytes", s.read, "boundaries", len(p.Boundaries), "spread", len(p.Spread), "took", time.Since(began).Round(time.Millisecond))
+	return name, nil
+}
+
+// storedBounds looks for bounds that a restored job had before Redis lost their name, so that they
+// need not be made again; "": there are none. Any will do: they are for the same plan.
+func (e *Executor) storedBounds(ctx context.Context, job *jobContext) (string, error) {
+	if !job.restored {
+		return "", nil
+	}
+	prefix := job.layout.BoundsPrefix(job.plan.Pages)
+	for o, err := range e.work.List(ctx, prefix) {
+		if err != nil {
+			return "", err
+		}
+		name := strings.TrimPrefix(o.Key, prefix)
+		if _, err := e.loadBounds(ctx, job, name); err == nil {
+			return name, nil
+		}
+	}
+	return "", nil
+}
+
+// loadBounds reads bounds from the work store. What they are not called by, they are not.
+func (e *Executor) loadBounds(ctx context.Context, job *jobContext, name string) (*bounds, error) {
+	data, err := objstore.ReadAll(ctx, e.work, job.layout.Bounds(job.plan.Pages, name))
+	if err != nil {
+		return nil, fmt.Errorf("read the partition bounds: %w", err)
+	}
+	if boundsName(data) != name {
+		return nil, errors.New("read the partition bounds: they are not what was written")
+	}
+	p, err := shuffle.ParseBounds(data)
+	if err == nil && p.Partitions != job.reduces {
+		err = fmt.Errorf("they are for %d partitions, not %d", p.Partitions, job.reduces)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the partition bounds: %w", err)
+	}
+	return &bounds{name: name, partitioner: p}, nil
+}
+
+// boundsName is what bounds are called.
+func boundsName(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16])
+}

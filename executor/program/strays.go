@@ -1,0 +1,93 @@
+package program
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// strayPatience is how long KillStrays goes on against a program that starts processes as
+// fast as it ends them.
+const strayPatience = 2 * time.Second
+
+// KillStrays ends the processes that programs have left in a scratch folder, by its absolute
+// path, or any below it:
+// those that left their group (setsid), and those whose executor was killed, which nobody could
+// end with it. They are known by HOME, which startProcess sets and children inherit; one that
+// takes another environment is not found. It returns when none is left.
+func KillStrays(folder string) error {
+	if !filepath.IsAbs(folder) {
+		return fmt.Errorf("end what a program left running: %q is no absolute path", folder)
+	}
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		found, err := killStrays(folder)
+		if err != nil {
+			return fmt.Errorf("end what a program left running: %w", err)
+		}
+		if found == 0 {
+			return nil
+		}
+		if time.Since(began) > strayPatience {
+			return fmt.Errorf("end what a program left running: %d processes at home in %s do not end", found, folder)
+		}
+	}
+}
+
+// killStrays looks once, and returns how many it found.
+func killStrays(folder string) (found int, err error) {
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range processes {
+		pid, err := strconv.Atoi(p.Name())
+		if err != nil || !livesIn(pid, folder) {
+			continue
+		}
+		if err := killStray(pid, folder); err != nil {
+			return found, err
+		}
+		found++
+	}
+	return found, nil
+}
+
+// killStray ends a process if it still is the one that was found: its id may be another's by now.
+func killStray(pid int, folder string) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == nil {
+		defer func() { _ = unix.Close(fd) }() // nothing was written through it
+		if livesIn(pid, folder) {
+			err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		}
+	} else if errors.Is(err, unix.ENOSYS) {
+		err = unix.Kill(pid, unix.SIGKILL) // before Linux 5.3
+	}
+	if errors.Is(err, unix.ESRCH) {
+		return nil // it ended by itself
+	}
+	return err
+}
+
+// livesIn tells whether a process was started with its home in a folder. One that is another
+// user's, or has ended, was not: its environment can't be read, or is empty.
+func livesIn(pid int, folder string) bool {
+	environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
+	if err != nil {
+		return false
+	}
+	for variable := range bytes.SplitSeq(environment, []byte{0}) {
+		home, ok := strings.CutPrefix(string(variable), "HOME=")
+		if ok && (home == folder || strings.HasPrefix(home, folder+"/")) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,202 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"sort"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// mapWork is the work of a map attempt; its units are records.
+type mapWork struct {
+	probing
+	task   split.Task
+	bounds *bounds
+	marks  []mark // of what was read for trying; sorted
+}
+
+// mark is where a split or a batch begins: reading may begin there, too.
+type mark struct {
+	record int64 // its first
+	split  int
+	offset int64
+}
+
+// errEnough ends reading before its end, successfully.
+var errEnough = errors.New("all that is wanted was read")
+
+func (w *mapWork) try(ctx context.Context, from, until int64) (end int64, err error) {
+	end = from
+	err = w.probe(func(attempt program.Attempt, drop *mapred.Emitter) error {
+		mapper, err := w.job.program.NewMapper(ctx, attempt)
+		if err != nil {
+			return err
+		}
+		defer mapper.Kill()
+		sink := mapSink{mapper: mapper, emitter: drop}
+		pick := &recordPick{pass: sink.take, from: from, until: until, end: from}
+		err = w.read(ctx, pick)
+		end = pick.end
+		if err != nil {
+			return err
+		}
+		return mapper.Close(drop)
+	})
+	return end, err
+}
+
+// named looks for the record that begins where the error says.
+func (w *mapWork) named(ctx context.Context, from, until int64, why *program.UserError) (int64, error) {
+	if why.Record == nil || why.Record.Input == "" {
+		return -1, nil
+	}
+	unit := int64(-1)
+	pick := &recordPick{from: from, until: until}
+	pick.pass = func(b *mapred.Batch) error {
+		if b.Input != why.Record.Input {
+			return nil
+		}
+		record := pick.end - int64(b.Len())
+		for offset := range b.Records() {
+			if offset == why.Record.Offset {
+				unit = record
+				return errEnough
+			}
+			record++
+		}
+		return nil
+	}
+	return unit, w.read(ctx, pick)
+}
+
+func (w *mapWork) describe(ctx context.Context, unit int64) (skippedRecord, error) {
+	var r skippedRecord
+	err := w.read(ctx, &recordPick{from: unit, until: unit + 1, pass: func(b *mapred.Batch) error {
+		for offset, value := range b.Records() {
+			r = skippedRecord{Input: b.Input, Offset: &offset, Record: unit, Value: show(value, shownBytes)}
+		}
+		return nil
+	}})
+	return r, err
+}
+
+// read hands those of the task's records to pick that it wants, and perhaps some before.
+func (w *mapWork) read(ctx context.Context, pick *recordPick) error {
+	if pick.from >= pick.until {
+		return nil
+	}
+	start := mark{}
+	if i := sort.Search(len(w.marks), func(i int) bool { return w.marks[i].record > pick.from }); i > 0 {
+		start = w.marks[i-1]
+	}
+	pick.next = start.record
+	for i := start.split; i < len(w.task); i++ {
+		s := w.task[i]
+		if i == start.split && start.offset > s.Offset {
+			s.Length -= start.offset - s.Offset
+			s.Offset = start.offset
+		}
+		w.note(mark{record: pick.next, split: i, offset: s.Offset})
+		inside := split.Splittable(s.Input, w.job.format)
+		_, err := w.executor.readSplit(ctx, w.attempt, w.job, s, func(b *mapred.Batch, _ int64) error {
+			if inside && b.Offset < s.Offset+s.Length {
+				w.note(mark{record: pick.next, split: i, offset: b.Offset})
+			}
+			return pick.take(b)
+		})
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note remembers a mark if it is the farthest so far.
+func (w *mapWork) note(m mark) {
+	if len(w.marks) == 0 || m.record > w.marks[len(w.marks)-1].record {
+		w.marks = append(w.marks, m)
+	}
+}
+
+// recordPick passes those of the records that it takes on that are wanted.
+type recordPick struct {
+	pass        func(*mapred.Batch) error
+	from, until int64   // ordinals of what is wanted
+	omit        []int64 // sorted: what of it is not wanted all the same
+	next        int64   // ordinal of the record that is taken next
+	end         int64   // behind the last one that was passed on
+}
+
+// take fails with errEnough once nothing more is wanted.
+func (p *recordPick) take(b *mapred.Batch) error {
+	first := p.next
+	p.next += int64(b.Len())
+	from, until := max(p.from, first), min(p.until, p.next)
+	for from < until {
+		for len(p.omit) > 0 && p.omit[0] < from {
+			p.omit = p.omit[1:]
+		}
+		stop := until
+		if len(p.omit) > 0 {
+			stop = min(stop, p.omit[0])
+		}
+		if stop > from {
+			p.end = stop
+			if err := p.pass(cutBatch(b, from-first, stop-first)); err != nil {
+				return err
+			}
+		}
+		from = stop + 1
+	}
+	if p.next >= p.until {
+		return errEnough
+	}
+	return nil
+}
+
+// cutBatch returns the batch of the records from one on and before another, which must be some.
+func cutBatch(b *mapred.Batch, from, until int64) *mapred.Batch {
+	part := *b
+	begin, end := 0, len(b.Data)
+	var n int64
+	for at, offset := range recordStarts(b) {
+		if n == from {
+			begin, part.Offset = at, offset
+		}
+		if n == until {
+			end = at
+			break
+		}
+		n++
+	}
+	part.Data = b.Data[begin:end]
+	return &part
+}
+
+// recordStarts yields where in a batch's data each record begins, and its offset in the object.
+func recordStarts(b *mapred.Batch) func(yield func(at int, offset int64) bool) {
+	return func(yield func(int, int64) bool) {
+		at := 0
+		for offset := range b.Records() {
+			if b.Framing != mapred.Encoded {
+				at = int(offset - b.Offset)
+			}
+			if !yield(at, offset) {
+				return
+			}
+			if b.Framing == mapred.Encoded {
+				_, _, n, err := mapred.ReadRecord(b.Data[at:])
+				if err != nil {
+					return // Records ends there, too
+				}
+				at += n
+			}
+		}
+	}
+}

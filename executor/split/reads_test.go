@@ -1,0 +1,47 @@
+package split_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/executor/split"
+)
+
+// TestReads reads splits of all sizes around those of ranges, and compares how many requests that took.
+func TestReads(t *testing.T) {
+	const length = 100 << 10 // of a range: more than what is read past a split's end
+	o := newObject([]byte(strings.Repeat("line 678\n", 70_000)))
+	for _, c := range []struct {
+		name   string
+		format split.Format
+	}{
+		{"k", split.Format{}},
+		{"k", split.Format{Kind: split.Fixed, RecordLen: 9}},
+		{"k", split.Format{Kind: split.CSV}},
+		{"k", split.Format{Kind: split.CSVMultiline}},
+	} {
+		opts := split.Options{RangeBytes: length, ReadAheadBytes: 4 * length, Format: c.format}
+		for _, offset := range []int64{0, 9, 9000, 2 * length} {
+			for _, n := range []int64{9, length - 9, length, length + 9, 2*length - 1, 2 * length, 3*length + 1, int64(len(o.data)) - offset} {
+				s := whole(c.name, o)
+				if s.Offset, s.Length = offset, n; !split.Splittable(s.Input, c.format) {
+					s.Offset, s.Length = 0, s.Size
+				}
+				o.gets = 0
+				if _, _, err := read(t, o, s, opts); err != nil {
+					t.Fatal(err)
+				}
+				headers := 0
+				if c.format.Kind == split.CSV && s.Offset > 0 {
+					headers = 1
+				}
+				if want := s.Reads(opts); o.gets-headers != want {
+					t.Errorf("%v of %v: %d requests, not %d", s, c.format, o.gets-headers, want)
+				}
+			}
+		}
+	}
+	if n := (split.Split{}).Reads(split.Options{}); n != 0 {
+		t.Errorf("an empty split: %d", n)
+	}
+}

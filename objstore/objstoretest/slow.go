@@ -1,0 +1,381 @@
+package objstoretest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// hang is how long what hangs does, which nobody should wait for.
+const hang = 30 * time.Second
+
+// RunSlow holds an S3 driver to what [objstore.S3Config] says of reads that are slow, by a front
+// before the store at endpoint.
+func RunSlow(t *testing.T, endpoint string, open func(t *testing.T, c objstore.S3Config) objstore.Bucket) {
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &slowly{target: target, open: open}
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"HangingAnswers", func(t *testing.T) { s.tail(t, hangAnswer) }},
+		{"HangingBodies", func(t *testing.T) { s.tail(t, hangBody) }},
+		{"NewConnection", s.newConnection},
+		{"Missing", s.missing},
+		{"HedgeBudget", s.budget},
+		{"NoHedgeWhenThrottled", s.throttled},
+		{"CancelledWhileHedged", s.cancelled},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.run(t)
+			checkNoGoroutines(t)
+		})
+	}
+}
+
+type slowly struct {
+	target *url.URL
+	open   func(t *testing.T, c objstore.S3Config) objstore.Bucket
+}
+
+// front is a store's server of which some reads are slow.
+type front struct {
+	*httptest.Server
+	proxy *httputil.ReverseProxy
+
+	mu    sync.Mutex
+	slow  func(read int, next http.Handler) http.Handler // guarded by mu, like the rest
+	reads []string                                       // the client's address of each read
+	conns map[net.Conn]http.ConnState
+}
+
+func (s *slowly) front(t *testing.T) (*front, objstore.Bucket) {
+	t.Helper()
+	f := &front{conns: make(map[net.Conn]http.ConnState)}
+	f.proxy = &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(s.target)
+			r.Out.Host = r.In.Host // it is signed
+		},
+		ErrorLog: log.New(io.Discard, "", 0), // of requests that were cancelled
+	}
+	f.Server = httptest.NewUnstartedServer(f)
+	f.Config.ErrorLog = f.proxy.ErrorLog
+	f.Config.ConnState = f.connState
+	f.Start()
+	t.Cleanup(f.Close)
+	return f, s.open(t, objstore.S3Config{Endpoint: f.URL, Transport: newTransport(t, nil)})
+}
+
+func (f *front) connState(c net.Conn, state http.ConnState) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.conns[c] = state; state == http.StateClosed {
+		delete(f.conns, c)
+	}
+}
+
+// busy is the number of connections on which a request is under way.
+func (f *front) busy() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, state := range f.conns {
+		if state == http.StateActive {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var next http.Handler = f.proxy
+	if Read(r) {
+		f.mu.Lock()
+		f.reads = append(f.reads, r.RemoteAddr)
+		if f.slow != nil {
+			next = f.slow(len(f.reads), f.proxy)
+		}
+		f.mu.Unlock()
+	}
+	next.ServeHTTP(w, r)
+}
+
+// slowDown makes reads slow from now on, and counts them anew, from 1.
+func (f *front) slowDown(slow func(read int, next http.Handler) http.Handler) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.slow, f.reads = slow, nil
+}
+
+func (f *front) seen() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.reads)
+}
+
+// after answers late.
+func after(d time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(d):
+			next.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		}
+	})
+}
+
+// hangAnswer gives no answer for long.
+func hangAnswer(next http.Handler) http.Handler { return after(hang, next) }
+
+// hangBody sends a part of the body and then nothing for long.
+func hangBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&halting{ResponseWriter: w, ctx: r.Context(), left: 1000}, r)
+	})
+}
+
+type halting struct {
+	http.ResponseWriter
+	ctx  context.Context // of the request
+	left int
+}
+
+func (h *halting) Write(p []byte) (int, error) {
+	n, err := h.ResponseWriter.Write(p[:min(len(p), h.left)])
+	if h.left -= n; h.left > 0 || err != nil {
+		return n, err
+	}
+	if err := http.NewResponseController(h.ResponseWriter).Flush(); err != nil {
+		return n, err
+	}
+	select {
+	case <-time.After(hang):
+	case <-h.ctx.Done():
+	}
+	return n, h.ctx.Err()
+}
+
+// rangeSize is what the tests read at a time.
+const rangeSize = 64 << 10
+
+// readRanges reads so many ranges of an object by some workers, checks them, and returns how long
+// each took, sorted.
+func readRanges(t *testing.T, b objstore.Bucket, key string, data []byte, reads, workers int) []time.Duration {
+	t.Helper()
+	took := make([]time.Duration, reads)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := range next {
+				at := i * rangeSize % len(data)
+				began := time.Now()
+				got, err := objstoreRange(t.Context(), b, key, int64(at))
+				took[i] = time.Since(began)
+				if err != nil || !bytes.Equal(got, data[at:at+rangeSize]) {
+					t.Errorf("read %d gives %d bytes that may be others, %v", i, len(got), err)
+				}
+			}
+		})
+	}
+	for i := range reads {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	slices.Sort(took)
+	return took
+}
+
+func objstoreRange(ctx context.Context, b objstore.Bucket, key string, at int64) ([]byte, error) {
+	r, err := b.Get(ctx, key, at, rangeSize)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = r.Close() }() // it was read to its end, or failed
+	return io.ReadAll(r)
+}
+
+// tail lets every 50th read hang, and wants nobody to notice much.
+func (s *slowly) tail(t *testing.T, hangs func(http.Handler) http.Handler) {
+	const every, reads, workers, patience = 50, 500, 8, 1500 * time.Millisecond
+	f, b := s.front(t)
+	key, data := "slow/"+t.Name(), noise(32*rangeSize)
+	put(t, b, key, string(data))
+	f.slowDown(func(read int, next http.Handler) http.Handler {
+		if read%every == 0 {
+			return hangs(next)
+		}
+		return next
+	})
+	took := readRanges(t, b, key, data, reads, workers)
+	p99, most := took[reads*99/100], took[reads-1]
+	stats := statsOf(t, b)
+	t.Logf("%d reads of which every %dth hangs: median %v, p99 %v, most %v; %d hedges",
+		reads, every, took[reads/2], p99, most, stats.Hedges)
+	if p99 > patience || most > 2*patience {
+		t.Errorf("p99 is %v, the slowest took %v", p99, most)
+	}
+	if hung := int64(reads / every); stats.Hedges < hung/2 || stats.Hedges > hedgeLimit(reads) {
+		t.Errorf("%d hedges for %d reads of which %d hang", stats.Hedges, reads, hung)
+	}
+	// A hedge may be cancelled before it leaves.
+	if sent := int64(len(f.seen())); sent > stats.Gets || sent < stats.Gets-stats.Hedges {
+		t.Errorf("%d reads were seen, %d counted, %d of them hedges", sent, stats.Gets, stats.Hedges)
+	}
+	s.wantIdle(t, f)
+}
+
+// hedgeLimit is how many hedges the first so many reads of a bucket may have: a twentieth, and some
+// in advance.
+func hedgeLimit(reads int64) int64 { return 5 + reads/20 }
+
+func statsOf(t *testing.T, b objstore.Bucket) objstore.Stats {
+	t.Helper()
+	meter, ok := b.(objstore.Meter)
+	if !ok {
+		t.Fatal("the driver does not count")
+	}
+	return meter.Stats()
+}
+
+// wantIdle wants that no request is under way any longer, soon.
+func (s *slowly) wantIdle(t *testing.T, f *front) {
+	t.Helper()
+	deadline := time.After(goroutineGrace)
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for f.busy() > 0 {
+		select {
+		case <-poll.C:
+		case <-deadline:
+			t.Errorf("%d connections are still busy", f.busy())
+			return
+		}
+	}
+}
+
+// newConnection wants a hedge to avoid the connections that are there.
+func (s *slowly) newConnection(t *testing.T) {
+	for name, hangs := range map[string]func(http.Handler) http.Handler{"answer": hangAnswer, "body": hangBody} {
+		t.Run(name, func(t *testing.T) {
+			f, b := s.front(t)
+			key, data := "slow/"+t.Name(), noise(rangeSize)
+			put(t, b, key, string(data))
+			f.slowDown(nil)
+			readRanges(t, b, key, data, 40, 4) // leaves idle connections
+			known := f.seen()
+			f.slowDown(func(read int, next http.Handler) http.Handler {
+				if read == 1 {
+					return hangs(next)
+				}
+				return next
+			})
+			wantContent(t, b, key, data)
+			seen := f.seen()
+			if len(seen) < 2 {
+				t.Fatalf("%d reads", len(seen))
+			}
+			if !slices.Contains(known, seen[0]) {
+				t.Errorf("the first read came on a new connection")
+			}
+			for _, addr := range seen[1:] {
+				if slices.Contains(known, addr) {
+					t.Errorf("a hedge came on a connection that was there before")
+				}
+			}
+			s.wantIdle(t, f)
+		})
+	}
+}
+
+// missing wants the answer that there is no object to end a read that hangs.
+func (s *slowly) missing(t *testing.T) {
+	f, b := s.front(t)
+	f.slowDown(func(read int, next http.Handler) http.Handler {
+		if read == 1 {
+			return hangAnswer(next)
+		}
+		return next
+	})
+	began := time.Now()
+	_, err := b.Get(t.Context(), "slow/missing", 0, -1)
+	wantError(t, b, "slow/missing", err, objstore.ErrNotFound)
+	if took := time.Since(began); took > hang/2 {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// budget makes every read slow, and wants few to be sent twice.
+func (s *slowly) budget(t *testing.T) {
+	const reads, workers, delay = 96, 32, 1500 * time.Millisecond
+	f, b := s.front(t)
+	key, data := "slow/"+t.Name(), noise(rangeSize)
+	put(t, b, key, string(data))
+	f.slowDown(func(_ int, next http.Handler) http.Handler { return after(delay, next) })
+	took := readRanges(t, b, key, data, reads, workers)
+	sent, hedges := len(f.seen()), statsOf(t, b).Hedges
+	t.Logf("%d reads that take %v each: %d sent, %d hedges, most %v", reads, delay, sent, hedges, took[reads-1])
+	if limit := hedgeLimit(reads); hedges > limit || sent > reads+int(limit) {
+		t.Errorf("%d requests for %d reads, %d hedges", sent, reads, hedges)
+	}
+	if hedges == 0 {
+		t.Error("none was hedged, so the limit was not tried")
+	}
+}
+
+// throttled wants no hedges after the store asked to slow down.
+func (s *slowly) throttled(t *testing.T) {
+	f, b := s.front(t)
+	key, data := "slow/"+t.Name(), noise(rangeSize)
+	put(t, b, key, string(data))
+	f.slowDown(func(read int, next http.Handler) http.Handler {
+		if read == 1 {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				_, _ = io.WriteString(w, "<Error><Code>SlowDown</Code></Error>")
+			})
+		}
+		return after(2*time.Second, next) // more than the first patience
+	})
+	wantContent(t, b, key, data)
+	if sent := len(f.seen()); sent != 2 {
+		t.Errorf("%d requests, not 2", sent)
+	}
+}
+
+// cancelled ends the context while a read and its hedges hang.
+func (s *slowly) cancelled(t *testing.T) {
+	f, b := s.front(t)
+	put(t, b, "slow/cancelled", "data")
+	ctx, cancel := context.WithCancel(t.Context())
+	var cancelledAt time.Time
+	f.slowDown(func(read int, next http.Handler) http.Handler {
+		if read == 3 {
+			cancelledAt = time.Now()
+			cancel()
+		}
+		return hangAnswer(next)
+	})
+	_, err := b.Get(ctx, "slow/cancelled", 0, -1)
+	wantCancelled(t, "Get", err)
+	if took := time.Since(cancelledAt); took > time.Second {
+		t.Errorf("it took %v to give up", took)
+	}
+	s.wantIdle(t, f)
+}

@@ -1,0 +1,59 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// keptNews is how many entries the news stream keeps, about.
+const keptNews = 1000
+
+// tell lets executors know that attempts of a job were ended by others than those that run
+// them: the job ended, another attempt won, or they were given away. An error is dropped: they
+// find out at their next renewal in any case.
+func (s *Store) tell(ctx context.Context, id JobID) {
+	_ = s.rdb.XAdd(ctx, &redis.XAddArgs{
+		Stream: s.newsKey(), MaxLen: keptNews, Approx: true, Values: []any{"job", string(id)},
+	}).Err()
+}
+
+// NewsPlace returns the place in the news at which what comes next begins.
+func (s *Store) NewsPlace(ctx context.Context) (string, error) {
+	last, err := s.rdb.XRevRangeN(ctx, s.newsKey(), "+", "-", 1).Result()
+	if err != nil {
+		return "", fmt.Errorf("look for the newest news: %w", err)
+	}
+	if len(last) == 0 {
+		return "0", nil
+	}
+	return last[0].ID, nil
+}
+
+// WaitNews returns the jobs of which attempts were ended by others since place, and the place
+// after them. When there are none it waits for up to timeout. It costs Redis one call.
+// Cancelling ctx does not end the wait before its time.
+func (s *Store) WaitNews(ctx context.Context, place string, timeout time.Duration) ([]JobID, string, error) {
+	var streams []redis.XStream
+	err := s.leaveBehind(ctx, func(ctx context.Context) (err error) {
+		streams, err = s.rdb.XRead(ctx, &redis.XReadArgs{
+			Streams: []string{s.newsKey(), place}, Count: keptNews, Block: max(timeout, time.Millisecond),
+		}).Result()
+		return err
+	})
+	if errors.Is(err, redis.Nil) {
+		return nil, place, nil
+	}
+	if err != nil {
+		return nil, place, fmt.Errorf("wait for news: %w", err)
+	}
+	var jobs []JobID
+	for _, m := range streams[0].Messages {
+		job, _ := m.Values["job"].(string)
+		jobs, place = append(jobs, JobID(job)), m.ID
+	}
+	return jobs, place, nil
+}
