@@ -101,3 +101,26 @@ func TestReducersGrowWithTheInput(t *testing.T) {
 		}
 	}
 }
+
+func TestSplitsGrowWithTheInput(t *testing.T) {
+	for _, c := range []struct {
+		bytes int64
+		slots int
+		maps  int64
+	}{
+		{17 << 30, 2, 264},
+		{1 << 40, 0, 2048},
+		{1 << 40, 100, 2048},
+		{1 << 40, 2000, 8000},
+		{1 << 40, 100_000, 16384}, // splits get no smaller than those of other inputs
+		{100 << 40, 1000, 20480},
+	} {
+		size := largeSplitFor(c.bytes, c.slots)
+		if maps := (c.bytes + size - 1) / size; maps < c.maps || maps > c.maps+c.maps/100 {
+			t.Errorf("%d bytes, %d slots: splits of %d bytes, %d maps, wanted %d", c.bytes, c.slots, size, maps, c.maps)
+		}
+	}
+	if size := splitSizeFor(largeInput); size != largeSplitFor(largeInput+1, 1) {
+		t.Errorf("splits jump from %d to %d bytes", size, largeSplitFor(largeInput+1, 1))
+	}
+}

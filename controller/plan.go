@@ -103,11 +103,20 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
 		return nil, state.Plan{}, err
 	}
-	return cut(ctx, c.cfg.Open, spec)
+	return cut(ctx, c.cfg.Open, spec, c.slots)
 }
 
-// cut lists the inputs and cuts them into map tasks.
-func cut(ctx context.Context, open Opener, spec state.Spec) ([]split.Task, state.Plan, error) {
+// slots is how many tasks the executors that there are do side by side.
+func (c *Controller) slots(ctx context.Context) (n int, err error) {
+	executors, err := c.cfg.Store.Executors(ctx)
+	for _, e := range executors {
+		n += e.Slots
+	}
+	return n, err
+}
+
+// cut lists the inputs and cuts them into map tasks. Slots is asked for large inputs.
+func cut(ctx context.Context, open Opener, spec state.Spec, slots func(context.Context) (int, error)) ([]split.Task, state.Plan, error) {
 	format, err := split.ParseFormat(spec.Format)
 	if err != nil {
 		return nil, state.Plan{}, err
@@ -126,7 +135,13 @@ func cut(ctx context.Context, open Opener, spec state.Spec) ([]split.Task, state
 		tasks, err = split.PlanMaps(objects, opts, spec.Maps)
 	} else {
 		size := int64(spec.SplitSize)
-		if size == 0 {
+		if size == 0 && bytes > largeInput {
+			n, err := slots(ctx)
+			if err != nil {
+				return nil, state.Plan{}, err
+			}
+			size = largeSplitFor(bytes, n)
+		} else if size == 0 {
 			size = splitSizeFor(bytes)
 		}
 		tasks, err = split.Plan(objects, opts, size)
@@ -216,16 +231,27 @@ func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages 
 const (
 	minSplit = 4 << 20  // bytes: below, a task costs more than its work
 	maxSplit = 64 << 20 // bytes: above, what a failure costs grows, and nothing gets faster
-	// partitionBytes is the input per reducer that the default aims at, and largeInput where
-	// partitions begin to grow, with the square root of the input, so that neither their
-	// number nor their size runs away: 1 TiB gets 2,048 reducers, 100 TiB 20,480.
+	// partitionBytes is the input per reducer that the default aims at, and largeInput where both
+	// splits and partitions begin to grow, with the square root of the input. So the runs that
+	// reducers read, one of each map task for each of them, grow with the input and no faster:
+	// 1 TiB gets 2,048 maps and 2,048 reducers, 100 TiB 20,480 of each.
 	partitionBytes = 64 << 20
 	largeInput     = 16 << 30
+	// tasksPerSlot is how many map tasks a slot has at least of a large input, so that slower
+	// ones do fewer.
+	tasksPerSlot = 4
 )
 
 // splitSizeFor gives small inputs enough tasks to keep some executors busy.
 func splitSizeFor(bytes int64) int64 {
 	return min(max(bytes/16, minSplit), maxSplit)
+}
+
+// largeSplitFor is the split size of an input beyond largeInput: what a shuffle costs is in its
+// number of runs, as long as nobody is idle for it.
+func largeSplitFor(bytes int64, slots int) int64 {
+	size := int64(maxSplit * math.Sqrt(float64(bytes)/largeInput))
+	return max(maxSplit, min(size, bytes/int64(max(1, slots*tasksPerSlot))))
 }
 
 // reducersOf is the number of reducers of a job with inputs of so many bytes.

@@ -17,13 +17,13 @@ type Preview struct {
 	Spread   int // folders of intermediates
 }
 
-// PreviewJob plans a job as a controller would, but for all that changes anything: it lists the
-// inputs and cuts them.
-func PreviewJob(ctx context.Context, open Opener, spec state.Spec) (Preview, error) {
+// PreviewJob plans a job as a controller would whose executors have so many slots, but for all that
+// changes anything: it lists the inputs and cuts them.
+func PreviewJob(ctx context.Context, open Opener, spec state.Spec, slots int) (Preview, error) {
 	if err := spec.Validate(); err != nil {
 		return Preview{}, err
 	}
-	tasks, plan, err := cut(ctx, open, spec)
+	tasks, plan, err := cut(ctx, open, spec, func(context.Context) (int, error) { return slots, nil })
 	return Preview{
 		Inputs: plan.Inputs, Bytes: plan.Bytes, Tasks: tasks, Reducers: reducersOf(spec, plan.Bytes),
 		Pages: (len(tasks) + pageSize - 1) / pageSize, Spread: plan.Spread,

@@ -69,7 +69,7 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec sta
 	if err != nil {
 		return x, err
 	}
-	preview, err := controller.PreviewJob(ctx, stores.Open, spec)
+	preview, err := controller.PreviewJob(ctx, stores.Open, spec, f.executors)
 	if err != nil {
 		return x, err
 	}
@@ -89,6 +89,7 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec sta
 	if out.Scheme == "s3" {
 		x.job.Latency = s3Latency
 	}
+	x.job.RequestCost = executor.RequestCost(spec.Output)
 	if x.job.Reads, err = reads(preview.Tasks, spec, x.job.SlotMemory); err != nil {
 		return x, err
 	}

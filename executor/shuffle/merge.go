@@ -16,6 +16,8 @@ type Source struct {
 	Partition int
 	Segment   Segment
 	Open      OpenFunc
+
+	local bool // a scratch run
 }
 
 // MergeConfig is a Merge's configuration.
@@ -37,6 +39,10 @@ type MergeConfig struct {
 	BlockSize int
 	// Codec compresses scratch runs.
 	Codec Codec
+	// RequestCost is what a ranged read of a source costs, in bytes that could go through a scratch
+	// run for as much. Runs that Memory would have read piece by piece are merged into scratch runs
+	// first, by fewer reads, where that is cheaper. 0: requests cost nothing.
+	RequestCost int64
 }
 
 func (c *MergeConfig) validate() error {
@@ -45,6 +51,9 @@ func (c *MergeConfig) validate() error {
 	}
 	if c.BlockSize < 0 || c.BlockSize > maxBlock {
 		return fmt.Errorf("block size of %d bytes is out of bounds", c.BlockSize)
+	}
+	if c.RequestCost < 0 {
+		return fmt.Errorf("a request costs %d bytes: want 0 or more", c.RequestCost)
 	}
 	if c.Fetches < 0 {
 		return fmt.Errorf("%d fetches at a time: want 1 or more, or 0 for the default", c.Fetches)
@@ -160,16 +169,12 @@ func (m *Merge) Close() error {
 		m.tree.close()
 		m.tree = nil
 	}
-	var errs []error
-	for _, run := range m.runs {
-		errs = append(errs, run.remove())
-	}
-	m.runs = nil
+	err := m.dropRuns()
 	m.buffers.close()
 	if m.err == nil {
 		m.err = errClosed
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 var errClosed = errors.New("shuffle merge is closed")

@@ -2,7 +2,9 @@ package shuffle
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"syscall"
 )
 
 const (
@@ -45,26 +47,20 @@ func bestChunk(sources []Source, least, memory int64) int64 {
 // as far as cost tells. While a group is merged there is only group bytes of it. The order of runs
 // is kept, so that records of equal keys keep theirs. It returns the number of rounds.
 func rounds[R any](runs []R, cost func(*R) int64, memory, group int64, merge func([]R) (R, error)) ([]R, int, error) {
-	fitting := func(runs []R, limit int64) int {
-		var total int64
-		for i := range runs {
-			if total += cost(&runs[i]); total > limit {
-				return i
-			}
-		}
-		return len(runs)
+	var total int64 // of all runs that there are
+	for i := range runs {
+		total += cost(&runs[i])
 	}
 	n := 0
-	for ; fitting(runs, memory) < len(runs); n++ {
+	for ; total > memory; n++ {
 		var next []R
 		merged := false
 		for len(runs) > 0 {
-			rest := append(next[:len(next):len(next)], runs...)
-			if fitting(rest, memory) == len(rest) {
-				next = rest
+			if total <= memory {
+				next = append(next, runs...)
 				break
 			}
-			many := fitting(runs, group)
+			many, taken := fitting(runs, cost, group)
 			if many < 2 {
 				next, runs = append(next, runs[0]), runs[1:]
 				continue
@@ -73,6 +69,7 @@ func rounds[R any](runs []R, cost func(*R) int64, memory, group int64, merge fun
 			if err != nil {
 				return nil, n, fmt.Errorf("merge in rounds: %w", err)
 			}
+			total += cost(&run) - taken
 			next, runs, merged = append(next, run), runs[many:], true
 		}
 		runs = next
@@ -87,20 +84,59 @@ func rounds[R any](runs []R, cost func(*R) int64, memory, group int64, merge fun
 	return runs, n, nil
 }
 
+// fitting returns how many of the first runs cost no more than limit together, and what they cost.
+func fitting[R any](runs []R, cost func(*R) int64, limit int64) (many int, taken int64) {
+	for i := range runs {
+		c := cost(&runs[i])
+		if taken+c > limit {
+			return i, taken
+		}
+		taken += c
+	}
+	return len(runs), taken
+}
+
 // roundMemory is what the sources of a merge into a scratch run have.
 func (m *Merge) roundMemory() int64 {
 	return m.finalMemory() - writerMemory(m.blockSize, writeBufferFor(m.cfg.Memory))
 }
 
-// reduce merges groups of sources into scratch runs until the rest can be merged at once.
+// reduce merges groups of sources into scratch runs until the rest can be merged at once, and
+// further where that spares more ranged reads than it costs. Scratch space that only those would
+// need may be missing: then it does without.
 func (m *Merge) reduce(ctx context.Context, sources []Source) ([]Source, error) {
-	least := leastChunk(m.cfg.Memory)
-	cost := func(s *Source) int64 { return sourceCost(&s.Segment, least) }
-	sources, n, err := rounds(sources, cost, m.finalMemory(), m.roundMemory(), func(group []Source) (Source, error) {
+	floor, least := leastChunk(m.cfg.Memory), m.plan(sources).least
+	left, err := m.reduceBy(ctx, least, sources)
+	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	if !full || least == floor {
+		return left, err
+	}
+	if err := m.dropRuns(); err != nil {
+		return nil, err
+	}
+	return m.reduceBy(ctx, floor, sources)
+}
+
+// reduceBy is reduce with ranged reads of sources by at least so many bytes.
+func (m *Merge) reduceBy(ctx context.Context, least int64, sources []Source) ([]Source, error) {
+	left, n, err := m.roundsBy(least, sources, func(group []Source) (Source, error) {
 		return m.mergeGroup(ctx, group)
 	})
 	m.stats.Rounds += n
-	return sources, err
+	return left, err
+}
+
+// roundsBy is rounds of sources with ranged reads of at least so many bytes. What is on local disk
+// may be read by less.
+func (m *Merge) roundsBy(least int64, sources []Source, merge func([]Source) (Source, error)) ([]Source, int, error) {
+	floor := leastChunk(m.cfg.Memory)
+	cost := func(s *Source) int64 {
+		if s.local {
+			return sourceCost(&s.Segment, floor)
+		}
+		return sourceCost(&s.Segment, least)
+	}
+	return rounds(sources, cost, m.finalMemory(), m.roundMemory(), merge)
 }
 
 // mergeGroup merges sources into a run.
@@ -124,4 +160,14 @@ func (m *Merge) mergeGroup(ctx context.Context, sources []Source) (Source, error
 	m.runs = append(m.runs, run)
 	m.stats.SpilledBytes += run.manifest.Size
 	return run.source(0), nil
+}
+
+// dropRuns removes all scratch runs.
+func (m *Merge) dropRuns() error {
+	var errs []error
+	for _, run := range m.runs {
+		errs = append(errs, run.remove())
+	}
+	m.runs = nil
+	return errors.Join(errs...)
 }

@@ -46,6 +46,7 @@ func createRun(folder string, layout fileLayout, write func(*fileWriter) error) 
 func (r *scratchRun) source(partition int) Source {
 	return Source{
 		Name: r.file.Name(), Identity: r.identity, Partition: partition, Segment: r.manifest.Segments[partition],
+		local: true,
 		Open: func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 			return io.NopCloser(io.NewSectionReader(r.file, offset, length)), nil
 		},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -28,6 +29,8 @@ type Job struct {
 	SlotMemory     int64 // bytes of buffers of a slot
 	// Latency is the wait for the answer to a request.
 	Latency time.Duration
+	// RequestCost is what a ranged read costs a merge, as shuffle.MergeConfig has it.
+	RequestCost int64
 }
 
 // Estimate is what the model expects.
@@ -57,16 +60,14 @@ func (p Prices) Of(s objstore.Stats) float64 {
 // Sizes that the executor and the controller go by.
 const (
 	partBytes    = objstore.DefaultPartSize
-	partGrowth   = 1200 // a part has at least this fraction of what is before it
-	listPage     = 1000 // objects of a listing's page, or keys that one request deletes
-	pageTasks    = 500  // map tasks on a page of the plan
-	segmentEntry = 7    // bytes of a manifest for a segment
-	manifestHead = 12   // bytes of it besides
-	mergeShare   = 2    // one part in so many of a slot's memory is the merge's
-	leastChunk   = 64 << 10
-	mostChunk    = 8 << 20
-	blockBytes   = 64 << 10 // room for blocks, twice for each run
-	parallelGets = 4        // of one task
+	partGrowth   = 1200    // a part has at least this fraction of what is before it
+	listPage     = 1000    // objects of a listing's page, or keys that one request deletes
+	pageTasks    = 500     // map tasks on a page of the plan
+	segmentEntry = 7       // bytes of a manifest for a segment
+	manifestHead = 12      // bytes of it besides
+	mergeShare   = 2       // one part in so many of a slot's memory is the merge's
+	rangeBytes   = 8 << 20 // of a ranged read of an input
+	parallelGets = 4       // of one task
 	startUp      = 100 * time.Millisecond
 )
 
@@ -118,25 +119,16 @@ func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int6
 	}
 	filled := r * (1 - math.Exp(-records/r)) // segments that are not empty
 	run := size / max(1, filled)
-	s.Gets += int64(m * filled * j.runReads(run, m*filled/r))
+	// A reducer has one run of each map task whose segment for it isn't empty.
+	runs := int(math.Ceil(m * filled / r))
+	reads, _ := shuffle.Reads(runs, int64(run), j.SlotMemory/mergeShare, j.RequestCost)
+	s.Gets += int64(m * filled * float64(reads) / float64(max(1, runs)))
 	manifest = manifestHead + int64(filled*segmentEntry+(r-filled))
 	if manifest > executor.InlineManifest {
 		s.Puts += int64(j.Maps)
 		s.Gets += int64(j.Maps) * min(int64(j.Executors), int64(j.Reducers))
 	}
 	return manifest
-}
-
-// runReads is by how many requests a run is read that is merged with others of its size.
-func (j *Job) runReads(run, runs float64) float64 {
-	chunk := float64(leastChunk)
-	for 2*chunk <= mostChunk && runs*(min(run, 4*chunk)+2*blockBytes) <= float64(j.SlotMemory/mergeShare) {
-		chunk *= 2
-	}
-	if run <= 2*chunk {
-		return 1
-	}
-	return math.Ceil(run / chunk)
 }
 
 // publishing adds what the output of so many parts, each of that size, takes, and what is left to be

@@ -86,21 +86,6 @@ func TestUploadParts(t *testing.T) {
 	}
 }
 
-func TestRunReads(t *testing.T) {
-	j := Job{SlotMemory: 128 << 20}
-	for _, c := range []struct{ run, runs, want float64 }{
-		{100, 1000, 1},     // less than the shortest read
-		{10 << 20, 2, 1},   // all of it at once
-		{100 << 20, 2, 13}, // by 8 MiB
-		{1 << 20, 200, 16}, // no room for more than 64 KiB of each
-		{1 << 20, 100, 4},  // 256 KiB
-	} {
-		if n := j.runReads(c.run, c.runs); n != c.want {
-			t.Errorf("%v runs of %v bytes: %v reads of each, not %v", c.runs, c.run, n, c.want)
-		}
-	}
-}
-
 func TestTime(t *testing.T) {
 	j := Job{Bytes: 10 * 90e6, Maps: 100, Reducers: 1, Program: combining, Slots: 8, Cores: 4, SlotMemory: 64 << 20, Executors: 8, Pages: 1}
 	if got, want := Expect(j).Time, startUp+2500*time.Millisecond; got != want {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -42,7 +43,8 @@ type paperPlan struct {
 }
 
 var paperPlans = []paperPlan{
-	{"the defaults: 64 MiB, 19,531 reducers", 1_490_117, 19_531},
+	{"64 MiB, 19,531 reducers", 1_490_117, 19_531},
+	{"the defaults", 19_531, 19_531},
 	{"2 GB and 4 GB, as CloudSort's winner", 50_000, 25_000},
 	{"10 GB each", 10_000, 10_000},
 	{"25 GB each", 4_000, 4_000},
@@ -51,10 +53,10 @@ var paperPlans = []paperPlan{
 // job is the sort of 100 TB.
 func (p paperPlan) job() Job {
 	return Job{
-		Inputs: 50_000, Bytes: paperBytes, Reads: int64(math.Ceil(paperBytes / float64(mostChunk))), Listing: objstore.Stats{Lists: 50},
+		Inputs: 50_000, Bytes: paperBytes, Reads: int64(math.Ceil(paperBytes / float64(rangeBytes))), Listing: objstore.Stats{Lists: 50},
 		Maps: p.maps, Reducers: p.reducers, Pages: (p.maps + pageTasks - 1) / pageTasks, Folders: 17,
 		Program: copying, StoredHandles: true, Executors: paperMachines, Slots: paperMachines * paperSlots,
-		Cores: paperMachines * paperSlots, SlotMemory: paperMemory, Latency: 15 * time.Millisecond,
+		Cores: paperMachines * paperSlots, SlotMemory: paperMemory, Latency: 15 * time.Millisecond, RequestCost: executor.RequestCost("s3://bucket"),
 	}
 }
 

@@ -1,0 +1,78 @@
+package shuffle
+
+// mergePlan is how the sources of a merge are read.
+type mergePlan struct {
+	least    int64 // the shortest ranged read, in bytes, of a source that is not read at once; 0: no plan
+	requests int64 // ranged reads of sources
+	scratch  int64 // bytes that go through scratch runs, at most
+}
+
+// plan finds the length of reads by which the sources cost the least: with short reads more runs
+// share the memory, so that fewer bytes go through scratch runs; long reads are fewer.
+func (m *Merge) plan(sources []Source) mergePlan {
+	floor := leastChunk(m.cfg.Memory)
+	best := m.tryPlan(sources, floor)
+	best.least = floor
+	if m.cfg.RequestCost == 0 {
+		return best
+	}
+	cost := func(p mergePlan) int64 { return p.requests*m.cfg.RequestCost + p.scratch }
+	for least := 2 * floor; least <= maxChunk && best.requests > int64(len(sources)); least *= 2 {
+		p := m.tryPlan(sources, least)
+		if p.least == 0 {
+			break // no room for two
+		}
+		if cost(p) < cost(best) {
+			best = p
+		}
+	}
+	return best
+}
+
+// tryPlan does what reduceBy and the merge after it would do, but for the data.
+func (m *Merge) tryPlan(sources []Source, least int64) mergePlan {
+	p := mergePlan{least: least}
+	left, _, err := m.roundsBy(least, sources, func(group []Source) (Source, error) {
+		p.requests += m.readsOf(group, m.roundMemory())
+		merged := Source{Segment: Segment{MaxBlock: int64(m.blockSize)}, local: true}
+		for i := range group {
+			merged.Segment.Length += group[i].Segment.Length
+			merged.Segment.MaxBlock = max(merged.Segment.MaxBlock, group[i].Segment.MaxBlock)
+		}
+		p.scratch += merged.Segment.Length
+		return merged, nil
+	})
+	if err != nil {
+		return mergePlan{} // the merge itself will say so
+	}
+	p.requests += m.readsOf(left, m.finalMemory())
+	return p
+}
+
+// readsOf is by how many ranged reads sources are read that share memory. Scratch runs don't count.
+func (m *Merge) readsOf(sources []Source, memory int64) (n int64) {
+	chunk := bestChunk(sources, leastChunk(m.cfg.Memory), memory)
+	for i := range sources {
+		length := sources[i].Segment.Length
+		switch {
+		case sources[i].local:
+		case length <= 2*chunk: // see segmentReader.open
+			n++
+		default:
+			n += (length + chunk - 1) / chunk
+		}
+	}
+	return n
+}
+
+// Reads returns how many ranged reads a merge in so many bytes of memory makes of runs that are each
+// length bytes long, and how many bytes of them go through scratch runs, at most. RequestCost is as in MergeConfig.
+func Reads(runs int, length, memory, requestCost int64) (requests, scratch int64) {
+	m := Merge{cfg: MergeConfig{Memory: memory, RequestCost: requestCost}, blockSize: blockSizeFor(0, memory)}
+	sources := make([]Source, runs)
+	for i := range sources {
+		sources[i].Segment = Segment{Length: length, MaxBlock: int64(m.blockSize)}
+	}
+	p := m.plan(sources)
+	return p.requests, p.scratch
+}
