@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -13,7 +14,13 @@ import (
 // about whether the call was carried out.
 func IsOutage(err error) bool {
 	var network net.Error
-	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	if errors.As(err, &network) {
+		// A system call's error has the methods of a network's whatever it is about: a file, say. What
+		// comes over a connection is wrapped in one of package net.
+		_, bare := network.(syscall.Errno)
+		return !bare
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) {
 		return true
 	}
