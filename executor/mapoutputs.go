@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -18,31 +20,38 @@ import (
 type mapOutputs struct {
 	reading flight
 
-	mu      sync.Mutex
-	epoch   int         // guarded by mu
-	outputs []mapOutput // guarded by mu; by map index; never changed in place
+	mu    sync.Mutex
+	epoch int             // guarded by mu
+	table *mapOutputTable // guarded by mu
+}
+
+// mapOutputTable does not change.
+type mapOutputTable struct {
+	outputs   []mapOutput // by map index
+	manifests manifestStore
 }
 
 type mapOutput struct {
-	attempt  state.AttemptID // that was committed
-	writer   state.AttemptID // whose object it is, see adopt
-	manifest []byte          // encoded: decoded, the manifests of a large job would take ten times the room
+	attempt state.AttemptID // that was committed
+	writer  state.AttemptID // whose object it is, see adopt
+	index   shuffle.ManifestIndex
+	at      int64 // where the manifest is in the store
 }
 
 // of returns what was read for an epoch; nil if it is another's.
-func (c *mapOutputs) of(epoch int) []mapOutput {
+func (c *mapOutputs) of(epoch int) *mapOutputTable {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch != epoch {
 		return nil
 	}
-	return c.outputs
+	return c.table
 }
 
-func (c *mapOutputs) set(epoch int, outputs []mapOutput) {
+func (c *mapOutputs) set(epoch int, table *mapOutputTable) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.epoch, c.outputs = epoch, outputs
+	c.epoch, c.table = epoch, table
 }
 
 // errMapsGone says that a committed map was taken back since the reduce task was claimed. That is
@@ -50,17 +59,17 @@ func (c *mapOutputs) set(epoch int, outputs []mapOutput) {
 var errMapsGone = errors.New("not committed any more")
 
 // mapOutputs returns the outputs of all map tasks.
-func (e *Executor) mapOutputs(ctx context.Context, job *jobContext, epoch int) ([]mapOutput, error) {
+func (e *Executor) mapOutputs(ctx context.Context, job *jobContext, epoch int) (*mapOutputTable, error) {
 	c := &job.committed
 	for {
-		if outputs := c.of(epoch); outputs != nil {
-			return outputs, nil
+		if table := c.of(epoch); table != nil {
+			return table, nil
 		}
 		// Those that want another epoch come here again.
 		if err := c.reading.join(ctx, e, func(ctx context.Context) error {
-			outputs, err := e.readMapOutputs(ctx, job)
+			table, err := e.readMapOutputs(ctx, job)
 			if err == nil {
-				c.set(epoch, outputs)
+				c.set(epoch, table)
 			}
 			return err
 		}); err != nil {
@@ -69,43 +78,88 @@ func (e *Executor) mapOutputs(ctx context.Context, job *jobContext, epoch int) (
 	}
 }
 
-func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext) ([]mapOutput, error) {
-	outputs := make([]mapOutput, job.maps)
+func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext) (*mapOutputTable, error) {
+	table := &mapOutputTable{
+		outputs:   make([]mapOutput, job.maps),
+		manifests: manifestStore{folder: e.cfg.Scratch, limit: e.slotMemory() / manifestShare},
+	}
+	// Those that are objects are asked for side by side.
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(manifestReads)
 	missing := job.maps
+	var scan error
 	for committed, err := range e.cfg.Store.Committed(ctx, job.id, state.Map) {
 		if err != nil {
-			return nil, err
+			scan = err
+			break
 		}
 		index := committed.Attempt.Task.Index
 		if index >= job.maps {
-			return nil, fmt.Errorf("map task %d is committed, but %s has %d", index, job.id, job.maps)
+			scan = fmt.Errorf("map task %d is committed, but %s has %d", index, job.id, job.maps)
+			break
 		}
-		if outputs[index].manifest == nil {
-			missing--
+		o := &table.outputs[index]
+		if o.attempt == committed.Attempt {
+			continue
 		}
-		manifest, err := objstore.Resolve(ctx, e.work, committed.Manifest)
-		if err != nil {
-			return nil, e.blame(ctx, committed.Attempt, err, func() error {
-				_, err := objstore.Resolve(ctx, e.work, committed.Manifest)
-				return err
-			})
+		if o.attempt != (state.AttemptID{}) {
+			// It was committed anew while we looked: what is read may be of either epoch.
+			scan = fmt.Errorf("%s of %s: %w", committed.Attempt.Task, job.id, errMapsGone)
+			break
 		}
-		writer, manifest, err := parseAdopted(committed.Attempt, manifest)
-		if err != nil {
-			return nil, &segmentError{attempt: committed.Attempt, err: err}
-		}
-		outputs[index] = mapOutput{attempt: committed.Attempt, writer: writer, manifest: manifest}
+		o.attempt = committed.Attempt
+		missing--
+		g.Go(func() error { return e.readManifest(gctx, job, &table.manifests, o, committed.Manifest) })
+	}
+	if err := errors.Join(g.Wait(), scan); err != nil {
+		return nil, err
 	}
 	if missing > 0 {
 		return nil, fmt.Errorf("%d of %d map outputs of %s: %w", missing, job.maps, job.id, errMapsGone)
 	}
-	return outputs, nil
+	return table, nil
+}
+
+// readManifest stores the manifest of an output as it was committed, verified.
+func (e *Executor) readManifest(ctx context.Context, job *jobContext, store *manifestStore, o *mapOutput, committed []byte) error {
+	manifest, err := objstore.Resolve(ctx, e.work, committed)
+	if err != nil {
+		return e.blame(ctx, o.attempt, err, func() error {
+			_, err := objstore.Resolve(ctx, e.work, committed)
+			return err
+		})
+	}
+	if o.writer, manifest, err = parseAdopted(o.attempt, manifest); err != nil {
+		return &segmentError{attempt: o.attempt, err: err}
+	}
+	if o.index, err = shuffle.IndexManifest(manifest); err != nil {
+		return &segmentError{attempt: o.attempt, err: err}
+	}
+	if n := o.index.Partitions(); n != job.reduces {
+		return &segmentError{attempt: o.attempt, err: fmt.Errorf("it has %d segments for %d partitions", n, job.reduces)}
+	}
+	o.at, err = store.add(manifest)
+	return err
+}
+
+// segment returns the segment that a map task has made for a partition.
+func (t *mapOutputTable) segment(o *mapOutput, partition int) (shuffle.Segment, error) {
+	from, to := o.index.Range(partition)
+	encoded, err := t.manifests.read(o.at+int64(from), to-from)
+	if err != nil {
+		return shuffle.Segment{}, err
+	}
+	s, err := o.index.Segment(encoded, partition)
+	if err != nil { // it was sound when it was stored
+		return s, fmt.Errorf("stored manifest of %s: %w", o.attempt, err)
+	}
+	return s, nil
 }
 
 // sources are the runs that make up a partition: one of each map task, but for empty ones.
 func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]shuffle.Source, []state.AttemptID, error) {
 	partition := a.Attempt.Task.Index
-	outputs, err := e.mapOutputs(ctx, job, a.Epoch)
+	table, err := e.mapOutputs(ctx, job, a.Epoch)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -113,15 +167,13 @@ func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]
 		sources  []shuffle.Source
 		attempts []state.AttemptID
 	)
-	for _, o := range outputs {
-		manifest, err := shuffle.ParseManifest(o.manifest)
+	for i := range table.outputs {
+		o := &table.outputs[i]
+		segment, err := table.segment(o, partition)
 		if err != nil {
-			return nil, nil, &segmentError{attempt: o.attempt, err: err}
+			return nil, nil, err
 		}
-		if len(manifest.Segments) != job.reduces {
-			return nil, nil, &segmentError{attempt: o.attempt, err: fmt.Errorf("it has %d segments for %d partitions", len(manifest.Segments), job.reduces)}
-		}
-		if manifest.Segments[partition].Length == 0 {
+		if segment.Length == 0 {
 			continue
 		}
 		key := job.layout.Segment(o.writer)
@@ -130,7 +182,7 @@ func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]
 			Name:      e.work.URL() + "/" + key,
 			Identity:  identity(o.writer),
 			Partition: partition,
-			Segment:   manifest.Segments[partition],
+			Segment:   segment,
 			Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 				a.moves.Add(1)
 				blame := func(err error) error {

@@ -125,6 +125,53 @@ func TestManifestRoundTrip(t *testing.T) {
 }
 
 // TestLargeIndexTakesTwoReads has more partitions than the first read of ReadIndex covers.
+// An index finds in a manifest what all of it says, and refuses what ParseManifest does.
+func TestManifestIndexEqualsManifest(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, partitions := range []int{1, 2, markEvery, markEvery + 1, 3*markEvery - 1} {
+		m := Manifest{BlockSize: 1 << 16}
+		at := int64(100)
+		for range partitions {
+			s := Segment{Offset: at}
+			if r.IntN(3) > 0 {
+				s.Length = 37 + r.Int64N(1<<20)
+				s.Records = 1 + r.Int64N(1<<10)
+				s.RawBytes = 2*s.Records + r.Int64N(1<<20)
+				s.MaxBlock = min(m.BlockSize, s.RawBytes)
+			}
+			m.Segments = append(m.Segments, s)
+			at += s.Length
+		}
+		m.Size = at + 50
+		encoded, err := m.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := IndexManifest(encoded)
+		if err != nil || x.Partitions() != partitions {
+			t.Fatalf("%d partitions of %d, %v", x.Partitions(), partitions, err)
+		}
+		for p, want := range m.Segments {
+			from, to := x.Range(p)
+			if got, err := x.Segment(encoded[from:to], p); err != nil || got != want {
+				t.Errorf("partition %d of %d: %+v, %v, want %+v", p, partitions, got, err, want)
+			}
+		}
+		if _, err := x.Segment(nil, partitions-1); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("without its bytes: %v", err)
+		}
+		for cut := range encoded {
+			_, want := ParseManifest(encoded[:cut])
+			if _, err := IndexManifest(encoded[:cut]); !errors.Is(err, ErrCorrupt) || err.Error() != want.Error() {
+				t.Fatalf("%d of %d bytes: %v, not %v", cut, len(encoded), err, want)
+			}
+		}
+		if _, err := IndexManifest(append(encoded, 0)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("a byte too many: %v", err)
+		}
+	}
+}
+
 func TestLargeIndexTakesTwoReads(t *testing.T) {
 	const partitions = 100_000
 	file, want, _ := collect(t, CollectorConfig{

@@ -71,15 +71,26 @@ func (m *Manifest) appendSegments(dst []byte) []byte {
 func ParseManifest(b []byte) (Manifest, error) {
 	d := manifestDecoder{rest: b}
 	var m Manifest
+	d.begin(&m)
+	d.segments(&m)
+	if err := d.err(); err != nil {
+		return Manifest{}, err
+	}
+	return m, nil
+}
+
+func (d *manifestDecoder) begin(m *Manifest) {
 	if d.byte() != manifestVersion {
 		d.fail("version is not 1")
 	}
 	m.Size = d.int()
-	d.segments(&m)
-	if d.reason != "" {
-		return Manifest{}, fmt.Errorf("parse shuffle manifest: %w: %s", ErrCorrupt, d.reason)
+}
+
+func (d *manifestDecoder) err() error {
+	if d.reason == "" {
+		return nil
 	}
-	return m, nil
+	return fmt.Errorf("parse shuffle manifest: %w: %s", ErrCorrupt, d.reason)
 }
 
 // manifestDecoder reads varints until the first error, which stays.
@@ -137,35 +148,48 @@ func (d *manifestDecoder) int() int64 {
 
 // segments reads what appendSegments wrote into m, whose Size is known, up to the last byte.
 func (d *manifestDecoder) segments(m *Manifest) {
-	m.BlockSize = d.int()
-	at := d.int()
-	n := d.int()
+	at, n := d.head(m)
 	if d.reason != "" {
-		return
-	}
-	if m.BlockSize < 1 || m.BlockSize > maxBlock || at > m.Size {
-		d.fail("block size or offset out of bounds")
-		return
-	}
-	if n < 1 || n > MaxPartitions || n > int64(len(d.rest)) { // every segment takes a byte or more
-		d.fail("number of partitions out of bounds")
 		return
 	}
 	m.Segments = make([]Segment, n)
 	for i := range m.Segments {
-		s := Segment{Offset: at, Length: d.int()}
-		if s.Length > 0 {
-			d.segment(&s, m.BlockSize)
-		}
-		if s.Length > m.Size-at {
-			d.fail("segment is outside of the file")
-		}
+		m.Segments[i] = d.next(m, at)
 		if d.reason != "" {
 			return
 		}
-		at += s.Length
-		m.Segments[i] = s
+		at += m.Segments[i].Length
 	}
+	d.end()
+}
+
+// head reads what is before the segments, but for the size, which is known. It returns the place of
+// the first one and their number.
+func (d *manifestDecoder) head(m *Manifest) (at, n int64) {
+	m.BlockSize, at, n = d.int(), d.int(), d.int()
+	switch {
+	case d.reason != "":
+	case m.BlockSize < 1 || m.BlockSize > maxBlock || at > m.Size:
+		d.fail("block size or offset out of bounds")
+	case n < 1 || n > MaxPartitions || n > int64(len(d.rest)): // every segment takes a byte or more
+		d.fail("number of partitions out of bounds")
+	}
+	return at, n
+}
+
+// next reads the segment that lies at a place of the file.
+func (d *manifestDecoder) next(m *Manifest, at int64) Segment {
+	s := Segment{Offset: at, Length: d.int()}
+	if s.Length > 0 {
+		d.segment(&s, m.BlockSize)
+	}
+	if s.Length > m.Size-at {
+		d.fail("segment is outside of the file")
+	}
+	return s
+}
+
+func (d *manifestDecoder) end() {
 	if len(d.rest) != 0 {
 		d.fail("bytes after the end")
 	}

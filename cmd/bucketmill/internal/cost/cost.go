@@ -39,7 +39,7 @@ type Estimate struct {
 	Output   int64 // bytes
 	Requests objstore.Stats
 	Time     time.Duration
-	// Manifest is the size of a map task's manifest, in bytes. Executors keep all of them in memory.
+	// Manifest is the size of a map task's manifest, in bytes. Each executor has all of them.
 	Manifest int64
 }
 

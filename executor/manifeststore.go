@@ -1,0 +1,73 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+const (
+	manifestShare = 16 // one part in so many of a slot's memory for the manifests of a job's maps
+	manifestReads = 16 // requests under way for them
+)
+
+// manifestStore holds the encoded manifests of a job's maps one after the other: in memory while they
+// are small, else in a file of the scratch folder. Those of a sort of 100 TB take gigabytes.
+type manifestStore struct {
+	folder string
+	limit  int64 // bytes in memory
+
+	// What follows is guarded by mu until all is added, and does not change from then on.
+	mu     sync.Mutex
+	memory []byte // what is not in the file
+	// file has no name, so that it is gone with the executor, and is closed when nothing refers to
+	// the store any more.
+	file *os.File
+	size int64 // of the file
+}
+
+// add stores a manifest and returns its place.
+func (s *manifestStore) add(manifest []byte) (at int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at = s.size + int64(len(s.memory))
+	s.memory = append(s.memory, manifest...)
+	if int64(len(s.memory)) > s.limit {
+		err = s.flush()
+	}
+	return at, err
+}
+
+// flush moves what is in memory to the file.
+func (s *manifestStore) flush() error {
+	if s.file == nil {
+		file, err := os.CreateTemp(s.folder, "manifests-*")
+		if err != nil {
+			return fmt.Errorf("store manifests: %w", err)
+		}
+		if err := os.Remove(file.Name()); err != nil {
+			return errors.Join(fmt.Errorf("store manifests: %w", err), file.Close())
+		}
+		s.file = file
+	}
+	if _, err := s.file.WriteAt(s.memory, s.size); err != nil {
+		return fmt.Errorf("store manifests: %w", err)
+	}
+	s.size += int64(len(s.memory))
+	s.memory = s.memory[:0]
+	return nil
+}
+
+// read returns n bytes of what was stored, from a place on, which must not be changed. All must be
+// added.
+func (s *manifestStore) read(at int64, n int) ([]byte, error) {
+	if at >= s.size {
+		return s.memory[at-s.size:][:n], nil
+	}
+	b := make([]byte, n)
+	if _, err := s.file.ReadAt(b, at); err != nil {
+		return nil, fmt.Errorf("read stored manifests: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,57 @@
+package shuffle
+
+// markEvery is how many segments of a manifest a reader of one of them may have to pass.
+const markEvery = 256
+
+// ManifestIndex finds segments in an encoded manifest without reading all of it: a reducer wants one
+// of many, of each of many map tasks.
+type ManifestIndex struct {
+	size, blockSize int64
+	partitions      int
+	marks           []manifestMark // of the first segment and every markEvery-th after it, and the end
+}
+
+type manifestMark struct {
+	place  int32 // in the encoding
+	offset int64 // in the file
+}
+
+// IndexManifest reads what Manifest.AppendBinary wrote. As ParseManifest, it fails with ErrCorrupt for any other bytes.
+func IndexManifest(b []byte) (ManifestIndex, error) {
+	d := manifestDecoder{rest: b}
+	var m Manifest
+	d.begin(&m)
+	at, n := d.head(&m)
+	x := ManifestIndex{size: m.Size, blockSize: m.BlockSize, partitions: int(n)}
+	for i := int64(0); i < n && d.reason == ""; i++ {
+		if i%markEvery == 0 {
+			x.marks = append(x.marks, manifestMark{int32(len(b) - len(d.rest)), at})
+		}
+		at += d.next(&m, at).Length
+	}
+	d.end()
+	x.marks = append(x.marks, manifestMark{place: int32(len(b))})
+	return x, d.err()
+}
+
+// Partitions is the number of segments, empty ones included.
+func (x *ManifestIndex) Partitions() int { return x.partitions }
+
+// Range is where in the encoding Segment finds a partition's segment.
+func (x *ManifestIndex) Range(partition int) (from, to int) {
+	mark := partition / markEvery
+	return int(x.marks[mark].place), int(x.marks[mark+1].place)
+}
+
+// Segment returns a partition's segment, from the bytes that Range names. Others than those that
+// were indexed fail with ErrCorrupt, or give another segment.
+func (x *ManifestIndex) Segment(encoded []byte, partition int) (Segment, error) {
+	m := Manifest{Size: x.size, BlockSize: x.blockSize}
+	d := manifestDecoder{rest: encoded}
+	at := x.marks[partition/markEvery].offset
+	for range partition % markEvery {
+		at += d.next(&m, at).Length
+	}
+	s := d.next(&m, at)
+	return s, d.err()
+}
