@@ -167,9 +167,8 @@ func (s *mapSink) take(b *mapred.Batch) error {
 }
 
 // feed drives all records of a task but those to omit through the mapper.
-func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (intake, error) {
+func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in intake, err error) {
 	var (
-		in    intake
 		done  int64
 		total = max(w.task.Bytes(), 1)
 		take  = sink.take
@@ -177,8 +176,14 @@ func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (intake,
 	if len(omit) > 0 {
 		take = (&recordPick{pass: sink.take, until: math.MaxInt64, omit: omit}).take
 	}
+	queue := w.splits(ctx)
+	defer func() { err = errors.Join(err, queue.close()) }()
 	for _, s := range w.task {
-		n, err := w.executor.readSplit(ctx, w.attempt, w.job, s, func(b *mapred.Batch, progress int64) error {
+		r, err := queue.next()
+		if err != nil {
+			return in, err
+		}
+		n, err := readAll(ctx, w.attempt, s, r, func(b *mapred.Batch, progress int64) error {
 			if err := take(b); err != nil {
 				return err
 			}
@@ -210,13 +215,9 @@ func SplitOptions(format split.Format, memory int64) split.Options {
 	}
 }
 
-// readSplit hands the batches of a split to take, each with how many bytes of the split are
-// consumed then. It returns the number of bytes that it received.
-func (e *Executor) readSplit(ctx context.Context, a *attempt, job *jobContext, s split.Split, take func(b *mapred.Batch, progress int64) error) (n int64, err error) {
-	r, err := e.openSplit(ctx, job, s, SplitOptions(job.format, e.slotMemory()))
-	if err != nil {
-		return 0, err
-	}
+// readAll hands the batches of a split to take, each with how many bytes of the split are
+// consumed then, and closes it. It returns the number of bytes that it received.
+func readAll(ctx context.Context, a *attempt, s split.Split, r *split.Reader, take func(b *mapred.Batch, progress int64) error) (n int64, err error) {
 	defer func() {
 		n = r.BytesRead()
 		err = errors.Join(err, r.Close())

@@ -101,7 +101,11 @@ func (w *mapWork) read(ctx context.Context, pick *recordPick) error {
 		}
 		w.note(mark{record: pick.next, split: i, offset: s.Offset})
 		inside := split.Splittable(s.Input, w.job.format)
-		_, err := w.executor.readSplit(ctx, w.attempt, w.job, s, func(b *mapred.Batch, _ int64) error {
+		r, err := w.executor.openSplit(ctx, w.job, s, SplitOptions(w.job.format, w.executor.slotMemory()))
+		if err != nil {
+			return err
+		}
+		_, err = readAll(ctx, w.attempt, s, r, func(b *mapred.Batch, _ int64) error {
 			if inside && b.Offset < s.Offset+s.Length {
 				w.note(mark{record: pick.next, split: i, offset: b.Offset})
 			}
