@@ -1,0 +1,111 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// sources are the runs that make up a partition: one of each map task, but for empty ones.
+func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]shuffle.Source, []state.AttemptID, error) {
+	partition := a.Attempt.Task.Index
+	table, err := e.mapOutputs(ctx, job, a.Epoch)
+	if err != nil {
+		return nil, nil, err
+	}
+	var (
+		sources  []shuffle.Source
+		attempts []state.AttemptID
+	)
+	for i := range table.outputs {
+		o := &table.outputs[i]
+		segment, err := table.segment(o, partition)
+		if err != nil {
+			return nil, nil, err
+		}
+		if segment.Length == 0 {
+			continue
+		}
+		key := job.layout.Segment(o.writer)
+		attempts = append(attempts, o.attempt)
+		sources = append(sources, shuffle.Source{
+			Name:      e.work.URL() + "/" + key,
+			Identity:  identity(o.writer),
+			Partition: partition,
+			Segment:   segment,
+			Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+				a.moves.Add(1)
+				blame := func(err error) error {
+					return e.blame(ctx, o.attempt, err, func() error { return drain(ctx, e.work, key, offset, length) })
+				}
+				body, err := e.work.Get(ctx, key, offset, length)
+				if err != nil {
+					return nil, blame(err)
+				}
+				return blamedBody{body, blame}, nil
+			},
+		})
+	}
+	return sources, attempts, nil
+}
+
+// blame finds whose fault it is that a committed attempt's object can't be read. One that is gone
+// must be made again, and so must one that the store does not give, though it answers otherwise:
+// its disk may have damaged it. Any other error stays as it is. Again repeats the read.
+func (e *Executor) blame(ctx context.Context, a state.AttemptID, err error, again func() error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	switch {
+	case errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrRange),
+		errors.Is(err, objstore.ErrChanged), errors.Is(err, objstore.ErrInvalid), errors.Is(err, objstore.ErrCorrupt):
+		return &segmentError{attempt: a, err: err}
+	case !errors.Is(err, objstore.ErrUnavailable):
+		return err
+	}
+	if _, statErr := e.work.Stat(ctx, e.absentKey()); !errors.Is(statErr, objstore.ErrNotFound) {
+		return err // the store is away, or we are
+	}
+	if repeated := again(); ctx.Err() != nil || !errors.Is(repeated, objstore.ErrUnavailable) {
+		return err
+	}
+	return &segmentError{attempt: a, err: err}
+}
+
+// absentKey is one that no object has.
+func (e *Executor) absentKey() string { return strings.TrimPrefix(e.workPrefix+"/absent", "/") }
+
+// drain reads a range and drops it.
+func drain(ctx context.Context, b objstore.Bucket, key string, offset, length int64) (err error) {
+	body, err := b.Get(ctx, key, offset, length)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	_, err = io.Copy(io.Discard, body)
+	return err
+}
+
+// blamedBody is the body of a segment.
+type blamedBody struct {
+	io.ReadCloser
+	blame func(error) error
+}
+
+func (b blamedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = b.blame(err)
+	}
+	return n, err
+}
+
+// identity is what a map attempt's segments are marked with.
+func identity(a state.AttemptID) shuffle.Identity {
+	return shuffle.Identity{Job: string(a.Job), Task: a.Task.Index, Attempt: a.Number}
+}
