@@ -127,24 +127,6 @@ func (c *Controller) ownsOutput(ctx context.Context, job state.Job, spec state.S
 	return holder == job.ID || holder == "" && job.Plan != "", err
 }
 
-// takeOutput takes the lock on a job's output; false: another job holds it.
-func (c *Controller) takeOutput(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
-	b, key, err := c.cfg.Open(ctx, spec.Output)
-	if err != nil {
-		return false, err
-	}
-	holder, err := c.lockOutput(ctx, outputURL(b, key), id)
-	return holder == id, err
-}
-
-func (c *Controller) unlockOutput(ctx context.Context, id state.JobID, spec state.Spec) error {
-	b, key, err := c.cfg.Open(ctx, spec.Output)
-	if err != nil {
-		return err
-	}
-	return c.cfg.Store.UnlockOutput(ctx, outputURL(b, key), id)
-}
-
 // cleanOutput aborts the uploads of attempts that came to nothing and, of a job that did not
 // complete, takes back what was published already.
 func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.Spec) error {

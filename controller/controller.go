@@ -103,7 +103,10 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 // Run looks after jobs until ctx ends, and then returns nil. Trouble with Redis or the store
 // is logged and tried again.
 func (c *Controller) Run(ctx context.Context) error {
-	chores := []chore{{what: "tidy up after old jobs", do: c.tidy, every: janitorInterval}}
+	chores := []chore{
+		{what: "tidy up after old jobs", do: c.tidy, every: janitorInterval},
+		{what: "unlock outputs of jobs that are over", do: c.freeOutputs, every: janitorInterval},
+	}
 	if c.cfg.Durable {
 		chores = append(
 			chores,

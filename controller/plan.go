@@ -177,26 +177,6 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 	return nil
 }
 
-// lockOutput takes the lock on an output, also from a job that has ended: a controller that was
-// late may have taken it for that one, and died.
-func (c *Controller) lockOutput(ctx context.Context, url string, id state.JobID) (state.JobID, error) {
-	holder, err := c.cfg.Store.LockOutput(ctx, url, id)
-	if err != nil || holder == id {
-		return holder, err
-	}
-	other, err := c.cfg.Store.Job(ctx, holder)
-	if err != nil && !errors.Is(err, state.ErrNoJob) {
-		return holder, err
-	}
-	if err == nil && other.Phase != state.PhaseEnded {
-		return holder, nil
-	}
-	if err := c.cfg.Store.UnlockOutput(ctx, url, holder); err != nil {
-		return holder, err
-	}
-	return c.cfg.Store.LockOutput(ctx, url, id)
-}
-
 func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages string, tasks []split.Task) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
