@@ -19,12 +19,12 @@ func TestLockOfAJobThatIsOver(t *testing.T) {
 		"waits to be planned": {false, func(l lab, spec state.Spec) { l.must(l.Submit(l.t.Context(), "j", spec)) }, false},
 		"is cleaned up after": {false, func(l lab, spec state.Spec) {
 			l.must(l.Submit(l.t.Context(), "j", spec))
-			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.Cancelled, state.Failure{}))
+			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
 		}, false},
 		"has ended": {false, func(l lab, spec state.Spec) {
 			l.must(l.Submit(l.t.Context(), "j", spec))
-			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.Cancelled, state.Failure{}))
-			l.must(l.cfg.Store.Forget(l.t.Context(), "j", time.Time{}, time.Hour))
+			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+			l.must(l.cfg.Store.Forget(l.t.Context(), "j", state.AnyStage, time.Hour))
 		}, true},
 		"is unknown":              {false, func(lab, state.Spec) {}, true},
 		"is unknown to the store": {true, func(lab, state.Spec) {}, true},

@@ -61,17 +61,15 @@ func (c *Controller) notPlanned(ctx context.Context, job state.Job, err error) e
 	if passing(err, job.Submitted, c.cfg.PlanTimeout) {
 		return fmt.Errorf("plan %s: %w", job.ID, err)
 	}
-	// Another controller may have planned it meanwhile: it is that one's output that was found.
-	if moved := c.stillIn(ctx, job.ID, state.PhasePlan); moved != nil {
-		return moved
-	}
-	return c.fail(ctx, job.ID, err)
+	// Another controller may have planned it meanwhile, and it is that one's output that was found: then
+	// it is in another stage.
+	return c.fail(ctx, job, err)
 }
 
 // outline is what Redis is told of a planned job.
 func outline(job state.Job, spec state.Spec, p planRecord) state.Outline {
 	return state.Outline{
-		Maps: p.Maps, Reduces: p.Reduces, Plan: p.Plan, Born: job.Born,
+		Maps: p.Maps, Reduces: p.Reduces, Plan: p.Plan, Stage: job.Stage,
 		TaskTimeout: spec.StallLimit(), MaxAttempts: spec.MaxAttempts,
 	}
 }
@@ -103,7 +101,16 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
 		return nil, state.Plan{}, err
 	}
-	return cut(ctx, c.cfg.Open, spec)
+	var before state.Success
+	if spec.Overwrite {
+		var err error
+		if before, _, err = c.success(ctx, spec); err != nil {
+			return nil, state.Plan{}, err
+		}
+	}
+	tasks, plan, err := cut(ctx, c.cfg.Open, spec)
+	plan.Replaces = before.Job
+	return tasks, plan, err
 }
 
 // cut lists the inputs and cuts them into map tasks.

@@ -33,17 +33,25 @@ func newSkipping(t *testing.T, overwrite bool) skipping {
 	}))
 	job, spec := s.job("j")
 	s.must(s.claimOutput(t.Context(), job.ID, spec))
-	plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x"}.Encode()
+	plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x", Replaces: "before"}.Encode()
 	s.must(err)
 	s.must(s.cfg.Store.Start(t.Context(), "j", state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
-	for _, tasks := range []int{3, 2} {
-		claims, err := s.cfg.Store.Claim(t.Context(), "e", tasks, time.Hour)
-		s.must(err)
-		for _, claim := range claims {
-			s.finish(claim.Attempt)
-		}
-	}
+	s.perform(3)
+	s.perform(2)
 	return s
+}
+
+// perform does that many tasks, which must be all that can be claimed.
+func (s skipping) perform(tasks int) {
+	s.t.Helper()
+	claims, err := s.cfg.Store.Claim(s.t.Context(), "e", tasks+1, time.Hour)
+	s.must(err)
+	if len(claims) != tasks {
+		s.t.Fatalf("%d tasks can be claimed, not %d", len(claims), tasks)
+	}
+	for _, claim := range claims {
+		s.finish(claim.Attempt)
+	}
 }
 
 // finish does an attempt's work.
@@ -147,7 +155,7 @@ func TestUnpublishSkippedRecords(t *testing.T) {
 	s.must(os.Remove(filepath.Join(s.folder, "out/_skipped/m0.jsonl")))
 	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": aside[state.TaskID{Side: state.Map}], "_skipped/notes": "mine"}
 	s.write(foreign)
-	s.must(s.cfg.Store.Stop(t.Context(), "j", state.Cancelled, state.Failure{Message: "no"}))
+	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{Message: "no"}))
 	job, spec = s.job("j")
 	s.must(s.cleanUp(t.Context(), job, spec))
 	s.check("taken back", foreign)
