@@ -164,6 +164,21 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 	}
 }
 
+// A job whose output the store refuses for good fails: that is no trouble with Redis, which may pass.
+func TestPublishingIsRefused(t *testing.T) {
+	s := newSkipping(t, false)
+	job, spec := s.job("j")
+	parts, err := s.parts(t.Context(), job)
+	s.must(err)
+	out := filepath.Join(s.folder, "out")
+	s.must(os.RemoveAll(out))
+	s.must(os.WriteFile(out, nil, 0o600)) // there can't be a folder
+	s.must(s.publish(t.Context(), job, spec))
+	if job, _ = s.job("j"); job.State != state.Failed {
+		t.Errorf("it is %s; %d parts", job.State, len(parts))
+	}
+}
+
 // A job whose lock Redis has lost, and another one has taken, publishes nothing.
 func TestOutputIsAnothersAtPublication(t *testing.T) {
 	s := newSkipping(t, false)
