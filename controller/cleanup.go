@@ -33,7 +33,7 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 			return err
 		}
 		c.cfg.Log.Info("job failed, and may be retried", "job", job.ID, "within", c.cfg.KeepFailed)
-		return c.cfg.Store.Keep(ctx, job.ID, c.cfg.KeepFailed)
+		return c.cfg.Store.Keep(ctx, job.ID, job.Stage, c.cfg.KeepFailed)
 	}
 	if !spec.KeepIntermediates {
 		if err := c.settled(job, "unfinished segments", c.abortSegments(ctx, job, layout)); err != nil {
@@ -49,7 +49,7 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	c.cfg.Log.Info("job ended", "job", job.ID, "state", job.State)
-	return c.cfg.Store.Forget(ctx, job.ID, job.Ended, max(c.cfg.History, 0))
+	return c.cfg.Store.Forget(ctx, job.ID, job.Stage, max(c.cfg.History, 0))
 }
 
 // completedBefore finds out whether a failed job has completed in a time that Redis has forgotten: a
@@ -64,7 +64,7 @@ func (c *Controller) completedBefore(ctx context.Context, job state.Job, spec st
 		return false, c.settled(job, "search for the output", err)
 	}
 	c.cfg.Log.Warn("failed job had completed before a failover", "job", job.ID)
-	return true, c.cfg.Store.FinishFound(ctx, job.ID, success.Counters)
+	return true, c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, success.Counters)
 }
 
 // abortSegments ends the uploads of segments that attempts which came to nothing had begun. Those
@@ -127,24 +127,6 @@ func (c *Controller) ownsOutput(ctx context.Context, job state.Job, spec state.S
 	return holder == job.ID || holder == "" && job.Plan != "", err
 }
 
-// takeOutput takes the lock on a job's output; false: another job holds it.
-func (c *Controller) takeOutput(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
-	b, key, err := c.cfg.Open(ctx, spec.Output)
-	if err != nil {
-		return false, err
-	}
-	holder, err := c.lockOutput(ctx, outputURL(b, key), id)
-	return holder == id, err
-}
-
-func (c *Controller) unlockOutput(ctx context.Context, id state.JobID, spec state.Spec) error {
-	b, key, err := c.cfg.Open(ctx, spec.Output)
-	if err != nil {
-		return err
-	}
-	return c.cfg.Store.UnlockOutput(ctx, outputURL(b, key), id)
-}
-
 // cleanOutput aborts the uploads of attempts that came to nothing and, of a job that did not
 // complete, takes back what was published already.
 func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.Spec) error {
@@ -163,7 +145,7 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 		if !repeated && !job.Restored {
 			// Every attempt that Redis knows of committed. One may have been forgotten in a failover,
 			// and died before it threw its upload away.
-			return c.abortBelow(ctx, job.ID, out, outputName(prefix, "part-"))
+			return c.abortBelow(ctx, job, out, outputName(prefix, "part-"))
 		}
 		return c.abortUploads(ctx, job, out, prefix)
 	}
@@ -182,17 +164,23 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 	if job.PublishedFrom.IsZero() {
 		return nil
 	}
-	_, ours, err := c.ownSuccess(ctx, job.ID, spec)
-	if err == nil && ours {
-		err = out.Delete(ctx, outputName(prefix, state.SuccessName))
-	}
+	there, _, err := c.success(ctx, spec)
 	if err != nil {
 		return err
 	}
-	if err := c.unpublishSkipped(ctx, job.ID, out, prefix); err != nil {
+	if taken, err := takenOver(job, there); err != nil || taken {
+		return err // and has its own parts there, perhaps with the same bytes
+	}
+	if err := c.stillIn(ctx, job); err != nil {
 		return err
 	}
-	return unpublish(ctx, out, parts)
+	if err := c.deleteOwnSuccess(ctx, job.ID, spec); err != nil {
+		return err
+	}
+	if err := c.unpublishSkipped(ctx, job, out, prefix); err != nil {
+		return err
+	}
+	return c.unpublish(ctx, job, out, parts)
 }
 
 // exactUploads is how many parts are asked for one by one in abortUploads.
@@ -201,21 +189,21 @@ const exactUploads = 10_000
 // abortUploads ends the uploads of parts that nobody knows of, since their attempts were lost.
 // Some stores (MinIO) list uploads reliably only by their whole key.
 func (c *Controller) abortUploads(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
-	if err := c.abortBelow(ctx, job.ID, out, outputName(prefix, "part-")); err != nil {
+	if err := c.abortBelow(ctx, job, out, outputName(prefix, "part-")); err != nil {
 		return err
 	}
 	_, parts := outputSide(job)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for i := range min(parts, exactUploads) {
-		g.Go(func() error { return c.abortBelow(ctx, job.ID, out, outputName(prefix, state.PartName(i))) })
+		g.Go(func() error { return c.abortBelow(ctx, job, out, outputName(prefix, state.PartName(i))) })
 	}
 	return g.Wait()
 }
 
 // abortBelow aborts the uploads of parts whose keys start with prefix. Before each it asks whether the
 // job still is to be cleaned up: a controller that was held up might meet those of the next job.
-func (c *Controller) abortBelow(ctx context.Context, id state.JobID, out objstore.Bucket, prefix string) error {
+func (c *Controller) abortBelow(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
 	for u, err := range out.Uploads(ctx, prefix) {
 		if isNotFound(err) {
 			return nil
@@ -226,7 +214,7 @@ func (c *Controller) abortBelow(ctx context.Context, id state.JobID, out objstor
 		if _, ok := partIndex(u.Key); !ok {
 			continue
 		}
-		if err := c.stillIn(ctx, id, state.PhaseCleanup); err != nil {
+		if err := c.stillIn(ctx, job); err != nil {
 			return err
 		}
 		if err := out.Abort(ctx, u); err != nil {
@@ -237,8 +225,9 @@ func (c *Controller) abortBelow(ctx context.Context, id state.JobID, out objstor
 }
 
 // unpublish deletes those parts that are visible and this job's. All its uploads are either
-// completed or aborted by now, so completing one again tells which.
-func unpublish(ctx context.Context, out objstore.Bucket, parts []part) error {
+// completed or aborted by now, so completing one again tells which. Before each it asks whether the job still
+// is to be cleaned up: one that was retried may have written the same bytes again.
+func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.Bucket, parts []part) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for _, p := range parts {
@@ -248,6 +237,9 @@ func unpublish(ctx context.Context, out objstore.Bucket, parts []part) error {
 				return nil
 			}
 			if err != nil {
+				return err
+			}
+			if err := c.stillIn(ctx, job); err != nil {
 				return err
 			}
 			return out.Delete(ctx, p.upload.Key)

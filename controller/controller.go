@@ -103,7 +103,10 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 // Run looks after jobs until ctx ends, and then returns nil. Trouble with Redis or the store
 // is logged and tried again.
 func (c *Controller) Run(ctx context.Context) error {
-	chores := []chore{{what: "tidy up after old jobs", do: c.tidy, every: janitorInterval}}
+	chores := []chore{
+		{what: "tidy up after old jobs", do: c.tidy, every: janitorInterval},
+		{what: "unlock outputs of jobs that are over", do: c.freeOutputs, every: janitorInterval},
+	}
 	if c.cfg.Durable {
 		chores = append(
 			chores,
@@ -256,7 +259,7 @@ func hasWork(p state.Phase) bool {
 func (c *Controller) advance(ctx context.Context, job state.Job) error {
 	spec, err := state.ParseSpec(job.Spec)
 	if err != nil {
-		return c.fail(ctx, job.ID, err)
+		return c.fail(ctx, job, err)
 	}
 	switch job.Phase {
 	case state.PhasePlan:
@@ -266,7 +269,7 @@ func (c *Controller) advance(ctx context.Context, job state.Job) error {
 	case state.PhaseCleanup:
 		err = c.cleanUp(ctx, job, spec)
 	case state.PhaseKept:
-		err = c.cfg.Store.Discard(ctx, job.ID)
+		err = c.cfg.Store.Discard(ctx, job.ID, job.Stage)
 	}
 	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
 		return nil
@@ -274,12 +277,11 @@ func (c *Controller) advance(ctx context.Context, job state.Job) error {
 	return err
 }
 
-// fail settles a job as failed by why.
-func (c *Controller) fail(ctx context.Context, id state.JobID, why error) error {
-	c.cfg.Log.Error("job failed", "job", id, "error", why)
-	err := c.cfg.Store.Stop(ctx, id, state.Failed, state.Failure{Class: state.ClassJob, Message: why.Error()})
-	if errors.Is(err, state.ErrIllegal) {
-		return nil // settled already
+// fail settles a job as failed by why, if it still is where the record says.
+func (c *Controller) fail(ctx context.Context, job state.Job, why error) error {
+	err := c.cfg.Store.Stop(ctx, job.ID, job.Stage, state.Failed, state.Failure{Class: state.ClassJob, Message: why.Error()})
+	if err == nil {
+		c.cfg.Log.Error("job failed", "job", job.ID, "error", why)
 	}
 	return err
 }

@@ -61,17 +61,15 @@ func (c *Controller) notPlanned(ctx context.Context, job state.Job, err error) e
 	if passing(err, job.Submitted, c.cfg.PlanTimeout) {
 		return fmt.Errorf("plan %s: %w", job.ID, err)
 	}
-	// Another controller may have planned it meanwhile: it is that one's output that was found.
-	if moved := c.stillIn(ctx, job.ID, state.PhasePlan); moved != nil {
-		return moved
-	}
-	return c.fail(ctx, job.ID, err)
+	// Another controller may have planned it meanwhile, and it is that one's output that was found: then
+	// it is in another stage.
+	return c.fail(ctx, job, err)
 }
 
 // outline is what Redis is told of a planned job.
 func outline(job state.Job, spec state.Spec, p planRecord) state.Outline {
 	return state.Outline{
-		Maps: p.Maps, Reduces: p.Reduces, Plan: p.Plan, Born: job.Born,
+		Maps: p.Maps, Reduces: p.Reduces, Plan: p.Plan, Stage: job.Stage,
 		TaskTimeout: spec.StallLimit(), MaxAttempts: spec.MaxAttempts,
 	}
 }
@@ -103,7 +101,16 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
 		return nil, state.Plan{}, err
 	}
-	return cut(ctx, c.cfg.Open, spec, c.slots)
+	var before state.Success
+	if spec.Overwrite {
+		var err error
+		if before, _, err = c.success(ctx, spec); err != nil {
+			return nil, state.Plan{}, err
+		}
+	}
+	tasks, plan, err := cut(ctx, c.cfg.Open, spec, c.slots)
+	plan.Replaces = before.Job
+	return tasks, plan, err
 }
 
 // slots is how many tasks the executors that there are do side by side.
@@ -190,26 +197,6 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 			spec.Output, strings.TrimPrefix(o.Key, prefix))
 	}
 	return nil
-}
-
-// lockOutput takes the lock on an output, also from a job that has ended: a controller that was
-// late may have taken it for that one, and died.
-func (c *Controller) lockOutput(ctx context.Context, url string, id state.JobID) (state.JobID, error) {
-	holder, err := c.cfg.Store.LockOutput(ctx, url, id)
-	if err != nil || holder == id {
-		return holder, err
-	}
-	other, err := c.cfg.Store.Job(ctx, holder)
-	if err != nil && !errors.Is(err, state.ErrNoJob) {
-		return holder, err
-	}
-	if err == nil && other.Phase != state.PhaseEnded {
-		return holder, nil
-	}
-	if err := c.cfg.Store.UnlockOutput(ctx, url, holder); err != nil {
-		return holder, err
-	}
-	return c.cfg.Store.LockOutput(ctx, url, id)
 }
 
 func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages string, tasks []split.Task) error {

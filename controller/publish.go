@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,17 +38,14 @@ func (c *Controller) publish(ctx context.Context, job state.Job, spec state.Spec
 	if passing(err, job.PublishedFrom, c.cfg.PublishTimeout) {
 		return err
 	}
-	// A failover may have changed what is published, or brought a publication back that was done.
-	if moved := c.stillIn(ctx, job.ID, state.PhasePublish); moved != nil {
-		return moved
-	}
+	// A failover may have brought a publication back that was done.
 	if success, found, readErr := c.ownSuccess(ctx, job.ID, spec); found || readErr != nil {
 		if readErr != nil {
 			return errors.Join(err, readErr)
 		}
-		return c.cfg.Store.FinishFound(ctx, job.ID, success.Counters)
+		return c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, success.Counters)
 	}
-	return c.fail(ctx, job.ID, err)
+	return c.fail(ctx, job, err)
 }
 
 func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state.Spec) error {
@@ -65,15 +64,22 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 	if err != nil {
 		return err
 	}
+	if owned, err := c.takeOutput(ctx, job.ID, spec); err != nil || !owned {
+		return cmp.Or(err, errOutputTaken)
+	}
 	success := outputName(prefix, state.SuccessName)
 	if spec.Overwrite {
-		if before, found, err := c.ownSuccess(ctx, job.ID, spec); found || err != nil {
-			if err != nil {
-				return err
-			}
-			return c.cfg.Store.FinishFound(ctx, job.ID, before.Counters) // done, but Redis was not told, or forgot
+		before, found, err := c.success(ctx, spec)
+		if err != nil {
+			return err
 		}
-		if err := c.stillIn(ctx, job.ID, state.PhasePublish); err != nil {
+		if found && before.Job == job.ID {
+			return c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, before.Counters) // done, but Redis was not told, or forgot
+		}
+		if taken, err := takenOver(job, before); err != nil || taken {
+			return cmp.Or(err, errOutputTaken)
+		}
+		if err := c.stillIn(ctx, job); err != nil {
 			return err
 		}
 		if err := out.Delete(ctx, success); err != nil {
@@ -84,7 +90,7 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 		return err
 	}
 	if spec.Overwrite {
-		if err := c.deleteOldParts(ctx, job.ID, out, prefix, len(parts)); err != nil {
+		if err := c.deleteOldParts(ctx, job, out, prefix, len(parts)); err != nil {
 			return err
 		}
 	}
@@ -107,32 +113,32 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 	if err := c.putSuccess(ctx, job, spec, out, success, text); err != nil {
 		return err
 	}
-	err = c.cfg.Store.Finish(ctx, job.ID)
+	err = c.cfg.Store.Finish(ctx, job.ID, job.Stage)
 	if errors.Is(err, state.ErrIllegal) {
 		// Cancelled while we published: what we wrote says something that is not so. Otherwise another
 		// controller has finished the job, or will, after a failover that has sent it back.
 		now, jobErr := c.cfg.Store.Job(ctx, job.ID)
 		if jobErr == nil && (now.State == state.Cancelled || now.State == state.Failed) {
-			return errors.Join(err, out.Delete(ctx, success))
+			return errors.Join(err, c.deleteOwnSuccess(ctx, job.ID, spec))
 		}
 	}
 	return err
 }
 
 // stillIn fails with state.ErrIllegal when the job has been moved on by another controller:
-// this one was held up, and the output may be another job's by now. It is asked right before
-// what can't be taken back.
-func (c *Controller) stillIn(ctx context.Context, id state.JobID, phase state.Phase) error {
-	job, err := c.cfg.Store.Job(ctx, id)
-	if err == nil && job.Phase != phase {
-		err = fmt.Errorf("%s is in phase %s, not %s: %w", id, job.Phase, phase, state.ErrIllegal)
+// this one was held up, and the output may be another job's by now, or the same one's after a retry. It is
+// asked right before what can't be taken back.
+func (c *Controller) stillIn(ctx context.Context, job state.Job) error {
+	now, err := c.cfg.Store.Job(ctx, job.ID)
+	if err == nil && now.Stage != job.Stage {
+		err = fmt.Errorf("%s has come from phase %s to %s meanwhile: %w", job.ID, job.Phase, now.Phase, state.ErrIllegal)
 	}
 	return err
 }
 
 // putSuccess writes the _SUCCESS object. One that is there is replaced only where the job may do so.
 func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.Spec, out objstore.Bucket, key string, text []byte) error {
-	if err := c.stillIn(ctx, job.ID, state.PhasePublish); err != nil {
+	if err := c.stillIn(ctx, job); err != nil {
 		return err
 	}
 	if spec.Overwrite {
@@ -143,11 +149,16 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 	if !errors.Is(err, objstore.ErrExists) {
 		return err
 	}
-	_, ours, readErr := c.ownSuccess(ctx, job.ID, spec)
-	if ours {
+	there, readErr := objstore.ReadAll(ctx, out, key)
+	if bytes.Equal(there, text) {
 		return nil // written before, by this controller or another
 	}
-	return errors.Join(err, readErr)
+	if s := (state.Success{}); readErr != nil || json.Unmarshal(there, &s) != nil || s.Job != job.ID {
+		return errors.Join(err, readErr)
+	}
+	// By one that was held up when it published what a retry has thrown away.
+	_, err = out.Put(ctx, key, text)
+	return err
 }
 
 // parts returns the committed parts of a job's output, by index. A missing one is an error.
@@ -225,7 +236,7 @@ func completeParts(ctx context.Context, out objstore.Bucket, parts []part) error
 }
 
 // deleteOldParts removes the parts of an overwritten output that had more of them.
-func (c *Controller) deleteOldParts(ctx context.Context, id state.JobID, out objstore.Bucket, prefix string, parts int) error {
+func (c *Controller) deleteOldParts(ctx context.Context, job state.Job, out objstore.Bucket, prefix string, parts int) error {
 	var old []string
 	for o, err := range out.List(ctx, outputName(prefix, "part-")) {
 		if err != nil {
@@ -238,7 +249,7 @@ func (c *Controller) deleteOldParts(ctx context.Context, id state.JobID, out obj
 	if len(old) == 0 {
 		return nil
 	}
-	if err := c.stillIn(ctx, id, state.PhasePublish); err != nil {
+	if err := c.stillIn(ctx, job); err != nil {
 		return err
 	}
 	return out.Delete(ctx, old...)

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,12 +119,15 @@ func (c *Controller) resume(ctx context.Context, job state.Job, spec state.Spec)
 	case err != nil:
 		return false, err
 	case found && success.Job == job.ID:
-		return true, c.cfg.Store.FinishFound(ctx, job.ID, success.Counters)
-	case found && planned && !spec.Overwrite:
+		return true, c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, success.Counters)
+	case !planned:
+		return false, nil
+	case found && !spec.Overwrite:
 		return false, errOutputTaken // its parts must not be replaced by ours
 	}
-	if !planned {
-		return false, nil
+	job.Plan = p.Plan
+	if taken, err := takenOver(job, success); err != nil || taken {
+		return false, cmp.Or(err, errOutputTaken)
 	}
 	owned, err := c.takeOutput(ctx, job.ID, spec)
 	if err != nil {
@@ -138,10 +142,33 @@ func (c *Controller) resume(ctx context.Context, job state.Job, spec state.Spec)
 
 var errOutputTaken = errors.New("while Redis had lost the job another one took its output")
 
+// takenOver tells whether a _SUCCESS object is of a job that has published after this one was planned: Redis has
+// forgotten that job, and that this one was over.
+func takenOver(job state.Job, there state.Success) (bool, error) {
+	if there.Job == "" || there.Job == job.ID || job.Plan == "" {
+		return false, nil
+	}
+	plan, err := state.ParsePlan(job.Plan)
+	return there.Job != plan.Replaces, err
+}
+
 // ownSuccess reads the _SUCCESS object of a job that was published; false: it was not.
 func (c *Controller) ownSuccess(ctx context.Context, id state.JobID, spec state.Spec) (state.Success, bool, error) {
 	s, found, err := c.success(ctx, spec)
 	return s, found && s.Job == id, err
+}
+
+// deleteOwnSuccess removes the _SUCCESS object of a job's output, if it is the job's.
+func (c *Controller) deleteOwnSuccess(ctx context.Context, id state.JobID, spec state.Spec) error {
+	_, ours, err := c.ownSuccess(ctx, id, spec)
+	if err != nil || !ours {
+		return err
+	}
+	out, prefix, err := c.cfg.Open(ctx, spec.Output)
+	if err != nil {
+		return err
+	}
+	return out.Delete(ctx, outputName(prefix, state.SuccessName))
 }
 
 // success reads the _SUCCESS object of an output; false: there is none. One that no job of ours has

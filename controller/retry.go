@@ -29,7 +29,7 @@ func (c *Controller) Retry(ctx context.Context, id state.JobID) error {
 	if err := c.keepRecords(ctx, job, spec); err != nil {
 		return errors.Join(err, c.unlockOutput(ctx, id, spec))
 	}
-	err = c.cfg.Store.Retry(ctx, id)
+	err = c.cfg.Store.Retry(ctx, id, job.Stage)
 	if !errors.Is(err, state.ErrIllegal) && !errors.Is(err, state.ErrNoJob) {
 		return err // of other errors nobody knows whether the job was retried
 	}

@@ -35,6 +35,9 @@ func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec sta
 			if !ok {
 				return fmt.Errorf("%s has set records aside, but is not committed", task)
 			}
+			if err := c.stillIn(copying, job); err != nil {
+				return err
+			}
 			return copyObject(copying, out, outputName(prefix, state.SkippedName(task)), c.work, layout.Skipped(won.Attempt))
 		})
 	}
@@ -42,7 +45,7 @@ func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec sta
 		return nil, err
 	}
 	if spec.Overwrite {
-		if err := deleteOldSkipped(ctx, out, prefix, tasks); err != nil {
+		if err := c.deleteOldSkipped(ctx, job, out, prefix, tasks); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +83,7 @@ func copyObject(ctx context.Context, to objstore.Bucket, toKey string, from objs
 
 // deleteOldSkipped removes what the job that is overwritten had set aside, by tasks that have
 // nothing now.
-func deleteOldSkipped(ctx context.Context, out objstore.Bucket, prefix string, tasks map[state.TaskID]int64) error {
+func (c *Controller) deleteOldSkipped(ctx context.Context, job state.Job, out objstore.Bucket, prefix string, tasks map[state.TaskID]int64) error {
 	var old []string
 	for o, err := range out.List(ctx, outputName(prefix, state.SkippedFolder)+"/") {
 		if isNotFound(err) {
@@ -94,6 +97,12 @@ func deleteOldSkipped(ctx context.Context, out objstore.Bucket, prefix string, t
 			old = append(old, o.Key)
 		}
 	}
+	if len(old) == 0 {
+		return nil
+	}
+	if err := c.stillIn(ctx, job); err != nil {
+		return err
+	}
 	return out.Delete(ctx, old...)
 }
 
@@ -105,8 +114,8 @@ func skippedTask(key string) (state.TaskID, bool) {
 }
 
 // unpublishSkipped deletes those objects of records set aside that are this job's.
-func (c *Controller) unpublishSkipped(ctx context.Context, id state.JobID, out objstore.Bucket, prefix string) error {
-	counters, err := c.cfg.Store.Counters(ctx, id)
+func (c *Controller) unpublishSkipped(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
+	counters, err := c.cfg.Store.Counters(ctx, job.ID)
 	if err != nil {
 		return err
 	}
@@ -115,8 +124,11 @@ func (c *Controller) unpublishSkipped(ctx context.Context, id state.JobID, out o
 	for task := range state.SkippedTasks(counters) {
 		g.Go(func() error {
 			key := outputName(prefix, state.SkippedName(task))
-			mine, err := beginsWith(ctx, out, key, fmt.Sprintf(`{"job":%q,`, id))
+			mine, err := beginsWith(ctx, out, key, fmt.Sprintf(`{"job":%q,`, job.ID))
 			if err != nil || !mine {
+				return err
+			}
+			if err := c.stillIn(ctx, job); err != nil {
 				return err
 			}
 			return out.Delete(ctx, key)

@@ -3,7 +3,6 @@ package controller
 import (
 	"encoding/json"
 	"io/fs"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,11 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
-	"github.com/bucketmill/bucketmill/state/embedded"
 )
 
 // aside is what the tests' tasks have set aside: text of job "j".
@@ -25,51 +21,37 @@ var aside = map[state.TaskID]string{
 	{Side: state.Reduce, Index: 1}: `{"job":"j","task":"r1"}` + "\n",
 }
 
-// skipping is a controller, and a job that waits to be published.
-type skipping struct {
-	*Controller
-	t      *testing.T
-	folder string
-}
+// skipping has a job that waits to be published.
+type skipping struct{ lab }
 
 func newSkipping(t *testing.T, overwrite bool) skipping {
 	t.Helper()
-	server, err := embedded.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	store := state.New(redis.NewClient(&redis.Options{Addr: server.Addr()}), state.DefaultNamespace)
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	folder := t.TempDir()
-	c, err := New(t.Context(), Config{
-		ID: "boss", Store: store, Open: opener(t), Work: filepath.Join(folder, "work"), Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := skipping{Controller: c, t: t, folder: folder}
-	s.must(Submit(t.Context(), store, "j", state.Spec{
-		Program: "p.py", Kind: "python", Input: []string{folder}, Output: filepath.Join(folder, "out"),
+	s := skipping{newLab(t, nil)}
+	s.must(Submit(t.Context(), s.cfg.Store, "j", state.Spec{
+		Program: "p.py", Kind: "python", Input: []string{s.folder}, Output: filepath.Join(s.folder, "out"),
 		Overwrite: overwrite, SkipBadRecords: 4,
 	}))
-	job, spec := s.job()
-	s.must(c.claimOutput(t.Context(), job.ID, spec))
-	plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x"}.Encode()
+	job, spec := s.job("j")
+	s.must(s.claimOutput(t.Context(), job.ID, spec))
+	plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x", Replaces: "before"}.Encode()
 	s.must(err)
-	s.must(store.Start(t.Context(), "j", state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
-	for _, tasks := range []int{3, 2} {
-		claims, err := store.Claim(t.Context(), "e", tasks, time.Hour)
-		s.must(err)
-		for _, claim := range claims {
-			s.finish(claim.Attempt)
-		}
-	}
+	s.must(s.cfg.Store.Start(t.Context(), "j", state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
+	s.perform(3)
+	s.perform(2)
 	return s
+}
+
+// perform does that many tasks, which must be all that can be claimed.
+func (s skipping) perform(tasks int) {
+	s.t.Helper()
+	claims, err := s.cfg.Store.Claim(s.t.Context(), "e", tasks+1, time.Hour)
+	s.must(err)
+	if len(claims) != tasks {
+		s.t.Fatalf("%d tasks can be claimed, not %d", len(claims), tasks)
+	}
+	for _, claim := range claims {
+		s.finish(claim.Attempt)
+	}
 }
 
 // finish does an attempt's work.
@@ -98,22 +80,6 @@ func (s skipping) finish(a state.AttemptID) {
 		s.must(err)
 	}
 	s.must(s.cfg.Store.Commit(s.t.Context(), a, "e", manifest, counters))
-}
-
-func (s skipping) job() (state.Job, state.Spec) {
-	s.t.Helper()
-	job, err := s.cfg.Store.Job(s.t.Context(), "j")
-	s.must(err)
-	spec, err := state.ParseSpec(job.Spec)
-	s.must(err)
-	return job, spec
-}
-
-func (s skipping) must(err error) {
-	s.t.Helper()
-	if err != nil {
-		s.t.Fatal(err)
-	}
 }
 
 // write puts files into the output.
@@ -151,7 +117,7 @@ func published() map[string]string {
 
 func TestPublishSkippedRecords(t *testing.T) {
 	s := newSkipping(t, false)
-	job, spec := s.job()
+	job, spec := s.job("j")
 	out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
 	s.must(err)
 	counters, err := s.cfg.Store.Counters(t.Context(), "j")
@@ -171,7 +137,7 @@ func TestPublishSkippedRecords(t *testing.T) {
 	if len(success.Skipped) != 3 || success.Skipped[0] != want[0] || success.Skipped[1] != want[1] || success.Skipped[2] != want[2] {
 		t.Errorf("_SUCCESS lists %+v", success.Skipped)
 	}
-	job, spec = s.job()
+	job, spec = s.job("j")
 	s.must(s.cleanUp(t.Context(), job, spec))
 	s.check("cleaned up", published())
 }
@@ -179,7 +145,7 @@ func TestPublishSkippedRecords(t *testing.T) {
 // A job that is cancelled while it is published takes back what it has set aside, and nothing else.
 func TestUnpublishSkippedRecords(t *testing.T) {
 	s := newSkipping(t, false)
-	job, spec := s.job()
+	job, spec := s.job("j")
 	out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
 	s.must(err)
 	counters, err := s.cfg.Store.Counters(t.Context(), "j")
@@ -189,8 +155,8 @@ func TestUnpublishSkippedRecords(t *testing.T) {
 	s.must(os.Remove(filepath.Join(s.folder, "out/_skipped/m0.jsonl")))
 	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": aside[state.TaskID{Side: state.Map}], "_skipped/notes": "mine"}
 	s.write(foreign)
-	s.must(s.cfg.Store.Stop(t.Context(), "j", state.Cancelled, state.Failure{Message: "no"}))
-	job, spec = s.job()
+	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{Message: "no"}))
+	job, spec = s.job("j")
 	s.must(s.cleanUp(t.Context(), job, spec))
 	s.check("taken back", foreign)
 }
@@ -200,7 +166,7 @@ func TestOverwriteSkippedRecords(t *testing.T) {
 	foreign := map[string]string{"_skipped/notes": "mine", "_skipped/m01.jsonl": "mine", "_skipped/m1.jsonl/x": "mine", "_skipped/sub/_skipped/m1.jsonl": "mine", "_skipped_/m1.jsonl": "mine"}
 	s.write(foreign)
 	s.write(map[string]string{"_skipped/m0.jsonl": "old", "_skipped/r17.jsonl": "old"})
-	job, spec := s.job()
+	job, spec := s.job("j")
 	s.must(s.publish(t.Context(), job, spec))
 	want := published()
 	maps.Copy(want, foreign)

@@ -19,7 +19,8 @@ import (
 // A job of total order has its bounds on the work store, and their name, which is a hash of them, in
 // Redis. Whoever finds no name there takes a lock, samples the input, stores what came of it, and sets the
 // name; others wait for it. A sampler that dies loses the lock with its TTL. Should two of them sample,
-// the name that was set first counts, and the same input gives the same bounds anyhow.
+// the name that was set first counts, and the same input gives the same bounds anyhow. So bounds that the
+// store has lost are made again: they are the same if they have the same name.
 type bounds struct {
 	name        string // "" where partitions are chosen by hash
 	partitioner shuffle.Partitioner
@@ -45,7 +46,7 @@ func (e *Executor) bounds(ctx context.Context, a *attempt, job *jobContext, scra
 		case err == nil && b != nil:
 			job.bounds.Store(b)
 			return b, nil
-		case err != nil && !state.IsOutage(err):
+		case err != nil && (!state.IsOutage(err) || errors.Is(err, objstore.ErrUnavailable)):
 			return nil, err
 		}
 		pause(ctx, boundsPause)
@@ -58,8 +59,13 @@ func (e *Executor) findBounds(ctx context.Context, a *attempt, job *jobContext, 
 	if err != nil {
 		return nil, err
 	}
+	var lost error
 	if name != "" {
-		return e.loadBounds(ctx, job, name)
+		b, err := e.loadBounds(ctx, job, name)
+		if !errors.Is(err, objstore.ErrNotFound) && !errors.Is(err, errOtherBounds) {
+			return b, err
+		}
+		lost = err
 	}
 	token := fmt.Sprintf("%s/%s/%d", e.cfg.ID, a.Attempt.Name(), a.Attempt.Claimed)
 	held, err := e.cfg.Store.HoldSampler(ctx, job.id, token, e.cfg.Lease)
@@ -70,11 +76,23 @@ func (e *Executor) findBounds(ctx context.Context, a *attempt, job *jobContext, 
 		a.moves.Add(1)
 		return nil, nil
 	}
-	return e.makeBounds(ctx, a, job, scratch, token)
+	b, err := e.makeBounds(ctx, a, job, scratch, token, name)
+	if errors.Is(err, errOtherSample) {
+		err = fmt.Errorf("%w; %w", lost, err)
+	}
+	return b, err
 }
 
-// makeBounds samples, holding the lock, stores the bounds and sets their name.
-func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, scratch, token string) (_ *bounds, err error) {
+var (
+	// errOtherBounds says that an object is not the bounds that it is named by.
+	errOtherBounds = errors.New("they are not what was written")
+	// errOtherSample says that bounds are lost for good.
+	errOtherSample = errors.New("the program gives others when it is asked again, and tasks were mapped by the old ones")
+)
+
+// makeBounds samples, holding the lock, stores the bounds and sets their name. If they have one, since
+// they are lost, they must get it again.
+func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, scratch, token, had string) (_ *bounds, err error) {
 	holding, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -94,12 +112,12 @@ func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, 
 			e.cfg.Log.Warn("release the sampling of a job; that ends by itself", "job", job.id, "error", releaseErr)
 		}
 	}()
-	name, err := e.storedBounds(ctx, job)
+	name, err := e.storedBounds(ctx, job, had)
 	if err != nil {
 		return nil, err
 	}
 	if name == "" {
-		if name, err = e.sampleBounds(ctx, a, job, scratch); err != nil {
+		if name, err = e.sampleBounds(ctx, a, job, scratch, had); err != nil {
 			return nil, err
 		}
 	}
@@ -109,8 +127,9 @@ func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, 
 	return e.loadBounds(ctx, job, name)
 }
 
-// sampleBounds puts the bounds that a sample gives on the work store, and returns their name.
-func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext, scratch string) (string, error) {
+// sampleBounds puts the bounds that a sample gives on the work store, and returns their name, which must be
+// the one that they had, if any.
+func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext, scratch, had string) (string, error) {
 	began := time.Now()
 	s := &sampler{executor: e, attempt: a, job: job, scratch: scratch}
 	p, err := s.run(ctx)
@@ -119,6 +138,9 @@ func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext
 	}
 	data := shuffle.AppendBounds(nil, p)
 	name := boundsName(data)
+	if had != "" && name != had {
+		return "", errOtherSample
+	}
 	if _, err := e.work.Put(ctx, job.layout.Bounds(job.plan.Pages, name), data); err != nil {
 		return "", err
 	}
@@ -128,8 +150,15 @@ func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext
 }
 
 // storedBounds looks for bounds that a restored job had before Redis lost their name, so that they
-// need not be made again; "": there are none. Any will do: they are for the same plan.
-func (e *Executor) storedBounds(ctx context.Context, job *jobContext) (string, error) {
+// need not be made again; "": there are none. Any will do: they are for the same plan. Those that were lost,
+// and had a name, another may have made again meanwhile.
+func (e *Executor) storedBounds(ctx context.Context, job *jobContext, had string) (string, error) {
+	if had != "" {
+		if _, err := e.loadBounds(ctx, job, had); err == nil {
+			return had, nil
+		}
+		return "", nil
+	}
 	if !job.restored {
 		return "", nil
 	}
@@ -153,7 +182,7 @@ func (e *Executor) loadBounds(ctx context.Context, job *jobContext, name string)
 		return nil, fmt.Errorf("read the partition bounds: %w", err)
 	}
 	if boundsName(data) != name {
-		return nil, errors.New("read the partition bounds: they are not what was written")
+		return nil, fmt.Errorf("read the partition bounds: %w", errOtherBounds)
 	}
 	p, err := shuffle.ParseBounds(data)
 	if err == nil && p.Partitions != job.reduces {

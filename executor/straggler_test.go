@@ -56,7 +56,7 @@ func TestCancellingEndsAttemptsAtOnce(t *testing.T) {
 	<-reached
 	<-listens.seen
 	begun := time.Now()
-	if err := c.store.Stop(t.Context(), id, state.Cancelled, state.Failure{Message: "enough"}); err != nil {
+	if err := c.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Message: "enough"}); err != nil {
 		t.Fatal(err)
 	}
 	<-stopped

@@ -171,6 +171,71 @@ func TestDamagedBounds(t *testing.T) {
 	}
 }
 
+// Bounds that the store has lost, or damaged, while tasks are mapped by them are made again as they were.
+func TestLostBounds(t *testing.T) {
+	t.Parallel()
+	for name, meddle := range map[string]func(path string) error{
+		"lost":    os.Remove,
+		"damaged": func(path string) error { return os.WriteFile(path, []byte{1, 4, 0, 0}, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const reducers = 4
+			c := newCluster(t)
+			var made atomic.Int64
+			bounds := func(cfg *executor.Config, f fault) {
+				cfg.Slots, cfg.Open = 1, faulty(c.open, counted(&made, "put", "bounds-", f))
+			}
+			g := newGate("create", ".seg")
+			stop := c.executor("first", forEver, func(cfg *executor.Config) { bounds(cfg, g.fault) })
+			lines := randomLines(4000, 30)
+			id := c.submitSpec(c.sorting(lines, reducers))
+			<-g.reached
+			paths, err := filepath.Glob(c.path("work/jobs/*/plan-*/bounds-*"))
+			if err != nil || len(paths) != 1 {
+				t.Fatalf("bounds: %q, %v", paths, err)
+			}
+			if err := meddle(paths[0]); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 2 {
+				c.executor(state.ExecutorID(fmt.Sprint("next-", i)), forEver, func(cfg *executor.Config) { bounds(cfg, harmless) })
+			}
+			c.eventually("bounds are made again", func() bool { return made.Load() > 1 })
+			close(g.open)
+			stop()
+			c.inOrder(id, lines, reducers)
+			if made.Load() != 2 {
+				t.Errorf("bounds were made %d times", made.Load())
+			}
+		})
+	}
+}
+
+// Where sampling again gives others, since the program does not do the same twice, what was mapped by the
+// old ones is of no use with them: the job fails, and says why.
+func TestLostBoundsThatCannotBeMadeAgain(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	g := newGate("create", ".seg")
+	stop := c.executor("first", forEver, func(cfg *executor.Config) { cfg.Slots, cfg.Open = 1, faulty(c.open, g.fault) })
+	id := c.submitSpec(c.sorting(randomLines(1000, 30), 4))
+	<-g.reached
+	rdb := redis.NewClient(&redis.Options{Addr: c.redis.Addr()})
+	err := rdb.HSet(t.Context(), fmt.Sprintf("%s:{%s}", state.DefaultNamespace, id), "bounds", strings.Repeat("0", 32)).Err()
+	if err := errors.Join(err, rdb.Close()); err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	defer close(g.open)
+	c.executor("next", forEver, func(cfg *executor.Config) { cfg.Limits.Shun = -1 })
+	c.ended(id)
+	job, err := c.store.Job(t.Context(), id)
+	if err != nil || job.State != state.Failed || !strings.Contains(job.Error.Message, "no such object") || !strings.Contains(job.Error.Message, "gives others when it is asked again") {
+		t.Errorf("%s: %+v, %v", job.State, job.Error, err)
+	}
+}
+
 // A job of total order goes on when Redis has lost everything. Its bounds are found again, or made
 // again as they were, so that what was mapped need not be mapped again. Should they be
 // others, nothing that was mapped by the old ones is used.

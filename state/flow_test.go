@@ -33,7 +33,7 @@ func TestJobToTheEnd(t *testing.T) {
 					commit(t, s, "me", claim(t, s, "me", sizes.reduces)...)
 				}
 				inPhase(t, s, "j", PhasePublish)
-				must(t, s.Finish(t.Context(), "j"))
+				must(t, s.Finish(t.Context(), "j", AnyStage))
 				got := inPhase(t, s, "j", PhaseCleanup)
 				if got.State != Completed || got.Ended.IsZero() || got.Planned.IsZero() || got.PublishedFrom.IsZero() {
 					t.Fatalf("completed: %+v", got)
@@ -65,8 +65,8 @@ func TestForgetLeavesHistoryOrNothing(t *testing.T) {
 			attempts := claim(t, s, "me", 3)
 			commit(t, s, "me", attempts[0])
 			must(t, s.Fail(t.Context(), attempts[1], "me", Failure{Class: ClassUser}, Limits{}))
-			must(t, s.Stop(t.Context(), "j", Cancelled, Failure{}))
-			must(t, s.Forget(t.Context(), "j", time.Time{}, keep))
+			must(t, s.Stop(t.Context(), "j", AnyStage, Cancelled, Failure{}))
+			must(t, s.Forget(t.Context(), "j", AnyStage, keep))
 			history := map[string]bool{s.jobKey("j"): true, s.countersKey("j"): true, s.errorsKey("j"): true, s.eventsKey("j"): true}
 			for key, content := range dump(t, s) {
 				switch key {

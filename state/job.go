@@ -33,6 +33,14 @@ const (
 	PhaseEnded   Phase = "ended"   // only history is left
 )
 
+// Stage is a job's stay in a phase: another, and a greater one, each time that it comes to a phase, also to
+// one that it was in before, by a retry or since Redis has lost or forgotten something. Whoever decides on
+// a job by what its record said names the record's stage, so that the decision is refused if it comes late.
+type Stage int64
+
+// AnyStage stands for whatever stage a job is in.
+const AnyStage Stage = 0
+
 // Job is a job's record.
 type Job struct {
 	ID       JobID
@@ -42,6 +50,7 @@ type Job struct {
 	Plan     string // what the planning controller left for the executors
 	State    State
 	Phase    Phase
+	Stage    Stage
 	Born     int64 // ms; another when the job was lost and restored
 	Restored bool  // from what the object store holds, after Redis had lost it
 	Epoch    int   // another, and a greater, one for each set of committed maps that is reduced

@@ -1,9 +1,6 @@
 package state
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // Global keys. Each stands alone (no script touches two of them), so they need no common
 // hash tag.
@@ -15,14 +12,10 @@ func (s *Store) controlKey() string   { return s.namespace + ":control" }   // l
 func (s *Store) newsKey() string      { return s.namespace + ":news" }      // stream: jobs of which attempts were ended by others
 func (s *Store) aliveKey() string     { return s.namespace + ":alive" }     // string: there as long as this Redis has lost nothing
 func (s *Store) executorsKey() string { return s.namespace + ":executors" } // zset: executor -> last heartbeat (ms)
+func (s *Store) outputsKey() string   { return s.namespace + ":outputs" }   // hash: URL of an output -> the job that writes there
 
 func (s *Store) executorKey(id ExecutorID) string {
 	return s.namespace + ":executor:{" + string(id) + "}"
-}
-
-// outputKey is the lock that keeps two jobs from writing to one output.
-func (s *Store) outputKey(url string) string {
-	return s.namespace + ":output:{" + strings.TrimSuffix(url, "/") + "}"
 }
 
 func (s *Store) jobKey(id JobID) string      { return fmt.Sprintf("%s:{%s}", s.namespace, id) }

@@ -58,9 +58,7 @@ type Outline struct {
 	Maps    int    // map tasks, at least 1
 	Reduces int    // reduce tasks
 	Plan    string // handed to every executor that works for the job
-	// Born is that of the job that was planned: one that was lost and restored meanwhile is not
-	// started. 0: not compared.
-	Born int64
+	Stage   Stage  // that was planned in: a job that was lost and restored meanwhile is not started
 	// TaskTimeout is how long an attempt may make no progress; 0: for ever.
 	TaskTimeout time.Duration
 	// MaxAttempts is how often a task may fail by its program's fault; 0: as Limits.User says.
@@ -68,20 +66,21 @@ type Outline struct {
 }
 
 // Start ends planning: the job's tasks may be claimed from now on. It fails with ErrIllegal in
-// any phase but plan.
+// any phase but plan, or another stage.
 func (s *Store) Start(ctx context.Context, id JobID, o Outline) error {
 	if o.Maps <= 0 || o.Reduces < 0 {
 		return fmt.Errorf("start %s: %d map and %d reduce tasks: %w", id, o.Maps, o.Reduces, ErrIllegal)
 	}
-	if err := s.transition(ctx, "start", startScript, id, o.Maps, o.Reduces, o.Plan, o.Born, o.TaskTimeout.Milliseconds(), o.MaxAttempts); err != nil {
+	if err := s.transition(ctx, "start", startScript, id, o.Maps, o.Reduces, o.Plan, int64(o.Stage), o.TaskTimeout.Milliseconds(), o.MaxAttempts); err != nil {
 		return err
 	}
 	return s.announce(ctx, id, o.Maps)
 }
 
-// Stop ends a job before its time, as Failed or Cancelled. Executors are told at once, and find
-// out at their next renewal in any case. It fails with ErrIllegal when the job's outcome is settled already.
-func (s *Store) Stop(ctx context.Context, id JobID, state State, why Failure) error {
+// Stop ends a job before its time, in that stage, as Failed or Cancelled. Executors are told at once, and find
+// out at their next renewal in any case. It fails with ErrIllegal when the job's outcome is settled already, or
+// it is in another stage.
+func (s *Store) Stop(ctx context.Context, id JobID, stage Stage, state State, why Failure) error {
 	if state != Failed && state != Cancelled {
 		return fmt.Errorf("stop %s as %s: %w", id, state, ErrIllegal)
 	}
@@ -89,43 +88,44 @@ func (s *Store) Stop(ctx context.Context, id JobID, state State, why Failure) er
 	if err != nil {
 		return err
 	}
-	if err := s.transition(ctx, "stop", stopScript, id, string(state), text); err != nil {
+	if err := s.transition(ctx, "stop", stopScript, id, string(state), text, int64(stage)); err != nil {
 		return err
 	}
 	s.tell(ctx, id)
 	return s.callController(ctx, id)
 }
 
-// Finish settles a published job as Completed.
-func (s *Store) Finish(ctx context.Context, id JobID) error {
-	return s.transition(ctx, "finish", finishScript, id)
+// Finish settles a job as Completed that was published in that stage. It fails with ErrIllegal in another.
+func (s *Store) Finish(ctx context.Context, id JobID, stage Stage) error {
+	return s.transition(ctx, "finish", finishScript, id, int64(stage))
 }
 
-// FinishFound settles a job as Completed whose output is found to be whole and in place, with these
-// counters, of which there must be some: one in phase plan, or a failed one in phase cleanup
+// FinishFound settles a job as Completed whose output was found to be whole and in place in that stage, with
+// these counters, of which there must be some: one in phase plan, or a failed one in phase cleanup
 // that, as far as Redis knows, never came to be published.
-func (s *Store) FinishFound(ctx context.Context, id JobID, counters map[string]int64) error {
-	var args []any
+func (s *Store) FinishFound(ctx context.Context, id JobID, stage Stage, counters map[string]int64) error {
+	args := []any{int64(stage)}
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
 		args = append(args, name, counters[name])
 	}
 	return s.transition(ctx, "finish", finishScript, id, args...)
 }
 
-// Keep sets a failed job aside for a time, in phase kept, so that it may be retried. It fails
-// with ErrIllegal for a job that did not fail, was never started, or was kept before.
-func (s *Store) Keep(ctx context.Context, id JobID, keep time.Duration) error {
-	return s.transition(ctx, "keep", keepScript, id, keep.Milliseconds())
+// Keep sets a failed job aside for a time whose output was cleaned up in that stage, in phase kept, so that it
+// may be retried. It fails with ErrIllegal for a job that did not fail, was never started, was kept before, or
+// is in another stage.
+func (s *Store) Keep(ctx context.Context, id JobID, stage Stage, keep time.Duration) error {
+	return s.transition(ctx, "keep", keepScript, id, keep.Milliseconds(), int64(stage))
 }
 
-// Discard gives a kept job up: it is cleaned up for good.
-func (s *Store) Discard(ctx context.Context, id JobID) error {
-	return s.transition(ctx, "discard", discardScript, id)
+// Discard gives up a job that is kept in that stage: it is cleaned up for good.
+func (s *Store) Discard(ctx context.Context, id JobID, stage Stage) error {
+	return s.transition(ctx, "discard", discardScript, id, int64(stage))
 }
 
-// Retry starts a kept job again, with the tasks that were not committed.
-func (s *Store) Retry(ctx context.Context, id JobID) error {
-	if err := s.transition(ctx, "retry", retryScript, id); err != nil {
+// Retry starts a job again that is kept in that stage, with the tasks that were not committed.
+func (s *Store) Retry(ctx context.Context, id JobID, stage Stage) error {
+	if err := s.transition(ctx, "retry", retryScript, id, int64(stage)); err != nil {
 		return err
 	}
 	if err := s.announce(ctx, id, maxTokens); err != nil {
@@ -147,14 +147,11 @@ func (s *Store) Note(ctx context.Context, id JobID, kind string, why Failure) er
 	return s.transition(ctx, "note", noteScript, id, kind, text)
 }
 
-// Forget ends the clean-up after a job that was settled at a time, as Job.Ended says (zero: at any):
-// all but the job's history goes now, and that after keep (0: now).
-func (s *Store) Forget(ctx context.Context, id JobID, settled time.Time, keep time.Duration) error {
-	var at int64
-	if !settled.IsZero() {
-		at = settled.UnixMilli()
-	}
-	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds(), at); err != nil {
+// Forget ends the clean-up after a job in that stage: all but the job's history goes now, and that after
+// keep (0: now). It fails with ErrIllegal for a job that was settled in another way since, as a failover had
+// sent it back.
+func (s *Store) Forget(ctx context.Context, id JobID, stage Stage, keep time.Duration) error {
+	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds(), int64(stage)); err != nil {
 		return err
 	}
 	return s.deactivate(ctx, id)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,13 +26,16 @@ func (s *Store) Leave(ctx context.Context, id JobID, token string) error {
 // LockOutput keeps other jobs from writing to the same output until UnlockOutput. It
 // returns the job that holds it: id itself on success.
 func (s *Store) LockOutput(ctx context.Context, url string, id JobID) (JobID, error) {
-	holder, err := s.hold(ctx, s.outputKey(url), string(id), 0)
-	return JobID(holder), err
+	holder, err := lockOutputScript.Run(ctx, s.rdb, []string{s.outputsKey()}, outputField(url), string(id)).Text()
+	if err != nil {
+		return "", fmt.Errorf("lock output %s: %w", url, err)
+	}
+	return JobID(holder), nil
 }
 
 // OutputHolder returns the job that holds the lock on an output; "" if none does.
 func (s *Store) OutputHolder(ctx context.Context, url string) (JobID, error) {
-	holder, err := s.rdb.Get(ctx, s.outputKey(url)).Result()
+	holder, err := s.rdb.HGet(ctx, s.outputsKey(), outputField(url)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", fmt.Errorf("look for the holder of %s: %w", url, err)
 	}
@@ -40,8 +44,32 @@ func (s *Store) OutputHolder(ctx context.Context, url string) (JobID, error) {
 
 // UnlockOutput ends LockOutput; it does nothing when another job holds the lock.
 func (s *Store) UnlockOutput(ctx context.Context, url string, id JobID) error {
-	return s.release(ctx, s.outputKey(url), string(id))
+	if err := unlockOutputScript.Run(ctx, s.rdb, []string{s.outputsKey()}, outputField(url), string(id)).Err(); err != nil {
+		return fmt.Errorf("unlock output %s: %w", url, err)
+	}
+	return nil
 }
+
+// OutputLocks returns which job holds each output that is locked, by URL.
+func (s *Store) OutputLocks(ctx context.Context) (map[string]JobID, error) {
+	const page = 1000
+	locks := map[string]JobID{}
+	for cursor := uint64(0); ; {
+		fields, next, err := s.rdb.HScan(ctx, s.outputsKey(), cursor, "", page).Result()
+		if err != nil {
+			return nil, fmt.Errorf("list locked outputs: %w", err)
+		}
+		for i := 0; i+1 < len(fields); i += 2 {
+			locks[fields[i]] = JobID(fields[i+1])
+		}
+		if cursor = next; cursor == 0 {
+			return locks, nil
+		}
+	}
+}
+
+// outputField stands for an output among the locks.
+func outputField(url string) string { return strings.TrimSuffix(url, "/") }
 
 func (s *Store) hold(ctx context.Context, key, token string, ttl time.Duration) (string, error) {
 	holder, err := holdScript.Run(ctx, s.rdb, []string{key}, token, ttl.Milliseconds()).Text()

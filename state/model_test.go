@@ -125,7 +125,7 @@ func (p *play) act() {
 	case 39:
 		if p.rng.IntN(20) == 0 {
 			p.did("cancel")
-			if err := p.s.Stop(p.Context(), testJob, Cancelled, Failure{}); err != nil && !errors.Is(err, ErrIllegal) {
+			if err := p.s.Stop(p.Context(), testJob, AnyStage, Cancelled, Failure{}); err != nil && !errors.Is(err, ErrIllegal) {
 				p.Fatal(err)
 			}
 		}
@@ -271,9 +271,9 @@ func (p *play) end() {
 		p.check()
 	}
 	if p.now.phase == "publish" {
-		must(p, p.s.Finish(p.Context(), testJob))
+		must(p, p.s.Finish(p.Context(), testJob, AnyStage))
 	}
-	must(p, p.s.Forget(p.Context(), testJob, time.Time{}, 0))
+	must(p, p.s.Forget(p.Context(), testJob, AnyStage, 0))
 	for key, content := range dump(p, p.s) {
 		switch key {
 		case p.s.wakeKey(), p.s.controlKey(), p.s.newsKey(), p.s.jobsKey():

@@ -13,14 +13,7 @@ import (
 // can't be reached, is full, loads its data, has become a replica. That may pass, and says nothing
 // about whether the call was carried out.
 func IsOutage(err error) bool {
-	var network net.Error
-	if errors.As(err, &network) {
-		// A system call's error has the methods of a network's whatever it is about: a file, say. What
-		// comes over a connection is wrapped in one of package net.
-		_, bare := network.(syscall.Errno)
-		return !bare
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	if isNetwork(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) {
 		return true
 	}
@@ -32,4 +25,15 @@ func IsOutage(err error) bool {
 		}
 	}
 	return false
+}
+
+// isNetwork tells whether an error comes from a connection. A system call's bare error number has the methods of
+// one that does, and is what a file that can't be opened gives.
+func isNetwork(err error) bool {
+	var (
+		network   net.Error
+		number    syscall.Errno
+		operation *net.OpError
+	)
+	return errors.As(err, &network) && (!errors.As(network, &number) || errors.As(err, &operation))
 }

@@ -2,33 +2,42 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
-func TestOutageIsOfTheNetwork(t *testing.T) {
-	_, refused := net.DialTimeout("tcp", "127.0.0.1:1", time.Second)
-	_, missing := os.Open("missing")
-	for _, c := range []struct {
+func TestIsOutage(t *testing.T) {
+	t.Parallel()
+	nobody := New(redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1}), "test")
+	t.Cleanup(func() {
+		if err := nobody.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	_, refused := nobody.Job(t.Context(), "j")
+	_, missing := os.Open("/nowhere/at/all")
+	for name, test := range map[string]struct {
 		err  error
 		want bool
 	}{
-		{nil, false},
-		{refused, true},
-		{fmt.Errorf("claim: %w", refused), true},
-		{context.DeadlineExceeded, true},
-		{missing, false},
-		{&fs.PathError{Op: "stat", Path: "loop", Err: syscall.ELOOP}, false},
-		{os.NewSyscallError("prlimit", syscall.EPERM), false},
-		{ErrIllegal, false},
+		"nobody listens":        {refused, true},
+		"connection reset":      {fmt.Errorf("renew: %w", &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}), true},
+		"both a file and Redis": {errors.Join(missing, refused), true},
+		"deadline":              {fmt.Errorf("renew: %w", context.DeadlineExceeded), true},
+		"a file is missing":     {fmt.Errorf("publish: %w", missing), false},
+		"may not write":         {&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, false},
+		"disk is full":          {fmt.Errorf("write: %w", syscall.ENOSPC), false},
+		"no such job":           {ErrNoJob, false},
 	} {
-		if got := IsOutage(c.err); got != c.want {
-			t.Errorf("%v: %v", c.err, got)
+		if got := IsOutage(test.err); got != test.want {
+			t.Errorf("%s: %t for %v", name, got, test.err)
 		}
 	}
 }

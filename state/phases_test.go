@@ -34,11 +34,13 @@ var life = []struct {
 	{"publish", "reduce", func(t *testing.T, s *Store) {
 		commit(t, s, "me", append(claim(t, s, "me", 1), reduceAttempt)...)
 	}},
-	{"failed", "map", func(t *testing.T, s *Store) { must(t, s.Stop(t.Context(), testJob, Failed, Failure{Message: "no"})) }},
-	{"kept", "failed", func(t *testing.T, s *Store) { must(t, s.Keep(t.Context(), testJob, time.Hour)) }},
-	{"cancelled", "reduce", func(t *testing.T, s *Store) { must(t, s.Stop(t.Context(), testJob, Cancelled, Failure{})) }},
-	{"completed", "publish", func(t *testing.T, s *Store) { must(t, s.Finish(t.Context(), testJob)) }},
-	{"ended", "completed", func(t *testing.T, s *Store) { must(t, s.Forget(t.Context(), testJob, time.Time{}, time.Hour)) }},
+	{"failed", "map", func(t *testing.T, s *Store) {
+		must(t, s.Stop(t.Context(), testJob, AnyStage, Failed, Failure{Message: "no"}))
+	}},
+	{"kept", "failed", func(t *testing.T, s *Store) { must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour)) }},
+	{"cancelled", "reduce", func(t *testing.T, s *Store) { must(t, s.Stop(t.Context(), testJob, AnyStage, Cancelled, Failure{})) }},
+	{"completed", "publish", func(t *testing.T, s *Store) { must(t, s.Finish(t.Context(), testJob, AnyStage)) }},
+	{"ended", "completed", func(t *testing.T, s *Store) { must(t, s.Forget(t.Context(), testJob, AnyStage, time.Hour)) }},
 }
 
 func enter(t *testing.T, s *Store, state string) {
@@ -175,17 +177,17 @@ var transitions = []struct {
 		event: "stop",
 		cells: "no-job cleanup cleanup cleanup cleanup illegal illegal   illegal   illegal   illegal",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.Stop(t.Context(), testJob, Cancelled, Failure{Class: ClassJob})
+			return s.Stop(t.Context(), testJob, AnyStage, Cancelled, Failure{Class: ClassJob})
 		},
 	}, {
 		event: "finish",
 		cells: "no-job illegal illegal illegal cleanup illegal illegal   illegal   illegal   illegal",
-		do:    func(t *testing.T, s *Store, _ string) error { return s.Finish(t.Context(), testJob) },
+		do:    func(t *testing.T, s *Store, _ string) error { return s.Finish(t.Context(), testJob, AnyStage) },
 	}, {
 		event: "forget",
 		cells: "no-job illegal illegal illegal illegal ended   ended     ended     illegal   illegal",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.Forget(t.Context(), testJob, time.Time{}, time.Hour)
+			return s.Forget(t.Context(), testJob, AnyStage, time.Hour)
 		},
 	}, {
 		event: "note",
@@ -206,16 +208,26 @@ var transitions = []struct {
 	}, {
 		event: "keep",
 		cells: "no-job illegal illegal illegal illegal kept    illegal   illegal   illegal   illegal",
-		do:    func(t *testing.T, s *Store, _ string) error { return s.Keep(t.Context(), testJob, time.Hour) },
+		do:    func(t *testing.T, s *Store, _ string) error { return s.Keep(t.Context(), testJob, AnyStage, time.Hour) },
 	}, {
 		event: "discard",
 		cells: "no-job illegal illegal illegal illegal illegal illegal   illegal   illegal   cleanup",
-		do:    func(t *testing.T, s *Store, _ string) error { return s.Discard(t.Context(), testJob) },
+		do:    func(t *testing.T, s *Store, _ string) error { return s.Discard(t.Context(), testJob, AnyStage) },
 	}, {
 		event: "retry",
 		cells: "no-job illegal illegal illegal illegal illegal illegal   illegal   illegal   map",
-		do:    func(t *testing.T, s *Store, _ string) error { return s.Retry(t.Context(), testJob) },
+		do:    func(t *testing.T, s *Store, _ string) error { return s.Retry(t.Context(), testJob, AnyStage) },
 	},
+}
+
+func phaseOf(t *testing.T, s *Store) Phase {
+	t.Helper()
+	job, err := s.Job(t.Context(), testJob)
+	if errors.Is(err, ErrNoJob) {
+		return ""
+	}
+	must(t, err)
+	return job.Phase
 }
 
 var refusals = map[string]error{
@@ -231,7 +243,7 @@ func TestEveryEventInEveryState(t *testing.T) {
 				t.Run(row.event+"/"+state, func(t *testing.T) {
 					s := New(base.rdb, base.namespace+row.event+state)
 					enter(t, s, state)
-					before := dump(t, s)
+					before, stage, phase := dump(t, s), stageOf(t, s), phaseOf(t, s)
 					err := row.do(t, s, state)
 					after := dump(t, s)
 					if refusal := refusals[want]; !errors.Is(err, refusal) || refusal == nil && err != nil {
@@ -242,6 +254,9 @@ func TestEveryEventInEveryState(t *testing.T) {
 						return
 					}
 					inPhase(t, s, testJob, Phase(want))
+					if moved := phase != Phase(want); moved != (stageOf(t, s) > stage) {
+						t.Errorf("from phase %q, stage %d, it came to stage %d", phase, stage, stageOf(t, s))
+					}
 				})
 			}
 		}
@@ -261,7 +276,7 @@ func TestArgumentsThatAreNeverAllowed(t *testing.T) {
 			"too high a priority":       {s.Submit(ctx, "a", "", 1001, nil), ErrInvalid},
 			"no map tasks":              {s.Start(ctx, testJob, Outline{Maps: 0, Reduces: 1}), ErrIllegal},
 			"fewer than no reduces":     {s.Start(ctx, testJob, Outline{Maps: 1, Reduces: -1}), ErrIllegal},
-			"stop as completed":         {s.Stop(ctx, testJob, Completed, Failure{}), ErrIllegal},
+			"stop as completed":         {s.Stop(ctx, testJob, AnyStage, Completed, Failure{}), ErrIllegal},
 			"reduce output as segment":  {s.LoseSegment(ctx, reduce, "me", reduce, Failure{}, Limits{}), ErrIllegal},
 			"segment found by a map":    {s.LoseSegment(ctx, segment, "me", segment, Failure{}, Limits{}), ErrIllegal},
 			"white space in executor":   {claimError(t, s, "a b", lease), ErrInvalid},

@@ -13,6 +13,9 @@ type Plan struct {
 	PageSize int    `json:"page_size"` // map tasks per page of the plan
 	Inputs   int    `json:"inputs"`    // number of input objects
 	Bytes    int64  `json:"bytes"`     // their size
+	// Replaces is the job whose output is to be overwritten; "": there is none that is whole, or it is not a
+	// job's. While this job has its output locked, no other's can come there.
+	Replaces JobID `json:"replaces,omitempty"`
 }
 
 // Encode returns the form that Store.Start takes.

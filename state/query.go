@@ -32,7 +32,7 @@ func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
 	job := Job{
 		ID: id, Name: f["name"], Priority: atoi(f["priority"]),
 		Spec: json.RawMessage(f["spec"]), Plan: f["plan"],
-		State: State(f["state"]), Phase: Phase(f["phase"]), Epoch: atoi(f["epoch"]),
+		State: State(f["state"]), Phase: Phase(f["phase"]), Stage: Stage(atoi(f["stage"])), Epoch: atoi(f["epoch"]),
 		Born: int64(atoi(f["born"])), Restored: f["restored"] != "",
 		Map:           Progress{Total: atoi(f["maps"]), Done: atoi(f["mapdone"]), Failed: atoi(f["mapfail"]), Claimed: atoi(f["mapnext"]), Spent: time.Duration(atoi(f["mapspent"])) * time.Millisecond},
 		Reduce:        Progress{Total: atoi(f["reduces"]), Done: atoi(f["reddone"]), Failed: atoi(f["redfail"]), Claimed: atoi(f["rednext"]), Spent: time.Duration(atoi(f["redspent"])) * time.Millisecond},

@@ -48,7 +48,7 @@ func TestDrainedJobsDoNotHideOthers(t *testing.T) {
 		for i := range 2 * readyJobs {
 			id := JobID(fmt.Sprintf("j%d", i))
 			started(t, s, id, 1, 0)
-			must(t, s.Stop(t.Context(), id, Cancelled, Failure{}))
+			must(t, s.Stop(t.Context(), id, AnyStage, Cancelled, Failure{}))
 		}
 		started(t, s, "last", 1, 0)
 		claim(t, s, "me", 1)
@@ -105,8 +105,8 @@ func TestListsOfWork(t *testing.T) {
 		if n, err := s.rdb.ZCard(ctx, s.jobsKey()).Result(); err != nil || n != 1 {
 			t.Errorf("%d jobs in the history, %v", n, err)
 		}
-		must(t, s.Stop(ctx, "j", Cancelled, Failure{}))
-		must(t, s.Forget(ctx, "j", time.Time{}, time.Hour))
+		must(t, s.Stop(ctx, "j", AnyStage, Cancelled, Failure{}))
+		must(t, s.Forget(ctx, "j", AnyStage, time.Hour))
 		must(t, s.rdb.SAdd(ctx, s.activeKey(), "j").Err()) // Forget's second half was lost
 		if swept, err := s.Sweep(ctx, "j", Limits{}); err != nil || swept.Phase != PhaseEnded {
 			t.Errorf("swept %+v, %v", swept, err)

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"errors"
 	"testing"
 	"time"
 )
@@ -11,7 +10,7 @@ import (
 func TestRetryKeepsCommittedTasks(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		enter(t, s, "kept") // task 0 committed, task 1 was running, task 2 never claimed
-		must(t, s.Retry(t.Context(), testJob))
+		must(t, s.Retry(t.Context(), testJob, AnyStage))
 		again := claim(t, s, "me", 2)
 		if more, err := s.Claim(t.Context(), "another", 1, lease); err != nil || len(more) > 0 {
 			t.Fatalf("more than the 2 tasks that are not committed were claimed: %v %v", more, err)
@@ -32,8 +31,8 @@ func TestRetryKeepsCommittedTasks(t *testing.T) {
 			t.Errorf("the job still shows its failure: %+v", job)
 		}
 		// It may fail, and be kept, again.
-		must(t, s.Stop(t.Context(), testJob, Failed, Failure{Message: "no"}))
-		must(t, s.Keep(t.Context(), testJob, time.Hour))
+		must(t, s.Stop(t.Context(), testJob, AnyStage, Failed, Failure{Message: "no"}))
+		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 	})
 }
 
@@ -49,9 +48,9 @@ func TestRetryWritesAllOutputAgain(t *testing.T) {
 		}
 		reduces := claim(t, s, "me", 2)
 		must(t, s.Commit(t.Context(), reduces[0], "me", nil, count))
-		must(t, s.Stop(t.Context(), testJob, Failed, Failure{Message: "no"}))
-		must(t, s.Keep(t.Context(), testJob, time.Hour))
-		must(t, s.Retry(t.Context(), testJob))
+		must(t, s.Stop(t.Context(), testJob, AnyStage, Failed, Failure{Message: "no"}))
+		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
+		must(t, s.Retry(t.Context(), testJob, AnyStage))
 		inPhase(t, s, testJob, PhaseReduce)
 		for _, a := range claim(t, s, "me", 2) {
 			if a.Number != 2 {
@@ -75,26 +74,11 @@ func TestRetryForgetsTheFirstPublication(t *testing.T) {
 		if inPhase(t, s, testJob, PhasePublish).PublishedFrom.IsZero() {
 			t.Fatal("it is published since never")
 		}
-		must(t, s.Stop(t.Context(), testJob, Failed, Failure{Message: "no"}))
-		must(t, s.Keep(t.Context(), testJob, time.Hour))
-		must(t, s.Retry(t.Context(), testJob))
+		must(t, s.Stop(t.Context(), testJob, AnyStage, Failed, Failure{Message: "no"}))
+		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
+		must(t, s.Retry(t.Context(), testJob, AnyStage))
 		if from := inPhase(t, s, testJob, PhaseReduce).PublishedFrom; !from.IsZero() {
 			t.Errorf("it is published since %v", from)
 		}
 	})
-}
-
-// Who cleaned up after another end of the job, before a failover sent it back, must not end this one.
-func TestForgetIsOfOneSettlement(t *testing.T) {
-	s, pass := driven(t)
-	enter(t, s, "failed")
-	ended := inPhase(t, s, testJob, PhaseCleanup).Ended
-	must(t, s.Keep(t.Context(), testJob, time.Hour))
-	must(t, s.Retry(t.Context(), testJob))
-	pass(time.Second)
-	must(t, s.Stop(t.Context(), testJob, Cancelled, Failure{}))
-	if err := s.Forget(t.Context(), testJob, ended, time.Hour); !errors.Is(err, ErrIllegal) {
-		t.Errorf("forgotten by whom it does not concern: %v", err)
-	}
-	must(t, s.Forget(t.Context(), testJob, inPhase(t, s, testJob, PhaseCleanup).Ended, time.Hour))
 }

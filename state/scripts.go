@@ -30,18 +30,28 @@ var (
 	boundsScript  = jobScript("bounds")
 	turnScript    = redis.NewScript(luaFile("turn"))
 
+	// lockOutputScript locks an output, unless it is locked. KEYS: outputs. ARGV: output, job. Returns who
+	// holds it.
+	lockOutputScript = redis.NewScript(`
+redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('HGET', KEYS[1], ARGV[1])`)
+
+	// unlockOutputScript ends that if the lock is still the job's. KEYS: outputs. ARGV: output, job.
+	unlockOutputScript = redis.NewScript(`
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end
+return 0`)
+
 	// releaseScript deletes a lock if it is still ours. KEYS: lock. ARGV: our token.
 	releaseScript = redis.NewScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
 
 	// holdScript takes a lock, or holds on to one that is ours. KEYS: lock.
-	// ARGV: our token, how long to hold it (ms; 0: until released). Returns the holder.
+	// ARGV: our token, how long to hold it (ms). Returns the holder.
 	holdScript = redis.NewScript(`
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return holder end
-if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1])
-else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]`)
 )
 

@@ -47,8 +47,8 @@ func TestLimitOfSkippedRecords(t *testing.T) {
 				t.Errorf("counters %v, %v", counters, err)
 			}
 			// A retry does not let it through, either.
-			must(t, s.Keep(t.Context(), testJob, time.Hour))
-			must(t, s.Retry(t.Context(), testJob))
+			must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
+			must(t, s.Retry(t.Context(), testJob, AnyStage))
 			inPhase(t, s, testJob, PhaseMap)
 			if err := commitSkipping(t, s, claim(t, s, "me", 1)[0], 1); !errors.Is(err, ErrStale) {
 				t.Errorf("one too many, retried: %v", err)

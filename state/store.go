@@ -110,7 +110,7 @@ func (s *Store) Drop(ctx context.Context, jobs ...JobID) error {
 			p.Del(ctx, s.jobKeys(id)...)
 			p.Del(ctx, s.minderKey(id))
 		}
-		for _, key := range []string{s.jobsKey(), s.activeKey(), s.readyKey(), s.wakeKey(), s.controlKey(), s.newsKey(), s.aliveKey(), s.executorsKey()} {
+		for _, key := range []string{s.jobsKey(), s.activeKey(), s.readyKey(), s.wakeKey(), s.controlKey(), s.newsKey(), s.aliveKey(), s.executorsKey(), s.outputsKey()} {
 			p.Del(ctx, key)
 		}
 		return nil

@@ -137,7 +137,7 @@ func TestNewsTellWhenAJobIsStopped(t *testing.T) {
 			_, _, err := s.WaitNews(t.Context(), place, 10*time.Second)
 			told <- err
 		}()
-		must(t, s.Stop(t.Context(), "j", Cancelled, Failure{}))
+		must(t, s.Stop(t.Context(), "j", AnyStage, Cancelled, Failure{}))
 		select {
 		case err := <-told:
 			must(t, err)
@@ -153,7 +153,7 @@ func TestVoidAttemptsAreRemembered(t *testing.T) {
 		attempts := claim(t, s, "me", 3)
 		commit(t, s, "me", attempts[0])
 		must(t, s.Fail(t.Context(), attempts[1], "me", Failure{Class: ClassUser}, Limits{}))
-		must(t, s.Stop(t.Context(), "j", Cancelled, Failure{}))
+		must(t, s.Stop(t.Context(), "j", AnyStage, Cancelled, Failure{}))
 		void, err := s.Void(t.Context(), "j")
 		if err != nil || len(void) != 2 || void[0] != attempts[1] || void[1] != attempts[2] {
 			t.Fatalf("void are %+v, %v", void, err)
@@ -172,8 +172,8 @@ func TestRestoredJobIsNotStartedByWhoPlannedItBefore(t *testing.T) {
 	if !after.Restored || before.Restored || !after.Submitted.Equal(before.Submitted) || after.Born <= before.Born {
 		t.Fatalf("before %+v, after %+v", before, after)
 	}
-	if err := s.Start(t.Context(), "j", Outline{Maps: 1, Born: before.Born}); err == nil {
+	if err := s.Start(t.Context(), "j", Outline{Maps: 1, Stage: before.Stage}); err == nil {
 		t.Fatal("started")
 	}
-	must(t, s.Start(t.Context(), "j", Outline{Maps: 1, Born: after.Born}))
+	must(t, s.Start(t.Context(), "j", Outline{Maps: 1, Stage: after.Stage}))
 }

@@ -244,7 +244,7 @@ func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (s
 		select {
 		case <-interrupted:
 			interrupted = nil
-			err := store.Stop(polling, id, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "interrupted"})
+			err := store.Stop(polling, id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "interrupted"})
 			if err != nil && !errors.Is(err, state.ErrIllegal) {
 				return job, err
 			}

@@ -56,12 +56,12 @@ func TestEventStream(t *testing.T) {
 		t.Errorf("the first event is %q", first)
 	}
 	until(t, r, ": ") // a sign of life
-	must(t, s.store.Stop(t.Context(), id, state.Failed, state.Failure{Class: state.ClassUser, Message: "no", Attempt: "m1.2", Log: "long"}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassUser, Message: "no", Attempt: "m1.2", Log: "long"}))
 	failed := until(t, r, "data: ")
 	if got := failed[len(failed)-1]; !strings.Contains(got, `"state":"FAILED"`) || !strings.Contains(got, `"attempt":"m1.2"`) || strings.Contains(got, "long") {
 		t.Errorf("failed: %s", got)
 	}
-	must(t, s.store.Forget(t.Context(), id, time.Time{}, time.Hour))
+	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 	until(t, r, "event: ended")
 	if _, err := io.ReadAll(r); err != nil {
 		t.Errorf("after its end: %v", err)
@@ -84,8 +84,8 @@ func TestForgottenJobEndsStream(t *testing.T) {
 	id := s.submit(wordcount)
 	r := s.stream(t.Context(), id, "")
 	until(t, r, "event: state")
-	must(t, s.store.Stop(t.Context(), id, state.Cancelled, state.Failure{Class: state.ClassJob}))
-	must(t, s.store.Forget(t.Context(), id, time.Time{}, 0))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+	must(t, s.store.Forget(t.Context(), id, state.AnyStage, 0))
 	until(t, r, "event: ended")
 }
 
@@ -103,8 +103,8 @@ func TestStreamsGoOnElsewhere(t *testing.T) {
 		saw = append(saw, e.Type)
 		if len(saw) == 1 {
 			s.dropConnections()
-			must(t, s.store.Stop(t.Context(), id, state.Cancelled, state.Failure{Class: state.ClassJob}))
-			must(t, s.store.Forget(t.Context(), id, time.Time{}, time.Hour))
+			must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+			must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 		}
 	}
 	if !slices.Equal(saw, []string{"state", "state", "ended"}) {

@@ -180,7 +180,7 @@ func TestCancel(t *testing.T) {
 	s.refused(api.CodeJobNotCompleted, "GET", "/v1/jobs/"+string(id)+"/results", "")
 
 	failed := s.submit(strings.Replace(wordcount, "wc", "other", 2))
-	must(t, s.store.Stop(t.Context(), failed, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
+	must(t, s.store.Stop(t.Context(), failed, state.AnyStage, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
 	var p *api.Problem
 	if _, err := c.Cancel(t.Context(), failed); !errors.As(err, &p) || p.Code != api.CodeJobEnded || p.Detail != "job "+string(failed)+" is FAILED already" {
 		t.Errorf("cancelling a failed job: %v", err)

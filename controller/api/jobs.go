@@ -177,7 +177,7 @@ func (s *Server) cancelJob(c echo.Context) error {
 		return err
 	}
 	who := callerOf(c).name
-	stopErr := s.cfg.Store.Stop(c.Request().Context(), job.ID, state.Cancelled,
+	stopErr := s.cfg.Store.Stop(c.Request().Context(), job.ID, state.AnyStage, state.Cancelled,
 		state.Failure{Class: state.ClassJob, Message: "cancelled by " + who})
 	if stopErr != nil && !errors.Is(stopErr, state.ErrIllegal) {
 		return stopErr

@@ -23,7 +23,7 @@ func TestListJobs(t *testing.T) {
 		spec := fmt.Sprintf(`{"name":"nightly-%d","program":"wordcount","input":["s3://inbox/"],"output":"s3://outbox/%d"}`, i, i)
 		ids = append(ids, s.submit(spec))
 	}
-	must(t, s.store.Stop(t.Context(), ids[2], state.Cancelled, state.Failure{Class: state.ClassJob, Message: "no", Detail: "long"}))
+	must(t, s.store.Stop(t.Context(), ids[2], state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "no", Detail: "long"}))
 	list := func(f client.Filter) (found []state.JobID) {
 		for job, err := range c.Jobs(t.Context(), f) {
 			must(t, err)
@@ -110,11 +110,11 @@ func TestRetry(t *testing.T) {
 	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || p.Code != api.CodeJobNotRetryable || p.Status != 409 {
 		t.Errorf("again: %v", err)
 	}
-	must(t, s.store.Stop(t.Context(), id, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
 	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, but is still being cleaned up: try again") {
 		t.Errorf("too early: %v", err)
 	}
-	must(t, s.store.Forget(t.Context(), id, time.Time{}, time.Hour))
+	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, and what a retry needs is gone") {
 		t.Errorf("too late: %v", err)
 	}

@@ -27,7 +27,7 @@ func (s *service) completed(parts ...string) state.JobID {
 	claimed, err := s.store.Claim(ctx, "me", 1, time.Minute)
 	must(s.t, err)
 	must(s.t, s.store.Commit(ctx, claimed[0].Attempt, "me", []byte("m"), nil))
-	must(s.t, s.store.Finish(ctx, id))
+	must(s.t, s.store.Finish(ctx, id, state.AnyStage))
 	success := state.Success{Job: id}
 	for i, text := range parts {
 		s.put("s3://outbox/wc/"+state.PartName(i), text)

@@ -92,13 +92,13 @@ func TestEveryFailureOfAKeptJobIsToldOnce(t *testing.T) {
 	c := s.client("")
 	after := followTo(t, c, id, "", func(e api.Event) bool { return e.Phase == state.PhaseMap })
 	for range 2 {
-		must(t, s.store.Stop(t.Context(), id, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
+		must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
 		after = followTo(t, c, id, after, func(e api.Event) bool { return e.Type == "kept" })
 		must(t, boss.Retry(t.Context(), id))
 	}
-	must(t, s.store.Stop(t.Context(), id, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
 	followTo(t, c, id, after, func(e api.Event) bool { return e.Type == "kept" })
-	must(t, s.store.Discard(t.Context(), id))
+	must(t, s.store.Discard(t.Context(), id, state.AnyStage))
 	follow(t, c, id, "")
 	if len(told) != 3 {
 		t.Errorf("told %d times of 3 failures", len(told))

@@ -206,7 +206,7 @@ func (s *sim) submit(j *job) {
 
 func (s *sim) cancel(j *job) {
 	s.asClient("cancel", j, func(ctx context.Context, _ *process, store *state.Store) error {
-		return store.Stop(ctx, j.id, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "cancelled"})
+		return store.Stop(ctx, j.id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "cancelled"})
 	})
 }
 

@@ -79,7 +79,7 @@ type aim struct {
 // based on.
 var targets = []string{
 	"submit(", "start(", "claim(", "renew(", "commit(", "fail(", "lose(", "sweep(", "backup(", "stop(", "finish(", "keep(",
-	"retry(", "discard(", "forget(", "bm:output:",
+	"retry(", "discard(", "forget(", "bm:outputs",
 	"complete out", "put if absent", "put[", "delete out", "delete work", "abort out", "abort work", "begin upload out",
 	"upload part", "list work", "list uploads", "list out", "stat ", "get[0+-1] work", "get[0+-1] out",
 }

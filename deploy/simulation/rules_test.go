@@ -23,6 +23,7 @@ func newRules() rules { return rules{highest: map[string]int{}, epochs: map[stri
 type before struct {
 	phase  state.Phase
 	epoch  string
+	stage  string
 	holds  bool   // the attempt runs, by that executor and claim
 	won    bool   // it has committed before
 	failed bool   // the job has failed
@@ -42,6 +43,9 @@ var legal = map[string][]state.Phase{
 	"lose":    {state.PhaseReduce, state.PhaseMap},
 }
 
+// stageArgument is which argument of a decision names the stage that it is about. Users stop jobs in any.
+var stageArgument = map[string]int{"start": 3, "stop": 2, "finish": 0, "keep": 1, "discard": 0, "retry": 0, "forget": 1}
+
 // look notes what is, before a script is executed.
 func (s *sim) look(args []string) (b before) {
 	name, keys, argv, ok := script(args)
@@ -49,7 +53,7 @@ func (s *sim) look(args []string) (b before) {
 		return b
 	}
 	get := func(field string) string { return s.redis.server.HGet(keys[0], field) }
-	b.phase, b.epoch, b.failed = state.Phase(get("phase")), get("epoch"), get("state") == string(state.Failed)
+	b.phase, b.epoch, b.stage, b.failed = state.Phase(get("phase")), get("epoch"), get("stage"), get("state") == string(state.Failed)
 	held := func(attempt, executor, claimed string) bool {
 		return strings.HasPrefix(s.redis.server.HGet(keys[1], attempt), executor+" "+claimed+" ")
 	}
@@ -97,12 +101,13 @@ func (s *sim) judge(b before, args []string, reply []byte) {
 		bad("a commit that was repeated is refused: %q", argv[:6])
 	case done && (name == "fail" || name == "lose") && !b.holds:
 		bad("said of a claim that does not run: %q", argv[:6])
-	case done && name == "start" && argv[3] != "0" && argv[3] != s.redis.server.HGet(keys[0], "born"):
-		bad("by the plan of a job that Redis has lost")
-	case done && name == "finish" && (b.phase == state.PhasePlan || b.phase == state.PhaseCleanup && b.failed) && len(argv) == 0:
+	case done && name == "finish" && (b.phase == state.PhasePlan || b.phase == state.PhaseCleanup && b.failed) && len(argv) == 1:
 		bad("nothing was found, and nothing published")
 	case done && name == "claim":
 		s.judgeClaim(j, answer, bad)
+	}
+	if i, decides := stageArgument[name]; done && decides && argv[i] != b.stage && (name != "stop" || argv[i] != "0") {
+		bad("in stage %s, by what was so in stage %s", b.stage, argv[i])
 	}
 	if epoch := s.redis.server.HGet(keys[0], "epoch"); epoch != b.epoch && b.epoch != "" {
 		if s.watch.rules.epochs[string(j.id)+" "+epoch] {

@@ -1,7 +1,7 @@
 -- Prepended to every script.
 --
 -- KEYS (the same twelve for every script, all with the job's hash tag; see keys.go):
---   1 job       hash    spec, state, phase, maps, reduces, cursors, counts, times, error
+--   1 job       hash    spec, state, phase, stage, maps, reduces, cursors, counts, times, error
 --   2 run       hash    attempt name -> "EXECUTOR CLAIMED_MS PERMILLE MOVED_MS"; one entry a running
 --                       attempt; moved is when it last got on, for all that Redis knows
 --   3 retry:m   zset    map tasks to be claimed again, by the time (ms) from which they may be
@@ -42,6 +42,15 @@ local function ms(t) return string.format('%.0f', t) end
 local function lease(attempt) return JOB .. ':lease:' .. attempt end
 
 local function num(field) return tonumber(call('HGET', JOB, field) or '0') end
+
+-- Brings the job to a phase. Each stay in one has a number of its own, its stage, that tells it from
+-- others in the same phase: before a retry, or before Redis lost or forgot something, hence the clock in it.
+local function enter(phase)
+  call('HSET', JOB, 'phase', phase, 'stage', ms(math.max(num('stage') + 1, now())))
+end
+
+-- Is this the stage that the job is in? '0' stands for any.
+local function current(stage) return stage == '0' or call('HGET', JOB, 'stage') == stage end
 
 local function event(kind, text)
   call('XADD', EVENTS, 'MAXLEN', '~', '1000', '*', 'kind', kind, 'text', text)
@@ -84,7 +93,8 @@ end
 local function end_job(state, err)
   for _, attempt in ipairs(call('HKEYS', RUN)) do void(attempt) end
   call('DEL', RETRY.m, RETRY.r)
-  call('HSET', JOB, 'state', state, 'phase', 'cleanup', 'error', err, 'ended', ms(now()))
+  call('HSET', JOB, 'state', state, 'error', err, 'ended', ms(now()))
+  enter('cleanup')
   event(state, brief(err))
 end
 
@@ -138,7 +148,7 @@ local function advance()
   elseif num('reddone') < num('reduces') then to = 'reduce'
   else to = 'publish' end
   if to == phase then return phase end
-  call('HSET', JOB, 'phase', to)
+  enter(to)
   call('HSETNX', JOB, to .. 'at', ms(now()))
   if to == 'map' then call('HSET', JOB, 'state', 'MAPPING')
   elseif to == 'reduce' then

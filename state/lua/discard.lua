@@ -1,7 +1,8 @@
 -- Gives a job that was kept up to be cleaned up for good.
+-- ARGV: 1 the stage that is meant, or 0: any
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
-if phase ~= 'kept' then return {'illegal', phase} end
-call('HSET', JOB, 'phase', 'cleanup')
+if phase ~= 'kept' or not current(ARGV[1]) then return {'illegal', phase} end
+enter('cleanup')
 return {'ok'}

@@ -1,11 +1,10 @@
 -- Everything that the job left on the store is cleaned up: only its history stays, for a time.
--- ARGV: 1 how long history is kept (ms; 0: no longer), 2 when the job was settled (ms) that was cleaned
---       up after, or 0: a failover may have sent it back, and it was settled in another way since
+-- ARGV: 1 how long history is kept (ms; 0: no longer), 2 the stage that was cleaned up after, or 0: any
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
-if phase ~= 'cleanup' or (ARGV[2] ~= '0' and call('HGET', JOB, 'ended') ~= ARGV[2]) then return {'illegal', phase} end
-call('HSET', JOB, 'phase', 'ended')
+if phase ~= 'cleanup' or not current(ARGV[2]) then return {'illegal', phase} end
+enter('ended')
 event('ended', '')
 call('DEL', RUN, RETRY.m, RETRY.r, ATT, FAILS, DONE.m, DONE.r, VOID)
 for _, key in ipairs({JOB, COUNTERS, ERRORS, EVENTS}) do

@@ -1,12 +1,13 @@
 -- Sets a failed job whose output is cleaned up aside, with its plan and the maps that were
 -- committed, so that it may be tried again.
--- ARGV: 1 for how long (ms)
+-- ARGV: 1 for how long (ms), 2 the stage in which its output was cleaned up, or 0: any
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}: only a failed job that was planned, and only
 -- once after each failure.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
-if phase ~= 'cleanup' or call('HGET', JOB, 'state') ~= 'FAILED' or not call('HGET', JOB, 'maps')
+if phase ~= 'cleanup' or not current(ARGV[2]) or call('HGET', JOB, 'state') ~= 'FAILED' or not call('HGET', JOB, 'maps')
   or call('HEXISTS', JOB, 'keptuntil') == 1 then return {'illegal', phase} end
-call('HSET', JOB, 'phase', 'kept', 'keptuntil', ms(now() + tonumber(ARGV[1])))
+call('HSET', JOB, 'keptuntil', ms(now() + tonumber(ARGV[1])))
+enter('kept')
 event('kept', '')
 return {'ok'}

@@ -1,10 +1,11 @@
 -- Starts a kept job again. Maps whose segments wait to be reduced stay committed. All others
 -- that were claimed are to be done again, with a higher attempt number and their failures
 -- forgiven; so are those that wrote output, which was thrown away when the job failed.
+-- ARGV: 1 the stage that is meant, or 0: any
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
-if phase ~= 'kept' then return {'illegal', phase} end
+if phase ~= 'kept' or not current(ARGV[1]) then return {'illegal', phase} end
 local output = num('reduces') == 0 and 'm' or 'r'
 local counted = {}
 for _, field in ipairs(call('HKEYS', FAILS)) do

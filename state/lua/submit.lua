@@ -7,7 +7,8 @@ if spec and spec ~= ARGV[1] then return {'exists'} end
 if spec then return {'ok', call('HGET', JOB, 'phase')} end
 local at = ms(now())
 call('HSET', JOB, 'spec', ARGV[1], 'name', ARGV[2], 'priority', ARGV[3],
-  'state', 'SUBMITTED', 'phase', 'plan', 'submitted', at, 'born', at, 'epoch', 1)
+  'state', 'SUBMITTED', 'submitted', at, 'born', at, 'epoch', 1)
+enter('plan')
 if ARGV[4] ~= '' then call('HSET', JOB, 'submitted', ARGV[4], 'restored', 1) end
 event(ARGV[4] == '' and 'SUBMITTED' or 'restored', '')
 return {'ok', 'plan'}

@@ -1,0 +1,64 @@
+package controller
+
+import (
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/state/embedded"
+)
+
+// lab is a controller that does what tests tell it to, with a Redis and a folder of its own. Tests are
+// its executors.
+type lab struct {
+	*Controller
+	t      *testing.T
+	folder string
+}
+
+// newLab makes one; change may be nil.
+func newLab(t *testing.T, change func(*Config)) lab {
+	t.Helper()
+	server, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	store := state.New(redis.NewClient(&redis.Options{Addr: server.Addr()}), state.DefaultNamespace)
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	folder := t.TempDir()
+	cfg := Config{
+		ID: "boss", Store: store, Open: opener(t), Work: filepath.Join(folder, "work"), Log: slog.New(slog.DiscardHandler),
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	c, err := New(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lab{Controller: c, t: t, folder: folder}
+}
+
+func (l lab) job(id state.JobID) (state.Job, state.Spec) {
+	l.t.Helper()
+	job, err := l.cfg.Store.Job(l.t.Context(), id)
+	l.must(err)
+	spec, err := state.ParseSpec(job.Spec)
+	l.must(err)
+	return job, spec
+}
+
+func (l lab) must(err error) {
+	l.t.Helper()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}

@@ -1,0 +1,67 @@
+package controller
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// A lock on an output counts for as much as the job that holds it. That of a job that is over, since the
+// request for it came late, is another job's to take, and goes if none does.
+func TestLockOfAJobThatIsOver(t *testing.T) {
+	for name, test := range map[string]struct {
+		durable bool
+		holder  func(l lab, spec state.Spec) // brings job "j" where it is when it is given the lock
+		over    bool
+	}{
+		"waits to be planned": {false, func(l lab, spec state.Spec) { l.must(l.Submit(l.t.Context(), "j", spec)) }, false},
+		"is cleaned up after": {false, func(l lab, spec state.Spec) {
+			l.must(l.Submit(l.t.Context(), "j", spec))
+			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+		}, false},
+		"has ended": {false, func(l lab, spec state.Spec) {
+			l.must(l.Submit(l.t.Context(), "j", spec))
+			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+			l.must(l.cfg.Store.Forget(l.t.Context(), "j", state.AnyStage, time.Hour))
+		}, true},
+		"is unknown":              {false, func(lab, state.Spec) {}, true},
+		"is unknown to the store": {true, func(lab, state.Spec) {}, true},
+		"is about to be restored": {true, func(l lab, _ state.Spec) {
+			_, err := l.writeRecord(l.t.Context(), "j", jobRecord{Namespace: l.cfg.Store.Namespace()})
+			l.must(err)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, func(cfg *Config) { cfg.Durable = test.durable })
+			spec := state.Spec{Program: "sort", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
+			test.holder(l, spec)
+			out, key, err := l.cfg.Open(t.Context(), spec.Output)
+			l.must(err)
+			lock := func() {
+				t.Helper()
+				holder, err := l.cfg.Store.LockOutput(t.Context(), outputURL(out, key), "j")
+				l.must(err)
+				if holder != "j" {
+					t.Fatalf("the output is held by %q", holder)
+				}
+			}
+
+			lock()
+			l.must(l.freeOutputs(t.Context()))
+			locks, err := l.cfg.Store.OutputLocks(t.Context())
+			l.must(err)
+			if left := len(locks) == 1; left == test.over {
+				t.Errorf("tidied up: locks are %v", locks)
+			}
+
+			lock()
+			taken, err := l.takeOutput(t.Context(), "other", spec)
+			l.must(err)
+			if taken != test.over {
+				t.Errorf("another job gets the lock: %t", taken)
+			}
+		})
+	}
+}

@@ -1,0 +1,230 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// whole is everything that can be seen of the output.
+func (s skipping) whole() map[string]string {
+	s.t.Helper()
+	files := map[string]string{}
+	err := walkFiles(os.DirFS(filepath.Join(s.folder, "out")), func(name string, text []byte) {
+		if !strings.HasSuffix(name, ".pending") {
+			files[name] = string(text)
+		}
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	return files
+}
+
+// retryOnce fails the job, cleans up after it, and brings it to where it is published again.
+func (s skipping) retryOnce() {
+	s.t.Helper()
+	s.cfg.KeepFailed = time.Hour
+	s.must(s.cfg.Store.Stop(s.t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Message: "no"}))
+	job, spec := s.job("j")
+	s.must(s.cleanUp(s.t.Context(), job, spec))
+	s.must(s.Retry(s.t.Context(), "j"))
+	s.perform(2)
+}
+
+// A controller that was held up while it published, until the job had failed and was retried, does
+// nothing any more of what it was about to.
+func TestLatePublisher(t *testing.T) {
+	s := newSkipping(t, false)
+	stale, spec := s.job("j")
+	s.retryOnce()
+	if err := s.publish(t.Context(), stale, spec); !errors.Is(err, state.ErrIllegal) {
+		t.Errorf("published: %v", err)
+	}
+	if err := s.fail(t.Context(), stale, errors.New("the store is away")); !errors.Is(err, state.ErrIllegal) {
+		t.Errorf("failed: %v", err)
+	}
+	for name := range s.whole() {
+		if !strings.HasPrefix(name, "part-") { // which are what the next one publishes, too
+			t.Errorf("there is %s", name)
+		}
+	}
+	job, _ := s.job("j")
+	if job.Phase != state.PhasePublish {
+		t.Fatalf("it is in phase %s", job.Phase)
+	}
+	s.must(s.publish(t.Context(), job, spec))
+	if job, _ = s.job("j"); job.State != state.Completed {
+		t.Errorf("it is %s", job.State)
+	}
+}
+
+// One that was held up while it cleaned up leaves the output alone that a retry has written, were its parts
+// the same byte for byte.
+func TestLateCleanUp(t *testing.T) {
+	for _, when := range []string{"before it reads what was committed", "before it deletes _SUCCESS", "before it deletes parts"} {
+		t.Run(when, func(t *testing.T) {
+			s := newSkipping(t, false)
+			job, spec := s.job("j")
+			out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
+			s.must(err)
+			parts, err := s.parts(t.Context(), job)
+			s.must(err)
+			s.must(completeParts(t.Context(), out, parts))
+			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Message: "no"}))
+			stale, _ := s.job("j")
+
+			s.cfg.KeepFailed = time.Hour
+			s.must(s.cleanUp(t.Context(), stale, spec))
+			s.must(s.Retry(t.Context(), "j"))
+			s.perform(2)
+			job, _ = s.job("j")
+			s.must(s.publish(t.Context(), job, spec))
+			want := s.whole()
+			if len(want) != 2+1+len(aside) {
+				t.Fatalf("the output has %q", want)
+			}
+
+			switch when {
+			case "before it reads what was committed":
+				err = s.cleanUp(t.Context(), stale, spec)
+			case "before it deletes _SUCCESS":
+				err = s.cleanOutput(t.Context(), stale, spec)
+			default:
+				parts, err = s.parts(t.Context(), stale)
+				s.must(err)
+				err = errors.Join(s.unpublishSkipped(t.Context(), stale, out, prefix), s.unpublish(t.Context(), stale, out, parts))
+			}
+			if !errors.Is(err, state.ErrIllegal) {
+				t.Errorf("cleaned up: %v", err)
+			}
+			if got := s.whole(); !maps.Equal(got, want) {
+				t.Errorf("the output has %q, had %q", got, want)
+			}
+		})
+	}
+}
+
+// A _SUCCESS that a late publisher has written of what a retry then threw away is replaced.
+func TestSuccessOfAnEarlierPublication(t *testing.T) {
+	s := newSkipping(t, false)
+	s.write(map[string]string{state.SuccessName: `{"job":"j","records":7}`})
+	job, spec := s.job("j")
+	s.must(s.publish(t.Context(), job, spec))
+	if text := s.whole()[state.SuccessName]; !strings.Contains(text, `"records": 0`) {
+		t.Errorf("_SUCCESS says %s", text)
+	}
+}
+
+// replaced runs a hook after a bucket has written an object for the first time.
+type replaced struct {
+	objstore.Bucket
+	after func(key string)
+}
+
+func (b replaced) PutIfAbsent(ctx context.Context, key string, data []byte) (objstore.Object, error) {
+	o, err := b.Bucket.PutIfAbsent(ctx, key, data)
+	b.after(key)
+	return o, err
+}
+
+// A publisher whose job was cancelled takes its _SUCCESS back, but not that of the next job there.
+func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
+	for _, next := range []bool{false, true} {
+		s := newSkipping(t, false)
+		plain := s.cfg.Open
+		s.cfg.Open = func(ctx context.Context, url string) (objstore.Bucket, string, error) {
+			b, key, err := plain(ctx, url)
+			return replaced{b, func(key string) {
+				if filepath.Base(key) != state.SuccessName {
+					return
+				}
+				s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+				if next {
+					s.write(map[string]string{state.SuccessName: `{"job":"k"}`})
+				}
+			}}, key, err
+		}
+		job, spec := s.job("j")
+		if err := s.publish(t.Context(), job, spec); !errors.Is(err, state.ErrIllegal) {
+			t.Errorf("published: %v", err)
+		}
+		if _, left := s.whole()[state.SuccessName]; left != next {
+			t.Errorf("with another job there: %t, a _SUCCESS is left: %t", next, left)
+		}
+	}
+}
+
+// A job whose output the store refuses for good fails: that is no trouble with Redis, which may pass.
+func TestPublishingIsRefused(t *testing.T) {
+	s := newSkipping(t, false)
+	job, spec := s.job("j")
+	parts, err := s.parts(t.Context(), job)
+	s.must(err)
+	out := filepath.Join(s.folder, "out")
+	s.must(os.RemoveAll(out))
+	s.must(os.WriteFile(out, nil, 0o600)) // there can't be a folder
+	s.must(s.publish(t.Context(), job, spec))
+	if job, _ = s.job("j"); job.State != state.Failed {
+		t.Errorf("it is %s; %d parts", job.State, len(parts))
+	}
+}
+
+// A job whose lock Redis has lost, and another one has taken, publishes nothing.
+func TestOutputIsAnothersAtPublication(t *testing.T) {
+	s := newSkipping(t, false)
+	job, spec := s.job("j")
+	s.must(s.unlockOutput(t.Context(), "j", spec))
+	s.must(s.cfg.Store.Submit(t.Context(), "k", "", 0, job.Spec))
+	owned, err := s.takeOutput(t.Context(), "k", spec)
+	s.must(err)
+	s.must(s.publish(t.Context(), job, spec))
+	job, _ = s.job("j")
+	if !owned || job.State != state.Failed || len(s.whole()) > 0 {
+		t.Errorf("it is %s: %v; the output has %q", job.State, job.Error, s.whole())
+	}
+}
+
+// A failover may send a job back whose output another has replaced since. What that one wrote stays, also
+// where its parts are the same.
+func TestOutputWasTakenOver(t *testing.T) {
+	for name, test := range map[string]struct {
+		there string
+		stays bool
+	}{
+		"the job that it replaces":  {`{"job":"before"}`, false},
+		"of no job":                 {`{}`, false},
+		"a job that came afterward": {`{"job":"k"}`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSkipping(t, true)
+			job, spec := s.job("j")
+			out, _, err := s.cfg.Open(t.Context(), spec.Output)
+			s.must(err)
+			parts, err := s.parts(t.Context(), job)
+			s.must(err)
+			s.must(completeParts(t.Context(), out, parts)) // those of the other are the same
+			s.write(map[string]string{state.SuccessName: test.there})
+			before := s.whole()
+
+			s.must(s.publish(t.Context(), job, spec))
+			job, _ = s.job("j")
+			s.must(s.cleanUp(t.Context(), job, spec))
+			if failed := job.State == state.Failed; failed != test.stays {
+				t.Errorf("it is %s: %v", job.State, job.Error)
+			}
+			if same := maps.Equal(before, s.whole()); same != test.stays {
+				t.Errorf("the output has %q, had %q", s.whole(), before)
+			}
+		})
+	}
+}
