@@ -173,6 +173,30 @@ func (c *Collector) AddCount(key []byte, n int64) {
 	c.addSlow(key, n)
 }
 
+// AddCounts is AddCount for many keys. It looks for several of them at a time, so that the memory
+// of one comes while another's is waited for.
+func (c *Collector) AddCounts(keys [][]byte, n int64) {
+	for len(keys) > 0 {
+		some := keys[:min(lookahead, len(keys))]
+		keys = keys[len(some):]
+		if !c.sums {
+			for _, key := range some {
+				c.AddCount(key, n)
+			}
+			continue
+		}
+		var hashed [lookahead]shortKey
+		c.table.touch(hashed[:len(some)], some)
+		for i, key := range some {
+			if c.sums && c.table.countHashed(&hashed[i], n) {
+				c.counted++
+			} else {
+				c.AddCount(key, n)
+			}
+		}
+	}
+}
+
 // addSlow adds by way of the emitter, which meets every condition that AddCount could not.
 func (c *Collector) addSlow(key []byte, n int64) {
 	if len(c.cfg.Combine.Columns) != 1 {
