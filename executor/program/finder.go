@@ -2,39 +2,37 @@ package program
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // finder finds a text in others that mostly don't have it. Where [bytes.Index] looks for the first
 // byte of the text, finder looks for the one that ought to be rarest; where that turns out to be
-// frequent all the same, it looks for two bytes at their distance, at 32 places at once.
+// frequent all the same, it looks for three bytes of the text at their distances, at 32 places at
+// once.
 type finder struct {
 	text []byte // not empty
-	// rare and other are offsets of two bytes of the text. They are the same only if it has
-	// one byte.
-	rare, other int
+	// rare are the offsets of three bytes of the text, the rarest first. Of a shorter text some
+	// are the same.
+	rare [3]int
 }
 
 // common has the bytes that most texts are made of, the rarer first. All others are rarer still.
 const common = "XQZJKVYWUGBFHPLDOMNCRSITAE|{}()<>;&+=zqjxkv%_97865432?'-10:,/.\"bpygfwmucldhrsnioat e\n"
 
 func newFinder(text []byte) *finder {
+	offsets := make([]int, len(text))
+	for at := range text {
+		offsets[at] = at
+	}
+	slices.SortStableFunc(offsets, func(x, y int) int {
+		return cmp.Compare(bytes.IndexByte([]byte(common), text[x]), bytes.IndexByte([]byte(common), text[y]))
+	})
 	f := &finder{text: text}
-	rank := func(at int) int { return bytes.IndexByte([]byte(common), text[at]) }
-	for at := range text {
-		if rank(at) < rank(f.rare) {
-			f.rare = at
-		}
-	}
-	f.other = -1
-	for at := range text {
-		if at != f.rare && (f.other < 0 || rank(at) < rank(f.other)) {
-			f.other = at
-		}
-	}
-	if f.other < 0 {
-		f.other = f.rare
+	for i := range f.rare {
+		f.rare[i] = offsets[min(i, len(offsets)-1)]
 	}
 	return f
 }
@@ -42,11 +40,12 @@ func newFinder(text []byte) *finder {
 // index returns where the text is first found in s, or -1.
 func (f *finder) index(s []byte) int {
 	end := len(s) - len(f.text) + 1 // the text starts before
-	// To find a byte costs about as much as to look at 64 places.
-	const price = 64
+	// To find a byte costs about as much as to look at so many places.
+	const price = 80
 	spent := -4 * price
+	rare := f.rare[0]
 	for at := 0; at < end; at++ {
-		skip := bytes.IndexByte(s[at+f.rare:end+f.rare], f.text[f.rare])
+		skip := bytes.IndexByte(s[at+rare:end+rare], f.text[rare])
 		if skip < 0 {
 			return -1
 		}
@@ -55,7 +54,7 @@ func (f *finder) index(s []byte) int {
 			return at
 		}
 		if spent += price - skip; spent > 0 {
-			if i := f.indexPair(s[at+1:]); i >= 0 {
+			if i := f.indexAtOnce(s[at+1:]); i >= 0 {
 				return at + 1 + i
 			}
 			return -1
@@ -70,20 +69,20 @@ const (
 	highs = 0x8080808080808080
 )
 
-// indexPair is index by two bytes.
-func (f *finder) indexPair(s []byte) int {
-	rare, other := ones*uint64(f.text[f.rare]), ones*uint64(f.text[f.other])
+// indexAtOnce is index by three bytes.
+func (f *finder) indexAtOnce(s []byte) int {
 	at := 0
 	if len(s) >= len(f.text) {
 		le := binary.LittleEndian
-		p, q := s[f.rare:], s[f.other:]
-		for len(p) >= 32 && len(q) >= 32 {
-			// A byte of these is zero where both bytes are as they should be.
-			w := le.Uint64(p) ^ rare | le.Uint64(q) ^ other
-			x := le.Uint64(p[8:]) ^ rare | le.Uint64(q[8:]) ^ other
-			y := le.Uint64(p[16:]) ^ rare | le.Uint64(q[16:]) ^ other
-			z := le.Uint64(p[24:]) ^ rare | le.Uint64(q[24:]) ^ other
-			// Not zero if one of these bytes is; of the lowest such byte it is exact.
+		p, q, r := s[f.rare[0]:], s[f.rare[1]:], s[f.rare[2]:]
+		b, c, d := ones*uint64(f.text[f.rare[0]]), ones*uint64(f.text[f.rare[1]]), ones*uint64(f.text[f.rare[2]])
+		for len(p) >= 32 && len(q) >= 32 && len(r) >= 32 {
+			// A byte of these is zero where all three bytes are as they should be.
+			w := (le.Uint64(p) ^ b) | (le.Uint64(q) ^ c) | (le.Uint64(r) ^ d)
+			x := (le.Uint64(p[8:]) ^ b) | (le.Uint64(q[8:]) ^ c) | (le.Uint64(r[8:]) ^ d)
+			y := (le.Uint64(p[16:]) ^ b) | (le.Uint64(q[16:]) ^ c) | (le.Uint64(r[16:]) ^ d)
+			z := (le.Uint64(p[24:]) ^ b) | (le.Uint64(q[24:]) ^ c) | (le.Uint64(r[24:]) ^ d)
+			// Not zero if one of these bytes is.
 			if ((w-ones)&^w|(x-ones)&^x|(y-ones)&^y|(z-ones)&^z)&highs != 0 {
 				for i, word := range [4]uint64{w, x, y, z} {
 					for m := ^((word&low7 + low7) | word | low7); m != 0; m &= m - 1 {
@@ -93,7 +92,7 @@ func (f *finder) indexPair(s []byte) int {
 					}
 				}
 			}
-			p, q = p[32:], q[32:]
+			p, q, r = p[32:], q[32:], r[32:]
 			at += 32
 		}
 	}

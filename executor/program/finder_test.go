@@ -26,8 +26,8 @@ func TestFinder(t *testing.T) {
 		if got := f.index(s); got != want {
 			t.Fatalf("%q in %q: at %d, not %d", text, s, got, want)
 		}
-		if got := f.indexPair(s); got != want {
-			t.Fatalf("%q in %q, by pairs: at %d, not %d", text, s, got, want)
+		if got := f.indexAtOnce(s); got != want {
+			t.Fatalf("%q in %q, at once: at %d, not %d", text, s, got, want)
 		}
 	}
 }
@@ -40,8 +40,8 @@ func FuzzFinder(f *testing.F) {
 			return
 		}
 		finder, want := newFinder(text), bytes.Index(s, text)
-		if a, b := finder.index(s), finder.indexPair(s); a != want || b != want {
-			t.Fatalf("at %d, by pairs %d, want %d", a, b, want)
+		if a, b := finder.index(s), finder.indexAtOnce(s); a != want || b != want {
+			t.Fatalf("at %d, at once %d, want %d", a, b, want)
 		}
 	})
 }
@@ -63,7 +63,7 @@ func BenchmarkFinder(b *testing.B) {
 		f := newFinder([]byte(c.text))
 		for name, index := range map[string]func() int{
 			"finder": func() int { return f.index(c.s) },
-			"pair":   func() int { return f.indexPair(c.s) },
+			"atonce": func() int { return f.indexAtOnce(c.s) },
 			"bytes":  func() int { return bytes.Index(c.s, f.text) },
 		} {
 			b.Run(c.name+"/"+name, func(b *testing.B) {
