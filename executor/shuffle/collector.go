@@ -162,6 +162,11 @@ func (c *Collector) AddCount(key []byte, n int64) {
 		c.counted++
 		return
 	}
+	c.addNew(key, n)
+}
+
+// addNew adds to a key that is not in the table, or not where it is looked for first.
+func (c *Collector) addNew(key []byte, n int64) {
 	if c.table != nil && c.err == nil && len(c.cfg.Combine.Columns) == 1 && len(key) <= c.emitBlock-32 {
 		if s, found := c.table.find(key); s != nil {
 			c.table.put(s, found, n)
@@ -191,7 +196,7 @@ func (c *Collector) AddCounts(keys [][]byte, n int64) {
 			if c.sums && c.table.countHashed(&hashed[i], n) {
 				c.counted++
 			} else {
-				c.AddCount(key, n)
+				c.addNew(key, n)
 			}
 		}
 	}

@@ -154,10 +154,12 @@ func (t *table) short(key []byte) (k shortKey) {
 
 // touch makes keys ready, and has the memory fetched that they are likely to be found in.
 func (t *table) touch(ready []shortKey, keys [][]byte) {
-	slots := t.slots
-	var touched uint64
 	for i, key := range keys {
 		ready[i] = t.short(key)
+	}
+	slots := t.slots
+	var touched uint64
+	for i := range ready { // on its own, so that nothing but memory is waited for
 		touched ^= slots[ready[i].hash&uint64(len(slots)-1)].size
 	}
 	t.touched = touched
