@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
@@ -246,6 +247,7 @@ func (e *Executor) openSplit(ctx context.Context, job *jobContext, s split.Split
 	if err != nil {
 		return nil, err
 	}
+	opts.Direct = strings.HasPrefix(s.Input, "file:")
 	return split.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		return b.Get(ctx, key, offset, length)
 	})

@@ -32,7 +32,11 @@ var grepBuiltin = builtin{
 		return &builtinProgram{
 			traits: Traits{KeyOnly: true, Identity: true},
 			mapper: func(p inProcess, _ Attempt) Mapper {
-				return &grepMapper{inProcess: p, matcher: m, invert: invert}
+				mapper := &grepMapper{inProcess: p, matcher: m, invert: invert}
+				if len(m.literal) > 0 && !invert {
+					mapper.finder = newFinder(m.literal)
+				}
+				return mapper
 			},
 			reducer: newCopyReducer,
 		}, nil
@@ -111,11 +115,12 @@ func (m *matcher) match(line []byte) bool {
 type grepMapper struct {
 	inProcess
 	matcher *matcher
+	finder  *finder // of the literal; nil if lines must be looked at one by one
 	invert  bool
 }
 
 func (m *grepMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
-	if b.Framing == mapred.Lines && !m.invert && len(m.matcher.literal) > 0 {
+	if b.Framing == mapred.Lines && m.finder != nil {
 		m.search(b.Data, out)
 		return m.done(out)
 	}
@@ -130,7 +135,7 @@ func (m *grepMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 // search looks for the literal in all lines at once, and at a line only where it is found.
 func (m *grepMapper) search(lines []byte, out *mapred.Emitter) {
 	for len(lines) > 0 {
-		at := bytes.Index(lines, m.matcher.literal)
+		at := m.finder.index(lines)
 		if at < 0 {
 			return
 		}

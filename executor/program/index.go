@@ -45,6 +45,7 @@ type indexMapper struct {
 	name   []byte              // what input is called
 	seen   map[string]struct{} // words of it that were emitted
 	folded []byte              // scratch
+	found  [wordsAtOnce][]byte
 }
 
 func (m *indexMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
@@ -65,15 +66,16 @@ func (m *indexMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 func (m *indexMapper) index(text []byte, out *mapred.Emitter) {
 	w := m.words
 	text = w.fold(&m.folded, text)
-	for begin, end := w.next(text, 0); begin < end; begin, end = w.next(text, end) {
-		word := text[begin:end]
-		if _, ok := m.seen[string(word)]; ok {
-			continue
+	for found, at := w.find(m.found[:], text, 0); len(found) > 0; found, at = w.find(found, text, at) {
+		for _, word := range found {
+			if _, ok := m.seen[string(word)]; ok {
+				continue
+			}
+			if len(m.seen) < maxSeen { // the frequent words come early
+				m.seen[string(word)] = struct{}{}
+			}
+			out.Emit(word, m.name)
 		}
-		if len(m.seen) < maxSeen { // the frequent words come early
-			m.seen[string(word)] = struct{}{}
-		}
-		out.Emit(word, m.name)
 	}
 }
 

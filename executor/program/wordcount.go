@@ -31,6 +31,7 @@ type wordCountMapper struct {
 	words  *words
 	one    []byte // the value 1
 	folded []byte // scratch
+	found  [wordsAtOnce][]byte
 }
 
 func (m *wordCountMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
@@ -59,15 +60,17 @@ func (m *wordCountMapper) MapTo(b *mapred.Batch, c *shuffle.Collector) error {
 func (m *wordCountMapper) collect(text []byte, c *shuffle.Collector) {
 	w := m.words
 	text = w.fold(&m.folded, text)
-	for begin, end := w.next(text, 0); begin < end; begin, end = w.next(text, end) {
-		c.AddCount(text[begin:end], 1)
+	for found, at := w.find(m.found[:], text, 0); len(found) > 0; found, at = w.find(found, text, at) {
+		c.AddCounts(found, 1)
 	}
 }
 
 func (m *wordCountMapper) count(text []byte, out *mapred.Emitter) {
 	w := m.words
 	text = w.fold(&m.folded, text)
-	for begin, end := w.next(text, 0); begin < end; begin, end = w.next(text, end) {
-		out.Emit(text[begin:end], m.one)
+	for found, at := w.find(m.found[:], text, 0); len(found) > 0; found, at = w.find(found, text, at) {
+		for _, word := range found {
+			out.Emit(word, m.one)
+		}
 	}
 }

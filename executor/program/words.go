@@ -20,22 +20,10 @@ var wordParams = []Param{
 // words finds words in text. A word is a longest run of bytes other than space, \t, \n, \v,
 // \f and \r, as C's isspace and Python's bytes.split have it; or of ASCII letters, as
 // tr -cs A-Za-z '\n' has it.
-type words struct {
-	// in tells whether a byte belongs to words.
-	in             [256]bool
-	letters, lower bool
-}
+type words struct{ letters, lower bool }
 
 func newWords(p *params) *words {
-	w := &words{letters: p.flag("letters"), lower: p.flag("lower")}
-	for c := range w.in {
-		if w.letters {
-			w.in[c] = 'a' <= c|0x20 && c|0x20 <= 'z'
-			continue
-		}
-		w.in[c] = c != ' ' && (c < '\t' || c > '\r')
-	}
-	return w
+	return &words{letters: p.flag("letters"), lower: p.flag("lower")}
 }
 
 // fold returns text with the words in it lower-cased if they are to be, in the memory of
@@ -57,19 +45,6 @@ func (w *words) fold(scratch *[]byte, text []byte) []byte {
 	}
 	*scratch = folded
 	return folded
-}
-
-// next returns where the first word at or after from begins and ends; both are len(text)
-// when there is none.
-func (w *words) next(text []byte, from int) (begin, end int) {
-	for from < len(text) && !w.in[text[from]] {
-		from++
-	}
-	begin = from
-	for from < len(text) && w.in[text[from]] {
-		from++
-	}
-	return begin, from
 }
 
 // lowerUnicode appends text to dst in lower case. Unlike bytes.ToLower it leaves what is not

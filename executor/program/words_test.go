@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -61,6 +62,36 @@ func TestWordCount(t *testing.T) {
 				if got := run(t, p, lines("f", oddText, size)); !slices.Equal(got, want) {
 					t.Errorf("letters %v, lower %v, batches of %d: want %.300q, have %.300q", letters, lower, size, want, got)
 				}
+			}
+		}
+	}
+}
+
+// TestFindWords finds the words of texts in which all bytes meet each other, and in which words are
+// as long as a block or longer.
+func TestFindWords(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	for _, letters := range []bool{false, true} {
+		w := &words{letters: letters}
+		for range 3000 {
+			text := make([]byte, rng.IntN(700))
+			space := 1 + rng.IntN(90)
+			for i := range text {
+				if text[i] = byte(rng.IntN(256)); rng.IntN(space) == 0 {
+					text[i] = " \t\n\v\f\r"[rng.IntN(6)]
+				} else if space > 4 {
+					text[i] = byte('A' + rng.IntN(60))
+				}
+			}
+			var got []string
+			room := make([][]byte, wordsAtOnce)
+			for found, at := w.find(room, text, 0); len(found) > 0; found, at = w.find(found, text, at) {
+				for _, word := range found {
+					got = append(got, string(word))
+				}
+			}
+			if want := naiveWords(string(text), letters, false); !slices.Equal(got, want) {
+				t.Fatalf("letters %v, in %q: want %q, have %q", letters, text, want, got)
 			}
 		}
 	}

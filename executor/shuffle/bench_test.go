@@ -106,6 +106,16 @@ func BenchmarkCollectWordsAddCount(b *testing.B) {
 	reportPerRecord(b, benchWords)
 }
 
+func BenchmarkCollectWordsAddCounts(b *testing.B) {
+	words := zipfWords(benchWords)
+	c := wordCollector(b)
+	defer c.Close()
+	for b.Loop() {
+		c.AddCounts(words, 1)
+	}
+	reportPerRecord(b, benchWords)
+}
+
 // sortRecords are records of 100 bytes with keys of 10, as in the sort benchmarks.
 func sortRecords(n int) []byte {
 	r := rand.NewChaCha8([32]byte{7})

@@ -162,6 +162,11 @@ func (c *Collector) AddCount(key []byte, n int64) {
 		c.counted++
 		return
 	}
+	c.addNew(key, n)
+}
+
+// addNew adds to a key that is not in the table, or not where it is looked for first.
+func (c *Collector) addNew(key []byte, n int64) {
 	if c.table != nil && c.err == nil && len(c.cfg.Combine.Columns) == 1 && len(key) <= c.emitBlock-32 {
 		if s, found := c.table.find(key); s != nil {
 			c.table.put(s, found, n)
@@ -171,6 +176,30 @@ func (c *Collector) AddCount(key []byte, n int64) {
 		}
 	}
 	c.addSlow(key, n)
+}
+
+// AddCounts is AddCount for many keys. It looks for several of them at a time, so that the memory
+// of one comes while another's is waited for.
+func (c *Collector) AddCounts(keys [][]byte, n int64) {
+	for len(keys) > 0 {
+		some := keys[:min(lookahead, len(keys))]
+		keys = keys[len(some):]
+		if !c.sums {
+			for _, key := range some {
+				c.AddCount(key, n)
+			}
+			continue
+		}
+		var hashed [lookahead]shortKey
+		c.table.touch(hashed[:len(some)], some)
+		for i, key := range some {
+			if c.sums && c.table.countHashed(&hashed[i], n) {
+				c.counted++
+			} else {
+				c.addNew(key, n)
+			}
+		}
+	}
 }
 
 // addSlow adds by way of the emitter, which meets every condition that AddCount could not.

@@ -28,16 +28,26 @@ func TestAddCountEqualsEmit(t *testing.T) {
 					t.Fatal(err)
 				}
 				var records []record
+				var together [][]byte
 				text := strings.Repeat("an apple and a pomegranate-and-more are fruits; ", 400)
 				for i, word := range strings.Fields(text) {
 					word = strings.Repeat(word, 1+i%7) + fmt.Sprint(i%500)
-					records = append(records, record{word, string(mapred.AppendInts(nil, int64(i)))})
-					if i%5 == 4 { // both ways may be mixed
-						c.Emitter().Emit([]byte(word), mapred.AppendInts(nil, int64(i)))
-					} else {
-						c.AddCount([]byte(word), int64(i))
+					n := int64(i / 150)
+					records = append(records, record{word, string(mapred.AppendInts(nil, n))})
+					switch i % 5 { // all ways may be mixed
+					case 0:
+						c.Emitter().Emit([]byte(word), mapred.AppendInts(nil, n))
+					case 1:
+						c.AddCount([]byte(word), n)
+					default:
+						together = append(together, []byte(word))
+					}
+					if i%150 == 149 {
+						c.AddCounts(together, n)
+						together = together[:0]
 					}
 				}
+				c.AddCounts(together, int64(len(records)/150))
 				want, wantManifest, _ := collect(t, cfg, records)
 				var got bytes.Buffer
 				m, err := c.Finish(t.Context(), &got)
@@ -73,6 +83,7 @@ func TestAddCountNeedsOneColumn(t *testing.T) {
 	}
 	defer c.Close()
 	c.AddCount([]byte("a"), 1)
+	c.AddCounts([][]byte{[]byte("a")}, 1)
 	if _, err := c.Finish(t.Context(), io.Discard); err == nil || !strings.Contains(err.Error(), "exactly one column") {
 		t.Errorf("got %v", err)
 	}

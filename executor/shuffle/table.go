@@ -49,6 +49,7 @@ type table struct {
 	keyBytes     int64  // of all keys
 	inserted     int64  // records since the last reset
 	limit        int64  // bytes that the table and what it drains to may take
+	touched      uint64 // of no meaning: what was read so that it is in the cache
 }
 
 func newTable(columns mapred.Columns, limit int64) *table {

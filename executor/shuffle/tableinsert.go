@@ -123,23 +123,58 @@ func (t *table) put(s *slot, found bool, v int64) {
 	}
 }
 
-// count adds v to the only column of a short key that is there, and reports whether it is.
-func (t *table) count(key []byte, v int64) bool {
-	var x, y uint64
+// lookahead is how many keys are looked for at a time: about as many as a processor's core can wait
+// for parts of memory.
+const lookahead = 32
+
+// shortKey is a key of at most inlineKey bytes as it is looked for.
+type shortKey struct {
+	a, b, size uint64 // as in a slot; size is 0 for a longer key
+	hash       uint64
+}
+
+// short makes key ready to be looked for.
+func (t *table) short(key []byte) (k shortKey) {
 	n := len(key)
 	if n > inlineKey {
-		return false
+		return k
 	}
 	if cap(key) >= inlineKey {
 		b := (*[inlineKey]byte)(key[:inlineKey])
 		masks := &keyMasks[n]
-		x = binary.LittleEndian.Uint64(b[:]) & masks[0]
-		y = binary.LittleEndian.Uint64(b[8:]) & masks[1]
+		k.a = binary.LittleEndian.Uint64(b[:]) & masks[0]
+		k.b = binary.LittleEndian.Uint64(b[8:]) & masks[1]
 	} else {
-		x, y = words(key)
+		k.a, k.b = words(key)
 	}
-	s := &t.slots[t.hash(x, y, uint64(n))&uint64(len(t.slots)-1)]
-	if s.size != uint64(n)+1 || s.a != x || s.b != y {
+	k.size = uint64(n) + 1
+	k.hash = t.hash(k.a, k.b, uint64(n))
+	return k
+}
+
+// touch makes keys ready, and has the memory fetched that they are likely to be found in.
+func (t *table) touch(ready []shortKey, keys [][]byte) {
+	for i, key := range keys {
+		ready[i] = t.short(key)
+	}
+	slots := t.slots
+	var touched uint64
+	for i := range ready { // on its own, so that nothing but memory is waited for
+		touched ^= slots[ready[i].hash&uint64(len(slots)-1)].size
+	}
+	t.touched = touched
+}
+
+// count adds v to the only column of a short key that is there, and reports whether it is.
+func (t *table) count(key []byte, v int64) bool {
+	k := t.short(key)
+	return t.countHashed(&k, v)
+}
+
+// countHashed is count for a key that was made ready, be it before the table grew.
+func (t *table) countHashed(k *shortKey, v int64) bool {
+	s := &t.slots[k.hash&uint64(len(t.slots)-1)]
+	if s.size != k.size || s.a != k.a || s.b != k.b || k.size == 0 {
 		return false
 	}
 	s.value += v

@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/objstore/file"
 )
 
 // BenchmarkReader reads one split of 64 MiB from memory, without looking at the records.
@@ -48,6 +52,47 @@ func BenchmarkReader(b *testing.B) {
 				}
 				for err == nil {
 					_, err = r.Next()
+				}
+				if !errors.Is(err, io.EOF) {
+					b.Fatal(err)
+				}
+				if err := r.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkFile reads a split of 64 MiB from a file that the system has in memory, directly and
+// by goroutines that read ahead, and looks for a byte that is not there.
+func BenchmarkFile(b *testing.B) {
+	const name = "k"
+	folder := b.TempDir()
+	line := []byte("2026-11-21T10:00:00Z GET /index.html 200 1234 \"a browser\" in some 100 bytes of text and no more now\r\n")
+	data := bytes.Repeat(line, 64<<20/len(line))
+	if err := os.WriteFile(filepath.Join(folder, name), data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	bucket, err := file.Open(folder)
+	if err != nil {
+		b.Fatal(err)
+	}
+	get := func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+		return bucket.Get(ctx, name, offset, length)
+	}
+	s := split.Split{Input: bucket.URL() + "/" + name, Size: int64(len(data)), Length: int64(len(data))}
+	for how, direct := range map[string]bool{"ahead": false, "direct": true} {
+		b.Run(how, func(b *testing.B) {
+			b.SetBytes(s.Size)
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := split.Open(b.Context(), s, split.Options{Direct: direct}, get)
+				for err == nil {
+					var batch *mapred.Batch
+					if batch, err = r.Next(); err == nil && bytes.IndexByte(batch.Data, '#') >= 0 {
+						b.Fatal("found")
+					}
 				}
 				if !errors.Is(err, io.EOF) {
 					b.Fatal(err)

@@ -20,6 +20,9 @@
 // bytes of a batch are copied once, out of the store's reader; only the record that lies across
 // two ranges is copied again, and only for that the memory grows, up to Options.MaxRecord.
 //
+// [direct] is for folders: it makes the same ranged reads, but in its consumer's goroutine and a
+// little at a time, so that what was read is still in the processor's cache when it is looked at.
+//
 // Compressed objects are one split each. They are decompressed a piece at a time, so the
 // memory does not depend on how much comes out.
 //

@@ -30,6 +30,12 @@ type Options struct {
 	// ranges are shortened where that takes it. A Reader's memory is this, plus up to 128 KiB per
 	// range, plus a few times the longest record. 0 means DefaultReadAhead.
 	ReadAheadBytes int64
+
+	// Direct lets Next itself read, a little at a time, instead of goroutines that read
+	// ahead: for stores whose bytes are at hand, such as a folder. A Reader's memory is then
+	// 256 KiB, plus a few times the longest record. It changes neither the ranged reads nor
+	// the records. Compressed and whole objects are read ahead all the same.
+	Direct bool
 }
 
 // withDefaults returns o with its zeros replaced, or an error that says what is wrong.

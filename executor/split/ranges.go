@@ -2,14 +2,9 @@ package split
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"sync"
-	"sync/atomic"
-
-	"github.com/bucketmill/bucketmill/objstore"
 )
 
 const (
@@ -27,23 +22,14 @@ type Get func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 // atomic.
 type ranges struct {
 	// Immutable.
+	*source
 	ctx      context.Context // of all reads; done once close is called
 	cancel   context.CancelFunc
-	get      Get
-	object   string // URL
-	size     int64  // of the object
-	stop     int64  // nothing is read from here on
-	rangeLen int
-	slack    int // a last range may be longer than rangeLen by this
 	room     int // in front of every range but the first
 	buffers  int // how many ranges are held at once, at least 2
 	fetchers sync.WaitGroup
 
-	received atomic.Int64 // bytes from the store
-
-	next  int64    // the first byte that no read was begun for
-	limit int64    // the bytes before it are read without being asked for
-	tail  int64    // by how much limit moves once it is reached
+	schedule
 	held  []*chunk // in order; the first is the one that is shown
 	spare [][]byte // buffers of ranges that were consumed
 
@@ -65,19 +51,15 @@ type chunk struct {
 	arrived int // buf is filled up to here, as far as the consumer knows
 }
 
-// newRanges begins to read object from offset from up to limit, and goes on up to stop as
+// newRanges begins to read an object from offset from up to limit, and goes on up to stop as
 // far as it is asked to.
-func newRanges(ctx context.Context, get Get, s Split, from, limit, stop int64, opts Options) *ranges {
+func newRanges(ctx context.Context, src *source, from, limit, stop int64, opts Options) *ranges {
 	r := &ranges{
-		get: get, object: s.Input, size: s.Size, stop: stop,
-		rangeLen: opts.RangeBytes,
-		slack:    min(maxSlack, opts.RangeBytes) + 1, // the byte before a text split, too
+		source:   src,
+		schedule: newSchedule(from, limit, stop, opts),
 		room:     min(maxRoom, opts.RangeBytes),
 		buffers:  int(opts.ReadAheadBytes / int64(opts.RangeBytes)),
-		next:     from,
-		limit:    min(limit, stop),
 	}
-	r.tail = int64(r.slack)
 	r.ctx, r.cancel = context.WithCancel(ctx)
 	r.fetch()
 	return r
@@ -85,10 +67,9 @@ func newRanges(ctx context.Context, get Get, s Split, from, limit, stop int64, o
 
 // fetch begins reads as long as there is room for them.
 func (r *ranges) fetch() {
-	for len(r.held) < r.buffers && r.next < r.limit {
+	for len(r.held) < r.buffers && r.due() {
 		c := r.newChunk()
 		r.held = append(r.held, c)
-		r.next += int64(c.n)
 		r.fetchers.Go(func() {
 			defer close(c.filled)
 			if err := r.read(c); err != nil {
@@ -99,10 +80,8 @@ func (r *ranges) fetch() {
 }
 
 func (r *ranges) newChunk() *chunk {
-	c := &chunk{off: r.next, n: r.rangeLen}
-	if left := r.limit - r.next; left <= int64(r.rangeLen+r.slack) {
-		c.n = int(left)
-	}
+	c := &chunk{}
+	c.off, c.n = r.take()
 	if len(r.held) > 0 {
 		c.room = r.room
 	}
@@ -118,51 +97,25 @@ func (r *ranges) newChunk() *chunk {
 	return c
 }
 
-// read fills c, in a goroutine of its own. The last range of an object asks for one byte more,
-// which must not be there.
+// read fills c, in a goroutine of its own.
 func (r *ranges) read(c *chunk) (err error) {
-	last := c.off+int64(c.n) == r.size
-	length := int64(c.n)
-	if last {
-		length++
-	}
-	body, err := r.get(r.ctx, c.off, length)
-	if errors.Is(err, objstore.ErrRange) {
-		return &ChangedError{Object: r.object, Size: r.size, Err: err}
-	}
+	body, err := r.open(r.ctx, c.off, c.n)
 	if err != nil {
-		return fmt.Errorf("read %s at byte %d: %w", r.object, c.off, err)
+		return err
 	}
-	defer func() {
-		if cerr := body.Close(); cerr != nil && err == nil {
-			err = fmt.Errorf("close %s: %w", r.object, cerr)
-		}
-	}()
+	defer func() { err = r.closeBody(body, err) }()
 	data := c.buf[c.room : c.room+c.n]
 	for n := 0; n < c.n; {
-		m, err := readFull(body, data[n:min(n+fillBytes, c.n)])
+		m, err := r.fill(body, data[n:min(n+fillBytes, c.n)], c.off+int64(n))
 		n += m
-		r.received.Add(int64(m))
 		if m > 0 {
 			c.filled <- n
 		}
-		if errors.Is(err, io.EOF) {
-			return &ChangedError{Object: r.object, Size: r.size}
-		}
 		if err != nil {
-			return fmt.Errorf("read %s at byte %d: %w", r.object, c.off+int64(n), err)
+			return err
 		}
 	}
-	if !last {
-		return nil
-	}
-	switch n, err := readFull(body, make([]byte, 1)); {
-	case n > 0:
-		return &ChangedError{Object: r.object, Size: r.size, Longer: true}
-	case !errors.Is(err, io.EOF):
-		return fmt.Errorf("read the end of %s: %w", r.object, err)
-	}
-	return nil
+	return r.finish(body, c.off+int64(c.n))
 }
 
 // wait returns once more bytes of c have arrived, or false after the last.
@@ -226,12 +179,8 @@ func (r *ranges) more(keep int) ([]byte, error) {
 // advance moves on to the next range. It returns where the bytes of kept are afterwards.
 func (r *ranges) advance(kept []byte) ([]byte, error) {
 	if len(r.held) < 2 {
-		if r.next == r.limit {
-			if r.limit == r.stop {
-				return kept, io.EOF
-			}
-			r.limit = min(r.stop, r.limit+r.tail)
-			r.tail = min(2*r.tail, int64(r.rangeLen)*int64(r.buffers))
+		if !r.due() && !r.extend() {
+			return kept, io.EOF
 		}
 		r.fetch()
 	}
@@ -289,21 +238,4 @@ func giveBuffer(buf []byte) {
 	if cap(buf) >= fillBytes {
 		buffers.Put(&buf)
 	}
-}
-
-// readFull reads until p is full. It returns io.EOF if r ends before, and r's own error else:
-// unlike io.ReadFull, it never takes one for the other.
-func readFull(r io.Reader, p []byte) (n int, err error) {
-	for n < len(p) && err == nil {
-		var m int
-		m, err = r.Read(p[n:])
-		n += m
-	}
-	switch {
-	case n == len(p):
-		return n, nil
-	case err != io.EOF: // and not one that wraps it
-		return n, failure{err}
-	}
-	return n, err
 }

@@ -16,8 +16,8 @@ var errClosed = errors.New("the split's reader is closed")
 type Reader struct {
 	split    Split
 	opts     Options
-	get      Get
-	ranges   *ranges   // nil for a split without bytes
+	src      *source   // nil for a split without bytes
+	in       input     // as src
 	inflated *inflated // nil unless compressed
 	framer   framer
 	batch    mapred.Batch
@@ -42,41 +42,56 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 	if err := checkSize(s.Input, s.Size, opts); err != nil {
 		return nil, err
 	}
-	r := &Reader{split: s, opts: opts, get: get, batch: mapred.Batch{Input: s.Input}}
+	r := &Reader{split: s, opts: opts, batch: mapred.Batch{Input: s.Input}}
 	if s.Length == 0 {
 		r.err = io.EOF
 		return r, nil
 	}
-	var in window
+	r.src = &source{get: get, object: s.Input, size: s.Size}
 	if codec := CompressionOf(s.Input); codec != Uncompressed {
-		r.ranges = newRanges(ctx, get, s, 0, s.Size, s.Size, opts)
-		r.inflated = newInflated(r.ranges, codec)
-		in = r.inflated
-	} else {
-		r.ranges = openPlain(ctx, s, opts, get)
-		in = r.ranges
+		in := newRanges(ctx, r.src, 0, s.Size, s.Size, opts)
+		r.in, r.inflated = in, newInflated(in, codec)
+		r.framer = r.newFramer(ctx, r.inflated)
+		return r, nil
 	}
-	r.framer = r.newFramer(ctx, in)
+	r.in = openPlain(ctx, s, opts, r.src)
+	r.framer = r.newFramer(ctx, r.in)
 	return r, nil
 }
 
+// An input is a window on an object's own bytes.
+type input interface {
+	window
+	// position returns the offset in the object after the last byte that was shown.
+	position() int64
+	// close ends all reads and waits until they have ended.
+	close()
+}
+
 // openPlain begins to read the bytes of s that its records need.
-func openPlain(ctx context.Context, s Split, opts Options, get Get) *ranges {
+func openPlain(ctx context.Context, s Split, opts Options, src *source) input {
 	end := s.Offset + s.Length
 	switch opts.Format.Kind {
 	case Fixed:
 		n := opts.Format.RecordLen
 		from, stop := firstRecord(s.Offset, n), firstRecord(end, n)
-		return newRanges(ctx, get, s, from, stop, stop, opts)
+		return openStretch(ctx, src, from, stop, stop, opts)
 	case Whole:
-		r := newRanges(ctx, get, s, 0, s.Size, s.Size, opts)
+		r := newRanges(ctx, src, 0, s.Size, s.Size, opts)
 		if s.Size > int64(opts.RangeBytes) {
 			r.joined = make([]byte, 0, s.Size)
 		}
 		return r
 	}
 	// The last line most likely ends soon after the split.
-	return newRanges(ctx, get, s, max(0, s.Offset-1), end+min(maxSlack, int64(opts.RangeBytes)), s.Size, opts)
+	return openStretch(ctx, src, max(0, s.Offset-1), end+min(maxSlack, int64(opts.RangeBytes)), s.Size, opts)
+}
+
+func openStretch(ctx context.Context, src *source, from, limit, stop int64, opts Options) input {
+	if opts.Direct {
+		return newDirect(ctx, src, from, limit, stop, opts)
+	}
+	return newRanges(ctx, src, from, limit, stop, opts)
 }
 
 func (r *Reader) newFramer(ctx context.Context, in window) framer {
@@ -104,11 +119,8 @@ func (r *Reader) firstLine(ctx context.Context) ([]byte, error) {
 	s, opts := r.split, r.opts
 	s.Offset, s.Length = 0, 1
 	opts.RangeBytes = min(opts.RangeBytes, maxSlack)
-	in := openPlain(ctx, s, opts, r.get)
-	defer func() {
-		in.close()
-		r.ranges.received.Add(in.received.Load())
-	}()
+	in := openPlain(ctx, s, opts, r.src)
+	defer in.close()
 	var b mapred.Batch
 	if err := newLines(in, s, opts).next(&b); err != nil {
 		return nil, err
@@ -130,7 +142,7 @@ func (r *Reader) Next() (*mapred.Batch, error) {
 	}
 	at := r.framer.position()
 	if r.inflated != nil {
-		at = r.ranges.position()
+		at = r.in.position()
 	}
 	r.progress.Store(min(max(0, at-r.split.Offset), r.split.Length))
 	return &r.batch, nil
@@ -145,10 +157,10 @@ func (r *Reader) Progress() int64 { return r.progress.Load() }
 // split's length, for lines are read to their end, and more than what is consumed. Any
 // goroutine may ask.
 func (r *Reader) BytesRead() int64 {
-	if r.ranges == nil {
+	if r.src == nil {
 		return 0
 	}
-	return r.ranges.received.Load()
+	return r.src.received.Load()
 }
 
 // Close ends all reads and waits until they have ended. It returns nil: what goes wrong in
@@ -158,8 +170,8 @@ func (r *Reader) Close() error {
 	if r.inflated != nil {
 		r.inflated.close()
 	}
-	if r.ranges != nil {
-		r.ranges.close()
+	if r.in != nil {
+		r.in.close()
 	}
 	return nil
 }

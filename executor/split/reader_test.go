@@ -222,6 +222,13 @@ func TestEndings(t *testing.T) {
 			}
 		})
 	})
+	for _, opts.Direct = range []bool{false, true} {
+		t.Run(fmt.Sprintf("direct %v", opts.Direct), func(t *testing.T) { testEndings(t, s, opts) })
+	}
+}
+
+// testEndings is what of it is the same for Readers that read directly.
+func testEndings(t *testing.T, s split.Split, opts split.Options) {
 	t.Run("cancel while Next waits", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -105,8 +105,27 @@ func whole(name string, o *object) split.Split {
 	return split.Split{Input: "s3://bucket/" + name, Size: n, Length: n}
 }
 
-// read returns the records of a split, and checks what holds for every Reader.
+// read returns the records of a split, and checks what holds for every Reader, and that one that
+// reads directly gives the same.
 func read(t testing.TB, o *object, s split.Split, opts split.Options) (records []record, header string, err error) {
+	t.Helper()
+	opts.Direct = true
+	direct, directHeader, directErr := readOnce(t, o, s, opts)
+	opts.Direct = false
+	records, header, err = readOnce(t, o, s, opts)
+	n := max(len(records), len(direct))
+	if err != nil { // it comes a few records earlier or later
+		n = min(len(records), len(direct))
+	}
+	if (err == nil) != (directErr == nil) || errors.Is(err, split.ErrInput) != errors.Is(directErr, split.ErrInput) {
+		t.Errorf("%v: read directly it fails with %v, else with %v", s, directErr, err)
+	} else if d := diff(direct[:min(n, len(direct))], records[:min(n, len(records))]); d != "" || directHeader != header && err == nil {
+		t.Errorf("%v: read directly it has the header %q, not %q, or other records: %s", s, directHeader, header, d)
+	}
+	return records, header, err
+}
+
+func readOnce(t testing.TB, o *object, s split.Split, opts split.Options) (records []record, header string, err error) {
 	t.Helper()
 	r, err := split.Open(t.Context(), s, opts, o.get)
 	if err != nil {

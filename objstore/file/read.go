@@ -50,8 +50,12 @@ func (b *Bucket) open(ctx context.Context, key string, offset, length int64) (*r
 	if length >= 0 {
 		n = min(n, length)
 	}
+	willRead(f, offset, min(n, readAhead))
 	return &reader{ctx: ctx, bucket: b, key: key, file: f, start: offset, size: n}, nil
 }
+
+// readAhead is how many bytes of a range the system is asked to have ready.
+const readAhead = 8 << 20
 
 // reader reads size bytes from start on. It fails rather than end early when the file shrinks.
 type reader struct {

@@ -1,0 +1,137 @@
+package split
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// source is an object that is read by ranged reads. It may be used by several goroutines.
+type source struct {
+	get      Get
+	object   string       // URL
+	size     int64        // bytes
+	received atomic.Int64 // bytes from the store
+}
+
+// open begins to read the range of n bytes from off on. The last range of an object asks for one
+// byte more, which must not be there: finish looks for it.
+func (s *source) open(ctx context.Context, off int64, n int) (io.ReadCloser, error) {
+	length := int64(n)
+	if off+length == s.size {
+		length++
+	}
+	body, err := s.get(ctx, off, length)
+	if errors.Is(err, objstore.ErrRange) {
+		return nil, &ChangedError{Object: s.object, Size: s.size, Err: err}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s at byte %d: %w", s.object, off, err)
+	}
+	return body, nil
+}
+
+// fill reads the bytes from off on until p is full.
+func (s *source) fill(body io.Reader, p []byte, off int64) (n int, err error) {
+	n, err = readFull(body, p)
+	s.received.Add(int64(n))
+	switch {
+	case errors.Is(err, io.EOF):
+		return n, &ChangedError{Object: s.object, Size: s.size}
+	case err != nil:
+		return n, fmt.Errorf("read %s at byte %d: %w", s.object, off+int64(n), err)
+	}
+	return n, nil
+}
+
+// finish makes sure that the object ends after a range whose end is the object's.
+func (s *source) finish(body io.Reader, end int64) error {
+	if end != s.size {
+		return nil
+	}
+	switch n, err := readFull(body, make([]byte, 1)); {
+	case n > 0:
+		return &ChangedError{Object: s.object, Size: s.size, Longer: true}
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("read the end of %s: %w", s.object, err)
+	}
+	return nil
+}
+
+// closeBody closes a range's body. It returns err, or what goes wrong then if that is nil.
+func (s *source) closeBody(body io.Closer, err error) error {
+	if cerr := body.Close(); cerr != nil && err == nil {
+		return fmt.Errorf("close %s: %w", s.object, cerr)
+	}
+	return err
+}
+
+// readFull reads until p is full. It returns io.EOF if r ends before, and r's own error else:
+// unlike io.ReadFull, it never takes one for the other.
+func readFull(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var m int
+		m, err = r.Read(p[n:])
+		n += m
+	}
+	switch {
+	case n == len(p):
+		return n, nil
+	case err != io.EOF: // and not one that wraps it
+		return n, failure{err}
+	}
+	return n, err
+}
+
+// schedule says by which ranged reads a stretch of an object is read, one after the other.
+type schedule struct {
+	// Immutable.
+	stop     int64 // nothing is read from here on
+	rangeLen int
+	slack    int   // a last range may be longer than rangeLen by this
+	most     int64 // by how much limit moves at most
+
+	next  int64 // the first byte that no read was begun for
+	limit int64 // the bytes before it are read without being asked for
+	tail  int64 // by how much limit moves once it is reached
+}
+
+func newSchedule(from, limit, stop int64, opts Options) schedule {
+	slack := min(maxSlack, opts.RangeBytes) + 1 // the byte before a text split, too
+	return schedule{
+		stop:     stop,
+		rangeLen: opts.RangeBytes,
+		slack:    slack,
+		most:     opts.ReadAheadBytes / int64(opts.RangeBytes) * int64(opts.RangeBytes),
+		next:     from,
+		limit:    min(limit, stop),
+		tail:     int64(slack),
+	}
+}
+
+// due tells whether there is a range to read without being asked.
+func (s *schedule) due() bool { return s.next < s.limit }
+
+// take returns the next range, which is due.
+func (s *schedule) take() (off int64, n int) {
+	off, n = s.next, s.rangeLen
+	if left := s.limit - s.next; left <= int64(s.rangeLen+s.slack) {
+		n = int(left)
+	}
+	s.next += int64(n)
+	return off, n
+}
+
+// extend makes another range due, or returns false at the stretch's end.
+func (s *schedule) extend() bool {
+	if s.limit == s.stop {
+		return false
+	}
+	s.limit = min(s.stop, s.limit+s.tail)
+	s.tail = min(2*s.tail, s.most)
+	return true
+}
