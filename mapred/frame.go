@@ -25,11 +25,12 @@ const (
 	FrameEnd                          // host: no more input; empty
 	FrameDone                         // guest: no more output; a Done as JSON
 	FrameError                        // guest: a Failure as JSON; the guest then ends
+	FramePairs                        // guest, map side, if Hello.Pairs: pickled pairs
 )
 
 // String returns the type's name as FRAMES.md has it.
 func (t FrameType) String() string {
-	names := [...]string{"", "HELLO", "READY", "BATCH", "RECORDS", "END", "DONE", "ERROR"}
+	names := [...]string{"", "HELLO", "READY", "BATCH", "RECORDS", "END", "DONE", "ERROR", "PAIRS"}
 	if t == 0 || int(t) >= len(names) {
 		return fmt.Sprintf("frame type %d", byte(t))
 	}
@@ -62,7 +63,7 @@ func (f *FrameReader) Next(buf []byte) (FrameType, []byte, error) {
 		return 0, nil, err
 	}
 	t, length := FrameType(f.head[0]), binary.BigEndian.Uint32(f.head[1:])
-	if t < FrameHello || t > FrameError {
+	if t < FrameHello || t > FramePairs {
 		return 0, nil, fmt.Errorf("%w: unknown type %d", ErrFrame, byte(t))
 	}
 	if length > MaxFrameLen {

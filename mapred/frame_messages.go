@@ -32,6 +32,8 @@ type Hello struct {
 	MapOnly bool `json:"map_only,omitempty"`
 	// SortValues says that a reducer gets the values of each key sorted by their bytes.
 	SortValues bool `json:"sort_values,omitempty"`
+	// Pairs says that the host takes PAIRS frames.
+	Pairs bool `json:"pairs,omitempty"`
 	// Memory is what the process may use, in bytes; 0 means that nobody set a limit.
 	Memory int64 `json:"memory,omitempty"`
 }

@@ -50,6 +50,7 @@ type guest struct {
 	free     chan []byte // buffers for incoming frames
 	reader   sync.WaitGroup
 
+	pairs    *pairs        // for PAIRS frames; nil: the guest may not send any
 	killed   chan struct{} // closed by Kill
 	kill     sync.Once
 	counters map[string]int64
@@ -97,6 +98,13 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	hello := mapred.Hello{
 		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.spec.Params,
 		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, SortValues: a.SortValues, Memory: a.Memory,
+	}
+	if role == mapred.RoleMap && p.spec.Kind == Python && !a.MapOnly && !a.SortValues {
+		hello.Pairs = true
+		g.pairs = &pairs{limit: a.Sums}
+		if a.Sums == 0 {
+			g.pairs.limit = DefaultSums
+		}
 	}
 	if hello.Params == nil {
 		hello.Params = map[string]string{}
@@ -151,6 +159,15 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 		}
 		g.free <- f.payload
 		return false, err
+	case mapred.FramePairs:
+		if g.pairs == nil {
+			err = fmt.Errorf("%w: %v that were not asked for", mapred.ErrFrame, f.kind)
+			break
+		}
+		err = g.pairs.take(f.payload, out)
+		if errors.Is(err, errPair) || errors.Is(err, errKey) {
+			return false, &UserError{Program: g.name, Message: fmt.Sprintf("map_fn: %v", err)}
+		}
 	case mapred.FrameDone:
 		var message mapred.Done
 		err = mapred.DecodeMessage(f.kind, f.payload, &message)

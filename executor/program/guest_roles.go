@@ -25,6 +25,9 @@ func (m *guestMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 
 func (m *guestMapper) Close(out *mapred.Emitter) error {
 	err := m.exchange(func() error { return m.frames.Write(mapred.FrameEnd) }, true, out)
+	if err == nil && m.pairs != nil {
+		err = m.pairs.drain(out)
+	}
 	if err != nil {
 		return err
 	}
