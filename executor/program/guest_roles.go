@@ -58,6 +58,37 @@ func (r *guestReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) 
 	return r.end()
 }
 
+// pythonReducer is a reducer that reads GROUPS and RUN frames.
+type pythonReducer struct{ *guest }
+
+func (r *pythonReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+	err := r.exchange(func() error {
+		groups := grouper{write: r.frames.Write}
+		select {
+		case ready := <-r.ready:
+			groups.sum = ready.Sums
+		case <-r.killed:
+			return errKilled
+		}
+		for {
+			block, err := next()
+			if err == io.EOF {
+				return errors.Join(groups.finish(), r.frames.Write(mapred.FrameEnd))
+			}
+			if err != nil {
+				return err
+			}
+			if err := groups.take(block); err != nil {
+				return err
+			}
+		}
+	}, true, out)
+	if err != nil {
+		return err
+	}
+	return r.end()
+}
+
 // check starts the program for a moment to see that it can be run.
 func (p *guestProgram) check(ctx context.Context) (err error) {
 	scratch, err := os.MkdirTemp("", "bucketmill-check-")

@@ -56,6 +56,10 @@ def _converse(path, name, reader, writer, place):
     if role == "reduce" or role == "check" and not hello.get("map_only"):
         job.need("reduce_fn")
     ready = {"has_combine": job.combine_fn is not None}
+    if role == "reduce" and job.combine_fn is not None:
+        from .combine import is_sum
+
+        ready["sums"] = is_sum(job.combine_fn)
     writer.write(frames.READY, _VERSION + json.dumps(ready).encode())
     # Young objects are mostly pairs, which die at once: look for cycles less often.
     gc.set_threshold(100_000, 20, 50)
@@ -74,7 +78,7 @@ def _intermediate(job, hello, writer, place):
     from . import combine, mapside
 
     records = mapside.RecordSink(writer, hello.get("sort_values", False))
-    if not hello.get("pairs"):
+    if not hello.get("python"):
         return records if job.combine_fn is None else combine.Table(job, place, records, hello)
     from .pairs import PairSink
 
