@@ -43,7 +43,7 @@ type Config struct {
 	// dropped, and a line says so. 0 means DefaultLogLimit.
 	LogLimit int64
 
-	interpreter string // the real path behind Python; empty if not found out yet
+	interpreter *interpreter // behind Python; nil if not found out yet
 }
 
 // What the zeros in a Config mean.
