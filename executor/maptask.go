@@ -21,6 +21,7 @@ const (
 	collectShare   = 2  // one part in so many for records that wait to be sorted
 	readAheadShare = 5  // for input that was read ahead
 	recordShare    = 16 // for the longest record
+	sumShare       = 8  // for sums of what a program gives
 	maxReadAhead   = 32 << 20
 )
 
@@ -285,6 +286,6 @@ func (e *Executor) programAttempt(a *attempt, job *jobContext, scratch string) p
 		Scratch: scratch, Log: &a.log, Format: job.format.String(),
 		SortValues: job.spec.SortValues,
 		Reducers:   job.reduces, MapOnly: job.reduces == 0 && a.Attempt.Task.Side == state.Map,
-		Memory: e.cfg.ProgramMemory,
+		Memory: e.cfg.ProgramMemory, Sums: e.slotMemory() / sumShare,
 	}
 }

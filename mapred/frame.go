@@ -25,11 +25,14 @@ const (
 	FrameEnd                          // host: no more input; empty
 	FrameDone                         // guest: no more output; a Done as JSON
 	FrameError                        // guest: a Failure as JSON; the guest then ends
+	FramePairs                        // guest, map side, if Hello.Python: pickled pairs
+	FrameGroups                       // host, reduce side, if Hello.Python: marshalled keys with their values
+	FrameRun                          // likewise: a key with some of its values
 )
 
 // String returns the type's name as FRAMES.md has it.
 func (t FrameType) String() string {
-	names := [...]string{"", "HELLO", "READY", "BATCH", "RECORDS", "END", "DONE", "ERROR"}
+	names := [...]string{"", "HELLO", "READY", "BATCH", "RECORDS", "END", "DONE", "ERROR", "PAIRS", "GROUPS", "RUN"}
 	if t == 0 || int(t) >= len(names) {
 		return fmt.Sprintf("frame type %d", byte(t))
 	}
@@ -62,7 +65,7 @@ func (f *FrameReader) Next(buf []byte) (FrameType, []byte, error) {
 		return 0, nil, err
 	}
 	t, length := FrameType(f.head[0]), binary.BigEndian.Uint32(f.head[1:])
-	if t < FrameHello || t > FrameError {
+	if t < FrameHello || t > FrameRun {
 		return 0, nil, fmt.Errorf("%w: unknown type %d", ErrFrame, byte(t))
 	}
 	if length > MaxFrameLen {

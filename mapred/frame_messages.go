@@ -32,6 +32,8 @@ type Hello struct {
 	MapOnly bool `json:"map_only,omitempty"`
 	// SortValues says that a reducer gets the values of each key sorted by their bytes.
 	SortValues bool `json:"sort_values,omitempty"`
+	// Python says that the host takes PAIRS frames, and sends GROUPS and RUN frames instead of RECORDS.
+	Python bool `json:"python,omitempty"`
 	// Memory is what the process may use, in bytes; 0 means that nobody set a limit.
 	Memory int64 `json:"memory,omitempty"`
 }
@@ -40,6 +42,8 @@ type Hello struct {
 type Ready struct {
 	// HasCombine says that the guest combines what it maps, for people to know.
 	HasCombine bool `json:"has_combine"`
+	// Sums says that the guest does nothing but to add up the ints of a key, so that the host may.
+	Sums bool `json:"sums,omitempty"`
 }
 
 // Done closes a conversation.

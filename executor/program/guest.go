@@ -33,6 +33,9 @@ func (p *guestProgram) NewReducer(ctx context.Context, a Attempt) (Reducer, erro
 	if err != nil {
 		return nil, err
 	}
+	if p.spec.Kind == Python {
+		return &pythonReducer{guest: g}, nil
+	}
 	return &guestReducer{guest: g}, nil
 }
 
@@ -50,7 +53,9 @@ type guest struct {
 	free     chan []byte // buffers for incoming frames
 	reader   sync.WaitGroup
 
-	killed   chan struct{} // closed by Kill
+	pairs    *pairs            // for PAIRS frames; nil: the guest may not send any
+	ready    chan mapred.Ready // has what the guest said, if nobody took it
+	killed   chan struct{}     // closed by Kill
 	kill     sync.Once
 	counters map[string]int64
 }
@@ -84,6 +89,7 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 		frames:   mapred.NewFrameWriter(proc.stdin),
 		incoming: make(chan frame),
 		free:     make(chan []byte, framesAhead+1),
+		ready:    make(chan mapred.Ready, 1),
 		killed:   make(chan struct{}),
 	}
 	if g.moved == nil {
@@ -97,6 +103,13 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	hello := mapred.Hello{
 		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.spec.Params,
 		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, SortValues: a.SortValues, Memory: a.Memory,
+		Python: p.spec.Kind == Python,
+	}
+	if hello.Python && role == mapred.RoleMap {
+		g.pairs = &pairs{limit: a.Sums}
+		if a.Sums == 0 {
+			g.pairs.limit = DefaultSums
+		}
 	}
 	if hello.Params == nil {
 		hello.Params = map[string]string{}
@@ -144,6 +157,10 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 	case mapred.FrameReady:
 		var ready mapred.Ready
 		err = mapred.DecodeMessage(f.kind, f.payload, &ready)
+		select {
+		case g.ready <- ready:
+		default: // it is said more than once, which harms nobody
+		}
 	case mapred.FrameRecords:
 		err = out.EmitBlock(f.payload)
 		if errors.Is(err, mapred.ErrCorrupt) {
@@ -151,6 +168,15 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 		}
 		g.free <- f.payload
 		return false, err
+	case mapred.FramePairs:
+		if g.pairs == nil {
+			err = fmt.Errorf("%w: %v that were not asked for", mapred.ErrFrame, f.kind)
+			break
+		}
+		err = g.pairs.take(f.payload, out)
+		if errors.Is(err, errPair) || errors.Is(err, errKey) {
+			return false, &UserError{Program: g.name, Message: fmt.Sprintf("map_fn: %v", err)}
+		}
 	case mapred.FrameDone:
 		var message mapred.Done
 		err = mapred.DecodeMessage(f.kind, f.payload, &message)

@@ -25,6 +25,9 @@ func (m *guestMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 
 func (m *guestMapper) Close(out *mapred.Emitter) error {
 	err := m.exchange(func() error { return m.frames.Write(mapred.FrameEnd) }, true, out)
+	if err == nil && m.pairs != nil {
+		err = m.pairs.drain(out)
+	}
 	if err != nil {
 		return err
 	}
@@ -45,6 +48,37 @@ func (r *guestReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) 
 				return err
 			}
 			if err := r.frames.Write(mapred.FrameRecords, block); err != nil {
+				return err
+			}
+		}
+	}, true, out)
+	if err != nil {
+		return err
+	}
+	return r.end()
+}
+
+// pythonReducer is a reducer that reads GROUPS and RUN frames.
+type pythonReducer struct{ *guest }
+
+func (r *pythonReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+	err := r.exchange(func() error {
+		groups := grouper{write: r.frames.Write}
+		select {
+		case ready := <-r.ready:
+			groups.sum = ready.Sums
+		case <-r.killed:
+			return errKilled
+		}
+		for {
+			block, err := next()
+			if err == io.EOF {
+				return errors.Join(groups.finish(), r.frames.Write(mapred.FrameEnd))
+			}
+			if err != nil {
+				return err
+			}
+			if err := groups.take(block); err != nil {
 				return err
 			}
 		}

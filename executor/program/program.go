@@ -43,7 +43,7 @@ type Config struct {
 	// dropped, and a line says so. 0 means DefaultLogLimit.
 	LogLimit int64
 
-	interpreter string // the real path behind Python; empty if not found out yet
+	interpreter *interpreter // behind Python; nil if not found out yet
 }
 
 // What the zeros in a Config mean.
@@ -51,6 +51,7 @@ const (
 	DefaultPython   = "python3"
 	DefaultGrace    = 10 * time.Second
 	DefaultLogLimit = 8 << 20
+	DefaultSums     = 8 << 20
 )
 
 func (c Config) withDefaults() Config {
@@ -91,6 +92,8 @@ type Attempt struct {
 	// Moved, if not nil, is called whenever the process shows that it gets on: by a frame, or a
 	// line on standard error.
 	Moved func()
+	// Sums is what this process may take to add up what a Python mapper gives, in bytes; 0 means DefaultSums.
+	Sums int64
 	// Memory limits the process's data segment, in bytes (RLIMIT_DATA); 0 sets no limit.
 	// Builtins ignore it.
 	Memory int64

@@ -210,8 +210,23 @@ func (t *table) claim(s *slot, fresh slot, key []byte) *slot {
 
 // each calls yield with every record. Both slices are valid only during the call.
 func (t *table) each(yield func(key, value []byte) error) error {
-	var short [inlineKey]byte
 	var value []byte
+	return t.eachSlot(func(key []byte, s *slot) error {
+		switch len(t.columns) {
+		case 0:
+			value = value[:0]
+		case 1:
+			value = mapred.AppendInts(value[:0], s.value)
+		default:
+			value = mapred.AppendInts(value[:0], t.ints[s.value:s.value+int64(len(t.columns))]...)
+		}
+		return yield(key, value)
+	})
+}
+
+// eachSlot calls yield with every key, which is valid only during the call, and its slot.
+func (t *table) eachSlot(yield func(key []byte, s *slot) error) error {
+	var short [inlineKey]byte
 	for i := range t.slots {
 		s := &t.slots[i]
 		if s.size == 0 {
@@ -226,15 +241,7 @@ func (t *table) each(yield func(key, value []byte) error) error {
 			binary.LittleEndian.PutUint64(short[8:], s.b)
 			key = short[:n]
 		}
-		switch len(t.columns) {
-		case 0:
-			value = value[:0]
-		case 1:
-			value = mapred.AppendInts(value[:0], s.value)
-		default:
-			value = mapred.AppendInts(value[:0], t.ints[s.value:s.value+int64(len(t.columns))]...)
-		}
-		if err := yield(key, value); err != nil {
+		if err := yield(key, s); err != nil {
 			return err
 		}
 	}

@@ -26,35 +26,19 @@ _SAMPLE = 32
 _CONTAINERS = frozenset((tuple, list, set, frozenset))
 
 
-def table(job, place, sink, memory):
-    """Returns the table for the job's combine_fn in a process of that much memory."""
-    kind = SumTable if is_sum(job.combine_fn) else Table
-    return kind(job, place, sink, budget(memory))
-
-
 def budget(memory):
     """Returns what a table may take, in bytes, if the process may take so much; 0: no limit."""
     return max(8 << 20, min(memory // 4, 128 << 20)) if memory else 128 << 20
 
 
-def _yields_pair(key, values):
-    yield (key, sum(values))
-
-
-def _yields_value(key, values):
-    yield sum(values)
-
-
-def _returns_pair(key, values):
-    return (key, sum(values))
-
-
-def _returns_value(key, values):
-    return sum(values)
-
-
-def _returns_list(key, values):
-    return [(key, sum(values))]
+# What a function that only sums looks like, apart from a docstring.
+_SUMS = (
+    "yield (key, sum(values))",
+    "yield sum(values)",
+    "return (key, sum(values))",
+    "return sum(values)",
+    "return [(key, sum(values))]",
+)
 
 
 def is_sum(function):
@@ -65,20 +49,26 @@ def is_sum(function):
         return False
     if code.co_names != ("sum",) or "sum" in call.__globals__ or code.co_argcount != 2:
         return False
-    for known in _yields_pair, _yields_value, _returns_pair, _returns_value, _returns_list:
-        if code.co_code == known.__code__.co_code and code.co_flags == known.__code__.co_flags:
-            return True
+    for docstring in "", "''; ":
+        for body in _SUMS:
+            known = {}
+            exec("def sums(key, values): " + docstring + body, known)
+            known = known["sums"].__code__
+            if code.co_code == known.co_code and code.co_flags == known.co_flags and code.co_consts[1:] == known.co_consts[1:]:
+                return True
     return False
 
 
 class Table:
     """Combines pairs on their way to a sink."""
 
-    def __init__(self, job, place, sink, limit):
+    failed = None  # see PairSink
+
+    def __init__(self, job, place, sink, hello):
         self._function = job.combine_fn
         self._place = place
         self._sink = sink
-        self._limit = limit
+        self._limit = budget(hello.get("memory", 0))
         self._strs = {}  # key -> values
         self._ints = {}  # key -> values
         self._others = {}  # encoded key -> values
@@ -188,43 +178,6 @@ class Table:
     def close(self):
         self._empty()
         self._sink.close()
-
-
-class SumTable(Table):
-    """Is Table for a combine_fn that sums: ints under str keys, by far the most, are added
-    up at once. A sum of sums is the same sum, so this shows only in the time that it takes."""
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self._sums = {}  # key -> sum
-
-    def take(self, stream):
-        sums = self._sums
-        while True:
-            pair = None
-            for pair in islice(stream, STEP):
-                if type(pair) is not tuple:
-                    pair = a_pair(pair)
-                try:
-                    key, value = pair
-                except ValueError:
-                    not_a_pair(pair)
-                if type(key) is str and type(value) is int:
-                    if key in sums:
-                        sums[key] += value
-                    else:
-                        sums[key] = value
-                else:
-                    super().take(iter((pair,)))
-            if pair is None:
-                return
-            if len(sums) * (_ENTRY + getsizeof(pair[0])) > self._limit:
-                self._empty()
-
-    def _empty(self):
-        self._sink.take(iter(self._sums.items()))
-        self._sums.clear()
-        super()._empty()
 
 
 def _size(value):

@@ -35,9 +35,17 @@ def describe(err, job_path, job_name, place):
         failure.update(file=job_name, line=err.line)
     else:
         _locate(failure, err, job_path, job_name, traceback)
-    if place.record is not None:
-        failure["record"] = place.record()
+    record = place.record and _record(place)
+    if record:
+        failure["record"] = record
     return failure
+
+
+def _record(place):
+    try:
+        return place.record()
+    except BaseException:  # map_fn was called again, and did something else
+        return None
 
 
 def _message(err, place):

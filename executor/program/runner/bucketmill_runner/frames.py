@@ -2,7 +2,7 @@
 
 import struct
 
-HELLO, READY, BATCH, RECORDS, END, DONE, ERROR = range(1, 8)
+HELLO, READY, BATCH, RECORDS, END, DONE, ERROR, PAIRS, GROUPS, RUN = range(1, 11)
 VERSION = 1
 
 # RECORDS frames are sent when they reach this length, in bytes.

@@ -1,14 +1,15 @@
 """Sorted records as keys with their values.
 
 The values of a key are a list when they fit; else they are Values, which streams them. A group
-fits when it ends in the frame in which it begins, or, with what came before, has not reached
-LIST_VALUES values or LIST_BYTES bytes at a frame's end.
+fits when it is in a GROUPS frame, or has not reached LIST_VALUES values or LIST_BYTES bytes at the
+end of a RUN.
 """
 
 from collections.abc import Sequence
 from itertools import islice
 
 from . import frames
+from .keys import decode as decode_key
 from .values import decode, loads
 
 LIST_VALUES = 10_000
@@ -20,90 +21,66 @@ class Source:
 
     def __init__(self, reader):
         self._reader = reader
-        self._data = b""
-        self._at = 0  # what was read of _data
-        self._ended = False
+        self._ahead = None  # a frame that was read too early
 
-    def _fill(self):
-        """Makes sure that there is a record at _at; false at the end."""
-        while self._at == len(self._data):
-            if self._ended:
-                return False
-            kind, self._data = self._reader.next(frames.RECORDS, frames.END)
-            self._at = 0
-            self._ended = kind == frames.END
-        return True
+    def _next(self):
+        frame, self._ahead = self._ahead, None
+        return frame or self._reader.next(frames.GROUPS, frames.RUN, frames.END)
 
     def groups(self):
-        """Yields every encoded key with its values, a list or Values."""
-        while self._fill():
-            key = self._peek()
-            raw, vals, more = self._run(key)
-            if not more:
-                yield key, vals
+        """Yields every key with its values, a list or Values."""
+        while True:
+            kind, payload = self._next()
+            if kind == frames.END:
+                return
+            if kind == frames.RUN:
+                yield from self._long(payload)
                 continue
-            size, chunks = len(raw), [(raw, len(vals))]
-            while more and len(vals) < LIST_VALUES and size < LIST_BYTES:
-                raw, next_vals, more = self._next_run(key)
-                size += len(raw)
-                chunks.append((raw, len(next_vals)))
-                vals += next_vals
-            if not more:
-                yield key, vals
-                continue
-            del vals
-            stream = Values(lambda: self._next_run(key), chunks)
-            yield key, stream
-            stream.close()
+            for group in loads(payload):
+                key, vals = group if len(group) == 2 else _mended(group)
+                yield key if type(key) is str else decode_key(key), vals
 
-    def _peek(self):
-        """Returns the next record's key."""
-        data, at = self._data, self._at
-        k, at = frames.read_uvarint(data, at)
-        _, at = frames.read_uvarint(data, at)
-        return data[at : at + k]
+    def _long(self, payload):
+        """Yields the key that begins with that RUN."""
+        key, vals = _run(payload)
+        size, chunks = len(payload), [(payload, len(vals))]
+        plain = key if type(key) is str else decode_key(key)
+        while len(vals) < LIST_VALUES and size < LIST_BYTES:
+            payload, more = self._next_run(key)
+            if more is None:
+                yield plain, vals
+                return
+            size += len(payload)
+            chunks.append((payload, len(more)))
+            vals += more
+        del vals
+        stream = Values(lambda: self._next_run(key), chunks)
+        yield plain, stream
+        stream.close()
 
     def _next_run(self, key):
-        """Is _run for what follows the end of a frame."""
-        return self._run(key) if self._fill() else (b"", [], False)
-
-    def _run(self, key):
-        """Reads the records of key in this frame.
-
-        Returns them as they are, their values, and whether the next frame may have more.
-        """
-        data, at = self._data, self._at
-        begin, end = at, len(data)
-        vals = []
-        append = vals.append
-        while at < end:
-            k = data[at]
-            v = data[at + 1]
-            if k < 128 and v < 128:
-                start = at + 2
-            else:
-                k, start = frames.read_uvarint(data, at)
-                v, start = frames.read_uvarint(data, start)
-            stop = start + k
-            if data[start:stop] != key:
-                break
-            at = stop + v
-            value = data[stop:at]
-            append(loads(value) if value[0] < 0x80 else decode(value))
-        self._at = at
-        return data[begin:at], vals, at == end
+        """Returns the payload of the next RUN of that key and its values; None if there is none."""
+        frame = self._next()
+        if frame[0] == frames.RUN:
+            found, vals = _run(frame[1])
+            if found == key:
+                return frame[1], vals
+        self._ahead = frame
+        return b"", None
 
 
-def _values(raw):
-    """Returns the values of a run of records."""
-    vals, at, end = [], 0, len(raw)
-    while at < end:
-        k, at = frames.read_uvarint(raw, at)
-        v, at = frames.read_uvarint(raw, at)
-        at += k
-        vals.append(decode(raw[at : at + v]))
-        at += v
-    return vals
+def _run(payload):
+    """Returns the key and the values of a RUN."""
+    group = loads(payload)
+    return group if len(group) == 2 else _mended(group)
+
+
+def _mended(group):
+    """Returns a group some of whose values were not marshalled: it has their numbers."""
+    key, vals, odd = group
+    for i in odd:
+        vals[i] = decode(vals[i])
+    return key, vals
 
 
 class Values(Sequence):
@@ -140,7 +117,8 @@ class Values(Sequence):
     def _advance(self):
         """Reads the next chunk; returns its values, or None at the end."""
         while self._more:
-            raw, vals, self._more = self._next_run()
+            raw, vals = self._next_run()
+            self._more = vals is not None
             if vals:
                 self._keep(raw, len(vals))
                 return vals
@@ -157,7 +135,7 @@ class Values(Sequence):
         raw = self._file.read(length)
         while len(raw) < length:
             raw += self._file.read(length - len(raw))
-        return _values(raw)
+        return _run(raw)[1]
 
     def __iter__(self):
         i = 0
@@ -199,7 +177,7 @@ class Values(Sequence):
     def close(self):
         """Passes over what was not read, and removes the file."""
         while self._more:
-            _, _, self._more = self._next_run()
+            self._more = self._next_run()[1] is not None
         self._closed = True
         if self._file is not None:
             self._file.close()

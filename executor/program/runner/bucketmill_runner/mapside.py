@@ -36,20 +36,34 @@ class Mapper:
 
     def batch(self, records):
         """Maps an inputs.Records."""
-        texts = iter(records.texts)
+        place, texts = self._place, iter(records.texts)
+        place.function = self._function.name
+        place.record = lambda: self._describe(records, texts)
+        self._sink.take(chain.from_iterable(self._results(records, texts)))
+        place.function = place.record = None
+
+    def _results(self, records, texts):
+        """Returns what map_fn gives for each of the records, whose texts are an iterator."""
+        function = self._function
         inputs = texts if records.decode is None else map(records.decode, texts)
-        function, place = self._function, self._place
         if function.arity == 2:
             results = map(function.call, records.keys, inputs)
         else:
             results = map(function.call, inputs)
-        if not function.generator:
-            results = map(pairs, results)
-        count = len(records.texts)
-        place.function = function.name
-        place.record = lambda: records.describe(count - length_hint(texts) - 1)
-        self._sink.take(chain.from_iterable(results))
-        place.function = place.record = None
+        return results if function.generator else map(pairs, results)
+
+    def _describe(self, records, texts):
+        """Describes the record that is to blame for what was raised, None if it can't be found."""
+        pair = self._sink.failed
+        if pair is None:
+            return records.describe(len(records.texts) - length_hint(texts) - 1)
+        # Other records were read since. Which one it was shows when map_fn is called again.
+        for index, result in enumerate(self._results(records, iter(records.texts))):
+            for _ in result:
+                if pair == 0:
+                    return records.describe(index)
+                pair -= 1
+        return None
 
     def close(self):
         self._sink.close()
@@ -63,6 +77,8 @@ _HEADS = 1 << 15
 
 class RecordSink:
     """Encodes pairs as intermediate records, by values.py or, if values are sorted, ordered.py."""
+
+    failed = None  # see PairSink
 
     def __init__(self, writer, ordered=False):
         self._writer = writer
@@ -138,6 +154,8 @@ class RecordSink:
 
 class TextSink:
     """Writes pairs as output records, in a job without reducers."""
+
+    failed = None  # see PairSink
 
     def __init__(self, output):
         self._output = output

@@ -1,6 +1,5 @@
 """reduce_fn over sorted records."""
 
-from . import keys
 from .failures import preview
 from .job import items
 
@@ -10,14 +9,13 @@ def reduce(job, place, source, output):
 
     An item that is a tuple of two is a pair; any other is a value for the key.
     """
-    call, emit, decode = job.reduce_fn.call, output.emit, keys.decode
+    call, emit = job.reduce_fn.call, output.emit
     key = None
 
     def describe():
         return {"offset": 0, "key": preview(key)}
 
-    for encoded, values in source.groups():
-        key = decode(encoded)
+    for key, values in source.groups():
         place.function, place.record = job.reduce_fn.name, describe
         for item in items(call(key, values)):
             if isinstance(item, tuple) and len(item) == 2:

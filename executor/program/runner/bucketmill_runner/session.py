@@ -56,6 +56,10 @@ def _converse(path, name, reader, writer, place):
     if role == "reduce" or role == "check" and not hello.get("map_only"):
         job.need("reduce_fn")
     ready = {"has_combine": job.combine_fn is not None}
+    if role == "reduce" and job.combine_fn is not None:
+        from .combine import is_sum
+
+        ready["sums"] = is_sum(job.combine_fn)
     writer.write(frames.READY, _VERSION + json.dumps(ready).encode())
     # Young objects are mostly pairs, which die at once: look for cycles less often.
     gc.set_threshold(100_000, 20, 50)
@@ -69,15 +73,28 @@ def _converse(path, name, reader, writer, place):
     writer.write(frames.DONE, json.dumps({"counters": counters}).encode())
 
 
+def _intermediate(job, hello, writer, place):
+    """Returns the sink of what goes to reducers."""
+    from . import combine, mapside
+
+    records = mapside.RecordSink(writer, hello.get("sort_values", False))
+    if not hello.get("python"):
+        return records if job.combine_fn is None else combine.Table(job, place, records, hello)
+    from .pairs import PairSink
+
+    if job.combine_fn is None:
+        return PairSink(writer, records)
+    table = combine.Table(job, place, PairSink(writer, records), hello)
+    return PairSink(writer, table, summing=True) if combine.is_sum(job.combine_fn) else table
+
+
 def _map(job, hello, reader, writer, place):
-    from . import combine, inputs, mapside, text
+    from . import inputs, mapside, text
 
     if hello.get("map_only"):
         sink = mapside.TextSink(text.Output(writer, frames, job.counters))
     else:
-        sink = mapside.RecordSink(writer, hello.get("sort_values", False))
-        if job.combine_fn is not None:
-            sink = combine.table(job, place, sink, hello.get("memory", 0))
+        sink = _intermediate(job, hello, writer, place)
     mapper = mapside.Mapper(job, place, sink)
     while True:
         kind, payload = reader.next(frames.BATCH, frames.END)

@@ -1,0 +1,138 @@
+"""Pairs for the executor to encode.
+
+It is the quickest way out of Python: some hundred pairs at a time are pickled by C, and the executor
+makes records of them, or adds up their ints, for a combine_fn that sums. Only what is of the
+plain types exactly can go this way (None, bool, int, float, str, bytes, and tuples, lists and dicts
+of these); pairs among which there is anything else take the other way, one by one.
+
+A payload is a byte of flags, then lists of pairs, pickled with protocol 3 and without memo.
+"""
+
+from _pickle import Pickler
+from itertools import islice
+from operator import length_hint
+
+from . import frames, keys
+
+# How many pairs are taken at a time: so few at first, since each may be large; at most so many; and so
+# many bytes of them, about.
+_FIRST, _MOST, _BYTES = 16, 512, 64 << 10
+
+_PAIR = b"\x86"  # the opcode that makes a pair of what is before it
+_DICT = b"}"  # makes a dict
+
+# In the first byte of a payload.
+_SUM = 1
+
+
+class _NotPlain(Exception):
+    """A pair has something in it that is not of a plain type."""
+
+
+class _PlainPickler(Pickler):
+    def reducer_override(self, _):
+        raise _NotPlain
+
+
+class _Parts:
+    """The file that the pickler writes to."""
+
+    def __init__(self):
+        self.parts = []
+        self.write = self.parts.append
+
+
+class PairSink:
+    """Takes pairs on their way to the executor, and gives those that are not plain to another sink."""
+
+    def __init__(self, writer, other, summing=False):
+        self._writer = writer
+        self._other = other
+        self._summing = summing
+        self._flags = bytes((_SUM if summing else 0,))
+        self._file = _Parts()
+        self._size = 0
+        self._many = _FIRST
+        self._renew()
+        # Which of the pairs of a batch is at fault for what was raised, from 0, if it was one that
+        # had been taken already.
+        self.failed = None
+
+    def _renew(self):
+        pickler = _PlainPickler(self._file, 3)
+        pickler.fast = True
+        self._dump = pickler.dump
+
+    def take(self, stream):
+        taken = 0
+        while True:
+            pairs = list(islice(stream, self._many))
+            if not pairs:
+                return
+            if not self._send(pairs):
+                self._many = _FIRST
+                others = iter(pairs)
+                try:
+                    self._other.take(others)
+                except BaseException:
+                    self.failed = taken + len(pairs) - length_hint(others) - 1
+                    raise
+            taken += len(pairs)
+
+    def _send(self, pairs):
+        """Sends pairs if they can go this way."""
+        if self._summing and not (_is_count(pairs[0]) and _is_count(pairs[-1])):
+            return False
+        parts = self._file.parts
+        before = len(parts)
+        try:
+            self._dump(pairs)
+        except Exception:
+            del parts[before:]
+            self._renew()
+            return False
+        pickled = parts[-1] if len(parts) == before + 1 else b"".join(parts[before:])
+        if not _are_pairs(pairs, pickled):
+            del parts[before:]
+            return False
+        size = len(pickled)
+        self._many = max(1, min(2 * self._many, _MOST, _BYTES * len(pairs) // size))
+        self._size += size
+        if self._size >= frames.BLOCK:
+            self.flush()
+        return True
+
+    def flush(self):
+        if self._size:
+            self._writer.write(frames.PAIRS, self._flags + b"".join(self._file.parts))
+            self._file.parts.clear()
+            self._size = 0
+
+    def close(self):
+        self.flush()
+        self._other.close()
+
+
+def _is_count(pair):
+    return type(pair) is tuple and len(pair) == 2 and type(pair[1]) is int
+
+
+def _are_pairs(pairs, pickled):
+    """Tells whether all of these are tuples of two with keys that can be.
+
+    As many opcodes as there are pairs are a good sign, and quickly found; the executor has the
+    last word, but can't tell from which record a pair is.
+    """
+    if pickled.count(_PAIR) != len(pairs) and (
+        set(map(type, pairs)) != {tuple} or set(map(len, pairs)) != {2}
+    ):
+        return False
+    return _DICT not in pickled or all(type(key) is str or _is_key(key) for key, _ in pairs)
+
+
+def _is_key(key):
+    try:
+        keys.encode(key)
+    except keys.KeyTypeError:
+        return False
+    return True

@@ -1,0 +1,54 @@
+package shuffle
+
+import (
+	"math"
+
+	"github.com/bucketmill/bucketmill/mapred"
+)
+
+// Sums adds up numbers by key, in a hash table of bounded size. No sum overflows.
+type Sums struct {
+	table *table
+	// worth is the most that any sum can be by now, whatever its sign.
+	worth uint64
+}
+
+// NewSums returns an empty table that takes at most limit bytes of memory.
+func NewSums(limit int64) *Sums {
+	return &Sums{table: newTable(mapred.Columns{mapred.Sum}, limit)}
+}
+
+// Add adds n to key's sum, and reports whether it could: if not, the table is full, or the sum might
+// overflow, and it must be drained first. Into an empty table only a key that is too long for
+// its memory does not fit.
+func (s *Sums) Add(key []byte, n int64) bool {
+	magnitude := uint64(n)
+	if n < 0 {
+		magnitude = -magnitude
+	}
+	if magnitude > math.MaxInt64-s.worth {
+		return false
+	}
+	if !s.table.count(key, n) {
+		slot, found := s.table.find(key)
+		if slot == nil {
+			return false
+		}
+		s.table.put(slot, found, n)
+	}
+	s.worth += magnitude
+	return true
+}
+
+// Empty reports whether there is no sum.
+func (s *Sums) Empty() bool { return s.table.used == 0 }
+
+// Drain calls yield with every key and its sum, in no order, and empties the table. The key is valid
+// only during the call. The first error of yield ends it.
+func (s *Sums) Drain(yield func(key []byte, sum int64) error) error {
+	defer func() {
+		s.table.reset()
+		s.worth = 0
+	}()
+	return s.table.eachSlot(func(key []byte, slot *slot) error { return yield(key, slot.value) })
+}
