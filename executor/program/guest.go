@@ -72,7 +72,7 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	if err != nil {
 		return nil, err
 	}
-	proc, err := startProcess(argv, a, p.cfg)
+	proc, err := startProcess(argv, a, p.cfg, processOptions{})
 	if errors.Is(err, errNotRunnable) && p.spec.Kind == Exec {
 		return nil, &UserError{Program: p.spec.Name, Message: err.Error()}
 	}
