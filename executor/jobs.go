@@ -172,9 +172,14 @@ func (job *jobContext) load(ctx context.Context, e *Executor) error {
 	job.layout = state.Layout{Prefix: e.workPrefix, Job: job.id, Spread: job.plan.Spread}
 	file := ""
 	if job.spec.Artifact != nil {
-		if file, err = job.fetchArtifact(ctx, e.work); err != nil {
+		file = filepath.Join(job.folder, filepath.Base(job.spec.Program))
+		if err := fetchArtifact(ctx, e.work, job.spec.Artifact, file); err != nil {
 			return fmt.Errorf("fetch the program %s: %w", job.spec.Program, err)
 		}
+	}
+	files, err := job.fetchFiles(ctx, e.work)
+	if err != nil {
+		return err
 	}
 	cfg := e.cfg.Program
 	if program.Kind(job.spec.Kind) == program.Python {
@@ -184,23 +189,39 @@ func (job *jobContext) load(ctx context.Context, e *Executor) error {
 	}
 	job.program, err = program.Open(cfg, program.Spec{
 		Kind: program.Kind(job.spec.Kind), Name: job.spec.Program, Params: job.spec.Params, MapOnly: job.reduces == 0,
+		Commands: program.Commands{Mapper: job.spec.Mapper, Combiner: job.spec.Combiner, Reducer: job.spec.Reducer}, Files: files,
 	}, file)
 	return err
 }
 
-// fetchArtifact puts the program's file on local disk, verified.
-func (job *jobContext) fetchArtifact(ctx context.Context, work objstore.Bucket) (_ string, err error) {
-	artifact := job.spec.Artifact
-	if err := os.MkdirAll(job.folder, 0o700); err != nil {
-		return "", err
+// fetchFiles puts the files of a streaming program into a folder of their own, and returns their paths
+// by their names.
+func (job *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket) (map[string]string, error) {
+	files := map[string]string{}
+	for _, f := range job.spec.ProgramFiles {
+		if f.Artifact == nil {
+			return nil, fmt.Errorf("the program file %s was not sent along with the job", f.Name)
+		}
+		path := filepath.Join(job.folder, "files", filepath.Base(f.Name))
+		if err := fetchArtifact(ctx, work, f.Artifact, path); err != nil {
+			return nil, fmt.Errorf("fetch the program file %s: %w", f.Name, err)
+		}
+		files[f.Name] = path
 	}
-	path := filepath.Join(job.folder, filepath.Base(job.spec.Program))
+	return files, nil
+}
+
+// fetchArtifact puts a file on local disk, verified.
+func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err // what an earlier try has left can't be written to
+		return err // what an earlier try has left can't be written to
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o500)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() {
 		if err = errors.Join(err, f.Close()); err != nil {
@@ -210,18 +231,18 @@ func (job *jobContext) fetchArtifact(ctx context.Context, work objstore.Bucket) 
 	}()
 	r, err := work.Get(ctx, artifact.Key, 0, -1)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(f, sum), r)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != artifact.SHA256 {
-		return "", fmt.Errorf("%w: %d bytes with sha256 %s came, %d with %s were sent", shuffle.ErrCorrupt, n, got, artifact.Size, artifact.SHA256)
+		return fmt.Errorf("%w: %d bytes with sha256 %s came, %d with %s were sent", shuffle.ErrCorrupt, n, got, artifact.Size, artifact.SHA256)
 	}
-	return path, nil
+	return nil
 }
 
 // cachedPages is how many pages of its plan an executor keeps per job.

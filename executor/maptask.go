@@ -21,7 +21,7 @@ const (
 	collectShare   = 2  // one part in so many for records that wait to be sorted
 	readAheadShare = 5  // for input that was read ahead
 	recordShare    = 16 // for the longest record
-	sumShare       = 8  // for sums of what a program gives
+	bufferShare    = 8  // for what a program gives and is still to be added up, or combined
 	maxReadAhead   = 32 << 20
 )
 
@@ -50,7 +50,9 @@ func (e *Executor) mapTask(ctx context.Context, a *attempt, job *jobContext, scr
 // do maps all records of the task but those to omit.
 func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 	e, a, job := w.executor, w.attempt, w.job
-	mapper, err := job.program.NewMapper(ctx, e.programAttempt(a, job, w.scratch))
+	attempt := e.programAttempt(a, job, w.scratch)
+	attempt.Inputs = w.inputs()
+	mapper, err := job.program.NewMapper(ctx, attempt)
 	if err != nil {
 		return result{}, err
 	}
@@ -59,6 +61,15 @@ func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 		return w.mapToOutput(ctx, mapper, omit)
 	}
 	return w.mapToSegments(ctx, mapper, omit)
+}
+
+// inputs are what the task reads, as programs are told.
+func (w *mapWork) inputs() []program.Input {
+	inputs := make([]program.Input, len(w.task))
+	for i, s := range w.task {
+		inputs[i] = program.Input{URL: s.Input, Start: s.Offset, Length: s.Length}
+	}
+	return inputs
 }
 
 func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, omit []int64) (r result, err error) {
@@ -286,6 +297,6 @@ func (e *Executor) programAttempt(a *attempt, job *jobContext, scratch string) p
 		Scratch: scratch, Log: &a.log, Format: job.format.String(),
 		SortValues: job.spec.SortValues,
 		Reducers:   job.reduces, MapOnly: job.reduces == 0 && a.Attempt.Task.Side == state.Map,
-		Memory: e.cfg.ProgramMemory, Sums: e.slotMemory() / sumShare,
+		Memory: e.cfg.ProgramMemory, Buffer: e.slotMemory() / bufferShare,
 	}
 }

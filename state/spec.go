@@ -18,10 +18,15 @@ import (
 // Spec is what a user asks for: the body of a submission, and the job file.
 type Spec struct {
 	Name     string    `json:"name,omitempty"`     // for people; the program's name by default
-	Program  string    `json:"program"`            // a builtin's name, or the file name of the artifact
-	Kind     string    `json:"kind,omitempty"`     // builtin, python or exec; by default what Program looks like
+	Program  string    `json:"program"`            // a builtin's name, or the file name of the artifact; of a job with a mapper "streaming"
+	Kind     string    `json:"kind,omitempty"`     // builtin, python, exec or streaming; by default what Program looks like
 	Params   Params    `json:"params,omitempty"`   // for the program
 	Artifact *Artifact `json:"artifact,omitempty"` // the program's file, if it has one
+
+	Mapper       string        `json:"mapper,omitempty"`        // command that reads and writes lines, instead of a program
+	Combiner     string        `json:"combiner,omitempty"`      // command
+	Reducer      string        `json:"reducer,omitempty"`       // command; without it pairs are sorted only
+	ProgramFiles []ProgramFile `json:"program_files,omitempty"` // what the commands find in their working folder
 
 	Input     []string `json:"input"`                // objects, globs, prefixes or folders, by URL
 	Format    string   `json:"format,omitempty"`     // how input bytes become records, "text" by default
@@ -108,8 +113,11 @@ func ParseSpec(text []byte) (Spec, error) {
 func (s *Spec) Validate() error {
 	var problems []string
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	if s.Program == "" {
-		bad("program is missing: a builtin's name or a program's file")
+	if s.Program == "" && !s.Streaming() {
+		bad("program is missing: a builtin's name, a program's file, or a mapper instead")
+	}
+	for _, problem := range s.streamingProblems() {
+		bad("%s", problem)
 	}
 	if len(s.Input) == 0 {
 		bad("input is missing")

@@ -38,7 +38,7 @@ func TestCases(t *testing.T) {
 }
 
 // rowsInAll is how many contenders the cases have, and the peer.
-const rowsInAll = 5 + 3 + 2 + 2 + 1 + 2 + 1 + 2
+const rowsInAll = 5 + 3 + 2 + 2 + 1 + 2 + 1 + 2 + 4
 
 // TestWrongOutputFails makes sure that a contender with a wrong output ends in a failure that can't
 // be overlooked.

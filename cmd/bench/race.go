@@ -17,7 +17,7 @@ type benchmark struct {
 }
 
 // cases are run in this order.
-var cases = []benchmark{wordCountCase, serviceCase, pythonCase, sortCase, serviceSortCase, grepCase, emptyCase, smallCase}
+var cases = []benchmark{wordCountCase, serviceCase, pythonCase, streamingCase, sortCase, serviceSortCase, grepCase, emptyCase, smallCase}
 
 // contender is one way to do the work.
 type contender struct {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -166,20 +165,38 @@ func (c *cluster) start(part func() error) {
 // runJob submits the job and waits for its end.
 func (c *cluster) runJob(ctx context.Context, spec state.Spec, programPath string, ui *ui) (state.Job, error) {
 	if programPath != "" {
-		artifact, err := c.upload(ctx, programPath)
+		artifact, err := c.upload(ctx, programPath, filepath.Base(programPath))
 		if err != nil {
 			return state.Job{}, fmt.Errorf("upload the program: %w", err)
 		}
 		spec.Artifact, spec.Program = artifact, filepath.Base(programPath)
 	}
+	files, err := c.uploadFiles(ctx, spec.ProgramFiles)
+	if err != nil {
+		return state.Job{}, err
+	}
+	spec.ProgramFiles = files
 	if err := controller.Submit(ctx, c.store, c.id, spec); err != nil {
 		return state.Job{}, err
 	}
 	return waitJob(ctx, c.store, c.id, ui)
 }
 
-// upload puts the program's file on the work store, among the job's own objects.
-func (c *cluster) upload(ctx context.Context, file string) (*state.Artifact, error) {
+// uploadFiles puts a streaming program's files on the work store.
+func (c *cluster) uploadFiles(ctx context.Context, files []state.ProgramFile) ([]state.ProgramFile, error) {
+	sent := make([]state.ProgramFile, 0, len(files))
+	for _, f := range files {
+		artifact, err := c.upload(ctx, f.Source, f.Name)
+		if err != nil {
+			return nil, fmt.Errorf("upload the program file %s: %w", f.Name, err)
+		}
+		sent = append(sent, state.ProgramFile{Name: f.Name, Artifact: artifact})
+	}
+	return sent, nil
+}
+
+// upload puts a file of the program on the work store, among the job's own objects.
+func (c *cluster) upload(ctx context.Context, file, name string) (*state.Artifact, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -189,7 +206,7 @@ func (c *cluster) upload(ctx context.Context, file string) (*state.Artifact, err
 		return nil, err
 	}
 	layout := state.Layout{Prefix: strings.Trim(prefix, "/"), Job: c.id, Spread: 1}
-	key := layout.Program(path.Base(filepath.ToSlash(file)))
+	key := layout.Program(name)
 	if _, err := b.Put(ctx, key, data); err != nil {
 		return nil, err
 	}

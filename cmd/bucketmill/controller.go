@@ -159,6 +159,10 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Builtin, Name: name, Params: params}, "")
 			return err
 		},
+		CheckStreaming: func(spec state.Spec) error {
+			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Stream, Commands: commands(spec), Params: spec.Params}, "")
+			return err
+		},
 		Submit:       boss.Submit,
 		Retry:        boss.Retry,
 		Presign:      presigner(links),

@@ -82,9 +82,12 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec sta
 		Inputs: preview.Inputs, Bytes: preview.Bytes, Listing: stores.Stats(),
 		Maps: len(preview.Tasks), Reducers: preview.Reducers, Pages: preview.Pages, Folders: 1 + preview.Spread,
 		Program:      cost.Of(program.Kind(spec.Kind), spec.Program, p.Traits()),
-		ShuffleRatio: f.cost.shuffleRatio, Artifact: programPath != "", Overwrite: spec.Overwrite,
+		ShuffleRatio: f.cost.shuffleRatio, Artifacts: len(spec.ProgramFiles), Overwrite: spec.Overwrite,
 		Executors: f.executors, Slots: f.executors, Cores: runtime.NumCPU(),
 		SlotMemory: int64(f.memory) / int64(f.executors),
+	}
+	if programPath != "" {
+		x.job.Artifacts++
 	}
 	if out.Scheme == "s3" {
 		x.job.Latency = s3Latency

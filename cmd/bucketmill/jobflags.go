@@ -21,6 +21,7 @@ type jobFlags struct {
 	spec state.Spec
 	// What pflag can't put into the spec by itself.
 	params   []string
+	files    []string
 	reducers int
 	timeout  state.Duration
 }
@@ -29,6 +30,10 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	f.set = fs
 	fs.StringVarP(&f.file, "file", "f", "", "job file, YAML or JSON; flags win over it")
 	fs.StringVar(&f.spec.Name, "name", "", "name of the job, for people")
+	fs.StringVar(&f.spec.Mapper, "mapper", "", "command that reads lines and prints lines of key<TAB>value, instead of PROGRAM; no shell (say sh -c '…')")
+	fs.StringVar(&f.spec.Combiner, "combiner", "", "command that does a reducer's work on part of the pairs, for --mapper")
+	fs.StringVar(&f.spec.Reducer, "reducer", "", "command that reads lines of key<TAB>value, sorted by key, for --mapper (default: they are the output)")
+	fs.StringArrayVar(&f.files, "program-file", nil, "FILE[#NAME] that the commands find in their working folder; repeatable")
 	fs.StringArrayVarP(&f.spec.Input, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
 	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
 	fs.StringVar(&f.spec.Format, "format", "", "input format: text, jsonl, csv, csv-multiline, whole, fixed:N (default text)")
@@ -66,8 +71,13 @@ func (f *jobFlags) job(args []string) (spec state.Spec, programPath string, err 
 	return spec, programPath, err
 }
 
-// detect fills in what kind of program it is, and returns its file, empty for a builtin.
+// detect fills in what kind of program it is, and returns its file, empty for a builtin and for
+// commands.
 func detect(spec *state.Spec) (programPath string, err error) {
+	if spec.Streaming() {
+		spec.Kind, spec.Program = state.KindStreaming, state.KindStreaming
+		return "", nil
+	}
 	if spec.Kind == "" {
 		kind, err := program.Detect(spec.Program)
 		if err != nil {
@@ -116,6 +126,9 @@ func (f *jobFlags) overlay(spec *state.Spec) error {
 		}
 	}
 	given("name", func() { spec.Name = f.spec.Name })
+	given("mapper", func() { spec.Mapper = f.spec.Mapper })
+	given("combiner", func() { spec.Combiner = f.spec.Combiner })
+	given("reducer", func() { spec.Reducer = f.spec.Reducer })
 	given("input", func() { spec.Input = f.spec.Input })
 	given("output", func() { spec.Output = f.spec.Output })
 	given("format", func() { spec.Format = f.spec.Format })
@@ -130,6 +143,16 @@ func (f *jobFlags) overlay(spec *state.Spec) error {
 	given("task-timeout", func() { spec.TaskTimeout = &f.timeout })
 	given("max-attempts", func() { spec.MaxAttempts = f.spec.MaxAttempts })
 	given("skip-bad-records", func() { spec.SkipBadRecords = f.spec.SkipBadRecords })
+	if len(f.files) > 0 {
+		spec.ProgramFiles = nil
+	}
+	for _, text := range f.files {
+		file, err := state.ParseProgramFile(text)
+		if err != nil {
+			return fmt.Errorf("--program-file: %w", err)
+		}
+		spec.ProgramFiles = append(spec.ProgramFiles, file)
+	}
 	for _, p := range f.params {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {

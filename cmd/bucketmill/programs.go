@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -12,16 +13,16 @@ import (
 func newProgramsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "programs",
-		Short: "List the builtin programs and their parameters",
+		Short: "List the builtin programs, and streaming, with their parameters",
 		Args:  exactArgs(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, b := range program.Builtins() {
+			for _, b := range append(program.Builtins(), program.Streaming()) {
 				fmt.Fprintf(w, "%s\t%s\n", b.Name, b.Summary)
 				for _, p := range b.Params {
 					standard := ""
 					if p.Default != "" {
-						standard = " (default " + p.Default + ")"
+						standard = " (default " + strings.ReplaceAll(p.Default, "\t", "TAB") + ")"
 					}
 					fmt.Fprintf(w, "  %s\t  %s%s\n", p.Name, p.Summary, standard)
 				}

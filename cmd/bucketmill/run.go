@@ -37,11 +37,12 @@ const defaultMemory = 256 << 20
 func newRunCommand() *cobra.Command {
 	f := &runFlags{memory: defaultMemory}
 	cmd := &cobra.Command{
-		Use:   "run PROGRAM --input … --output …",
+		Use:   "run [PROGRAM] --input … --output …",
 		Short: "Run a job here and now, with everything it needs in this process",
 		Long: `Run runs a job to its end in this process: controller and executors, and unless
 --redis names one, an embedded Redis. PROGRAM is a builtin (see "bucketmill programs"), a
-Python file with map_fn and reduce_fn, or an executable that speaks the framed protocol.
+Python file with map_fn and reduce_fn, or an executable that speaks the framed protocol. Instead of
+PROGRAM, --mapper and --reducer may name any commands that read and write lines, as for Hadoop Streaming.
 
 The output is part-00000, part-00001, …, each sorted by key, lines of key<TAB>value, and
 _SUCCESS once it is whole. Ctrl-C cancels the job and leaves nothing behind.
@@ -51,7 +52,8 @@ requests to the store, what they cost, bytes, time. docs/cost-model.md has the f
 
 Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 		Example: `  bucketmill run wordcount --input 'texts/*.txt' --output out/
-  bucketmill run ./word_count.py -i s3://inbox/books/ -o s3://outbox/wc -r 4 --s3-endpoint http://127.0.0.1:9000`,
+  bucketmill run ./word_count.py -i s3://inbox/books/ -o s3://outbox/wc -r 4 --s3-endpoint http://127.0.0.1:9000
+  bucketmill run --mapper 'python3 map.py' --reducer 'python3 sum.py' --program-file map.py --program-file sum.py -i books/ -o out/`,
 		Args: oneProgram,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
@@ -156,8 +158,18 @@ func checkProgram(ctx context.Context, cfg program.Config, spec state.Spec, path
 	return program.Check(ctx, cfg, programSpec(spec), path)
 }
 
+// commands are those of a job of commands.
+func commands(spec state.Spec) program.Commands {
+	return program.Commands{Mapper: spec.Mapper, Combiner: spec.Combiner, Reducer: spec.Reducer}
+}
+
 func programSpec(spec state.Spec) program.Spec {
+	files := map[string]string{}
+	for _, f := range spec.ProgramFiles {
+		files[f.Name] = f.Source
+	}
 	return program.Spec{
+		Commands: commands(spec), Files: files,
 		Kind: program.Kind(spec.Kind), Name: spec.Program, Params: spec.Params,
 		MapOnly: spec.Reducers != nil && *spec.Reducers == 0,
 	}

@@ -21,10 +21,11 @@ type submitFlags struct {
 func newSubmitCommand() *cobra.Command {
 	f := &submitFlags{}
 	cmd := clientCommand(&cobra.Command{
-		Use:   "submit PROGRAM --input … --output …",
+		Use:   "submit [PROGRAM] --input … --output …",
 		Short: "Submit a job to a server",
 		Long: `Submit gives a job to a server, and prints its id. PROGRAM is a builtin, a Python file or an
-executable, which is sent along, or the URL of such a file on the store. Flags and job file are those
+executable, which is sent along, or the URL of such a file on the store. Program files of --mapper and
+--reducer are sent along, too, unless they are URLs. Flags and job file are those
 of "bucketmill run"; the server refuses paths of this machine, unless it is "bucketmill dev".
 
 With --wait it shows how far the job is and ends as run does: with a summary, or with why it failed.

@@ -29,7 +29,7 @@ type Config struct {
 	Tokens []Token
 
 	MaxSpec    int64 // bytes of a job spec; default 1 MiB
-	MaxProgram int64 // bytes of a program; default 256 MiB
+	MaxProgram int64 // bytes of a program, with all its files; default 256 MiB
 	MaxUpload  int64 // bytes of an uploaded object; default 5 TiB, what S3 can hold
 
 	// Uploads is how many programs and objects are received at a time; default 32. One more
@@ -49,6 +49,9 @@ type Config struct {
 	// CheckBuiltin says whether a builtin of that name exists and takes these parameters. Nil
 	// leaves that to the executors.
 	CheckBuiltin func(name string, params map[string]string) error
+	// CheckStreaming says whether the commands of a spec have the right form, and its parameters are
+	// those of such a program. Nil leaves that to the executors.
+	CheckStreaming func(spec state.Spec) error
 	// Submit creates a job of that id. Nil: controller.Submit, in Redis alone.
 	Submit func(ctx context.Context, id state.JobID, spec state.Spec) error
 	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job

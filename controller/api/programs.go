@@ -19,55 +19,107 @@ import (
 // multipartFrame is what a multipart body may have beside its parts, in bytes.
 const multipartFrame = 64 << 10
 
-// readMultipart reads a submission in two parts, in any order: spec and program. The program
-// streams to the work store as it comes.
-func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec, artifact *state.Artifact, err error) {
+// parcel is what came along with a spec, on the work store.
+type parcel struct {
+	program  *state.Artifact // nil: none
+	fileName string          // of the program, at the client
+	files    []state.ProgramFile
+}
+
+// readMultipart reads a submission in parts, in any order: spec, and program or any number of files. They
+// stream to the work store as they come.
+func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec, sent parcel, err error) {
 	if err := allowBody(c, s.cfg.MaxSpec+s.cfg.MaxProgram+multipartFrame); err != nil {
-		return spec, nil, err
+		return spec, sent, err
 	}
 	giveBack, err := s.takePlace(c)
 	if err != nil {
-		return spec, nil, err
+		return spec, sent, err
 	}
 	defer giveBack()
 	parts, err := c.Request().MultipartReader()
 	if err != nil {
-		return spec, nil, newProblem(CodeInvalidRequest, "%w", err)
+		return spec, sent, newProblem(CodeInvalidRequest, "%w", err)
 	}
 	var haveSpec bool
-	var fileName string
 	for {
 		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return spec, artifact, framingProblem(err)
+			return spec, sent, framingProblem(err)
 		}
 		switch name := part.FormName(); {
 		case name == "spec" && !haveSpec:
 			haveSpec = true
 			if spec, err = readSpec(bounded(framed{part}, s.cfg.MaxSpec)); err != nil {
-				return spec, artifact, err
+				return spec, sent, err
 			}
-		case name == "program" && artifact == nil:
-			fileName = part.FileName()
-			if artifact, err = s.storeProgram(c.Request().Context(), id, framed{part}); err != nil {
-				return spec, nil, err
+		case name == "program" && sent.program == nil:
+			sent.fileName = part.FileName()
+			if sent.program, err = s.storeProgram(c.Request().Context(), id, framed{part}); err != nil {
+				return spec, sent, err
 			}
+		case name == "file" && len(sent.files) < maxFiles:
+			file := state.ProgramFile{Name: part.FileName()}
+			if file.Artifact, err = s.storeProgram(c.Request().Context(), id, framed{part}); err != nil {
+				return spec, sent, err
+			}
+			sent.files = append(sent.files, file)
 		default:
-			return spec, artifact, newProblem(CodeInvalidRequest, "the part named %.40q is one too many", name).
-				hinted("send one part named spec and one named program")
+			return spec, sent, newProblem(CodeInvalidRequest, "the part named %.40q is one too many", name).
+				hinted("send one part named spec and one named program, or up to 100 named file")
 		}
 	}
 	if !haveSpec {
-		return spec, artifact, newProblem(CodeInvalidRequest, "the part named spec is missing")
+		return spec, sent, newProblem(CodeInvalidRequest, "the part named spec is missing")
 	}
 	// A client may have its own path in the spec. The file's name is what counts.
-	if artifact != nil && (spec.Program == "" || strings.ContainsAny(spec.Program, "/\\")) && !isReference(spec.Program) {
-		spec.Program = fileName
+	if sent.program != nil && (spec.Program == "" || strings.ContainsAny(spec.Program, "/\\")) && !isReference(spec.Program) {
+		spec.Program = sent.fileName
 	}
-	return spec, artifact, nil
+	return spec, sent, nil
+}
+
+// maxFiles is how many files a streaming program may have.
+const maxFiles = 100
+
+// addressFiles gives the spec's program files those that were sent, by their names, and a copy of those
+// that it names by URL; what was sent beyond is added. Each copy is noted in sent at once, for it
+// must be discarded if there is no job.
+func (s *Server) addressFiles(ctx context.Context, id state.JobID, spec *state.Spec, sent *parcel, who caller) error {
+	came := map[string]*state.Artifact{}
+	for _, f := range sent.files {
+		if came[f.Name] != nil {
+			return newProblem(CodeInvalidRequest, "two parts named file have the file name %.80q", f.Name)
+		}
+		came[f.Name] = f.Artifact
+	}
+	for i := range spec.ProgramFiles {
+		f := &spec.ProgramFiles[i]
+		switch {
+		case came[f.Name] != nil:
+			f.Artifact = came[f.Name]
+			delete(came, f.Name)
+		case isReference(f.Source):
+			var err error
+			if f.Artifact, err = s.copyProgram(ctx, id, f.Source, who); err != nil {
+				return err
+			}
+			sent.files = append(sent.files, *f)
+		default:
+			return newProblem(CodeInvalidSpec, "the program file %.80q did not come along", f.Name).
+				hinted("send it as a part named file with that file name, or put it on the store and name it by URL")
+		}
+		f.Source = ""
+	}
+	for _, f := range sent.files {
+		if came[f.Name] != nil {
+			spec.ProgramFiles = append(spec.ProgramFiles, f)
+		}
+	}
+	return nil
 }
 
 // framed reads a part of a multipart body. Whatever goes wrong there is the client's fault.
@@ -127,10 +179,16 @@ func (s *Server) storeProgram(ctx context.Context, id state.JobID, r io.Reader) 
 	return &state.Artifact{Key: key, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: o.Size}, nil
 }
 
-// discardProgram removes the program of a job that did not come to be, also when its client
-// has left.
-func (s *Server) discardProgram(ctx context.Context, artifact *state.Artifact) error {
-	return s.work.Delete(context.WithoutCancel(ctx), artifact.Key)
+// discard removes what came for a job that did not come to be, also when its client has left.
+func (s *Server) discard(ctx context.Context, sent parcel) (err error) {
+	ctx = context.WithoutCancel(ctx)
+	if sent.program != nil {
+		err = s.work.Delete(ctx, sent.program.Key)
+	}
+	for _, f := range sent.files {
+		err = errors.Join(err, s.work.Delete(ctx, f.Artifact.Key))
+	}
+	return err
 }
 
 // isReference tells whether a spec's program is the URL of a file on the store.

@@ -51,6 +51,9 @@ func (s *Server) checkSpec(spec *state.Spec, who caller) error {
 // settleProgram fills in what kind of program it is, once its file is stored if it has one,
 // and checks a builtin's parameters. It runs no user code.
 func (s *Server) settleProgram(spec *state.Spec) error {
+	if spec.Streaming() {
+		return s.settleStreaming(spec)
+	}
 	if spec.Artifact == nil {
 		if spec.Kind != "" && spec.Kind != kindBuiltin {
 			return newProblem(CodeInvalidSpec, "a program of kind %q needs a file, and none came", spec.Kind).
@@ -77,6 +80,24 @@ func (s *Server) settleProgram(spec *state.Spec) error {
 		}
 	default:
 		return newProblem(CodeInvalidSpec, "a program's file can't be of kind %q: python or exec", spec.Kind)
+	}
+	return nil
+}
+
+// settleStreaming checks commands by their form, and what parameters they take.
+func (s *Server) settleStreaming(spec *state.Spec) error {
+	if spec.Artifact != nil {
+		return newProblem(CodeInvalidSpec, "a job with a mapper has no program").hinted("send its files as parts named file")
+	}
+	if err := spec.Validate(); err != nil { // once more, with the files that came unasked
+		return newProblem(CodeInvalidSpec, "%w", err)
+	}
+	spec.Kind, spec.Program = state.KindStreaming, state.KindStreaming
+	if s.cfg.CheckStreaming == nil {
+		return nil
+	}
+	if err := s.cfg.CheckStreaming(*spec); err != nil {
+		return newProblem(CodeInvalidSpec, "%w", err)
 	}
 	return nil
 }

@@ -39,11 +39,11 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	spec, artifact, err := s.readSubmission(c, id)
+	spec, sent, err := s.readSubmission(c, id)
 	keep := false
 	defer func() {
-		if artifact != nil && !keep {
-			err = errors.Join(err, s.discardProgram(ctx, artifact))
+		if !keep {
+			err = errors.Join(err, s.discard(ctx, sent))
 		}
 	}()
 	if err != nil {
@@ -52,13 +52,16 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	if err := s.checkSpec(&spec, callerOf(c)); err != nil {
 		return err
 	}
-	if artifact == nil && isReference(spec.Program) {
-		if artifact, err = s.copyProgram(ctx, id, spec.Program, callerOf(c)); err != nil {
+	if sent.program == nil && isReference(spec.Program) {
+		if sent.program, err = s.copyProgram(ctx, id, spec.Program, callerOf(c)); err != nil {
 			return err
 		}
 		spec.Program = spec.Program[strings.LastIndexByte(spec.Program, '/')+1:]
 	}
-	spec.Artifact = artifact
+	spec.Artifact = sent.program
+	if err := s.addressFiles(ctx, id, &spec, &sent, callerOf(c)); err != nil {
+		return err
+	}
 	if err := s.settleProgram(&spec); err != nil {
 		return err
 	}
@@ -89,13 +92,13 @@ func jobIDFor(c echo.Context) (state.JobID, error) {
 	return state.JobID("k-" + hex.EncodeToString(sum[:16])), nil
 }
 
-// readSubmission reads the spec and, of a multipart body, stores the program. The artifact is
-// to be discarded also if there is an error.
-func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, *state.Artifact, error) {
+// readSubmission reads the spec and, of a multipart body, stores what comes with it. That is to be
+// discarded also if there is an error.
+func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, parcel, error) {
 	header := c.Request().Header.Get(echo.HeaderContentType)
 	kind, _, err := mime.ParseMediaType(header)
 	if err != nil && header != "" {
-		return state.Spec{}, nil, newProblem(CodeMediaType, "content type %q: %w", header, err)
+		return state.Spec{}, parcel{}, newProblem(CodeMediaType, "content type %q: %w", header, err)
 	}
 	switch kind {
 	case "multipart/form-data":
@@ -103,12 +106,12 @@ func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, *st
 	case "", "application/x-www-form-urlencoded", // curl's default for --data
 		"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml":
 		if err := allowBody(c, s.cfg.MaxSpec); err != nil {
-			return state.Spec{}, nil, err
+			return state.Spec{}, parcel{}, err
 		}
 		spec, err := readSpec(c.Request().Body)
-		return spec, nil, err
+		return spec, parcel{}, err
 	}
-	return state.Spec{}, nil, newProblem(CodeMediaType, "content type %q", kind)
+	return state.Spec{}, parcel{}, newProblem(CodeMediaType, "content type %q", kind)
 }
 
 func readSpec(r io.Reader) (state.Spec, error) {
@@ -123,7 +126,11 @@ func readSpec(r io.Reader) (state.Spec, error) {
 	if err != nil {
 		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err)
 	}
-	if spec.Artifact != nil {
+	sent := spec.Artifact != nil
+	for _, f := range spec.ProgramFiles {
+		sent = sent || f.Artifact != nil
+	}
+	if sent {
 		return state.Spec{}, newProblem(CodeInvalidSpec, "artifact is set by the server").
 			hinted("send the program as the part named program, or put it on the store and name it by URL in the field program")
 	}
@@ -163,24 +170,29 @@ func (s *Server) create(ctx context.Context, id state.JobID, spec state.Spec) (c
 
 // sameSpec tells whether two specs ask for the same, wherever their programs lie.
 func sameSpec(a, b state.Spec) bool {
-	if (a.Artifact == nil) != (b.Artifact == nil) {
-		return false
-	}
-	if a.Artifact != nil && (a.Artifact.SHA256 != b.Artifact.SHA256 || a.Artifact.Size != b.Artifact.Size) {
-		return false
-	}
-	a.Artifact, b.Artifact = nil, nil
 	one, errOne := canonical(a)
 	other, errOther := canonical(b)
 	return errOne == nil && errOther == nil && reflect.DeepEqual(one, other)
 }
 
-// canonical is a spec as it is after a way through the state, with its name filled in.
+// canonical is a spec as it is after a way through the state, with its name filled in, and without
+// the keys of its files.
 func canonical(spec state.Spec) (state.Spec, error) {
 	spec.Name = orDefault(spec.Name, spec.Program)
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return spec, err
 	}
-	return state.ParseSpec(text)
+	if spec, err = state.ParseSpec(text); err != nil { // a copy, which may be changed
+		return spec, err
+	}
+	if spec.Artifact != nil {
+		spec.Artifact.Key = ""
+	}
+	for _, f := range spec.ProgramFiles {
+		if f.Artifact != nil {
+			f.Artifact.Key = ""
+		}
+	}
+	return spec, nil
 }

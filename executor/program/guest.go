@@ -77,7 +77,7 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	if err != nil {
 		return nil, err
 	}
-	proc, err := startProcess(argv, a, p.cfg)
+	proc, err := startProcess(argv, a, p.cfg, processOptions{})
 	if errors.Is(err, errNotRunnable) && p.spec.Kind == Exec {
 		return nil, &UserError{Program: p.spec.Name, Message: err.Error()}
 	}
@@ -106,9 +106,9 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 		Python: p.spec.Kind == Python,
 	}
 	if hello.Python && role == mapred.RoleMap {
-		g.pairs = &pairs{limit: a.Sums}
-		if a.Sums == 0 {
-			g.pairs.limit = DefaultSums
+		g.pairs = &pairs{limit: a.Buffer}
+		if a.Buffer == 0 {
+			g.pairs.limit = DefaultBuffer
 		}
 	}
 	if hello.Params == nil {

@@ -19,6 +19,7 @@ const (
 // logWriter takes a process's standard error and passes it on to a log, whole lines at a
 // time, up to a limit. It remembers the last lines.
 type logWriter struct {
+	report  func(line []byte) []byte // what is to be logged of a line; nil: all
 	mu      sync.Mutex
 	log     io.Writer // nil after its first error, and past the limit
 	left    int64     // bytes until the limit
@@ -57,6 +58,9 @@ func (w *logWriter) flush() {
 
 // pass passes on whole lines.
 func (w *logWriter) pass(lines []byte) {
+	if w.report != nil {
+		lines = w.reported(lines)
+	}
 	if len(lines) == 0 {
 		return
 	}
@@ -73,6 +77,15 @@ func (w *logWriter) pass(lines []byte) {
 		w.log = nil
 	}
 	w.left -= int64(len(lines))
+}
+
+// reported hands lines to report, one by one, and returns what is left to be logged.
+func (w *logWriter) reported(lines []byte) []byte {
+	logged := make([]byte, 0, len(lines))
+	for line := range bytes.Lines(lines) {
+		logged = append(logged, w.report(line)...)
+	}
+	return logged
 }
 
 func (w *logWriter) remember(lines []byte) {

@@ -82,3 +82,20 @@ func (p *params) oneOf(name string, choices ...string) string {
 	}
 	return p.values[name]
 }
+
+// separator is a text that is not empty, and holds no line end.
+func (p *params) separator(name string) []byte {
+	if strings.ContainsAny(p.required(name, "a text"), "\r\n") {
+		p.fail(name, "a text without line ends")
+	}
+	return []byte(p.values[name])
+}
+
+// fields is a number of fields, at least 1.
+func (p *params) fields(name string) int {
+	n, err := strconv.Atoi(p.values[name])
+	if err != nil || n < 1 {
+		p.fail(name, "a number from 1 on")
+	}
+	return n
+}

@@ -27,15 +27,33 @@ type process struct {
 	mu    sync.Mutex
 	ended bool // the group was killed after its leader's end: its id is not ours any more
 
+	shares    bool          // see processOptions
+	died      chan struct{} // closed when the leader has ended
+	released  chan struct{} // closed when what is left of the group may be killed after that; nil: at once
+	release   sync.Once
 	exited    chan struct{} // closed when the process was waited for
 	exitError error         // of the wait; valid once exited is closed
+}
+
+// processOptions are what guests differ in. The zero value is for those that speak in frames.
+type processOptions struct {
+	// env is added to the environment.
+	env []string
+	// report is given each line of standard error, with its end, and returns what is to be logged
+	// of it; nil logs all. It is called by one goroutine.
+	report func(line []byte) []byte
+	// linger has what the leader started live on after its end until letGo or kill is called.
+	linger bool
+	// shares says that other processes have the same scratch folder: what has left the group is not
+	// looked for, since it can't be told from them.
+	shares bool
 }
 
 // errNotRunnable says that there is no program in a file that the kernel could start.
 var errNotRunnable = errors.New("the program cannot be started")
 
 // startProcess starts argv in the attempt's scratch folder.
-func startProcess(argv []string, a Attempt, cfg Config) (_ *process, err error) {
+func startProcess(argv []string, a Attempt, cfg Config, opts processOptions) (_ *process, err error) {
 	childIn, stdin, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start program: %w", err)
@@ -46,14 +64,18 @@ func startProcess(argv []string, a Attempt, cfg Config) (_ *process, err error) 
 	}
 	p := &process{
 		stdin: stdin, stdout: stdout, stderr: newLogWriter(a.Log, cfg.LogLimit),
-		exited: make(chan struct{}),
+		died: make(chan struct{}), exited: make(chan struct{}),
+	}
+	p.stderr.report, p.shares = opts.report, opts.shares
+	if opts.linger {
+		p.released = make(chan struct{})
 	}
 	for _, f := range []*os.File{stdin, stdout} {
 		growPipe(f)
 	}
 	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec // to run the user's program is the point
 	cmd.Dir = a.Scratch
-	cmd.Env = environment(a.Scratch)
+	cmd.Env = append(environment(a.Scratch), opts.env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, p.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Setpgid: true,
@@ -133,12 +155,18 @@ func (p *process) wait() {
 			break
 		}
 	}
+	close(p.died)
+	if p.released != nil {
+		<-p.released
+	}
 	p.mu.Lock()
 	p.signalGroup()
 	p.ended = true
 	p.mu.Unlock()
-	// What does not end, or can't be looked for, is the next start's on this machine.
-	_ = KillStrays(p.cmd.Dir)
+	if !p.shares {
+		// What does not end, or can't be looked for, is the next start's on this machine.
+		_ = KillStrays(p.cmd.Dir)
+	}
 	p.exitError = p.cmd.Wait()
 	p.stderr.flush()
 	// A grandchild that left the group may hold standard output, too. What the guest itself
@@ -147,8 +175,16 @@ func (p *process) wait() {
 	close(p.exited)
 }
 
+// letGo has what is left of the group killed once its leader has ended.
+func (p *process) letGo() {
+	if p.released != nil {
+		p.release.Do(func() { close(p.released) })
+	}
+}
+
 // kill ends the process and its group at once. It does not wait.
 func (p *process) kill() {
+	p.letGo()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.ended {

@@ -17,6 +17,8 @@ const (
 	Builtin Kind = "builtin" // Go in this process
 	Python  Kind = "python"  // a file with map_fn, reduce_fn and perhaps combine_fn
 	Exec    Kind = "exec"    // an executable that speaks the framed protocol
+	// Stream is a pair of commands that read and write lines.
+	Stream Kind = StreamingName
 )
 
 // Spec names a job's program.
@@ -29,6 +31,10 @@ type Spec struct {
 	// Params are the job's; a program that does not know one of them refuses it, if it is a
 	// builtin.
 	Params map[string]string
+	// Commands and Files are for a Stream: its commands, and the local paths of the files that it
+	// wants in its working folder, by their names there.
+	Commands Commands
+	Files    map[string]string
 }
 
 // Config is how an executor runs programs. The zero Config is ready to use.
@@ -51,7 +57,7 @@ const (
 	DefaultPython   = "python3"
 	DefaultGrace    = 10 * time.Second
 	DefaultLogLimit = 8 << 20
-	DefaultSums     = 8 << 20
+	DefaultBuffer   = 16 << 20
 )
 
 func (c Config) withDefaults() Config {
@@ -92,11 +98,20 @@ type Attempt struct {
 	// Moved, if not nil, is called whenever the process shows that it gets on: by a frame, or a
 	// line on standard error.
 	Moved func()
-	// Sums is what this process may take to add up what a Python mapper gives, in bytes; 0 means DefaultSums.
-	Sums int64
 	// Memory limits the process's data segment, in bytes (RLIMIT_DATA); 0 sets no limit.
 	// Builtins ignore it.
 	Memory int64
+	// Inputs are what a map task reads, in order.
+	Inputs []Input
+	// Buffer is how many bytes a mapper's output may take in this process: to be added up, of Python; of a
+	// streaming program to be sorted for its combiner, and half of it is its longest line. 0 means DefaultBuffer.
+	Buffer int64
+}
+
+// Input is a part of an object that a map task reads: Length bytes from Start on.
+type Input struct {
+	URL           string
+	Start, Length int64
 }
 
 // Program is user code, ready to be run. It is safe for concurrent use.
@@ -167,20 +182,25 @@ func Open(cfg Config, spec Spec, file string) (Program, error) {
 		return openPython(cfg, spec, file)
 	case Exec:
 		return openExec(cfg, spec, file)
+	case Stream:
+		return openStreaming(cfg, spec)
 	}
 	return nil, fmt.Errorf("unknown kind of program %q", spec.Kind)
 }
 
 // Check finds out whether the program can be run at all, as far as that is possible without
 // data: for a builtin its parameters, for Python that the file loads and has its functions,
-// for an executable that it speaks the protocol. A fault of the program is a UserError.
+// for an executable that it speaks the protocol, for commands that there are such programs. A fault of the program is a UserError.
 func Check(ctx context.Context, cfg Config, spec Spec, file string) error {
 	p, err := Open(cfg, spec, file)
 	if err != nil {
 		return err
 	}
-	if g, ok := p.(*guestProgram); ok {
-		return g.check(ctx)
+	switch p := p.(type) {
+	case *guestProgram:
+		return p.check(ctx)
+	case *streaming:
+		return p.check()
 	}
 	return nil
 }

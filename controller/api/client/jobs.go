@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,7 @@ import (
 type Submission struct {
 	Spec state.Spec
 	// ProgramPath is a local file that is the program, sent along; empty: the spec names a
-	// builtin, or a file on the store by URL.
+	// builtin, or a file on the store by URL. The local files among Spec.ProgramFiles are sent along, too.
 	ProgramPath string
 	// Key makes the submission repeatable: the same key is the same job. Empty means a new one,
 	// so that this call makes one job however often it must ask.
@@ -40,39 +41,73 @@ func (c *Client) Submit(ctx context.Context, s Submission) (api.Submitted, error
 	if s.ProgramPath != "" {
 		s.Spec.Program = filepath.Base(s.ProgramPath)
 	}
+	files := s.unpack()
 	spec, err := json.Marshal(s.Spec)
 	if err != nil {
 		return answer, fmt.Errorf("encode job spec: %w", err)
 	}
 	r := request{method: http.MethodPost, path: "/v1/jobs", header: http.Header{}}
 	r.header.Set("Idempotency-Key", s.Key)
-	if s.ProgramPath == "" {
+	if len(files) == 0 {
 		r.header.Set("Content-Type", "application/json")
 		r.body = text(spec)
 		return answer, c.call(ctx, r, &answer)
 	}
 	boundary := rand.Text()
 	r.header.Set("Content-Type", "multipart/form-data; boundary="+boundary)
-	r.body = func() (io.Reader, error) { return multipartBody(boundary, spec, s.ProgramPath) }
+	r.body = func() (io.Reader, error) { return multipartBody(boundary, spec, files) }
 	return answer, c.call(ctx, r, &answer)
 }
 
-// multipartBody is a submission of spec and program. The file is read as it is sent, by a
-// goroutine that ends with the body's reader, which the HTTP client closes.
-func multipartBody(boundary string, spec []byte, file string) (io.Reader, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
+// sentFile is a local file that becomes a part of the form.
+type sentFile struct {
+	part, path, name string
+	file             *os.File
+}
+
+// unpack returns the local files that the submission names, and leaves their names in its spec.
+func (s *Submission) unpack() (files []sentFile) {
+	if s.ProgramPath != "" {
+		files = append(files, sentFile{part: "program", path: s.ProgramPath, name: filepath.Base(s.ProgramPath)})
+	}
+	s.Spec.ProgramFiles = slices.Clone(s.Spec.ProgramFiles) // the caller's stay
+	for i := range s.Spec.ProgramFiles {
+		f := &s.Spec.ProgramFiles[i]
+		if f.Source == "" || strings.Contains(f.Source, "://") {
+			continue
+		}
+		files = append(files, sentFile{part: "file", path: f.Source, name: f.Name})
+		f.Source = ""
+	}
+	return files
+}
+
+// multipartBody is a submission of spec and files. Files are read as they are sent, by a goroutine
+// that ends with the body's reader, which the HTTP client closes.
+func multipartBody(boundary string, spec []byte, files []sentFile) (_ io.Reader, err error) {
+	opened := slices.Clone(files)
+	closeAll := func() {
+		for _, f := range opened {
+			if f.file != nil {
+				f.file.Close()
+			}
+		}
+	}
+	for i := range opened {
+		if opened[i].file, err = os.Open(opened[i].path); err != nil {
+			closeAll()
+			return nil, err
+		}
 	}
 	r, w := io.Pipe()
 	go func() {
-		defer f.Close()
-		w.CloseWithError(writeParts(multipart.NewWriter(w), boundary, spec, f))
+		defer closeAll()
+		w.CloseWithError(writeParts(multipart.NewWriter(w), boundary, spec, opened))
 	}()
 	return r, nil
 }
 
-func writeParts(w *multipart.Writer, boundary string, spec []byte, program *os.File) error {
+func writeParts(w *multipart.Writer, boundary string, spec []byte, files []sentFile) error {
 	if err := w.SetBoundary(boundary); err != nil {
 		return err
 	}
@@ -83,11 +118,13 @@ func writeParts(w *multipart.Writer, boundary string, spec []byte, program *os.F
 	if _, err := part.Write(spec); err != nil {
 		return err
 	}
-	if part, err = w.CreateFormFile("program", filepath.Base(program.Name())); err != nil {
-		return err
-	}
-	if _, err := io.Copy(part, program); err != nil {
-		return err
+	for _, f := range files {
+		if part, err = w.CreateFormFile(f.part, f.name); err != nil {
+			return err
+		}
+		if _, err := io.Copy(part, f.file); err != nil {
+			return err
+		}
 	}
 	return w.Close()
 }

@@ -20,7 +20,7 @@ type Job struct {
 	Folders        int            // of intermediates and plan
 	Program        Program
 	ShuffleRatio   float64 // bytes of shuffle for one of input; 0: as the program's kind has it
-	Artifact       bool    // the program is a file that is uploaded
+	Artifacts      int     // files of the program, which are uploaded
 	Overwrite      bool
 	StoredHandles  bool  // handles of sealed parts are too large for Redis, as those of S3 are
 	Executors      int   // each reads the plan and the manifests for itself
@@ -102,10 +102,8 @@ func (j *Job) planning(s *objstore.Stats) {
 	}
 	s.Puts += int64(j.Pages)
 	s.Gets += int64(j.Pages) * min(int64(j.Executors), pageTasks, int64(max(1, j.Maps)))
-	if j.Artifact {
-		s.Puts++
-		s.Gets += min(int64(j.Executors), int64(j.Maps+j.Reducers))
-	}
+	s.Puts += int64(j.Artifacts)
+	s.Gets += int64(j.Artifacts) * min(int64(j.Executors), int64(j.Maps+j.Reducers))
 }
 
 // shuffling adds what map tasks write, each so many bytes and records, and reduce tasks read. It

@@ -63,7 +63,7 @@ func TestRequests(t *testing.T) {
 		t.Errorf("$%v", d)
 	}
 	more := j
-	more.StoredHandles, more.Reducers, more.Artifact = true, 400, true
+	more.StoredHandles, more.Reducers, more.Artifacts = true, 400, 1
 	got := Expect(more).Requests
 	// Manifests of 400 segments are written, and read by both executors; so are handles, by one.
 	if gets := int64(2 + 2 + 20 + 10*400 + 10*2 + 400); got.Gets != gets {

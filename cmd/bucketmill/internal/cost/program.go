@@ -29,6 +29,7 @@ var (
 	selecting = Program{Name: "builtin that keeps few records", Rate: 250e6, Ratio: 0.001, Output: 0.001}
 	indexing  = Program{Name: "builtin that keeps most records", Rate: 30e6, Ratio: 0.5, Output: 1}
 	scripted  = Program{Name: "Python file, taken to combine", Rate: 5e6, Combines: true}
+	streamed  = Program{Name: "commands, taken to combine", Rate: 20e6, Combines: true}
 	framed    = Program{Name: "executable, taken to combine", Rate: 30e6, Combines: true}
 )
 
@@ -37,6 +38,8 @@ func Of(kind program.Kind, name string, t program.Traits) Program {
 	switch {
 	case kind == program.Python:
 		return scripted
+	case kind == program.Stream:
+		return streamed
 	case kind == program.Exec:
 		return framed
 	case name == "grep":

@@ -1,0 +1,87 @@
+package program
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// maxCounters is how many different counters one attempt may have: all of a job's are in Redis.
+const maxCounters = 1000
+
+// maxCounterName is the longest name of a counter, with that of its group, in bytes.
+const maxCounterName = 256
+
+// reporter does what the lines on standard error say that are meant for us. All processes of an
+// attempt share it.
+type reporter struct {
+	prefix []byte
+	moved  func() // not nil
+
+	mu       sync.Mutex
+	counters map[string]int64 // guarded by mu
+	err      *UserError       // guarded by mu: too many counters
+}
+
+func newReporter(prefix string, moved func()) *reporter {
+	return &reporter{prefix: []byte(prefix), moved: moved, counters: map[string]int64{}}
+}
+
+// line takes a line with its end, and returns what is to be logged of it.
+func (r *reporter) line(line []byte) []byte {
+	r.moved()
+	order, ok := bytes.CutPrefix(line, r.prefix)
+	if !ok {
+		return line
+	}
+	if status, ok := bytes.CutPrefix(order, []byte("status:")); ok {
+		return append([]byte("status: "), bytes.TrimLeft(status, " ")...)
+	}
+	if counter, ok := bytes.CutPrefix(order, []byte("counter:")); ok && r.count(string(bytes.TrimSpace(counter))) {
+		return nil
+	}
+	return append([]byte("[not understood] "), line...)
+}
+
+// count adds to a counter; it tells whether the text names one: GROUP,NAME,INTEGER.
+func (r *reporter) count(text string) bool {
+	fields := strings.Split(text, ",")
+	if len(fields) != 3 {
+		return false
+	}
+	n, err := strconv.ParseInt(fields[2], 10, 64)
+	name := fields[0] + "," + fields[1]
+	if err != nil || len(name) > maxCounterName {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.counters[name]; !known && len(r.counters) == maxCounters {
+		r.err = &UserError{Message: fmt.Sprintf("it has more than %d different counters, the last of them %s", maxCounters, preview([]byte(name)))}
+		return true
+	}
+	r.counters[name] += n
+	return true
+}
+
+// fault is what is wrong with what was reported so far, or nil.
+func (r *reporter) fault(program string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil {
+		return nil
+	}
+	err := *r.err
+	err.Program = program
+	return &err
+}
+
+// Counters implements Counting.
+func (r *reporter) Counters() map[string]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.counters)
+}

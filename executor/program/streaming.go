@@ -1,0 +1,200 @@
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Commands are a streaming program's. Mapper is always there.
+type Commands struct {
+	Mapper, Combiner, Reducer string
+}
+
+// StreamingName is what a streaming program is called.
+const StreamingName = "streaming"
+
+// The parameters of streaming programs, which are called as in Hadoop.
+const (
+	paramMapInput        = "stream.map.input.field.separator"
+	paramMapIgnoreKey    = "stream.map.input.ignoreKey"
+	paramMapOutput       = "stream.map.output.field.separator"
+	paramMapKeyFields    = "stream.num.map.output.key.fields"
+	paramReduceInput     = "stream.reduce.input.field.separator"
+	paramReduceOutput    = "stream.reduce.output.field.separator"
+	paramReduceKeyFields = "stream.num.reduce.output.key.fields"
+	paramReporterPrefix  = "stream.stderr.reporter.prefix"
+	paramExitIsFailure   = "stream.non.zero.exit.is.failure"
+)
+
+// Streaming describes streaming programs and their parameters.
+func Streaming() Info {
+	const tab = "\t"
+	return Info{
+		Name:    StreamingName,
+		Summary: "any commands that read and write lines, given by --mapper, --reducer and --combiner; other parameters are environment variables",
+		Params: []Param{
+			{Name: paramMapInput, Default: tab, Summary: "what stands between key and value of a mapper's input"},
+			{Name: paramMapIgnoreKey, Summary: "whether a mapper gets values alone (default: of text, jsonl and csv)"},
+			{Name: paramMapOutput, Default: tab, Summary: "what ends a field of a mapper's output"},
+			{Name: paramMapKeyFields, Default: "1", Summary: "how many fields of it are the key"},
+			{Name: paramReduceInput, Default: tab, Summary: "what stands between key and value of a reducer's input"},
+			{Name: paramReduceOutput, Default: tab, Summary: "what ends a field of a reducer's output"},
+			{Name: paramReduceKeyFields, Default: "1", Summary: "how many fields of it are the key"},
+			{Name: paramReporterPrefix, Default: "reporter:", Summary: "what lines on standard error begin with that report a counter or status"},
+			{Name: paramExitIsFailure, Default: "true", Summary: "whether an exit status other than 0 fails the attempt"},
+		},
+	}
+}
+
+// streaming is a program of commands that read and write lines.
+type streaming struct {
+	cfg      Config
+	commands Commands
+	mapper   []string // arguments
+	combiner []string
+	reducer  []string
+	files    map[string]string // absolute paths by the names in the working folder
+	env      []string          // of the parameters
+	path     string            // PATH
+
+	mapInput, reduceInput   []byte // separators
+	mapOutput, reduceOutput pairFormat
+	ignoreKey               string // true, false, or empty: by the format
+	reporterPrefix          string
+	exitIsFailure           bool
+}
+
+func openStreaming(cfg Config, spec Spec) (*streaming, error) {
+	p := &streaming{cfg: cfg, commands: spec.Commands, files: map[string]string{}, path: os.Getenv("PATH")}
+	for _, c := range []struct {
+		role, command string
+		args          *[]string
+	}{
+		{"mapper", spec.Commands.Mapper, &p.mapper},
+		{"combiner", spec.Commands.Combiner, &p.combiner},
+		{"reducer", spec.Commands.Reducer, &p.reducer},
+	} {
+		if c.command == "" && c.role != "mapper" {
+			continue
+		}
+		args, err := splitCommand(c.command)
+		if err == nil {
+			err = javaName(args[0])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.role, err)
+		}
+		*c.args = args
+	}
+	for name, file := range spec.Files {
+		path, err := artifact(file)
+		if err != nil {
+			return nil, err
+		}
+		p.files[name] = path
+	}
+	return p, p.configure(spec.Params)
+}
+
+// javaName refuses what names no program but a part of Hadoop.
+func javaName(program string) error {
+	switch {
+	case program == "NONE":
+		return errors.New("NONE is no program here: for a job without reducers say --reducers 0")
+	case program == "aggregate":
+		return errors.New("Hadoop's aggregate is not there: the builtin program aggregate, or a script, may do it")
+	case strings.HasPrefix(program, "org.apache.hadoop."):
+		return fmt.Errorf("the class %s is not there: commands only; without a reducer the sorted pairs are the output", program)
+	}
+	return nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// ownVariables are set for every process, and by HOME what a program left running is found.
+var ownVariables = []string{"HOME", "TMPDIR"}
+
+// configure reads the parameters.
+func (p *streaming) configure(given map[string]string) error {
+	known := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		variable := name
+		if strings.Contains(name, ".") {
+			known[name] = given[name]
+			variable = environmentName(name)
+		}
+		switch {
+		case !variableName.MatchString(variable):
+			return fmt.Errorf("%s: parameter %q can be no environment variable", StreamingName, name)
+		case slices.Contains(ownVariables, name) || strings.HasPrefix(name, "mapreduce_") || strings.HasPrefix(name, "mapred_"):
+			return fmt.Errorf("%s: the environment variable %s is set for every process by itself", StreamingName, name)
+		case strings.IndexByte(given[name], 0) >= 0:
+			return fmt.Errorf("%s: parameter %s holds a zero byte", StreamingName, name)
+		case name == "PATH":
+			p.path = given[name]
+		}
+		p.env = append(p.env, variable+"="+given[name])
+	}
+	params, err := readParams(Streaming(), known)
+	if err != nil {
+		return err
+	}
+	p.mapInput, p.reduceInput = params.separator(paramMapInput), params.separator(paramReduceInput)
+	p.mapOutput = pairFormat{separator: params.separator(paramMapOutput), fields: params.fields(paramMapKeyFields)}
+	p.reduceOutput = pairFormat{separator: params.separator(paramReduceOutput), fields: params.fields(paramReduceKeyFields)}
+	p.ignoreKey = params.oneOf(paramMapIgnoreKey, "", "true", "false")
+	p.reporterPrefix = params.required(paramReporterPrefix, "some text")
+	p.exitIsFailure = params.flag(paramExitIsFailure)
+	return params.err
+}
+
+// environmentName is a parameter's name as an environment variable.
+func environmentName(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
+			return c
+		}
+		return '_'
+	}, name)
+}
+
+// Traits implements Program.
+func (p *streaming) Traits() Traits { return Traits{Identity: p.reducer == nil} }
+
+// check looks for the commands' programs, as far as that is possible before the files are in a
+// working folder.
+func (p *streaming) check() error {
+	for _, args := range [][]string{p.mapper, p.combiner, p.reducer} {
+		if args == nil || p.files[filepath.Clean(args[0])] != "" {
+			continue
+		}
+		if _, err := findCommand(args[0], os.DevNull, p.path); err != nil {
+			return &UserError{Program: args[0], Message: err.Error()}
+		}
+	}
+	return nil
+}
+
+// prepare makes the working folder of an attempt ready, and what its processes share.
+func (p *streaming) prepare(ctx context.Context, a Attempt) (*streams, error) {
+	if a.Moved == nil {
+		a.Moved = func() {}
+	}
+	if a.Buffer <= 0 {
+		a.Buffer = DefaultBuffer
+	}
+	if err := linkFiles(p.files, a.Scratch); err != nil {
+		return nil, err
+	}
+	return &streams{
+		program: p, ctx: ctx, attempt: a, reporter: newReporter(p.reporterPrefix, a.Moved),
+		killed: make(chan struct{}),
+	}, nil
+}

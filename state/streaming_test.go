@@ -1,0 +1,72 @@
+package state
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestProgramFiles(t *testing.T) {
+	for text, want := range map[string]ProgramFile{
+		`"map.py"`:                      {Source: "map.py", Name: "map.py"},
+		`"../a b/map.py"`:               {Source: "../a b/map.py", Name: "map.py"},
+		`"s3://b/x/map.py#m"`:           {Source: "s3://b/x/map.py", Name: "m"},
+		`"a#b#c"`:                       {Source: "a#b", Name: "c"},
+		`{"source":"x/map.py"}`:         {Source: "x/map.py", Name: "map.py"},
+		`{"source":"a#b","name":"c#d"}`: {Source: "a#b", Name: "c#d"},
+		`{"name":"m","artifact":{"key":"k","sha256":"s","size":3}}`: {Name: "m", Artifact: &Artifact{Key: "k", SHA256: "s", Size: 3}},
+	} {
+		s, err := ParseSpec([]byte(`{"program_files":[` + text + `]}`))
+		if err != nil || len(s.ProgramFiles) != 1 || !reflect.DeepEqual(s.ProgramFiles[0], want) {
+			t.Errorf("%s: %+v, %v", text, s.ProgramFiles, err)
+			continue
+		}
+		again, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := ParseSpec(again); err != nil || !reflect.DeepEqual(back, s) {
+			t.Errorf("%s comes back from %s as %+v, %v", text, again, back.ProgramFiles, err)
+		}
+	}
+	for _, text := range []string{`""`, `"#a"`, `"a#"`, `"a#b/c"`, `"a/.."`, `"/"`, `3`, `["a"]`, `{"nam":"x"}`, `"a\nb"`} {
+		if s, err := ParseSpec([]byte(`{"program_files":[` + text + `]}`)); err == nil {
+			t.Errorf("%s is taken for %+v", text, s.ProgramFiles)
+		}
+	}
+}
+
+func TestStreamingSpec(t *testing.T) {
+	none, two := 0, 2
+	file := func(name string) ProgramFile { return ProgramFile{Name: name} }
+	for _, test := range []struct {
+		spec Spec
+		says string
+	}{
+		{Spec{Mapper: "cat"}, ""},
+		{Spec{Mapper: "cat", Program: "streaming", Kind: "streaming", Reducers: &none}, ""},
+		{Spec{Mapper: "cat", Combiner: "a", Reducer: "b", Reducers: &two, ProgramFiles: []ProgramFile{file("a"), file("b")}}, ""},
+		{Spec{Reducer: "cat"}, "mapper is missing"},
+		{Spec{Kind: "streaming"}, "mapper is missing"},
+		{Spec{ProgramFiles: []ProgramFile{file("a")}}, "mapper is missing"},
+		{Spec{Program: "wordcount", ProgramFiles: []ProgramFile{file("a")}}, `program is "wordcount"`},
+		{Spec{Mapper: "cat", Program: "job.py"}, `program is "job.py"`},
+		{Spec{Mapper: "cat", Kind: "python"}, `kind is "python"`},
+		{Spec{Mapper: "cat", Reducer: "cat", Reducers: &none}, "reducers is 0"},
+		{Spec{Mapper: "cat", Combiner: "cat"}, "combiner needs a reducer"},
+		{Spec{Mapper: strings.Repeat("x", 64<<10+1)}, "longer than 65536 bytes"},
+		{Spec{Mapper: "cat \xff"}, "not UTF-8"},
+		{Spec{Mapper: "cat", ProgramFiles: []ProgramFile{file("a"), file("b"), file("a")}}, "two program files have the name a"},
+		{Spec{Mapper: "cat", ProgramFiles: []ProgramFile{file("../a")}}, `"../a" can't be the name`},
+		{Spec{Mapper: "cat", ProgramFiles: make([]ProgramFile, 101)}, "at most 100"},
+		{Spec{}, "program is missing"},
+	} {
+		s := test.spec
+		s.Input, s.Output = []string{"b"}, "c"
+		err := s.Validate()
+		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%+v: %v, want %q", test.spec, err, test.says)
+		}
+	}
+}
