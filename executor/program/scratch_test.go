@@ -27,10 +27,9 @@ func TestScratchThatCannotBeWrittenToIsRemoved(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(deep, "file"), nil, 0o400); err != nil {
 			t.Error(err)
 		}
-		for folder, mode := range map[string]fs.FileMode{deep: 0o500, filepath.Dir(deep): 0} {
-			if err := os.Chmod(folder, mode); err != nil {
-				t.Error(err)
-			}
+		// The outer one last: it is closed then.
+		if err := errors.Join(os.Chmod(deep, 0o500), os.Chmod(filepath.Dir(deep), 0)); err != nil {
+			t.Error(err)
 		}
 		if err := os.RemoveAll(scratch); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("want a folder that is hard to remove, have %v", err)
