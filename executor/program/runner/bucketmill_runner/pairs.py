@@ -16,7 +16,7 @@ from . import frames, keys
 
 # How many pairs are taken at a time: so few at first, since each may be large; at most so many; and so
 # many bytes of them, about.
-_FIRST, _MOST, _BYTES = 16, 512, 64 << 10
+_FIRST, _MOST, _BYTES = 4, 512, 64 << 10
 
 _PAIR = b"\x86"  # the opcode that makes a pair of what is before it
 _DICT = b"}"  # makes a dict
