@@ -491,7 +491,7 @@ func TestMapperMayPrintFarMoreThanItReads(t *testing.T) {
 
 // spawner starts a child that holds the FIFO open and would live for long, and one that has left
 // the group.
-const spawner = `sh -c 'sleep 1000 9>$FIFO & setsid sleep 1001 9>$FIFO & echo started >&2; wait'`
+const spawner = `sh -c 'exec 9>$FIFO; sleep 1000 & setsid sleep 1001 & exec 9>&-; echo started >&2; wait'`
 
 func startSpawner(t *testing.T, ctx context.Context) (Mapper, <-chan error) {
 	t.Helper()
@@ -535,6 +535,16 @@ func TestCancelEndsAllOfACommand(t *testing.T) {
 	if err := <-closed; !errors.Is(err, cause) {
 		t.Errorf("want %v, have %v", cause, err)
 	}
+	if err := <-gone; err != nil {
+		t.Error(err)
+	}
+}
+
+// A child that has left the group, and has no environment by which it is known, is found by its folder.
+func TestChildWithoutEnvironmentIsEnded(t *testing.T) {
+	path, gone := fifo(t)
+	p := openCommands(t, Commands{Mapper: `sh -c 'exec 9>$FIFO; setsid env -i sleep 1002 > /dev/null 2>&1 & exec 9>&-; cat'`}, "FIFO", path)
+	checkRecords(t, mapText(t, p, "a\n", 9), record{"a", ""})
 	if err := <-gone; err != nil {
 		t.Error(err)
 	}
