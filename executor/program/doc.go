@@ -1,5 +1,6 @@
-// Package program runs user code: the builtins in this process, everything else in a process
-// of its own that speaks the framed protocol of mapred/FRAMES.md.
+// Package program runs user code: the builtins in this process, everything else in processes
+// of their own. These speak the framed protocol of mapred/FRAMES.md, or are commands that read and
+// write lines (STREAMING.md).
 //
 // A [Program] belongs to a job and may be used by any number of attempts at once; a [Mapper]
 // or a [Reducer] belongs to one attempt and to one goroutine, but for Kill.

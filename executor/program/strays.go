@@ -20,8 +20,9 @@ const strayPatience = 2 * time.Second
 // KillStrays ends the processes that programs have left in a scratch folder, by its absolute
 // path, or any below it:
 // those that left their group (setsid), and those whose executor was killed, which nobody could
-// end with it. They are known by HOME, which startProcess sets and children inherit; one that
-// takes another environment is not found. It returns when none is left.
+// end with it. They are known by HOME, which startProcess sets and children inherit, or, while they have no
+// environment at all, by their working folder; one that takes another environment is not found. It
+// returns when none is left.
 func KillStrays(folder string) error {
 	if !filepath.IsAbs(folder) {
 		return fmt.Errorf("end what a program left running: %q is no absolute path", folder)
@@ -83,11 +84,21 @@ func livesIn(pid int, folder string) bool {
 	if err != nil {
 		return false
 	}
+	if len(environment) == 0 {
+		// So it looks while it takes up another program (execve), too.
+		at, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "cwd"))
+		return err == nil && within(at, folder)
+	}
 	for variable := range bytes.SplitSeq(environment, []byte{0}) {
 		home, ok := strings.CutPrefix(string(variable), "HOME=")
-		if ok && (home == folder || strings.HasPrefix(home, folder+"/")) {
+		if ok && within(home, folder) {
 			return true
 		}
 	}
 	return false
+}
+
+// within tells whether a path is that of a folder or below it.
+func within(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, folder+"/")
 }

@@ -106,11 +106,25 @@ func (g *streams) Kill() {
 	}
 	running := slices.Clone(g.running)
 	g.mu.Unlock()
+	g.killStrays()
 	for _, s := range running {
 		s.kill()
 	}
-	if g.program.combiner != nil {
-		_ = KillStrays(g.attempt.Scratch) // as where a process has the folder for itself
+}
+
+// killStrays ends what the attempt's processes have left running. What does not end, or can't be
+// looked for, is the next start's on this machine.
+func (g *streams) killStrays() { _ = KillStrays(g.attempt.Scratch) }
+
+// over tells whether the attempt has come to its end, so that nothing of it may live on.
+func (g *streams) over() bool {
+	select {
+	case <-g.killed:
+		return true
+	case <-g.ctx.Done():
+		return true
+	default:
+		return false
 	}
 }
 
@@ -120,6 +134,9 @@ func (s *stream) kill() {
 		close(s.gone)
 		s.stop()
 		s.proc.kill()
+		if s.over() {
+			s.killStrays() // which may hold the pipes
+		}
 		<-s.proc.exited
 		// Closing only fails for what is closed already: pipes keep nothing back.
 		_ = s.proc.close()
@@ -220,6 +237,8 @@ func (s *stream) receive(written <-chan error, toEnd bool, take func(lines []byt
 			}
 		case <-s.gone:
 			return s.cause(errKilled)
+		case <-s.ctx.Done():
+			return context.Cause(s.ctx)
 		}
 	}
 	return nil

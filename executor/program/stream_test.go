@@ -491,15 +491,15 @@ func TestMapperMayPrintFarMoreThanItReads(t *testing.T) {
 
 // spawner starts a child that holds the FIFO open and would live for long, and one that has left
 // the group.
-const spawner = `sh -c 'sleep 1000 9>$FIFO & setsid sleep 1001 9>$FIFO & echo started >&2; wait'`
+const spawner = `sh -c 'exec 9>$FIFO; sleep 1000 & setsid sleep 1001 & exec 9>&-; echo started >&2; wait'`
 
-func startSpawner(t *testing.T, ctx context.Context) (Mapper, <-chan error) {
+func startSpawner(t *testing.T, ctx context.Context, c Commands) (Mapper, <-chan error) {
 	t.Helper()
 	path, gone := fifo(t)
 	a := attempt(t)
 	log := make(logSignal, 10)
 	a.Log = log
-	m, err := openCommands(t, Commands{Mapper: spawner}, "FIFO", path).NewMapper(ctx, a)
+	m, err := openCommands(t, c, "FIFO", path).NewMapper(ctx, a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -514,27 +514,62 @@ func startSpawner(t *testing.T, ctx context.Context) (Mapper, <-chan error) {
 }
 
 func TestKillEndsAllOfACommand(t *testing.T) {
-	m, gone := startSpawner(t, t.Context())
-	m.Kill()
-	if err := <-gone; err != nil {
-		t.Error(err)
-	}
-	m.Kill()
-	if err := m.Close(discard()); !errors.Is(err, errKilled) {
-		t.Errorf("close after kill: %v", err)
+	for _, c := range []Commands{{Mapper: spawner}, {Mapper: spawner, Combiner: "cat"}} {
+		m, gone := startSpawner(t, t.Context(), c)
+		m.Kill()
+		if err := <-gone; err != nil {
+			t.Error(err)
+		}
+		m.Kill()
+		if err := m.Close(discard()); !errors.Is(err, errKilled) {
+			t.Errorf("close after kill: %v", err)
+		}
 	}
 }
 
 func TestCancelEndsAllOfACommand(t *testing.T) {
 	cause := errors.New("job was cancelled")
+	for _, c := range []Commands{{Mapper: spawner}, {Mapper: spawner, Combiner: "cat"}} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		m, gone := startSpawner(t, ctx, c)
+		closed := make(chan error)
+		go func() { closed <- m.Close(discard()) }()
+		cancel(cause)
+		if err := <-closed; !errors.Is(err, cause) {
+			t.Errorf("want %v, have %v", cause, err)
+		}
+		if err := <-gone; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What has left the group, and holds the output, does not outlive its attempt either.
+func TestCancelEndsWhatHoldsTheOutput(t *testing.T) {
+	cause := errors.New("job was cancelled")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	m, gone := startSpawner(t, ctx)
+	a := attempt(t)
+	log := make(logSignal, 10)
+	a.Log = log
+	m, err := openCommands(t, Commands{Mapper: `sh -c 'setsid sleep 1003 & echo started >&2'`}).NewMapper(ctx, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Kill()
 	closed := make(chan error)
 	go func() { closed <- m.Close(discard()) }()
+	<-log
 	cancel(cause)
 	if err := <-closed; !errors.Is(err, cause) {
 		t.Errorf("want %v, have %v", cause, err)
 	}
+}
+
+// A child that has left the group, and has no environment by which it is known, is found by its folder.
+func TestChildWithoutEnvironmentIsEnded(t *testing.T) {
+	path, gone := fifo(t)
+	p := openCommands(t, Commands{Mapper: `sh -c 'exec 9>$FIFO; setsid env -i sleep 1002 > /dev/null 2>&1 & exec 9>&-; cat'`}, "FIFO", path)
+	checkRecords(t, mapText(t, p, "a\n", 9), record{"a", ""})
 	if err := <-gone; err != nil {
 		t.Error(err)
 	}
