@@ -39,7 +39,11 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		if err := c.settled(job, "unfinished segments", c.abortSegments(ctx, job, layout)); err != nil {
 			return err
 		}
-		for _, folder := range layout.Folders() {
+		folders := layout.Folders()
+		if job.Plan == "" && !job.Restored {
+			folders = folders[:1] // no attempt ever ran
+		}
+		for _, folder := range folders {
 			if err := c.settled(job, "intermediates", deleteAll(ctx, c.work, folder)); err != nil {
 				return err
 			}
@@ -59,9 +63,9 @@ func (c *Controller) completedBefore(ctx context.Context, job state.Job, spec st
 	if job.State != state.Failed || !job.PublishedFrom.IsZero() {
 		return false, nil
 	}
-	success, found, err := c.ownSuccess(ctx, job.ID, spec)
-	if err != nil || !found {
-		return false, c.settled(job, "search for the output", err)
+	success, done, err := c.published(ctx, job.ID, spec)
+	if err != nil || !done {
+		return false, c.settled(job, "", err)
 	}
 	c.cfg.Log.Warn("failed job had completed before a failover", "job", job.ID)
 	return true, c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, success.Counters)
@@ -88,13 +92,13 @@ func (c *Controller) abortSegments(ctx context.Context, job state.Job, layout st
 }
 
 // settled passes on trouble that may go away, for a while, so that the clean-up is tried again,
-// and tells of the rest.
+// and tells of the rest, and what may be left because of it ("": nothing).
 func (c *Controller) settled(job state.Job, what string, err error) error {
-	if err == nil || errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) || passing(err, job.Ended, c.cfg.CleanupTimeout) {
+	if err == nil || errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) || c.passing(job, err, c.cfg.CleanupTimeout) {
 		return err
 	}
 	c.cfg.Log.Error("clean up", "job", job.ID, "left", what, "error", err)
-	if c.cfg.Abandoned != nil {
+	if what != "" && c.cfg.Abandoned != nil {
 		c.cfg.Abandoned(job.ID, what, err)
 	}
 	return nil
@@ -164,7 +168,7 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 	if job.PublishedFrom.IsZero() {
 		return nil
 	}
-	there, _, err := c.success(ctx, spec)
+	there, err := c.success(ctx, spec)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,7 +44,7 @@ type Config struct {
 	// KeepFailed is how long a failed job's plan and committed maps are kept, so that it may
 	// be retried; default 0: they are removed at once.
 	KeepFailed time.Duration
-	// PlanTimeout and PublishTimeout are how long a store that does not answer is tried before
+	// PlanTimeout and PublishTimeout are for how long a controller tries a store that does not answer before
 	// the job fails; default 10m.
 	PlanTimeout, PublishTimeout time.Duration
 	// CleanupTimeout is how long such a store is tried before what is left stays; default 24h.
@@ -55,7 +57,7 @@ type Config struct {
 	// OrphanAge is how old what lies on the work store must be to be removed when Redis does
 	// not know the job; default 7 days, at least History.
 	OrphanAge time.Duration
-	// Abandoned is told what of a job's could not be removed, and why; may be nil.
+	// Abandoned is told what of a job's could not be looked for and removed, and why; may be nil.
 	Abandoned func(id state.JobID, what string, why error)
 	// Notify tells spec.Webhook how a job ended; nil: nobody is told. It is called at least once
 	// for each ending, for at most notifyTimeout, and perhaps by several controllers at a time.
@@ -68,8 +70,9 @@ type Controller struct {
 	work       objstore.Bucket
 	workPrefix string
 
-	mu   sync.Mutex
-	kept map[state.JobID]time.Time // guarded by mu: until when kept jobs need no look
+	mu       sync.Mutex
+	kept     map[state.JobID]time.Time // guarded by mu: until when kept jobs need no look
+	troubles map[state.JobID]trouble   // guarded by mu
 }
 
 // jobsAtOnce is how many jobs one controller works on at a time.
@@ -97,6 +100,7 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 	}
 	return &Controller{
 		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), kept: map[state.JobID]time.Time{},
+		troubles: map[state.JobID]trouble{},
 	}, nil
 }
 
@@ -168,6 +172,7 @@ func (c *Controller) Step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.forgetTroubles(jobs)
 	var g errgroup.Group
 	g.SetLimit(jobsAtOnce)
 	for _, id := range jobs {
@@ -292,14 +297,35 @@ func transient(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// passing tells whether the work of a phase that began at a time should be tried again after an
-// error: for a while when it is the store's, and always when it is Redis's, without which nothing
-// can be decided about the job.
-func passing(err error, began time.Time, patience time.Duration) bool {
-	if transient(err) { // an unreachable store's error may hold a network's, too
-		return time.Since(began) < patience
+// passing tells whether a stage's work should be tried again after an error: for a while when it is the
+// store's, and always when it is Redis's, without which nothing can be decided about the job. The while
+// begins when this controller first met such an error: the job may have waited before, since no controller was
+// there or Redis had lost it.
+func (c *Controller) passing(job state.Job, err error, patience time.Duration) bool {
+	if !transient(err) { // an unreachable store's error may hold a network's, too
+		return state.IsOutage(err)
 	}
-	return state.IsOutage(err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.troubles[job.ID]
+	if t.stage != job.Stage {
+		t = trouble{stage: job.Stage, since: time.Now()}
+		c.troubles[job.ID] = t
+	}
+	return time.Since(t.since) < patience
+}
+
+// trouble is that the store does not do what a stage's work needs.
+type trouble struct {
+	stage state.Stage
+	since time.Time
+}
+
+// forgetTroubles drops what is known of jobs that are not among these.
+func (c *Controller) forgetTroubles(active []state.JobID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.troubles, func(id state.JobID, _ trouble) bool { return !slices.Contains(active, id) })
 }
 
 func (c *Controller) layout(job state.Job) (state.Layout, error) {

@@ -58,7 +58,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 
 // notPlanned fails a job that can't be planned, unless it is for trouble that may pass.
 func (c *Controller) notPlanned(ctx context.Context, job state.Job, err error) error {
-	if passing(err, job.Submitted, c.cfg.PlanTimeout) {
+	if c.passing(job, err, c.cfg.PlanTimeout) {
 		return fmt.Errorf("plan %s: %w", job.ID, err)
 	}
 	// Another controller may have planned it meanwhile, and it is that one's output that was found: then
@@ -101,15 +101,14 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
 		return nil, state.Plan{}, err
 	}
-	var before state.Success
-	if spec.Overwrite {
-		var err error
-		if before, _, err = c.success(ctx, spec); err != nil {
-			return nil, state.Plan{}, err
-		}
-	}
 	tasks, plan, err := cut(ctx, c.cfg.Open, spec, c.slots)
-	plan.Replaces = before.Job
+	if err != nil || !spec.Overwrite {
+		return tasks, plan, err
+	}
+	before, err := c.success(ctx, spec)
+	if before != nil {
+		plan.Replaces = before.Job
+	}
 	return tasks, plan, err
 }
 

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/objstore"
@@ -35,11 +37,11 @@ func (c *Controller) publish(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	err = fmt.Errorf("publish output %s: %w", spec.Output, err)
-	if passing(err, job.PublishedFrom, c.cfg.PublishTimeout) {
+	if c.passing(job, err, c.cfg.PublishTimeout) {
 		return err
 	}
 	// A failover may have brought a publication back that was done.
-	if success, found, readErr := c.ownSuccess(ctx, job.ID, spec); found || readErr != nil {
+	if success, done, readErr := c.published(ctx, job.ID, spec); done || readErr != nil {
 		if readErr != nil {
 			return errors.Join(err, readErr)
 		}
@@ -68,17 +70,17 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 		return cmp.Or(err, errOutputTaken)
 	}
 	success := outputName(prefix, state.SuccessName)
-	if spec.Overwrite {
-		before, found, err := c.success(ctx, spec)
-		if err != nil {
-			return err
-		}
-		if found && before.Job == job.ID {
-			return c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, before.Counters) // done, but Redis was not told, or forgot
-		}
-		if taken, err := takenOver(job, before); err != nil || taken {
-			return cmp.Or(err, errOutputTaken)
-		}
+	before, done, err := c.published(ctx, job.ID, spec)
+	if err != nil {
+		return err
+	}
+	if done {
+		return c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, before.Counters) // but Redis was not told, or forgot
+	}
+	if taken, err := takenOver(job, before); err != nil || taken {
+		return cmp.Or(err, errOutputTaken)
+	}
+	if before != nil && spec.Overwrite {
 		if err := c.stillIn(ctx, job); err != nil {
 			return err
 		}
@@ -223,6 +225,9 @@ func completeParts(ctx context.Context, out objstore.Bucket, parts []part) error
 	for _, p := range parts {
 		g.Go(func() error {
 			o, err := out.Complete(ctx, p.upload)
+			if isNotFound(err) {
+				return checkBytes(ctx, out, p, err)
+			}
 			if err != nil {
 				return err
 			}
@@ -233,6 +238,25 @@ func completeParts(ctx context.Context, out objstore.Bucket, parts []part) error
 		})
 	}
 	return g.Wait()
+}
+
+// checkBytes finds out whether a part that can't be completed is in place all the same. Before Redis lost
+// the job, other attempts may have written the same bytes, and a request to complete theirs have come last.
+func checkBytes(ctx context.Context, out objstore.Bucket, p part, why error) (err error) {
+	r, err := out.Get(ctx, p.upload.Key, 0, -1)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	sum := xxhash.New()
+	n, err := io.Copy(sum, r)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	if n != p.Bytes || p.Checksum != fmt.Sprintf("xxh64:%016x", sum.Sum64()) {
+		return why
+	}
+	return nil
 }
 
 // deleteOldParts removes the parts of an overwritten output that had more of them.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -114,15 +116,15 @@ func (c *Controller) resume(ctx context.Context, job state.Job, spec state.Spec)
 	if err != nil || !planned && !job.Restored {
 		return false, err
 	}
-	success, found, err := c.success(ctx, spec)
+	success, done, err := c.published(ctx, job.ID, spec)
 	switch {
 	case err != nil:
 		return false, err
-	case found && success.Job == job.ID:
+	case done:
 		return true, c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, success.Counters)
 	case !planned:
 		return false, nil
-	case found && !spec.Overwrite:
+	case success != nil && success.Job != job.ID && !spec.Overwrite:
 		return false, errOutputTaken // its parts must not be replaced by ours
 	}
 	job.Plan = p.Plan
@@ -144,24 +146,48 @@ var errOutputTaken = errors.New("while Redis had lost the job another one took i
 
 // takenOver tells whether a _SUCCESS object is of a job that has published after this one was planned: Redis has
 // forgotten that job, and that this one was over.
-func takenOver(job state.Job, there state.Success) (bool, error) {
-	if there.Job == "" || there.Job == job.ID || job.Plan == "" {
+func takenOver(job state.Job, there *state.Success) (bool, error) {
+	if there == nil || there.Job == "" || there.Job == job.ID || job.Plan == "" {
 		return false, nil
 	}
 	plan, err := state.ParsePlan(job.Plan)
 	return there.Job != plan.Replaces, err
 }
 
-// ownSuccess reads the _SUCCESS object of a job that was published; false: it was not.
-func (c *Controller) ownSuccess(ctx context.Context, id state.JobID, spec state.Spec) (state.Success, bool, error) {
-	s, found, err := c.success(ctx, spec)
-	return s, found && s.Job == id, err
+// published reads the _SUCCESS object of an output, as success does, and finds out whether it is the job's and
+// its parts are there: a publisher that was held up may have written it of what a retry then threw away.
+func (c *Controller) published(ctx context.Context, id state.JobID, spec state.Spec) (*state.Success, bool, error) {
+	s, err := c.success(ctx, spec)
+	if err != nil || s == nil || s.Job != id || len(s.Parts) == 0 {
+		return s, false, err
+	}
+	out, prefix, err := c.cfg.Open(ctx, spec.Output)
+	if err != nil {
+		return s, false, err
+	}
+	g, looking := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
+	for _, p := range s.Parts {
+		g.Go(func() error {
+			o, err := out.Stat(looking, outputName(prefix, p.Name))
+			if isNotFound(err) || err == nil && o.Size != p.Bytes {
+				return errNotWhole
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); !errors.Is(err, errNotWhole) {
+		return s, err == nil, err
+	}
+	return s, false, nil
 }
+
+var errNotWhole = errors.New("a part of the output is missing")
 
 // deleteOwnSuccess removes the _SUCCESS object of a job's output, if it is the job's.
 func (c *Controller) deleteOwnSuccess(ctx context.Context, id state.JobID, spec state.Spec) error {
-	_, ours, err := c.ownSuccess(ctx, id, spec)
-	if err != nil || !ours {
+	s, err := c.success(ctx, spec)
+	if err != nil || s == nil || s.Job != id {
 		return err
 	}
 	out, prefix, err := c.cfg.Open(ctx, spec.Output)
@@ -171,22 +197,23 @@ func (c *Controller) deleteOwnSuccess(ctx context.Context, id state.JobID, spec 
 	return out.Delete(ctx, outputName(prefix, state.SuccessName))
 }
 
-// success reads the _SUCCESS object of an output; false: there is none. One that no job of ours has
+// success reads the _SUCCESS object of an output; nil: there is none. One that no job of ours has
 // written is of no job.
-func (c *Controller) success(ctx context.Context, spec state.Spec) (s state.Success, found bool, err error) {
+func (c *Controller) success(ctx context.Context, spec state.Spec) (*state.Success, error) {
 	out, prefix, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
-		return s, false, err
+		return nil, err
 	}
 	text, err := objstore.ReadAll(ctx, out, outputName(prefix, state.SuccessName))
 	if isNotFound(err) {
-		return s, false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return s, false, err
+		return nil, err
 	}
+	var s state.Success
 	if json.Unmarshal(text, &s) != nil {
 		s = state.Success{}
 	}
-	return s, true, nil
+	return &s, nil
 }

@@ -117,7 +117,7 @@ func TestLateCleanUp(t *testing.T) {
 // A _SUCCESS that a late publisher has written of what a retry then threw away is replaced.
 func TestSuccessOfAnEarlierPublication(t *testing.T) {
 	s := newSkipping(t, false)
-	s.write(map[string]string{state.SuccessName: `{"job":"j","records":7}`})
+	s.write(map[string]string{state.SuccessName: `{"job":"j","records":7,"parts":[{"name":"part-00000","bytes":7}]}`})
 	job, spec := s.job("j")
 	s.must(s.publish(t.Context(), job, spec))
 	if text := s.whole()[state.SuccessName]; !strings.Contains(text, `"records": 0`) {
@@ -226,5 +226,24 @@ func TestOutputWasTakenOver(t *testing.T) {
 				t.Errorf("the output has %q, had %q", s.whole(), before)
 			}
 		})
+	}
+}
+
+// A late request of a publisher before Redis lost the job may complete another attempt's part over ours. It is
+// what ours would be, or the job fails.
+func TestPartThatAnotherAttemptWrote(t *testing.T) {
+	for text, want := range map[string]state.State{"": state.Completed, "other\n": state.Failed} {
+		s := newSkipping(t, false)
+		job, spec := s.job("j")
+		parts, err := s.parts(t.Context(), job)
+		s.must(err)
+		out, _, err := s.cfg.Open(t.Context(), spec.Output)
+		s.must(err)
+		s.must(out.Abort(t.Context(), parts[1].upload))
+		s.write(map[string]string{state.PartName(1): text})
+		s.must(s.publish(t.Context(), job, spec))
+		if job, _ = s.job("j"); job.State != want {
+			t.Errorf("with %q in its place it is %s: %+v", text, job.State, job.Error)
+		}
 	}
 }

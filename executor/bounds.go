@@ -55,17 +55,10 @@ func (e *Executor) bounds(ctx context.Context, a *attempt, job *jobContext, scra
 
 // findBounds is one try of it; nil: somebody else is at it.
 func (e *Executor) findBounds(ctx context.Context, a *attempt, job *jobContext, scratch string) (*bounds, error) {
-	name, err := e.cfg.Store.Bounds(ctx, job.id, job.born)
-	if err != nil {
-		return nil, err
-	}
-	var lost error
-	if name != "" {
-		b, err := e.loadBounds(ctx, job, name)
-		if !errors.Is(err, objstore.ErrNotFound) && !errors.Is(err, errOtherBounds) {
-			return b, err
-		}
-		lost = err
+	err := job.seeking.join(ctx, e, func(ctx context.Context) error { return e.lookForBounds(ctx, job) })
+	var missing *missingBounds
+	if !errors.As(err, &missing) {
+		return job.bounds.Load(), err
 	}
 	token := fmt.Sprintf("%s/%s/%d", e.cfg.ID, a.Attempt.Name(), a.Attempt.Claimed)
 	held, err := e.cfg.Store.HoldSampler(ctx, job.id, token, e.cfg.Lease)
@@ -76,12 +69,20 @@ func (e *Executor) findBounds(ctx context.Context, a *attempt, job *jobContext, 
 		a.moves.Add(1)
 		return nil, nil
 	}
-	b, err := e.makeBounds(ctx, a, job, scratch, token, name)
+	b, err := e.makeBounds(ctx, a, job, scratch, token, missing.name)
 	if errors.Is(err, errOtherSample) {
-		err = fmt.Errorf("%w; %w", lost, err)
+		err = fmt.Errorf("%w; %w", missing.err, err)
 	}
 	return b, err
 }
+
+// missingBounds says that bounds must be made.
+type missingBounds struct {
+	name string // of those that were lost; "": there never were any
+	err  error  // why they can't be read, in that case
+}
+
+func (m *missingBounds) Error() string { return "there are no partition bounds" }
 
 var (
 	// errOtherBounds says that an object is not the bounds that it is named by.
@@ -89,6 +90,28 @@ var (
 	// errOtherSample says that bounds are lost for good.
 	errOtherSample = errors.New("the program gives others when it is asked again, and tasks were mapped by the old ones")
 )
+
+// lookForBounds loads a job's bounds for all its attempts here, or fails with missingBounds.
+func (e *Executor) lookForBounds(ctx context.Context, job *jobContext) error {
+	if job.bounds.Load() != nil {
+		return nil
+	}
+	name, err := e.cfg.Store.Bounds(ctx, job.id, job.born)
+	if err != nil {
+		return err
+	}
+	if name == "" {
+		return &missingBounds{}
+	}
+	b, err := e.loadBounds(ctx, job, name)
+	if errors.Is(err, objstore.ErrNotFound) || errors.Is(err, errOtherBounds) {
+		return &missingBounds{name: name, err: err}
+	}
+	if err == nil {
+		job.bounds.Store(b)
+	}
+	return err
+}
 
 // makeBounds samples, holding the lock, stores the bounds and sets their name. If they have one, since
 // they are lost, they must get it again.

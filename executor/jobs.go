@@ -41,6 +41,7 @@ type jobContext struct {
 	used  int // guarded by the cache's mutex: when it was last put back, in turns
 
 	bounds    atomic.Pointer[bounds] // of a job of total order, once they are known
+	seeking   flight                 // them
 	pages     pageCache
 	committed mapOutputs
 }

@@ -31,7 +31,7 @@ type cluster struct {
 	stores  *connect.Stores
 	work    string // URL
 	log     *slog.Logger
-	scratch *scratch
+	scratch *program.Scratch
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -63,13 +63,13 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 	if c.stores, err = f.store.open(); err != nil {
 		return c, err
 	}
-	if c.scratch, err = makeScratch(f.scratch); err != nil {
+	if c.scratch, err = program.MakeScratch(f.scratch); err != nil {
 		return c, err
 	}
 	if err := c.connect(ctx, f.redis); err != nil {
 		return c, err
 	}
-	if c.work, err = f.workURL(spec, c.scratch.folder); err != nil {
+	if c.work, err = f.workURL(spec, c.scratch.Folder); err != nil {
 		return c, err
 	}
 	limits := state.Limits{Infra: 4, Backoff: 200 * time.Millisecond, Shun: -1} // all executors are on one machine
@@ -88,7 +88,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 		e, err := executor.New(ctx, executor.Config{
 			ID: state.ExecutorID("local-" + strconv.Itoa(i)), Store: c.store, Open: c.stores.Open,
 			Work: c.work, Log: log, Slots: 1, Memory: int64(f.memory) / int64(f.executors),
-			Scratch: filepath.Join(c.scratch.folder, "executor-"+strconv.Itoa(i)),
+			Scratch: filepath.Join(c.scratch.Folder, "executor-"+strconv.Itoa(i)),
 			Lease:   localLease, Heartbeat: localHeartbeat, Limits: limits,
 			Program: programs, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.executors)), ProgramLog: ui.programLog, NoBench: true,
 		})
@@ -230,7 +230,7 @@ func (c *cluster) stop(ctx context.Context) error {
 		errs = append(errs, c.closer[i]())
 	}
 	if c.scratch != nil {
-		errs = append(errs, c.scratch.remove())
+		errs = append(errs, c.scratch.Remove())
 	}
 	return errors.Join(errs...)
 }

@@ -80,7 +80,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinClose(err, store) }()
-	scratch, err := makeScratch("")
+	scratch, err := program.MakeScratch("")
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	}
 	worker, err := executor.New(ctx, executor.Config{
 		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
-		Slots: f.slots, Memory: int64(f.memory), Scratch: filepath.Join(scratch.folder, "executor"),
+		Slots: f.slots, Memory: int64(f.memory), Scratch: filepath.Join(scratch.Folder, "executor"),
 		Lease: localLease, Heartbeat: localHeartbeat, Limits: f.limits, KeepLogs: true,
 		Program: program.Config{Python: f.python}, ProgramMemory: programMemory(f.slots), NoBench: true,
 	})

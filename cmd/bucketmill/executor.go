@@ -75,7 +75,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinClose(err, store) }()
-	scratch, err := makeScratch(f.scratch)
+	scratch, err := program.MakeScratch(f.scratch)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	}
 	e, err := executor.New(ctx, executor.Config{
 		ID: state.ExecutorID(id), Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
-		Slots: f.slots, Memory: int64(f.memory), Scratch: scratch.folder + "/executor",
+		Slots: f.slots, Memory: int64(f.memory), Scratch: scratch.Folder + "/executor",
 		Lease: f.lease, Heartbeat: f.heartbeat, Limits: f.limits, Grace: f.grace, KeepLogs: true,
 		Program: program.Config{Python: f.python}, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.slots)),
 	})

@@ -43,9 +43,9 @@ func nothingWritten(w io.Writer, output string) {
 	fmt.Fprintf(w, "Nothing was written to %s.\n", place(output))
 }
 
-// abandoned tells of what a job leaves behind against its will.
+// abandoned tells of what a job may leave behind against its will.
 func (u *ui) abandoned(_ state.JobID, what string, why error) {
-	_, _ = fmt.Fprintf(u.log(), "  The job's %s could not be removed: %v\n", what, why) // nobody is left to tell
+	_, _ = fmt.Fprintf(u.log(), "  The job's %s could not be looked for and removed, so some may be left: %v\n", what, why) // nobody is left to tell
 }
 
 func taskName(attempt string) string {

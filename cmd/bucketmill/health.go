@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -94,4 +95,4 @@ func (h *healthServer) Close() error {
 
 func joinClose(err error, c io.Closer) error { return errors.Join(err, c.Close()) }
 
-func joinRemove(err error, s *scratch) error { return errors.Join(err, s.remove()) }
+func joinRemove(err error, s *program.Scratch) error { return errors.Join(err, s.Remove()) }

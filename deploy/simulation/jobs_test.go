@@ -23,14 +23,16 @@ type jobPlan struct {
 	cancelAt  state.Phase // "": not cancelled
 	retry     bool        // once it is kept
 	priority  int
+	ordered   bool          // --sort-order total
+	values    bool          // --sort-values
 	rival     bool          // it writes where the first job does
 	waits     bool          // until the first job has ended
 	patience  time.Duration // --task-timeout; 0: the default
 }
 
 func (j jobPlan) String() string {
-	return fmt.Sprintf("%s of %d inputs (%d lines) by %d bytes, %d reducers, overwrite %v, cancel at %q, retry %v, rival %v, waits %v, task timeout %v",
-		j.program, len(j.inputs), j.lines(), j.splitSize, j.reducers, j.overwrite, j.cancelAt, j.retry, j.rival, j.waits, j.patience)
+	return fmt.Sprintf("%s of %d inputs (%d lines) by %d bytes, %d reducers, total order %v, sorted values %v, overwrite %v, cancel at %q, retry %v, rival %v, waits %v, task timeout %v",
+		j.program, len(j.inputs), j.lines(), j.splitSize, j.reducers, j.ordered, j.values, j.overwrite, j.cancelAt, j.retry, j.rival, j.waits, j.patience)
 }
 
 func newJobPlan(rng *rand.Rand, n int) jobPlan {
@@ -42,6 +44,9 @@ func newJobPlan(rng *rand.Rand, n int) jobPlan {
 		submitAt:  time.Duration(rng.IntN(2000*n+1)) * time.Millisecond,
 		retry:     rng.IntN(3) > 0,
 		priority:  rng.IntN(3) - 1,
+	}
+	if j.reducers > 0 {
+		j.ordered, j.values = rng.IntN(3) == 0, rng.IntN(4) == 0
 	}
 	if rng.IntN(12) == 0 {
 		j.program = "broken"
@@ -158,7 +163,10 @@ func (j *job) spec() state.Spec {
 	spec := state.Spec{
 		Program: j.program, Kind: "builtin", Input: []string{fmt.Sprintf("%s/in/%s/", storeURL, j.id)},
 		SplitSize: state.ByteSize(j.splitSize), Output: storeURL + "/" + j.output,
-		Overwrite: j.overwrite, Reducers: &j.reducers, Priority: j.priority,
+		Overwrite: j.overwrite, Reducers: &j.reducers, Priority: j.priority, SortValues: j.values,
+	}
+	if j.ordered {
+		spec.SortOrder = state.OrderTotal
 	}
 	if j.program == "broken" {
 		spec.Program, spec.Params = "activity", state.Params{"strict": "true"}

@@ -35,7 +35,7 @@ type rates struct {
 	delayed          [2]float64
 	throttled        float64 // of the store
 	denied           float64 // reading an input: a failure of class user
-	damaged          float64 // reading a segment
+	damaged          float64 // reading a segment, or bounds
 }
 
 func (r rates) none() bool { return r == rates{} }
@@ -61,6 +61,7 @@ const (
 	jumpAhead
 	jumpBack
 	loseSegment
+	loseBounds
 	loseEverything
 	loseAnswer // of the request: it was executed, and its process can't know
 	arriveLate // the request is executed when its process has long given up
@@ -79,7 +80,7 @@ type aim struct {
 // based on.
 var targets = []string{
 	"submit(", "start(", "claim(", "renew(", "commit(", "fail(", "lose(", "sweep(", "backup(", "stop(", "finish(", "keep(",
-	"retry(", "discard(", "forget(", "bm:outputs",
+	"retry(", "discard(", "forget(", "bm:outputs", ":sampler", "bounds(", "bounds-",
 	"complete out", "put if absent", "put[", "delete out", "delete work", "abort out", "abort work", "begin upload out",
 	"upload part", "list work", "list uploads", "list out", "stat ", "get[0+-1] work", "get[0+-1] out",
 }
@@ -103,7 +104,7 @@ func newAim(rng *rand.Rand, lease time.Duration) *aim {
 func (k incidentKind) String() string {
 	return [...]string{
 		"kill", "freeze", "cut off from redis", "cut off from the store", "stop gently", "script cache lost",
-		"failover to a lagging replica", "redis clock jumps ahead", "redis clock jumps back", "a segment vanishes",
+		"failover to a lagging replica", "redis clock jumps ahead", "redis clock jumps back", "a segment vanishes", "bounds vanish",
 		"redis is empty", "answer lost", "late",
 	}[k]
 }
@@ -245,7 +246,7 @@ func (s *sim) faultsFor(r *request) (f faults) {
 		f.refused = fmt.Errorf("simulated: %w", objstore.ErrThrottled)
 	case reads && strings.Contains(r.what, " in/") && s.chance(s.rates.denied):
 		f.refused = fmt.Errorf("simulated: %w", objstore.ErrDenied)
-	case reads && strings.HasSuffix(r.what, ".seg") && s.chance(s.rates.damaged):
+	case reads && (strings.HasSuffix(r.what, ".seg") || isBounds(r.what)) && s.chance(s.rates.damaged):
 		f.damaged = true
 	}
 	return f
@@ -345,7 +346,9 @@ func (s *sim) befall(r *request, i incident) {
 	case jumpBack:
 		s.redis.jump(-i.length)
 	case loseSegment:
-		s.loseSegment()
+		s.loseObject(func(key string) bool { return strings.HasSuffix(key, ".seg") })
+	case loseBounds:
+		s.loseObject(isBounds)
 	case loseEverything:
 		if err := s.redis.restore(nil); err != nil {
 			s.problem("empty redis: %v", err)
@@ -394,16 +397,18 @@ func (s *sim) failOver(lag time.Duration) {
 	})
 }
 
-// loseSegment removes an intermediate from the store.
-func (s *sim) loseSegment() {
-	var segments []string
+func isBounds(key string) bool { return strings.Contains(key, "/bounds-") }
+
+// loseObject removes an intermediate of a kind from the store.
+func (s *sim) loseObject(kind func(key string) bool) {
+	var all []string
 	for _, key := range s.store.keys("work/") {
-		if strings.HasSuffix(key, ".seg") {
-			segments = append(segments, key)
+		if kind(key) {
+			all = append(all, key)
 		}
 	}
-	if len(segments) > 0 {
-		key := segments[s.rng.IntN(len(segments))]
+	if len(all) > 0 {
+		key := all[s.rng.IntN(len(all))]
 		delete(s.store.objects, key)
 		s.trace.add("-- gone: %s", key)
 	}

@@ -28,6 +28,7 @@ type storeWorld struct {
 	uploads map[string]upload // by id
 	made    int               // uploads and objects so far
 	writer  *process          // whose request is executed
+	late    map[string]bool   // objects that were removed by requests that nobody waited for any more
 }
 
 type stored struct {
@@ -47,7 +48,7 @@ type upload struct {
 }
 
 func newStoreWorld() *storeWorld {
-	return &storeWorld{objects: map[string]stored{}, uploads: map[string]upload{}}
+	return &storeWorld{objects: map[string]stored{}, uploads: map[string]upload{}, late: map[string]bool{}}
 }
 
 func (w *storeWorld) put(key string, data []byte, from string) objstore.Object {
@@ -275,6 +276,7 @@ func (b *bucket) Delete(ctx context.Context, keys ...string) error {
 		if err := b.do(ctx, "delete "+names(some), func(bool) error {
 			for _, key := range some {
 				delete(b.world.objects, key)
+				b.world.late[key] = b.world.writer != nil && b.world.writer.past
 			}
 			return nil
 		}); err != nil {

@@ -52,6 +52,10 @@ func (w *watch) count(name string, reply []byte) {
 // transition is called for scripts that have done something.
 func (w *watch) transition(s *sim, j *job, name string, argv []string) {
 	switch name {
+	case "submit":
+		if j.outcome != nil && s.phase(j) == state.PhasePlan {
+			j.outcome, j.lost = nil, true // again: its user had no answer until the history had expired
+		}
 	case "start":
 		j.total, _ = strconv.Atoi(argv[1]) // as Redis has taken it
 		if j.reducers == 0 {
@@ -120,10 +124,12 @@ func (w *watch) forget(s *sim) {
 				j.settling = nil
 			}
 			j.unpublished = j.unpublished || !j.wrote.IsZero() && phase != state.PhasePublish
-			j.undone = j.undone || !j.settled.IsZero() && phase != state.PhaseCleanup && phase != state.PhaseKept
 		}
 		if phase != state.PhaseCleanup && phase != state.PhaseKept && phase != state.PhaseEnded {
-			j.settled = time.Time{}
+			j.undone = j.undone || !j.settled.IsZero()
+			if phase != "" || j.outcome == nil { // else it has ended, and its history is gone
+				j.settled = time.Time{}
+			}
 		}
 		j.phase = phase
 	}
@@ -136,6 +142,7 @@ const returns = 40 * time.Second
 // lose says what becomes of a job that Redis has forgotten before it had ended.
 func (s *sim) lose(j *job) {
 	_, recorded := s.store.objects[j.record()]
+	j.unpublished = j.unpublished || !j.wrote.IsZero()
 	switch {
 	case recorded:
 		if s.calm {
@@ -333,6 +340,9 @@ func (s *sim) checkOutput(j *job, o *outcome, bad func(string, ...any)) {
 		bad("it can't succeed")
 		return
 	}
+	if s.store.late[j.output+state.SuccessName] {
+		return // no store can be asked to remove an object only if it still is the one that was seen
+	}
 	var lines []string
 	var total int
 	want := []string{j.output + state.SuccessName}
@@ -348,6 +358,9 @@ func (s *sim) checkOutput(j *job, o *outcome, bad func(string, ...any)) {
 	}
 	if got := s.store.keys(j.output); !slices.Equal(got, want) {
 		bad("its output has %q, not %q", got, want)
+	}
+	if j.ordered && !slices.IsSorted(lines) {
+		bad("its parts are not in order: %q", lines)
 	}
 	slices.Sort(lines)
 	if oracle := j.oracle(); !slices.Equal(lines, oracle) {

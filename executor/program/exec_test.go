@@ -74,6 +74,26 @@ func TestExecutablesThatDoNotSpeakAreRefused(t *testing.T) {
 	}
 }
 
+// A check has a scratch folder that is locked, so that whoever starts next finds it if it is killed.
+func TestCheckRunsInLockedScratch(t *testing.T) {
+	parent, list := t.TempDir(), filepath.Join(t.TempDir(), "list")
+	t.Setenv("TMPDIR", parent)
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nls \"$HOME/..\" > "+list+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(t.Context(), Config{}, Spec{Kind: Exec, Name: "program"}, path); err == nil {
+		t.Error("it passes")
+	}
+	seen, err := os.ReadFile(list)
+	if err != nil || !strings.Contains(string(seen), scratchLock+"\n") {
+		t.Errorf("beside the program's home: %q, %v", seen, err)
+	}
+	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
 // TestExamples runs the examples in Python beside the builtins that do the same.
 func TestExamples(t *testing.T) {
 	for _, c := range []struct {

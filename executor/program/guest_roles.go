@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/bucketmill/bucketmill/mapred"
 )
@@ -91,15 +92,19 @@ func (r *pythonReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter)
 
 // check starts the program for a moment to see that it can be run.
 func (p *guestProgram) check(ctx context.Context) (err error) {
-	scratch, err := os.MkdirTemp("", "bucketmill-check-")
+	scratch, err := MakeScratch("")
 	if err != nil {
 		return fmt.Errorf("check program: %w", err)
 	}
-	defer func() { err = errors.Join(err, RemoveScratch(scratch)) }()
+	defer func() { err = errors.Join(err, scratch.Remove()) }()
+	folder := filepath.Join(scratch.Folder, "check")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return fmt.Errorf("check program: %w", err)
+	}
 	timeout := fmt.Errorf("%s is not ready after %v", p.spec.Name, p.cfg.Grace)
 	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Grace, timeout)
 	defer cancel()
-	g, err := p.start(ctx, Attempt{Scratch: scratch, MapOnly: p.spec.MapOnly}, mapred.RoleCheck)
+	g, err := p.start(ctx, Attempt{Scratch: folder, MapOnly: p.spec.MapOnly}, mapred.RoleCheck)
 	if err != nil {
 		return err
 	}

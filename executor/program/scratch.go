@@ -2,10 +2,96 @@ package program
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 )
+
+// A process holds a lock on a file in its scratch folder as long as it lives, so that the next
+// one can tell a folder in use from one that a killed process left behind.
+const (
+	scratchPattern = "bucketmill-*"
+	scratchLock    = "lock"
+	newScratch     = ".new-" // before the name of a folder that is being made
+)
+
+// Scratch is a folder on local disk of this process's own.
+type Scratch struct {
+	Folder string // by its absolute path
+	lock   *os.File
+}
+
+// MakeScratch makes a scratch folder in parent, by default the system's temporary folder, and
+// removes those that belong to nobody any more.
+func MakeScratch(parent string) (*Scratch, error) {
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	parent, err := filepath.Abs(parent) // programs run elsewhere, and get it as their home
+	if err != nil {
+		return nil, fmt.Errorf("make scratch folder: %w", err)
+	}
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, fmt.Errorf("make scratch folder: %w", err)
+	}
+	if err := reclaimScratch(parent); err != nil {
+		return nil, fmt.Errorf("reclaim old scratch folders: %w", err)
+	}
+	// It gets its name when it is locked: another process that starts now could come between.
+	unnamed, err := os.MkdirTemp(parent, newScratch+scratchPattern)
+	if err != nil {
+		return nil, fmt.Errorf("make scratch folder: %w", err)
+	}
+	lock, err := lockFile(filepath.Join(unnamed, scratchLock), os.O_CREATE)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock scratch folder: %w", err), os.RemoveAll(unnamed))
+	}
+	folder := filepath.Join(parent, strings.TrimPrefix(filepath.Base(unnamed), newScratch))
+	if err := os.Rename(unnamed, folder); err != nil {
+		return nil, errors.Join(fmt.Errorf("name scratch folder: %w", err), os.RemoveAll(unnamed), lock.Close())
+	}
+	return &Scratch{Folder: folder, lock: lock}, nil
+}
+
+// Remove removes the folder, with all that is in it.
+func (s *Scratch) Remove() error {
+	return errors.Join(RemoveScratch(s.Folder), s.lock.Close())
+}
+
+// reclaimScratch removes the folders of processes that were killed, and ends what still runs there. The kernel gives a lock up
+// with the last process that holds it, so this also tells who lives in other containers of this
+// machine that share the folder; over a network's file system it does so where that has locks.
+func reclaimScratch(parent string) error {
+	folders, err := filepath.Glob(filepath.Join(parent, scratchPattern))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, folder := range folders {
+		lock, err := lockFile(filepath.Join(folder, scratchLock), 0)
+		if err != nil {
+			continue // in use, not ours, or gone
+		}
+		// The kernel ends a killed executor's programs, but not what those had started.
+		errs = append(errs, KillStrays(folder), RemoveScratch(folder), lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// lockFile opens and locks a file, or fails at once when another process holds the lock.
+func lockFile(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
 
 // RemoveScratch removes a folder in which programs have run, as os.RemoveAll does. These may have
 // left folders that can't be written to, whose files only the superuser could remove.

@@ -1,0 +1,42 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// A store that does not answer is given time from when a controller met that, however long ago the job came
+// to its stage: it may have waited for a controller all the while. Another stage has time of its own.
+func TestPatienceBeginsWithTheTrouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &Controller{troubles: map[state.JobID]trouble{}}
+		away := fmt.Errorf("list: %w", objstore.ErrUnavailable)
+		old := state.Job{ID: "j", Stage: 1, Submitted: time.Now().Add(-time.Hour)}
+		check := func(job state.Job, err error, want bool) {
+			t.Helper()
+			if got := c.passing(job, err, time.Minute); got != want {
+				t.Errorf("passing: %t", got)
+			}
+		}
+		check(old, away, true)
+		time.Sleep(59 * time.Second)
+		check(old, away, true)
+		check(old, objstore.ErrDenied, false)
+		time.Sleep(time.Second)
+		check(old, away, false)
+		check(old, context.DeadlineExceeded, false)
+		again := old
+		again.Stage = 2
+		check(again, away, true)
+		c.forgetTroubles([]state.JobID{"other"})
+		if len(c.troubles) > 0 {
+			t.Errorf("left: %v", c.troubles)
+		}
+	})
+}
