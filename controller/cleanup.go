@@ -39,14 +39,8 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		if err := c.settled(job, "unfinished segments", c.abortSegments(ctx, job, layout)); err != nil {
 			return err
 		}
-		folders := layout.Folders()
-		if job.Plan == "" && !job.Restored {
-			folders = folders[:1] // no attempt ever ran
-		}
-		for _, folder := range folders {
-			if err := c.settled(job, "intermediates", deleteAll(ctx, c.work, folder)); err != nil {
-				return err
-			}
+		if err := c.settled(job, "intermediates", c.deleteFolders(ctx, layout.Folders())); err != nil {
+			return err
 		}
 	}
 	if err := c.notify(ctx, job, spec); err != nil {
@@ -250,6 +244,17 @@ func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.
 		})
 	}
 	return g.Wait()
+}
+
+// deleteFolders does deleteAll for folders of the work store, but goes on to the next one only if the store
+// answers.
+func (c *Controller) deleteFolders(ctx context.Context, folders []string) (err error) {
+	for _, folder := range folders {
+		if err = errors.Join(err, deleteAll(ctx, c.work, folder)); transient(err) {
+			break
+		}
+	}
+	return err
 }
 
 // deleteAll removes every object and unfinished upload under a prefix, a page at a time.

@@ -140,9 +140,17 @@ func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, 
 		return nil, err
 	}
 	if name == "" {
-		if name, err = e.sampleBounds(ctx, a, job, scratch, had); err != nil {
+		made := ""
+		defer func() {
+			if err != nil && made != "" {
+				e.dropVainBounds(ctx, job, made)
+			}
+		}()
+		made, err = e.sampleBounds(ctx, a, job, scratch, had)
+		if err != nil {
 			return nil, err
 		}
+		name = made
 	}
 	if name, err = e.cfg.Store.SetBounds(ctx, job.id, job.born, name); err != nil {
 		return nil, err
@@ -151,7 +159,7 @@ func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, 
 }
 
 // sampleBounds puts the bounds that a sample gives on the work store, and returns their name, which must be
-// the one that they had, if any.
+// the one that they had, if any. It returns that with an error, too, if they may be there all the same.
 func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext, scratch, had string) (string, error) {
 	began := time.Now()
 	s := &sampler{executor: e, attempt: a, job: job, scratch: scratch}
@@ -165,11 +173,25 @@ func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext
 		return "", errOtherSample
 	}
 	if _, err := e.work.Put(ctx, job.layout.Bounds(job.plan.Pages, name), data); err != nil {
-		return "", err
+		return name, err
 	}
 	e.cfg.Log.Info("keys sampled for the total order", "job", job.id, "attempt", a.Attempt.Name(), "bounds", name,
 		"bytes", s.read, "boundaries", len(p.Boundaries), "spread", len(p.Spread), "took", time.Since(began).Round(time.Millisecond))
 	return name, nil
+}
+
+// dropVainBounds removes bounds that were made for a job that is over: whoever was held up may come when the
+// clean-up has been. Those of a job that goes on, perhaps restored, are the same that others made.
+func (e *Executor) dropVainBounds(ctx context.Context, job *jobContext, name string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	now, err := e.cfg.Store.Job(ctx, job.id)
+	if errors.Is(err, state.ErrNoJob) || err == nil && (now.Phase == state.PhaseCleanup || now.Phase == state.PhaseEnded) {
+		err = e.work.Delete(ctx, job.layout.Bounds(job.plan.Pages, name))
+	}
+	if err != nil {
+		e.cfg.Log.Warn("remove partition bounds that nobody wants", "job", job.id, "bounds", name, "error", err)
+	}
 }
 
 // storedBounds looks for bounds that a restored job had before Redis lost their name, so that they

@@ -212,6 +212,35 @@ func TestLostBounds(t *testing.T) {
 	}
 }
 
+// Who is held up before it stores bounds, until the job is over, leaves none.
+func TestLateBounds(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	g := newGate("put", "bounds-")
+	stop := c.executor("late", forEver, func(cfg *executor.Config) {
+		cfg.Slots, cfg.Open = 1, faulty(c.open, func(ctx context.Context, method, key string) error {
+			err := g.fault(ctx, method, key)
+			if method == "put" && strings.HasPrefix(filepath.Base(key), "bounds-") {
+				return nil // it was on its way
+			}
+			return err
+		})
+	})
+	spec := c.sorting(randomLines(1000, 30), 4)
+	spec.KeepIntermediates = false
+	id := c.submitSpec(spec)
+	<-g.reached
+	if err := c.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{}); err != nil {
+		t.Fatal(err)
+	}
+	c.ended(id)
+	close(g.open)
+	stop()
+	if left := c.files("work"); len(left) > 0 {
+		t.Errorf("left on the work store: %q", left)
+	}
+}
+
 // Where sampling again gives others, since the program does not do the same twice, what was mapped by the
 // old ones is of no use with them: the job fails, and says why.
 func TestLostBoundsThatCannotBeMadeAgain(t *testing.T) {

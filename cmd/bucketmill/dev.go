@@ -80,7 +80,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinClose(err, store) }()
-	scratch, err := program.MakeScratch("")
+	scratch, err := makeWatchedScratch("")
 	if err != nil {
 		return err
 	}

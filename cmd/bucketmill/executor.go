@@ -75,7 +75,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinClose(err, store) }()
-	scratch, err := program.MakeScratch(f.scratch)
+	scratch, err := makeWatchedScratch(f.scratch)
 	if err != nil {
 		return err
 	}

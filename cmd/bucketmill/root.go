@@ -51,7 +51,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	root.SuggestionsMinimumDistance = 2 // letters
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newRunCommand(), newGenerateCommand(), newProgramsCommand(), newInspectCommand(), newProbeCommand(),
-		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand())
+		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand(), newWatchCommand())
 	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newTasksCommand(), newExecutorsCommand(),
 		newEventsCommand(), newLogsCommand(), newResultsCommand(), newCancelCommand(), newRetryCommand(),
 		newPutCommand(), newGetCommand(), newLsCommand())

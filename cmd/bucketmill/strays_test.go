@@ -3,8 +3,14 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/deploy/testservices"
 )
 
 // leavingProgram is a Python job with a child in a session, and so a group, of its own. It says
@@ -52,5 +58,63 @@ func TestProcessesOfTheDeadAreEnded(t *testing.T) {
 	p.wait(patience)
 	mustRun(t, folder+"/other", "wordcount", "-i", folder+"/in.txt", "-o", folder+"/other", "--scratch", scratch)
 	checkGone(t, running)
+	checkEmpty(t, scratch)
+}
+
+// What a killed executor's programs had started, and its scratch folder, go at once: its watcher sees to that.
+func TestWatcherClearsUpAfterAKilledExecutor(t *testing.T) {
+	t.Parallel()
+	server := testservices.NewRedis(t)
+	scratch := t.TempDir()
+	p := startProcess(t, nil, "executor", "--redis", server.URL, "--store", t.TempDir(), "--scratch", scratch)
+	var home string
+	eventually(t, "the executor's scratch folder", func() bool {
+		found, err := filepath.Glob(filepath.Join(scratch, "bucketmill-*", "executor"))
+		must(t, err)
+		if len(found) == 1 {
+			home = found[0]
+		}
+		return home != ""
+	})
+	stray := exec.Command("sleep", "1000")
+	stray.Env = []string{"HOME=" + home}
+	stray.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	must(t, stray.Start())
+	p.signal(os.Kill)
+	p.wait(patience)
+	if err := stray.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Errorf("the stray: %v", err)
+	}
+	eventually(t, "an empty scratch folder", func() bool {
+		left, err := os.ReadDir(scratch)
+		must(t, err)
+		return len(left) == 0
+	})
+}
+
+// An executor that ends in good order takes its watcher with it, which the signal meets, too.
+func TestWatcherEndsWithItsExecutor(t *testing.T) {
+	t.Parallel()
+	server := testservices.NewRedis(t)
+	scratch := t.TempDir()
+	p := startProcess(t, nil, "executor", "--redis", server.URL, "--store", t.TempDir(), "--scratch", scratch)
+	var watcher int
+	eventually(t, "a watcher that waits", func() bool {
+		commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		must(t, err)
+		for _, path := range commands {
+			text, err := os.ReadFile(path)
+			if err == nil && strings.Contains(string(text), watchCommand+"\x00"+scratch) {
+				watcher, err = strconv.Atoi(filepath.Base(filepath.Dir(path)))
+				must(t, err)
+			}
+		}
+		return watcher != 0 && strings.Contains(p.stderr.String(), "executor is ready")
+	})
+	p.signal(syscall.SIGTERM)
+	if state := p.wait(patience); state.ExitCode() != 0 {
+		t.Errorf("it ends with %v: %s", state, p.stderr.String())
+	}
+	checkGone(t, []int{watcher})
 	checkEmpty(t, scratch)
 }

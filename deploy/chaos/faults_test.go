@@ -41,7 +41,8 @@ func faults() []fault {
 		{"restart-redis", always(redisTarget), killRedis, 50 * time.Millisecond, 3 * time.Second},
 		{"restart-minio", always(minioTarget), killMinIO, 50 * time.Millisecond, 4 * time.Second},
 		{"damage-segment", always(minioTarget), damageSegment, 0, 0},
-		{"delete-segment", always(minioTarget), deleteSegment, 0, 0},
+		{"delete-segment", always(minioTarget), deleteObject(isSegment), 0, 0},
+		{"delete-bounds", always(minioTarget), deleteObject(isBounds), 0, 0},
 	}
 	for kind, conditions := range map[string]proxy.Conditions{
 		"cut":     {Cut: true},
@@ -153,11 +154,14 @@ func fillDisk(c *cluster, _ string) (func() error, error) {
 	return func() error { return os.Remove(path) }, nil
 }
 
-// segmentFolders finds the folders in which MinIO keeps segments. Folders vanish while one looks.
-func (c *cluster) segmentFolders() []string {
+func isSegment(name string) bool { return strings.HasSuffix(name, ".seg") }
+func isBounds(name string) bool  { return strings.HasPrefix(name, "bounds-") }
+
+// objectFolders finds the folders in which MinIO keeps intermediates of a kind. Folders vanish while one looks.
+func (c *cluster) objectFolders(kind func(name string) bool) []string {
 	var all []string
 	_ = filepath.WalkDir(filepath.Join(c.minio.Drive(), workBucket, workPrefix), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && strings.HasSuffix(path, ".seg") {
+		if err == nil && d.IsDir() && kind(d.Name()) {
 			all = append(all, path)
 		}
 		return nil
@@ -167,7 +171,7 @@ func (c *cluster) segmentFolders() []string {
 
 // damageSegment flips a byte of a segment on MinIO's disk.
 func damageSegment(c *cluster, _ string) (func() error, error) {
-	all := c.segmentFolders()
+	all := c.objectFolders(isSegment)
 	if len(all) == 0 {
 		return nil, errNothing
 	}
@@ -198,14 +202,16 @@ func damageSegment(c *cluster, _ string) (func() error, error) {
 	return nil, err
 }
 
-// deleteSegment makes a segment go, as an eager rule of the bucket's might.
-func deleteSegment(c *cluster, _ string) (func() error, error) {
-	all := c.segmentFolders()
-	if len(all) == 0 {
-		return nil, errNothing
+// deleteObject makes an intermediate go, as an eager rule of the bucket's might.
+func deleteObject(kind func(name string) bool) func(c *cluster, _ string) (func() error, error) {
+	return func(c *cluster, _ string) (func() error, error) {
+		all := c.objectFolders(kind)
+		if len(all) == 0 {
+			return nil, errNothing
+		}
+		key := strings.TrimPrefix(all[rand.IntN(len(all))], filepath.Join(c.minio.Drive(), workBucket)+"/")
+		return nil, c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
 	}
-	key := strings.TrimPrefix(all[rand.IntN(len(all))], filepath.Join(c.minio.Drive(), workBucket)+"/")
-	return nil, c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
 }
 
 // errNothing says that there was nothing to break.

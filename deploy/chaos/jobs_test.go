@@ -41,6 +41,8 @@ var makers = []maker{
 	{"python", func(c *cluster, r *rand.Rand, j *job) { makePython(r, j, "") }},
 	{"combined", func(c *cluster, r *rand.Rand, j *job) { makePython(r, j, combineFn) }},
 	{"map-only", makeMapOnly},
+	{"total", makeTotal},
+	{"sorted-values", makeSortedValues},
 	{"tiny-splits", makeTinySplits},
 	{"overwrite", makeOverwrite},
 	{"failing", makeFailing},
@@ -167,6 +169,34 @@ func makeMapOnly(_ *cluster, r *rand.Rand, j *job) {
 	j.want.keyOnly, j.want.mapOnly = true, true
 }
 
+// makeTotal sorts lines in total order. A third of them are the same in some jobs, and go to several parts.
+func makeTotal(_ *cluster, r *rand.Rand, j *job) {
+	j.spec.Program, j.spec.SortOrder = "sort", state.OrderTotal
+	j.reducers(r, 6)
+	j.spec.Maps = 2 + r.IntN(12)
+	all := j.texts(r, 1+r.IntN(4), 500<<10+r.IntN(2<<20))
+	if r.IntN(2) == 0 {
+		heavy := bytes.Repeat([]byte("w7 heavy\n"), len(all)/2)
+		j.add(r, heavy)
+		all = append(all, linesOf(heavy)...)
+		j.want.records = int64(len(all))
+	}
+	j.want.lines = sorted(all)
+	j.want.keyOnly, j.want.inOrder = true, true
+}
+
+// makeSortedValues tells of each key's values how many there are, the first, the last, and whether they came in
+// order; in total order at times.
+func makeSortedValues(_ *cluster, r *rand.Rand, j *job) {
+	j.program, j.spec.SortValues = sortedValuesFn, true
+	j.reducers(r, 4)
+	j.spec.Maps = 1 + r.IntN(8)
+	if r.IntN(2) == 0 {
+		j.spec.SortOrder, j.want.inOrder = state.OrderTotal, true
+	}
+	j.want.lines = firstAndLast(j.texts(r, 1+r.IntN(3), 100<<10+r.IntN(300<<10)))
+}
+
 func makeTinySplits(_ *cluster, r *rand.Rand, j *job) {
 	j.spec.Program = "wordcount"
 	j.reducers(r, 9)
@@ -187,6 +217,16 @@ def reduce_fn(key, values):
 	combineFn = `
 def combine_fn(key, values):
     yield (key, sum(values))
+`
+	sortedValuesFn = `
+def map_fn(key, value):
+    for word in value.split():
+        yield (word[:2], word)
+
+def reduce_fn(key, values):
+    values = list(values)
+    ordered = all(a <= b for a, b in zip(values, values[1:]))
+    yield (key, "%d %s %s %s" % (len(values), values[0], values[-1], ordered))
 `
 	slowFn = `
 import time

@@ -60,6 +60,13 @@ func TestOracle(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	ordered := expectation{lines: []string{"a", "b", "b", "c"}, parts: 2, records: 4, keyOnly: true, inOrder: true}
+	if err := ordered.check(outputOf(t, "j", 4, "a\nb\n", "b\nc\n"), "j"); err != nil {
+		t.Error(err)
+	}
+	if ordered.check(outputOf(t, "j", 4, "b\nc\n", "a\nb\n"), "j") == nil {
+		t.Error("parts in another order: accepted")
+	}
 	if err := unchanged(right(), right()); err != nil {
 		t.Error(err)
 	}

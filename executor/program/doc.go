@@ -10,7 +10,7 @@
 // A scratch folder as its working folder, HOME and TMPDIR; PATH; a C.UTF-8 locale; nothing
 // else of our environment, so neither credentials nor settings. It leads a process group,
 // which is killed as a whole when the attempt ends in whatever way, and the kernel kills its
-// leader when this process dies.
+// leader when this process dies; what that leader had started a watcher ends (Scratch.Watch).
 //
 // # How bytes flow
 //

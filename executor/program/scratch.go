@@ -20,8 +20,9 @@ const (
 
 // Scratch is a folder on local disk of this process's own.
 type Scratch struct {
-	Folder string // by its absolute path
-	lock   *os.File
+	Folder  string // by its absolute path
+	lock    *os.File
+	watcher *watcher // nil: nobody watches
 }
 
 // MakeScratch makes a scratch folder in parent, by default the system's temporary folder, and
@@ -56,9 +57,9 @@ func MakeScratch(parent string) (*Scratch, error) {
 	return &Scratch{Folder: folder, lock: lock}, nil
 }
 
-// Remove removes the folder, with all that is in it.
+// Remove removes the folder, with all that is in it, and ends its watcher.
 func (s *Scratch) Remove() error {
-	return errors.Join(RemoveScratch(s.Folder), s.lock.Close())
+	return errors.Join(RemoveScratch(s.Folder), s.lock.Close(), s.watcher.leave())
 }
 
 // reclaimScratch removes the folders of processes that were killed, and ends what still runs there. The kernel gives a lock up
@@ -71,14 +72,20 @@ func reclaimScratch(parent string) error {
 	}
 	var errs []error
 	for _, folder := range folders {
-		lock, err := lockFile(filepath.Join(folder, scratchLock), 0)
-		if err != nil {
-			continue // in use, not ours, or gone
-		}
-		// The kernel ends a killed executor's programs, but not what those had started.
-		errs = append(errs, KillStrays(folder), RemoveScratch(folder), lock.Close())
+		_, err := reclaim(folder)
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// reclaim removes a folder, and ends what runs there, if nobody has its lock; true: it was done, or is not there.
+func reclaim(folder string) (bool, error) {
+	lock, err := lockFile(filepath.Join(folder, scratchLock), 0)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist), nil // else in use, or not ours
+	}
+	// The kernel ends a killed executor's programs, but not what those had started.
+	return true, errors.Join(KillStrays(folder), RemoveScratch(folder), lock.Close())
 }
 
 // lockFile opens and locks a file, or fails at once when another process holds the lock.

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+)
+
+// watchCommand is what this binary runs as its own watcher: see program.Scratch.Watch.
+const watchCommand = "watch-scratch"
+
+func newWatchCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: watchCommand + " FOLDER", Hidden: true, Args: cobra.ExactArgs(1),
+		Short: "Clears a scratch folder away when standard input ends",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			// Whoever stops the owner may tell all its processes, and this one has to be the last.
+			signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+			return program.Reclaim(cmd.InOrStdin(), args[0])
+		},
+	}
+}
+
+// makeWatchedScratch makes a scratch folder for programs, which a watcher clears away if this process is killed.
+func makeWatchedScratch(parent string) (*program.Scratch, error) {
+	scratch, err := program.MakeScratch(parent)
+	if err != nil {
+		return nil, err
+	}
+	if err := scratch.Watch(watchCommand); err != nil {
+		return nil, joinRemove(err, scratch)
+	}
+	return scratch, nil
+}

@@ -1,0 +1,79 @@
+package state
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// A Redis that lost everything gives numbers out again: a claim of before has the name of one of now, by the
+// same executor. Its time tells them apart, in all that an attempt may ask for.
+func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
+	s, pass := driven(t)
+	ctx := t.Context()
+	// begin brings a new job to where m0 is committed and m1 runs, or, after reducing has begun, r0 runs.
+	begin := func(reducing bool) (committed, runs AttemptID) {
+		must(t, s.Drop(ctx, "j"))
+		pass(time.Second)
+		started(t, s, "j", 2, 2)
+		maps := claim(t, s, "me", 2)
+		commit(t, s, "me", maps[0])
+		if !reducing {
+			return maps[0], maps[1]
+		}
+		commit(t, s, "me", maps[1])
+		return maps[0], claim(t, s, "me", 2)[0]
+	}
+	for _, reducing := range []bool{false, true} {
+		oldCommitted, oldRuns := begin(reducing)
+		committed, runs := begin(reducing)
+		if oldRuns.Name() != runs.Name() || oldRuns.Claimed == runs.Claimed {
+			t.Fatalf("before %+v, now %+v", oldRuns, runs)
+		}
+		before := dump(t, s)
+		for what, err := range map[string]error{
+			"commit":              s.Commit(ctx, oldRuns, "me", []byte("m"), nil),
+			"commit what is done": s.Commit(ctx, oldCommitted, "me", []byte("m"), map[string]int64{"tasks": 1}),
+			"fail":                s.Fail(ctx, oldRuns, "me", Failure{Class: ClassReleased}, Limits{}),
+			"back up":             s.Backup(ctx, oldRuns),
+			"renew":               renewOne(t, s, oldRuns, "me"),
+		} {
+			if !errors.Is(err, ErrStale) && !errors.Is(err, errLost) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if !reducing {
+			sameState(t, s, before, dump(t, s), false)
+			continue
+		}
+		if err := s.LoseSegment(ctx, oldRuns, "me", committed, Failure{}, Limits{}); !errors.Is(err, ErrStale) {
+			t.Errorf("lose a segment: %v", err)
+		}
+		sameState(t, s, before, dump(t, s), false)
+		// A reducer of now that has read what was committed before takes back nothing of now.
+		must(t, s.LoseSegment(ctx, runs, "me", oldCommitted, Failure{}, Limits{}))
+		if won, ok, err := s.Winner(ctx, "j", committed.Task); err != nil || !ok || won.Attempt != committed {
+			t.Errorf("the winner is %+v, %t, %v", won, ok, err)
+		}
+		inPhase(t, s, "j", PhaseReduce)
+	}
+}
+
+// A task whose output was lost counts once, also if the job fails and is retried before it is done again.
+func TestRetryAfterALostSegmentCountsOnce(t *testing.T) {
+	onServers(t, func(t *testing.T, s *Store) {
+		started(t, s, "j", 1, 1)
+		mapped := claim(t, s, "me", 1)[0]
+		count := map[string]int64{"records": 7}
+		must(t, s.Commit(t.Context(), mapped, "me", nil, count))
+		must(t, s.LoseSegment(t.Context(), claim(t, s, "me", 1)[0], "me", mapped, Failure{}, Limits{}))
+		must(t, s.Stop(t.Context(), "j", AnyStage, Failed, Failure{}))
+		must(t, s.Keep(t.Context(), "j", AnyStage, time.Hour))
+		must(t, s.Retry(t.Context(), "j", AnyStage))
+		must(t, s.Commit(t.Context(), claim(t, s, "me", 1)[0], "me", nil, count))
+		inPhase(t, s, "j", PhaseReduce)
+		if counters, err := s.Counters(t.Context(), "j"); err != nil || counters["records"] != 7 {
+			t.Errorf("counters %v, %v", counters, err)
+		}
+	})
+}
