@@ -62,8 +62,7 @@ func (p *pairs) take(payload []byte, out *mapred.Emitter) error {
 // segment takes the items up to an APPENDS, or the only one up to an APPEND, and returns what follows.
 func (p *pairs) segment(data []byte, at int, sum bool, out *mapred.Emitter) (int, error) {
 	if data[at] == opMark {
-		at++
-		if end := p.scan(data, at); end > 0 {
+		if end := p.scan(data, at+1); end > 0 {
 			return end, p.takeCounts(data, sum, out)
 		}
 	}

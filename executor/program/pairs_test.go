@@ -88,6 +88,7 @@ func TestPairsMustBePairs(t *testing.T) {
 		pickledPair + "K\x01K\x02a":          errPickle,
 		pickledPair + "(K\x01":               errPickle,
 		strings.Repeat(")", 1<<17):           errPickle,
+		"(" + strings.Repeat("(", 1<<17):     errPickle,
 	} {
 		out, _ := collect()
 		p := pairs{limit: 1 << 20}

@@ -76,19 +76,22 @@ type unpickler struct {
 	value []byte // of the pair that was returned last, if it was raw
 }
 
-// items reads the values of a list up to its APPENDS or APPEND, which they are left in front of.
+// items reads the values of a list up to its APPENDS, whose MARK is the first opcode then, or up to its
+// APPEND, and leaves off in front of that.
 func (u *unpickler) items(data []byte, off int) ([]pickled, error) {
 	u.data, u.off = data, off
 	u.out, u.stack, u.marks = u.out[:0], u.stack[:0], u.marks[:0]
 	for u.off < len(data) {
 		op := data[u.off]
-		if len(u.marks) == 0 && (op == opAppends || op == opAppend && len(u.stack) == 1) {
+		switch {
+		case op == opAppends && len(u.marks) == 1 && u.marks[0] == 0,
+			op == opAppend && len(u.marks) == 0 && len(u.stack) == 1:
 			return u.stack, nil
 		}
 		if err := u.step(op); err != nil {
 			return nil, err
 		}
-		if len(u.stack) > maxPending {
+		if len(u.stack)+len(u.marks) > maxPending {
 			return nil, fmt.Errorf("%w: too many values wait", errPickle)
 		}
 	}

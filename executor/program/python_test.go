@@ -51,14 +51,17 @@ func TestPythonWordCount(t *testing.T) {
 
 func TestPythonTextKeepsItsBytesAndOffsets(t *testing.T) {
 	p := openSource(t, "def map_fn(key, value): yield (key, value)\ndef reduce_fn(key, values): yield from values", nil)
-	var want []string
-	b := mapred.Batch{Framing: mapred.Lines, Data: []byte(oddText)}
-	for offset, r := range b.Records() {
-		want = append(want, fmt.Sprintf("%d\t%s", offset, r))
-	}
-	for _, size := range []int{0, 30} {
-		if got := run(t, p, lines("f", oddText, size)); !slices.Equal(got, want) {
-			t.Errorf("batches of %d: want %.300q, have %.300q", size, want, got)
+	// The longer text is decoded in pieces.
+	for _, input := range []string{oddText, strings.Repeat(oddText+"\r", 2000), strings.Repeat("long ", 20000) + "\n" + oddText} {
+		var want []string
+		b := mapred.Batch{Framing: mapred.Lines, Data: []byte(input)}
+		for offset, r := range b.Records() {
+			want = append(want, fmt.Sprintf("%d\t%s", offset, r))
+		}
+		for _, size := range []int{0, 30, 1 << 20} {
+			if got := run(t, p, lines("f", input, size)); !slices.Equal(got, want) {
+				t.Errorf("batches of %d: want %.300q, have %.300q", size, want, got)
+			}
 		}
 	}
 }
@@ -114,6 +117,7 @@ func TestPythonReadsFormats(t *testing.T) {
 		{"jsonl", mapred.Batch{Framing: mapred.Lines, Data: []byte("{\"a\": [1, null]}\r\n\n\"é\"")}, []string{"0\t{'a': [1, None]}", "19\t'é'"}},
 		{"csv", mapred.Batch{Framing: mapred.Lines, Header: []byte(`"a",b`), Offset: 6, Data: []byte("1,2\n\n\"x, \"\"y\",\n")}, []string{"6\t{'a': '1', 'b': '2'}", "11\t{'a': 'x, \"y', 'b': ''}"}},
 		{"csv-multiline", mapred.Batch{Framing: mapred.Encoded, Header: []byte("a,b"), Data: encoded}, []string{"256\t{'a': '1', 'b': 'x\\ny'}"}},
+		{"whole", mapred.Batch{Framing: mapred.Whole, Input: "s3://b/empty"}, []string{"s3://b/empty\t''"}},
 		{"whole", mapred.Batch{Framing: mapred.Whole, Input: "s3://b/k", Data: []byte("a\nb\xff")}, []string{`s3://b/k` + "\t" + `'a\nb\udcff'`}},
 		{"fixed:3", mapred.Batch{Framing: mapred.Fixed, RecordLen: 3, Data: []byte("abcd")}, []string{"0\tb'abc'", "3\tb'd'"}},
 	} {

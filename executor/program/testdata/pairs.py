@@ -120,7 +120,7 @@ for odd in (
         assert not rest.taken
     else:
         assert any(item is odd for item in rest.taken), odd
-        assert len(rest.taken) == 32, (odd, len(rest.taken))
+        assert len(rest.taken) <= 32, (odd, len(rest.taken))
     assert len(one.frames) == 1
 
 # Only ints are added up, whatever is to go with them.
@@ -128,7 +128,7 @@ one, rest = Gathered(), Rest()
 rest.taken = []
 sink = pairs.PairSink(one, rest, True)
 sink.take(iter([("a", 1.0)] * 16 + [("a", 1)] * 16 + [("a", 1)] * 31 + [("a", True)]))
-assert len(rest.taken) == 48, len(rest.taken)
+assert [type(value) for _, value in rest.taken if type(value) is not int] == [float] * 16 + [bool], rest.taken
 
 # Large pairs are not gathered: a few of them make a payload.
 peak = 0

@@ -5,6 +5,7 @@
     job         loading the job file; what its functions may return
     inputs      the records of a BATCH as keys and values
     mapside     map_fn over batches
+    pairs       what map_fn gives, on the short way to the executor
     combine     the table that combine_fn keeps small
     reduceside  reduce_fn over sorted records
     groups      sorted records as keys with their values

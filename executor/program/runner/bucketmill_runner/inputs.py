@@ -20,18 +20,37 @@ from .frames import ProtocolError, read_uvarint
 LINES, FIXED, WHOLE, ENCODED = 1, 2, 3, 4
 
 
-class Records:
-    """The records of a batch: keys[i] and texts[i], decode(texts[i]) being the value."""
+# How many bytes of lines are decoded at a time: what is made of them should still be in the
+# processor's cache when map_fn gets it.
+_PIECE = 32 << 10
 
-    def __init__(self, payload, form):
-        n, at = read_uvarint(payload, 0)
-        self.input = payload[at : at + n].decode("utf-8", "replace")
-        offset, at = read_uvarint(payload, at + n)
-        framing = payload[at]
-        length, at = read_uvarint(payload, at + 1)
-        n, at = read_uvarint(payload, at)
-        header = payload[at : at + n]
-        data = payload[at + n :]
+
+def read(payload, form):
+    """Yields the Records of a BATCH."""
+    n, at = read_uvarint(payload, 0)
+    url = payload[at : at + n].decode("utf-8", "replace")
+    offset, at = read_uvarint(payload, at + n)
+    framing = payload[at]
+    length, at = read_uvarint(payload, at + 1)
+    n, at = read_uvarint(payload, at)
+    header = payload[at : at + n]
+    at = begin = at + n
+    while framing == LINES and len(payload) - at > _PIECE:
+        end = payload.find(b"\n", at + _PIECE) + 1
+        if end == 0:
+            break
+        yield Records(url, offset, framing, length, header, payload[at:end], form)
+        offset += end - at
+        at = end
+    if at < len(payload) or at == begin:
+        yield Records(url, offset, framing, length, header, payload[at:], form)
+
+
+class Records:
+    """Some records: keys[i] and texts[i], decode(texts[i]) being the value."""
+
+    def __init__(self, url, offset, framing, length, header, data, form):
+        self.input = url
         self.decode = None
         if framing == WHOLE:
             self.texts = [_text(data)]

@@ -11,12 +11,13 @@ A payload is a byte of flags, then lists of pairs, pickled with protocol 3 and w
 from _pickle import Pickler
 from itertools import islice
 from operator import length_hint
+from sys import getsizeof
 
 from . import frames, keys
 
-# How many pairs are taken at a time: so few at first, since each may be large; at most so many; and so
-# many bytes of them, about.
-_FIRST, _MOST, _BYTES = 4, 512, 64 << 10
+# How many pairs are taken at a time: one at first, since it may be large; at most so many, and so many of
+# those that are not plain; and so many bytes of them, about.
+_MOST, _MOST_OTHERS, _BYTES = 512, 16, 64 << 10
 
 _PAIR = b"\x86"  # the opcode that makes a pair of what is before it
 _DICT = b"}"  # makes a dict
@@ -37,8 +38,8 @@ class _PlainPickler(Pickler):
 class _Parts:
     """The file that the pickler writes to."""
 
-    def __init__(self):
-        self.parts = []
+    def __init__(self, flags):
+        self.parts = [flags]
         self.write = self.parts.append
 
 
@@ -49,10 +50,9 @@ class PairSink:
         self._writer = writer
         self._other = other
         self._summing = summing
-        self._flags = bytes((_SUM if summing else 0,))
-        self._file = _Parts()
+        self._file = _Parts(bytes((_SUM if summing else 0,)))
         self._size = 0
-        self._many = _FIRST
+        self._many = 1
         self._renew()
         # Which of the pairs of a batch is at fault for what was raised, from 0, if it was one that
         # had been taken already.
@@ -70,7 +70,7 @@ class PairSink:
             if not pairs:
                 return
             if not self._send(pairs):
-                self._many = _FIRST
+                self._many = max(1, min(2 * self._many, _MOST_OTHERS, _BYTES // _size(pairs[-1])))
                 others = iter(pairs)
                 try:
                     self._other.take(others)
@@ -104,13 +104,18 @@ class PairSink:
 
     def flush(self):
         if self._size:
-            self._writer.write(frames.PAIRS, self._flags + b"".join(self._file.parts))
-            self._file.parts.clear()
+            self._writer.write(frames.PAIRS, b"".join(self._file.parts))
+            del self._file.parts[1:]
             self._size = 0
 
     def close(self):
         self.flush()
         self._other.close()
+
+
+def _size(pair):
+    """Returns about how many bytes the value of a pair takes, if it is one."""
+    return getsizeof(pair[1] if type(pair) is tuple and len(pair) == 2 else pair, 1)
 
 
 def _is_count(pair):

@@ -100,7 +100,8 @@ def _map(job, hello, reader, writer, place):
         kind, payload = reader.next(frames.BATCH, frames.END)
         if kind == frames.END:
             break
-        mapper.batch(inputs.Records(payload, hello.get("format", "")))
+        for records in inputs.read(payload, hello.get("format", "")):
+            mapper.batch(records)
     mapper.close()
 
 

@@ -52,19 +52,24 @@ class Output:
     def __init__(self, writer, frames, counters):
         self._writer = writer
         self._frames = frames
+        self._short = frames.SHORT
         self._counters = counters
         self._parts = []
         self._size = 0
 
     def emit(self, key, value):
-        key, value = encode(key), encode(value)
+        key = key.encode() if type(key) is str and key.isascii() else encode(key)
+        value = b"%d" % value if type(value) is int else encode(value)
         if b"\n" in key or b"\t" in key:
             self._counters[KEY_COUNTER] += 1
         if b"\n" in value:
             self._counters[VALUE_COUNTER] += 1
         k, v = len(key), len(value)
-        uvarint = self._frames.uvarint
-        self._parts += uvarint(k), uvarint(v), key, value
+        if k < 128 and v < 128:
+            self._parts += self._short[k << 7 | v], key, value
+        else:
+            uvarint = self._frames.uvarint
+            self._parts += uvarint(k), uvarint(v), key, value
         self._size += k + v + 8
         if self._size >= self._frames.BLOCK:
             self.flush()
