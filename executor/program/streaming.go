@@ -109,7 +109,7 @@ func javaName(program string) error {
 	case program == "NONE":
 		return errors.New("NONE is no program here: for a job without reducers say --reducers 0")
 	case program == "aggregate":
-		return errors.New("Hadoop's aggregate is not there: the builtin program aggregate, or a script, may do it")
+		return errors.New("aggregate, Hadoop's own reducer, is not there: the builtin program aggregate, or a script, may do it")
 	case strings.HasPrefix(program, "org.apache.hadoop."):
 		return fmt.Errorf("the class %s is not there: commands only; without a reducer the sorted pairs are the output", program)
 	}
