@@ -19,6 +19,9 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 	if err != nil {
 		return err
 	}
+	if err := c.stillIn(ctx, job); err != nil {
+		return err // a failover has sent it back, and it needs all that is there
+	}
 	if err := c.settled(job, "record", c.dropRecords(ctx, job.ID)); err != nil {
 		return err
 	}
@@ -39,7 +42,7 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		if err := c.settled(job, "unfinished segments", c.abortSegments(ctx, job, layout)); err != nil {
 			return err
 		}
-		if err := c.settled(job, "intermediates", c.deleteFolders(ctx, layout.Folders())); err != nil {
+		if err := c.settled(job, "intermediates", c.deleteFolders(ctx, job, layout.Folders())); err != nil {
 			return err
 		}
 	}
@@ -247,9 +250,12 @@ func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.
 }
 
 // deleteFolders does deleteAll for folders of the work store, but goes on to the next one only if the store
-// answers.
-func (c *Controller) deleteFolders(ctx context.Context, folders []string) (err error) {
+// answers, and the job still is to be cleaned up.
+func (c *Controller) deleteFolders(ctx context.Context, job state.Job, folders []string) (err error) {
 	for _, folder := range folders {
+		if moved := c.stillIn(ctx, job); moved != nil {
+			return moved
+		}
 		if err = errors.Join(err, deleteAll(ctx, c.work, folder)); transient(err) {
 			break
 		}

@@ -114,6 +114,34 @@ func TestLateCleanUp(t *testing.T) {
 	}
 }
 
+// Nor does it remove what the job needs that goes on.
+func TestLateCleanUpLeavesIntermediates(t *testing.T) {
+	s := newSkipping(t, false)
+	s.cfg.Durable = true
+	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Message: "no"}))
+	stale, spec := s.job("j")
+	s.must(s.cfg.Store.Keep(t.Context(), "j", stale.Stage, time.Hour))
+	s.must(s.Retry(t.Context(), "j"))
+	before := s.workFiles()
+	if err := s.cleanUp(t.Context(), stale, spec); !errors.Is(err, state.ErrIllegal) {
+		t.Errorf("cleaned up: %v", err)
+	}
+	if err := s.deleteFolders(t.Context(), stale, s.records("j").Folders()); !errors.Is(err, state.ErrIllegal) {
+		t.Errorf("deleted: %v", err)
+	}
+	if after := s.workFiles(); len(before) == 0 || !maps.Equal(before, after) {
+		t.Errorf("the work store has %q, had %q", after, before)
+	}
+}
+
+// workFiles is everything on the work store.
+func (s skipping) workFiles() map[string]string {
+	s.t.Helper()
+	files := map[string]string{}
+	s.must(walkFiles(os.DirFS(filepath.Join(s.folder, "work")), func(name string, text []byte) { files[name] = string(text) }))
+	return files
+}
+
 // A _SUCCESS that a late publisher has written of what a retry then threw away is replaced.
 func TestSuccessOfAnEarlierPublication(t *testing.T) {
 	s := newSkipping(t, false)

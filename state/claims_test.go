@@ -25,7 +25,12 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 	}
 	for _, reducing := range []bool{false, true} {
 		oldCommitted, oldRuns := begin(reducing)
+		old, err := s.Job(ctx, "j")
+		must(t, err)
 		committed, runs := begin(reducing)
+		if now, err := s.Job(ctx, "j"); err != nil || reducing && now.Epoch == old.Epoch || now.Stage == old.Stage {
+			t.Errorf("epoch and stage come again: before %+v, now %+v, %v", old, now, err)
+		}
 		if oldRuns.Name() != runs.Name() || oldRuns.Claimed == runs.Claimed {
 			t.Fatalf("before %+v, now %+v", oldRuns, runs)
 		}

@@ -307,6 +307,8 @@ func (s *sim) wronglyFailed(j *job) string {
 	switch {
 	case j.outcome.state != state.Failed || j.lost, s.back(j) && s.mayFailAgain(j):
 		return ""
+	case j.undone && says("read the plan: "):
+		return "" // which went when it was cleaned up after, cancelled perhaps; that nobody remembers
 	case s.rivals(j) && says("is writing to it", "is not empty", "another one took its output"):
 		return s.wronglyRefused(j)
 	case says(`"class":"job"`) && s.storeWorks():
