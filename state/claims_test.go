@@ -25,10 +25,10 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 	}
 	for _, reducing := range []bool{false, true} {
 		oldCommitted, oldRuns := begin(reducing)
-		old, err := s.Job(ctx, "j")
+		old, err := s.Job(t.Context(), "j")
 		must(t, err)
 		committed, runs := begin(reducing)
-		if now, err := s.Job(ctx, "j"); err != nil || reducing && now.Epoch == old.Epoch || now.Stage == old.Stage {
+		if now, err := s.Job(t.Context(), "j"); err != nil || reducing && now.Epoch == old.Epoch || now.Stage == old.Stage {
 			t.Errorf("epoch and stage come again: before %+v, now %+v, %v", old, now, err)
 		}
 		if oldRuns.Name() != runs.Name() || oldRuns.Claimed == runs.Claimed {
