@@ -77,8 +77,9 @@ def _intermediate(job, hello, writer, place):
     """Returns the sink of what goes to reducers."""
     from . import combine, mapside
 
-    records = mapside.RecordSink(writer, hello.get("sort_values", False))
-    if not hello.get("python"):
+    sort_values = hello.get("sort_values", False)
+    records = mapside.RecordSink(writer, sort_values)
+    if sort_values or not hello.get("python"):  # values in an encoding that sorts are made here
         return records if job.combine_fn is None else combine.Table(job, place, records, hello)
     from .pairs import PairSink
 
