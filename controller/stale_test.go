@@ -169,18 +169,19 @@ func (b replaced) PutIfAbsent(ctx context.Context, key string, data []byte) (obj
 func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 	for _, next := range []bool{false, true} {
 		s := newSkipping(t, false)
+		after := func(key string) {
+			if filepath.Base(key) != state.SuccessName {
+				return
+			}
+			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+			if next {
+				s.write(map[string]string{state.SuccessName: `{"job":"k"}`})
+			}
+		}
 		plain := s.cfg.Open
 		s.cfg.Open = func(ctx context.Context, url string) (objstore.Bucket, string, error) {
 			b, key, err := plain(ctx, url)
-			return replaced{b, func(key string) {
-				if filepath.Base(key) != state.SuccessName {
-					return
-				}
-				s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
-				if next {
-					s.write(map[string]string{state.SuccessName: `{"job":"k"}`})
-				}
-			}}, key, err
+			return replaced{b, after}, key, err
 		}
 		job, spec := s.job("j")
 		if err := s.publish(t.Context(), job, spec); !errors.Is(err, state.ErrIllegal) {

@@ -10,10 +10,9 @@ import (
 // same executor. Its time tells them apart, in all that an attempt may ask for.
 func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 	s, pass := driven(t)
-	ctx := t.Context()
 	// begin brings a new job to where m0 is committed and m1 runs, or, after reducing has begun, r0 runs.
 	begin := func(reducing bool) (committed, runs AttemptID) {
-		must(t, s.Drop(ctx, "j"))
+		must(t, s.Drop(t.Context(), "j"))
 		pass(time.Second)
 		started(t, s, "j", 2, 2)
 		maps := claim(t, s, "me", 2)
@@ -26,10 +25,10 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 	}
 	for _, reducing := range []bool{false, true} {
 		oldCommitted, oldRuns := begin(reducing)
-		old, err := s.Job(ctx, "j")
+		old, err := s.Job(t.Context(), "j")
 		must(t, err)
 		committed, runs := begin(reducing)
-		if now, err := s.Job(ctx, "j"); err != nil || reducing && now.Epoch == old.Epoch || now.Stage == old.Stage {
+		if now, err := s.Job(t.Context(), "j"); err != nil || reducing && now.Epoch == old.Epoch || now.Stage == old.Stage {
 			t.Errorf("epoch and stage come again: before %+v, now %+v, %v", old, now, err)
 		}
 		if oldRuns.Name() != runs.Name() || oldRuns.Claimed == runs.Claimed {
@@ -37,10 +36,10 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 		}
 		before := dump(t, s)
 		for what, err := range map[string]error{
-			"commit":              s.Commit(ctx, oldRuns, "me", []byte("m"), nil),
-			"commit what is done": s.Commit(ctx, oldCommitted, "me", []byte("m"), map[string]int64{"tasks": 1}),
-			"fail":                s.Fail(ctx, oldRuns, "me", Failure{Class: ClassReleased}, Limits{}),
-			"back up":             s.Backup(ctx, oldRuns),
+			"commit":              s.Commit(t.Context(), oldRuns, "me", []byte("m"), nil),
+			"commit what is done": s.Commit(t.Context(), oldCommitted, "me", []byte("m"), map[string]int64{"tasks": 1}),
+			"fail":                s.Fail(t.Context(), oldRuns, "me", Failure{Class: ClassReleased}, Limits{}),
+			"back up":             s.Backup(t.Context(), oldRuns),
 			"renew":               renewOne(t, s, oldRuns, "me"),
 		} {
 			if !errors.Is(err, ErrStale) && !errors.Is(err, errLost) {
@@ -51,13 +50,13 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 			sameState(t, s, before, dump(t, s), false)
 			continue
 		}
-		if err := s.LoseSegment(ctx, oldRuns, "me", committed, Failure{}, Limits{}); !errors.Is(err, ErrStale) {
+		if err := s.LoseSegment(t.Context(), oldRuns, "me", committed, Failure{}, Limits{}); !errors.Is(err, ErrStale) {
 			t.Errorf("lose a segment: %v", err)
 		}
 		sameState(t, s, before, dump(t, s), false)
 		// A reducer of now that has read what was committed before takes back nothing of now.
-		must(t, s.LoseSegment(ctx, runs, "me", oldCommitted, Failure{}, Limits{}))
-		if won, ok, err := s.Winner(ctx, "j", committed.Task); err != nil || !ok || won.Attempt != committed {
+		must(t, s.LoseSegment(t.Context(), runs, "me", oldCommitted, Failure{}, Limits{}))
+		if won, ok, err := s.Winner(t.Context(), "j", committed.Task); err != nil || !ok || won.Attempt != committed {
 			t.Errorf("the winner is %+v, %t, %v", won, ok, err)
 		}
 		inPhase(t, s, "j", PhaseReduce)

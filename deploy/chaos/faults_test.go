@@ -41,8 +41,8 @@ func faults() []fault {
 		{"restart-redis", always(redisTarget), killRedis, 50 * time.Millisecond, 3 * time.Second},
 		{"restart-minio", always(minioTarget), killMinIO, 50 * time.Millisecond, 4 * time.Second},
 		{"damage-segment", always(minioTarget), damageSegment, 0, 0},
-		{"delete-segment", always(minioTarget), deleteObject(isSegment), 0, 0},
-		{"delete-bounds", always(minioTarget), deleteObject(isBounds), 0, 0},
+		{"delete-segment", always(minioTarget), deleteSegment, 0, 0},
+		{"delete-bounds", always(minioTarget), deleteBounds, 0, 0},
 	}
 	for kind, conditions := range map[string]proxy.Conditions{
 		"cut":     {Cut: true},
@@ -202,16 +202,17 @@ func damageSegment(c *cluster, _ string) (func() error, error) {
 	return nil, err
 }
 
+func deleteSegment(c *cluster, _ string) (func() error, error) { return nil, c.deleteObject(isSegment) }
+func deleteBounds(c *cluster, _ string) (func() error, error)  { return nil, c.deleteObject(isBounds) }
+
 // deleteObject makes an intermediate go, as an eager rule of the bucket's might.
-func deleteObject(kind func(name string) bool) func(c *cluster, _ string) (func() error, error) {
-	return func(c *cluster, _ string) (func() error, error) {
-		all := c.objectFolders(kind)
-		if len(all) == 0 {
-			return nil, errNothing
-		}
-		key := strings.TrimPrefix(all[rand.IntN(len(all))], filepath.Join(c.minio.Drive(), workBucket)+"/")
-		return nil, c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
+func (c *cluster) deleteObject(kind func(name string) bool) error {
+	all := c.objectFolders(kind)
+	if len(all) == 0 {
+		return errNothing
 	}
+	key := strings.TrimPrefix(all[rand.IntN(len(all))], filepath.Join(c.minio.Drive(), workBucket)+"/")
+	return c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
 }
 
 // errNothing says that there was nothing to break.
