@@ -203,7 +203,8 @@ func damageSegment(c *cluster, _ string) (func() error, error) {
 }
 
 func deleteSegment(c *cluster, _ string) (func() error, error) { return nil, c.deleteObject(isSegment) }
-func deleteBounds(c *cluster, _ string) (func() error, error)  { return nil, c.deleteObject(isBounds) }
+
+func deleteBounds(c *cluster, _ string) (func() error, error) { return nil, c.deleteObject(isBounds) }
 
 // deleteObject makes an intermediate go, as an eager rule of the bucket's might.
 func (c *cluster) deleteObject(kind func(name string) bool) error {
