@@ -156,12 +156,12 @@ func TestSuccessOfAnEarlierPublication(t *testing.T) {
 // replaced runs a hook after a bucket has written an object for the first time.
 type replaced struct {
 	objstore.Bucket
-	after func(ctx context.Context, key string)
+	after func(key string)
 }
 
 func (b replaced) PutIfAbsent(ctx context.Context, key string, data []byte) (objstore.Object, error) {
 	o, err := b.Bucket.PutIfAbsent(ctx, key, data)
-	b.after(ctx, key)
+	b.after(key)
 	return o, err
 }
 
@@ -169,11 +169,11 @@ func (b replaced) PutIfAbsent(ctx context.Context, key string, data []byte) (obj
 func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 	for _, next := range []bool{false, true} {
 		s := newSkipping(t, false)
-		cancel := func(ctx context.Context, key string) {
+		after := func(key string) {
 			if filepath.Base(key) != state.SuccessName {
 				return
 			}
-			s.must(s.cfg.Store.Stop(ctx, "j", state.AnyStage, state.Cancelled, state.Failure{}))
+			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
 			if next {
 				s.write(map[string]string{state.SuccessName: `{"job":"k"}`})
 			}
@@ -181,7 +181,7 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 		plain := s.cfg.Open
 		s.cfg.Open = func(ctx context.Context, url string) (objstore.Bucket, string, error) {
 			b, key, err := plain(ctx, url)
-			return replaced{b, cancel}, key, err
+			return replaced{b, after}, key, err
 		}
 		job, spec := s.job("j")
 		if err := s.publish(t.Context(), job, spec); !errors.Is(err, state.ErrIllegal) {

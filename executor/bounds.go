@@ -204,8 +204,9 @@ func (e *Executor) storedBounds(ctx context.Context, job *jobContext, had string
 		}
 		return "", nil
 	}
-	if !job.restored {
-		return "", nil
+	// Another may have named some between our look and the lock.
+	if name, err := e.cfg.Store.Bounds(ctx, job.id, job.born); err != nil || name != "" || !job.restored {
+		return name, err
 	}
 	prefix := job.layout.BoundsPrefix(job.plan.Pages)
 	for o, err := range e.work.List(ctx, prefix) {
