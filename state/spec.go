@@ -101,6 +101,9 @@ func ParseSpec(text []byte) (Spec, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return Spec{}, fmt.Errorf("%w: %s must be a %s, not a %s", ErrSpec, wrong.Field, wrong.Type, wrong.Value)
+		}
 		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

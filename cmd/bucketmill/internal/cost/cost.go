@@ -138,8 +138,9 @@ func (j *Job) publishing(s *objstore.Stats, parts, size int64) {
 		s.Gets += parts
 	}
 	s.Puts++ // _SUCCESS
+	s.Gets++ // whose is one that is there?
 	if j.Overwrite {
-		s.Gets++ // is the _SUCCESS that is there this job's own?
+		s.Gets++ // and when the job was planned?
 		s.Deletes++
 		s.Lists += 2 // what is there that this job doesn't replace: parts, skipped records
 	}

@@ -49,7 +49,7 @@ func TestRequests(t *testing.T) {
 		t.Errorf("shuffle %d, output %d", e.Shuffle, e.Output)
 	}
 	want := objstore.Stats{
-		Gets:    2 + 20 + 10*4,          // the plan by both executors, the input, a run for each map and reduce task
+		Gets:    2 + 20 + 10*4 + 1,      // the plan by both executors, the input, a run for each map and reduce task, _SUCCESS
 		Heads:   1,                      // the output
 		Puts:    1 + 10 + 4*(1+3+1) + 1, // the plan, segments of 4 MB, parts of 25 MB in 3 pieces, _SUCCESS
 		Lists:   1 + 1 + 2 + 2*(1+2),    // inputs, the output, uploads of parts; two folders with uploads
@@ -66,7 +66,7 @@ func TestRequests(t *testing.T) {
 	more.StoredHandles, more.Reducers, more.Artifacts = true, 400, 1
 	got := Expect(more).Requests
 	// Manifests of 400 segments are written, and read by both executors; so are handles, by one.
-	if gets := int64(2 + 2 + 20 + 10*400 + 10*2 + 400); got.Gets != gets {
+	if gets := int64(2 + 2 + 20 + 10*400 + 10*2 + 400 + 1); got.Gets != gets {
 		t.Errorf("%d GET, not %d", got.Gets, gets)
 	}
 	if puts := int64(1 + 1 + 10 + 10 + 400*(1+1+1+1) + 1); got.Puts != puts {
