@@ -53,18 +53,18 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 	return c.cfg.Store.Forget(ctx, job.ID, job.Stage, max(c.cfg.History, 0))
 }
 
-// completedBefore finds out whether a failed job has completed in a time that Redis has forgotten: a
+// completedBefore finds out whether a failed or cancelled job has completed in a time that Redis has forgotten: a
 // failover may send one back whose output was published, and what it needs to go on is gone. True:
 // it was settled as what it is.
 func (c *Controller) completedBefore(ctx context.Context, job state.Job, spec state.Spec) (bool, error) {
-	if job.State != state.Failed || !job.PublishedFrom.IsZero() {
+	if job.State == state.Completed || !job.PublishedFrom.IsZero() {
 		return false, nil
 	}
 	success, done, err := c.published(ctx, job.ID, spec)
 	if err != nil || !done {
 		return false, c.settled(job, "", err)
 	}
-	c.cfg.Log.Warn("failed job had completed before a failover", "job", job.ID)
+	c.cfg.Log.Warn("job had completed before a failover", "job", job.ID, "since", job.State)
 	return true, c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, success.Counters)
 }
 

@@ -101,8 +101,8 @@ func (s *Store) Finish(ctx context.Context, id JobID, stage Stage) error {
 }
 
 // FinishFound settles a job as Completed whose output was found to be whole and in place in that stage, with
-// these counters, of which there must be some: one in phase plan, or a failed one in phase cleanup
-// that, as far as Redis knows, never came to be published.
+// these counters, of which there must be some: one in phase plan, or a failed or cancelled one in phase
+// cleanup that, as far as Redis knows, never came to be published.
 func (s *Store) FinishFound(ctx context.Context, id JobID, stage Stage, counters map[string]int64) error {
 	args := []any{int64(stage)}
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
