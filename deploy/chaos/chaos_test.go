@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,6 +92,14 @@ func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 	for _, what := range c.findings {
 		t.Error(what)
 	}
+	// What Redis forgot after its end, or while it was kept for a retry, nobody could clean up after; controllers
+	// collect it when it is old.
+	all := len(left)
+	left = slices.DeleteFunc(left, func(what string) bool {
+		return strings.HasPrefix(what, "object ") && slices.ContainsFunc(verdicts, func(v verdict) bool {
+			return v.state == forgotten && strings.Contains(what, "/"+string(v.id)+"/")
+		})
+	})
 	for _, what := range left {
 		t.Errorf("left behind: %s", what)
 	}
@@ -107,6 +116,7 @@ func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 	row("bytes flipped on their way", c.flipped())
 	row("mismatches", mismatches)
 	row("leaks", len(left))
+	row("objects of forgotten jobs", all-len(left))
 	row("other findings", len(c.findings))
 	if slowest.job != nil {
 		row("slowest job", fmt.Sprintf("%v, %s", slowest.took.Round(time.Millisecond), slowest.job.spec.Name))
