@@ -12,9 +12,8 @@ const (
 	awkReducer = `BEGIN { FS = "\t" } $1 != k { if (NR > 1) print k "\t" n; k = $1; n = 0 } { n += $2 } END { if (NR) print k "\t" n }`
 )
 
-// pipeline is what a shell makes of them on two cores: each mapper has half of the lines, and each
-// reducer half of the words, sorted. Which half a line belongs to is found without reading them.
-const pipeline = `
+// mapHalves has two mappers do half of the lines each. Where these end is found without reading them.
+const mapHalves = `
 set -e
 export LC_ALL=C
 half=$(( $(wc -c < "$1") / 2 ))
@@ -22,6 +21,10 @@ half=$(( half + $(tail -c "+$((half + 1))" "$1" | head -n 1 | wc -c) ))
 head -c "$half" "$1" | awk "$2" > "$4/a" & one=$!
 tail -c "+$((half + 1))" "$1" | awk "$2" > "$4/b" & two=$!
 wait $one; wait $two
+`
+
+// pipeline is what a shell makes of them on two cores: each reducer has half of the words, sorted.
+const pipeline = mapHalves + `
 awk -F '\t' '{ print > (length($1) % 2 ? odd : even) }' odd="$4/odd" even="$4/even" "$4/a" "$4/b"
 sort -S 64M "$4/odd" | awk "$3" & one=$!
 sort -S 64M "$4/even" | awk "$3" > "$4/c"
@@ -30,14 +33,7 @@ cat "$4/c"
 `
 
 // simplePipeline has one reducer.
-const simplePipeline = `
-set -e
-export LC_ALL=C
-half=$(( $(wc -c < "$1") / 2 ))
-half=$(( half + $(tail -c "+$((half + 1))" "$1" | head -n 1 | wc -c) ))
-head -c "$half" "$1" | awk "$2" > "$4/a" & one=$!
-tail -c "+$((half + 1))" "$1" | awk "$2" > "$4/b" & two=$!
-wait $one; wait $two
+const simplePipeline = mapHalves + `
 sort --parallel=2 -S 128M "$4/a" "$4/b" | awk "$3"
 `
 

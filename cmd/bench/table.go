@@ -69,6 +69,9 @@ func (t *table) print(c benchmark, rows []row, err error) error {
 	if t.markdown {
 		fmt.Fprintf(&b, "\n### %s: %s\n\n", c.name, c.about)
 		for i, line := range lines {
+			for j := range line {
+				line[j] = strings.ReplaceAll(line[j], "|", `\|`)
+			}
 			fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
 			if i == 0 {
 				fmt.Fprintln(&b, strings.Repeat("|---", len(columns))+"|")

@@ -198,3 +198,37 @@ func wantUserError(t testing.TB, err error) *UserError {
 	}
 	return user
 }
+
+// mapTimes maps a batch of lines so many times, and counts what comes out.
+func mapTimes(t *testing.T, p Program, a Attempt, times int, text string) (records, bytes int64) {
+	t.Helper()
+	m, err := p.NewMapper(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Kill()
+	out := discard()
+	for range times {
+		if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte(text)}, out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Close(out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Count()
+}
+
+// reduceOnce reduces what next gives, to the last record of out.
+func reduceOnce(t *testing.T, p Program, next func() ([]byte, error), out *mapred.Emitter) error {
+	t.Helper()
+	r, err := p.NewReducer(t.Context(), attempt(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Kill()
+	if err := r.Reduce(next, out); err != nil {
+		return err
+	}
+	return out.Flush()
+}

@@ -18,23 +18,9 @@ import (
 
 func TestMapperMayEmitFarMoreThanItReads(t *testing.T) {
 	p := openSource(t, "def map_fn(key, value):\n    for i in range(20):\n        yield i, value * 5\n"+goodReduce, nil)
-	m, err := p.NewMapper(t.Context(), attempt(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Kill()
 	// More than the pipes and all buffers hold, in every batch.
 	text := strings.Repeat(strings.Repeat("x", 999)+"\n", 1000)
-	out := discard()
-	for range 3 {
-		if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte(text)}, out); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := m.Close(out); err != nil {
-		t.Fatal(err)
-	}
-	if records, bytes := out.Count(); records != 60_000 || bytes < 300*int64(len(text)) {
+	if records, bytes := mapTimes(t, p, attempt(t), 3, text); records != 60_000 || bytes < 300*int64(len(text)) {
 		t.Errorf("%d records, %d bytes", records, bytes)
 	}
 }
@@ -111,19 +97,7 @@ func TestLargeValuesAreNotGathered(t *testing.T) {
 	p := openSource(t, "def map_fn(v):\n    for i in range(200):\n        yield i, bytes(4 << 20)\n"+goodReduce, nil)
 	a := attempt(t)
 	a.Memory = 200 << 20
-	m, err := p.NewMapper(t.Context(), a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Kill()
-	out := discard()
-	if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte("x")}, out); err != nil {
-		t.Fatal(err)
-	}
-	if err := m.Close(out); err != nil {
-		t.Fatal(err)
-	}
-	if records, bytes := out.Count(); records != 200 || bytes < 800<<20 {
+	if records, bytes := mapTimes(t, p, a, 1, "x"); records != 200 || bytes < 800<<20 {
 		t.Errorf("%d records, %d bytes", records, bytes)
 	}
 }
@@ -286,18 +260,9 @@ func TestReducePassesOnTheErrorsOfBothSides(t *testing.T) {
 			mapred.NewEmitter(1, func([]byte) ([]byte, error) { return nil, broken }),
 		},
 	} {
-		r, err := p.NewReducer(t.Context(), attempt(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = r.Reduce(c.next, c.out)
-		if err == nil {
-			err = c.out.Flush()
-		}
-		if !errors.Is(err, broken) {
+		if err := reduceOnce(t, p, c.next, c.out); !errors.Is(err, broken) {
 			t.Errorf("%s: want %v, have %v", name, broken, err)
 		}
-		r.Kill()
 	}
 }
 

@@ -198,22 +198,8 @@ func TestLineTooLong(t *testing.T) {
 
 func TestMapperMayPrintFarMoreThanItReads(t *testing.T) {
 	p := openCommands(t, Commands{Mapper: `awk '{ for (i = 0; i < 50; i++) print }'`})
-	m, err := p.NewMapper(t.Context(), attempt(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Kill()
 	text := strings.Repeat(strings.Repeat("x", 99)+"\n", 10_000)
-	out := discard()
-	for range 3 {
-		if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte(text)}, out); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := m.Close(out); err != nil {
-		t.Fatal(err)
-	}
-	if records, bytes := out.Count(); records != 1_500_000 || bytes != 99*1_500_000 {
+	if records, bytes := mapTimes(t, p, attempt(t), 3, text); records != 1_500_000 || bytes != 99*1_500_000 {
 		t.Errorf("%d records, %d bytes", records, bytes)
 	}
 }

@@ -177,17 +177,8 @@ func TestStreamingPassesOnTheErrorsOfBothSides(t *testing.T) {
 			mapred.NewEmitter(1, func([]byte) ([]byte, error) { return nil, broken }),
 		},
 	} {
-		r, err := p.NewReducer(t.Context(), attempt(t))
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = r.Reduce(c.next, c.out)
-		if err == nil {
-			err = c.out.Flush()
-		}
-		if !errors.Is(err, broken) {
+		if err := reduceOnce(t, p, c.next, c.out); !errors.Is(err, broken) {
 			t.Errorf("%s: want %v, have %v", name, broken, err)
 		}
-		r.Kill()
 	}
 }

@@ -39,7 +39,7 @@ func FuzzLines(f *testing.F) {
 	f.Add("\r\n\r", ",", 3)
 	f.Fuzz(func(t *testing.T, text, separator string, fields int) {
 		if separator == "" || strings.ContainsAny(separator, "\r\n") || fields < 1 || fields > 100 {
-			t.Skip()
+			return
 		}
 		out, pairs := collect()
 		format := pairFormat{separator: []byte(separator), fields: fields}

@@ -105,7 +105,7 @@ func (d *direct) position() int64 {
 func (d *direct) close() {
 	for _, r := range d.reads {
 		if r.body != nil {
-			_ = r.body.Close()
+			_ = r.body.Close() // see above
 		}
 	}
 	d.reads, d.buf, d.view = nil, nil, nil
