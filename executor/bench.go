@@ -29,9 +29,12 @@ func (b *bench) saw(infra bool) time.Duration {
 		b.failures, b.until = 0, time.Time{}
 		return 0
 	}
-	b.failures++
-	if b.failures < benchAfter || time.Now().Before(b.until) {
+	if time.Now().Before(b.until) {
 		return 0 // others that ran beside the one that was the last straw don't count
+	}
+	b.failures++
+	if b.failures < benchAfter {
+		return 0
 	}
 	d := min(benchFirst<<min(b.failures-benchAfter, 10), benchMost)
 	b.until = time.Now().Add(d)

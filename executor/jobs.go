@@ -20,8 +20,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// jobContext is what all attempts of one job share in an executor. None of it changes
-// while the job runs, but for the committed maps: see mapOutputs.
+// jobContext is what all attempts of one job share in an executor. Once it is loaded, only what is
+// learnt as the job runs changes: its bounds, pages of its plan, and the committed maps.
 type jobContext struct {
 	jobKey
 	restored bool // Redis had lost it: map outputs may lie on the store
@@ -88,7 +88,7 @@ func (c *jobCache) get(ctx context.Context, id state.JobID, born int64) (*jobCon
 	job.users++
 	c.mu.Unlock()
 	if err := job.ensureLoaded(ctx, c.executor); err != nil {
-		c.forget(job)
+		c.put(job) // the next attempt loads it, if it must
 		return nil, err
 	}
 	return job, nil
@@ -109,21 +109,14 @@ func (job *jobContext) ensureLoaded(ctx context.Context, e *Executor) error {
 	})
 }
 
-// peek returns a job that is in use, or nil.
+// peek returns a job that is loaded, or nil.
 func (c *jobCache) peek(id state.JobID, born int64) *jobContext {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.jobs[jobKey{id, born}]
-}
-
-// forget takes a job that could not be loaded out, unless another attempt tries to.
-func (c *jobCache) forget(job *jobContext) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	job.users--
-	if job.users == 0 && c.jobs[job.jobKey] == job {
-		delete(c.jobs, job.jobKey)
+	if job := c.jobs[jobKey{id, born}]; job != nil && job.loaded.Load() {
+		return job
 	}
+	return nil
 }
 
 // put gives a job back. Too many idle ones make the oldest go.

@@ -87,6 +87,9 @@ func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext) (*mapOut
 	missing := job.maps
 	var scan error
 	for committed, err := range e.cfg.Store.Committed(ctx, job.id, state.Map) {
+		if gctx.Err() != nil {
+			break // which g.Wait explains
+		}
 		if err != nil {
 			scan = err
 			break

@@ -51,7 +51,7 @@ func (e *Executor) mapTask(ctx context.Context, a *attempt, job *jobContext, scr
 func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 	e, a, job := w.executor, w.attempt, w.job
 	attempt := e.programAttempt(a, job, w.scratch)
-	attempt.Inputs = w.inputs()
+	attempt.Inputs = inputsOf(w.task)
 	mapper, err := job.program.NewMapper(ctx, attempt)
 	if err != nil {
 		return result{}, err
@@ -63,10 +63,10 @@ func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 	return w.mapToSegments(ctx, mapper, omit)
 }
 
-// inputs are what the task reads, as programs are told.
-func (w *mapWork) inputs() []program.Input {
-	inputs := make([]program.Input, len(w.task))
-	for i, s := range w.task {
+// inputsOf are what a task reads, as programs are told.
+func inputsOf(task split.Task) []program.Input {
+	inputs := make([]program.Input, len(task))
+	for i, s := range task {
 		inputs[i] = program.Input{URL: s.Input, Start: s.Offset, Length: s.Length}
 	}
 	return inputs

@@ -86,7 +86,13 @@ func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	mapper, err := s.job.program.NewMapper(ctx, s.executor.programAttempt(s.attempt, s.job, scratch))
+	attempt := s.executor.programAttempt(s.attempt, s.job, scratch)
+	task := make(split.Task, len(plan))
+	for i, p := range plan {
+		task[i] = p.split
+	}
+	attempt.Inputs = inputsOf(task)
+	mapper, err := s.job.program.NewMapper(ctx, attempt)
 	if err != nil {
 		return err
 	}
@@ -174,9 +180,8 @@ func (r *reader) openAhead(ctx context.Context) error {
 		p := r.plan[0]
 		r.plan = r.plan[1:]
 		e := r.sampler.executor
-		readAhead := min(e.slotMemory()/readAheadShare/piecesAhead, split.DefaultReadAhead/piecesAhead)
 		opts := SplitOptions(r.sampler.job.format, e.slotMemory())
-		opts.ReadAheadBytes = min(readAhead, 2*min(max(p.budget, minPiece), split.DefaultRange))
+		opts.ReadAheadBytes = min(opts.ReadAheadBytes/piecesAhead, 2*min(max(p.budget, minPiece), split.DefaultRange))
 		opened, err := e.openSplit(ctx, r.sampler.job, p.split, opts)
 		if err != nil {
 			return err

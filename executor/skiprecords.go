@@ -31,7 +31,7 @@ var errEnough = errors.New("all that is wanted was read")
 func (w *mapWork) try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
 	err = w.probe(func(attempt program.Attempt, drop *mapred.Emitter) error {
-		attempt.Inputs = w.inputs()
+		attempt.Inputs = inputsOf(w.task)
 		mapper, err := w.job.program.NewMapper(ctx, attempt)
 		if err != nil {
 			return err

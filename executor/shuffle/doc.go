@@ -12,6 +12,6 @@
 // with too many sources first merges groups of them into local runs.
 //
 // Nothing that was read is believed before its checksum was: what is wrong with an object comes
-// back as a [*CorruptError] that names the place, after one more read of the same range has said
-// the same.
+// back as a [*CorruptError] that names the place, after two more reads of the same range have
+// said the same.
 package shuffle

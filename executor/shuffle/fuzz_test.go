@@ -3,6 +3,7 @@ package shuffle
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"reflect"
 	"testing"
@@ -10,7 +11,7 @@ import (
 	"github.com/bucketmill/bucketmill/mapred"
 )
 
-func FuzzParseManifest(f *testing.F) {
+func FuzzManifest(f *testing.F) {
 	_, m, _ := smallFile(f)
 	for _, m := range []Manifest{
 		m,
@@ -29,7 +30,10 @@ func FuzzParseManifest(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{1, 0x80, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, err := ParseManifest(b)
+		m, err := parseManifest(b)
+		if _, indexed := IndexManifest(b); fmt.Sprint(indexed) != fmt.Sprint(err) {
+			t.Fatalf("%x: read whole: %v; indexed: %v", b, err, indexed)
+		}
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("error is not ErrCorrupt: %v", err)

@@ -66,19 +66,6 @@ func (m *Manifest) appendSegments(dst []byte) []byte {
 	return dst
 }
 
-// ParseManifest reads what AppendBinary wrote, and nothing else: any other bytes fail with
-// ErrCorrupt.
-func ParseManifest(b []byte) (Manifest, error) {
-	d := manifestDecoder{rest: b}
-	var m Manifest
-	d.begin(&m)
-	d.segments(&m)
-	if err := d.err(); err != nil {
-		return Manifest{}, err
-	}
-	return m, nil
-}
-
 func (d *manifestDecoder) begin(m *Manifest) {
 	if d.byte() != manifestVersion {
 		d.fail("version is not 1")

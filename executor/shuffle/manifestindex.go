@@ -16,7 +16,7 @@ type manifestMark struct {
 	offset int64 // in the file
 }
 
-// IndexManifest reads what Manifest.AppendBinary wrote. As ParseManifest, it fails with ErrCorrupt for any other bytes.
+// IndexManifest reads what Manifest.AppendBinary wrote, and nothing else: any other bytes fail with ErrCorrupt.
 func IndexManifest(b []byte) (ManifestIndex, error) {
 	d := manifestDecoder{rest: b}
 	var m Manifest

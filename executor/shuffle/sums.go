@@ -40,9 +40,6 @@ func (s *Sums) Add(key []byte, n int64) bool {
 	return true
 }
 
-// Empty reports whether there is no sum.
-func (s *Sums) Empty() bool { return s.table.used == 0 }
-
 // Drain calls yield with every key and its sum, in no order, and empties the table. The key is valid
 // only during the call. The first error of yield ends it.
 func (s *Sums) Drain(yield func(key []byte, sum int64) error) error {

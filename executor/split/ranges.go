@@ -90,7 +90,7 @@ func (r *ranges) newChunk() *chunk {
 	} else if c.n < r.rangeLen { // the split's last, and perhaps only one
 		c.buf = make([]byte, c.room+c.n)
 	} else {
-		c.buf = takeBuffer(r.room + r.rangeLen + r.slack)
+		c.buf = takeBuffer(r.wholeRange())
 	}
 	c.first, c.shown, c.arrived = c.room, c.room, c.room
 	c.filled = make(chan int, c.n/fillBytes+1)
@@ -214,10 +214,10 @@ func (r *ranges) close() {
 	r.cancel()
 	r.fetchers.Wait()
 	for _, c := range r.held {
-		giveBuffer(c.buf)
+		r.giveBuffer(c.buf)
 	}
 	for _, buf := range r.spare {
-		giveBuffer(buf)
+		r.giveBuffer(buf)
 	}
 	r.held, r.spare, r.view = nil, nil, nil
 }
@@ -234,8 +234,12 @@ func takeBuffer(size int) []byte {
 	return make([]byte, size)
 }
 
-func giveBuffer(buf []byte) {
-	if cap(buf) >= fillBytes {
+// giveBuffer keeps a buffer for others, if it has room for a whole range.
+func (r *ranges) giveBuffer(buf []byte) {
+	if cap(buf) >= max(fillBytes, r.wholeRange()) {
 		buffers.Put(&buf)
 	}
 }
+
+// wholeRange is the size in bytes of a buffer for any range.
+func (r *ranges) wholeRange() int { return r.room + r.rangeLen + r.slack }

@@ -1,6 +1,7 @@
 package split
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -125,7 +126,7 @@ func (r *Reader) firstLine(ctx context.Context) ([]byte, error) {
 	if err := newLines(in, s, opts).next(&b); err != nil {
 		return nil, err
 	}
-	return b.Data, nil
+	return bytes.Clone(b.Data), nil // its buffer is given to others
 }
 
 // Next returns the next records, at most about a megabyte of them unless one is longer, or
