@@ -172,7 +172,7 @@ func (c *Controller) Step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.forgetTroubles(jobs)
+	c.forgetOthers(jobs)
 	var g errgroup.Group
 	g.SetLimit(jobsAtOnce)
 	for _, id := range jobs {
@@ -263,8 +263,8 @@ func hasWork(p state.Phase) bool {
 // is no error.
 func (c *Controller) advance(ctx context.Context, job state.Job) error {
 	spec, err := state.ParseSpec(job.Spec)
-	if err != nil {
-		return c.fail(ctx, job, err)
+	if err != nil && (job.Phase == state.PhasePlan || job.Phase == state.PhasePublish) {
+		return c.fail(ctx, job, err) // the clean-up makes do with what there is
 	}
 	switch job.Phase {
 	case state.PhasePlan:
@@ -321,11 +321,12 @@ type trouble struct {
 	since time.Time
 }
 
-// forgetTroubles drops what is known of jobs that are not among these.
-func (c *Controller) forgetTroubles(active []state.JobID) {
+// forgetOthers drops what is known of jobs that are not among these.
+func (c *Controller) forgetOthers(active []state.JobID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	maps.DeleteFunc(c.troubles, func(id state.JobID, _ trouble) bool { return !slices.Contains(active, id) })
+	maps.DeleteFunc(c.kept, func(id state.JobID, _ time.Time) bool { return !slices.Contains(active, id) })
 }
 
 func (c *Controller) layout(job state.Job) (state.Layout, error) {

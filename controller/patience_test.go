@@ -34,7 +34,7 @@ func TestPatienceBeginsWithTheTrouble(t *testing.T) {
 		again := old
 		again.Stage = 2
 		check(again, away, true)
-		c.forgetTroubles([]state.JobID{"other"})
+		c.forgetOthers([]state.JobID{"other"})
 		if len(c.troubles) > 0 {
 			t.Errorf("left: %v", c.troubles)
 		}

@@ -48,7 +48,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 	p := planRecord{Maps: len(tasks), Reduces: reducers, Plan: text}
 	err = c.cfg.Store.Start(ctx, job.ID, outline(job, spec, p))
 	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
-		return errors.Join(err, c.dropPlan(ctx, job, spec, layout, plan.Pages, text))
+		return errors.Join(err, c.dropPlan(ctx, job, layout, plan.Pages, p))
 	}
 	if err != nil {
 		return err
@@ -76,22 +76,18 @@ func outline(job state.Job, spec state.Spec, p planRecord) state.Outline {
 
 // dropPlan removes what a planning has left that came too late: another controller has planned
 // the job, and perhaps cleaned up after it already.
-func (c *Controller) dropPlan(ctx context.Context, job state.Job, spec state.Spec, layout state.Layout, pages, plan string) error {
+func (c *Controller) dropPlan(ctx context.Context, job state.Job, layout state.Layout, pages string, p planRecord) error {
 	now, err := c.cfg.Store.Job(ctx, job.ID)
-	gone := errors.Is(err, state.ErrNoJob)
-	if err != nil && !gone {
+	if err != nil && !errors.Is(err, state.ErrNoJob) {
 		return err
 	}
-	if now.Plan == plan {
-		return nil // it is this one: only the answer of its start was lost
+	if now.Plan == p.Plan { // it is this one: only the answer of its start was lost
+		if now.State.Terminal() {
+			return nil // and its records are gone, or about to be
+		}
+		return c.writePlan(ctx, job.ID, p)
 	}
-	if err := deleteAll(ctx, c.work, layout.PlanFolder(pages)); err != nil {
-		return err
-	}
-	if gone || now.Phase == state.PhaseEnded {
-		return c.unlockOutput(ctx, job.ID, spec)
-	}
-	return nil
+	return deleteAll(ctx, c.work, layout.PlanFolder(pages))
 }
 
 func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spec) ([]split.Task, state.Plan, error) {

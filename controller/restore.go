@@ -59,8 +59,14 @@ func (c *Controller) restore(ctx context.Context) error {
 			continue
 		}
 		var r jobRecord
-		if found, err := c.readRecord(ctx, o.Key, &r); err != nil || !found {
+		found, err := c.readRecord(ctx, o.Key, &r)
+		if transient(err) {
+			return err
+		}
+		if err != nil {
 			c.cfg.Log.Error("restore job: its record can't be read", "job", id, "error", err)
+		}
+		if err != nil || !found {
 			continue
 		}
 		if r.Namespace != c.cfg.Store.Namespace() {
@@ -68,8 +74,8 @@ func (c *Controller) restore(ctx context.Context) error {
 		}
 		records[id] = r
 		_, planned, err := c.readPlan(ctx, id)
-		if err != nil {
-			return err
+		if transient(err) {
+			return err // any other, planning meets again, and it fails this job alone
 		}
 		if !planned {
 			waiting = append(waiting, id)
@@ -88,22 +94,18 @@ func (c *Controller) restore(ctx context.Context) error {
 }
 
 func (c *Controller) restoreJob(ctx context.Context, id state.JobID, r jobRecord, planned bool) error {
-	spec, err := state.ParseSpec(r.Spec)
-	if err != nil {
-		return err
-	}
 	if planned {
-		if _, err := c.takeOutput(ctx, id, spec); err != nil {
-			return err
+		spec, err := state.ParseSpec(r.Spec)
+		if err == nil {
+			_, err = c.takeOutput(ctx, id, spec)
+		}
+		if transient(err) || state.IsOutage(err) {
+			return err // any other, planning meets again, and it fails this job alone
 		}
 	}
-	err = c.cfg.Store.Restore(ctx, id, r.Name, r.Priority, r.Spec, r.Submitted)
+	err := c.cfg.Store.Restore(ctx, id, r.Name, r.Priority, r.Spec, r.Submitted)
 	if err != nil && !errors.Is(err, state.ErrExists) {
 		return err
-	}
-	job, err := c.cfg.Store.Job(ctx, id)
-	if err == nil && job.Phase == state.PhaseEnded {
-		return c.unlockOutput(ctx, id, spec) // another controller was faster by far
 	}
 	c.cfg.Log.Warn("Redis has lost a job: it goes on from what the store holds", "job", id, "planned", planned)
 	return nil

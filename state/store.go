@@ -108,7 +108,7 @@ func (s *Store) Drop(ctx context.Context, jobs ...JobID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, id := range jobs {
 			p.Del(ctx, s.jobKeys(id)...)
-			p.Del(ctx, s.minderKey(id))
+			p.Del(ctx, s.minderKey(id), s.samplerKey(id))
 		}
 		for _, key := range []string{s.jobsKey(), s.activeKey(), s.readyKey(), s.wakeKey(), s.controlKey(), s.newsKey(), s.aliveKey(), s.executorsKey(), s.outputsKey()} {
 			p.Del(ctx, key)

@@ -28,9 +28,7 @@ if skipped > before then
     local err = cjson.encode({attempt = attempt, executor = executor, class = 'user', at = now(),
       message = string.format('more bad records than may be skipped: %d so far, %d in %s alone; the limit is %d',
         sum, skipped, side .. index, limit)})
-    call('HINCRBY', JOB, FAILED[side], 1)
-    call('RPUSH', ERRORS, err)
-    end_job('FAILED', err)
+    failed(side, index, 'user', err, 1)
     return {'stale', 'cleanup'}
   end
 end

@@ -10,11 +10,12 @@ void(attempt)
 local map = ARGV[6]
 local done = call('HGET', DONE.m, map)
 if done then
-  local n, claimed = string.match(done, '^(%S+) %S+ (%S+) ')
+  local n, claimed, ended = string.match(done, '^(%S+) %S+ (%S+) (%S+) ')
   if n == ARGV[7] and claimed == ARGV[8] then
     if failed('m', map, 'segment', ARGV[9], ARGV[10]) then return {'ok', 'cleanup'} end
     call('HDEL', DONE.m, map)
     call('HINCRBY', JOB, 'mapdone', -1)
+    call('HINCRBY', JOB, SPENT.m, tonumber(claimed) - tonumber(ended))
     call('HSET', FAILS, 'm' .. map .. ':counted', 1)
     requeue('m', map, tonumber(n), now())
   end

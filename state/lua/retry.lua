@@ -15,7 +15,7 @@ for _, index in ipairs(call('HKEYS', DONE[output])) do
   counted[#counted + 1] = output .. index .. ':counted'
 end
 call('DEL', DONE[output], FAILS)
-call('HSET', JOB, COUNT[output], 0)
+call('HSET', JOB, COUNT[output], 0, SPENT[output], 0)
 for _, field in ipairs(counted) do call('HSET', FAILS, field, 1) end
 local at = now()
 for _, side in ipairs({'m', 'r'}) do

@@ -1,0 +1,48 @@
+package controller
+
+import (
+	"testing"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// A spec that this version can't read, as one of a newer version may be.
+const badSpec = `{"program":"sort","from the future":1}`
+
+func (l lab) endsFailed(id state.JobID) {
+	l.t.Helper()
+	for range 5 {
+		l.must(l.Step(l.t.Context()))
+	}
+	job, err := l.cfg.Store.Job(l.t.Context(), id)
+	l.must(err)
+	if job.Phase != state.PhaseEnded || job.State != state.Failed {
+		l.t.Errorf("%s is %s, in phase %s", id, job.State, job.Phase)
+	}
+}
+
+func TestJobWithABadSpecEnds(t *testing.T) {
+	l := newLab(t, nil)
+	l.must(l.cfg.Store.Submit(t.Context(), "j", "j", 0, []byte(badSpec)))
+	l.endsFailed("j")
+}
+
+// A record that can't be used is its job's trouble: the others are brought back.
+func TestBadRecordStopsNobodyElse(t *testing.T) {
+	l := newLab(t, func(cfg *Config) { cfg.Durable = true })
+	for id, spec := range map[state.JobID]string{
+		"a-spec": badSpec, "b-output": `{"program":"sort","input":["x"],"output":"gopher://x"}`, "c-plan": badSpec,
+	} {
+		_, err := l.writeRecord(t.Context(), id, jobRecord{Namespace: l.cfg.Store.Namespace(), Spec: []byte(spec)})
+		l.must(err)
+		l.must(l.writePlan(t.Context(), id, planRecord{Maps: 1}))
+	}
+	_, err := l.work.Put(t.Context(), l.records("c-plan").Planned(), []byte("no JSON"))
+	l.must(err)
+	_, err = l.work.Put(t.Context(), l.records("0-record").Record(), []byte("no JSON"))
+	l.must(err)
+	l.must(l.restore(t.Context()))
+	for _, id := range []state.JobID{"a-spec", "b-output", "c-plan"} {
+		l.endsFailed(id)
+	}
+}
