@@ -25,8 +25,8 @@ const (
 	FrameEnd                          // host: no more input; empty
 	FrameDone                         // guest: no more output; a Done as JSON
 	FrameError                        // guest: a Failure as JSON; the guest then ends
-	FramePairs                        // guest, map side, if Hello.Python: pickled pairs
-	FrameGroups                       // host, reduce side, if Hello.Python: marshalled keys with their values
+	FramePairs                        // guest, map side, Python runner only: pickled pairs
+	FrameGroups                       // host, reduce side, Python runner only: marshalled keys with their values
 	FrameRun                          // likewise: a key with some of its values
 )
 

@@ -32,8 +32,6 @@ type Hello struct {
 	MapOnly bool `json:"map_only,omitempty"`
 	// SortValues says that a reducer gets the values of each key sorted by their bytes.
 	SortValues bool `json:"sort_values,omitempty"`
-	// Python says that the host takes PAIRS frames, and sends GROUPS and RUN frames instead of RECORDS.
-	Python bool `json:"python,omitempty"`
 	// Memory is what the process may use, in bytes; 0 means that nobody set a limit.
 	Memory int64 `json:"memory,omitempty"`
 }

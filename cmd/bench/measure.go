@@ -42,9 +42,9 @@ func (b *bench) output(ctx context.Context, c command) (text []byte, u usage, er
 	cmd.Dir, cmd.Env = b.folder, append(os.Environ(), c.env...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if c.stdout != "" {
-		f, err := os.Create(c.stdout)
-		if err != nil {
-			return nil, u, err
+		f, createErr := os.Create(c.stdout)
+		if createErr != nil {
+			return nil, u, createErr
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
 		cmd.Stdout = f

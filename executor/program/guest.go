@@ -103,9 +103,8 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	hello := mapred.Hello{
 		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.spec.Params,
 		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, SortValues: a.SortValues, Memory: a.Memory,
-		Python: p.spec.Kind == Python,
 	}
-	if hello.Python && role == mapred.RoleMap {
+	if p.spec.Kind == Python && role == mapred.RoleMap && !a.MapOnly {
 		g.pairs = &pairs{limit: a.Buffer}
 		if a.Buffer == 0 {
 			g.pairs.limit = DefaultBuffer
@@ -270,7 +269,7 @@ func (g *guest) end() error {
 	if g.proc.cmd.ProcessState.Success() {
 		return nil
 	}
-	return g.cause(g.deathError("it ended with " + g.proc.exit() + " after its work"))
+	return g.cause(g.proc.deathError(g.name, "it ended with "+g.proc.exit()+" after its work"))
 }
 
 // Kill implements Mapper and Reducer. It returns when the process is reaped.

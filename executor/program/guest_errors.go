@@ -58,15 +58,7 @@ func (g *guest) died(err error) error {
 	if !g.proc.waitExit(g.ctx, g.cfg.Grace) {
 		return g.misbehaved(errors.New("it closed its standard output before it was done"))
 	}
-	return g.deathError("it ended before it was done: " + g.proc.exit())
-}
-
-// deathError is a UserError with the end of the log.
-func (g *guest) deathError(message string) error {
-	if g.proc.cmd.ProcessState.String() == "signal: killed" {
-		message += " (was it out of memory?)"
-	}
-	return &UserError{Program: g.name, Message: message, Traceback: g.proc.stderr.lastLines()}
+	return g.proc.deathError(g.name, "it ended before it was done: "+g.proc.exit())
 }
 
 // misbehaved is a UserError about a guest that does not keep to the protocol.

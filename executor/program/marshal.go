@@ -75,10 +75,6 @@ func appendLong(dst, complement []byte) []byte {
 		dst = binary.LittleEndian.AppendUint16(dst, uint16(bits))
 		digits++
 	}
-	for digits > 0 && dst[len(dst)-1] == 0 && dst[len(dst)-2] == 0 {
-		dst = dst[:len(dst)-2]
-		digits--
-	}
 	if negative {
 		digits = -digits
 	}
@@ -90,13 +86,13 @@ func twosComplement(little []byte) *big.Int {
 	complement := slices.Clone(little)
 	slices.Reverse(complement)
 	n := new(big.Int).SetBytes(complement)
-	if len(complement) > 0 && complement[0] >= 0x80 {
+	if complement[0] >= 0x80 {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(complement))))
 	}
 	return n
 }
 
-// readInt reads an int that does not need more than 64 bits; ok is false for any other value.
+// readInt reads an int of at most 60 bits; ok is false for any other value.
 func readInt(data []byte) (n int64, ok bool) {
 	switch {
 	case len(data) == 5 && data[0] == 'i':

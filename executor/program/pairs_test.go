@@ -87,8 +87,8 @@ func TestPairsMustBePairs(t *testing.T) {
 		pickledPair + "t":                    errPickle,
 		pickledPair + "K\x01K\x02a":          errPickle,
 		pickledPair + "(K\x01":               errPickle,
-		strings.Repeat(")", 1<<17):           errPickle,
-		"(" + strings.Repeat("(", 1<<17):     errPickle,
+		strings.Repeat(")", 1<<19):           errPickle,
+		"(" + strings.Repeat("(", 1<<19):     errPickle,
 	} {
 		out, _ := collect()
 		p := pairs{limit: 1 << 20}

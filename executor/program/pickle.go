@@ -41,9 +41,10 @@ const (
 )
 
 const (
-	// maxPending is how many values may wait on the stack for what they are part of. Python
-	// adds them to a list a thousand at a time.
-	maxPending = 1 << 16
+	// maxPending is how many values may wait on the stack for what they are part of. Python adds them to
+	// a list or dict a thousand at a time, but to a tuple all at once: of those the runner sends
+	// none in a longer pickle, where each value takes a byte or more.
+	maxPending = 1 << 18
 	// maxNesting is how deep a value may be for marshal, which reads 1000 levels everywhere.
 	maxNesting = 500
 	// containerHead is the length of a marshalled tuple or list in front of its elements: a letter, and how

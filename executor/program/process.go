@@ -231,3 +231,12 @@ func (p *process) exit() string {
 	}
 	return fmt.Sprint(p.exitError)
 }
+
+// deathError is a UserError about how the process ended, with the end of its log.
+func (p *process) deathError(program, message string) error {
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		message += " (was it out of memory?)"
+	}
+	return &UserError{Program: program, Message: message, Traceback: p.stderr.lastLines()}
+}

@@ -216,3 +216,17 @@ func TestPythonRunnerIsCompiledOnce(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 }
+
+// A tuple's elements wait for its end, all of them.
+func TestLongTuples(t *testing.T) {
+	p := openSource(t, `
+def map_fn(line):
+    yield line, tuple(range(70_000))
+    yield line, tuple(range(300_000))
+def reduce_fn(key, values):
+    yield key, sorted(map(len, values))
+`, nil)
+	if got, want := run(t, p, lines("f", "x\n", 9)), []string{"x\t[70000, 300000]"}; !slices.Equal(got, want) {
+		t.Errorf("want %q, have %q", want, got)
+	}
+}

@@ -112,9 +112,13 @@ func (g *streams) Kill() {
 	}
 }
 
-// killStrays ends what the attempt's processes have left running. What does not end, or can't be
-// looked for, is the next start's on this machine.
-func (g *streams) killStrays() { _ = KillStrays(g.attempt.Scratch) }
+// killStrays ends what processes have left running that share the folder with a combiner; elsewhere each does
+// that at its end. What does not end, or can't be looked for, is the next start's on this machine.
+func (g *streams) killStrays() {
+	if g.program.combiner != nil {
+		_ = KillStrays(g.attempt.Scratch)
+	}
+}
 
 // over tells whether the attempt has come to its end, so that nothing of it may live on.
 func (g *streams) over() bool {
@@ -286,11 +290,7 @@ func (s *stream) fault() error {
 	if end.Success() || end.Exited() && !s.program.exitIsFailure {
 		return nil
 	}
-	message := "it ended with " + s.proc.exit()
-	if end.String() == "signal: killed" {
-		message += " (was it out of memory?)"
-	}
-	return &UserError{Program: s.name, Message: message, Traceback: s.proc.stderr.lastLines()}
+	return s.proc.deathError(s.name, "it ended with "+s.proc.exit())
 }
 
 // forget ends the process for certain.

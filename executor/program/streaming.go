@@ -56,7 +56,6 @@ func Streaming() Info {
 // streaming is a program of commands that read and write lines.
 type streaming struct {
 	cfg      Config
-	commands Commands
 	mapper   []string // arguments
 	combiner []string
 	reducer  []string
@@ -72,7 +71,7 @@ type streaming struct {
 }
 
 func openStreaming(cfg Config, spec Spec) (*streaming, error) {
-	p := &streaming{cfg: cfg, commands: spec.Commands, files: map[string]string{}, path: os.Getenv("PATH")}
+	p := &streaming{cfg: cfg, files: map[string]string{}, path: os.Getenv("PATH")}
 	for _, c := range []struct {
 		role, command string
 		args          *[]string

@@ -103,7 +103,7 @@ for _ in range(50):
         for wrap in (lambda x: x, lambda x: (7, x, "end"), lambda x: [x, {"a": x}], lambda x: [[x], (x,)]):
             some = [wrap(shape()) for _ in range(10)]
             for value in some:
-                assert same_value(values.decode(ordered.encode(value)), value), value
+                assert same_value(ordered.decode(ordered.encode(value)), value), value
             if type(some[0]) is not list or type(some[0][1]) is not dict:
                 assert sorted(some) == sorted(some, key=ordered.encode), some
 ranks = [None, -5, 2.5, 3, b"b", "a", (1, 2), (1, [0]), [], [1], [1, "\0"], [1, "\0\0"], [1, {}], {"a": b"\0\xff\0"}]
@@ -112,4 +112,4 @@ deep = 1
 for _ in range(80):
     deep = [deep]
 for value in ranks + [deep, {1, 2}, 1j, True, (True, 1, 1.0), [b"\0", {"k": "\0"}, b"\xff"]]:
-    assert same_value(values.decode(ordered.encode(value)), value), value
+    assert same_value(ordered.decode(ordered.encode(value)), value), value

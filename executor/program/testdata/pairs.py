@@ -102,7 +102,7 @@ class Pair(tuple):
 cycle = []
 cycle.append(cycle)
 for odd in (
-    (Text("a"), 1), ("a", Number.ONE), (1, Text("a")), Pair(("a", 1)), ("a", {1}), ("a", 1j), ("a", bytearray(b"x")),
+    (Text("a"), 1), ("a", Number.ONE), (1, Text("a")), Pair(("a", 1)), ("a", {1}), ("a", 134, {"a": 1}), ("a", 1j), ("a", bytearray(b"x")),
     ("a", cycle), ("a", Text), ({}, 1), (("a", {}), 1), (["a", [{}]], 1), ["a", 1], ("a", 1, 2), ("a",), (), "ab", 7, None,
     (b"\x86", "x", 1), ["\u0106", 1],  # the executor sees to these: they have the opcode that makes a pair
 ):

@@ -11,6 +11,7 @@
     groups      sorted records as keys with their values
     keys        keys as bytes that sort as the keys do
     values      values as bytes
+    ordered     values as bytes that sort as the values do
     text        keys and values of the output as text
     failures    exceptions as ERROR messages
 """

@@ -1,8 +1,5 @@
 """Exceptions as ERROR messages."""
 
-import os
-
-_RUNNER = os.path.dirname(os.path.abspath(__file__))
 _PREVIEW = 200  # characters of a key or a value
 _MESSAGE = 2000  # characters of an exception's text
 

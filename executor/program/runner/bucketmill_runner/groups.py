@@ -10,7 +10,8 @@ from itertools import islice
 
 from . import frames
 from .keys import decode as decode_key
-from .values import decode, loads
+from .ordered import decode
+from .values import loads
 
 LIST_VALUES = 10_000
 LIST_BYTES = 1 << 20

@@ -46,7 +46,9 @@ def _append(value, parts, types, depth):
 
 
 def decode(data):
-    """Returns the value that encode made data of."""
+    """Returns the value that encode, here or in values.py, made data of."""
+    if data[0] != 0x81:
+        return values.decode(data)
     tag = data[1]
     if tag == 0x60:
         return values.decode(data[2:])

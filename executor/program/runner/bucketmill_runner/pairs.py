@@ -21,6 +21,7 @@ _MOST, _MOST_OTHERS, _BYTES = 512, 16, 64 << 10
 
 _PAIR = b"\x86"  # the opcode that makes a pair of what is before it
 _DICT = b"}"  # makes a dict
+_TUPLE = b"t"  # makes a tuple of four or more
 
 # In the first byte of a payload.
 _SUM = 1
@@ -92,7 +93,9 @@ class PairSink:
             self._renew()
             return False
         pickled = parts[-1] if len(parts) == before + 1 else b"".join(parts[before:])
-        if not _are_pairs(pairs, pickled):
+        # The executor has room for the elements of a tuple in so many bytes.
+        long_tuple = len(pickled) > frames.BLOCK and _TUPLE in pickled
+        if long_tuple or not _are_pairs(pairs, pickled):
             del parts[before:]
             return False
         size = len(pickled)
@@ -115,11 +118,15 @@ class PairSink:
 
 def _size(pair):
     """Returns about how many bytes the value of a pair takes, if it is one."""
-    return getsizeof(pair[1] if type(pair) is tuple and len(pair) == 2 else pair, 1)
+    return getsizeof(pair[1] if _is_pair(pair) else pair, 1)
 
 
-def _is_count(pair):
-    return type(pair) is tuple and len(pair) == 2 and type(pair[1]) is int
+def _is_pair(item):
+    return type(item) is tuple and len(item) == 2
+
+
+def _is_count(item):
+    return _is_pair(item) and type(item[1]) is int
 
 
 def _are_pairs(pairs, pickled):
@@ -128,11 +135,11 @@ def _are_pairs(pairs, pickled):
     As many opcodes as there are pairs are a good sign, and quickly found; the executor has the
     last word, but can't tell from which record a pair is.
     """
-    if pickled.count(_PAIR) != len(pairs) and (
-        set(map(type, pairs)) != {tuple} or set(map(len, pairs)) != {2}
-    ):
+    if pickled.count(_PAIR) != len(pairs) and not all(map(_is_pair, pairs)):
         return False
-    return _DICT not in pickled or all(type(key) is str or _is_key(key) for key, _ in pairs)
+    return _DICT not in pickled or all(
+        _is_pair(pair) and (type(pair[0]) is str or _is_key(pair[0])) for pair in pairs
+    )
 
 
 def _is_key(key):

@@ -79,7 +79,7 @@ def _intermediate(job, hello, writer, place):
 
     sort_values = hello.get("sort_values", False)
     records = mapside.RecordSink(writer, sort_values)
-    if sort_values or not hello.get("python"):  # values in an encoding that sorts are made here
+    if sort_values:  # values in an encoding that sorts are made here
         return records if job.combine_fn is None else combine.Table(job, place, records, hello)
     from .pairs import PairSink
 

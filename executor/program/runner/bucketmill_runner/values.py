@@ -53,8 +53,4 @@ def decode(data):
         import pickle
 
         return pickle.loads(data)
-    if data[0] == 0x81:
-        from . import ordered
-
-        return ordered.decode(data)
     return loads(data)
