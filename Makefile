@@ -1,6 +1,6 @@
 # A machine needs Go (the version that go.mod names) with a C compiler for the race detector,
-# python3 and redis-server; "make tools" installs the last two where there is apt-get or
-# brew, and builds everything else from source into .tools/bin.
+# python3 and redis-server; "make tools" installs the last two where there is apt-get, and
+# builds everything else from source into .tools/bin.
 
 FUZZTIME ?= 20s
 SEEDS    ?= 2000
@@ -28,7 +28,7 @@ build: ## a static binary, bin/bucketmill
 
 packages := go list ./... | grep -Ev '/deploy/(e2e|chaos)$$'
 
-test: ## vet, then every test but e2e, with the race detector and real servers; a skipped test fails (V=1: all output)
+test: ## vet, then every test but e2e and chaos, with the race detector and real servers; a skipped test fails (V=1: all output)
 	./deploy/tools/get.sh redis-server minio python3
 	go vet ./...
 	go test -race -count=1 -vet=off -timeout=30m -json $$($(packages)) | $(report)

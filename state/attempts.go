@@ -228,7 +228,7 @@ func attemptArgs(a AttemptID) []any {
 }
 
 // settle runs a script that ends or doubles an attempt and answers {'ok', phase after it} or
-// {'stale'}, followed by more if that ended the job, and passes on what that means for others.
+// {'stale'}, followed by 'cleanup' if that ended the job, and passes on what that means for others.
 func (s *Store) settle(ctx context.Context, what string, script *redis.Script, a AttemptID, args []any) error {
 	reply, err := script.Run(ctx, s.rdb, s.jobKeys(a.Job), args...).Slice()
 	if err != nil {

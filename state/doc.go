@@ -11,6 +11,6 @@
 //     time of its claim are the fencing token, so an executor that comes back late is told so and changes nothing.
 //   - Beside it stands a lease key with a TTL, the heartbeat. A running attempt whose lease
 //     is gone is given away by the next sweep, whatever the reason the key is gone for.
-//   - The global keys (jobs, active, ready, wake) are hints and indexes. Losing one
+//   - The global keys (jobs, active, ready, wake, control, news) are hints and indexes. Losing one
 //     delays work until a controller's next sweep puts it right; it never loses work.
 package state

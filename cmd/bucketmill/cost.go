@@ -92,7 +92,11 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec sta
 	if out.Scheme == "s3" {
 		x.job.Latency = s3Latency
 	}
-	x.job.RequestCost = executor.RequestCost(spec.Output)
+	work, err := f.workURL(spec, "/")
+	if err != nil {
+		return x, err
+	}
+	x.job.RequestCost = executor.RequestCost(work)
 	if x.job.Reads, err = reads(preview.Tasks, spec, x.job.SlotMemory); err != nil {
 		return x, err
 	}

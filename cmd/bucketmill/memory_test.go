@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"testing"
 )
@@ -56,9 +55,6 @@ func maxRSS(t *testing.T, usage any) int64 {
 	u, ok := usage.(*syscall.Rusage)
 	if !ok {
 		t.Fatalf("resource usage is a %T", usage)
-	}
-	if runtime.GOOS == "darwin" {
-		return u.Maxrss
 	}
 	return u.Maxrss << 10 // Linux counts in KiB
 }

@@ -13,6 +13,5 @@
 // No server outlives the test binary, whichever way that ends. Go has no hook at the end of
 // a process, and a SIGKILL would not run one, so a shell waits at a pipe whose other end the
 // test binary holds: when the kernel closes that end, the shell kills the server and removes
-// its folder. Unlike Linux's PR_SET_PDEATHSIG this needs no OS thread to be kept alive and
-// works on macOS too.
+// its folder. Unlike PR_SET_PDEATHSIG this needs no OS thread to be kept alive.
 package testservices

@@ -5,7 +5,7 @@
 #   get.sh [PROGRAM...]      all of them by default
 #
 # Go programs are built from source, at the versions below, into .tools/bin. The others come
-# from PATH, or else from the system's packages: apt-get (as root or by sudo) or Homebrew.
+# from PATH, or else from the system's packages, by apt-get (as root or by sudo).
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -20,7 +20,7 @@ go_program() {
 	CGO_ENABLED=0 GOOS='' GOARCH='' GOFLAGS='' GOBIN=$bin go install -trimpath -ldflags='-s -w' "$4@$3"
 }
 
-# system_program NAME APT_PACKAGE BREW_PACKAGE
+# system_program NAME PACKAGE
 system_program() {
 	if command -v "$1" >/dev/null; then
 		return
@@ -29,10 +29,8 @@ system_program() {
 		apt_install "$2"
 	elif command -v apt-get >/dev/null && command -v sudo >/dev/null; then
 		apt_install "$2" sudo
-	elif command -v brew >/dev/null; then
-		brew install "$3"
 	else
-		echo "$1 is not on PATH, and there is no apt-get (with root or sudo) or brew to get it with: please install it" >&2
+		echo "$1 is not on PATH, and there is no apt-get (with root or sudo) to get it with: please install it" >&2
 		exit 1
 	fi
 }
@@ -49,10 +47,10 @@ get() {
 	minio) go_program minio github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c github.com/minio/minio ;;
 	gofumpt) go_program gofumpt mvdan.cc/gofumpt v0.12.0 mvdan.cc/gofumpt ;;
 	golangci-lint) go_program golangci-lint github.com/golangci/golangci-lint/v2 v2.15.0 github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
-	redis-server) system_program redis-server redis-server redis ;;
-	python3) system_program python3 python3 python ;;
-	compose) docker compose version >/dev/null 2>&1 || system_program docker-compose docker-compose docker-compose ;;
-	debootstrap) system_program debootstrap debootstrap debootstrap ;;
+	redis-server) system_program redis-server redis-server ;;
+	python3) system_program python3 python3 ;;
+	compose) docker compose version >/dev/null 2>&1 || system_program docker-compose docker-compose ;;
+	debootstrap) system_program debootstrap debootstrap ;;
 	*)
 		echo "get.sh knows no program $1" >&2
 		exit 2

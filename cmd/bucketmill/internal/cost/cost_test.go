@@ -87,7 +87,7 @@ func TestUploadParts(t *testing.T) {
 }
 
 func TestTime(t *testing.T) {
-	j := Job{Bytes: 10 * 90e6, Maps: 100, Reducers: 1, Program: combining, Slots: 8, Cores: 4, SlotMemory: 64 << 20, Executors: 8, Pages: 1}
+	j := Job{Bytes: 10 * 85e6, Maps: 100, Reducers: 1, Program: combining, Slots: 8, Cores: 4, SlotMemory: 64 << 20, Executors: 8, Pages: 1}
 	if got, want := Expect(j).Time, startUp+2500*time.Millisecond; got != want {
 		t.Errorf("ten seconds of work on 4 cores take %v, not %v", got, want)
 	}

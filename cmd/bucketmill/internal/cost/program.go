@@ -24,12 +24,12 @@ type Program struct {
 // The kinds of programs. Rates are those of docs/benchmarks.md, rounded down; where there is none,
 // they are guesses.
 var (
-	combining = Program{Name: "builtin that combines", Rate: 90e6, Combines: true}
+	combining = Program{Name: "builtin that combines", Rate: 85e6, Combines: true}
 	copying   = Program{Name: "builtin that keeps all records", Rate: 70e6, Ratio: 0.4, Output: 1}
-	selecting = Program{Name: "builtin that keeps few records", Rate: 250e6, Ratio: 0.001, Output: 0.001}
+	selecting = Program{Name: "builtin that keeps few records", Rate: 1000e6, Ratio: 0.001, Output: 0.001}
 	indexing  = Program{Name: "builtin that keeps most records", Rate: 30e6, Ratio: 0.5, Output: 1}
-	scripted  = Program{Name: "Python file, taken to combine", Rate: 5e6, Combines: true}
-	streamed  = Program{Name: "commands, taken to combine", Rate: 20e6, Combines: true}
+	scripted  = Program{Name: "Python file, taken to combine", Rate: 10e6, Combines: true}
+	streamed  = Program{Name: "commands, taken to combine", Rate: 8e6, Combines: true}
 	framed    = Program{Name: "executable, taken to combine", Rate: 30e6, Combines: true}
 )
 
