@@ -108,19 +108,39 @@ func TestSplitsGrowWithTheInput(t *testing.T) {
 		slots int
 		maps  int64
 	}{
+		{1, 1000, 1},
+		{16 << 20, 1, 1},
+		{16 << 20, 0, 4}, // 4 slots are expected to come
+		{16 << 20, 1000, 4},
+		{200 << 20, 1, 4},
+		{200 << 20, 2, 8}, // 4 waves of 25 MiB
+		{200 << 20, 8, 8}, // one: two would be of less than 16 MiB
+		{200 << 20, 16, 16},
+		{200 << 20, 1000, 50}, // splits of 4 MiB
+		{500 << 20, 2, 8},
+		{500 << 20, 0, 16},
+		{4 << 30, 2, 64}, // splits of 64 MiB
+		{4 << 30, 100, 200},
+		{4 << 30, 100_000, 1024},
+		{16 << 30, 0, 256},
 		{17 << 30, 2, 264},
 		{1 << 40, 0, 2048},
 		{1 << 40, 100, 2048},
 		{1 << 40, 2000, 8000},
-		{1 << 40, 100_000, 16384}, // splits get no smaller than those of other inputs
+		{1 << 40, 100_000, 16384}, // splits get no smaller than 64 MiB
 		{100 << 40, 1000, 20480},
 	} {
-		size := largeSplitFor(c.bytes, c.slots)
+		size := splitSizeFor(c.bytes, c.slots)
 		if maps := (c.bytes + size - 1) / size; maps < c.maps || maps > c.maps+c.maps/100 {
 			t.Errorf("%d bytes, %d slots: splits of %d bytes, %d maps, wanted %d", c.bytes, c.slots, size, maps, c.maps)
 		}
 	}
-	if size := splitSizeFor(largeInput); size != largeSplitFor(largeInput+1, 1) {
-		t.Errorf("splits jump from %d to %d bytes", size, largeSplitFor(largeInput+1, 1))
+	before := splitSizeFor(1, 7)
+	for bytes := int64(1); bytes < 1<<50; bytes += 1 + bytes/64 {
+		size := splitSizeFor(bytes, 7)
+		if float64(size) < 0.45*float64(before) || float64(size) > 1.1*float64(before) {
+			t.Errorf("at %d bytes splits jump from %d to %d bytes", bytes, before, size)
+		}
+		before = size
 	}
 }

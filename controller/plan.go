@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"strings"
 
@@ -35,7 +36,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 		return c.notPlanned(ctx, job, err)
 	}
 	layout := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
-	if err := c.storePages(ctx, layout, plan.Pages, tasks); err != nil {
+	if err := c.storePages(ctx, layout, plan.Pages, tasks.All); err != nil {
 		return c.notPlanned(ctx, job, fmt.Errorf("store the plan: %w", err))
 	}
 	text, err := plan.Encode()
@@ -44,8 +45,8 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 	}
 	reducers := reducersOf(spec, plan.Bytes)
 	c.cfg.Log.Info("job planned", "job", job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
-		"maps", len(tasks), "reducers", reducers)
-	p := planRecord{Maps: len(tasks), Reduces: reducers, Plan: text}
+		"maps", tasks.Count, "reducers", reducers)
+	p := planRecord{Maps: tasks.Count, Reduces: reducers, Plan: text}
 	err = c.cfg.Store.Start(ctx, job.ID, outline(job, spec, p))
 	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
 		return errors.Join(err, c.dropPlan(ctx, job, layout, plan.Pages, p))
@@ -90,12 +91,12 @@ func (c *Controller) dropPlan(ctx context.Context, job state.Job, layout state.L
 	return deleteAll(ctx, c.work, layout.PlanFolder(pages))
 }
 
-func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spec) ([]split.Task, state.Plan, error) {
+func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spec) (mapTasks, state.Plan, error) {
 	if err := spec.Validate(); err != nil {
-		return nil, state.Plan{}, err
+		return mapTasks{}, state.Plan{}, err
 	}
 	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
-		return nil, state.Plan{}, err
+		return mapTasks{}, state.Plan{}, err
 	}
 	tasks, plan, err := cut(ctx, c.cfg.Open, spec, c.slots)
 	if err != nil || !spec.Overwrite {
@@ -117,8 +118,30 @@ func (c *Controller) slots(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// cut lists the inputs and cuts them into map tasks. Slots is asked for large inputs.
-func cut(ctx context.Context, open Opener, spec state.Spec, slots func(context.Context) (int, error)) ([]split.Task, state.Plan, error) {
+// mapTasks are what inputs are cut into. There may be a million of them, so they are made one by one.
+type mapTasks struct {
+	All   iter.Seq[split.Task]
+	Count int
+}
+
+// cut lists the inputs and cuts them into map tasks. Slots is asked for inputs that are not small.
+func cut(ctx context.Context, open Opener, spec state.Spec, slots func(context.Context) (int, error)) (mapTasks, state.Plan, error) {
+	tasks, plan, err := cutInputs(ctx, open, spec, slots)
+	if err != nil {
+		return mapTasks{}, state.Plan{}, err
+	}
+	counted := mapTasks{All: tasks}
+	for range tasks {
+		counted.Count++
+	}
+	if counted.Count > state.MaxTasks {
+		return mapTasks{}, state.Plan{}, fmt.Errorf("%d map tasks are more than the %d a job may have: use a larger split size", counted.Count, state.MaxTasks)
+	}
+	plan.Spread = state.SpreadFor(counted.Count)
+	return counted, plan, nil
+}
+
+func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(context.Context) (int, error)) (iter.Seq[split.Task], state.Plan, error) {
 	format, err := split.ParseFormat(spec.Format)
 	if err != nil {
 		return nil, state.Plan{}, err
@@ -127,37 +150,27 @@ func cut(ctx context.Context, open Opener, spec state.Spec, slots func(context.C
 	if err != nil {
 		return nil, state.Plan{}, err
 	}
-	var bytes int64
+	plan := state.Plan{PageSize: pageSize, Pages: rand.Text(), Inputs: len(objects)}
 	for _, o := range objects {
-		bytes += o.Size
+		plan.Bytes += o.Size
 	}
 	opts := split.Options{Format: format}
-	var tasks []split.Task
 	if spec.Maps > 0 {
-		tasks, err = split.PlanMaps(objects, opts, spec.Maps)
-	} else {
-		size := int64(spec.SplitSize)
-		if size == 0 && bytes > largeInput {
-			n, err := slots(ctx)
-			if err != nil {
-				return nil, state.Plan{}, err
+		tasks, err := split.PlanMaps(objects, opts, spec.Maps)
+		return tasks, plan, err
+	}
+	size := int64(spec.SplitSize)
+	if size == 0 {
+		n := 0
+		if plan.Bytes > smallInput {
+			if n, err = slots(ctx); err != nil {
+				return nil, plan, err
 			}
-			size = largeSplitFor(bytes, n)
-		} else if size == 0 {
-			size = splitSizeFor(bytes)
 		}
-		tasks, err = split.Plan(objects, opts, size)
+		size = splitSizeFor(plan.Bytes, n)
 	}
-	if err != nil {
-		return nil, state.Plan{}, err
-	}
-	if len(tasks) > state.MaxTasks {
-		return nil, state.Plan{}, fmt.Errorf("%d map tasks are more than the %d a job may have: use a larger split size", len(tasks), state.MaxTasks)
-	}
-	return tasks, state.Plan{
-		Spread: state.SpreadFor(len(tasks)), PageSize: pageSize, Pages: rand.Text(),
-		Inputs: len(objects), Bytes: bytes,
-	}, nil
+	tasks, err := split.Plan(objects, opts, size)
+	return tasks, plan, err
 }
 
 // claimOutput makes sure that the output is this job's alone and, unless it may be
@@ -194,46 +207,77 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 	return nil
 }
 
-func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages string, tasks []split.Task) error {
+func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages string, tasks iter.Seq[split.Task]) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(requestsAtOnce)
-	for page := 0; page*pageSize < len(tasks); page++ {
+	g.SetLimit(requestsAtOnce) // and no more pages in memory
+	n := 0
+	for page := range chunks(tasks, pageSize) {
+		key := layout.PlanPage(pages, n)
+		n++
 		g.Go(func() error {
-			data, err := split.EncodePage(tasks[page*pageSize : min((page+1)*pageSize, len(tasks))])
+			data, err := split.EncodePage(page)
 			if err != nil {
 				return err
 			}
-			_, err = c.work.Put(ctx, layout.PlanPage(pages, page), data)
+			_, err = c.work.Put(ctx, key, data)
 			return err
 		})
 	}
 	return g.Wait()
 }
 
+// chunks puts up to n elements together, as slices.Chunk does with those of a slice.
+func chunks[T any](seq iter.Seq[T], n int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		var chunk []T
+		for v := range seq {
+			if chunk = append(chunk, v); len(chunk) == n {
+				if !yield(chunk) {
+					return
+				}
+				chunk = nil
+			}
+		}
+		if len(chunk) > 0 {
+			yield(chunk)
+		}
+	}
+}
+
 const (
 	minSplit = 4 << 20  // bytes: below, a task costs more than its work
-	maxSplit = 64 << 20 // bytes: above, what a failure costs grows, and nothing gets faster
+	maxSplit = 64 << 20 // bytes: above, what a failure costs grows, and little gets faster
 	// partitionBytes is the input per reducer that the default aims at, and largeInput where both
 	// splits and partitions begin to grow, with the square root of the input. So the runs that
 	// reducers read, one of each map task for each of them, grow with the input and no faster:
 	// 1 TiB gets 2,048 maps and 2,048 reducers, 100 TiB 20,480 of each.
 	partitionBytes = 64 << 20
 	largeInput     = 16 << 30
-	// tasksPerSlot is how many map tasks a slot has at least of a large input, so that slower
-	// ones do fewer.
-	tasksPerSlot = 4
+	// smallInput is cut alike whoever is there.
+	smallInput = 16 << 20
+	// maxWaves is how many map tasks a slot is given of an input that allows for it, so that slower
+	// slots do fewer. Less than waveBytes are no reason for one more.
+	maxWaves  = 4
+	waveBytes = 16 << 20
+	// fineTasks is the number of map tasks that an input of up to a multiple of it, 4 to 64 GiB, has
+	// at most, however many slots there are.
+	fineTasks = 1024
+	// usualSlots are those of executors that are still to come.
+	usualSlots = 4
 )
 
-// splitSizeFor gives small inputs enough tasks to keep some executors busy.
-func splitSizeFor(bytes int64) int64 {
-	return min(max(bytes/16, minSplit), maxSplit)
-}
-
-// largeSplitFor is the split size of an input beyond largeInput: what a shuffle costs is in its
-// number of runs, as long as nobody is idle for it.
-func largeSplitFor(bytes int64, slots int) int64 {
-	size := int64(maxSplit * math.Sqrt(float64(bytes)/largeInput))
-	return max(maxSplit, min(size, bytes/int64(max(1, slots*tasksPerSlot))))
+// splitSizeFor is the size of the splits of an input for executors with so many slots. The larger they
+// are, the fewer runs has the shuffle, the more does a mapper combine, and the fewer programs are started.
+// But no slot shall be idle for it.
+func splitSizeFor(bytes int64, slots int) int64 {
+	if slots == 0 {
+		slots = usualSlots
+	}
+	wave := int64(slots)
+	waves := min(max(1, bytes/wave/waveBytes), maxWaves)
+	least := min(max(minSplit, bytes/fineTasks), maxSplit)
+	most := max(maxSplit, int64(maxSplit*math.Sqrt(float64(bytes)/largeInput)))
+	return min(max(least, (bytes+wave*waves-1)/(wave*waves)), most)
 }
 
 // reducersOf is the number of reducers of a job with inputs of so many bytes.

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"iter"
 
 	"github.com/bucketmill/bucketmill/executor/split"
 	"github.com/bucketmill/bucketmill/state"
@@ -11,10 +12,11 @@ import (
 type Preview struct {
 	Inputs   int   // objects
 	Bytes    int64 // of them
-	Tasks    []split.Task
-	Reducers int // 0: map only
-	Pages    int // of the plan
-	Spread   int // folders of intermediates
+	Maps     int
+	Tasks    iter.Seq[split.Task] // so many
+	Reducers int                  // 0: map only
+	Pages    int                  // of the plan
+	Spread   int                  // folders of intermediates
 }
 
 // PreviewJob plans a job as a controller would whose executors have so many slots, but for all that
@@ -25,7 +27,7 @@ func PreviewJob(ctx context.Context, open Opener, spec state.Spec, slots int) (P
 	}
 	tasks, plan, err := cut(ctx, open, spec, func(context.Context) (int, error) { return slots, nil })
 	return Preview{
-		Inputs: plan.Inputs, Bytes: plan.Bytes, Tasks: tasks, Reducers: reducersOf(spec, plan.Bytes),
-		Pages: (len(tasks) + pageSize - 1) / pageSize, Spread: plan.Spread,
+		Inputs: plan.Inputs, Bytes: plan.Bytes, Maps: tasks.Count, Tasks: tasks.All, Reducers: reducersOf(spec, plan.Bytes),
+		Pages: (tasks.Count + pageSize - 1) / pageSize, Spread: plan.Spread,
 	}, err
 }

@@ -62,7 +62,7 @@ func reading(t *testing.T, format string, splitSize int64) *mapWork {
 		t.Fatal(err)
 	}
 	w := &mapWork{probing: probing{executor: e, attempt: &attempt{}, job: &jobContext{format: parsed}}}
-	for _, task := range tasks {
+	for task := range tasks {
 		w.task = append(w.task, task...)
 	}
 	return w

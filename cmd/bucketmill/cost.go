@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"runtime"
 	"strings"
@@ -80,7 +81,7 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec sta
 	x.prices = f.cost.prices
 	x.job = cost.Job{
 		Inputs: preview.Inputs, Bytes: preview.Bytes, Listing: stores.Stats(),
-		Maps: len(preview.Tasks), Reducers: preview.Reducers, Pages: preview.Pages, Folders: 1 + preview.Spread,
+		Maps: preview.Maps, Reducers: preview.Reducers, Pages: preview.Pages, Folders: 1 + preview.Spread,
 		Program:      cost.Of(program.Kind(spec.Kind), spec.Program, p.Traits()),
 		ShuffleRatio: f.cost.shuffleRatio, Artifacts: len(spec.ProgramFiles), Overwrite: spec.Overwrite,
 		Executors: f.executors, Slots: f.executors, Cores: runtime.NumCPU(),
@@ -127,13 +128,13 @@ func storedHandles(out objstore.URL, size int64) (bool, error) {
 }
 
 // reads is by how many requests executors read the inputs.
-func reads(tasks []split.Task, spec state.Spec, slotMemory int64) (n int64, err error) {
+func reads(tasks iter.Seq[split.Task], spec state.Spec, slotMemory int64) (n int64, err error) {
 	format, err := split.ParseFormat(spec.Format)
 	if err != nil {
 		return 0, err
 	}
 	opts := executor.SplitOptions(format, slotMemory)
-	for _, t := range tasks {
+	for t := range tasks {
 		for _, s := range t {
 			n += int64(s.Reads(opts))
 		}

@@ -41,7 +41,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.Var(&f.spec.SortOrder, "sort-order", "partition: each part is sorted by itself; total: part after part, too (default partition)")
 	fs.BoolVar(&f.spec.SortValues, "sort-values", false, "give a reducer the values of each key sorted by their bytes, Python's by Python's order")
 	fs.IntVar(&f.spec.Maps, "maps", 0, "wanted number of map tasks, instead of --split-size")
-	fs.Var(&f.spec.SplitSize, "split-size", "bytes of input per map task (default: by the input's size, 4 to 64 MiB; beyond 16 GiB more)")
+	fs.Var(&f.spec.SplitSize, "split-size", "bytes of input per map task (default: by the input's size and the slots there are, 4 to 64 MiB; beyond 16 GiB more)")
 	fs.StringArrayVarP(&f.params, "param", "p", nil, "k=v, a parameter of the program; repeatable")
 	fs.BoolVar(&f.spec.Overwrite, "overwrite", false, "replace an output that exists")
 	fs.BoolVar(&f.spec.KeepIntermediates, "keep-intermediates", false, "leave the map tasks' output on the work store")

@@ -3,7 +3,10 @@ package split_test
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,10 +61,11 @@ func TestPlan(t *testing.T) {
 		{"default target", "a=100000000", split.Format{}, 0, "a:0-67108864 | a:67108864-100000000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tasks, err := split.Plan(objects(t, c.objects), split.Options{Format: c.format}, c.target)
+			seq, err := split.Plan(objects(t, c.objects), split.Options{Format: c.format}, c.target)
 			if err != nil {
 				t.Fatal(err)
 			}
+			tasks := again(t, seq)
 			if got := shape(tasks); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
@@ -94,11 +98,11 @@ func TestPlanMaps(t *testing.T) {
 		{"nothing", "a=0", 2, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tasks, err := split.PlanMaps(objects(t, c.objects), split.Options{}, c.maps)
+			seq, err := split.PlanMaps(objects(t, c.objects), split.Options{}, c.maps)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := shape(tasks); got != c.want {
+			if got := shape(again(t, seq)); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
@@ -127,8 +131,8 @@ func TestPlansCoverEverything(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, tasks := range [][]split.Task{byTarget, byMaps} {
-			next := 0
+		for _, seq := range []iter.Seq[split.Task]{byTarget, byMaps} {
+			tasks, next := again(t, seq), 0
 			var at int64
 			for _, task := range tasks {
 				if len(task) == 0 || len(task) > split.MaxPieces {
@@ -151,6 +155,31 @@ func TestPlansCoverEverything(t *testing.T) {
 			}
 		}
 	}
+}
+
+// again returns the tasks of a plan, which must be the same each time that they are made, also where
+// that is ended early.
+func again(t *testing.T, plan iter.Seq[split.Task]) []split.Task {
+	t.Helper()
+	tasks := slices.Collect(plan)
+	for stop := range len(tasks) {
+		var some []split.Task
+		for task := range plan {
+			if some = append(some, task); len(some) > stop {
+				break
+			}
+		}
+		if !reflect.DeepEqual(some, tasks[:stop+1]) {
+			t.Fatalf("got %v, then %v", tasks[:stop+1], some)
+		}
+		if stop > 5 {
+			break
+		}
+	}
+	if second := slices.Collect(plan); !reflect.DeepEqual(second, tasks) {
+		t.Fatalf("got %v, then %v", tasks, second)
+	}
+	return tasks
 }
 
 func TestPlanRefuses(t *testing.T) {
