@@ -183,6 +183,17 @@ func (e *Executor) Running() []state.AttemptID {
 // slotMemory is one slot's share of the memory budget, in bytes.
 func (e *Executor) slotMemory() int64 { return e.cfg.Memory / int64(e.cfg.Slots) }
 
+// A slot writes one object at a time, three parts of which are in memory.
+const (
+	partShare = 64 // one part in so many of a slot's memory for a part
+	maxPart   = 64 << 20
+)
+
+// PartSizes is how large the parts are of what executors upload whose slots have so many bytes of memory.
+func PartSizes(slotMemory int64) objstore.PartSizes {
+	return objstore.PartSizes{Most: min(slotMemory/partShare, maxPart)}
+}
+
 // python returns the configuration for Python programs. The interpreter is looked for once.
 func (e *Executor) python(ctx context.Context) (program.Config, error) {
 	e.pythonMu.Lock()

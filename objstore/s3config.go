@@ -26,10 +26,8 @@ type S3Config struct {
 	// credentials file, from the machine's role.
 	AccessKeyID, SecretAccessKey, SessionToken string
 
-	// PartSize is the smallest multipart part in bytes, MinPartSize at least; 0 means
-	// DefaultPartSize. A Writer holds up to 3 parts in memory. Parts of objects beyond
-	// 1,200 times this size are larger: see [Writer].
-	PartSize int64
+	// Parts is how large the parts of uploads are. A Writer holds up to 3 in memory.
+	Parts PartSizes
 
 	// Retry says how long a failing request is repeated.
 	Retry Retry
@@ -72,8 +70,6 @@ const (
 
 // Defaults and limits of S3Config.
 const (
-	MinPartSize           = 5 << 20 // bytes; what S3 allows
-	DefaultPartSize       = 8 << 20 // bytes
 	DefaultRequestTimeout = 60 * time.Second
 	DefaultIdleTimeout    = 30 * time.Second
 	DefaultHedgeAfter     = 300 * time.Millisecond
@@ -91,11 +87,9 @@ func (c S3Config) WithDefaults() (S3Config, error) {
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
 		return c, fmt.Errorf("%w: access key id and secret access key go together", ErrInvalid)
 	}
-	if c.PartSize == 0 {
-		c.PartSize = DefaultPartSize
-	}
-	if c.PartSize < MinPartSize {
-		return c, fmt.Errorf("%w: part size %d is below the %d bytes that S3 asks for", ErrInvalid, c.PartSize, MinPartSize)
+	c.Parts = c.Parts.WithDefaults()
+	if c.Parts.Least < MinPartSize {
+		return c, fmt.Errorf("%w: parts of %d bytes are below the %d that S3 asks for", ErrInvalid, c.Parts.Least, MinPartSize)
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = DefaultRequestTimeout

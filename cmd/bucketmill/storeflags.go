@@ -17,6 +17,9 @@ type storeFlags struct {
 	endpoint   string
 	region     string
 	addressing objstore.Addressing
+
+	// parts is set by those that write with an executor's memory.
+	parts objstore.PartSizes
 }
 
 // register adds the flags to fs.
@@ -48,6 +51,7 @@ func (f *storeFlags) open() (*connect.Stores, error) {
 		S3Endpoint: f.endpoint,
 		Region:     f.region,
 		Addressing: f.addressing,
+		Parts:      f.parts,
 	})
 	if err != nil {
 		return nil, usageError{err}

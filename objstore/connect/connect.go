@@ -31,6 +31,9 @@ type Config struct {
 	S3Endpoint string
 	Region     string
 	Addressing objstore.Addressing
+
+	// Parts is how large the parts of uploads are.
+	Parts objstore.PartSizes
 }
 
 // Stores opens buckets and keeps them, with their connections, for later. It is safe for
@@ -78,12 +81,18 @@ func (s *Stores) Open(ctx context.Context, rawURL string) (b objstore.Bucket, ke
 // connect needs mu.
 func (s *Stores) connect(ctx context.Context, u objstore.URL) (objstore.Bucket, error) {
 	if u.Scheme == "file" {
-		return file.Open("/")
+		b, err := file.Open("/")
+		if err != nil {
+			return nil, err
+		}
+		b.Parts = s.config.Parts.WithDefaults()
+		return b, nil
 	}
 	config := objstore.S3Config{
 		Endpoint:   s.config.S3Endpoint,
 		Region:     s.config.Region,
 		Addressing: s.config.Addressing,
+		Parts:      s.config.Parts,
 	}
 	if s.config.S3Driver == DriverS3 {
 		if s.s3 == nil {

@@ -30,6 +30,9 @@ type Bucket struct {
 	root    string // absolute, clean; immutable
 	folders folders
 	counters
+
+	// Parts is how large the parts of uploads are taken to be, for Stats.
+	Parts objstore.PartSizes
 }
 
 var (
@@ -48,7 +51,7 @@ func Open(root string) (*Bucket, error) {
 	if err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("open %s as a bucket: %w: not a folder", abs, objstore.ErrInvalid)
 	}
-	return &Bucket{root: abs, folders: newFolders()}, nil
+	return &Bucket{root: abs, folders: newFolders(), Parts: objstore.PartSizes{}.WithDefaults()}, nil
 }
 
 // URL is "file://" and the root, but for the slash at its end.

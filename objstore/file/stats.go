@@ -10,7 +10,6 @@ import (
 const (
 	listPage    = 1000
 	deleteBatch = 1000
-	uploadPart  = objstore.DefaultPartSize // bytes
 )
 
 // counters is what a bucket's Stats are made of.
@@ -46,7 +45,7 @@ func (c *counters) wrote(bytes int64) {
 }
 
 // sealed notes an upload of so many bytes, but for its completion.
-func (c *counters) sealed(bytes int64) {
-	c.puts.Add(1 + max(1, (bytes+uploadPart-1)/uploadPart))
-	c.written.Add(bytes)
+func (b *Bucket) sealed(bytes int64) {
+	b.puts.Add(1 + b.Parts.Count(bytes))
+	b.written.Add(bytes)
 }

@@ -34,7 +34,7 @@ func open(t *testing.T, name string, c objstore.S3Config) objstore.Bucket {
 func TestContract(t *testing.T) {
 	name := testservices.MinIO(t).Bucket(t)
 	objstoretest.Run(t, func(t *testing.T) objstore.Bucket {
-		return open(t, name, objstore.S3Config{PartSize: objstore.MinPartSize})
+		return open(t, name, objstore.S3Config{Parts: objstore.PartSizes{Least: objstore.MinPartSize}})
 	})
 }
 

@@ -64,7 +64,7 @@ func (f *faulty) impatient(t *testing.T, timeout time.Duration) (*Faults, objsto
 	t.Helper()
 	faults := NewFaults(newTransport(t, nil))
 	b := f.open(t, objstore.S3Config{
-		PartSize:       objstore.MinPartSize,
+		Parts:          objstore.PartSizes{Least: objstore.MinPartSize},
 		Transport:      faults,
 		RequestTimeout: timeout,
 		IdleTimeout:    timeout,

@@ -32,7 +32,7 @@ func RunTLS(t *testing.T, endpoint string, open func(t *testing.T, c objstore.S3
 	roots.AddCert(front.Certificate())
 	config := objstore.S3Config{
 		Endpoint: front.URL,
-		PartSize: objstore.MinPartSize,
+		Parts:    objstore.PartSizes{Least: objstore.MinPartSize},
 		Retry:    objstore.Retry{Attempts: 2, BaseDelay: time.Millisecond, MaxDelay: time.Millisecond},
 	}
 

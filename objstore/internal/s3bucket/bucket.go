@@ -74,9 +74,10 @@ type Bucket struct {
 	name     string
 	requests Requests
 	config   objstore.S3Config // with its defaults
-	buffers  sync.Pool         // of *[]byte, with a capacity of config.PartSize
 	patience *patience
 	counters counters
+
+	buffers, largeBuffers sync.Pool // of *[]byte, with capacities of config.Parts.Least and Most
 }
 
 var _ objstore.Bucket = (*Bucket)(nil)

@@ -21,7 +21,7 @@ func TestResolve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Endpoint != "" || c.Region != "" || c.Transport == nil || c.PartSize != objstore.DefaultPartSize ||
+	if c.Endpoint != "" || c.Region != "" || c.Transport == nil || c.Parts.Least != objstore.DefaultPartSize ||
 		c.RequestTimeout != objstore.DefaultRequestTimeout || c.Retry.Attempts == 0 {
 		t.Errorf("for AWS: %+v", c)
 	}
@@ -47,7 +47,7 @@ func TestResolveRefuses(t *testing.T) {
 		"path":        {Endpoint: "http://host/bucket"},
 		"addressing":  {Addressing: "sideways"},
 		"half a key":  {AccessKeyID: "id"},
-		"small parts": {PartSize: 1 << 20},
+		"small parts": {Parts: objstore.PartSizes{Least: 1 << 20}},
 		"negative":    {RequestTimeout: -time.Second},
 	} {
 		if _, err := Resolve(c); !errors.Is(err, objstore.ErrInvalid) {

@@ -12,16 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Limits of S3, and ours.
-const (
-	maxParts      = 10_000
-	partsInFlight = 2 // besides the one that is being filled
-
-	// A part has a growthDivisor-th of what is before it, if that is more than the part size.
-	// The sizes grow from byte growthDivisor*PartSize on, by e for every growthDivisor parts,
-	// so that 5 TiB take 8,800 parts of 8 MiB to 4.3 GiB; with the smallest part size, 9,400.
-	growthDivisor = 1200
-)
+// partsInFlight are under way besides the one that is being filled.
+const partsInFlight = 2
 
 // writer gathers a part and sends it while the next is gathered. The upload begins with the first
 // part that is full and not the last, so that a small object needs none. It is confined to one
@@ -53,7 +45,7 @@ func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 	if err := ctx.Err(); err != nil {
 		return nil, b.failContext("create", key, err)
 	}
-	w := &writer{ctx: ctx, bucket: b, key: key, buffer: b.takeBuffer(b.config.PartSize)}
+	w := &writer{ctx: ctx, bucket: b, key: key, buffer: b.takeBuffer(b.config.Parts.After(0))}
 	inner, cancel := context.WithCancel(ctx)
 	w.cancel = cancel
 	w.sends, w.sendsCtx = errgroup.WithContext(inner)
@@ -99,20 +91,17 @@ func (w *writer) next() error {
 	if err := w.send(); err != nil {
 		return err
 	}
-	w.buffer = w.bucket.takeBuffer(partSize(w.bucket.config.PartSize, w.begun))
+	w.buffer = w.bucket.takeBuffer(w.bucket.config.Parts.After(w.begun))
 	return nil
 }
-
-// partSize is the size of a part that has begun bytes before it.
-func partSize(least, begun int64) int64 { return max(least, begun/growthDivisor) }
 
 // send hands the buffer over to a goroutine, once one is free.
 func (w *writer) send() error {
 	if err := w.broken(); err != nil {
 		return err
 	}
-	if w.number == maxParts {
-		return w.bucket.fail("write", w.key, fmt.Errorf("%w: the object needs more than %d parts", objstore.ErrInvalid, maxParts))
+	if w.number == objstore.MaxParts {
+		return w.bucket.fail("write", w.key, fmt.Errorf("%w: the object needs more than %d parts", objstore.ErrInvalid, objstore.MaxParts))
 	}
 	if w.id == "" {
 		id, err := do(w.ctx, w.bucket, "start upload of", w.key, func(ctx context.Context, _ *watch) (string, error) {
@@ -218,10 +207,10 @@ func (w *writer) end() {
 
 var errEnded = fmt.Errorf("%w: the writer has ended", objstore.ErrInvalid)
 
-// takeBuffer gives an empty part of that capacity. Those of the usual size are used again.
+// takeBuffer gives an empty part of that capacity. Those of the two usual sizes are used again.
 func (b *Bucket) takeBuffer(size int64) *[]byte {
-	if size == b.config.PartSize {
-		if buffer, ok := b.buffers.Get().(*[]byte); ok {
+	if pool := b.pool(size); pool != nil {
+		if buffer, ok := pool.Get().(*[]byte); ok {
 			return buffer
 		}
 	}
@@ -230,8 +219,19 @@ func (b *Bucket) takeBuffer(size int64) *[]byte {
 }
 
 func (b *Bucket) returnBuffer(buffer *[]byte) {
-	if int64(cap(*buffer)) == b.config.PartSize {
+	if pool := b.pool(int64(cap(*buffer))); pool != nil {
 		*buffer = (*buffer)[:0]
-		b.buffers.Put(buffer)
+		pool.Put(buffer)
 	}
+}
+
+// pool returns where buffers of that capacity are kept; nil: nowhere.
+func (b *Bucket) pool(size int64) *sync.Pool {
+	switch size {
+	case b.config.Parts.Least:
+		return &b.buffers
+	case b.config.Parts.Most:
+		return &b.largeBuffers
+	}
+	return nil
 }

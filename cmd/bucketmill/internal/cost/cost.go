@@ -59,8 +59,6 @@ func (p Prices) Of(s objstore.Stats) float64 {
 
 // Sizes that the executor and the controller go by.
 const (
-	partBytes    = objstore.DefaultPartSize
-	partGrowth   = 1200    // a part has at least this fraction of what is before it
 	listPage     = 1000    // objects of a listing's page, or keys that one request deletes
 	pageTasks    = 500     // map tasks on a page of the plan
 	segmentEntry = 7       // bytes of a manifest for a segment
@@ -110,10 +108,11 @@ func (j *Job) planning(s *objstore.Stats) {
 // returns the size of a manifest.
 func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int64) {
 	m, r := float64(j.Maps), float64(j.Reducers)
-	if size = math.Ceil(size); size <= partBytes {
+	parts := j.parts()
+	if size = math.Ceil(size); int64(size) <= parts.Least {
 		s.Puts += int64(j.Maps)
 	} else {
-		s.Puts += int64(j.Maps) * (2 + uploadParts(size))
+		s.Puts += int64(j.Maps) * (2 + parts.Count(int64(size)))
 	}
 	filled := r * (1 - math.Exp(-records/r)) // segments that are not empty
 	run := size / max(1, filled)
@@ -132,7 +131,7 @@ func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int6
 // publishing adds what the output of so many parts, each of that size, takes, and what is left to be
 // tidied up.
 func (j *Job) publishing(s *objstore.Stats, parts, size int64) {
-	s.Puts += parts * (2 + uploadParts(float64(size))) // an upload is begun, filled and completed
+	s.Puts += parts * (2 + j.parts().Count(size)) // an upload is begun, filled and completed
 	if j.StoredHandles {
 		s.Puts += parts
 		s.Gets += parts
@@ -166,14 +165,8 @@ func (j *Job) objects(parts int64) (n int64) {
 	return n
 }
 
-// uploadParts is in how many parts an object is uploaded.
-func uploadParts(size float64) int64 {
-	const grows = partGrowth * partBytes // from here on parts grow, by e for every partGrowth of them
-	if size <= grows {
-		return max(1, int64(math.Ceil(size/partBytes)))
-	}
-	return partGrowth + int64(math.Ceil(partGrowth*math.Log(size/grows)))
-}
+// parts is how large the parts are that executors upload.
+func (j *Job) parts() objstore.PartSizes { return executor.PartSizes(j.SlotMemory).WithDefaults() }
 
 // time is how long the job takes: the work of the cores, and the waits for answers, of which a task has
 // some at a time.

@@ -78,14 +78,6 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-func TestUploadParts(t *testing.T) {
-	for size, want := range map[float64]int64{0: 1, 1: 1, 8 << 20: 1, 8<<20 + 1: 2, 1200 * 8 << 20: 1200, 5 << 40: 8764} {
-		if n := uploadParts(size); n != want {
-			t.Errorf("%.0f bytes: %d parts, not %d", size, n, want)
-		}
-	}
-}
-
 func TestTime(t *testing.T) {
 	j := Job{Bytes: 10 * 85e6, Maps: 100, Reducers: 1, Program: combining, Slots: 8, Cores: 4, SlotMemory: 64 << 20, Executors: 8, Pages: 1}
 	if got, want := Expect(j).Time, startUp+2500*time.Millisecond; got != want {

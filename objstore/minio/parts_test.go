@@ -1,0 +1,51 @@
+package minio_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// TestPartsGrow uploads an object in parts that grow, and reads it.
+func TestPartsGrow(t *testing.T) {
+	parts := objstore.PartSizes{Least: objstore.MinPartSize, Most: 7 << 20}
+	b := open(t, testservices.MinIO(t).Bucket(t), objstore.S3Config{Parts: parts})
+	data := make([]byte, 50<<20+12345)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(data) // it never fails
+	for range 2 {                                  // with buffers that were used already, too
+		w, err := b.Create(t.Context(), "large")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rest := data; len(rest) > 0; {
+			n := min(len(rest), 777_777)
+			if _, err := w.Write(rest[:n]); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		upload, err := w.Seal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var begun int64
+		for _, p := range upload.Parts {
+			if want := min(parts.After(begun), int64(len(data))-begun); p.Size != want {
+				t.Errorf("part %d has %d bytes, not %d", p.Number, p.Size, want)
+			}
+			begun += p.Size
+		}
+		if begun != int64(len(data)) || int64(len(upload.Parts)) != parts.Count(begun) || upload.Parts[len(upload.Parts)-2].Size != parts.Most {
+			t.Errorf("parts are %+v", upload.Parts)
+		}
+		if _, err := b.Complete(t.Context(), upload); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := objstore.ReadAll(t.Context(), b, "large"); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("read %d bytes, %v", len(got), err)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package objstore_test
+
+import (
+	"testing"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// TestPartSizes wants the largest object that S3 holds to fit into the parts that it allows.
+func TestPartSizes(t *testing.T) {
+	const largestObject, largestPart = 5 << 40, 5 << 30 // bytes
+	for _, p := range []objstore.PartSizes{
+		{Least: objstore.MinPartSize},
+		{Least: objstore.DefaultPartSize},
+		{Least: objstore.DefaultPartSize, Most: 64 << 20},
+		{Least: 64 << 20, Most: 8 << 20},
+	} {
+		parts, begun := int64(0), int64(0)
+		for begun < largestObject {
+			size := p.After(begun)
+			if size < p.Least || size > largestPart {
+				t.Fatalf("%+v: part %d has %d bytes", p, parts+1, size)
+			}
+			begun += size
+			parts++
+		}
+		if parts > objstore.MaxParts {
+			t.Errorf("%+v: %d parts", p, parts)
+		}
+		if n := p.Count(largestObject); n != parts {
+			t.Errorf("%+v: %d parts are counted as %d", p, parts, n)
+		}
+		t.Logf("%+v: %d parts, the last of %d bytes", p, parts, p.After(begun))
+	}
+}
+
+func TestPartsGrow(t *testing.T) {
+	const mib = 1 << 20
+	p := objstore.PartSizes{Most: 16 * mib}.WithDefaults()
+	for begun, want := range map[int64]int64{
+		0: 8 * mib, 32 * mib: 8 * mib, 40 * mib: 10 * mib, 64 * mib: 16 * mib, 8 << 30: 16 * mib, 1200 * 20 * mib: 20 * mib,
+	} {
+		if got := p.After(begun); got != want {
+			t.Errorf("after %d bytes: %d, not %d", begun, got, want)
+		}
+	}
+	for bytes, want := range map[int64]int64{0: 1, 1: 1, 8 * mib: 1, 8*mib + 1: 2, 40 * mib: 5, 50 * mib: 6, 50*mib + 1: 7} {
+		if got := p.Count(bytes); got != want {
+			t.Errorf("%d bytes: %d parts, not %d", bytes, got, want)
+		}
+	}
+}
