@@ -70,7 +70,7 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 simulate: ## SEEDS (2000) simulated runs of the whole control plane, from seed FIRST (1) on
 	go test ./deploy/simulation -count=1 -timeout=0 -run='TestSeeds$$' -v -seeds=$(SEEDS) -first=$(FIRST)
 
-bench: ## beside rivals: Go by hand, awk, sort, grep, Python; FLAGS: --case, --size small, --runs, --peer, --markdown
+bench: ## beside rivals: Go by hand, awk, sort, grep, Python; FLAGS: --case, --size small, --runs, --rivals, --peer, --markdown
 	./deploy/tools/get.sh redis-server minio python3
 	go run ./cmd/bench $(FLAGS)
 

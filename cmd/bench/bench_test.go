@@ -56,6 +56,19 @@ func TestWrongOutputFails(t *testing.T) {
 	}
 }
 
+func TestRivals(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	err := run(t.Context(), []string{
+		"--case", "wordcount", "--size", "0.0005", "--runs", "1", "--data", t.TempDir(), "--rivals", "^Go by", "--peer", "peer=false {input} {output}",
+	}, &stdout, &stderr)
+	if out := stdout.String(); err != nil || !strings.Contains(out, "bucketmill run") || !strings.Contains(out, "Go by hand") || strings.Contains(out, "awk") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if err := run(t.Context(), []string{"--rivals", "("}, &stdout, &stderr); err == nil {
+		t.Error("( is taken for an expression")
+	}
+}
+
 func TestWordChecks(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "text")
 	if err := os.WriteFile(file, []byte("b a\r\nb\n\nc  b"), 0o600); err != nil {

@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,7 @@ type options struct {
 	data     string   // folder
 	markdown bool
 	peers    []peer
+	rivals   *regexp.Regexp // by name; nil: all
 }
 
 // namedSizes are the values of --size that are no numbers.
@@ -80,6 +82,10 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	fs.Func("peer", "another contender of wordcount, `NAME=COMMAND`: {input} in it is a text file, lines of a word and a count go to {output}; repeatable", func(s string) error {
 		p, err := parsePeer(s)
 		o.peers = append(o.peers, p)
+		return err
+	})
+	fs.Func("rivals", "beside ours, run only contenders whose names match the regular `expression`", func(s string) (err error) {
+		o.rivals, err = regexp.Compile(s)
 		return err
 	})
 	if err := fs.Parse(args); err != nil {

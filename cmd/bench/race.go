@@ -59,7 +59,10 @@ func (b *bench) play(ctx context.Context, c benchmark) (rows []row, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare: %w", err)
 	}
-	for _, contender := range contenders {
+	for i, contender := range contenders {
+		if i > 0 && b.rivals != nil && !b.rivals.MatchString(contender.name) {
+			continue
+		}
 		rows = append(rows, row{contender: contender})
 	}
 	for round := range b.runs + 1 {
