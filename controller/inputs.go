@@ -33,13 +33,18 @@ func inputs(ctx context.Context, open Opener, locations []string) ([]split.Objec
 		var bytes int64
 		for _, o := range found {
 			bytes += o.Size
+		}
+		if bytes == 0 {
+			return nil, fmt.Errorf("input %s: %d objects, but all are empty (0 bytes)", location, len(found))
+		}
+		if len(locations) == 1 {
+			return found, nil // each once, and perhaps a million
+		}
+		for _, o := range found {
 			if !seen[o.URL] {
 				seen[o.URL] = true
 				objects = append(objects, o)
 			}
-		}
-		if bytes == 0 {
-			return nil, fmt.Errorf("input %s: %d objects, but all are empty (0 bytes)", location, len(found))
 		}
 	}
 	return objects, nil
