@@ -196,7 +196,7 @@ func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
 		return err
 	}
 	if swept.Lost > 0 {
-		c.cfg.Log.Warn("gave away attempts whose leases expired", "job", id, "attempts", swept.Lost)
+		c.cfg.Log.Warn("gave away attempts that lost their leases or make no progress", "job", id, "attempts", swept.Lost)
 	}
 	if !hasWork(swept.Phase) {
 		if swept.Ready > 0 || swept.Phase == state.PhaseEnded || c.cfg.NoBackups {

@@ -13,9 +13,9 @@ type Swept struct {
 	Ready int // tasks that may be claimed now
 }
 
-// Sweep gives away all running attempts of a job whose leases are gone, and announces the
-// job if it has ready tasks. A job that has ended is taken off the lists of work, and so is
-// the id of one that is gone, with ErrNoJob.
+// Sweep gives away all running attempts of a job whose leases are gone, or that have made no
+// progress for as long as the job allows, and announces the job if it has ready tasks. A job that
+// has ended is taken off the lists of work, and so is the id of one that is gone, with ErrNoJob.
 func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, error) {
 	swept, err := s.sweepAll(ctx, id, limits.Or(DefaultLimits))
 	if errors.Is(err, ErrNoJob) {
@@ -43,7 +43,7 @@ func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, erro
 func (s *Store) sweepAll(ctx context.Context, id JobID, limits Limits) (Swept, error) {
 	var swept Swept
 	for cursor := "0"; ; {
-		reply, err := sweepScript.Run(ctx, s.rdb, s.jobKeys(id), limits.Lost, limits.User, 0, cursor).Slice()
+		reply, err := sweepScript.Run(ctx, s.rdb, s.jobKeys(id), limits.Lost, limits.User, cursor).Slice()
 		if err != nil {
 			return swept, fmt.Errorf("sweep %s: %w", id, err)
 		}

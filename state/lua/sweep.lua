@@ -2,7 +2,7 @@
 -- that have not got on for longer than the job allows. One call looks at a page of them (about
 -- 1,000, a few ms), so that many don't hold Redis up.
 -- ARGV: 1 limit of lost executors for one task, 2 of failures of its program where the job does
---       not say, 3 wait before the next attempt (ms), 4 cursor ('0' at first)
+--       not say, 3 cursor ('0' at first)
 -- Returns {'gone'} or {phase after it, attempts given away, tasks ready now, next cursor
 -- ('0': that was the last page)}.
 local phase = call('HGET', JOB, 'phase')
@@ -18,7 +18,7 @@ local function give_away(attempt, class, limit, report, message)
   local side, index, number = string.match(attempt, '^(%a)(%d+)%.(%d+)$')
   local err = cjson.encode({attempt = attempt, executor = executor, class = report, at = at, message = message(executor, side .. index)})
   if failed(side, index, class, err, limit) then return true end
-  requeue(side, index, tonumber(number), at + tonumber(ARGV[3]))
+  requeue(side, index, tonumber(number), at)
   return false
 end
 
@@ -39,7 +39,7 @@ local function stuck(attempt)
 end
 
 -- Leases are asked for by the hundred: nearly always all are there.
-local page = call('HSCAN', RUN, ARGV[4], 'COUNT', 1000)
+local page = call('HSCAN', RUN, ARGV[3], 'COUNT', 1000)
 local run = page[2] -- name, entry, name, entry, …
 for first = 1, #run, 200 do
   local last, leases = math.min(first + 199, #run), {}
