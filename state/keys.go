@@ -25,8 +25,8 @@ func (s *Store) errorsKey(id JobID) string   { return s.jobKey(id) + ":errors" }
 func (s *Store) eventsKey(id JobID) string   { return s.jobKey(id) + ":events" }
 func (s *Store) runKey(id JobID) string      { return s.jobKey(id) + ":run" }
 func (s *Store) countersKey(id JobID) string { return s.jobKey(id) + ":counters" }
-
-func (s *Store) voidKey(id JobID) string { return s.jobKey(id) + ":void" }
+func (s *Store) attKey(id JobID) string      { return s.jobKey(id) + ":att" }
+func (s *Store) voidKey(id JobID) string     { return s.jobKey(id) + ":void" }
 
 func (s *Store) doneKey(id JobID, side Side) string {
 	return s.jobKey(id) + ":done:" + string(rune(side))
@@ -36,7 +36,7 @@ func (s *Store) doneKey(id JobID, side Side) string {
 func (s *Store) jobKeys(id JobID) []string {
 	job := s.jobKey(id)
 	return []string{
-		job, job + ":run", job + ":retry:m", job + ":retry:r", job + ":att", job + ":fails",
-		job + ":done:m", job + ":done:r", job + ":counters", job + ":errors", job + ":events", s.voidKey(id),
+		job, s.runKey(id), job + ":retry:m", job + ":retry:r", s.attKey(id), job + ":fails",
+		s.doneKey(id, Map), s.doneKey(id, Reduce), s.countersKey(id), s.errorsKey(id), s.eventsKey(id), s.voidKey(id),
 	}
 }

@@ -184,7 +184,7 @@ func (s *Store) Void(ctx context.Context, id JobID) ([]AttemptID, error) {
 
 // Repeated tells whether any task of a job was claimed more than once.
 func (s *Store) Repeated(ctx context.Context, id JobID) (bool, error) {
-	n, err := s.rdb.Exists(ctx, s.jobKeys(id)[4]).Result()
+	n, err := s.rdb.Exists(ctx, s.attKey(id)).Result()
 	if err != nil {
 		return false, fmt.Errorf("look for repeated attempts of %s: %w", id, err)
 	}
