@@ -131,9 +131,9 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 // this one was held up, and the output may be another job's by now, or the same one's after a retry. It is
 // asked right before what can't be taken back.
 func (c *Controller) stillIn(ctx context.Context, job state.Job) error {
-	now, err := c.cfg.Store.Job(ctx, job.ID)
-	if err == nil && now.Stage != job.Stage {
-		err = fmt.Errorf("%s has come from phase %s to %s meanwhile: %w", job.ID, job.Phase, now.Phase, state.ErrIllegal)
+	stage, phase, err := c.cfg.Store.Stage(ctx, job.ID)
+	if err == nil && stage != job.Stage {
+		err = fmt.Errorf("%s has come from phase %s to %s meanwhile: %w", job.ID, job.Phase, phase, state.ErrIllegal)
 	}
 	return err
 }

@@ -59,6 +59,20 @@ func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
 	return job, nil
 }
 
+// Stage returns the stage that a job is in, and its phase, or ErrNoJob. It is the cheap part of Job.
+func (s *Store) Stage(ctx context.Context, id JobID) (Stage, Phase, error) {
+	fields, err := s.rdb.HMGet(ctx, s.jobKey(id), "stage", "phase").Result()
+	if err != nil {
+		return 0, "", fmt.Errorf("read the stage of %s: %w", id, err)
+	}
+	stage, _ := fields[0].(string)
+	phase, _ := fields[1].(string)
+	if phase == "" {
+		return 0, "", fmt.Errorf("read the stage of %s: %w", id, ErrNoJob)
+	}
+	return Stage(atoi(stage)), Phase(phase), nil
+}
+
 // History returns the newest jobs first, from offset on, at most count of them. Those whose
 // record is gone are left out; see Expired.
 func (s *Store) History(ctx context.Context, offset, count int) ([]JobID, error) {
