@@ -30,14 +30,14 @@ func ParseProgramFile(text string) (ProgramFile, error) {
 	if i := strings.LastIndexByte(text, '#'); i >= 0 {
 		f.Source, f.Name = text[:i], text[i+1:]
 	}
-	if f.Source == "" || !plainFileName(f.Name) {
+	if f.Source == "" || !PlainFileName(f.Name) {
 		return f, fmt.Errorf("program file %q: want FILE or FILE#NAME, where NAME has no slashes", text)
 	}
 	return f, nil
 }
 
-// plainFileName tells whether a file in a folder may have that name.
-func plainFileName(name string) bool {
+// PlainFileName tells whether a file in a folder may have that name.
+func PlainFileName(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= 255 && utf8.ValidString(name) &&
 		!strings.ContainsAny(name, "/\\") && !strings.ContainsFunc(name, unicode.IsControl)
 }
@@ -73,7 +73,7 @@ func (s *Spec) Streaming() bool {
 // and number of files.
 const (
 	maxCommand      = 64 << 10
-	maxProgramFiles = 100
+	MaxProgramFiles = 100
 )
 
 // streamingProblems says what is wrong with the commands and files of a job that has any.
@@ -102,12 +102,12 @@ func (s *Spec) streamingProblems() (problems []string) {
 	if s.Combiner != "" && s.Reducer == "" {
 		bad("combiner needs a reducer: without one it would show in the output how often it ran")
 	}
-	if len(s.ProgramFiles) > maxProgramFiles {
-		bad("%d program files: at most %d are taken", len(s.ProgramFiles), maxProgramFiles)
+	if len(s.ProgramFiles) > MaxProgramFiles {
+		bad("%d program files: at most %d are taken", len(s.ProgramFiles), MaxProgramFiles)
 	}
 	var names []string
 	for _, f := range s.ProgramFiles {
-		if !plainFileName(f.Name) {
+		if !PlainFileName(f.Name) {
 			bad("%q can't be the name of a program file", f.Name)
 		}
 		if slices.Contains(names, f.Name) {

@@ -44,7 +44,7 @@ func (f *apiFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "file of the TLS certificate chain, PEM")
 	fs.StringVar(&f.tlsKey, "tls-key", "", "file of the TLS key, PEM")
 	fs.StringSliceVar(&f.allow, "allow", nil, "URL prefix (s3://bucket/prefix) that jobs and objects may name; repeatable (default: all that the credentials reach)")
-	fs.Var(&f.maxProgram, "max-program", "largest program")
+	fs.Var(&f.maxProgram, "max-program", "largest program, with all its files")
 	fs.Var(&f.maxUpload, "max-upload", "largest object to upload")
 	fs.IntVar(&f.uploads, "uploads", api.DefaultUploads, "uploads at a time")
 	fs.Float64Var(&f.rate, "rate", 0, "requests per second of one client address; 0: no limit")

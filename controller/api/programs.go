@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"strings"
@@ -24,6 +25,17 @@ type parcel struct {
 	program  *state.Artifact // nil: none
 	fileName string          // of the program, at the client
 	files    []state.ProgramFile
+}
+
+// size is how many bytes it has.
+func (p *parcel) size() (n int64) {
+	if p.program != nil {
+		n = p.program.Size
+	}
+	for _, f := range p.files {
+		n += f.Artifact.Size
+	}
+	return n
 }
 
 // readMultipart reads a submission in parts, in any order: spec, and program or any number of files. They
@@ -58,18 +70,18 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 			}
 		case name == "program" && sent.program == nil:
 			sent.fileName = part.FileName()
-			if sent.program, err = s.storeProgram(c.Request().Context(), id, framed{part}); err != nil {
+			if sent.program, err = s.storeProgram(c.Request().Context(), id, &sent, framed{part}); err != nil {
 				return spec, sent, err
 			}
-		case name == "file" && len(sent.files) < maxFiles:
+		case name == "file" && len(sent.files) < state.MaxProgramFiles:
 			file := state.ProgramFile{Name: part.FileName()}
-			if file.Artifact, err = s.storeProgram(c.Request().Context(), id, framed{part}); err != nil {
+			if file.Artifact, err = s.storeProgram(c.Request().Context(), id, &sent, framed{part}); err != nil {
 				return spec, sent, err
 			}
 			sent.files = append(sent.files, file)
 		default:
 			return spec, sent, newProblem(CodeInvalidRequest, "the part named %.40q is one too many", name).
-				hinted("send one part named spec and one named program, or up to 100 named file")
+				hinted(fmt.Sprintf("send one part named spec and one named program, or up to %d named file", state.MaxProgramFiles))
 		}
 	}
 	if !haveSpec {
@@ -81,9 +93,6 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 	}
 	return spec, sent, nil
 }
-
-// maxFiles is how many files a streaming program may have.
-const maxFiles = 100
 
 // addressFiles gives the spec's program files those that were sent, by their names, and a copy of those
 // that it names by URL; what was sent beyond is added. Each copy is noted in sent at once, for it
@@ -104,7 +113,7 @@ func (s *Server) addressFiles(ctx context.Context, id state.JobID, spec *state.S
 			delete(came, f.Name)
 		case isReference(f.Source):
 			var err error
-			if f.Artifact, err = s.copyProgram(ctx, id, f.Source, who); err != nil {
+			if f.Artifact, err = s.copyProgram(ctx, id, sent, f.Source, who); err != nil {
 				return err
 			}
 			sent.files = append(sent.files, *f)
@@ -161,15 +170,15 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 }
 
 // storeProgram streams a program's file to the work store, under a key of its own below the
-// job's folder.
-func (s *Server) storeProgram(ctx context.Context, id state.JobID, r io.Reader) (*state.Artifact, error) {
+// job's folder, if there is room for it beside what came along already.
+func (s *Server) storeProgram(ctx context.Context, id state.JobID, sent *parcel, r io.Reader) (*state.Artifact, error) {
 	key := s.layout(id).Program(string(controller.NewJobID()))
 	w, err := s.work.Create(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(w, sum), bounded(r, s.cfg.MaxProgram)); err != nil {
+	if _, err := io.Copy(io.MultiWriter(w, sum), &boundedReader{r: r, limit: s.cfg.MaxProgram, left: s.cfg.MaxProgram - sent.size()}); err != nil {
 		return nil, errors.Join(err, w.Abort())
 	}
 	o, err := w.Commit()
@@ -196,7 +205,7 @@ func isReference(program string) bool { return strings.Contains(program, "://") 
 
 // copyProgram takes a copy of the program at a URL, which may change or go while the job
 // runs.
-func (s *Server) copyProgram(ctx context.Context, id state.JobID, location string, who caller) (artifact *state.Artifact, err error) {
+func (s *Server) copyProgram(ctx context.Context, id state.JobID, sent *parcel, location string, who caller) (artifact *state.Artifact, err error) {
 	u, err := s.places.readable(location, who)
 	if err != nil {
 		return nil, err
@@ -212,13 +221,13 @@ func (s *Server) copyProgram(ctx context.Context, id state.JobID, location strin
 	if err != nil {
 		return nil, err
 	}
-	if o.Size > s.cfg.MaxProgram {
-		return nil, newProblem(CodeBodyTooLarge, "program %s has %d bytes; at most %d are taken", u, o.Size, s.cfg.MaxProgram)
+	if o.Size > s.cfg.MaxProgram-sent.size() {
+		return nil, newProblem(CodeBodyTooLarge, "program %s has %d bytes; at most %d are taken, of a program with all its files", u, o.Size, s.cfg.MaxProgram)
 	}
 	r, err := b.Get(ctx, key, 0, -1)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	return s.storeProgram(ctx, id, r)
+	return s.storeProgram(ctx, id, sent, r)
 }

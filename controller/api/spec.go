@@ -68,7 +68,7 @@ func (s *Server) settleProgram(spec *state.Spec) error {
 		}
 		return nil
 	}
-	if !plainName(spec.Program) {
+	if !state.PlainFileName(spec.Program) {
 		return newProblem(CodeInvalidSpec, "%q can't be the name of a program's file", spec.Program)
 	}
 	switch spec.Kind {
@@ -100,10 +100,4 @@ func (s *Server) settleStreaming(spec *state.Spec) error {
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}
 	return nil
-}
-
-// plainName tells whether a file in any folder may have that name.
-func plainName(name string) bool {
-	return name != "" && name != "." && name != ".." && len(name) <= maxName-1 &&
-		!strings.ContainsAny(name, "/\\") && !strings.ContainsFunc(name, unicode.IsControl)
 }

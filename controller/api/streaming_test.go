@@ -89,6 +89,38 @@ func TestProgramFileParts(t *testing.T) {
 	}
 }
 
+// A program's limit is for all its files together, wherever they come from.
+func TestProgramFilesShareOneLimit(t *testing.T) {
+	s := serve(t, func(c *api.Config) { c.MaxProgram = 20 })
+	_, err := s.client("").Put(t.Context(), "inbox", "lib/sum.py", strings.NewReader("print(2)"), 8)
+	must(t, err)
+	const url = `"s3://inbox/lib/sum.py#`
+	for _, c := range []struct {
+		files string
+		parts []string
+		fits  bool
+	}{
+		{url + `a",` + url + `b"`, nil, true},
+		{url + `a",` + url + `b",` + url + `c"`, nil, false},
+		{url + `a",` + url + `b"`, []string{"file=m=1234"}, true},
+		{url + `a",` + url + `b"`, []string{"file=m=12345"}, false},
+		{"", []string{"file=m=12345678901", "file=n=123456789"}, true},
+		{"", []string{"file=m=12345678901", "file=n=1234567890"}, false},
+	} {
+		before := len(s.programs())
+		spec := `spec=spec={"mapper":"m","input":["s3://inbox/"],"output":"s3://outbox/x","program_files":[` + c.files + `]}`
+		body, header := form(t, append(c.parts, spec)...)
+		if c.fits {
+			s.submit(body, header)
+			continue
+		}
+		s.refused(api.CodeBodyTooLarge, "POST", "/v1/jobs", body, header)
+		if after := len(s.programs()); after != before {
+			t.Errorf("%s, %q: %d files were left", c.files, c.parts, after-before)
+		}
+	}
+}
+
 // A submission that is repeated is the same job, wherever its files lie now; with other files it is
 // another.
 func TestStreamingJobIsSubmittedOnce(t *testing.T) {

@@ -53,7 +53,7 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 		return err
 	}
 	if sent.program == nil && isReference(spec.Program) {
-		if sent.program, err = s.copyProgram(ctx, id, spec.Program, callerOf(c)); err != nil {
+		if sent.program, err = s.copyProgram(ctx, id, &sent, spec.Program, callerOf(c)); err != nil {
 			return err
 		}
 		spec.Program = spec.Program[strings.LastIndexByte(spec.Program, '/')+1:]
