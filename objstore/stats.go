@@ -1,5 +1,7 @@
 package objstore
 
+import "sync/atomic"
+
 // Stats counts what a bucket has asked of its store since it was opened. Requests are counted as
 // the store sees, and bills, them: repeated and hedged ones as often as they were sent, also where
 // the answer was not waited for.
@@ -15,6 +17,22 @@ type Stats struct {
 
 	BytesRead    int64 // of objects, as far as they were handed on
 	BytesWritten int64 // of requests' bodies
+}
+
+// Counters are what a driver makes its Stats of. Any goroutine may count.
+type Counters struct {
+	Gets, Heads, Puts, Lists, Deletes atomic.Int64
+	Retries, Hedges                   atomic.Int64
+	BytesRead, BytesWritten           atomic.Int64
+}
+
+// Stats are the counts as they are now.
+func (c *Counters) Stats() Stats {
+	return Stats{
+		Gets: c.Gets.Load(), Heads: c.Heads.Load(), Puts: c.Puts.Load(), Lists: c.Lists.Load(), Deletes: c.Deletes.Load(),
+		Retries: c.Retries.Load(), Hedges: c.Hedges.Load(),
+		BytesRead: c.BytesRead.Load(), BytesWritten: c.BytesWritten.Load(),
+	}
 }
 
 // A Meter is a Bucket that keeps count. All drivers are Meters; that of folders counts what S3 would

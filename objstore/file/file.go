@@ -27,9 +27,9 @@ import (
 
 // Bucket is a folder as an [objstore.Bucket].
 type Bucket struct {
-	root    string // absolute, clean; immutable
-	folders folders
-	counters
+	root     string // absolute, clean; immutable
+	folders  folders
+	counters counters
 
 	// Parts is how large the parts of uploads are taken to be, for Stats.
 	Parts objstore.PartSizes
@@ -93,7 +93,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (objstore.Object, error) 
 	if err != nil {
 		return objstore.Object{}, b.fail("stat", key, err)
 	}
-	b.heads.Add(1)
+	b.counters.Heads.Add(1)
 	info, err := statFile(path)
 	if err != nil {
 		return objstore.Object{}, b.fail("stat", key, err)

@@ -28,7 +28,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Obj
 func (b *Bucket) ListWhere(ctx context.Context, prefix string, want func(key string) bool) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
 		n := 0
-		b.listed(n)
+		b.counters.listed(n)
 		err := b.walk(ctx, prefix, want, func(key string, e entry) error {
 			if e.isPending || !want(key) {
 				return nil
@@ -44,7 +44,7 @@ func (b *Bucket) ListWhere(ctx context.Context, prefix string, want func(key str
 				return nil
 			}
 			if n++; n > 1 {
-				b.listed(n - 1)
+				b.counters.listed(n - 1)
 			}
 			if !yield(describe(key, info), nil) {
 				return fs.SkipAll
@@ -60,7 +60,7 @@ func (b *Bucket) ListWhere(ctx context.Context, prefix string, want func(key str
 // Uploads walks like List. An upload counts as begun when it was last written to.
 func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.Upload, error] {
 	return func(yield func(objstore.Upload, error) bool) {
-		b.lists.Add(2) // that is how often the S3 drivers ask
+		b.counters.Lists.Add(2) // that is how often the S3 drivers ask
 		err := b.walk(ctx, prefix, func(string) bool { return true }, func(key string, e entry) error {
 			if !e.isPending {
 				return nil

@@ -30,7 +30,7 @@ func (b *Bucket) open(ctx context.Context, key string, offset, length int64) (*r
 	if offset < 0 || length < -1 {
 		return nil, fmt.Errorf("%w: range of %d bytes from %d on", objstore.ErrInvalid, length, offset)
 	}
-	b.gets.Add(1)
+	b.counters.Gets.Add(1)
 	// Opening a named pipe would block, so look first.
 	if _, err := statFile(path); err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	}
 	want := min(int64(len(p)), r.size-off)
 	n, err := r.file.ReadAt(p[:want], r.start+off)
-	r.bucket.read.Add(int64(n))
+	r.bucket.counters.BytesRead.Add(int64(n))
 	switch {
 	case err == io.EOF && int64(n) < want:
 		return n, r.bucket.fail("read", r.key, fmt.Errorf("%w: it became shorter meanwhile", objstore.ErrChanged))

@@ -30,7 +30,7 @@ func (b *Bucket) complete(ctx context.Context, u objstore.Upload) (fs.FileInfo, 
 	if err != nil {
 		return nil, err
 	}
-	b.puts.Add(1)
+	b.counters.Puts.Add(1)
 	if len(u.Parts) != 1 {
 		return nil, fmt.Errorf("%w: the upload was not sealed", objstore.ErrInvalid)
 	}
@@ -69,7 +69,7 @@ func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 		return b.fail("abort", u.Key, err)
 	}
 	from, _, err := b.pendingPath(u)
-	b.deletes.Add(1)
+	b.counters.Deletes.Add(1)
 	if err == nil {
 		err = b.remove(from)
 	}
@@ -81,7 +81,7 @@ func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 
 // Delete removes files, one after the other. It tries them all and returns the first error.
 func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
-	b.deleted(len(keys))
+	b.counters.deleted(len(keys))
 	var first error
 	for _, key := range keys {
 		path, err := b.begin(ctx, key)

@@ -109,7 +109,7 @@ func (b *Bucket) PutIfAbsent(ctx context.Context, key string, data []byte) (objs
 
 // put gives the written file its name by place.
 func (b *Bucket) put(ctx context.Context, verb, key string, data []byte, place func(from, to string) error) (objstore.Object, error) {
-	b.wrote(int64(len(data)))
+	b.counters.wrote(int64(len(data)))
 	p, err := b.createPending(ctx, key)
 	if err != nil {
 		return objstore.Object{}, b.fail(verb, key, err)

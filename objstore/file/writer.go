@@ -66,10 +66,10 @@ func (w *writer) Commit() (objstore.Object, error) {
 		return objstore.Object{}, err
 	}
 	if w.size <= w.pending.bucket.Parts.Least {
-		w.pending.bucket.wrote(w.size)
+		w.pending.bucket.counters.wrote(w.size)
 	} else {
 		w.pending.bucket.sealed(w.size)
-		w.pending.bucket.puts.Add(1) // the completion
+		w.pending.bucket.counters.Puts.Add(1) // the completion
 	}
 	info, err := w.pending.put(w.ctx, nil, os.Rename)
 	if err != nil {

@@ -75,7 +75,7 @@ type Bucket struct {
 	requests Requests
 	config   objstore.S3Config // with its defaults
 	patience *patience
-	counters counters
+	counters objstore.Counters
 
 	buffers, largeBuffers sync.Pool // of *[]byte, with capacities of config.Parts.Least and Most
 }

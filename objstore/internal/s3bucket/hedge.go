@@ -14,7 +14,7 @@ var errOvertaken = errors.New("another request was faster")
 func (b *Bucket) hedge() bool {
 	allowed := b.patience.spend()
 	if allowed {
-		b.counters.hedges.Add(1)
+		b.counters.Hedges.Add(1)
 	}
 	return allowed
 }

@@ -151,7 +151,7 @@ func (r *reader) take(p []byte) (int, error) {
 	n, err := r.body.Read(p)
 	r.watch.pause()
 	r.pos += int64(n)
-	r.bucket.counters.read.Add(int64(n))
+	r.bucket.counters.BytesRead.Add(int64(n))
 	if err == nil && n == 0 {
 		err = io.ErrNoProgress
 	}

@@ -36,7 +36,7 @@ func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt f
 			return zero, backoff.Permanent(err)
 		}
 		if tries++; tries > 1 {
-			b.counters.retries.Add(1)
+			b.counters.Retries.Add(1)
 		}
 		v, err := attempt()
 		if err == nil {

@@ -33,7 +33,7 @@ func wrapTransport(t http.RoundTripper) *transport {
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	c, ok := r.Context().Value(callKey{}).(call)
 	if ok {
-		c.counters.count(r)
+		count(c.counters, r)
 	}
 	if c.fresh {
 		return t.fresh.RoundTrip(r)
