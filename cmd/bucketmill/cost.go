@@ -191,6 +191,9 @@ func (x *expectation) rows(row func(name, expected, real string), real *actual) 
 	} {
 		row(kind.name, humanize.Comma(kind.expected), humanize.Comma(kind.real))
 	}
+	if again := requests.Retries + requests.Hedges; again > 0 {
+		row("repeated", "0", humanize.Comma(again))
+	}
 	row("requests cost", dollars(x.prices.Of(expected)), dollars(x.prices.Of(requests)))
 	row("time", x.Time.Round(10*time.Millisecond).String(), real.took.Round(10*time.Millisecond).String())
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/bucketmill/bucketmill/objstore"
 )
 
 // costRows reads the rows of a table of costs: what is expected and, of the second table, what came
@@ -161,5 +163,16 @@ func TestDryRun(t *testing.T) {
 	}
 	if r := runJob(t, "wordcount", "-i", input+"/nothing", "-o", out, "--dry-run"); r.code != exitFailed || r.stdout != "" || !strings.Contains(r.stderr, "nothing") {
 		t.Errorf("no input: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// Requests that were sent again are among those counted, and only where there were some is that said.
+func TestRepeatedRequestsAreTold(t *testing.T) {
+	for _, requests := range []objstore.Stats{{Gets: 20}, {Gets: 20, Retries: 3, Hedges: 4}} {
+		var table strings.Builder
+		must(t, new(expectation).print(&table, &actual{requests: requests}))
+		if r, told := costRows(t, table.String())["repeated"]; told != (requests.Retries > 0) || int64(r[1]) != requests.Retries+requests.Hedges {
+			t.Errorf("%+v\n%s", requests, table.String())
+		}
 	}
 }
