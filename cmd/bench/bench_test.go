@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -209,5 +211,27 @@ func TestUsage(t *testing.T) {
 	}
 	if slices.Sort(names); len(slices.Compact(names)) != len(cases) {
 		t.Errorf("names are given twice: %q", names)
+	}
+}
+
+// A program that the environment names and that is not there is not to be replaced by another in silence.
+func TestFindProgram(t *testing.T) {
+	const env = "BUCKETMILL_BENCH_TEST_SERVER"
+	b := &bench{repository: t.TempDir()}
+	for named, ok := range map[string]bool{"": true, "true": true, filepath.Join(b.repository, "none"): false} {
+		t.Setenv(env, named)
+		found, err := b.findProgram("true", env)
+		if (err == nil) != ok || ok != filepath.IsAbs(found) || err != nil && !strings.Contains(err.Error(), env) {
+			t.Errorf("%s=%s: %q, %v", env, named, found, err)
+		}
+	}
+}
+
+func TestMinIOThatRefuses(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	_, err := (&minioServer{endpoint: server.URL}).requests(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "404 Not Found") || strings.Contains(err.Error(), "%!") {
+		t.Errorf("%v", err)
 	}
 }

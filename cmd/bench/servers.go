@@ -95,7 +95,14 @@ func (s *server) trouble(err error) error {
 
 // findProgram finds a server program: where the environment says, in .tools/bin, or on PATH.
 func (b *bench) findProgram(name, env string) (string, error) {
-	for _, path := range []string{os.Getenv(env), filepath.Join(b.repository, ".tools/bin", name), name} {
+	if path := os.Getenv(env); path != "" {
+		found, err := exec.LookPath(path)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", env, err)
+		}
+		return found, nil
+	}
+	for _, path := range []string{filepath.Join(b.repository, ".tools/bin", name), name} {
 		if found, err := exec.LookPath(path); err == nil {
 			return found, nil
 		}
@@ -227,8 +234,11 @@ func (m *minioServer) requests(ctx context.Context) (_ requests, err error) {
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("read MinIO's metrics: %s, %w", resp.Status, err)
+	if err != nil {
+		return nil, fmt.Errorf("read MinIO's metrics: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read MinIO's metrics: %s: %s", resp.Status, tail(text))
 	}
 	return parseRequests(string(text))
 }
