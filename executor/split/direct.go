@@ -30,9 +30,9 @@ type directRead struct {
 }
 
 // newDirect is newRanges for a direct window.
-func newDirect(ctx context.Context, src *source, from, limit, stop int64, opts Options) *direct {
+func newDirect(ctx context.Context, src *source, s stretch, opts Options) *direct {
 	return &direct{
-		source: src, schedule: newSchedule(from, limit, stop, opts), ctx: ctx,
+		source: src, schedule: newSchedule(s, opts), ctx: ctx,
 		step: min(fillBytes, opts.RangeBytes),
 	}
 }

@@ -51,12 +51,11 @@ type chunk struct {
 	arrived int // buf is filled up to here, as far as the consumer knows
 }
 
-// newRanges begins to read an object from offset from up to limit, and goes on up to stop as
-// far as it is asked to.
-func newRanges(ctx context.Context, src *source, from, limit, stop int64, opts Options) *ranges {
+// newRanges begins to read a stretch of an object.
+func newRanges(ctx context.Context, src *source, s stretch, opts Options) *ranges {
 	r := &ranges{
 		source:   src,
-		schedule: newSchedule(from, limit, stop, opts),
+		schedule: newSchedule(s, opts),
 		room:     min(maxRoom, opts.RangeBytes),
 		buffers:  int(opts.ReadAheadBytes / int64(opts.RangeBytes)),
 	}

@@ -50,7 +50,7 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 	}
 	r.src = &source{get: get, object: s.Input, size: s.Size}
 	if codec := CompressionOf(s.Input); codec != Uncompressed {
-		in := newRanges(ctx, r.src, 0, s.Size, s.Size, opts)
+		in := newRanges(ctx, r.src, s.stretch(opts), opts)
 		r.in, r.inflated = in, newInflated(in, codec)
 		r.framer = r.newFramer(ctx, r.inflated)
 		return r, nil
@@ -71,28 +71,14 @@ type input interface {
 
 // openPlain begins to read the bytes of s that its records need.
 func openPlain(ctx context.Context, s Split, opts Options, src *source) input {
-	end := s.Offset + s.Length
-	switch opts.Format.Kind {
-	case Fixed:
-		n := opts.Format.RecordLen
-		from, stop := firstRecord(s.Offset, n), firstRecord(end, n)
-		return openStretch(ctx, src, from, stop, stop, opts)
-	case Whole:
-		r := newRanges(ctx, src, 0, s.Size, s.Size, opts)
-		if s.Size > int64(opts.RangeBytes) {
-			r.joined = make([]byte, 0, s.Size)
-		}
-		return r
+	if opts.Direct && opts.Format.Kind != Whole {
+		return newDirect(ctx, src, s.stretch(opts), opts)
 	}
-	// The last line most likely ends soon after the split.
-	return openStretch(ctx, src, max(0, s.Offset-1), end+min(maxSlack, int64(opts.RangeBytes)), s.Size, opts)
-}
-
-func openStretch(ctx context.Context, src *source, from, limit, stop int64, opts Options) input {
-	if opts.Direct {
-		return newDirect(ctx, src, from, limit, stop, opts)
+	r := newRanges(ctx, src, s.stretch(opts), opts)
+	if opts.Format.Kind == Whole && s.Size > int64(opts.RangeBytes) {
+		r.joined = make([]byte, 0, s.Size)
 	}
-	return newRanges(ctx, src, from, limit, stop, opts)
+	return r
 }
 
 func (r *Reader) newFramer(ctx context.Context, in window) framer {

@@ -87,7 +87,26 @@ func readFull(r io.Reader, p []byte) (n int, err error) {
 	return n, err
 }
 
-// schedule says by which ranged reads a stretch of an object is read, one after the other.
+// stretch is a part of an object that is read from one place on up to limit, and from there up to stop
+// as far as it is asked for.
+type stretch struct{ from, limit, stop int64 }
+
+// stretch is what the split's records need of its object.
+func (s Split) stretch(opts Options) stretch {
+	end := s.Offset + s.Length
+	switch {
+	case CompressionOf(s.Input) != Uncompressed || opts.Format.Kind == Whole:
+		return stretch{from: 0, limit: s.Size, stop: s.Size}
+	case opts.Format.Kind == Fixed:
+		stop := firstRecord(end, opts.Format.RecordLen)
+		return stretch{from: firstRecord(s.Offset, opts.Format.RecordLen), limit: stop, stop: stop}
+	}
+	// The last line most likely ends soon after the split.
+	limit := end + min(maxSlack, int64(opts.RangeBytes))
+	return stretch{from: max(0, s.Offset-1), limit: min(limit, s.Size), stop: s.Size}
+}
+
+// schedule says by which ranged reads a stretch is read, one after the other.
 type schedule struct {
 	// Immutable.
 	stop     int64 // nothing is read from here on
@@ -100,15 +119,15 @@ type schedule struct {
 	tail  int64 // by how much limit moves once it is reached
 }
 
-func newSchedule(from, limit, stop int64, opts Options) schedule {
+func newSchedule(s stretch, opts Options) schedule {
 	slack := min(maxSlack, opts.RangeBytes) + 1 // the byte before a text split, too
 	return schedule{
-		stop:     stop,
+		stop:     s.stop,
 		rangeLen: opts.RangeBytes,
 		slack:    slack,
 		most:     opts.ReadAheadBytes / int64(opts.RangeBytes) * int64(opts.RangeBytes),
-		next:     from,
-		limit:    min(limit, stop),
+		next:     s.from,
+		limit:    s.limit,
 		tail:     int64(slack),
 	}
 }
