@@ -73,11 +73,8 @@ func (w *reduceWork) describe(ctx context.Context, unit int64) (skippedRecord, e
 	return r, err
 }
 
-// pythonText is the first byte of a key that was a str in Python; the text follows.
-const pythonText = 0x30
-
 func (w *reduceWork) showKey(key []byte) *shown {
-	if program.Kind(w.job.spec.Kind) == program.Python && len(key) > 0 && key[0] == pythonText {
+	if program.Kind(w.job.spec.Kind) == program.Python && len(key) > 0 && key[0] == program.PythonText {
 		key = key[1:]
 	}
 	return show(key, shownBytes)

@@ -66,7 +66,7 @@ func (g *grouper) open() {
 	}
 	g.begin = len(g.buf)
 	g.buf = appendSized(g.buf, '(', 2)
-	if len(g.key) > 0 && g.key[0] == 0x30 {
+	if len(g.key) > 0 && g.key[0] == PythonText {
 		g.buf = append(appendSized(g.buf, 'u', len(g.key)-1), g.key[1:]...)
 	} else {
 		g.buf = append(appendSized(g.buf, 's', len(g.key)), g.key...)

@@ -115,7 +115,7 @@ func (p *pairs) scan(data []byte, at int) int {
 func (p *pairs) takeCounts(data []byte, sum bool, out *mapred.Emitter) error {
 	for _, c := range p.counts {
 		key := data[c.from-1 : c.to]
-		key[0] = 0x30 // as keyEncoder has it
+		key[0] = PythonText
 		if sum {
 			if err := p.add(key, c.n, out); err != nil {
 				return err

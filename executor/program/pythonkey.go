@@ -14,6 +14,12 @@ import (
 var errKey = errors.New("a key must be None, a bool, int, float, str or bytes, or a tuple of these; " +
 	"this one is or has in it a dict, or is nested too deep")
 
+// The first byte of the key that a str or a bytes is encoded as; what is in it follows.
+const (
+	PythonText  = 0x30
+	pythonBytes = 0x20
+)
+
 // The types of numbers.
 const typeBool, typeInt, typeFloat = 1, 2, 3
 
@@ -33,9 +39,9 @@ func (e *keyEncoder) encode(dst, key []byte) ([]byte, error) {
 	case len(key) == 0: // a raw value
 		return dst, errKey
 	case key[0] == 'u':
-		return append(append(dst, 0x30), key[5:]...), nil
+		return append(append(dst, PythonText), key[5:]...), nil
 	case key[0] == 's':
-		return append(append(dst, 0x20), key[5:]...), nil
+		return append(append(dst, pythonBytes), key[5:]...), nil
 	}
 	e.dst, e.types = dst, e.types[:0]
 	if _, err := e.append(key); err != nil {
@@ -71,9 +77,9 @@ func (e *keyEncoder) append(data []byte) (rest []byte, err error) {
 		e.number(typeInt)
 		return e.long(data), nil
 	case 'u', 's':
-		tag := byte(0x30)
+		tag := byte(PythonText)
 		if data[0] == 's' {
-			tag = 0x20
+			tag = pythonBytes
 		}
 		end := 5 + int(binary.LittleEndian.Uint32(data[1:]))
 		e.ended(tag, data[5:end])
