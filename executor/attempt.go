@@ -86,7 +86,7 @@ func (e *Executor) judge(ctx context.Context, a *attempt, err error) {
 func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	scratch := filepath.Join(e.cfg.Scratch, "attempts", fmt.Sprintf("%s-%s-%d", a.Attempt.Job, a.Attempt.Name(), a.Attempt.Claimed))
 	defer func() { err = errors.Join(e.blameDisk(err), program.RemoveScratch(scratch)) }()
-	job, err := e.jobs.get(ctx, a.Attempt.Job, a.Born)
+	job, err := e.jobs.get(ctx, a)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func (e *Executor) bounds(ctx context.Context, a *attempt, job *jobContext, scra
 
 // findBounds is one try of it; nil: somebody else is at it.
 func (e *Executor) findBounds(ctx context.Context, a *attempt, job *jobContext, scratch string) (*bounds, error) {
-	err := job.seeking.join(ctx, e, func(ctx context.Context) error { return e.lookForBounds(ctx, job) })
+	err := job.seeking.join(ctx, e, a, func(ctx context.Context, _ func()) error { return e.lookForBounds(ctx, job) })
 	var missing *missingBounds
 	if !errors.As(err, &missing) {
 		return job.bounds.Load(), err

@@ -7,7 +7,8 @@ import (
 
 // flight is a piece of work that several attempts wait for and that is done once for all of them.
 // It belongs to the executor: an attempt that is stopped neither ends it nor waits for it. If
-// it fails, it fails for all that wait, and is tried anew for the next one.
+// it fails, it fails for all that wait, and is tried anew for the next one. As it gets on, so do they;
+// while it hangs, none of them does.
 type flight struct {
 	mu      sync.Mutex
 	current *landing // guarded by mu: nil while nothing is under way
@@ -16,11 +17,15 @@ type flight struct {
 type landing struct {
 	done chan struct{} // closed when the work has ended
 	err  error         // set before
+	// waiting is guarded by the flight's mu. An attempt that was stopped stays: whether it gets on
+	// counts no more.
+	waiting []*attempt
 }
 
-// join waits for the work that is under way, or has it begun, until ctx ends.
-func (f *flight) join(ctx context.Context, e *Executor, work func(context.Context) error) error {
-	l := f.depart(e, work)
+// join has an attempt wait for the work that is under way, or has it begun, until ctx ends. The work calls
+// moved whenever it gets on before its end.
+func (f *flight) join(ctx context.Context, e *Executor, a *attempt, work func(ctx context.Context, moved func()) error) error {
+	l := f.board(e, a, work)
 	select {
 	case <-l.done:
 		return l.err
@@ -29,19 +34,30 @@ func (f *flight) join(ctx context.Context, e *Executor, work func(context.Contex
 	}
 }
 
-func (f *flight) depart(e *Executor, work func(context.Context) error) *landing {
+func (f *flight) board(e *Executor, a *attempt, work func(ctx context.Context, moved func()) error) *landing {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.current == nil {
 		l := &landing{done: make(chan struct{})}
 		f.current = l
 		e.shared.Go(func() {
-			l.err = work(e.working)
+			if l.err = work(e.working, func() { f.moved(l) }); l.err == nil {
+				f.moved(l)
+			}
 			f.mu.Lock()
 			f.current = nil
 			f.mu.Unlock()
 			close(l.done)
 		})
 	}
+	f.current.waiting = append(f.current.waiting, a)
 	return f.current
+}
+
+func (f *flight) moved(l *landing) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, a := range l.waiting {
+		a.moves.Add(1)
+	}
 }

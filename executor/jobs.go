@@ -76,18 +76,18 @@ func newJobCache(e *Executor, folder string) *jobCache {
 	return &jobCache{executor: e, folder: folder, jobs: map[jobKey]*jobContext{}}
 }
 
-// get returns a job, loaded; put must be called for it.
-func (c *jobCache) get(ctx context.Context, id state.JobID, born int64) (*jobContext, error) {
+// get returns an attempt's job, loaded; put must be called for it.
+func (c *jobCache) get(ctx context.Context, a *attempt) (*jobContext, error) {
 	c.mu.Lock()
-	key := jobKey{id, born}
+	key := jobKey{a.Attempt.Job, a.Born}
 	job := c.jobs[key]
 	if job == nil {
-		job = &jobContext{jobKey: key, folder: filepath.Join(c.folder, fmt.Sprintf("%s-%d", id, born))}
+		job = &jobContext{jobKey: key, folder: filepath.Join(c.folder, fmt.Sprintf("%s-%d", key.id, key.born))}
 		c.jobs[key] = job
 	}
 	job.users++
 	c.mu.Unlock()
-	if err := job.ensureLoaded(ctx, c.executor); err != nil {
+	if err := job.ensureLoaded(ctx, c.executor, a); err != nil {
 		c.put(job) // the next attempt loads it, if it must
 		return nil, err
 	}
@@ -95,15 +95,15 @@ func (c *jobCache) get(ctx context.Context, id state.JobID, born int64) (*jobCon
 }
 
 // ensureLoaded loads the job unless that is done already.
-func (job *jobContext) ensureLoaded(ctx context.Context, e *Executor) error {
+func (job *jobContext) ensureLoaded(ctx context.Context, e *Executor, a *attempt) error {
 	if job.loaded.Load() {
 		return nil
 	}
-	return job.loading.join(ctx, e, func(ctx context.Context) error {
+	return job.loading.join(ctx, e, a, func(ctx context.Context, moved func()) error {
 		if job.loaded.Load() {
 			return nil
 		}
-		err := job.load(ctx, e)
+		err := job.load(ctx, e, moved)
 		job.loaded.Store(err == nil)
 		return err
 	})
@@ -144,7 +144,7 @@ func (c *jobCache) put(job *jobContext) {
 	}
 }
 
-func (job *jobContext) load(ctx context.Context, e *Executor) error {
+func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) error {
 	record, err := e.cfg.Store.Job(ctx, job.id)
 	if err != nil {
 		return err
@@ -167,11 +167,11 @@ func (job *jobContext) load(ctx context.Context, e *Executor) error {
 	file := ""
 	if job.spec.Artifact != nil {
 		file = filepath.Join(job.folder, filepath.Base(job.spec.Program))
-		if err := fetchArtifact(ctx, e.work, job.spec.Artifact, file); err != nil {
+		if err := fetchArtifact(ctx, e.work, job.spec.Artifact, file, moved); err != nil {
 			return fmt.Errorf("fetch the program %s: %w", job.spec.Program, err)
 		}
 	}
-	files, err := job.fetchFiles(ctx, e.work)
+	files, err := job.fetchFiles(ctx, e.work, moved)
 	if err != nil {
 		return err
 	}
@@ -190,14 +190,14 @@ func (job *jobContext) load(ctx context.Context, e *Executor) error {
 
 // fetchFiles puts the files of a streaming program into a folder of their own, and returns their paths
 // by their names.
-func (job *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket) (map[string]string, error) {
+func (job *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, moved func()) (map[string]string, error) {
 	files := map[string]string{}
 	for _, f := range job.spec.ProgramFiles {
 		if f.Artifact == nil {
 			return nil, fmt.Errorf("the program file %s was not sent along with the job", f.Name)
 		}
 		path := filepath.Join(job.folder, "files", filepath.Base(f.Name))
-		if err := fetchArtifact(ctx, work, f.Artifact, path); err != nil {
+		if err := fetchArtifact(ctx, work, f.Artifact, path, moved); err != nil {
 			return nil, fmt.Errorf("fetch the program file %s: %w", f.Name, err)
 		}
 		files[f.Name] = path
@@ -205,8 +205,16 @@ func (job *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket) (ma
 	return files, nil
 }
 
-// fetchArtifact puts a file on local disk, verified.
-func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string) (err error) {
+// onWrite is a writer that only tells of what is written.
+type onWrite func()
+
+func (f onWrite) Write(b []byte) (int, error) {
+	f()
+	return len(b), nil
+}
+
+// fetchArtifact puts a file on local disk, verified. It calls moved as its bytes come.
+func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string, moved func()) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -229,7 +237,7 @@ func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Ar
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, sum), r)
+	n, err := io.Copy(io.MultiWriter(f, sum, onWrite(moved)), r)
 	if err != nil {
 		return err
 	}
@@ -273,7 +281,7 @@ func (c *pageCache) add(n int, page []split.Task) {
 }
 
 // task returns the splits of a map task.
-func (job *jobContext) task(ctx context.Context, e *Executor, index int) (split.Task, error) {
+func (job *jobContext) task(ctx context.Context, e *Executor, a *attempt, index int) (split.Task, error) {
 	n, at := index/job.plan.PageSize, index%job.plan.PageSize
 	for {
 		page, ok := job.pages.page(n)
@@ -284,7 +292,7 @@ func (job *jobContext) task(ctx context.Context, e *Executor, index int) (split.
 			return page[at], nil
 		}
 		// Those that want another page come here again.
-		if err := job.pages.reading.join(ctx, e, func(ctx context.Context) error {
+		if err := job.pages.reading.join(ctx, e, a, func(ctx context.Context, _ func()) error {
 			return job.readPage(ctx, e.work, n)
 		}); err != nil {
 			return nil, err

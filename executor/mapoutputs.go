@@ -56,16 +56,16 @@ func (c *mapOutputs) set(epoch int, table *mapOutputTable) {
 // nobody's failure: the task waits until the map is done again.
 var errMapsGone = errors.New("not committed any more")
 
-// mapOutputs returns the outputs of all map tasks.
-func (e *Executor) mapOutputs(ctx context.Context, job *jobContext, epoch int) (*mapOutputTable, error) {
-	c := &job.committed
+// mapOutputs returns the outputs of all map tasks to an attempt at a reduce task.
+func (e *Executor) mapOutputs(ctx context.Context, a *attempt, job *jobContext) (*mapOutputTable, error) {
+	c, epoch := &job.committed, a.Epoch
 	for {
 		if table := c.of(epoch); table != nil {
 			return table, nil
 		}
 		// Those that want another epoch come here again.
-		if err := c.reading.join(ctx, e, func(ctx context.Context) error {
-			table, err := e.readMapOutputs(ctx, job)
+		if err := c.reading.join(ctx, e, a, func(ctx context.Context, moved func()) error {
+			table, err := e.readMapOutputs(ctx, job, moved)
 			if err == nil {
 				c.set(epoch, table)
 			}
@@ -76,7 +76,7 @@ func (e *Executor) mapOutputs(ctx context.Context, job *jobContext, epoch int) (
 	}
 }
 
-func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext) (*mapOutputTable, error) {
+func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext, moved func()) (*mapOutputTable, error) {
 	table := &mapOutputTable{
 		outputs:   make([]mapOutput, job.maps),
 		manifests: manifestStore{folder: e.cfg.Scratch, limit: e.slotMemory() / manifestShare},
@@ -110,7 +110,13 @@ func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext) (*mapOut
 		}
 		o.attempt = committed.Attempt
 		missing--
-		g.Go(func() error { return e.readManifest(gctx, job, &table.manifests, o, committed.Manifest) })
+		g.Go(func() error {
+			err := e.readManifest(gctx, job, &table.manifests, o, committed.Manifest)
+			if err == nil {
+				moved()
+			}
+			return err
+		})
 	}
 	if err := errors.Join(g.Wait(), scan); err != nil {
 		return nil, err

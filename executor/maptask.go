@@ -28,7 +28,7 @@ const (
 // mapTask maps a task's splits into one object of sorted segments, or, in a job without
 // reducers, into a part of the output.
 func (e *Executor) mapTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
-	task, err := job.task(ctx, e, a.Attempt.Task.Index)
+	task, err := job.task(ctx, e, a, a.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}

@@ -57,7 +57,7 @@ func (s *sampler) pieces(ctx context.Context) ([]piece, error) {
 	n := samplePieces(s.job.reduces)
 	var splits []split.Split
 	for _, index := range spreadOver(s.job.maps, n) {
-		task, err := s.job.task(ctx, s.executor, index)
+		task, err := s.job.task(ctx, s.executor, s.attempt, index)
 		if err != nil {
 			return nil, err
 		}

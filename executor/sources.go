@@ -14,7 +14,7 @@ import (
 // sources are the runs that make up a partition: one of each map task, but for empty ones.
 func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]shuffle.Source, []state.AttemptID, error) {
 	partition := a.Attempt.Task.Index
-	table, err := e.mapOutputs(ctx, job, a.Epoch)
+	table, err := e.mapOutputs(ctx, a, job)
 	if err != nil {
 		return nil, nil, err
 	}
