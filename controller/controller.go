@@ -52,6 +52,9 @@ type Config struct {
 	// Durable has jobs written to the work store as well, and brings them back from there when
 	// Redis has lost its data. It is for a Redis that others look after.
 	Durable bool
+	// Slots is how many tasks all executors do side by side, where that is known beforehand; 0: Redis is
+	// asked when a job is planned.
+	Slots int
 	// NoBackups leaves stragglers alone: see backUp.
 	NoBackups bool
 	// OrphanAge is how old what lies on the work store must be to be removed when Redis does

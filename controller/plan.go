@@ -111,6 +111,9 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 
 // slots is how many tasks the executors that there are do side by side.
 func (c *Controller) slots(ctx context.Context) (n int, err error) {
+	if c.cfg.Slots > 0 {
+		return c.cfg.Slots, nil
+	}
 	executors, err := c.cfg.Store.Executors(ctx)
 	for _, e := range executors {
 		n += e.Slots
