@@ -33,9 +33,10 @@ type streams struct {
 // stream is a process that reads and prints lines. It belongs to one goroutine, but for kill.
 type stream struct {
 	*streams
-	name string // of role and program, for errors
-	proc *process
-	stop func() bool // keeps ctx from killing the process
+	name  string // of role and program, for errors
+	proc  *process
+	stdin *pacedPipe
+	stop  func() bool // keeps ctx from killing the process
 
 	incoming chan piece
 	free     chan []byte // buffers for pieces
@@ -79,6 +80,7 @@ func (g *streams) start(role string, args, env []string) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.stdin = newPacedPipe(s.proc.stdin)
 	for range piecesAhead {
 		s.free <- nil
 	}

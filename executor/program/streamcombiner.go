@@ -96,7 +96,7 @@ func (c *streamCombiner) run() error {
 	if err != nil {
 		return err
 	}
-	c.lines.to = s.proc.stdin
+	c.lines.to = s.stdin
 	take := func(lines []byte) error {
 		c.program.mapOutput.emit(lines, c.out)
 		return c.out.Err()

@@ -103,7 +103,7 @@ func (m *streamMapper) begin(input string) (err error) {
 	if m.current, err = m.start("mapper", m.program.mapper, m.attempt.inputVariables(input)); err != nil {
 		return err
 	}
-	m.lines.to = m.current.proc.stdin
+	m.lines.to = m.current.stdin
 	return nil
 }
 

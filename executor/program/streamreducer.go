@@ -62,7 +62,7 @@ func (r *streamReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter)
 
 // write writes the pairs of all blocks.
 func (r *streamReducer) write(s *stream, block []byte, next func() ([]byte, error)) error {
-	lines := lineWriter{to: s.proc.stdin}
+	lines := lineWriter{to: s.stdin}
 	for {
 		if err := lines.pairs(block, r.program.reduceInput); err != nil {
 			return err
