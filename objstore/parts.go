@@ -37,10 +37,11 @@ func (p PartSizes) Count(bytes int64) (n int64) {
 	return n
 }
 
-// WithDefaults fills in what is 0.
+// WithDefaults fills in what is 0, and has Most be Least at least.
 func (p PartSizes) WithDefaults() PartSizes {
 	if p.Least == 0 {
 		p.Least = DefaultPartSize
 	}
+	p.Most = max(p.Most, p.Least)
 	return p
 }
