@@ -39,6 +39,8 @@ const (
 	heartbeat = 5 * time.Second
 	// most is how many bytes of Redis a committed task may take.
 	most = 300
+	// mostHeap is how many bytes of memory controller and fleet may use, however many tasks there are.
+	mostHeap = 64 << 20
 )
 
 // fleet are executors whose tasks take no time: as many as can be served claim and commit. All of them
@@ -128,6 +130,9 @@ func TestScale(t *testing.T) {
 	f.work(t.Context(), strings.TrimPrefix(folder, "/")+"/out", func() bool { return phase(t, store, id) == state.PhaseReduce })
 	job := waitFor(t, store, id, func(j state.Job) bool { return j.Phase == state.PhaseEnded })
 	t.Logf("ended in %v as %s; the process, controller and fleet, held up to %d MiB; %d renewals", since(begun), job.State, heap.Load()>>20, f.beats.Load())
+	if heap.Load() > mostHeap {
+		t.Errorf("%d MiB are more than %d", heap.Load()>>20, mostHeap>>20)
+	}
 	if job.State != state.Completed || job.Map.Failed+job.Reduce.Failed > 0 {
 		t.Errorf("the job ended as %s: %+v", job.State, job.Error)
 	}
