@@ -10,6 +10,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
+	"github.com/bucketmill/bucketmill/state"
 )
 
 func writeTree(t *testing.T, files ...string) string {
@@ -142,5 +143,22 @@ func TestSplitsGrowWithTheInput(t *testing.T) {
 			t.Errorf("at %d bytes splits jump from %d to %d bytes", bytes, before, size)
 		}
 		before = size
+	}
+}
+
+// TestTooManyTasks wants an end to the counting of map tasks that no job may have.
+func TestTooManyTasks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1<<40); err != nil { // without a block on the disk
+		t.Fatal(err)
+	}
+	_, err := PreviewJob(t.Context(), opener(t), state.Spec{
+		Program: "wordcount", Kind: "builtin", Input: []string{path}, Output: path + ".out", Format: "text", SplitSize: 1,
+	}, 1)
+	if err == nil || !strings.Contains(err.Error(), "use a larger split size") {
+		t.Errorf("a map task for each byte of 1 TiB: %v", err)
 	}
 }

@@ -135,10 +135,9 @@ func cut(ctx context.Context, open Opener, spec state.Spec, slots func(context.C
 	}
 	counted := mapTasks{All: tasks}
 	for range tasks {
-		counted.Count++
-	}
-	if counted.Count > state.MaxTasks {
-		return mapTasks{}, state.Plan{}, fmt.Errorf("%d map tasks are more than the %d a job may have: use a larger split size", counted.Count, state.MaxTasks)
+		if counted.Count++; counted.Count > state.MaxTasks {
+			return mapTasks{}, state.Plan{}, fmt.Errorf("there are more map tasks than the %d that a job may have: use a larger split size", state.MaxTasks)
+		}
 	}
 	plan.Spread = state.SpreadFor(counted.Count)
 	return counted, plan, nil

@@ -15,6 +15,10 @@ const (
 type PartSizes struct {
 	Least int64 // bytes, MinPartSize at least; 0 means DefaultPartSize
 	Most  int64 // bytes, or Least if that is more; beyond 1,200 times this, still more
+
+	// Equal has all parts but the last have Most bytes, as Cloudflare's R2 wants them. Then an object of
+	// more than MaxParts of them can't be written.
+	Equal bool
 }
 
 // A part has up to a quarter of what is before it; and, however large that is, so much of it that
@@ -26,6 +30,10 @@ const (
 
 // After is the size in bytes of the part that has so many before it.
 func (p PartSizes) After(bytes int64) int64 {
+	p = p.WithDefaults()
+	if p.Equal {
+		return p.Most
+	}
 	return max(p.Least, min(bytes/partQuarter, p.Most), bytes/partGrowth)
 }
 

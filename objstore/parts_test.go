@@ -44,6 +44,15 @@ func TestPartsGrow(t *testing.T) {
 			t.Errorf("after %d bytes: %d, not %d", begun, got, want)
 		}
 	}
+	equal := objstore.PartSizes{Most: 16 * mib, Equal: true}
+	for _, begun := range []int64{0, 16 * mib, 8 << 30, 120 << 30} {
+		if got := equal.After(begun); got != 16*mib {
+			t.Errorf("equal parts, after %d bytes: %d", begun, got)
+		}
+	}
+	if n := (objstore.PartSizes{}).Count(20 * mib); n != 3 {
+		t.Errorf("20 MiB in %d parts of the usual size", n)
+	}
 	for bytes, want := range map[int64]int64{0: 1, 1: 1, 8 * mib: 1, 8*mib + 1: 2, 40 * mib: 5, 50 * mib: 6, 50*mib + 1: 7} {
 		if got := p.Count(bytes); got != want {
 			t.Errorf("%d bytes: %d parts, not %d", bytes, got, want)

@@ -75,7 +75,6 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	}
 	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
-	f.store.parts = executor.PartSizes(int64(f.memory) / int64(max(1, f.slots)))
 	store, stores, err := f.connect(ctx, log)
 	if err != nil {
 		return err

@@ -24,7 +24,10 @@ type pacedPipe struct {
 
 	full    time.Time // when the pipe was last found full
 	written int64     // bytes since then
+	ended   time.Time // when Write last returned
 	pause   time.Duration
+
+	measured bool // whether the pipe was ever full
 }
 
 func newPacedPipe(file *os.File) *pacedPipe {
@@ -33,6 +36,10 @@ func newPacedPipe(file *os.File) *pacedPipe {
 
 // Write writes all of p, as os.File does.
 func (w *pacedPipe) Write(p []byte) (n int, err error) {
+	if w.measured { // what nobody wrote since, the reader could not read
+		w.full = w.full.Add(time.Since(w.ended))
+	}
+	defer func() { w.ended = time.Now() }()
 	for paused := false; ; {
 		m, err := w.try(p[n:])
 		n += m
@@ -61,11 +68,11 @@ func (w *pacedPipe) Write(p []byte) (n int, err error) {
 // adjust notes that the pipe is full: since it was so the last time, as much was read as was written.
 func (w *pacedPipe) adjust() {
 	now := time.Now()
-	if w.written > 0 && !w.full.IsZero() {
+	if w.measured && w.written > 0 {
 		took := float64(now.Sub(w.full)) * float64(w.size/2) / float64(w.written)
 		w.pause = min(time.Duration(took), maxPause)
 	}
-	w.full, w.written = now, 0
+	w.full, w.written, w.measured = now, 0, true
 }
 
 // try writes what there is room for.
@@ -83,8 +90,8 @@ func (w *pacedPipe) try(p []byte) (n int, err error) {
 		}
 	})
 	switch {
-	case raw != nil:
-		return 0, raw
+	case raw != nil: // no deadline is set
+		return 0, &os.PathError{Op: "write", Path: w.file.Name(), Err: os.ErrClosed}
 	case errors.Is(err, unix.EAGAIN):
 		return 0, nil
 	case err != nil:

@@ -85,7 +85,7 @@ func (s *Stores) connect(ctx context.Context, u objstore.URL) (objstore.Bucket, 
 		if err != nil {
 			return nil, err
 		}
-		b.Parts = s.config.Parts.WithDefaults()
+		b.Parts = s.config.Parts
 		return b, nil
 	}
 	config := objstore.S3Config{

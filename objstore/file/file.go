@@ -51,7 +51,7 @@ func Open(root string) (*Bucket, error) {
 	if err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("open %s as a bucket: %w: not a folder", abs, objstore.ErrInvalid)
 	}
-	return &Bucket{root: abs, folders: newFolders(), Parts: objstore.PartSizes{}.WithDefaults()}, nil
+	return &Bucket{root: abs, folders: newFolders()}, nil
 }
 
 // URL is "file://" and the root, but for the slash at its end.

@@ -65,7 +65,7 @@ func (w *writer) Commit() (objstore.Object, error) {
 	if err := w.end(verb); err != nil {
 		return objstore.Object{}, err
 	}
-	if w.size <= w.pending.bucket.Parts.Least {
+	if w.size <= w.pending.bucket.Parts.After(0) {
 		w.pending.bucket.counters.wrote(w.size)
 	} else {
 		w.pending.bucket.sealed(w.size)

@@ -9,9 +9,18 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// TestPartsGrow uploads an object in parts that grow, and reads it.
-func TestPartsGrow(t *testing.T) {
-	parts := objstore.PartSizes{Least: objstore.MinPartSize, Most: 7 << 20}
+// TestParts uploads an object in parts that grow, and in equal ones, and reads it.
+func TestParts(t *testing.T) {
+	for name, parts := range map[string]objstore.PartSizes{
+		"growing": {Least: objstore.MinPartSize, Most: 7 << 20},
+		"equal":   {Least: objstore.MinPartSize, Most: 7 << 20, Equal: true},
+	} {
+		t.Run(name, func(t *testing.T) { testParts(t, parts) })
+	}
+}
+
+func testParts(t *testing.T, parts objstore.PartSizes) {
+	t.Helper()
 	b := open(t, testservices.MinIO(t).Bucket(t), objstore.S3Config{Parts: parts})
 	data := make([]byte, 50<<20+12345)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(data) // it never fails

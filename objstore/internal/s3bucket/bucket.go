@@ -89,6 +89,7 @@ func New(name string, r Requests, c objstore.S3Config) (*Bucket, error) {
 	if !bucketName.MatchString(name) {
 		return nil, fmt.Errorf("%w: bucket name %q: use 3 to 63 of a-z, 0-9, \"-\" and \".\"", objstore.ErrInvalid, name)
 	}
+	c.Parts.Equal = c.Parts.Equal || wantsEqualParts(c.Endpoint)
 	return &Bucket{name: name, requests: r, config: c, patience: newPatience(c.HedgeAfter)}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/bucketmill/bucketmill/objstore"
 )
@@ -37,6 +38,13 @@ func Resolve(c objstore.S3Config) (objstore.S3Config, error) {
 		return c, fmt.Errorf("%w: endpoint %q: write http://host:port or https://host", objstore.ErrInvalid, c.Endpoint)
 	}
 	return c, nil
+}
+
+// wantsEqualParts tells whether a store refuses uploads whose parts differ in size:
+// https://developers.cloudflare.com/r2/objects/multipart-objects/.
+func wantsEqualParts(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	return err == nil && strings.HasSuffix(u.Hostname(), ".r2.cloudflarestorage.com")
 }
 
 func firstOf(values ...string) string {

@@ -109,7 +109,7 @@ func (j *Job) planning(s *objstore.Stats) {
 func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int64) {
 	m, r := float64(j.Maps), float64(j.Reducers)
 	parts := j.parts()
-	if size = math.Ceil(size); int64(size) <= parts.Least {
+	if size = math.Ceil(size); int64(size) <= parts.After(0) {
 		s.Puts += int64(j.Maps)
 	} else {
 		s.Puts += int64(j.Maps) * (2 + parts.Count(int64(size)))
@@ -166,7 +166,7 @@ func (j *Job) objects(parts int64) (n int64) {
 }
 
 // parts is how large the parts are that executors upload.
-func (j *Job) parts() objstore.PartSizes { return executor.PartSizes(j.SlotMemory).WithDefaults() }
+func (j *Job) parts() objstore.PartSizes { return executor.PartSizes(j.SlotMemory) }
 
 // time is how long the job takes: the work of the cores, and the waits for answers, of which a task has
 // some at a time.
