@@ -131,14 +131,17 @@ func TestSplitsGrowWithTheInput(t *testing.T) {
 		{1 << 40, 100_000, 16384}, // splits get no smaller than 64 MiB
 		{100 << 40, 1000, 20480},
 	} {
-		size := splitSizeFor(c.bytes, c.slots)
+		size := splitSizeFor(c.bytes, c.slots, maxWaves)
 		if maps := (c.bytes + size - 1) / size; maps < c.maps || maps > c.maps+c.maps/100 {
 			t.Errorf("%d bytes, %d slots: splits of %d bytes, %d maps, wanted %d", c.bytes, c.slots, size, maps, c.maps)
 		}
 	}
-	before := splitSizeFor(1, 7)
+	if size := splitSizeFor(200<<20, 2, commandWaves); size != 50<<20 {
+		t.Errorf("commands get splits of %d bytes", size)
+	}
+	before := splitSizeFor(1, 7, maxWaves)
 	for bytes := int64(1); bytes < 1<<50; bytes += 1 + bytes/64 {
-		size := splitSizeFor(bytes, 7)
+		size := splitSizeFor(bytes, 7, maxWaves)
 		if float64(size) < 0.45*float64(before) || float64(size) > 1.1*float64(before) {
 			t.Errorf("at %d bytes splits jump from %d to %d bytes", bytes, before, size)
 		}

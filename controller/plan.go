@@ -169,7 +169,11 @@ func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(con
 				return nil, plan, err
 			}
 		}
-		size = splitSizeFor(plan.Bytes, n)
+		waves := int64(maxWaves)
+		if spec.Kind == state.KindStreaming {
+			waves = commandWaves
+		}
+		size = splitSizeFor(plan.Bytes, n, waves)
 	}
 	tasks, err := split.Plan(objects, opts, size)
 	return tasks, plan, err
@@ -261,6 +265,8 @@ const (
 	// slots do fewer. Less than waveBytes are no reason for one more.
 	maxWaves  = 4
 	waveBytes = 16 << 20
+	// commandWaves is the same for commands, each of which begins a task as a new process with nothing in hand.
+	commandWaves = 2
 	// fineTasks is the number of map tasks that an input of up to a multiple of it, 4 to 64 GiB, has
 	// at most, however many slots there are.
 	fineTasks = 1024
@@ -270,13 +276,13 @@ const (
 
 // splitSizeFor is the size of the splits of an input for executors with so many slots. The larger they
 // are, the fewer runs has the shuffle, the more does a mapper combine, and the fewer programs are started.
-// But no slot shall be idle for it.
-func splitSizeFor(bytes int64, slots int) int64 {
+// But no slot shall be idle for it, and each is to have up to so many waves of them.
+func splitSizeFor(bytes int64, slots int, mostWaves int64) int64 {
 	if slots == 0 {
 		slots = usualSlots
 	}
 	wave := int64(slots)
-	waves := min(max(1, bytes/wave/waveBytes), maxWaves)
+	waves := min(max(1, bytes/wave/waveBytes), mostWaves)
 	least := min(max(minSplit, bytes/fineTasks), maxSplit)
 	most := max(maxSplit, int64(maxSplit*math.Sqrt(float64(bytes)/largeInput)))
 	return min(max(least, (bytes+wave*waves-1)/(wave*waves)), most)
