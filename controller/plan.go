@@ -207,10 +207,27 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 		if err != nil { // a bucket that is missing, too
 			return fmt.Errorf("output %s: %w", spec.Output, err)
 		}
+		if own, err := c.plannedBefore(ctx, id, spec); err != nil || own {
+			return err
+		}
 		return fmt.Errorf("output %s: is not empty (it has %s); choose another place, or overwrite it (--overwrite)",
 			spec.Output, strings.TrimPrefix(o.Key, prefix))
 	}
 	return nil
+}
+
+// plannedBefore tells whether the job was planned already, so that its output was free, and a failover has sent
+// it back from its publication: then what lies there is its own. But one that is complete is left alone.
+func (c *Controller) plannedBefore(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
+	there, err := c.success(ctx, spec)
+	if err != nil || there != nil {
+		return false, err
+	}
+	layout := state.Layout{Prefix: c.workPrefix, Job: id}
+	for _, err := range c.work.List(ctx, layout.PlanFolders()) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages string, tasks iter.Seq[split.Task]) error {

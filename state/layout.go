@@ -48,9 +48,10 @@ func (l Layout) PlanPage(pages string, page int) string {
 }
 
 // PlanFolder is the prefix of a planning's pages.
-func (l Layout) PlanFolder(pages string) string {
-	return l.join(fmt.Sprintf("jobs/%s/plan-%s/", l.Job, pages))
-}
+func (l Layout) PlanFolder(pages string) string { return l.PlanFolders() + pages + "/" }
+
+// PlanFolders is the prefix of the pages of all plannings.
+func (l Layout) PlanFolders() string { return l.join(fmt.Sprintf("jobs/%s/plan-", l.Job)) }
 
 // Bounds is the key of partition bounds, which are named by a hash of what they are.
 func (l Layout) Bounds(pages, name string) string { return l.BoundsPrefix(pages) + name }

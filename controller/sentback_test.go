@@ -1,0 +1,55 @@
+package controller
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// TestOutputOfAJobThatWasSentBack plans jobs into an output that has a part, as a failover leaves it that
+// sends a job back from its publication to before its plan.
+func TestOutputOfAJobThatWasSentBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		file    string // beside part-00000
+		planned bool   // before
+		ok      bool
+	}{
+		"its own":         {planned: true, ok: true},
+		"another's":       {},
+		"complete by now": {planned: true, file: state.SuccessName},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, nil)
+			write := func(path, text string) {
+				path = filepath.Join(l.folder, path)
+				l.must(os.MkdirAll(filepath.Dir(path), 0o700))
+				l.must(os.WriteFile(path, []byte(text), 0o600))
+			}
+			write("in", "a b\n")
+			write("out/part-00000", "a\t1\n")
+			if c.file != "" {
+				write("out/"+c.file, `{"job":"other"}`)
+			}
+			id := NewJobID()
+			if c.planned {
+				write("work/"+state.Layout{Job: id}.PlanPage("EARLIER", 0), "{}")
+			}
+			l.must(Submit(t.Context(), l.cfg.Store, id, state.Spec{
+				Program: "wordcount", Kind: "builtin", Format: "text",
+				Input: []string{filepath.Join(l.folder, "in")}, Output: filepath.Join(l.folder, "out"),
+			}))
+			job, spec := l.job(id)
+			l.must(l.plan(t.Context(), job, spec))
+			job, _ = l.job(id)
+			if c.ok && job.Phase != state.PhaseMap {
+				t.Errorf("the job is in phase %s: %+v", job.Phase, job.Error)
+			}
+			if !c.ok && (job.State != state.Failed || !strings.Contains(job.Error.Message, "is not empty")) {
+				t.Errorf("the job is %s: %+v", job.State, job.Error)
+			}
+		})
+	}
+}
