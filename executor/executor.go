@@ -189,10 +189,9 @@ const (
 	maxPart   = 64 << 20
 )
 
-// PartSizes is how large the parts are of what executors upload whose slots have so many bytes of memory.
-func PartSizes(slotMemory int64) objstore.PartSizes {
-	return objstore.PartSizes{Most: min(slotMemory/partShare, maxPart)}
-}
+// MostPart is how large the parts become, in bytes, of what an executor uploads whose slots have so many bytes of
+// memory.
+func MostPart(slotMemory int64) int64 { return min(slotMemory/partShare, maxPart) }
 
 // python returns the configuration for Python programs. The interpreter is looked for once.
 func (e *Executor) python(ctx context.Context) (program.Config, error) {

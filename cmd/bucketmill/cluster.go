@@ -60,7 +60,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 			err = errors.Join(err, c.stop(ctx))
 		}
 	}()
-	f.store.parts = executor.PartSizes(int64(f.memory) / int64(f.executors))
+	f.store.parts.Most = executor.MostPart(int64(f.memory) / int64(f.executors))
 	if c.stores, err = f.store.open(); err != nil {
 		return c, err
 	}

@@ -70,7 +70,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	}
 	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
-	f.store.parts = executor.PartSizes(int64(f.memory) / int64(max(1, f.slots)))
+	f.store.parts.Most = executor.MostPart(int64(f.memory) / int64(f.slots))
 	store, stores, err := f.reach(ctx, log)
 	if err != nil {
 		return err

@@ -18,9 +18,7 @@ type storeFlags struct {
 	region     string
 	addressing objstore.Addressing
 
-	equalParts bool
-
-	// parts is set by those that write with an executor's memory.
+	// parts.Most is set by those that write with an executor's memory.
 	parts objstore.PartSizes
 }
 
@@ -32,7 +30,7 @@ func (f *storeFlags) register(fs *pflag.FlagSet) {
 		"http:// or https:// URL of the S3 store (default $AWS_ENDPOINT_URL, or else AWS)")
 	fs.StringVar(&f.region, "s3-region", "",
 		"region of the S3 store (default $AWS_REGION, or else us-east-1)")
-	fs.BoolVar(&f.equalParts, "s3-equal-parts", false,
+	fs.BoolVar(&f.parts.Equal, "s3-equal-parts", false,
 		"upload objects in parts that are all equally large, for stores that want that (always so on Cloudflare's R2)")
 	fs.BoolFunc("s3-path-style", "put the bucket into the path of requests, or with =false into the host name (default: the host name on AWS, else the path)",
 		func(value string) error {
@@ -50,14 +48,12 @@ func (f *storeFlags) register(fs *pflag.FlagSet) {
 
 // open makes stores of what the flags say. It reaches for none yet.
 func (f *storeFlags) open() (*connect.Stores, error) {
-	parts := f.parts
-	parts.Equal = f.equalParts
 	stores, err := connect.New(connect.Config{
 		S3Driver:   connect.Driver(f.driver),
 		S3Endpoint: f.endpoint,
 		Region:     f.region,
 		Addressing: f.addressing,
-		Parts:      parts,
+		Parts:      f.parts,
 	})
 	if err != nil {
 		return nil, usageError{err}

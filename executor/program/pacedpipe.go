@@ -22,12 +22,10 @@ type pacedPipe struct {
 	file *os.File
 	size int64 // of the pipe, in bytes
 
-	full    time.Time // when the pipe was last found full
+	full    time.Time // when the pipe was last found full; zero: never yet
 	written int64     // bytes since then
 	ended   time.Time // when Write last returned
 	pause   time.Duration
-
-	measured bool // whether the pipe was ever full
 }
 
 func newPacedPipe(file *os.File) *pacedPipe {
@@ -36,7 +34,7 @@ func newPacedPipe(file *os.File) *pacedPipe {
 
 // Write writes all of p, as os.File does.
 func (w *pacedPipe) Write(p []byte) (n int, err error) {
-	if w.measured { // what nobody wrote since, the reader could not read
+	if !w.full.IsZero() { // what nobody wrote since, the reader could not read
 		w.full = w.full.Add(time.Since(w.ended))
 	}
 	defer func() { w.ended = time.Now() }()
@@ -68,11 +66,11 @@ func (w *pacedPipe) Write(p []byte) (n int, err error) {
 // adjust notes that the pipe is full: since it was so the last time, as much was read as was written.
 func (w *pacedPipe) adjust() {
 	now := time.Now()
-	if w.measured && w.written > 0 {
+	if !w.full.IsZero() && w.written > 0 {
 		took := float64(now.Sub(w.full)) * float64(w.size/2) / float64(w.written)
 		w.pause = min(time.Duration(took), maxPause)
 	}
-	w.full, w.written, w.measured = now, 0, true
+	w.full, w.written = now, 0
 }
 
 // try writes what there is room for.

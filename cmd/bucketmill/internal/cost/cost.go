@@ -166,7 +166,9 @@ func (j *Job) objects(parts int64) (n int64) {
 }
 
 // parts is how large the parts are that executors upload.
-func (j *Job) parts() objstore.PartSizes { return executor.PartSizes(j.SlotMemory) }
+func (j *Job) parts() objstore.PartSizes {
+	return objstore.PartSizes{Most: executor.MostPart(j.SlotMemory)}
+}
 
 // time is how long the job takes: the work of the cores, and the waits for answers, of which a task has
 // some at a time.
