@@ -199,6 +199,9 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error, class stat
 		}
 	}
 	limits := e.limits(e.jobs.peek(a.Attempt.Job, a.Born))
+	if changed := (*split.ChangedError)(nil); errors.As(why, &changed) {
+		limits.User = 1 // what the job was planned with does not come back
+	}
 	var segment *segmentError
 	if errors.As(why, &segment) {
 		return e.cfg.Store.LoseSegment(ctx, a.Attempt, e.cfg.ID, segment.attempt, failure, limits)

@@ -38,6 +38,13 @@ func (b faultyBucket) Get(ctx context.Context, key string, offset, length int64)
 	return b.Bucket.Get(ctx, key, offset, length)
 }
 
+func (b faultyBucket) GetVersion(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
+	if err := b.fault(ctx, "get", key); err != nil {
+		return nil, err
+	}
+	return b.Bucket.GetVersion(ctx, key, etag, offset, length)
+}
+
 func (b faultyBucket) Stat(ctx context.Context, key string) (objstore.Object, error) {
 	if err := b.fault(ctx, "stat", key); err != nil {
 		return objstore.Object{}, err

@@ -261,7 +261,7 @@ func (e *Executor) openSplit(ctx context.Context, job *jobContext, s split.Split
 	}
 	opts.Direct = strings.HasPrefix(s.Input, "file:")
 	return split.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-		return b.Get(ctx, key, offset, length)
+		return b.GetVersion(ctx, key, s.ETag, offset, length)
 	})
 }
 

@@ -31,7 +31,7 @@ var (
 	ErrThrottled    = errors.New("store asks to slow down")        // after all retries
 	ErrUnavailable  = errors.New("store does not answer properly") // 5xx, resets, time-outs; after all retries
 	ErrInvalid      = errors.New("store refuses the request")      // a key, part or range that it does not accept
-	ErrChanged      = errors.New("object changed while it was read")
+	ErrChanged      = errors.New("object changed meanwhile")       // Get, GetVersion and their readers
 	ErrNotSupported = errors.New("store can't do this")
 	ErrCorrupt      = errors.New("object is not what was written") // Resolve only
 )
@@ -50,6 +50,13 @@ type Bucket interface {
 	// reader on a new one, at the byte where it broke and only on the same object version
 	// (ErrChanged when there is another); a reader never ends early without an error.
 	Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error)
+
+	// GetVersion is Get of the one version of the object that has this ETag, as Stat and List
+	// give it. It fails with ErrChanged where another version is in its place, from itself or
+	// from the reader: bytes of another version are never returned as if they were of this one.
+	// An empty ETag stands for any version. A store that sends no ETag with an object can't tell its
+	// versions apart; there GetVersion is Get.
+	GetVersion(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error)
 
 	// Stat describes an object.
 	Stat(ctx context.Context, key string) (Object, error)

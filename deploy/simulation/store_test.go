@@ -154,6 +154,10 @@ func (b *bucket) one(ctx context.Context, verb, key string, exec func(damaged bo
 }
 
 func (b *bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	return b.GetVersion(ctx, key, "", offset, length)
+}
+
+func (b *bucket) GetVersion(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
 	if offset < 0 || length < -1 {
 		return nil, fail(key, objstore.ErrInvalid)
 	}
@@ -164,6 +168,8 @@ func (b *bucket) Get(ctx context.Context, key string, offset, length int64) (io.
 		switch {
 		case !ok:
 			return objstore.ErrNotFound
+		case etag != "" && etag != o.etag:
+			return objstore.ErrChanged
 		case offset > size && length != 0:
 			return objstore.ErrRange
 		}

@@ -28,8 +28,9 @@
 //
 // # What is checked
 //
-// A range that ends early, or an object with bytes past its planned end, fails with
-// [ChangedError]. Data that does not have the promised form fails with an error for which
+// An object that is gone, or is not the version that was planned with, fails with [ChangedError]; so
+// does a range that ends early, or an object with bytes past its planned end, where the store can't
+// tell versions apart. Data that does not have the promised form fails with an error for which
 // errors.Is(err, [ErrInput]) holds: to try again is no use. Everything else is an error of
 // the store or of the context.
 package split

@@ -46,23 +46,30 @@ func (e *FormatError) Is(target error) bool { return target == ErrInput }
 
 func (e *FormatError) Unwrap() error { return e.Err }
 
+// Change is how an object differs from the one that was planned with.
+type Change uint8
+
+const (
+	Replaced Change = iota // another version is in its place
+	Shorter
+	Longer
+	Gone
+)
+
+var changes = [...]string{"another version is in its place now", "it is shorter now", "it is longer now", "it is gone now"}
+
 // ChangedError says that an object is no longer the one that was planned with.
 type ChangedError struct {
 	Object string // URL
 	Size   int64  // planned, in bytes
-	Longer bool   // there are bytes after these, else some are missing
-	Err    error  // the store's; may be nil
+	How    Change
+	Err    error // the store's; may be nil
 }
 
 func (e *ChangedError) Error() string {
-	s := fmt.Sprintf("%s changed after the job was planned: it had %d bytes and is now ", e.Object, e.Size)
-	if e.Longer {
-		s += "longer"
-	} else {
-		s += "shorter"
-	}
+	s := fmt.Sprintf("%s changed after the job was planned, with %d bytes: %s; run the job again when its input rests", e.Object, e.Size, changes[e.How])
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		s += " (" + e.Err.Error() + ")"
 	}
 	return s
 }

@@ -14,7 +14,8 @@ const (
 	maxSlack  = 64 << 10  // how far past its end a split is read without being asked
 )
 
-// Get reads length bytes of one object from offset on: objstore.Bucket.Get with the key bound.
+// Get reads length bytes of one object from offset on: objstore.Bucket.GetVersion with the key and the
+// ETag of the plan bound.
 type Get func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 
 // ranges reads an object from one place on by ranged reads, of which several run at once,

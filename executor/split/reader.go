@@ -28,7 +28,7 @@ type Reader struct {
 
 // Open begins to read a split, and returns without waiting for data; so a few splits may
 // be opened ahead of the one that is consumed. Get must be safe for concurrent use and keep
-// the promises of objstore.Bucket.Get. The context holds for the Reader's life.
+// the promises of objstore.Bucket.GetVersion. The context holds for the Reader's life.
 //
 // It fails for options and splits that can't be, for an object whose size is no multiple of
 // a fixed record length, and for one that is too long to be one record.

@@ -130,9 +130,13 @@ func TestChangedObject(t *testing.T) {
 					}
 					continue
 				}
+				how := split.Shorter
+				if size < len(text) {
+					how = split.Longer
+				}
 				var changed *split.ChangedError
 				if !errors.As(err, &changed) || changed.Object != s.Input || changed.Size != s.Size ||
-					changed.Longer != (size < len(text)) || !errors.Is(err, split.ErrInput) {
+					changed.How != how || !errors.Is(err, split.ErrInput) {
 					t.Fatalf("%v planned with %d bytes: %v", kind, size, err)
 				}
 			}

@@ -26,13 +26,23 @@ func (s *source) open(ctx context.Context, off int64, n int) (io.ReadCloser, err
 		length++
 	}
 	body, err := s.get(ctx, off, length)
-	if errors.Is(err, objstore.ErrRange) {
-		return nil, &ChangedError{Object: s.object, Size: s.size, Err: err}
-	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s at byte %d: %w", s.object, off, err)
+		return nil, s.failed(err, off)
 	}
 	return body, nil
+}
+
+// failed says what went wrong at byte off, and whether it is that the object is another by now.
+func (s *source) failed(err error, off int64) error {
+	switch {
+	case errors.Is(err, objstore.ErrRange):
+		return &ChangedError{Object: s.object, Size: s.size, How: Shorter, Err: err}
+	case errors.Is(err, objstore.ErrChanged):
+		return &ChangedError{Object: s.object, Size: s.size, How: Replaced, Err: err}
+	case errors.Is(err, objstore.ErrNotFound):
+		return &ChangedError{Object: s.object, Size: s.size, How: Gone, Err: err}
+	}
+	return fmt.Errorf("read %s at byte %d: %w", s.object, off, err)
 }
 
 // fill reads the bytes from off on until p is full.
@@ -41,9 +51,9 @@ func (s *source) fill(body io.Reader, p []byte, off int64) (n int, err error) {
 	s.received.Add(int64(n))
 	switch {
 	case errors.Is(err, io.EOF):
-		return n, &ChangedError{Object: s.object, Size: s.size}
+		return n, &ChangedError{Object: s.object, Size: s.size, How: Shorter}
 	case err != nil:
-		return n, fmt.Errorf("read %s at byte %d: %w", s.object, off+int64(n), err)
+		return n, s.failed(err, off+int64(n))
 	}
 	return n, nil
 }
@@ -55,9 +65,9 @@ func (s *source) finish(body io.Reader, end int64) error {
 	}
 	switch n, err := readFull(body, make([]byte, 1)); {
 	case n > 0:
-		return &ChangedError{Object: s.object, Size: s.size, Longer: true}
+		return &ChangedError{Object: s.object, Size: s.size, How: Longer}
 	case !errors.Is(err, io.EOF):
-		return fmt.Errorf("read the end of %s: %w", s.object, err)
+		return s.failed(err, end)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 
@@ -15,14 +16,20 @@ import (
 // range's start, and an [io.WriterTo] that moves large blocks. It keeps reading the file that it
 // opened when another takes its name.
 func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	r, err := b.open(ctx, key, offset, length)
+	return b.GetVersion(ctx, key, "", offset, length)
+}
+
+// GetVersion is Get of the file that has this inode, modification time and size. Its reader looks again
+// after each read, since a file may be written to while it is open.
+func (b *Bucket) GetVersion(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
+	r, err := b.open(ctx, key, etag, offset, length)
 	if err != nil {
 		return nil, b.fail("get", key, err)
 	}
 	return r, nil
 }
 
-func (b *Bucket) open(ctx context.Context, key string, offset, length int64) (*reader, error) {
+func (b *Bucket) open(ctx context.Context, key, version string, offset, length int64) (*reader, error) {
 	path, err := b.begin(ctx, key)
 	if err != nil {
 		return nil, err
@@ -43,6 +50,9 @@ func (b *Bucket) open(ctx context.Context, key string, offset, length int64) (*r
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	if version != "" && version != etag(info) {
+		return nil, errors.Join(otherVersion(version, info), f.Close())
+	}
 	if offset > info.Size() && length != 0 {
 		return nil, errors.Join(fmt.Errorf("%w: offset %d of %d bytes", objstore.ErrRange, offset, info.Size()), f.Close())
 	}
@@ -51,7 +61,11 @@ func (b *Bucket) open(ctx context.Context, key string, offset, length int64) (*r
 		n = min(n, length)
 	}
 	willRead(f, offset, min(n, readAhead))
-	return &reader{ctx: ctx, bucket: b, key: key, file: f, start: offset, size: n}, nil
+	return &reader{ctx: ctx, bucket: b, key: key, version: version, file: f, start: offset, size: n}, nil
+}
+
+func otherVersion(version string, info fs.FileInfo) error {
+	return fmt.Errorf("%w: its inode, modification time and size are %s, not %s", objstore.ErrChanged, etag(info), version)
 }
 
 // readAhead is how many bytes of a range the system is asked to have ready.
@@ -62,10 +76,12 @@ type reader struct {
 	ctx    context.Context
 	bucket *Bucket
 	key    string
-	file   *os.File
-	start  int64
-	size   int64
-	pos    int64 // bytes read so far
+	// version is the ETag that the file must keep while it is read; empty: any.
+	version string
+	file    *os.File
+	start   int64
+	size    int64
+	pos     int64 // bytes read so far
 }
 
 func (r *reader) Read(p []byte) (int, error) {
@@ -93,6 +109,9 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	want := min(int64(len(p)), r.size-off)
 	n, err := r.file.ReadAt(p[:want], r.start+off)
 	r.bucket.counters.BytesRead.Add(int64(n))
+	if changed := r.checkVersion(); changed != nil {
+		return 0, r.bucket.fail("read", r.key, changed)
+	}
 	switch {
 	case err == io.EOF && int64(n) < want:
 		return n, r.bucket.fail("read", r.key, fmt.Errorf("%w: it became shorter meanwhile", objstore.ErrChanged))
@@ -102,6 +121,21 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 		return n, io.EOF
 	}
 	return n, nil
+}
+
+// checkVersion proves that what was read before is of the version that is wanted.
+func (r *reader) checkVersion() error {
+	if r.version == "" {
+		return nil
+	}
+	info, err := r.file.Stat()
+	if err != nil {
+		return err
+	}
+	if r.version != etag(info) {
+		return otherVersion(r.version, info)
+	}
+	return nil
 }
 
 // WriteTo moves what is left to w in blocks of copyBlock bytes.

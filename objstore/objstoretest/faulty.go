@@ -34,6 +34,8 @@ func RunFaults(t *testing.T, open func(t *testing.T, c objstore.S3Config) objsto
 		{"HangingBody", f.hangingBody},
 		{"ChangedWhileRead", f.changedWhileRead},
 		{"RemovedWhileRead", f.removedWhileRead},
+		{"VersionIgnored", f.versionIgnored},
+		{"VersionBreaks", f.versionBreaks},
 		{"LostAnswerOfPutIfAbsent", f.lostPutIfAbsent},
 		{"LostAnswerOfComplete", f.lostComplete},
 		{"LostAnswerOfDeleteAndAbort", f.lostDelete},

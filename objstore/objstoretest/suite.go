@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 		{"RangesOfEmptyObject", s.rangesOfEmpty},
 		{"ConcurrentReaders", s.concurrentReaders},
 		{"Stat", s.stat},
+		{"Versions", s.versions},
 		{"PutReplaces", s.putReplaces},
 		{"PutIfAbsent", s.putIfAbsent},
 		{"PutIfAbsentRace", s.putIfAbsentRace},

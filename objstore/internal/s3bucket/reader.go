@@ -20,6 +20,12 @@ type Answer struct {
 
 // Get sends the request and waits for the answer's headers.
 func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
+	return b.GetVersion(ctx, key, "", offset, length)
+}
+
+// GetVersion sends the ETag along as If-Match, and compares the one of the answer, since some stores
+// ignore that header.
+func (b *Bucket) GetVersion(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
 	err := checkKey(key)
 	if err == nil && (offset < 0 || length < -1) {
 		err = fmt.Errorf("%w: range of %d bytes from %d on", objstore.ErrInvalid, length, offset)
@@ -28,13 +34,19 @@ func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.
 		return nil, b.fail("get", key, err)
 	}
 	if length == 0 {
-		_, err := b.Stat(ctx, key)
-		return nothing{}, err
+		o, err := b.Stat(ctx, key)
+		if err == nil {
+			err = b.sameVersion(o, etag)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return nothing{}, nil
 	}
-	r := &reader{ctx: ctx, bucket: b, key: key}
+	r := &reader{ctx: ctx, bucket: b, key: key, etag: etag}
 	size, err := attempts(ctx, b, "get", key, func() (int64, error) { return r.open(ctx, offset, length) })
 	if errors.Is(err, objstore.ErrRange) {
-		return b.pastEnd(ctx, key, offset, err)
+		return b.pastEnd(ctx, key, etag, offset, err)
 	}
 	if err != nil {
 		return nil, err
@@ -45,8 +57,11 @@ func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.
 
 // pastEnd answers for a store that refuses ranges without bytes: one that starts at the very
 // end of the object is fine.
-func (b *Bucket) pastEnd(ctx context.Context, key string, offset int64, refusal error) (io.ReadCloser, error) {
+func (b *Bucket) pastEnd(ctx context.Context, key, etag string, offset int64, refusal error) (io.ReadCloser, error) {
 	o, err := b.Stat(ctx, key)
+	if err == nil {
+		err = b.sameVersion(o, etag)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -56,6 +71,21 @@ func (b *Bucket) pastEnd(ctx context.Context, key string, offset int64, refusal 
 		return nil, b.fail("get", key, fmt.Errorf("%w: it grew while the range was asked for", objstore.ErrChanged))
 	}
 	return nil, refusal
+}
+
+// sameVersion fails where an object is known to be another version than the one that is wanted.
+func (b *Bucket) sameVersion(o objstore.Object, etag string) error {
+	if differ(etag, o.ETag) {
+		return b.fail("get", o.Key, otherVersion(etag, o.ETag))
+	}
+	return nil
+}
+
+// differ tells whether two ETags are of different versions. An empty one says nothing.
+func differ(a, b string) bool { return a != "" && b != "" && a != b }
+
+func otherVersion(want, got string) error {
+	return fmt.Errorf("%w: its ETag is %s, not %s", objstore.ErrChanged, got, want)
 }
 
 // nothing is the reader of no bytes.
@@ -70,7 +100,7 @@ type reader struct {
 	ctx      context.Context
 	bucket   *Bucket
 	key      string
-	etag     string // of the version; from the first answer
+	etag     string // of the version: the one asked for, or that of the first answer
 	pos, end int64  // from the object's start
 
 	body  io.ReadCloser // nil while there is no connection
@@ -92,7 +122,11 @@ func (r *reader) open(ctx context.Context, offset, length int64) (int64, error) 
 		return 0, err
 	}
 	w.pause()
-	if err := a.check(offset, length); err != nil {
+	err = a.check(offset, length)
+	if err == nil && differ(r.etag, a.ETag) {
+		err = otherVersion(r.etag, a.ETag)
+	}
+	if err != nil {
 		err = errors.Join(err, a.Body.Close())
 		w.end()
 		return 0, err
@@ -100,7 +134,10 @@ func (r *reader) open(ctx context.Context, offset, length int64) (int64, error) 
 	if slow := r.bucket.patience.slow(); slow > 0 {
 		w.hurry(slow, r.bucket.hedge)
 	}
-	r.body, r.watch, r.etag, r.fresh = a.Body, w, a.ETag, false
+	r.body, r.watch, r.fresh = a.Body, w, false
+	if r.etag == "" {
+		r.etag = a.ETag
+	}
 	return a.Size, nil
 }
 
