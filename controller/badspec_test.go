@@ -12,7 +12,8 @@ const badSpec = `{"program":"sort","from the future":1}`
 func (l lab) endsFailed(id state.JobID) {
 	l.t.Helper()
 	for range 5 {
-		l.must(l.Step(l.t.Context()))
+		l.must(l.round(l.t.Context()))
+		l.working.Wait()
 	}
 	job, err := l.cfg.Store.Job(l.t.Context(), id)
 	l.must(err)

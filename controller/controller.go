@@ -12,13 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -73,13 +71,21 @@ type Controller struct {
 	work       objstore.Bucket
 	workPrefix string
 
-	mu       sync.Mutex
-	kept     map[state.JobID]time.Time // guarded by mu: until when kept jobs need no look
-	troubles map[state.JobID]trouble   // guarded by mu
+	working sync.WaitGroup // what goes on for jobs, and chores
+	sweeps  *semaphore.Weighted
+	works   *semaphore.Weighted
+
+	mu    sync.Mutex
+	notes map[state.JobID]*note // guarded by mu
 }
 
-// jobsAtOnce is how many jobs one controller works on at a time.
-const jobsAtOnce = 16
+const (
+	// sweepsAtOnce is how many jobs' leases one controller looks at side by side.
+	sweepsAtOnce = 16
+	// worksAtOnce is how many jobs it plans, publishes and cleans up side by side. Most wait for the store;
+	// jobs whose stores don't answer must leave room for the others.
+	worksAtOnce = 256
+)
 
 // minderTTL is how long a job stays with a controller that says no more; see state.Store.Mind.
 const minderTTL = 15 * time.Second
@@ -102,114 +108,22 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 		return nil, fmt.Errorf("open work store: %w", err)
 	}
 	return &Controller{
-		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), kept: map[state.JobID]time.Time{},
-		troubles: map[state.JobID]trouble{},
+		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), notes: map[state.JobID]*note{},
+		sweeps: semaphore.NewWeighted(sweepsAtOnce), works: semaphore.NewWeighted(worksAtOnce),
 	}, nil
 }
 
-// Run looks after jobs until ctx ends, and then returns nil. Trouble with Redis or the store
-// is logged and tried again.
-func (c *Controller) Run(ctx context.Context) error {
-	chores := []chore{
-		{what: "tidy up after old jobs", do: c.tidy, every: janitorInterval},
-		{what: "unlock outputs of jobs that are over", do: c.freeOutputs, every: janitorInterval},
-	}
-	if c.cfg.Durable {
-		chores = append(
-			chores,
-			chore{what: "look for jobs that Redis does not know", do: c.restore, every: reconcileInterval, last: time.Now()},
-			chore{what: "look for what belongs to no job", do: c.collect, every: orphanInterval, last: time.Now()},
-		)
-	}
-	for ctx.Err() == nil {
-		if err := c.Step(ctx); err != nil && ctx.Err() == nil {
-			c.cfg.Log.Error("look after jobs", "error", err)
-		}
-		for i := range chores {
-			if err := chores[i].perform(ctx); err != nil && ctx.Err() == nil {
-				c.cfg.Log.Error("chore failed", "chore", chores[i].what, "error", err)
-			}
-		}
-		if err := c.cfg.Store.WaitControl(ctx, c.cfg.Interval); err != nil && ctx.Err() == nil {
-			c.cfg.Log.Error("wait for calls", "error", err)
-			pause(ctx, c.cfg.Interval)
-		}
-	}
-	return nil
-}
-
-// chore is something that a controller does now and then.
-type chore struct {
-	what  string
-	do    func(context.Context) error
-	every time.Duration
-	last  time.Time
-}
-
-// perform does it if it is due.
-func (c *chore) perform(ctx context.Context) error {
-	if time.Since(c.last) <= c.every {
-		return nil
-	}
-	c.last = time.Now()
-	return c.do(ctx)
-}
-
-// pause waits for d or the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
-
-// Step looks once after every job that has not ended. A job's trouble does not keep the
-// others from their turn.
-func (c *Controller) Step(ctx context.Context) error {
-	if err := c.ensureRestored(ctx); err != nil {
-		return err
-	}
-	jobs, err := c.cfg.Store.Active(ctx)
-	if err != nil {
-		return err
-	}
-	c.forgetOthers(jobs)
-	var g errgroup.Group
-	g.SetLimit(jobsAtOnce)
-	for _, id := range jobs {
-		g.Go(func() error {
-			if err := c.lookAfter(ctx, id); err != nil && ctx.Err() == nil {
-				c.cfg.Log.Error("look after job", "job", id, "error", err)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// lookAfter does for a job whatever its phases ask for, until it must wait for executors.
+// lookAfter gives away what a job's dead executors had claimed, and does for the job whatever its phases
+// ask for, until it must wait for executors.
 func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
-	swept, err := c.cfg.Store.Sweep(ctx, id, c.cfg.Limits)
-	if errors.Is(err, state.ErrNoJob) {
-		return nil // submitted this moment, or gone
-	}
-	if err != nil {
+	phase, err := c.sweep(ctx, id)
+	if err != nil || !hasWork(phase) || c.rests(id, phase) {
 		return err
 	}
-	if swept.Lost > 0 {
-		c.cfg.Log.Warn("gave away attempts that lost their leases or make no progress", "job", id, "attempts", swept.Lost)
+	if err := c.works.Acquire(ctx, 1); err != nil {
+		return err
 	}
-	if !hasWork(swept.Phase) {
-		if swept.Ready > 0 || swept.Phase == state.PhaseEnded || c.cfg.NoBackups {
-			return nil
-		}
-		return c.backUp(ctx, id)
-	}
-	if c.rests(id, swept.Phase) {
-		return nil
-	}
+	defer c.works.Release(1)
 	mine, err := c.cfg.Store.Mind(ctx, id, c.cfg.ID, minderTTL)
 	if err != nil || !mine {
 		return err
@@ -223,7 +137,7 @@ func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
 			return err
 		}
 		if !hasWork(before.Phase) || before.Phase == state.PhaseKept && time.Now().Before(before.KeptUntil) {
-			c.rest(before)
+			c.keptFor(before)
 			return c.cfg.Store.Leave(ctx, id, c.cfg.ID)
 		}
 		if err := c.advance(ctx, before); err != nil {
@@ -232,29 +146,27 @@ func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
 	}
 }
 
-// rests tells whether a job is kept and was looked at before: nothing is to be done for it yet.
-func (c *Controller) rests(id state.JobID, phase state.Phase) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	until, known := c.kept[id]
-	if !known {
-		return false
+// sweep gives away attempts that lost their leases or make no progress, has stragglers backed up, and returns
+// the job's phase; "": there is no such job, since it was submitted this moment or is gone.
+func (c *Controller) sweep(ctx context.Context, id state.JobID) (state.Phase, error) {
+	if err := c.sweeps.Acquire(ctx, 1); err != nil {
+		return "", err
 	}
-	if phase == state.PhaseKept && time.Now().Before(until) {
-		return true
+	defer c.sweeps.Release(1)
+	swept, err := c.cfg.Store.Sweep(ctx, id, c.cfg.Limits)
+	if errors.Is(err, state.ErrNoJob) {
+		return "", nil
 	}
-	delete(c.kept, id)
-	return false
-}
-
-// rest notes until when a job is kept.
-func (c *Controller) rest(job state.Job) {
-	if job.Phase != state.PhaseKept {
-		return
+	if err != nil {
+		return "", err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.kept[job.ID] = job.KeptUntil
+	if swept.Lost > 0 {
+		c.cfg.Log.Warn("gave away attempts that lost their leases or make no progress", "job", id, "attempts", swept.Lost)
+	}
+	if hasWork(swept.Phase) || swept.Ready > 0 || swept.Phase == state.PhaseEnded || c.cfg.NoBackups {
+		return swept.Phase, nil
+	}
+	return swept.Phase, c.backUp(ctx, id)
 }
 
 // hasWork tells whether a phase is a controller's business.
@@ -305,31 +217,16 @@ func transient(err error) bool {
 // begins when this controller first met such an error: the job may have waited before, since no controller was
 // there or Redis had lost it.
 func (c *Controller) passing(job state.Job, err error, patience time.Duration) bool {
-	if !transient(err) { // an unreachable store's error may hold a network's, too
+	if !transient(err) && !errors.Is(err, errOutputBusy) { // an unreachable store's error may hold a network's, too
 		return state.IsOutage(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.troubles[job.ID]
-	if t.stage != job.Stage {
-		t = trouble{stage: job.Stage, since: time.Now()}
-		c.troubles[job.ID] = t
+	n := c.note(job.ID)
+	if n.trouble.stage != job.Stage {
+		n.trouble = trouble{stage: job.Stage, since: time.Now()}
 	}
-	return time.Since(t.since) < patience
-}
-
-// trouble is that the store does not do what a stage's work needs.
-type trouble struct {
-	stage state.Stage
-	since time.Time
-}
-
-// forgetOthers drops what is known of jobs that are not among these.
-func (c *Controller) forgetOthers(active []state.JobID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	maps.DeleteFunc(c.troubles, func(id state.JobID, _ trouble) bool { return !slices.Contains(active, id) })
-	maps.DeleteFunc(c.kept, func(id state.JobID, _ time.Time) bool { return !slices.Contains(active, id) })
+	return time.Since(n.trouble.since) < patience
 }
 
 func (c *Controller) layout(job state.Job) (state.Layout, error) {

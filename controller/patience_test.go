@@ -15,7 +15,7 @@ import (
 // to its stage: it may have waited for a controller all the while. Another stage has time of its own.
 func TestPatienceBeginsWithTheTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &Controller{troubles: map[state.JobID]trouble{}}
+		c := &Controller{notes: map[state.JobID]*note{}}
 		away := fmt.Errorf("list: %w", objstore.ErrUnavailable)
 		old := state.Job{ID: "j", Stage: 1, Submitted: time.Now().Add(-time.Hour)}
 		check := func(job state.Job, err error, want bool) {
@@ -35,8 +35,8 @@ func TestPatienceBeginsWithTheTrouble(t *testing.T) {
 		again.Stage = 2
 		check(again, away, true)
 		c.forgetOthers([]state.JobID{"other"})
-		if len(c.troubles) > 0 {
-			t.Errorf("left: %v", c.troubles)
+		if len(c.notes) > 0 {
+			t.Errorf("left: %v", c.notes)
 		}
 	})
 }

@@ -191,7 +191,7 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 		return err
 	}
 	if holder != id {
-		return fmt.Errorf("output %s: job %s is writing to it", spec.Output, holder)
+		return c.outputHeld(ctx, spec.Output, holder)
 	}
 	if spec.Overwrite {
 		return nil
@@ -214,6 +214,21 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 			spec.Output, strings.TrimPrefix(o.Key, prefix))
 	}
 	return nil
+}
+
+// errOutputBusy is that the job which wrote to an output last has ended, but its clean-up has not.
+var errOutputBusy = errors.New("is being cleaned up; try again in a moment")
+
+// outputHeld says why an output can't be taken that another job has locked.
+func (c *Controller) outputHeld(ctx context.Context, output string, holder state.JobID) error {
+	job, err := c.cfg.Store.Job(ctx, holder)
+	switch {
+	case err != nil && !errors.Is(err, state.ErrNoJob):
+		return err
+	case err == nil && job.State.Terminal() && job.Phase != state.PhaseKept:
+		return fmt.Errorf("output %s: job %s has ended there and %w", output, holder, errOutputBusy)
+	}
+	return fmt.Errorf("output %s: job %s is writing to it; wait for its end, or cancel it", output, holder)
 }
 
 // plannedBefore tells whether the job was planned already, so that its output was free, and a failover has sent

@@ -3,6 +3,7 @@ package executor_test
 import (
 	"context"
 	"io"
+	"iter"
 	"net"
 	"slices"
 	"sync"
@@ -71,6 +72,13 @@ func (b faultyBucket) Create(ctx context.Context, key string) (objstore.Writer, 
 		return nil, err
 	}
 	return b.Bucket.Create(ctx, key)
+}
+
+func (b faultyBucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.Upload, error] {
+	if err := b.fault(ctx, "uploads", prefix); err != nil {
+		return func(yield func(objstore.Upload, error) bool) { yield(objstore.Upload{}, err) }
+	}
+	return b.Bucket.Uploads(ctx, prefix)
 }
 
 func (b faultyBucket) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {

@@ -42,12 +42,17 @@ func (s *Store) OutputHolder(ctx context.Context, url string) (JobID, error) {
 	return JobID(holder), nil
 }
 
-// UnlockOutput ends LockOutput; it does nothing when another job holds the lock.
+// UnlockOutput ends LockOutput, and calls a controller, since another job may wait for the output. It does
+// nothing when another job holds the lock.
 func (s *Store) UnlockOutput(ctx context.Context, url string, id JobID) error {
-	if err := unlockOutputScript.Run(ctx, s.rdb, []string{s.outputsKey()}, outputField(url), string(id)).Err(); err != nil {
+	unlocked, err := unlockOutputScript.Run(ctx, s.rdb, []string{s.outputsKey()}, outputField(url), string(id)).Int()
+	if err != nil {
 		return fmt.Errorf("unlock output %s: %w", url, err)
 	}
-	return nil
+	if unlocked == 0 {
+		return nil
+	}
+	return s.callController(ctx, id)
 }
 
 // OutputLocks returns which job holds each output that is locked, by URL.
