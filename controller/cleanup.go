@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -150,7 +151,8 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 		}
 		return c.abortUploads(ctx, job, out, prefix)
 	}
-	parts, err := c.committedParts(ctx, job)
+	// Uploads whose manifests are lost are found by their keys.
+	parts, lost, err := c.committedParts(ctx, job)
 	if err != nil {
 		return err
 	}
@@ -181,7 +183,26 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 	if err := c.unpublishSkipped(ctx, job, out, prefix); err != nil {
 		return err
 	}
-	return c.unpublish(ctx, job, out, parts)
+	if err := c.unpublish(ctx, job, out, parts); err != nil {
+		return err
+	}
+	return visibleStill(ctx, out, prefix, lost)
+}
+
+// visibleStill fails where an object is in the place of a part whose manifest is lost: nobody can tell whether
+// it is the job's, so it stays.
+func visibleStill(ctx context.Context, out objstore.Bucket, prefix string, lost []state.Lost) error {
+	for _, l := range lost {
+		key := outputName(prefix, state.PartName(l.Attempt.Task.Index))
+		_, err := out.Stat(ctx, key)
+		if err == nil {
+			err = fmt.Errorf("%s/%s may be the job's: what would tell is lost: %s", out.URL(), key, l.Why)
+		}
+		if !isNotFound(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // exactUploads is how many parts are asked for one by one in abortUploads.

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
@@ -55,9 +57,12 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 	if err != nil {
 		return err
 	}
-	parts, err := c.parts(ctx, job)
+	parts, lost, err := c.parts(ctx, job)
 	if err != nil {
 		return err
+	}
+	if len(lost) > 0 {
+		return c.redo(ctx, job, lost)
 	}
 	if err := c.keepPlan(ctx, job); err != nil {
 		return err
@@ -163,18 +168,28 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 	return err
 }
 
-// parts returns the committed parts of a job's output, by index. A missing one is an error.
-func (c *Controller) parts(ctx context.Context, job state.Job) ([]part, error) {
-	found, err := c.committedParts(ctx, job)
+// redo has those tasks done again of whose parts nobody knows any more how to complete them: the store has
+// lost or damaged their manifests. Other parts stay as they are.
+func (c *Controller) redo(ctx context.Context, job state.Job, lost []state.Lost) error {
+	for _, l := range lost {
+		c.cfg.Log.Warn("the manifest of a part is lost: its task is done again", "job", job.ID, "attempt", l.Attempt, "error", l.Why)
+	}
+	return c.cfg.Store.Redo(ctx, job.ID, job.Stage, lost, c.cfg.Limits)
+}
+
+// parts returns the committed parts of a job's output, by index, and those attempts whose manifests are lost. A
+// task that is not committed is an error.
+func (c *Controller) parts(ctx context.Context, job state.Job) ([]part, []state.Lost, error) {
+	found, lost, err := c.committedParts(ctx, job)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	side, want := outputSide(job)
 	parts := make([]part, want)
-	seen := 0
+	seen := len(lost)
 	for _, p := range found {
 		if p.index >= want {
-			return nil, fmt.Errorf("%s task %d is committed, but the job has %d", side, p.index, want)
+			return nil, nil, fmt.Errorf("%s task %d is committed, but the job has %d", side, p.index, want)
 		}
 		if parts[p.index].Checksum == "" {
 			seen++
@@ -182,9 +197,9 @@ func (c *Controller) parts(ctx context.Context, job state.Job) ([]part, error) {
 		parts[p.index] = p
 	}
 	if seen != want {
-		return nil, fmt.Errorf("%d of %d %s tasks are committed", seen, want, side)
+		return nil, nil, fmt.Errorf("%d of %d %s tasks are committed", seen, want, side)
 	}
-	return parts, nil
+	return parts, lost, nil
 }
 
 // outputSide is the side whose tasks write the output, and how many there are.
@@ -195,28 +210,58 @@ func outputSide(job state.Job) (state.Side, int) {
 	return state.Reduce, job.Reduce.Total
 }
 
-// committedParts returns those parts that are committed, in no order.
-func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part, error) {
+// committedParts returns those parts that are committed, in no order, and the attempts whose manifests the
+// store has lost or damaged.
+func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part, []state.Lost, error) {
 	side, _ := outputSide(job)
-	var parts []part
+	var (
+		mu    sync.Mutex
+		parts []part
+		lost  []state.Lost
+	)
+	g, reading := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
 	for committed, err := range c.cfg.Store.Committed(ctx, job.ID, side) {
 		if err != nil {
-			return nil, err
+			return nil, nil, errors.Join(err, g.Wait())
 		}
-		text, err := objstore.Resolve(ctx, c.work, committed.Manifest)
-		if err != nil {
-			return nil, fmt.Errorf("read manifest of %s: %w", committed.Attempt, err)
-		}
-		p := part{index: committed.Attempt.Task.Index}
-		if err := json.Unmarshal(text, &p.Part); err != nil {
-			return nil, fmt.Errorf("read manifest of %s: %w", committed.Attempt, err)
-		}
-		if err := json.Unmarshal(p.Upload, &p.upload); err != nil {
-			return nil, fmt.Errorf("read manifest of %s: %w", committed.Attempt, err)
-		}
-		parts = append(parts, p)
+		g.Go(func() error {
+			p, err := c.committedPart(reading, committed)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case errors.Is(err, objstore.ErrCorrupt), isNotFound(err):
+				lost = append(lost, state.Lost{Attempt: committed.Attempt, Why: err.Error()})
+			case err != nil:
+				return err
+			default:
+				parts = append(parts, p)
+			}
+			return nil
+		})
 	}
-	return parts, nil
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	// In order, each once: Redis may list an entry twice.
+	slices.SortFunc(lost, func(a, b state.Lost) int { return cmp.Compare(a.Attempt.Task.Index, b.Attempt.Task.Index) })
+	lost = slices.CompactFunc(lost, func(a, b state.Lost) bool { return a.Attempt == b.Attempt })
+	return parts, lost, nil
+}
+
+func (c *Controller) committedPart(ctx context.Context, committed state.Committed) (part, error) {
+	text, err := objstore.Resolve(ctx, c.work, committed.Manifest)
+	if err != nil {
+		return part{}, fmt.Errorf("read the manifest of %s: %w", committed.Attempt, err)
+	}
+	p := part{index: committed.Attempt.Task.Index}
+	if err := json.Unmarshal(text, &p.Part); err != nil {
+		return part{}, fmt.Errorf("read the manifest of %s: %w", committed.Attempt, err)
+	}
+	if err := json.Unmarshal(p.Upload, &p.upload); err != nil {
+		return part{}, fmt.Errorf("read the manifest of %s: %w", committed.Attempt, err)
+	}
+	return p, nil
 }
 
 func completeParts(ctx context.Context, out objstore.Bucket, parts []part) error {

@@ -111,6 +111,36 @@ func (s *Store) FinishFound(ctx context.Context, id JobID, stage Stage, counters
 	return s.transition(ctx, "finish", finishScript, id, args...)
 }
 
+// Lost is a committed attempt whose part of the output can't be published, and why.
+type Lost struct {
+	Attempt AttemptID
+	Why     string
+}
+
+// redoAtOnce is how many attempts one script takes back. Those that are left are found at the next publication.
+const redoAtOnce = 100
+
+// Redo has the tasks done again whose committed attempts were found, in that stage of publication, to have lost
+// what it takes to publish their parts. The job fails where a task has lost that too often. It fails with
+// ErrIllegal in another stage or phase. All attempts are of the side that writes the output.
+func (s *Store) Redo(ctx context.Context, id JobID, stage Stage, lost []Lost, limits Limits) error {
+	if len(lost) == 0 {
+		return fmt.Errorf("redo no task of %s: %w", id, ErrInvalid)
+	}
+	args := []any{int64(stage), string(rune(lost[0].Attempt.Task.Side)), limits.Or(DefaultLimits).Segment}
+	for _, l := range lost[:min(len(lost), redoAtOnce)] {
+		text, err := encode(Failure{Attempt: l.Attempt.Name(), Class: ClassSegment, Message: l.Why})
+		if err != nil {
+			return err
+		}
+		args = append(args, l.Attempt.Task.Index, l.Attempt.Number, l.Attempt.Claimed, text)
+	}
+	if err := s.transition(ctx, "redo tasks of", redoScript, id, args...); err != nil {
+		return err
+	}
+	return s.announce(ctx, id, maxTokens)
+}
+
 // Keep sets a failed job aside for a time whose output was cleaned up in that stage, in phase kept, so that it
 // may be retried. It fails with ErrIllegal for a job that did not fail, was never started, was kept before, or
 // is in another stage.

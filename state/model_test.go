@@ -120,8 +120,10 @@ func (p *play) act() {
 	case 34, 35, 36:
 		p.did("time passes")
 		p.pass(time.Duration(p.rng.Int64N(int64(lease))))
-	case 37, 38:
+	case 37:
 		p.backUp(p.attempt())
+	case 38:
+		p.redo(p.attempt())
 	case 39:
 		if p.rng.IntN(20) == 0 {
 			p.did("cancel")
@@ -227,6 +229,26 @@ func (p *play) lose(a AttemptID, by ExecutorID) {
 	p.expect("lose", err, p.runs(a, by))
 	if err == nil && p.committed[segment.Task] == segment && p.read().phase != "cleanup" {
 		delete(p.committed, segment.Task)
+		p.taken++
+	}
+}
+
+func (p *play) redo(a AttemptID, _ ExecutorID) {
+	stage := Stage(p.now.job["stage"])
+	if p.rng.IntN(4) == 0 {
+		stage--
+	}
+	writes := a.Task.Side == Reduce || p.now.job["reduces"] == 0
+	if !writes {
+		return
+	}
+	p.did("redo %s in stage %d", a.Name(), stage)
+	err := p.s.Redo(p.Context(), testJob, stage, []Lost{{Attempt: a}}, p.limits)
+	if allowed := p.now.phase == "publish" && stage == Stage(p.now.job["stage"]); allowed != (err == nil) || err != nil && !errors.Is(err, ErrIllegal) {
+		p.Fatalf("redo: allowed is %t, got %v", allowed, err)
+	}
+	if err == nil && p.committed[a.Task] == a && p.read().phase != "cleanup" {
+		delete(p.committed, a.Task)
 		p.taken++
 	}
 }

@@ -167,6 +167,12 @@ var transitions = []struct {
 			return s.LoseSegment(t.Context(), known(t, s, reduceAttempt), "me", known(t, s, mapAttempt), Failure{Message: "gone"}, Limits{})
 		},
 	}, {
+		event: "redo",
+		cells: "no-job illegal illegal illegal reduce illegal illegal   illegal   illegal   illegal",
+		do: func(t *testing.T, s *Store, _ string) error {
+			return s.Redo(t.Context(), testJob, AnyStage, []Lost{{Attempt: known(t, s, reduceAttempt), Why: "gone"}}, Limits{})
+		},
+	}, {
 		event: "sweep",
 		cells: "no-job =       =       =       =       =       =         =         =      =",
 		do: func(t *testing.T, s *Store, _ string) error {
@@ -279,6 +285,7 @@ func TestArgumentsThatAreNeverAllowed(t *testing.T) {
 			"stop as completed":         {s.Stop(ctx, testJob, AnyStage, Completed, Failure{}), ErrIllegal},
 			"reduce output as segment":  {s.LoseSegment(ctx, reduce, "me", reduce, Failure{}, Limits{}), ErrIllegal},
 			"segment found by a map":    {s.LoseSegment(ctx, segment, "me", segment, Failure{}, Limits{}), ErrIllegal},
+			"redo nothing":              {s.Redo(ctx, testJob, AnyStage, nil, Limits{}), ErrInvalid},
 			"white space in executor":   {claimError(t, s, "a b", lease), ErrInvalid},
 			"executor without a name":   {claimError(t, s, "", lease), ErrInvalid},
 			"a lease that ends at once": {claimError(t, s, "me", time.Microsecond), ErrInvalid},

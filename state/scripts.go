@@ -26,6 +26,7 @@ var (
 	keepScript    = jobScript("keep")
 	discardScript = jobScript("discard")
 	retryScript   = jobScript("retry")
+	redoScript    = jobScript("redo")
 	noteScript    = jobScript("note")
 	boundsScript  = jobScript("bounds")
 	turnScript    = redis.NewScript(luaFile("turn"))

@@ -20,6 +20,9 @@ var decisions = []struct {
 	{"finish what is found", "plan", func(t *testing.T, s *Store, stage Stage) error {
 		return s.FinishFound(t.Context(), testJob, stage, map[string]int64{"tasks": 1})
 	}},
+	{"redo", "publish", func(t *testing.T, s *Store, stage Stage) error {
+		return s.Redo(t.Context(), testJob, stage, []Lost{{Attempt: known(t, s, reduceAttempt)}}, Limits{})
+	}},
 	{"keep", "failed", func(t *testing.T, s *Store, stage Stage) error {
 		return s.Keep(t.Context(), testJob, stage, time.Hour)
 	}},
