@@ -10,6 +10,10 @@
 // its end, however far past the split's end that is. A split in which no line starts has no
 // records.
 //
+// Lines and rows are text, and a UTF-8 byte order mark at an object's first byte is no part of it. The
+// first record then begins at byte 3, but belongs to the split that starts at 0, even if a cut goes through
+// the mark.
+//
 // # How bytes flow
 //
 //	store ──ranges──▶ (decompressor) ──view──▶ framer ──▶ mapred.Batch

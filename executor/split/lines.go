@@ -28,14 +28,17 @@ type lines struct {
 	scanned   int   // of rest, how many bytes are known to hold no line end
 }
 
-// newLines frames the lines of s, which are read from the byte before it, if there is one, on.
-func newLines(in window, s Split, opts Options) *lines {
+// newLines frames the lines of s. From is at the byte before the split, or at the object's first line.
+func newLines(from cursor, s Split, opts Options) *lines {
 	l := &lines{
-		cursor:    cursor{in: in, off: max(0, s.Offset-1)},
+		cursor:    from,
 		object:    s.Input,
 		maxRecord: opts.MaxRecord,
 		partial:   s.Offset > 0,
 		end:       s.Offset + s.Length,
+	}
+	if s.Offset == 0 {
+		l.end = max(l.end, from.off+1) // a byte order mark belongs to the first line, wherever it is cut
 	}
 	if l.end == s.Size {
 		l.end = math.MaxInt64 // nobody else's; and after decompression there is more

@@ -15,12 +15,13 @@ var errClosed = errors.New("the split's reader is closed")
 // Reader reads the records of a split. It belongs to one goroutine, but for Progress and
 // BytesRead.
 type Reader struct {
+	ctx      context.Context
 	split    Split
 	opts     Options
 	src      *source   // nil for a split without bytes
 	in       input     // as src
 	inflated *inflated // nil unless compressed
-	framer   framer
+	framer   framer    // nil until the first call of Next
 	batch    mapred.Batch
 	err      error // sticky
 	progress atomic.Int64
@@ -43,7 +44,7 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 	if err := checkSize(s.Input, s.Size, opts); err != nil {
 		return nil, err
 	}
-	r := &Reader{split: s, opts: opts, batch: mapred.Batch{Input: s.Input}}
+	r := &Reader{ctx: ctx, split: s, opts: opts, batch: mapred.Batch{Input: s.Input}}
 	if s.Length == 0 {
 		r.err = io.EOF
 		return r, nil
@@ -52,11 +53,9 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 	if codec := CompressionOf(s.Input); codec != Uncompressed {
 		in := newRanges(ctx, r.src, s.stretch(opts), opts)
 		r.in, r.inflated = in, newInflated(in, codec)
-		r.framer = r.newFramer(ctx, r.inflated)
 		return r, nil
 	}
 	r.in = openPlain(ctx, s, opts, r.src)
-	r.framer = r.newFramer(ctx, r.in)
 	return r, nil
 }
 
@@ -81,35 +80,53 @@ func openPlain(ctx context.Context, s Split, opts Options, src *source) input {
 	return r
 }
 
-func (r *Reader) newFramer(ctx context.Context, in window) framer {
+// begin makes the framer. Where text begins, it reads the first bytes for that.
+func (r *Reader) begin() error {
 	s, opts := r.split, r.opts
+	var in window = r.in
+	if r.inflated != nil {
+		in = r.inflated
+	}
 	switch opts.Format.Kind {
-	case CSV:
-		return &csvLines{
-			lines: *newLines(in, s, opts),
-			first: s.Offset == 0,
-			fetch: func() ([]byte, error) { return r.firstLine(ctx) },
-		}
-	case CSVMultiline:
-		return &csvRows{cursor: cursor{in: in}, object: s.Input, maxRecord: opts.MaxRecord}
 	case Fixed:
 		n := opts.Format.RecordLen
-		return &fixed{cursor: cursor{in: in, off: firstRecord(s.Offset, n)}, object: s.Input, recordLen: n}
+		r.framer = &fixed{cursor: cursor{in: in, off: firstRecord(s.Offset, n)}, object: s.Input, recordLen: n}
+		return nil
 	case Whole:
-		return &whole{cursor: cursor{in: in}, object: s.Input, maxRecord: opts.MaxRecord}
+		r.framer = &whole{cursor: cursor{in: in}, object: s.Input, maxRecord: opts.MaxRecord}
+		return nil
 	}
-	return newLines(in, s, opts)
+	from := cursor{in: in, off: max(0, s.Offset-1)} // the byte before the split, if there is one
+	if s.Offset == 0 {
+		var err error
+		if from, err = textStart(in); err != nil {
+			return err
+		}
+	}
+	switch opts.Format.Kind {
+	case CSV:
+		r.framer = &csvLines{lines: *newLines(from, s, opts), first: s.Offset == 0, fetch: r.firstLine}
+	case CSVMultiline:
+		r.framer = &csvRows{cursor: from, object: s.Input, maxRecord: opts.MaxRecord}
+	default:
+		r.framer = newLines(from, s, opts)
+	}
+	return nil
 }
 
 // firstLine reads the object's first line, by small ranged reads.
-func (r *Reader) firstLine(ctx context.Context) ([]byte, error) {
+func (r *Reader) firstLine() ([]byte, error) {
 	s, opts := r.split, r.opts
 	s.Offset, s.Length = 0, 1
 	opts.RangeBytes = min(opts.RangeBytes, maxSlack)
-	in := openPlain(ctx, s, opts, r.src)
+	in := openPlain(r.ctx, s, opts, r.src)
 	defer in.close()
+	from, err := textStart(in)
+	if err != nil {
+		return nil, err
+	}
 	var b mapred.Batch
-	if err := newLines(in, s, opts).next(&b); err != nil {
+	if err := newLines(from, s, opts).next(&b); err != nil {
 		return nil, err
 	}
 	return bytes.Clone(b.Data), nil // its buffer is given to others
@@ -120,6 +137,11 @@ func (r *Reader) firstLine(ctx context.Context) ([]byte, error) {
 func (r *Reader) Next() (*mapred.Batch, error) {
 	if r.err != nil {
 		return nil, r.err
+	}
+	if r.framer == nil {
+		if r.err = r.begin(); r.err != nil {
+			return nil, r.err
+		}
 	}
 	if r.err = r.framer.next(&r.batch); r.err != nil {
 		if errors.Is(r.err, io.EOF) {

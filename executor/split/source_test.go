@@ -87,6 +87,8 @@ func (b *body) Close() error {
 	return nil
 }
 
+func (o *object) size() int64 { return int64(len(o.data)) }
+
 func (o *object) open() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -22,6 +22,9 @@ func oracle(data []byte, f split.Format) []record {
 		return records
 	}
 	at := 0
+	if rest, marked := bytes.CutPrefix(data, []byte("\ufeff")); marked {
+		at, data = 3, rest
+	}
 	for line := range strings.Lines(string(data)) {
 		text := line
 		if strings.HasSuffix(text, "\r\n") {
@@ -59,6 +62,9 @@ func randomText(rng *rand.Rand, n int) []byte {
 	data := make([]byte, rng.IntN(n+1))
 	for i := range data {
 		data[i] = alphabet[rng.IntN(len(alphabet))]
+	}
+	if rng.IntN(4) == 0 {
+		data = append([]byte("\ufeff"), data...)
 	}
 	return data
 }
@@ -207,6 +213,7 @@ func FuzzSplits(f *testing.F) {
 	f.Add([]byte("\r\n\r\r\n\n\r"), uint16(1), uint8(1), uint8(0))
 	f.Add([]byte("h\na\nb\n"), uint16(1), uint8(1), uint8(1))
 	f.Add([]byte("abcdefgh"), uint16(3), uint8(5), uint8(2))
+	f.Add([]byte("\ufeffh\n\ufeffa\n"), uint16(2), uint8(1), uint8(1))
 	f.Fuzz(func(t *testing.T, data []byte, size uint16, length, kind uint8) {
 		format := split.Format{}
 		switch kind % 3 {
