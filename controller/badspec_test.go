@@ -24,7 +24,8 @@ func (l lab) endsFailed(id state.JobID) {
 
 func TestJobWithABadSpecEnds(t *testing.T) {
 	l := newLab(t, nil)
-	l.must(l.cfg.Store.Submit(t.Context(), "j", "j", 0, []byte(badSpec)))
+	_, err := l.cfg.Store.Submit(t.Context(), "j", "j", 0, []byte(badSpec))
+	l.must(err)
 	l.endsFailed("j")
 }
 

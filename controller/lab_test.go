@@ -62,3 +62,10 @@ func (l lab) must(err error) {
 		l.t.Fatal(err)
 	}
 }
+
+// submit creates a job.
+func (l lab) submit(id state.JobID, spec state.Spec) {
+	l.t.Helper()
+	_, err := l.Submit(l.t.Context(), id, spec)
+	l.must(err)
+}

@@ -16,13 +16,13 @@ func TestLockOfAJobThatIsOver(t *testing.T) {
 		holder  func(l lab, spec state.Spec) // brings job "j" where it is when it is given the lock
 		over    bool
 	}{
-		"waits to be planned": {false, func(l lab, spec state.Spec) { l.must(l.Submit(l.t.Context(), "j", spec)) }, false},
+		"waits to be planned": {false, func(l lab, spec state.Spec) { l.submit("j", spec) }, false},
 		"is cleaned up after": {false, func(l lab, spec state.Spec) {
-			l.must(l.Submit(l.t.Context(), "j", spec))
+			l.submit("j", spec)
 			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
 		}, false},
 		"has ended": {false, func(l lab, spec state.Spec) {
-			l.must(l.Submit(l.t.Context(), "j", spec))
+			l.submit("j", spec)
 			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
 			l.must(l.cfg.Store.Forget(l.t.Context(), "j", state.AnyStage, time.Hour))
 		}, true},

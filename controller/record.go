@@ -30,31 +30,31 @@ type planRecord struct {
 }
 
 // Submit checks a spec and creates its job. If the controller is durable, the job is on the
-// work store before it is in Redis.
-func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec) error {
+// work store before it is in Redis. Created tells whether this call made it, as state.Store.Submit does.
+func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec) (created bool, err error) {
 	if !c.cfg.Durable {
 		return Submit(ctx, c.cfg.Store, id, spec)
 	}
 	text, err := encodeSpec(&spec)
 	if err != nil {
-		return err
+		return false, err
 	}
-	created, err := c.writeRecord(ctx, id, jobRecord{
+	recorded, err := c.writeRecord(ctx, id, jobRecord{
 		Namespace: c.cfg.Store.Namespace(), Name: spec.Name, Priority: spec.Priority,
 		Spec: text, Submitted: time.Now().UTC(),
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
-	err = c.cfg.Store.Submit(ctx, id, spec.Name, spec.Priority, text)
-	if created && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid)) {
+	created, err = c.cfg.Store.Submit(ctx, id, spec.Name, spec.Priority, text)
+	if recorded && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid)) {
 		// No job came of it. After any other error there may be one.
-		return errors.Join(err, c.dropRecords(ctx, id))
+		return false, errors.Join(err, c.dropRecords(ctx, id))
 	}
 	if err != nil {
-		return err
+		return created, err
 	}
-	return c.dropLateRecord(ctx, id)
+	return created, c.dropLateRecord(ctx, id)
 }
 
 // dropLateRecord removes the record of a job that was settled before it was written: this submission

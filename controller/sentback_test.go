@@ -37,10 +37,10 @@ func TestOutputOfAJobThatWasSentBack(t *testing.T) {
 			if c.planned {
 				write("work/"+state.Layout{Job: id}.PlanPage("EARLIER", 0), "{}")
 			}
-			l.must(Submit(t.Context(), l.cfg.Store, id, state.Spec{
+			l.submit(id, state.Spec{
 				Program: "wordcount", Kind: "builtin", Format: "text",
 				Input: []string{filepath.Join(l.folder, "in")}, Output: filepath.Join(l.folder, "out"),
-			}))
+			})
 			job, spec := l.job(id)
 			l.must(l.plan(t.Context(), job, spec))
 			job, _ = l.job(id)

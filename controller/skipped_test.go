@@ -30,10 +30,10 @@ type skipping struct{ lab }
 func newSkipping(t *testing.T, overwrite bool) skipping {
 	t.Helper()
 	s := skipping{newLab(t, nil)}
-	s.must(Submit(t.Context(), s.cfg.Store, "j", state.Spec{
+	s.submit("j", state.Spec{
 		Program: "p.py", Kind: "python", Input: []string{s.folder}, Output: filepath.Join(s.folder, "out"),
 		Overwrite: overwrite, SkipBadRecords: 4,
-	}))
+	})
 	job, spec := s.job("j")
 	s.must(s.claimOutput(t.Context(), job.ID, spec))
 	plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x", Replaces: "before"}.Encode()

@@ -17,11 +17,11 @@ func NewJobID() state.JobID {
 	return state.JobID(strings.ToLower(ulid.MustNew(ulid.Now(), rand.Reader).String()))
 }
 
-// Submit checks a spec and creates its job.
-func Submit(ctx context.Context, store *state.Store, id state.JobID, spec state.Spec) error {
+// Submit checks a spec and creates its job. Created tells whether this call made it, as state.Store.Submit does.
+func Submit(ctx context.Context, store *state.Store, id state.JobID, spec state.Spec) (created bool, err error) {
 	text, err := encodeSpec(&spec)
 	if err != nil {
-		return err
+		return false, err
 	}
 	return store.Submit(ctx, id, spec.Name, spec.Priority, text)
 }

@@ -163,7 +163,7 @@ func (c *cluster) submit(reducers int) state.JobID {
 func (c *cluster) submitSpec(spec state.Spec) state.JobID {
 	c.t.Helper()
 	id := controller.NewJobID()
-	if err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
+	if _, err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
 		c.t.Fatal(err)
 	}
 	return id

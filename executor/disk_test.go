@@ -142,7 +142,7 @@ func (c *cluster) submitNoise(name string, maps int) state.JobID {
 		spec.Artifact = &state.Artifact{Key: strings.TrimPrefix(c.path(name), "/"), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(text))}
 	}
 	id := controller.NewJobID()
-	if err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
+	if _, err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
 		c.t.Fatal(err)
 	}
 	return id

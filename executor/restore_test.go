@@ -78,7 +78,7 @@ func TestJobSurvivesTheLossOfRedis(t *testing.T) {
 			c, boss, reads := durable(t, g)
 			id := controller.NewJobID()
 			spec := c.spec(test.reducers)
-			if err := boss.Submit(t.Context(), id, spec); err != nil {
+			if _, err := boss.Submit(t.Context(), id, spec); err != nil {
 				t.Fatal(err)
 			}
 			<-g.reached
@@ -111,7 +111,7 @@ func TestSettledJobIsNotRestored(t *testing.T) {
 	g := newGate("never", "never")
 	c, boss, _ := durable(t, g)
 	id := controller.NewJobID()
-	if err := boss.Submit(t.Context(), id, c.spec(1)); err != nil {
+	if _, err := boss.Submit(t.Context(), id, c.spec(1)); err != nil {
 		t.Fatal(err)
 	}
 	c.completed(id)
@@ -119,7 +119,7 @@ func TestSettledJobIsNotRestored(t *testing.T) {
 	other := controller.NewJobID()
 	spec := c.spec(1)
 	spec.Output = c.path("other")
-	if err := boss.Submit(t.Context(), other, spec); err != nil {
+	if _, err := boss.Submit(t.Context(), other, spec); err != nil {
 		t.Fatal(err)
 	}
 	c.ended(other)
@@ -135,7 +135,7 @@ func TestDamagedOutputIsFoundOnce(t *testing.T) {
 	g := newGate("get", ".seg")
 	c, boss, _ := durable(t, g)
 	id := controller.NewJobID()
-	if err := boss.Submit(t.Context(), id, c.spec(1)); err != nil {
+	if _, err := boss.Submit(t.Context(), id, c.spec(1)); err != nil {
 		t.Fatal(err)
 	}
 	<-g.reached

@@ -306,7 +306,7 @@ func TestTotalOrderSurvivesTheLossOfRedis(t *testing.T) {
 			})
 			lines := randomLines(4000, 30)
 			id := controller.NewJobID()
-			if err := boss.Submit(t.Context(), id, c.sorting(lines, reducers)); err != nil {
+			if _, err := boss.Submit(t.Context(), id, c.sorting(lines, reducers)); err != nil {
 				t.Fatal(err)
 			}
 			<-g.reached

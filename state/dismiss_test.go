@@ -22,7 +22,7 @@ func TestSweepWhileSubmitting(t *testing.T) {
 					}
 				})
 			}
-			must(t, s.Submit(t.Context(), id, "test", 0, []byte(`{}`)))
+			must(t, errOf(s.Submit(t.Context(), id, "test", 0, []byte(`{}`))))
 			sweeps.Wait()
 			active, err := s.Active(t.Context())
 			must(t, err)

@@ -12,45 +12,48 @@ import (
 )
 
 // Submit creates a job in phase plan. Submitting the same id and spec again succeeds and
-// changes nothing; with another spec it fails with ErrExists.
-func (s *Store) Submit(ctx context.Context, id JobID, name string, priority int, spec []byte) error {
+// changes nothing; with another spec it fails with ErrExists. Created tells whether it was this call that
+// made the job: of several at once for one job, at most one hears so (none, if an answer was lost).
+func (s *Store) Submit(ctx context.Context, id JobID, name string, priority int, spec []byte) (created bool, err error) {
 	return s.submit(ctx, id, name, priority, spec, "")
 }
 
 // Restore is Submit for a job that Redis has lost. It keeps the time at which it was submitted.
 func (s *Store) Restore(ctx context.Context, id JobID, name string, priority int, spec []byte, submitted time.Time) error {
-	return s.submit(ctx, id, name, priority, spec, strconv.FormatInt(submitted.UnixMilli(), 10))
+	_, err := s.submit(ctx, id, name, priority, spec, strconv.FormatInt(submitted.UnixMilli(), 10))
+	return err
 }
 
-func (s *Store) submit(ctx context.Context, id JobID, name string, priority int, spec []byte, restored string) error {
+func (s *Store) submit(ctx context.Context, id JobID, name string, priority int, spec []byte, restored string) (created bool, err error) {
 	if !id.Valid() || !ValidPriority(priority) {
-		return fmt.Errorf("submit %q with priority %d: %w", id, priority, ErrInvalid)
+		return false, fmt.Errorf("submit %q with priority %d: %w", id, priority, ErrInvalid)
 	}
 	known, err := s.Known(ctx, id)
 	if err != nil {
-		return fmt.Errorf("submit %s: %w", id, err)
+		return false, fmt.Errorf("submit %s: %w", id, err)
 	}
 	if !known {
 		// First: an id without a job is swept away, a job without an id would be lost.
 		if err := s.activate(ctx, id); err != nil {
-			return err
+			return false, err
 		}
 	}
-	reply, err := submitScript.Run(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored).StringSlice()
+	reply, err := submitScript.Run(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored).Slice()
 	if err != nil {
-		return fmt.Errorf("submit %s: %w", id, err)
+		return false, fmt.Errorf("submit %s: %w", id, err)
 	}
 	if reply[0] == "exists" {
-		return fmt.Errorf("submit %s: %w", id, ErrExists)
+		return false, fmt.Errorf("submit %s: %w", id, ErrExists)
 	}
-	if Phase(reply[1]) == PhaseEnded {
-		return nil
+	created = reply[2] == int64(1)
+	if reply[1] == string(PhaseEnded) {
+		return created, nil
 	}
 	// Again: it may have been swept away before there was a job.
 	if err := s.activate(ctx, id); err != nil {
-		return err
+		return created, err
 	}
-	return s.callController(ctx, id)
+	return created, s.callController(ctx, id)
 }
 
 // Outline is what planning has found out about a job.

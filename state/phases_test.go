@@ -22,7 +22,7 @@ var life = []struct {
 	enter       func(t *testing.T, s *Store)
 }{
 	{"none", "", func(*testing.T, *Store) {}},
-	{"plan", "none", func(t *testing.T, s *Store) { must(t, s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`))) }},
+	{"plan", "none", func(t *testing.T, s *Store) { must(t, errOf(s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`)))) }},
 	{"map", "plan", func(t *testing.T, s *Store) {
 		must(t, s.Start(t.Context(), testJob, Outline{Maps: 3, Reduces: 3}))
 		commit(t, s, "me", claim(t, s, "me", 2)[0])
@@ -95,13 +95,13 @@ var transitions = []struct {
 		event: "submit the same",
 		cells: "plan   =       =       =       =       =       =         =         =      =",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`))
+			return errOf(s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`)))
 		},
 	}, {
 		event: "submit another",
 		cells: "plan   exists  exists  exists  exists  exists  exists    exists    exists exists",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.Submit(t.Context(), testJob, "test", 0, []byte(`{"other":true}`))
+			return errOf(s.Submit(t.Context(), testJob, "test", 0, []byte(`{"other":true}`)))
 		},
 	}, {
 		event: "start",
@@ -277,9 +277,9 @@ func TestArgumentsThatAreNeverAllowed(t *testing.T) {
 			err  error
 			want error
 		}{
-			"braces in a job's id":      {s.Submit(ctx, "a}b", "", 0, nil), ErrInvalid},
-			"no job id":                 {s.Submit(ctx, "", "", 0, nil), ErrInvalid},
-			"too high a priority":       {s.Submit(ctx, "a", "", 1001, nil), ErrInvalid},
+			"braces in a job's id":      {errOf(s.Submit(ctx, "a}b", "", 0, nil)), ErrInvalid},
+			"no job id":                 {errOf(s.Submit(ctx, "", "", 0, nil)), ErrInvalid},
+			"too high a priority":       {errOf(s.Submit(ctx, "a", "", 1001, nil)), ErrInvalid},
 			"no map tasks":              {s.Start(ctx, testJob, Outline{Maps: 0, Reduces: 1}), ErrIllegal},
 			"fewer than no reduces":     {s.Start(ctx, testJob, Outline{Maps: 1, Reduces: -1}), ErrIllegal},
 			"stop as completed":         {s.Stop(ctx, testJob, AnyStage, Completed, Failure{}), ErrIllegal},

@@ -18,7 +18,7 @@ func TestHigherPriorityFirstAndEqualsTakeTurns(t *testing.T) {
 			id       JobID
 			priority int
 		}{{"a", 0}, {"b", 0}, {"low", -1000}, {"c", 0}, {"high", 1000}} {
-			must(t, s.Submit(t.Context(), j.id, "", j.priority, nil))
+			must(t, errOf(s.Submit(t.Context(), j.id, "", j.priority, nil)))
 			must(t, s.Start(t.Context(), j.id, Outline{Maps: 2, Reduces: 0}))
 		}
 		var order []string
@@ -142,7 +142,7 @@ func TestWaitingExecutorClaimsAtOnce(t *testing.T) {
 		var latencies []time.Duration
 		for i := range jobs {
 			id := JobID(fmt.Sprintf("j%d", i))
-			must(t, s.Submit(t.Context(), id, "", 0, nil))
+			must(t, errOf(s.Submit(t.Context(), id, "", 0, nil)))
 			begun := time.Now()
 			must(t, s.Start(t.Context(), id, Outline{Maps: 1, Reduces: 0}))
 			must(t, <-claimed)

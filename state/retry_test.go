@@ -40,7 +40,7 @@ func TestRetryKeepsCommittedTasks(t *testing.T) {
 // counters are not added again.
 func TestRetryWritesAllOutputAgain(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
-		must(t, s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`)))
+		must(t, errOf(s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`))))
 		must(t, s.Start(t.Context(), testJob, Outline{Maps: 1, Reduces: 2}))
 		count := map[string]int64{"records": 1}
 		for _, a := range claim(t, s, "me", 1) {

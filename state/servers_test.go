@@ -115,7 +115,7 @@ const lease = 30 * time.Second
 // started submits a job and ends its planning.
 func started(t testing.TB, s *Store, id JobID, maps, reduces int) {
 	t.Helper()
-	must(t, s.Submit(t.Context(), id, "test", 0, []byte(`{}`)))
+	must(t, errOf(s.Submit(t.Context(), id, "test", 0, []byte(`{}`))))
 	must(t, s.Start(t.Context(), id, Outline{Maps: maps, Reduces: reduces}))
 }
 
@@ -187,6 +187,9 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// errOf is the error of a submission.
+func errOf(_ bool, err error) error { return err }
 
 // until asks again and again, without pause, until the answer is yes.
 func until(t testing.TB, what string, ask func(ctx context.Context) bool) {

@@ -15,7 +15,7 @@ func commitSkipping(t *testing.T, s *Store, a AttemptID, n int64) error {
 
 func startSkipping(t *testing.T, s *Store, spec string, maps, reduces int) {
 	t.Helper()
-	must(t, s.Submit(t.Context(), testJob, "test", 0, []byte(spec)))
+	must(t, errOf(s.Submit(t.Context(), testJob, "test", 0, []byte(spec))))
 	must(t, s.Start(t.Context(), testJob, Outline{Maps: maps, Reduces: reduces}))
 }
 

@@ -22,7 +22,7 @@ func driven(t *testing.T) (s *Store, pass func(time.Duration)) {
 
 func TestAttemptWithoutProgressIsGivenAway(t *testing.T) {
 	s, pass := driven(t)
-	must(t, s.Submit(t.Context(), "j", "test", 0, []byte(`{}`)))
+	must(t, errOf(s.Submit(t.Context(), "j", "test", 0, []byte(`{}`))))
 	must(t, s.Start(t.Context(), "j", Outline{Maps: 2, Reduces: 1, TaskTimeout: time.Minute, MaxAttempts: 2}))
 	for round := range 2 {
 		attempts := claim(t, s, "me", 2)
@@ -163,7 +163,7 @@ func TestVoidAttemptsAreRemembered(t *testing.T) {
 
 func TestRestoredJobIsNotStartedByWhoPlannedItBefore(t *testing.T) {
 	s, pass := driven(t)
-	must(t, s.Submit(t.Context(), "j", "test", 0, []byte(`{}`)))
+	must(t, errOf(s.Submit(t.Context(), "j", "test", 0, []byte(`{}`))))
 	before := inPhase(t, s, "j", PhasePlan)
 	must(t, s.Drop(t.Context(), "j"))
 	pass(time.Millisecond)

@@ -177,7 +177,7 @@ func (c *cluster) runJob(ctx context.Context, spec state.Spec, programPath strin
 		return state.Job{}, err
 	}
 	spec.ProgramFiles = files
-	if err := controller.Submit(ctx, c.store, c.id, spec); err != nil {
+	if _, err := controller.Submit(ctx, c.store, c.id, spec); err != nil {
 		return state.Job{}, err
 	}
 	return waitJob(ctx, c.store, c.id, ui)

@@ -52,8 +52,9 @@ type Config struct {
 	// CheckStreaming says whether the commands of a spec have the right form, and its parameters are
 	// those of such a program. Nil leaves that to the executors.
 	CheckStreaming func(spec state.Spec) error
-	// Submit creates a job of that id. Nil: controller.Submit, in Redis alone.
-	Submit func(ctx context.Context, id state.JobID, spec state.Spec) error
+	// Submit creates a job of that id, and tells whether this call made it; false if the job was there, with
+	// this very spec. Nil: controller.Submit, in Redis alone.
+	Submit func(ctx context.Context, id state.JobID, spec state.Spec) (created bool, err error)
 	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
 	// can't be. Nil: the route answers 501.
 	Retry func(ctx context.Context, id state.JobID) error
@@ -100,7 +101,7 @@ func (c *Config) validate() error {
 	c.Burst = orDefault(c.Burst, max(1, int(2*c.Rate)))
 	c.Version = orDefault(c.Version, "unknown")
 	if c.Submit == nil {
-		c.Submit = func(ctx context.Context, id state.JobID, spec state.Spec) error {
+		c.Submit = func(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
 			return controller.Submit(ctx, c.Store, id, spec)
 		}
 	}

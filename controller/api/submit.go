@@ -65,14 +65,14 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	if err := s.settleProgram(&spec); err != nil {
 		return err
 	}
-	created, job, err := s.create(ctx, id, spec)
+	made, job, err := s.create(ctx, id, spec)
 	var refusal *Problem
-	keep = created || err != nil && !errors.As(err, &refusal) // Redis may have made the job, and not said so
+	keep = made.ours || err != nil && !errors.As(err, &refusal) // Redis may have made the job, and not said so
 	if err != nil {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/v1/jobs/"+string(id))
-	if !created {
+	if !made.now {
 		return c.JSON(http.StatusOK, Submitted{ID: id, State: job.State})
 	}
 	s.cfg.Log.Info("job submitted", "job", id, "name", spec.Name, "program", spec.Program, "caller", callerOf(c).name)
@@ -137,35 +137,45 @@ func readSpec(r io.Reader) (state.Spec, error) {
 	return spec, nil
 }
 
+// making is what became of a submission's job.
+type making struct {
+	now  bool // this request made the job
+	ours bool // the job has this request's files: what came with it must stay
+}
+
 // create makes the job, or finds that it was made before from the same spec.
-func (s *Server) create(ctx context.Context, id state.JobID, spec state.Spec) (created bool, job state.Job, err error) {
+func (s *Server) create(ctx context.Context, id state.JobID, spec state.Spec) (made making, job state.Job, err error) {
 	job, err = s.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
-		err = s.cfg.Submit(ctx, id, spec)
+		made.now, err = s.cfg.Submit(ctx, id, spec)
 		if err == nil {
-			return true, job, nil
+			// The job has this very spec, files included, also if another request with the same key, or one of
+			// ours whose answer was lost, made it.
+			made.ours = true
+			return made, state.Job{ID: id, State: state.Submitted}, nil
 		}
 		if !errors.Is(err, state.ErrExists) {
-			return false, job, err
+			return making{}, job, err
 		}
 		// The same key was used at the same time.
 		job, err = s.cfg.Store.Job(ctx, id)
 	}
 	if err != nil {
-		return false, job, err
+		return making{}, job, err
 	}
 	before, err := state.ParseSpec(job.Spec)
 	if err != nil {
-		return false, job, err
+		return making{}, job, hide(err)
 	}
 	if !sameSpec(before, spec) {
-		return false, job, newProblem(CodeJobConflict, "job %s has another spec", id)
+		return making{}, job, newProblem(CodeJobConflict, "job %s has another spec", id)
 	}
 	if job.State.Terminal() {
-		return false, job, nil
+		return making{}, job, nil
 	}
 	// Again, exactly as it was: the first submission may have ended between its steps.
-	return false, job, s.cfg.Store.Submit(ctx, id, job.Name, job.Priority, job.Spec)
+	_, err = s.cfg.Store.Submit(ctx, id, job.Name, job.Priority, job.Spec)
+	return making{}, job, err
 }
 
 // sameSpec tells whether two specs ask for the same, wherever their programs lie.

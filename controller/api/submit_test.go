@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"mime/multipart"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -232,4 +234,55 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	other, header := form(t, spec, "program=p.py=2")
 	s.refused(api.CodeJobConflict, "POST", "/v1/jobs", other, header, "Idempotency-Key: k2", ann)
+}
+
+// Of several submissions with one key that come to make the job at once, one is told that it did; what came
+// with the job's own stays.
+func TestOneSubmissionMakesTheJob(t *testing.T) {
+	for name, body := range map[string]func(*testing.T) (body, header string){
+		"a builtin": func(*testing.T) (string, string) { return wordcount, "Content-Type: application/json" },
+		"a program": func(t *testing.T) (string, string) {
+			return form(t, `spec=s={"program":"p.py","input":["s3://inbox/"],"output":"s3://outbox/p"}`, "program=p.py=1")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			const callers = 4
+			var meeting sync.WaitGroup
+			meeting.Add(callers)
+			s := serve(t, func(c *api.Config) {
+				c.Submit = func(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
+					meeting.Done()
+					meeting.Wait() // none has found the job by now
+					return controller.Submit(ctx, c.Store, id, spec)
+				}
+			})
+			text, header := body(t)
+			answers := make([]answer, callers)
+			var wg sync.WaitGroup
+			for i := range answers {
+				wg.Go(func() { answers[i] = s.ask("POST", "/v1/jobs", text, header, "Idempotency-Key: k") })
+			}
+			wg.Wait()
+			statuses := map[int]int{}
+			ids := map[state.JobID]bool{}
+			for _, a := range answers {
+				var job api.Submitted
+				must(t, json.Unmarshal(a.body, &job))
+				statuses[a.status]++
+				ids[job.ID] = true
+			}
+			if statuses[http.StatusCreated] != 1 || statuses[http.StatusOK] != callers-1 || len(ids) != 1 {
+				t.Errorf("answered %v, jobs %v", statuses, ids)
+			}
+			for id := range ids {
+				artifact := s.specOf(id).Artifact
+				if name == "a builtin" {
+					continue
+				}
+				if got := s.programs(); artifact == nil || len(got) != 1 || got[0] != artifact.Key {
+					t.Errorf("the job's program is %+v; there are %q", artifact, got)
+				}
+			}
+		})
+	}
 }

@@ -104,10 +104,11 @@ func TestScale(t *testing.T) {
 
 	begun := time.Now()
 	id := controller.NewJobID()
-	must(t, controller.Submit(t.Context(), store, id, state.Spec{
+	_, err = controller.Submit(t.Context(), store, id, state.Spec{
 		Program: "wordcount", Kind: "builtin", Input: []string{input}, Output: folder + "/out",
 		Format: "fixed:1", Maps: *tasks, Reducers: reduces,
-	}))
+	})
+	must(t, err)
 	waitFor(t, store, id, func(j state.Job) bool { return j.Phase == state.PhaseMap })
 	t.Logf("planned in %v", since(begun))
 

@@ -208,7 +208,8 @@ func (s *sim) submit(j *job) {
 		if err != nil {
 			return err
 		}
-		return c.Submit(ctx, j.id, j.spec())
+		_, err = c.Submit(ctx, j.id, j.spec())
+		return err
 	})
 }
 
