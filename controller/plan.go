@@ -257,7 +257,7 @@ func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages 
 			if err != nil {
 				return err
 			}
-			_, err = c.work.Put(ctx, key, data)
+			_, err = c.work.Put(ctx, key, objstore.Checked(data))
 			return err
 		})
 	}

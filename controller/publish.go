@@ -101,9 +101,12 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 			return err
 		}
 	}
-	skipped, err := c.publishSkipped(ctx, job, spec, out, prefix, counters)
+	skipped, lost, err := c.publishSkipped(ctx, job, spec, out, prefix, counters)
 	if err != nil {
 		return err
+	}
+	if len(lost) > 0 {
+		return c.redo(ctx, job, lost)
 	}
 	report := state.Success{Job: job.ID, Name: job.Name, Counters: counters, Skipped: skipped}
 	for i, p := range parts {
@@ -168,11 +171,11 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 	return err
 }
 
-// redo has those tasks done again of whose parts nobody knows any more how to complete them: the store has
-// lost or damaged their manifests. Other parts stay as they are.
+// redo has those tasks done again of which the store has lost or damaged what the publication needs. The
+// others' parts stay as they are.
 func (c *Controller) redo(ctx context.Context, job state.Job, lost []state.Lost) error {
 	for _, l := range lost {
-		c.cfg.Log.Warn("the manifest of a part is lost: its task is done again", "job", job.ID, "attempt", l.Attempt, "error", l.Why)
+		c.cfg.Log.Warn("what the publication needs of a task is lost: it is done again", "job", job.ID, "attempt", l.Attempt, "error", l.Why)
 	}
 	return c.cfg.Store.Redo(ctx, job.ID, job.Stage, lost, c.cfg.Limits)
 }

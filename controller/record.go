@@ -76,7 +76,7 @@ func (c *Controller) writeRecord(ctx context.Context, id state.JobID, r jobRecor
 	if err != nil {
 		return false, fmt.Errorf("encode the record of %s: %w", id, err)
 	}
-	_, err = c.work.PutIfAbsent(ctx, c.records(id).Record(), text)
+	_, err = c.work.PutIfAbsent(ctx, c.records(id).Record(), objstore.Checked(text))
 	if errors.Is(err, objstore.ErrExists) {
 		return false, nil
 	}
@@ -92,7 +92,7 @@ func (c *Controller) writePlan(ctx context.Context, id state.JobID, p planRecord
 	if err != nil {
 		return fmt.Errorf("encode the plan of %s: %w", id, err)
 	}
-	_, err = c.work.Put(ctx, c.records(id).Planned(), text)
+	_, err = c.work.Put(ctx, c.records(id).Planned(), objstore.Checked(text))
 	return err
 }
 
@@ -132,7 +132,7 @@ func (c *Controller) readPlan(ctx context.Context, id state.JobID) (planRecord, 
 
 // readRecord reads what one of the records says; false: it is not there.
 func (c *Controller) readRecord(ctx context.Context, key string, record any) (bool, error) {
-	text, err := objstore.ReadAll(ctx, c.work, key)
+	text, err := objstore.ReadChecked(ctx, c.work, key)
 	if isNotFound(err) {
 		return false, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,13 +18,18 @@ import (
 )
 
 // publishSkipped copies what the job's tasks have set aside to its output, and, of an output
-// that is overwritten, removes what others had. It may be done again.
-func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec state.Spec, out objstore.Bucket, prefix string, counters map[string]int64) ([]state.SuccessSkipped, error) {
+// that is overwritten, removes what others had. It may be done again. It returns the attempts whose records
+// the store has lost or damaged; then nothing was removed.
+func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec state.Spec, out objstore.Bucket, prefix string, counters map[string]int64) ([]state.SuccessSkipped, []state.Lost, error) {
 	layout, err := c.layout(job)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tasks := state.SkippedTasks(counters)
+	var (
+		mu   sync.Mutex
+		lost []state.Lost
+	)
 	g, copying := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for task := range tasks {
@@ -38,25 +44,35 @@ func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec sta
 			if err := c.stillIn(copying, job); err != nil {
 				return err
 			}
-			return copyObject(copying, out, outputName(prefix, state.SkippedName(task)), c.work, layout.Skipped(won.Attempt))
+			err = copySkipped(copying, out, outputName(prefix, state.SkippedName(task)), c.work, layout.Skipped(won.Attempt))
+			if errors.Is(err, errLostRecords) {
+				mu.Lock()
+				defer mu.Unlock()
+				lost = append(lost, state.Lost{Attempt: won.Attempt, Why: err.Error()})
+				return nil
+			}
+			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
+	if err := g.Wait(); err != nil || len(lost) > 0 {
+		slices.SortFunc(lost, func(a, b state.Lost) int { return compareTasks(a.Attempt.Task, b.Attempt.Task) })
+		return nil, lost, err
 	}
 	if spec.Overwrite {
 		if err := c.deleteOldSkipped(ctx, job, out, prefix, tasks); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return listSkipped(tasks), nil
+	return listSkipped(tasks), nil, nil
+}
+
+func compareTasks(a, b state.TaskID) int {
+	return cmp.Or(cmp.Compare(a.Side, b.Side), cmp.Compare(a.Index, b.Index))
 }
 
 // listSkipped lists the objects with the tasks' records, by side and index.
 func listSkipped(tasks map[state.TaskID]int64) []state.SuccessSkipped {
-	ids := slices.SortedFunc(maps.Keys(tasks), func(a, b state.TaskID) int {
-		return cmp.Or(cmp.Compare(a.Side, b.Side), cmp.Compare(a.Index, b.Index))
-	})
+	ids := slices.SortedFunc(maps.Keys(tasks), compareTasks)
 	var list []state.SuccessSkipped
 	for _, task := range ids {
 		list = append(list, state.SuccessSkipped{Name: state.SkippedName(task), Records: tasks[task]})
@@ -64,21 +80,38 @@ func listSkipped(tasks map[state.TaskID]int64) []state.SuccessSkipped {
 	return list
 }
 
-func copyObject(ctx context.Context, to objstore.Bucket, toKey string, from objstore.Bucket, fromKey string) (err error) {
-	r, err := from.Get(ctx, fromKey, 0, -1)
-	if err != nil {
+// errLostRecords is that the store has lost or damaged what a task has set aside.
+var errLostRecords = errors.New("the records that were set aside are lost")
+
+// skippedReads is how often records are read that are not what was written, before they count as lost: bytes
+// may be damaged on their way.
+const skippedReads = 3
+
+// copySkipped copies the records that an attempt has set aside.
+func copySkipped(ctx context.Context, to objstore.Bucket, toKey string, from objstore.Bucket, fromKey string) error {
+	if _, err := from.Stat(ctx, fromKey); isNotFound(err) {
+		return fmt.Errorf("%w: %w", errLostRecords, err)
+	} else if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	w, err := to.Create(ctx, toKey)
-	if err != nil {
-		return err
+	for read := 1; ; read++ {
+		w, err := to.Create(ctx, toKey)
+		if err != nil {
+			return err
+		}
+		err = objstore.CopyChecked(ctx, w, from, fromKey)
+		if err == nil {
+			_, err = w.Commit()
+			return err
+		}
+		err = errors.Join(err, w.Abort())
+		switch {
+		case !errors.Is(err, objstore.ErrCorrupt):
+			return err
+		case read == skippedReads:
+			return fmt.Errorf("%w: %w", errLostRecords, err)
+		}
 	}
-	if _, err := io.Copy(w, r); err != nil {
-		return errors.Join(err, w.Abort())
-	}
-	_, err = w.Commit()
-	return err
 }
 
 // deleteOldSkipped removes what the job that is overwritten had set aside, by tasks that have

@@ -63,7 +63,7 @@ func (s skipping) finish(a state.AttemptID) {
 	counters := map[string]int64{}
 	if text := aside[a.Task]; text != "" {
 		layout := state.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
-		_, err := s.work.Put(s.t.Context(), layout.Skipped(a), []byte(text))
+		_, err := s.work.Put(s.t.Context(), layout.Skipped(a), objstore.Checked([]byte(text)))
 		s.must(err)
 		counters[state.SkippedBy(a.Task)] = int64(strings.Count(text, "\n"))
 	}
@@ -126,7 +126,7 @@ func TestPublishSkippedRecords(t *testing.T) {
 	counters, err := s.cfg.Store.Counters(t.Context(), "j")
 	s.must(err)
 	for range 2 { // as if the first controller died
-		_, err := s.publishSkipped(t.Context(), job, spec, out, prefix, counters)
+		_, _, err := s.publishSkipped(t.Context(), job, spec, out, prefix, counters)
 		s.must(err)
 		s.check("published", published())
 	}
@@ -145,6 +145,41 @@ func TestPublishSkippedRecords(t *testing.T) {
 	s.check("cleaned up", published())
 }
 
+// Records that the store has lost or damaged cost the task that had set them aside, and no other.
+func TestLostSkippedRecords(t *testing.T) {
+	for name, happen := range map[string]func(path string) error{
+		"deleted": os.Remove,
+		"cut":     func(path string) error { return os.Truncate(path, 30) },
+		"damaged": func(path string) error {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text[3] ^= 1
+			return os.WriteFile(path, text, 0o600)
+		},
+	} {
+		for task := range aside {
+			t.Run(name+" "+task.String(), func(t *testing.T) {
+				s := newSkipping(t, false)
+				won, _, err := s.cfg.Store.Winner(t.Context(), "j", task)
+				s.must(err)
+				layout := state.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
+				s.must(happen("/" + layout.Skipped(won.Attempt)))
+				job, spec := s.job("j")
+				s.must(s.publish(t.Context(), job, spec))
+				s.perform(1)
+				job, _ = s.job("j")
+				if job.Phase != state.PhasePublish || job.Map.Failed+job.Reduce.Failed != 1 {
+					t.Fatalf("%+v", job)
+				}
+				s.must(s.publish(t.Context(), job, spec))
+				s.check("published", published())
+			})
+		}
+	}
+}
+
 // A job that is cancelled while it is published takes back what it has set aside, and nothing else.
 func TestUnpublishSkippedRecords(t *testing.T) {
 	s := newSkipping(t, false)
@@ -153,7 +188,7 @@ func TestUnpublishSkippedRecords(t *testing.T) {
 	s.must(err)
 	counters, err := s.cfg.Store.Counters(t.Context(), "j")
 	s.must(err)
-	_, err = s.publishSkipped(t.Context(), job, spec, out, prefix, counters)
+	_, _, err = s.publishSkipped(t.Context(), job, spec, out, prefix, counters)
 	s.must(err)
 	s.must(os.Remove(filepath.Join(s.folder, "out/_skipped/m0.jsonl")))
 	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": aside[state.TaskID{Side: state.Map}], "_skipped/notes": "mine"}

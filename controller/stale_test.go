@@ -77,7 +77,7 @@ func TestLateCleanUp(t *testing.T) {
 			job, spec := s.job("j")
 			out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
 			s.must(err)
-			parts, err := s.parts(t.Context(), job)
+			parts, _, err := s.parts(t.Context(), job)
 			s.must(err)
 			s.must(completeParts(t.Context(), out, parts))
 			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Message: "no"}))
@@ -100,7 +100,7 @@ func TestLateCleanUp(t *testing.T) {
 			case "before it deletes _SUCCESS":
 				err = s.cleanOutput(t.Context(), stale, spec)
 			default:
-				parts, err = s.parts(t.Context(), stale)
+				parts, _, err = s.parts(t.Context(), stale)
 				s.must(err)
 				err = errors.Join(s.unpublishSkipped(t.Context(), stale, out, prefix), s.unpublish(t.Context(), stale, out, parts))
 			}
@@ -197,7 +197,7 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 func TestPublishingIsRefused(t *testing.T) {
 	s := newSkipping(t, false)
 	job, spec := s.job("j")
-	parts, err := s.parts(t.Context(), job)
+	parts, _, err := s.parts(t.Context(), job)
 	s.must(err)
 	out := filepath.Join(s.folder, "out")
 	s.must(os.RemoveAll(out))
@@ -240,7 +240,7 @@ func TestOutputWasTakenOver(t *testing.T) {
 			job, spec := s.job("j")
 			out, _, err := s.cfg.Open(t.Context(), spec.Output)
 			s.must(err)
-			parts, err := s.parts(t.Context(), job)
+			parts, _, err := s.parts(t.Context(), job)
 			s.must(err)
 			s.must(completeParts(t.Context(), out, parts)) // those of the other are the same
 			s.write(map[string]string{state.SuccessName: test.there})
@@ -265,7 +265,7 @@ func TestPartThatAnotherAttemptWrote(t *testing.T) {
 	for text, want := range map[string]state.State{"": state.Completed, "other\n": state.Failed} {
 		s := newSkipping(t, false)
 		job, spec := s.job("j")
-		parts, err := s.parts(t.Context(), job)
+		parts, _, err := s.parts(t.Context(), job)
 		s.must(err)
 		out, _, err := s.cfg.Open(t.Context(), spec.Output)
 		s.must(err)

@@ -304,7 +304,7 @@ func (job *jobContext) readPage(ctx context.Context, work objstore.Bucket, n int
 	if _, ok := job.pages.page(n); ok {
 		return nil
 	}
-	data, err := objstore.ReadAll(ctx, work, job.layout.PlanPage(job.plan.Pages, n))
+	data, err := objstore.ReadChecked(ctx, work, job.layout.PlanPage(job.plan.Pages, n))
 	if err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}

@@ -95,21 +95,22 @@ func programFault(ctx context.Context, err error) *program.UserError {
 	return nil
 }
 
-// setAside writes an attempt's bad records to the work store, a line of JSON for each. They
-// are not there before commit.
+// setAside writes an attempt's bad records to the work store, a line of JSON for each, as a checked
+// object. They are not there before commit.
 type setAside struct {
 	bucket  objstore.Bucket
 	key     string
 	attempt state.AttemptID
-	w       objstore.Writer // nil before the first record
+	w       *objstore.CheckedWriter // nil before the first record
 }
 
 func (s *setAside) add(ctx context.Context, record skippedRecord, why *program.UserError) (err error) {
 	if s.w == nil {
-		if s.w, err = s.bucket.Create(ctx, s.key); err != nil {
-			s.w = nil
+		w, err := s.bucket.Create(ctx, s.key)
+		if err != nil {
 			return err
 		}
+		s.w = objstore.NewCheckedWriter(w)
 	}
 	record.Job, record.Task = s.attempt.Job, s.attempt.Task.String()
 	record.Error, record.Traceback = why.Error(), why.Traceback

@@ -206,7 +206,7 @@ func TestSetAsideLivesAsLongAsTheResult(t *testing.T) {
 			if err != nil || fmt.Sprint(w.omitted) != "[[] [3 8]]" || r.counters[state.SkippedBy(a.Attempt.Task)] != 2 {
 				t.Fatalf("omitted %v, counters %v, %v", w.omitted, r.counters, err)
 			}
-			text, err := objstore.ReadAll(t.Context(), e.work, key)
+			text, err := objstore.ReadChecked(t.Context(), e.work, key)
 			if err != nil || !strings.HasPrefix(string(text), `{"job":"j","task":"m4",`) || strings.Count(string(text), "\n") != 2 {
 				t.Errorf("set aside: %s, %v", text, err)
 			}

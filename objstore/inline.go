@@ -64,7 +64,7 @@ func readChecked(ctx context.Context, b Bucket, key string, sum uint32) ([]byte,
 			return data, nil
 		}
 	}
-	return nil, fmt.Errorf("read %s/%s: %w: checksum mismatch (read %d times)", b.URL(), key, ErrCorrupt, resolveReads)
+	return nil, corrupt(b, key)
 }
 
 // ReadAll reads a whole small object.

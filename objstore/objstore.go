@@ -33,7 +33,7 @@ var (
 	ErrInvalid      = errors.New("store refuses the request")      // a key, part or range that it does not accept
 	ErrChanged      = errors.New("object changed meanwhile")       // Get, GetVersion and their readers
 	ErrNotSupported = errors.New("store can't do this")
-	ErrCorrupt      = errors.New("object is not what was written") // Resolve only
+	ErrCorrupt      = errors.New("object is not what was written") // Resolve, ReadChecked and CopyChecked only
 )
 
 // A Bucket holds objects by key. Keys are slash-separated, without a leading slash.

@@ -114,7 +114,7 @@ func (s *Store) FinishFound(ctx context.Context, id JobID, stage Stage, counters
 	return s.transition(ctx, "finish", finishScript, id, args...)
 }
 
-// Lost is a committed attempt whose part of the output can't be published, and why.
+// Lost is a committed attempt of which something is lost that its job's publication needs, and why.
 type Lost struct {
 	Attempt AttemptID
 	Why     string
@@ -123,20 +123,20 @@ type Lost struct {
 // redoAtOnce is how many attempts one script takes back. Those that are left are found at the next publication.
 const redoAtOnce = 100
 
-// Redo has the tasks done again whose committed attempts were found, in that stage of publication, to have lost
-// what it takes to publish their parts. The job fails where a task has lost that too often. It fails with
-// ErrIllegal in another stage or phase. All attempts are of the side that writes the output.
+// Redo has the tasks done again whose committed attempts were found, in that stage of publication, to lack
+// what it needs. The job fails where a task has lost that too often. Redo fails with ErrIllegal in another
+// stage or phase.
 func (s *Store) Redo(ctx context.Context, id JobID, stage Stage, lost []Lost, limits Limits) error {
 	if len(lost) == 0 {
 		return fmt.Errorf("redo no task of %s: %w", id, ErrInvalid)
 	}
-	args := []any{int64(stage), string(rune(lost[0].Attempt.Task.Side)), limits.Or(DefaultLimits).Segment}
+	args := []any{int64(stage), limits.Or(DefaultLimits).Segment}
 	for _, l := range lost[:min(len(lost), redoAtOnce)] {
 		text, err := encode(Failure{Attempt: l.Attempt.Name(), Class: ClassSegment, Message: l.Why})
 		if err != nil {
 			return err
 		}
-		args = append(args, l.Attempt.Task.Index, l.Attempt.Number, l.Attempt.Claimed, text)
+		args = append(args, string(rune(l.Attempt.Task.Side)), l.Attempt.Task.Index, l.Attempt.Number, l.Attempt.Claimed, text)
 	}
 	if err := s.transition(ctx, "redo tasks of", redoScript, id, args...); err != nil {
 		return err

@@ -238,10 +238,6 @@ func (p *play) redo(a AttemptID, _ ExecutorID) {
 	if p.rng.IntN(4) == 0 {
 		stage--
 	}
-	writes := a.Task.Side == Reduce || p.now.job["reduces"] == 0
-	if !writes {
-		return
-	}
 	p.did("redo %s in stage %d", a.Name(), stage)
 	err := p.s.Redo(p.Context(), testJob, stage, []Lost{{Attempt: a}}, p.limits)
 	if allowed := p.now.phase == "publish" && stage == Stage(p.now.job["stage"]); allowed != (err == nil) || err != nil && !errors.Is(err, ErrIllegal) {

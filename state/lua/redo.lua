@@ -1,18 +1,17 @@
--- Takes committed attempts back whose parts of the output can't be published, since what says how is
--- missing or corrupt. Their tasks are to be done again, and the job reduces again, or maps if no reduce
--- task writes its output.
--- ARGV: 1 the stage in which that was found, 2 side, 3 limit of such losses of one task,
---       then for each attempt: its index, number, claimed (ms), error (JSON)
+-- Takes committed attempts back that left something for the publication which is missing or corrupt:
+-- what says how their parts are completed, or the records that they have set aside. Their tasks are to be
+-- done again, and the job is published again after that.
+-- ARGV: 1 the stage in which that was found, 2 limit of such losses of one task,
+--       then for each attempt: its side, index, number, claimed (ms), error (JSON)
 -- Returns {'ok', phase after it}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
 if phase ~= 'publish' or not current(ARGV[1]) then return {'illegal', phase} end
-local side = ARGV[2]
-for i = 4, #ARGV, 4 do
-  local index, number, claimed = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+for i = 3, #ARGV, 5 do
+  local side, index, number, claimed = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local n, at, ended = string.match(call('HGET', DONE[side], index) or '', '^(%S+) %S+ (%S+) (%S+) ')
   if n == number and at == claimed then
-    if failed(side, index, 'segment', ARGV[i + 3], ARGV[3]) then return {'ok', 'cleanup'} end
+    if failed(side, index, 'segment', ARGV[i + 4], ARGV[2]) then return {'ok', 'cleanup'} end
     call('HDEL', DONE[side], index)
     call('HINCRBY', JOB, COUNT[side], -1)
     call('HINCRBY', JOB, SPENT[side], tonumber(claimed) - tonumber(ended))
