@@ -47,8 +47,8 @@ func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec
 		return false, err
 	}
 	created, err = c.cfg.Store.Submit(ctx, id, spec.Name, spec.Priority, text)
-	if recorded && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid)) {
-		// No job came of it. After any other error there may be one.
+	if recorded && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid) || errors.Is(err, state.ErrNotSubmitted)) {
+		// No job came of it, and none may come of the record later. After any other error there may be one.
 		return false, errors.Join(err, c.dropRecords(ctx, id))
 	}
 	if err != nil {
@@ -123,10 +123,15 @@ func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec state.
 	return c.keepPlan(ctx, job)
 }
 
-// readPlan returns the plan by which a job was started, before Redis lost it; false: it was not.
+// readPlan returns the plan by which a job was started, before Redis lost it; false: it was not, or what said so
+// is damaged, and the job is planned again.
 func (c *Controller) readPlan(ctx context.Context, id state.JobID) (planRecord, bool, error) {
 	var p planRecord
 	found, err := c.readRecord(ctx, c.records(id).Planned(), &p)
+	if errors.Is(err, objstore.ErrCorrupt) {
+		c.cfg.Log.Error("the record of a job's plan is damaged: the job is planned again", "job", id, "error", err)
+		return planRecord{}, false, nil
+	}
 	return p, found, err
 }
 

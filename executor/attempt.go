@@ -223,7 +223,8 @@ func classify(ctx context.Context, err error) state.Class {
 	case errors.Is(err, errDiskFull):
 		return state.ClassInfra
 	case errors.As(err, &user), errors.As(err, &tooLarge), errors.Is(err, split.ErrInput),
-		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid):
+		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid),
+		errors.Is(err, objstore.ErrCorrupt):
 		return state.ClassUser // trying again is unlikely to help, so it is not tried for long
 	}
 	return state.ClassInfra

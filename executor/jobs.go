@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/executor/split"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -213,8 +212,21 @@ func (f onWrite) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// artifactReads is how often a file is read that is not what was sent along, before it counts as lost: bytes may
+// be damaged on their way.
+const artifactReads = 3
+
 // fetchArtifact puts a file on local disk, verified. It calls moved as its bytes come.
 func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string, moved func()) (err error) {
+	for range artifactReads {
+		if err = fetchOnce(ctx, work, artifact, path, moved); !errors.Is(err, objstore.ErrCorrupt) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w (read %d times); submit the job again", err, artifactReads)
+}
+
+func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string, moved func()) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -242,7 +254,7 @@ func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Ar
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != artifact.SHA256 {
-		return fmt.Errorf("%w: %d bytes with sha256 %s came, %d with %s were sent", shuffle.ErrCorrupt, n, got, artifact.Size, artifact.SHA256)
+		return fmt.Errorf("%w: %d bytes with sha256 %s came, %d with %s were sent", objstore.ErrCorrupt, n, got, artifact.Size, artifact.SHA256)
 	}
 	return nil
 }

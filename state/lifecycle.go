@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +14,9 @@ import (
 
 // Submit creates a job in phase plan. Submitting the same id and spec again succeeds and
 // changes nothing; with another spec it fails with ErrExists. Created tells whether it was this call that
-// made the job: of several at once for one job, at most one hears so (none, if an answer was lost).
+// made the job: of several at once for one job, at most one hears so (none, if an answer was lost). An error
+// that wraps ErrNotSubmitted says for certain that this call has made no job and will make none; after any
+// other but ErrExists and ErrInvalid there may be one.
 func (s *Store) Submit(ctx context.Context, id JobID, name string, priority int, spec []byte) (created bool, err error) {
 	return s.submit(ctx, id, name, priority, spec, "")
 }
@@ -30,17 +33,17 @@ func (s *Store) submit(ctx context.Context, id JobID, name string, priority int,
 	}
 	known, err := s.Known(ctx, id)
 	if err != nil {
-		return false, fmt.Errorf("submit %s: %w", id, err)
+		return false, fmt.Errorf("submit %s: %w: %w", id, ErrNotSubmitted, err)
 	}
 	if !known {
 		// First: an id without a job is swept away, a job without an id would be lost.
 		if err := s.activate(ctx, id); err != nil {
-			return false, err
+			return false, fmt.Errorf("%w: %w", ErrNotSubmitted, err)
 		}
 	}
 	reply, err := submitScript.Run(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored).Slice()
 	if err != nil {
-		return false, fmt.Errorf("submit %s: %w", id, err)
+		return false, fmt.Errorf("submit %s: %w", id, s.perhapsSubmitted(ctx, id, err))
 	}
 	if reply[0] == "exists" {
 		return false, fmt.Errorf("submit %s: %w", id, ErrExists)
@@ -51,9 +54,25 @@ func (s *Store) submit(ctx context.Context, id JobID, name string, priority int,
 	}
 	// Again: it may have been swept away before there was a job.
 	if err := s.activate(ctx, id); err != nil {
-		return created, err
+		if listed, _ := s.rdb.SIsMember(ctx, s.activeKey(), string(id)).Result(); !listed {
+			return created, err
+		}
 	}
-	return created, s.callController(ctx, id)
+	_ = s.callController(ctx, id) // a hint: the job is found without it, and must not be called refused
+	return created, nil
+}
+
+// perhapsSubmitted adds to the error of a submission's script that there is no job, if that is certain: Redis
+// has refused the script, and says that there is none.
+func (s *Store) perhapsSubmitted(ctx context.Context, id JobID, err error) error {
+	var refusal redis.Error
+	if !errors.As(err, &refusal) {
+		return err // no answer
+	}
+	if known, knownErr := s.Known(ctx, id); knownErr != nil || known {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrNotSubmitted, err)
 }
 
 // Outline is what planning has found out about a job.

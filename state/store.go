@@ -22,6 +22,8 @@ var (
 	ErrIllegal = errors.New("job is not in the phase for that")
 	// ErrExists: a job of the same id but with another spec exists.
 	ErrExists = errors.New("another job has that id")
+	// ErrNotSubmitted: whatever else went wrong, no job came of the submission, and none will.
+	ErrNotSubmitted = errors.New("the job was not submitted")
 	// ErrInvalid: an argument breaks the rules, whatever the state.
 	ErrInvalid = errors.New("not allowed")
 )
