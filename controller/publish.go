@@ -62,7 +62,7 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 		return err
 	}
 	if len(lost) > 0 {
-		return c.redo(ctx, job, lost)
+		return c.redoLost(ctx, job, spec, lost)
 	}
 	if err := c.keepPlan(ctx, job); err != nil {
 		return err
@@ -169,6 +169,22 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 	// By one that was held up when it published what a retry has thrown away.
 	_, err = out.Put(ctx, key, text)
 	return err
+}
+
+// redoLost is redo, unless the publication was done before: manifests go when that is cleaned up after, and a
+// failover of Redis may have brought the publication back since.
+func (c *Controller) redoLost(ctx context.Context, job state.Job, spec state.Spec, lost []state.Lost) error {
+	before, done, err := c.published(ctx, job.ID, spec)
+	if err != nil {
+		return err
+	}
+	if done {
+		return c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, before.Counters)
+	}
+	if taken, err := takenOver(job, before); err != nil || taken {
+		return cmp.Or(err, errOutputTaken)
+	}
+	return c.redo(ctx, job, lost)
 }
 
 // redo has those tasks done again of which the store has lost or damaged what the publication needs. The

@@ -57,8 +57,9 @@ func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec
 	return created, c.dropLateRecord(ctx, id)
 }
 
-// dropLateRecord removes the record of a job that was settled before it was written: this submission
-// was repeated after its answer was lost. Left there, it would bring the job back when its history expires.
+// dropLateRecord removes the records of a job that was settled before one of them was written: by a submission
+// that was repeated after its answer was lost, or by a controller that was held up. Left there, they would bring
+// the job back when its history expires.
 func (c *Controller) dropLateRecord(ctx context.Context, id state.JobID) error {
 	job, err := c.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
@@ -92,8 +93,10 @@ func (c *Controller) writePlan(ctx context.Context, id state.JobID, p planRecord
 	if err != nil {
 		return fmt.Errorf("encode the plan of %s: %w", id, err)
 	}
-	_, err = c.work.Put(ctx, c.records(id).Planned(), objstore.Checked(text))
-	return err
+	if _, err := c.work.Put(ctx, c.records(id).Planned(), objstore.Checked(text)); err != nil {
+		return err
+	}
+	return c.dropLateRecord(ctx, id)
 }
 
 // keepPlan writes a job's plan record if it is missing: whoever started the job may have died

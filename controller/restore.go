@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,6 +39,10 @@ const reconcileInterval = 20 * time.Second
 // come first: their outputs are theirs, whoever else waits to be refused them.
 func (c *Controller) restore(ctx context.Context) error {
 	folder := c.records("").JobFolders()
+	active, err := c.cfg.Store.Active(ctx)
+	if err != nil {
+		return err
+	}
 	var waiting []state.JobID
 	records := map[state.JobID]jobRecord{}
 	for o, err := range c.work.List(ctx, folder) {
@@ -52,10 +57,14 @@ func (c *Controller) restore(ctx context.Context) error {
 			continue
 		}
 		// In this order: a job that is forgotten has no record any more.
-		if known, err := c.cfg.Store.Known(ctx, id); err != nil || known {
-			if err != nil {
-				return err
-			}
+		known, err := c.cfg.Store.Known(ctx, id)
+		if err == nil && known && !slices.Contains(active, id) {
+			err = c.cfg.Store.Enlist(ctx, id)
+		}
+		if err != nil {
+			return err
+		}
+		if known {
 			continue
 		}
 		var r jobRecord

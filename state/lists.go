@@ -68,6 +68,19 @@ func (s *Store) Remember(ctx context.Context, count int) error {
 	return nil
 }
 
+// Enlist enters a job that has not ended into the lists, if it is not there: the script that made the job may
+// have been executed late, when Redis had lost them.
+func (s *Store) Enlist(ctx context.Context, id JobID) error {
+	phase, err := s.rdb.HGet(ctx, s.jobKey(id), "phase").Result()
+	if errors.Is(err, redis.Nil) || Phase(phase) == PhaseEnded {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for job %s: %w", id, err)
+	}
+	return s.activate(ctx, id)
+}
+
 // deactivate takes an ended or unknown job out of the indexes of work.
 func (s *Store) deactivate(ctx context.Context, id JobID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {

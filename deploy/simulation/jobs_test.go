@@ -28,11 +28,12 @@ type jobPlan struct {
 	rival     bool          // it writes where the first job does
 	waits     bool          // until the first job has ended
 	patience  time.Duration // --task-timeout; 0: the default
+	far       bool          // its output has so long a name that manifests of its parts are objects
 }
 
 func (j jobPlan) String() string {
-	return fmt.Sprintf("%s of %d inputs (%d lines) by %d bytes, %d reducers, total order %v, sorted values %v, overwrite %v, cancel at %q, retry %v, rival %v, waits %v, task timeout %v",
-		j.program, len(j.inputs), j.lines(), j.splitSize, j.reducers, j.ordered, j.values, j.overwrite, j.cancelAt, j.retry, j.rival, j.waits, j.patience)
+	return fmt.Sprintf("%s of %d inputs (%d lines) by %d bytes, %d reducers, total order %v, sorted values %v, overwrite %v, cancel at %q, retry %v, rival %v, waits %v, task timeout %v, far %v",
+		j.program, len(j.inputs), j.lines(), j.splitSize, j.reducers, j.ordered, j.values, j.overwrite, j.cancelAt, j.retry, j.rival, j.waits, j.patience, j.far)
 }
 
 func newJobPlan(rng *rand.Rand, n int) jobPlan {
@@ -59,19 +60,25 @@ func newJobPlan(rng *rand.Rand, n int) jobPlan {
 		j.patience = time.Duration(1500+rng.IntN(3000)) * time.Millisecond
 	}
 	for range 1 + rng.IntN(2) {
-		var text strings.Builder
-		for range 1 + rng.IntN(30) {
-			for w := range 1 + rng.IntN(4) {
-				if w > 0 {
-					text.WriteByte(' ')
-				}
-				fmt.Fprintf(&text, "w%d", rng.IntN(12))
-			}
-			text.WriteByte('\n')
-		}
-		j.inputs = append(j.inputs, text.String())
+		j.inputs = append(j.inputs, newInput(rng))
 	}
+	j.far = rng.IntN(2) == 0
 	return j
+}
+
+// newInput is the content of an input object.
+func newInput(rng *rand.Rand) string {
+	var text strings.Builder
+	for range 1 + rng.IntN(30) {
+		for w := range 1 + rng.IntN(4) {
+			if w > 0 {
+				text.WriteByte(' ')
+			}
+			fmt.Fprintf(&text, "w%d", rng.IntN(12))
+		}
+		text.WriteByte('\n')
+	}
+	return text.String()
 }
 
 func (j jobPlan) lines() (n int) {
@@ -81,12 +88,12 @@ func (j jobPlan) lines() (n int) {
 	return n
 }
 
-// oracle is the output that the job must have, as sorted lines: computed in one go, by nothing
+// oracle is the output that the job must have of some inputs, as sorted lines: computed in one go, by nothing
 // that the project is made of.
-func (j jobPlan) oracle() []string {
+func (j jobPlan) oracle(inputs []string) []string {
 	var lines []string
 	counts := map[string]int{}
-	for line := range strings.Lines(strings.Join(j.inputs, "")) {
+	for line := range strings.Lines(strings.Join(inputs, "")) {
 		line = strings.TrimSuffix(line, "\n")
 		switch {
 		case j.program != "wordcount":
@@ -119,6 +126,9 @@ type job struct {
 	old    bool   // an output was there before
 	total  int    // tasks that write output; 0: not known yet
 
+	changed []string        // contents of its inputs since one changed; nil: none has
+	struck  map[string]bool // kinds of its objects on the work store of which one was lost or damaged
+
 	lost        bool // Redis has forgotten it, and it is not on the store either: it was settled, or is not durable
 	unpublished bool // a failover has sent it back while it was published
 	undone      bool // a failover has sent it back after it was settled
@@ -142,13 +152,16 @@ type outcome struct {
 }
 
 func (s *sim) newJob(n int, p jobPlan) *job {
-	j := &job{jobPlan: p, id: state.JobID(fmt.Sprintf("job%d", n)), output: fmt.Sprintf("out%d/", n), reached: map[state.Phase]bool{}}
+	j := &job{jobPlan: p, id: state.JobID(fmt.Sprintf("job%d", n)), output: fmt.Sprintf("out%d/", n), reached: map[state.Phase]bool{}, struck: map[string]bool{}}
+	if p.far {
+		j.output = fmt.Sprintf("out%d%s/", n, strings.Repeat("-far", 50))
+	}
 	j.old = j.overwrite
 	if j.rival {
 		j.output, j.old = s.jobs[0].output, s.jobs[0].old
 	}
 	for i, text := range j.inputs {
-		s.store.put(fmt.Sprintf("in/%s/%d.txt", j.id, i), []byte(text), "")
+		s.store.put(j.inputKey(i), []byte(text), "")
 	}
 	if j.overwrite && !j.rival {
 		for i := range 9 {
@@ -158,6 +171,8 @@ func (s *sim) newJob(n int, p jobPlan) *job {
 	}
 	return j
 }
+
+func (j *job) inputKey(i int) string { return fmt.Sprintf("in/%s/%d.txt", j.id, i) }
 
 func (j *job) spec() state.Spec {
 	spec := state.Spec{

@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -60,8 +62,9 @@ const (
 	failOver
 	jumpAhead
 	jumpBack
-	loseSegment
-	loseBounds
+	loseObject   // one that we wrote to the work store, of any kind
+	damageObject // the same: a bit of it flips for good
+	changeInput
 	loseEverything
 	loseAnswer // of the request: it was executed, and its process can't know
 	arriveLate // the request is executed when its process has long given up
@@ -89,7 +92,9 @@ var targets = []string{
 func newAim(rng *rand.Rand, lease time.Duration) *aim {
 	a := &aim{target: targets[rng.IntN(len(targets))], nth: 1 + rng.IntN(1+rng.IntN(8))}
 	a.before = rng.IntN(2) == 0
-	a.kind = []incidentKind{kill, freeze, freeze, stopGently, failOver, loseEverything, loseAnswer, arriveLate, arriveLate, cutRedis}[rng.IntN(10)]
+	a.kind = []incidentKind{
+		kill, freeze, freeze, stopGently, failOver, loseEverything, loseAnswer, arriveLate, arriveLate, cutRedis, loseObject, damageObject, changeInput,
+	}[rng.IntN(13)]
 	a.length = lease + time.Duration(rng.Int64N(int64(2*lease)))
 	if a.kind == failOver {
 		// The replica has not heard of this request, and takes over at once or when others have built on it.
@@ -104,8 +109,8 @@ func newAim(rng *rand.Rand, lease time.Duration) *aim {
 func (k incidentKind) String() string {
 	return [...]string{
 		"kill", "freeze", "cut off from redis", "cut off from the store", "stop gently", "script cache lost",
-		"failover to a lagging replica", "redis clock jumps ahead", "redis clock jumps back", "a segment vanishes", "bounds vanish",
-		"redis is empty", "answer lost", "late",
+		"failover to a lagging replica", "redis clock jumps ahead", "redis clock jumps back", "an object vanishes", "an object is damaged",
+		"an input changes", "redis is empty", "answer lost", "late",
 	}[k]
 }
 
@@ -195,7 +200,7 @@ func (p *plan) losses() (n int) {
 
 // segmentsLast tells whether nothing removes or damages a segment that was committed.
 func (p *plan) segmentsLast() bool {
-	return !p.has(failOver, loseSegment, loseEverything) && p.rates.damaged == 0
+	return !p.has(failOver, loseObject, damageObject, loseEverything) && p.rates.damaged == 0
 }
 
 // harmless tells whether the plan has no fault by which an attempt or a job may rightly fail.
@@ -345,10 +350,10 @@ func (s *sim) befall(r *request, i incident) {
 		s.redis.jump(i.length)
 	case jumpBack:
 		s.redis.jump(-i.length)
-	case loseSegment:
-		s.loseObject(func(key string) bool { return strings.HasSuffix(key, ".seg") })
-	case loseBounds:
-		s.loseObject(isBounds)
+	case loseObject, damageObject:
+		s.strikeObject(i.kind)
+	case changeInput:
+		s.changeInput()
 	case loseEverything:
 		if err := s.redis.restore(nil); err != nil {
 			s.problem("empty redis: %v", err)
@@ -399,19 +404,61 @@ func (s *sim) failOver(lag time.Duration) {
 
 func isBounds(key string) bool { return strings.Contains(key, "/bounds-") }
 
-// loseObject removes an intermediate of a kind from the store.
-func (s *sim) loseObject(kind func(key string) bool) {
-	var all []string
+// kindOf is what an object of the work store is for.
+func kindOf(key string) string {
+	switch {
+	case strings.HasSuffix(key, ".seg"):
+		return "segment"
+	case strings.HasSuffix(key, ".manifest"):
+		return "manifest"
+	case isBounds(key):
+		return "bounds"
+	case strings.Contains(key, "/plan-"):
+		return "page of a plan"
+	}
+	return key[strings.LastIndexByte(key, '/')+1:] // job.json, plan.json
+}
+
+// strikeObject removes or damages an object of the work store: of each kind that is there as likely.
+func (s *sim) strikeObject(how incidentKind) {
+	byKind := map[string][]string{}
 	for _, key := range s.store.keys("work/") {
-		if kind(key) {
-			all = append(all, key)
+		byKind[kindOf(key)] = append(byKind[kindOf(key)], key)
+	}
+	kinds := slices.Sorted(maps.Keys(byKind))
+	if len(kinds) == 0 {
+		return
+	}
+	kind := kinds[s.rng.IntN(len(kinds))]
+	key := byKind[kind][s.rng.IntN(len(byKind[kind]))]
+	for _, j := range s.jobs {
+		if strings.Contains(key, "/"+string(j.id)+"/") {
+			j.struck[kind] = true
 		}
 	}
-	if len(all) > 0 {
-		key := all[s.rng.IntN(len(all))]
+	if how == loseObject {
 		delete(s.store.objects, key)
-		s.trace.add("-- gone: %s", key)
+		s.trace.add("-- gone: %s", pagesName.ReplaceAllString(key, "PAGES"))
+		return
 	}
+	o := s.store.objects[key]
+	o.data = bytes.Clone(o.data)
+	o.data[s.rng.IntN(len(o.data))] ^= 1 << s.rng.IntN(8)
+	s.store.objects[key] = o
+	s.trace.add("-- damaged: %s", pagesName.ReplaceAllString(key, "PAGES"))
+}
+
+// changeInput replaces an input object of a job, once a job.
+func (s *sim) changeInput() {
+	j := s.jobs[s.rng.IntN(len(s.jobs))]
+	if j.changed != nil {
+		return
+	}
+	j.changed = slices.Clone(j.inputs)
+	i := s.rng.IntN(len(j.inputs))
+	j.changed[i] = newInput(s.rng)
+	s.store.put(j.inputKey(i), []byte(j.changed[i]), "")
+	s.trace.add("-- changed: %s", j.inputKey(i))
 }
 
 // endFaults makes the world a friendly place.

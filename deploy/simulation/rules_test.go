@@ -41,10 +41,11 @@ var legal = map[string][]state.Phase{
 	"stop":    {state.PhasePlan, state.PhaseMap, state.PhaseReduce, state.PhasePublish},
 	"fail":    {state.PhaseMap, state.PhaseReduce},
 	"lose":    {state.PhaseReduce, state.PhaseMap},
+	"redo":    {state.PhasePublish},
 }
 
 // stageArgument is which argument of a decision names the stage that it is about. Users stop jobs in any.
-var stageArgument = map[string]int{"start": 3, "stop": 2, "finish": 0, "keep": 1, "discard": 0, "retry": 0, "forget": 1}
+var stageArgument = map[string]int{"start": 3, "stop": 2, "finish": 0, "redo": 0, "keep": 1, "discard": 0, "retry": 0, "forget": 1}
 
 // look notes what is, before a script is executed.
 func (s *sim) look(args []string) (b before) {
