@@ -232,6 +232,10 @@ func outputSide(job state.Job) (state.Side, int) {
 // committedParts returns those parts that are committed, in no order, and the attempts whose manifests the
 // store has lost or damaged.
 func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part, []state.Lost, error) {
+	layout, err := c.layout(job)
+	if err != nil {
+		return nil, nil, err
+	}
 	side, _ := outputSide(job)
 	var (
 		mu    sync.Mutex
@@ -245,7 +249,7 @@ func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part,
 			return nil, nil, errors.Join(err, g.Wait())
 		}
 		g.Go(func() error {
-			p, err := c.committedPart(reading, committed)
+			p, err := c.committedPart(reading, layout, committed)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
@@ -268,9 +272,13 @@ func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part,
 	return parts, lost, nil
 }
 
-func (c *Controller) committedPart(ctx context.Context, committed state.Committed) (part, error) {
+func (c *Controller) committedPart(ctx context.Context, layout state.Layout, committed state.Committed) (part, error) {
 	text, err := objstore.Resolve(ctx, c.work, committed.Manifest)
 	if err != nil {
+		err = objstore.Withheld(ctx, c.work, layout.Manifest(committed.Attempt), err, func() error {
+			_, err := objstore.Resolve(ctx, c.work, committed.Manifest)
+			return err
+		})
 		return part{}, fmt.Errorf("read the manifest of %s: %w", committed.Attempt, err)
 	}
 	p := part{index: committed.Attempt.Task.Index}

@@ -130,7 +130,12 @@ func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec state.
 // is damaged, and the job is planned again.
 func (c *Controller) readPlan(ctx context.Context, id state.JobID) (planRecord, bool, error) {
 	var p planRecord
-	found, err := c.readRecord(ctx, c.records(id).Planned(), &p)
+	key := c.records(id).Planned()
+	found, err := c.readRecord(ctx, key, &p)
+	err = objstore.Withheld(ctx, c.work, key, err, func() error {
+		_, err := c.readRecord(ctx, key, &p)
+		return err
+	})
 	if errors.Is(err, objstore.ErrCorrupt) {
 		c.cfg.Log.Error("the record of a job's plan is damaged: the job is planned again", "job", id, "error", err)
 		return planRecord{}, false, nil

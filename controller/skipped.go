@@ -104,6 +104,9 @@ func copySkipped(ctx context.Context, to objstore.Bucket, toKey string, from obj
 			_, err = w.Commit()
 			return err
 		}
+		err = objstore.Withheld(ctx, from, fromKey, err, func() error {
+			return objstore.CopyChecked(ctx, io.Discard, from, fromKey)
+		})
 		err = errors.Join(err, w.Abort())
 		switch {
 		case !errors.Is(err, objstore.ErrCorrupt):

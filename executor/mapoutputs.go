@@ -131,7 +131,7 @@ func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext, moved fu
 func (e *Executor) readManifest(ctx context.Context, job *jobContext, store *manifestStore, o *mapOutput, committed []byte) error {
 	manifest, err := objstore.Resolve(ctx, e.work, committed)
 	if err != nil {
-		return e.blame(ctx, o.attempt, err, func() error {
+		return e.blame(ctx, o.attempt, job.layout.Manifest(o.attempt), err, func() error {
 			_, err := objstore.Resolve(ctx, e.work, committed)
 			return err
 		})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -41,7 +40,7 @@ func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]
 			Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 				a.moves.Add(1)
 				blame := func(err error) error {
-					return e.blame(ctx, o.attempt, err, func() error { return drain(ctx, e.work, key, offset, length) })
+					return e.blame(ctx, o.attempt, key, err, func() error { return drain(ctx, e.work, key, offset, length) })
 				}
 				body, err := e.work.Get(ctx, key, offset, length)
 				if err != nil {
@@ -54,31 +53,20 @@ func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]
 	return sources, attempts, nil
 }
 
-// blame finds whose fault it is that a committed attempt's object can't be read. One that is gone
-// must be made again, and so must one that the store does not give, though it answers otherwise:
-// its disk may have damaged it. Any other error stays as it is. Again repeats the read.
-func (e *Executor) blame(ctx context.Context, a state.AttemptID, err error, again func() error) error {
+// blame finds whose fault it is that a committed attempt's object can't be read. One that is gone, or that
+// the store does not give out though it answers otherwise, must be made again. Any other error stays as it is.
+// Again repeats the read.
+func (e *Executor) blame(ctx context.Context, a state.AttemptID, key string, err error, again func() error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	switch {
-	case errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrRange),
-		errors.Is(err, objstore.ErrChanged), errors.Is(err, objstore.ErrInvalid), errors.Is(err, objstore.ErrCorrupt):
+	err = objstore.Withheld(ctx, e.work, key, err, again)
+	if errors.Is(err, objstore.ErrNotFound) || errors.Is(err, objstore.ErrRange) ||
+		errors.Is(err, objstore.ErrChanged) || errors.Is(err, objstore.ErrInvalid) || errors.Is(err, objstore.ErrCorrupt) {
 		return &segmentError{attempt: a, err: err}
-	case !errors.Is(err, objstore.ErrUnavailable):
-		return err
 	}
-	if _, statErr := e.work.Stat(ctx, e.absentKey()); !errors.Is(statErr, objstore.ErrNotFound) {
-		return err // the store is away, or we are
-	}
-	if repeated := again(); ctx.Err() != nil || !errors.Is(repeated, objstore.ErrUnavailable) {
-		return err
-	}
-	return &segmentError{attempt: a, err: err}
+	return err
 }
-
-// absentKey is one that no object has.
-func (e *Executor) absentKey() string { return strings.TrimPrefix(e.workPrefix+"/absent", "/") }
 
 // drain reads a range and drops it.
 func drain(ctx context.Context, b objstore.Bucket, key string, offset, length int64) (err error) {
