@@ -19,34 +19,35 @@ func BenchmarkReader(b *testing.B) {
 	line := []byte("2026-11-21T10:00:00Z GET /index.html 200 1234 \"a browser\" in some 100 bytes of text and no more now\r\n")
 	data := bytes.Repeat(line, 64<<20/len(line))
 	data = data[:len(data)/100*100]
-	get := func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(data[offset:min(offset+length, int64(len(data)))])), nil
-	}
 	long := bytes.Repeat([]byte{'x'}, len(data))
-	getLong := func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(long[offset:min(offset+length, int64(len(long)))])), nil
-	}
+	row := []byte(`"a quoted field",12,"x","","and ""one"" more","2026-11-21T10:00:00Z"` + "\n")
+	quoted := bytes.Repeat(row, len(data)/len(row))
 	for _, c := range []struct {
 		name   string
 		format split.Format
 		ranges int
-		get    split.Get
+		data   []byte
 	}{
-		{"text", split.Format{}, 0, get},
-		{"text-1MiB-ranges", split.Format{}, 1 << 20, get},
-		{"text-one-line", split.Format{}, 0, getLong},
-		{"csv", split.Format{Kind: split.CSV}, 0, get},
-		{"csv-multiline", split.Format{Kind: split.CSVMultiline}, 0, get},
-		{"fixed", split.Format{Kind: split.Fixed, RecordLen: 100}, 0, get},
-		{"whole", split.Format{Kind: split.Whole}, 0, get},
+		{"text", split.Format{}, 0, data},
+		{"text-1MiB-ranges", split.Format{}, 1 << 20, data},
+		{"text-one-line", split.Format{}, 0, long},
+		{"csv", split.Format{Kind: split.CSV}, 0, data},
+		{"csv-multiline", split.Format{Kind: split.CSVMultiline}, 0, data},
+		{"csv-quoted", split.Format{Kind: split.CSV}, 0, quoted},
+		{"csv-multiline-quoted", split.Format{Kind: split.CSVMultiline}, 0, quoted},
+		{"fixed", split.Format{Kind: split.Fixed, RecordLen: 100}, 0, data},
+		{"whole", split.Format{Kind: split.Whole}, 0, data},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			s := split.Split{Input: "x", Size: int64(len(data)), Length: int64(len(data))}
+			get := func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
+				return io.NopCloser(bytes.NewReader(c.data[offset:min(offset+length, int64(len(c.data)))])), nil
+			}
+			s := split.Split{Input: "x", Size: int64(len(c.data)), Length: int64(len(c.data))}
 			opts := split.Options{Format: c.format, RangeBytes: c.ranges, ReadAheadBytes: int64(4 * c.ranges), MaxRecord: 1 << 30}
 			b.SetBytes(s.Size)
 			b.ReportAllocs()
 			for b.Loop() {
-				r, err := split.Open(b.Context(), s, opts, c.get)
+				r, err := split.Open(b.Context(), s, opts, get)
 				if err != nil {
 					b.Fatal(err)
 				}

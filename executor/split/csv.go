@@ -21,19 +21,22 @@ func (c *csvLines) next(b *mapred.Batch) error {
 		if err != nil {
 			return err
 		}
-		if err := c.setHeader(line); err != nil {
+		if err := c.setHeader(0, line); err != nil {
 			return err
 		}
 	}
 	if err := c.lines.next(b); err != nil {
-		return err
+		if c.known {
+			return err
+		}
+		return c.firstLineError(b, err)
 	}
 	if !c.known {
 		n := bytes.IndexByte(b.Data, '\n') + 1
 		if n == 0 {
 			n = len(b.Data)
 		}
-		if err := c.setHeader(b.Data[:n]); err != nil {
+		if err := c.setHeader(b.Offset, b.Data[:n]); err != nil {
 			return err
 		}
 		if b.Data = b.Data[n:]; len(b.Data) == 0 {
@@ -45,13 +48,17 @@ func (c *csvLines) next(b *mapred.Batch) error {
 	return c.checkQuotes(b.Offset, b.Data)
 }
 
-func (c *csvLines) setHeader(line []byte) error {
-	c.header, c.known = bytes.Clone(trimLineEnd(line)), true
-	return c.checkQuotes(0, line)
+func (c *csvLines) setHeader(off int64, line []byte) error {
+	if err := c.checkQuotes(off, line); err != nil {
+		return err
+	}
+	header, err := csvHeader(c.object, off, line)
+	c.header, c.known = bytes.Clone(header), true
+	return err
 }
 
-// checkQuotes fails for a line with an odd number of quotes: it is part of a row that goes
-// over several lines. Data starts at offset off.
+// checkQuotes fails for a line that ends inside quotes: it is part of a row that goes over several lines.
+// Data is whole lines from offset off on.
 func (c *csvLines) checkQuotes(off int64, data []byte) error {
 	for at := 0; ; {
 		i := bytes.IndexByte(data[at:], '"')
@@ -62,11 +69,11 @@ func (c *csvLines) checkQuotes(off int64, data []byte) error {
 		if i := bytes.IndexByte(data[quote:], '\n'); i >= 0 {
 			end = quote + i
 		}
-		if bytes.Count(data[quote:end], quoteMark)%2 != 0 {
+		if (quotes{}).walk(data, quote, end).open {
 			return &FormatError{
 				Object: c.object,
 				Offset: off + int64(bytes.LastIndexByte(data[:quote], '\n')+1),
-				Reason: "a line with an odd number of quotes: read it as csv-multiline if fields hold line ends, " +
+				Reason: "a quoted field does not end on its line: read it as csv-multiline if fields hold line ends, " +
 					"or as text if quotes mean nothing",
 			}
 		}
@@ -74,12 +81,10 @@ func (c *csvLines) checkQuotes(off int64, data []byte) error {
 	}
 }
 
-var quoteMark = []byte{'"'}
-
-// trimLineEnd returns line without LF or CRLF at its end.
-func trimLineEnd(line []byte) []byte {
-	if trimmed, ok := bytes.CutSuffix(line, []byte{'\n'}); ok {
-		return bytes.TrimSuffix(trimmed, []byte{'\r'})
+// firstLineError returns what is to be said if next(b) failed with err for the lines that a header comes first of.
+func (l *lines) firstLineError(b *mapred.Batch, err error) error {
+	if len(b.Data) > 0 {
+		return headerError(err, b.Offset, b.Data)
 	}
-	return line
+	return headerError(err, l.off, l.rest)
 }

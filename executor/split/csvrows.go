@@ -10,14 +10,13 @@ import (
 )
 
 // csvRows frames the rows of a CSV object after its first, the header. A line end between
-// quotes is part of the row. Every quote opens or closes: that is RFC 4180's rule for all
-// well-formed rows, whatever separates their fields.
+// quotes is part of the row.
 type csvRows struct {
 	cursor
 	object    string
 	maxRecord int64
-	scanned   int  // of rest, how many bytes are known to hold no end of a row
-	quoted    bool // whether these end between quotes
+	scanned   int    // of rest, how many bytes are known to hold no end of a row
+	quotes    quotes // after these
 	known     bool
 	header    []byte
 	block     []byte // encoded rows
@@ -25,11 +24,15 @@ type csvRows struct {
 
 func (c *csvRows) next(b *mapred.Batch) error {
 	if !c.known {
-		_, row, err := c.row()
+		off, row, err := c.row()
+		if err != nil {
+			return headerError(err, off, row)
+		}
+		header, err := csvHeader(c.object, off, row)
 		if err != nil {
 			return err
 		}
-		c.header, c.known = bytes.Clone(row), true
+		c.header, c.known = bytes.Clone(header), true
 	}
 	off, row, err := c.row()
 	if err != nil {
@@ -59,34 +62,38 @@ func (c *csvRows) next(b *mapred.Batch) error {
 	return nil
 }
 
-// row takes the next row. It returns its offset and its bytes without the line end, or io.EOF.
+// row takes the next row. It returns its offset and its bytes without the line end, or io.EOF. With a
+// RecordTooLongError it returns what was read of the row.
 func (c *csvRows) row() (int64, []byte, error) {
 	for {
 		if n := c.whole(); n > 0 {
 			return c.cut(n)
 		}
 		if int64(c.scanned) > c.maxRecord+1 {
-			return 0, nil, c.tooLong(c.off)
+			return c.off, c.rest, c.tooLong(c.off)
 		}
 		switch err := c.more(); {
 		case err == nil:
 		case !errors.Is(err, io.EOF) || c.scanned == 0:
 			return 0, nil, err
-		case c.quoted:
-			return 0, nil, &FormatError{Object: c.object, Offset: c.off, Reason: "a quote in this row is never closed"}
+		case c.quotes.open:
+			return 0, nil, &FormatError{
+				Object: c.object, Offset: c.off,
+				Reason: "a quote in this row is never closed: close it, or read the object as text if quotes mean nothing",
+			}
 		default:
 			return c.cut(c.scanned) // the last row has no line end
 		}
 	}
 }
 
-// cut takes n bytes, which are a row.
+// cut takes n bytes, which are a row, and returns what row does.
 func (c *csvRows) cut(n int) (off int64, row []byte, err error) {
 	off = c.off
 	row = trimLineEnd(c.take(n))
-	c.scanned, c.quoted = 0, false
+	c.scanned, c.quotes = 0, quotes{}
 	if int64(len(row)) > c.maxRecord {
-		return 0, nil, c.tooLong(off)
+		return off, row, c.tooLong(off)
 	}
 	return off, row, nil
 }
@@ -99,11 +106,11 @@ func (c *csvRows) whole() int {
 		if i < 0 {
 			i = len(fresh) - 1
 		}
-		if bytes.Count(fresh[:i+1], quoteMark)%2 != 0 {
-			c.quoted = !c.quoted
+		if quote := bytes.IndexByte(fresh[:i+1], '"'); quote >= 0 {
+			c.quotes = c.quotes.walk(c.rest, c.scanned+quote, c.scanned+i+1)
 		}
 		c.scanned += i + 1
-		if fresh[i] == '\n' && !c.quoted {
+		if fresh[i] == '\n' && !c.quotes.open {
 			return c.scanned
 		}
 	}

@@ -15,8 +15,8 @@ type Kind uint8
 const (
 	Text         Kind = iota // lines, ended by LF or CRLF
 	JSONL                    // lines, each a JSON value; the JSON is not looked into
-	CSV                      // lines; the first is the header, and no field holds a line end
-	CSVMultiline             // rows after RFC 4180, whose quoted fields may hold line ends; the first is the header
+	CSV                      // lines; the first is the header, and no field holds an LF
+	CSVMultiline             // rows whose quoted fields may hold line ends; the first is the header (quotes: see csvquotes.go)
 	Whole                    // the object is one record
 	Fixed                    // records of Format.RecordLen bytes, back to back
 )

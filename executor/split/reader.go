@@ -126,8 +126,9 @@ func (r *Reader) firstLine() ([]byte, error) {
 		return nil, err
 	}
 	var b mapred.Batch
-	if err := newLines(from, s, opts).next(&b); err != nil {
-		return nil, err
+	l := newLines(from, s, opts)
+	if err := l.next(&b); err != nil {
+		return nil, l.firstLineError(&b, err)
 	}
 	return bytes.Clone(b.Data), nil // its buffer is given to others
 }

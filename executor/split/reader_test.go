@@ -28,33 +28,6 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-func TestOddQuotes(t *testing.T) {
-	opts := split.Options{Format: split.Format{Kind: split.CSV}}
-	for text, at := range map[string]int64{
-		"h\na,\"two\nlines\"\n":       2,
-		"h\n\"a\",\"b\"\n\n5\" x,y":   11,
-		"\"a header\nof two\",b\n1,2": 0,
-	} {
-		o := newObject([]byte(text))
-		_, _, err := read(t, o, whole("x.csv", o), opts)
-		var bad *split.FormatError
-		if !errors.As(err, &bad) || bad.Offset != at || !strings.Contains(err.Error(), "csv-multiline") {
-			t.Errorf("%q: %v, want offset %d", text, err, at)
-		}
-	}
-	o := newObject([]byte("h\n\"a\",\"b \"\"c\"\"\"\n\"\",1"))
-	if _, _, err := read(t, o, whole("x.csv", o), opts); err != nil {
-		t.Errorf("even quotes: %v", err)
-	}
-	opts.Format.Kind = split.CSVMultiline
-	o = newObject([]byte("h\n1,2\n\"never\nclosed\n"))
-	_, _, err := read(t, o, whole("x.csv", o), opts)
-	var bad *split.FormatError
-	if !errors.As(err, &bad) || bad.Offset != 6 {
-		t.Errorf("an open quote: %v", err)
-	}
-}
-
 // TestMaxRecord has records of exactly the limit, and one byte longer, read in all sizes.
 func TestMaxRecord(t *testing.T) {
 	ten := strings.Repeat("x", 10)
