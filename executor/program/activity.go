@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -60,9 +61,8 @@ type activityMapper struct {
 // activityColumns are the columns' places in a record.
 type activityColumns struct {
 	timestamp, user, action, amount int
+	all                             int // how many columns there are
 }
-
-func (c activityColumns) last() int { return max(c.timestamp, c.user, c.action, c.amount) }
 
 func (m *activityMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 	if m.header == "" || m.header != string(b.Header) {
@@ -70,8 +70,9 @@ func (m *activityMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 			return err
 		}
 	}
+	m.csv.cr = bytes.IndexByte(b.Data, '\r') >= 0
 	for offset, record := range b.Records() {
-		if len(record) == 0 {
+		if record = m.csv.trim(record); len(record) == 0 {
 			continue
 		}
 		if err := m.event(record, out); err != nil {
@@ -94,7 +95,8 @@ func (m *activityMapper) readHeader(b *mapred.Batch) error {
 	if len(b.Header) == 0 {
 		return fail("the input has no header; it must be CSV (--format csv) with the columns timestamp, user, action, amount")
 	}
-	fields, err := m.csv.read(b.Header)
+	m.csv.cr = true
+	fields, err := m.csv.read(m.csv.trim(b.Header))
 	if err != nil {
 		return fail("header %s: %v", preview(b.Header), err)
 	}
@@ -102,19 +104,22 @@ func (m *activityMapper) readHeader(b *mapred.Batch) error {
 	for i, f := range fields {
 		names[i] = string(f)
 	}
-	var missing string
-	find := func(name string) int {
+	at := activityColumns{all: len(names)}
+	for _, column := range []struct {
+		name  string
+		place *int
+	}{
+		{"timestamp", &at.timestamp}, {"user", &at.user}, {"action", &at.action}, {"amount", &at.amount},
+	} {
+		name := column.name
 		i := slices.Index(names, name)
-		if i < 0 && missing == "" {
-			missing = name
+		if i < 0 {
+			return fail("no column %s in the header %s", name, preview(b.Header))
 		}
-		return i
-	}
-	at := activityColumns{
-		timestamp: find("timestamp"), user: find("user"), action: find("action"), amount: find("amount"),
-	}
-	if missing != "" {
-		return fail("no column %s in the header %s", missing, preview(b.Header))
+		if slices.Contains(names[i+1:], name) {
+			return fail("more than one column %s in the header %s", name, preview(b.Header))
+		}
+		*column.place = i
 	}
 	m.at, m.header = at, string(b.Header)
 	return nil
@@ -126,8 +131,8 @@ func (m *activityMapper) event(record []byte, out *mapred.Emitter) error {
 	if err != nil {
 		return err
 	}
-	if len(fields) <= m.at.last() {
-		return fmt.Errorf("%d fields where there must be %d", len(fields), m.at.last()+1)
+	if len(fields) != m.at.all {
+		return fmt.Errorf("%d fields where the header has %d", len(fields), m.at.all)
 	}
 	micros, err := parseTimestamp(fields[m.at.timestamp])
 	if err != nil {

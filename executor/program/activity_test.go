@@ -76,11 +76,74 @@ func TestActivityNeedsItsHeader(t *testing.T) {
 	}
 }
 
+// A row that is not exactly one row of as many fields as the header has is malformed, whatever it may hold.
+func TestActivityCountsBadRows(t *testing.T) {
+	const header = "timestamp,user,action,amount"
+	const good = "2026-11-21,ann,buy,1"
+	for _, c := range []struct {
+		row    string
+		reason string // empty: it counts
+	}{
+		{good, ""},
+		{good + "\r\r", ""},
+		{"2026-11-21,5\" pipe,buy,1", ""},
+		{"2026-11-21,\"a\rb\",\"x\r\",1\r", ""},
+		{good + ",", "5 fields where the header has 4"},
+		{"2026-11-21,ann,1", "3 fields where the header has 4"},
+		{good + ",2026-11-21,bob,buy,1", "8 fields"},
+		{"2026-11-21,a\rnn,buy,1", "carriage return"},
+		{"2026-11-21,\"ann\"\r,buy,1", "carriage return"},
+		{"\r" + good, "carriage return"},
+		{"2026-11-21,\"ann\" x,buy,1", "text follows a quoted field"},
+		{"2026-11-21,ann,buy,\"1", "a quoted field does not end"},
+	} {
+		batches := []mapred.Batch{{Framing: mapred.Lines, Header: []byte(header), Data: []byte(c.row + "\n\r\n\n" + good + "\n")}}
+		m, err := open(t, "activity").NewMapper(t.Context(), attempt(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Map(&batches[0], discard()); err != nil {
+			t.Fatal(err)
+		}
+		counters := m.(Counting).Counters()
+		m.Kill()
+		_, err = mapAll(t, open(t, "activity", "strict", "true"), attempt(t), batches)
+		if c.reason == "" {
+			if err != nil || counters["malformed records"] != 0 {
+				t.Errorf("%q: %v, %v", c.row, counters, err)
+			}
+			continue
+		}
+		if user := wantUserError(t, err); !strings.Contains(user.Message, c.reason) || counters["malformed records"] != 1 {
+			t.Errorf("%q: want %q, have %v, %v", c.row, c.reason, counters, err)
+		}
+	}
+}
+
+func TestActivityRefusesHeaders(t *testing.T) {
+	for header, want := range map[string]string{
+		"timestamp,user,action,amount,user": "more than one column user",
+		"timestamp,user,action\ramount":     "carriage return",
+		"timestamp,user,action,\"amount":    "a quoted field does not end",
+		"timestamp,user,action":             "no column amount",
+	} {
+		_, err := mapAll(t, open(t, "activity"), attempt(t), []mapred.Batch{{Framing: mapred.Lines, Header: []byte(header)}})
+		if user := wantUserError(t, err); !strings.Contains(user.Message, want) {
+			t.Errorf("%q: want %q, have %v", header, want, err)
+		}
+	}
+	if got := run(t, open(t, "activity"), []mapred.Batch{{
+		Framing: mapred.Lines, Header: []byte("timestamp,user,x,x,action,\"amount\"\r"), Data: []byte("2026-11-21,ann,,,buy,1\n"),
+	}}); len(got) != 1 {
+		t.Errorf("other columns may have one name: %q", got)
+	}
+}
+
 func FuzzCSV(f *testing.F) {
 	f.Add(`a,"b,""c""",,d`)
 	f.Add(`"",""`)
 	f.Fuzz(func(t *testing.T, record string) {
-		var r csvReader
+		r := csvReader{cr: true}
 		got, err := r.read([]byte(record))
 		if strings.ContainsAny(record, "\r\n") || record == "" {
 			return // never in the records of a CSV input, or passed over by encoding/csv

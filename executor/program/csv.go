@@ -5,17 +5,33 @@ import (
 	"errors"
 )
 
-var errQuotes = errors.New("a quoted field does not end")
+var (
+	errQuotes = errors.New("a quoted field does not end")
+	errBareCR = errors.New("a carriage return (CR) outside quotes, which may or may not be meant to end the row: " +
+		"quote the field, or end rows with LF or CRLF")
+)
 
-// csvReader splits CSV records (RFC 4180) into fields, using the same memory for all of them.
+// csvReader splits CSV records (RFC 4180, see docs/csv.md) into fields, using the same memory for all of them.
 type csvReader struct {
+	// cr tells whether records may have a CR. Whoever reads many looks for one in all of them at once.
+	cr bool
+
 	fields   [][]byte
 	unquoted []byte // what quoted fields with quotes in them stand for
 }
 
-// read returns the record's fields, valid until the next call: parts of the record where
-// that is possible.
+// trim returns a record without the CRs at its end, which belong to the end of the row.
+func (r *csvReader) trim(record []byte) []byte {
+	if r.cr {
+		return bytes.TrimRight(record, "\r")
+	}
+	return record
+}
+
+// read returns the fields of a record that was trimmed, valid until the next call: parts of the record where
+// that is possible. It fails for what is not exactly one row.
 func (r *csvReader) read(record []byte) ([][]byte, error) {
+	cr := r.cr && bytes.IndexByte(record, '\r') >= 0
 	r.fields, r.unquoted = r.fields[:0], r.unquoted[:0]
 	for {
 		if len(record) > 0 && record[0] == '"' {
@@ -30,12 +46,18 @@ func (r *csvReader) read(record []byte) ([][]byte, error) {
 			record = record[1:]
 			continue
 		}
+		field := record
 		comma := bytes.IndexByte(record, ',')
+		if comma >= 0 {
+			field = record[:comma]
+		}
+		if cr && bytes.IndexByte(field, '\r') >= 0 {
+			return nil, errBareCR
+		}
+		r.fields = append(r.fields, field)
 		if comma < 0 {
-			r.fields = append(r.fields, record)
 			return r.fields, nil
 		}
-		r.fields = append(r.fields, record[:comma])
 		record = record[comma+1:]
 	}
 }
@@ -56,7 +78,10 @@ func (r *csvReader) quoted(record []byte) (int, error) {
 			continue
 		}
 		if at < len(record) && record[at] != ',' {
-			return 0, errors.New("text follows a quoted field")
+			if record[at] == '\r' {
+				return 0, errBareCR
+			}
+			return 0, errors.New("text follows a quoted field; a quote inside one must be doubled")
 		}
 		field := record[1 : at-1]
 		if doubled {

@@ -2,6 +2,7 @@
 
 _PREVIEW = 200  # characters of a key or a value
 _MESSAGE = 2000  # characters of an exception's text
+_COLUMNS = 20  # names in a hint
 
 
 class NotAPair(Exception):
@@ -18,6 +19,7 @@ class Place:
     def __init__(self):
         self.function = None  # its name
         self.record = None  # a function that returns {"input", "offset", "key", "value"}
+        self.columns = None  # the keys of the dicts that map_fn gets, if it gets any by a header
 
 
 def describe(err, job_path, job_name, place):
@@ -54,8 +56,20 @@ def _message(err, place):
         text = text[:_MESSAGE] + "…"
     if type(err).__module__.startswith("bucketmill_runner."):
         return text if place.function is None or isinstance(err, BadRecord) else "%s: %s" % (place.function, text)
-    what = type(err).__name__ + (": " + text if text else "")
+    what = type(err).__name__ + (": " + text if text else "") + _columns_hint(err, place)
     return what if place.function is None else "%s raised %s" % (place.function, what)
+
+
+def _columns_hint(err, place):
+    """Returns which columns there are, for a KeyError that names none of them."""
+    if place.columns is None or place.function != "map_fn" or type(err) is not KeyError or len(err.args) != 1:
+        return ""
+    name = err.args[0]
+    if type(name) is not str or name in place.columns:
+        return ""
+    names = ", ".join(map(preview, place.columns[:_COLUMNS]))
+    more = len(place.columns) - _COLUMNS
+    return "; the columns are %s%s" % (names, " and %d more" % more if more > 0 else "")
 
 
 def _locate(failure, err, job_path, job_name, traceback):

@@ -3,14 +3,13 @@
     format            key                   value
     text              offset of the line    the line, as str
     jsonl             offset of the line    the object; empty lines are skipped
-    csv               offset of the row     dict by the header; empty rows are skipped
+    csv               offset of the row     dict by the header; empty rows are skipped (docs/csv.md)
     whole             URL of the file       the file, as str
     fixed             offset of the record  the record, as bytes
 
 Text is UTF-8; bytes that are not UTF-8 become lone surrogates (surrogateescape).
 """
 
-from io import StringIO
 from itertools import accumulate, chain, count
 from operator import add
 
@@ -52,6 +51,8 @@ class Records:
     def __init__(self, url, offset, framing, length, header, data, form):
         self.input = url
         self.decode = None
+        self.columns = None  # of CSV: the header's names
+        csv = form.startswith("csv")
         if framing == WHOLE:
             self.texts = [_text(data)]
             self.keys = [self.input]
@@ -62,18 +63,21 @@ class Records:
             self.keys = self.offsets = range(offset, offset + len(data), length)
             return
         if framing == LINES:
-            self.texts, self.keys = _lines(data, offset)
+            self.texts, self.keys = _lines(data, offset, csv)
         elif framing == ENCODED:
-            self.texts, self.keys = _encoded(data)
+            self.texts, self.keys = _encoded(data, csv)
         else:
             raise ProtocolError("unknown framing %d" % framing)
         self.offsets = self.keys
         if form == "jsonl":
             self._skip_empty()
             self.decode = _json_decoder()
-        elif form.startswith("csv"):
+        elif csv:
             self._skip_empty()
-            self.decode = _csv_decoder(_text(header))
+            from . import csvrows
+
+            self.columns = csvrows.columns(_text(header), url)
+            self.decode = csvrows.decoder(self.columns, framing == ENCODED or b"\r" in data)
 
     def _skip_empty(self):
         if "" in self.texts:
@@ -94,8 +98,11 @@ def _text(data):
     return data.decode("utf-8", "surrogateescape")
 
 
-def _lines(data, offset):
-    """Returns the lines without their ends, and where each begins."""
+def _lines(data, offset, csv):
+    """Returns the lines without their ends, and where each begins.
+
+    To a line end of CSV belong all CRs before it, or before the end of the object.
+    """
     if not data:
         return [], []
     ended = data.endswith(b"\n")
@@ -108,7 +115,9 @@ def _lines(data, offset):
     # A line begins after all bytes, and all line ends, of those before it.
     offsets = list(map(add, accumulate(chain((offset,), map(len, sizes))), count()))
     offsets.pop()
-    if "\r" in text:
+    if csv and "\r" in text:
+        lines = [line.rstrip("\r") for line in lines]
+    elif "\r" in text:
         last = lines[-1]
         lines = [line[:-1] if line.endswith("\r") else line for line in lines]
         if not ended:
@@ -116,7 +125,7 @@ def _lines(data, offset):
     return lines, offsets
 
 
-def _encoded(data):
+def _encoded(data, csv):
     texts, offsets, at = [], [], 0
     while at < len(data):
         k, at = read_uvarint(data, at)
@@ -124,6 +133,8 @@ def _encoded(data):
         offsets.append(int.from_bytes(data[at : at + k], "big"))
         texts.append(_text(data[at + k : at + k + v]))
         at += k + v
+    if csv and b"\r" in data:
+        texts = [text.rstrip("\r") for text in texts]
     return texts, offsets
 
 
@@ -135,27 +146,5 @@ def _json_decoder():
             return loads(text)
         except ValueError as err:
             raise BadRecord("the record is not JSON: %s" % err) from None
-
-    return decode
-
-
-def _csv_decoder(header):
-    from csv import Error, reader
-
-    if not header:
-        raise BadRecord("the input has no header")
-    names = next(reader((header,), strict=True))
-
-    def decode(text):
-        if '"' in text:
-            try:
-                row = next(reader(StringIO(text, newline=""), strict=True))
-            except Error as err:
-                raise BadRecord("the record is not CSV: %s" % err) from None
-        else:
-            row = text.split(",")
-        if len(row) != len(names):
-            raise BadRecord("the record has %d fields, the header has %d" % (len(row), len(names)))
-        return dict(zip(names, row))
 
     return decode

@@ -39,6 +39,7 @@ class Mapper:
         place, texts = self._place, iter(records.texts)
         place.function = self._function.name
         place.record = lambda: self._describe(records, texts)
+        place.columns = records.columns
         self._sink.take(chain.from_iterable(self._results(records, texts)))
         place.function = place.record = None
 
