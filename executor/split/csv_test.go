@@ -26,6 +26,7 @@ var sound = []csvObject{
 	{text: "5\" h,\"b,\"\"\"\r\n ,\"\r\"\r\n", rows: []record{{13, " ,\"\r\""}}},
 	{text: "h\n1,a\rb\n2\r\r\n3\r", rows: []record{{2, "1,a\rb"}, {8, "2\r"}, {12, "3\r"}}},
 	{text: "\"a\rb\",c\n1,2\n", rows: []record{{8, "1,2"}}},
+	{text: "\ufeff\"id\",\"5\"\"\"\r\n\ufeff\"1,2\"\n", rows: []record{{15, "\ufeff\"1,2\""}}},
 	{text: "h\r", rows: nil},
 	{text: "h\r\r\n1\n", rows: []record{{4, "1"}}},
 }
@@ -35,7 +36,9 @@ var unsound = []csvObject{
 	{text: "id,note\r1,a\r2,b\r", says: "carriage return"},
 	{text: "\"id\",\"note\"\r\"1\",\"a\"\r\n\"2\",\"b\"\n", says: "carriage return"},
 	{text: "a\r\rb\n1\n", says: "carriage return"},
+	{text: "\ufeffid\r1\r", at: 3, says: "carriage return"},
 	{text: "\n1,2\n", says: "the first line is empty"},
+	{text: "\ufeff\n1,2\n", at: 3, says: "the first line is empty"},
 	{text: "\r\r\n1,2\n", says: "the first line is empty"},
 	{text: "h\n1,2\n\"never\nclosed\n", at: 6, says: "close"},
 	{text: "h\n1,2\n1,\"never\"\"", at: 6, says: "close"},
@@ -45,6 +48,7 @@ var unsound = []csvObject{
 // overLines are objects that csv refuses, as says tells, and csv-multiline reads.
 var overLines = []csvObject{
 	{text: "h\na,\"two\nlines\"\n", at: 2, rows: []record{{2, "a,\"two\nlines\""}}},
+	{text: "\ufeff\"a header\nof two\",b\n1,2", at: 3, rows: []record{{23, "1,2"}}},
 	{text: "\"a header\nof two\",b\n1,2", at: 0, rows: []record{{20, "1,2"}}},
 	{text: "h\nb\n1,\"a\"\"\n\"\"\n\"\n2\"\n\"x\"", at: 4, rows: []record{{2, "b"}, {4, "1,\"a\"\"\n\"\"\n\""}, {16, "2\""}, {19, "\"x\""}}},
 	{text: "h\nx\r\"a\nb\"\n", at: 2, rows: []record{{2, "x\r\"a\nb\""}}},
@@ -92,9 +96,20 @@ func (c csvObject) check(t *testing.T, kind split.Kind) {
 			case !errors.As(err, &bad) || !errors.Is(err, split.ErrInput) || !strings.Contains(bad.Reason, c.says):
 				t.Errorf("%q as %v, %d in ranges of %d: %v, not %q", c.text, kind, size, opts.RangeBytes, err, c.says)
 			case bad.Offset != c.at && size == len(c.text):
-				t.Errorf("%q as %v: %v, not at %d", c.text, kind, err, c.at)
+				t.Errorf("%q as %v: %v at %d, not at %d", c.text, kind, err, bad.Offset, c.at)
 			}
 		}
+	}
+}
+
+// A row that is too long because a quote is not closed is reported as both.
+func TestLongRowInQuotes(t *testing.T) {
+	opts := split.Options{Format: split.Format{Kind: split.CSVMultiline}, MaxRecord: 10, RangeBytes: 5}
+	o := newObject([]byte("h\n1\n\"2\n" + strings.Repeat("3\n", 20)))
+	_, err := readCut(t, "x.csv", o, int64(len(o.data)), opts)
+	var long *split.RecordTooLongError
+	if !errors.As(err, &long) || long.Offset != 4 || !strings.Contains(err.Error(), "a quote in this row may not be closed") {
+		t.Error(err)
 	}
 }
 
@@ -102,7 +117,7 @@ func (c csvObject) check(t *testing.T, kind split.Kind) {
 func TestHeaderOfAllRows(t *testing.T) {
 	for _, kind := range []split.Kind{split.CSV, split.CSVMultiline} {
 		for _, end := range []string{"", "\n", "\nx\n"} {
-			o := newObject([]byte("id,note\r1,a\r2,b" + end))
+			o := newObject([]byte("\ufeffid,note\r1,a\r2,b" + end))
 			for length := range len(o.data) {
 				_, err := readCut(t, "x.csv", o, int64(len(o.data)), split.Options{Format: split.Format{Kind: kind}, MaxRecord: 10, RangeBytes: length})
 				if !errors.Is(err, split.ErrInput) || !strings.Contains(fmt.Sprint(err), "carriage return") {

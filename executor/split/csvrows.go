@@ -70,7 +70,7 @@ func (c *csvRows) row() (int64, []byte, error) {
 			return c.cut(n)
 		}
 		if int64(c.scanned) > c.maxRecord+1 {
-			return c.off, c.rest, c.tooLong(c.off)
+			return c.off, c.rest, c.tooLongQuoted()
 		}
 		switch err := c.more(); {
 		case err == nil:
@@ -119,4 +119,13 @@ func (c *csvRows) whole() int {
 
 func (c *csvRows) tooLong(off int64) error {
 	return &RecordTooLongError{Object: c.object, Offset: off, Limit: c.maxRecord}
+}
+
+// tooLongQuoted is tooLong for the row that rest starts with, and says if an open quote may be why it has no end.
+func (c *csvRows) tooLongQuoted() error {
+	err := c.tooLong(c.off)
+	if c.quotes.open {
+		return &FormatError{Object: c.object, Offset: c.off, Reason: "a quote in this row may not be closed", Err: err}
+	}
+	return err
 }
