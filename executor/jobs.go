@@ -220,7 +220,7 @@ const artifactReads = 3
 func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string, moved func()) (err error) {
 	for range artifactReads {
 		if err = fetchOnce(ctx, work, artifact, path, moved); !errors.Is(err, objstore.ErrCorrupt) {
-			return err
+			return objstore.Withheld(ctx, work, artifact.Key, err, func() error { return fetchOnce(ctx, work, artifact, path, moved) })
 		}
 	}
 	return fmt.Errorf("%w (read %d times); submit the job again", err, artifactReads)
@@ -316,8 +316,13 @@ func (job *jobContext) readPage(ctx context.Context, work objstore.Bucket, n int
 	if _, ok := job.pages.page(n); ok {
 		return nil
 	}
-	data, err := objstore.ReadChecked(ctx, work, job.layout.PlanPage(job.plan.Pages, n))
+	key := job.layout.PlanPage(job.plan.Pages, n)
+	data, err := objstore.ReadChecked(ctx, work, key)
 	if err != nil {
+		err = objstore.Withheld(ctx, work, key, err, func() error {
+			_, err := objstore.ReadChecked(ctx, work, key)
+			return err
+		})
 		return fmt.Errorf("read the plan: %w", err)
 	}
 	page, err := split.DecodePage(data)

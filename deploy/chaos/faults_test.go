@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"github.com/bucketmill/bucketmill/deploy/chaos/proxy"
+	"github.com/bucketmill/bucketmill/state"
 )
 
 // A fault breaks something, and after a while mends it again.
@@ -40,9 +42,13 @@ func faults() []fault {
 		{"pause", anyService, pause, 500 * time.Millisecond, 2*lease + time.Second},
 		{"restart-redis", always(redisTarget), killRedis, 50 * time.Millisecond, 3 * time.Second},
 		{"restart-minio", always(minioTarget), killMinIO, 50 * time.Millisecond, 4 * time.Second},
-		{"damage-segment", always(minioTarget), damageSegment, 0, 0},
-		{"delete-segment", always(minioTarget), deleteSegment, 0, 0},
-		{"delete-bounds", always(minioTarget), deleteBounds, 0, 0},
+	}
+	for kind, is := range objectKinds {
+		all = append(
+			all,
+			fault{"damage-" + kind, always(minioTarget), func(c *cluster, _ string) (func() error, error) { return nil, c.damageObject(is) }, 0, 0},
+			fault{"delete-" + kind, always(minioTarget), func(c *cluster, _ string) (func() error, error) { return nil, c.deleteObject(is) }, 0, 0},
+		)
 	}
 	for kind, conditions := range map[string]proxy.Conditions{
 		"cut":     {Cut: true},
@@ -154,14 +160,26 @@ func fillDisk(c *cluster, _ string) (func() error, error) {
 	return func() error { return os.Remove(path) }, nil
 }
 
-func isSegment(name string) bool { return strings.HasSuffix(name, ".seg") }
-func isBounds(name string) bool  { return strings.HasPrefix(name, "bounds-") }
+// objectKinds are the kinds of objects that we write to the work store, and how each is told by its path below
+// the work prefix. Not among them are logs, which nothing depends on, and job.json: it is read only when Redis
+// has lost its data, and a job that has lost both is lost.
+var objectKinds = map[string]func(path string) bool{
+	"segment":  func(path string) bool { return strings.HasSuffix(path, ".seg") },
+	"manifest": func(path string) bool { return strings.HasSuffix(path, ".manifest") },
+	"bounds":   func(path string) bool { return strings.HasPrefix(filepath.Base(path), "bounds-") },
+	"page":     func(path string) bool { return planPage.MatchString(path) },
+	"plan":     func(path string) bool { return filepath.Base(path) == "plan.json" },
+	"program":  func(path string) bool { return filepath.Base(filepath.Dir(path)) == "program" },
+	"skipped":  func(path string) bool { return filepath.Base(filepath.Dir(path)) == "skipped" },
+}
+
+var planPage = regexp.MustCompile(`/plan-[^/]+/[0-9]+$`)
 
 // objectFolders finds the folders in which MinIO keeps intermediates of a kind. Folders vanish while one looks.
-func (c *cluster) objectFolders(kind func(name string) bool) []string {
+func (c *cluster) objectFolders(kind func(path string) bool) []string {
 	var all []string
 	_ = filepath.WalkDir(filepath.Join(c.minio.Drive(), workBucket, workPrefix), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.IsDir() && kind(d.Name()) {
+		if err == nil && d.IsDir() && kind(path) && isObject(path) {
 			all = append(all, path)
 		}
 		return nil
@@ -169,50 +187,67 @@ func (c *cluster) objectFolders(kind func(name string) bool) []string {
 	return all
 }
 
-// damageSegment flips a byte of a segment on MinIO's disk.
-func damageSegment(c *cluster, _ string) (func() error, error) {
-	all := c.objectFolders(isSegment)
-	if len(all) == 0 {
-		return nil, errNothing
-	}
-	folder := all[rand.IntN(len(all))]
-	files, err := filepath.Glob(filepath.Join(folder, "*", "part.1"))
-	if err != nil {
-		return nil, err
-	}
-	// Small objects are within the file that describes them, at its end.
-	f, err := os.OpenFile(append(files, filepath.Join(folder, "xl.meta"))[0], os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errNothing
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	at, b := info.Size()-1-rand.Int64N(min(64, info.Size())), []byte{0}
-	if _, err := f.ReadAt(b, at); err != nil {
-		return nil, err
-	}
-	b[0] ^= 0x55
-	_, err = f.WriteAt(b, at)
-	return nil, err
+// isObject tells whether MinIO keeps an object in a folder, and not more folders.
+func isObject(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "xl.meta"))
+	return err == nil
 }
 
-func deleteSegment(c *cluster, _ string) (func() error, error) { return nil, c.deleteObject(isSegment) }
-
-func deleteBounds(c *cluster, _ string) (func() error, error) { return nil, c.deleteObject(isBounds) }
-
-// deleteObject makes an intermediate go, as an eager rule of the bucket's might.
-func (c *cluster) deleteObject(kind func(name string) bool) error {
+// damageObject flips a byte of an object of a kind on MinIO's disk.
+func (c *cluster) damageObject(kind func(path string) bool) error {
 	all := c.objectFolders(kind)
 	if len(all) == 0 {
 		return errNothing
 	}
-	key := strings.TrimPrefix(all[rand.IntN(len(all))], filepath.Join(c.minio.Drive(), workBucket)+"/")
+	folder := all[rand.IntN(len(all))]
+	files, err := filepath.Glob(filepath.Join(folder, "*", "part.1"))
+	if err != nil {
+		return err
+	}
+	// Small objects are within the file that describes them, at its end.
+	f, err := os.OpenFile(append(files, filepath.Join(folder, "xl.meta"))[0], os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNothing
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	at, b := info.Size()-1-rand.Int64N(min(64, info.Size())), []byte{0}
+	if _, err := f.ReadAt(b, at); err != nil {
+		return err
+	}
+	b[0] ^= 0x55
+	if _, err = f.WriteAt(b, at); err == nil {
+		c.noteLoss(folder)
+	}
+	return err
+}
+
+// noteLoss notes the job of an object that was lost or damaged, if it is one without which the job may fail:
+// what its tasks are, or its program.
+func (c *cluster) noteLoss(folder string) {
+	if !objectKinds["page"](folder) && !objectKinds["program"](folder) {
+		return
+	}
+	_, rest, _ := strings.Cut(folder, "/jobs/")
+	id, _, _ := strings.Cut(rest, "/")
+	c.crippled.Store(state.JobID(id), true)
+}
+
+// deleteObject makes an intermediate go, as an eager rule of the bucket's might.
+func (c *cluster) deleteObject(kind func(path string) bool) error {
+	all := c.objectFolders(kind)
+	if len(all) == 0 {
+		return errNothing
+	}
+	folder := all[rand.IntN(len(all))]
+	c.noteLoss(folder)
+	key := strings.TrimPrefix(folder, filepath.Join(c.minio.Drive(), workBucket)+"/")
 	return c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
 }
 

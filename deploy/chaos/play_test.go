@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -180,8 +181,14 @@ func (c *cluster) compare(ctx context.Context, j *job, ended api.Job, before out
 	if ended.Error != nil {
 		message = ended.Error.Message
 	}
+	if _, crippled := c.crippled.Load(ended.ID); crippled && ended.State == state.Failed && saysWhatIsLost.MatchString(message) {
+		return untouched
+	}
 	return fmt.Errorf("it is %s: %s", ended.State, message)
 }
+
+// saysWhatIsLost is how a job may fail whose plan or program the store has lost.
+var saysWhatIsLost = regexp.MustCompile(`^(read the plan|fetch the program)`)
 
 func unchanged(now, before output) error {
 	if len(now) != len(before) {
