@@ -85,7 +85,10 @@ func (e *Executor) judge(ctx context.Context, a *attempt, err error) {
 // perform makes the attempt's result and commits it. What is not committed is thrown away.
 func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	scratch := filepath.Join(e.cfg.Scratch, "attempts", fmt.Sprintf("%s-%s-%d", a.Attempt.Job, a.Attempt.Name(), a.Attempt.Claimed))
-	defer func() { err = errors.Join(e.blameDisk(err), program.RemoveScratch(scratch)) }()
+	defer func() {
+		err = e.blameDisk(err)
+		e.leftovers.clear(scratch)
+	}()
 	job, err := e.jobs.get(ctx, a)
 	if err != nil {
 		return err

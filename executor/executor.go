@@ -112,6 +112,8 @@ type Executor struct {
 	mu       sync.Mutex
 	attempts map[state.AttemptID]*attempt // guarded by mu: those that run
 
+	leftovers leftovers
+
 	info     state.ExecutorInfo // confined to the heartbeat
 	usage    usage              // confined to the heartbeat
 	draining atomic.Bool
@@ -134,7 +136,7 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	}
 	e := &Executor{
 		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"),
-		attempts: map[state.AttemptID]*attempt{},
+		attempts: map[state.AttemptID]*attempt{}, leftovers: leftovers{log: cfg.Log},
 	}
 	e.jobs = newJobCache(e, filepath.Join(cfg.Scratch, "jobs"))
 	return e, nil

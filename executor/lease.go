@@ -49,6 +49,7 @@ func (e *Executor) beat(ctx context.Context, news <-chan struct{}) {
 	}
 	e.renew(ctx)
 	e.report(ctx)
+	e.leftovers.clearAgain()
 }
 
 // listen waits for news about jobs that attempts run for, until ctx ends: others have ended
