@@ -2,9 +2,9 @@ package objstore
 
 import (
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // URL names a bucket and a key, or a prefix of keys, in it.
@@ -16,8 +16,11 @@ type URL struct {
 
 // ParseURL reads "s3://bucket/key", "file:///path" or a plain path, which is made absolute
 // against the working folder. A slash at the end is kept: it marks a prefix. It refuses
-// other schemes, missing buckets, and keys with empty, "." or ".." elements, which name
-// different things to different stores.
+// other schemes, names that no bucket or key can have, and "." and ".." elements, which name
+// different things to different stores. Keys of S3 may have empty elements.
+//
+// What a listing finds may have any name. It is named by its bucket and key, and its URL is taken
+// apart again by [CutURL].
 func ParseURL(s string) (URL, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
@@ -32,36 +35,63 @@ func ParseURL(s string) (URL, error) {
 		if strings.HasSuffix(s, "/") && key != "" {
 			key += "/"
 		}
-		return URL{Scheme: "file", Key: key}, nil
+		return checked(s, URL{Scheme: "file", Key: key})
 	case scheme == "file":
 		if !strings.HasPrefix(rest, "/") {
-			return URL{}, urlError(fmt.Sprintf("%q: write file:///absolute/path", s))
+			return URL{}, urlError(fmt.Sprintf("%.200q: write file:///absolute/path", s))
 		}
 		return checked(s, URL{Scheme: "file", Key: rest[1:]})
 	case scheme == "s3":
 		bucket, key, _ := strings.Cut(rest, "/")
 		if bucket == "" {
-			return URL{}, urlError(fmt.Sprintf("%q names no bucket: write s3://bucket/key", s))
+			return URL{}, urlError(fmt.Sprintf("%.200q names no bucket: write s3://bucket/key", s))
+		}
+		if err := CheckBucketName(bucket); err != nil {
+			return URL{}, err
 		}
 		return checked(s, URL{Scheme: "s3", Bucket: bucket, Key: key})
 	}
-	return URL{}, urlError(fmt.Sprintf("%q: the scheme %q is not one of s3, file", s, scheme))
+	return URL{}, urlError(fmt.Sprintf("%.200q: the scheme %.20q is not one of s3, file", s, scheme))
 }
 
 func checked(s string, u URL) (URL, error) {
 	elements := strings.Split(strings.TrimSuffix(u.Key, "/"), "/")
 	for i, e := range elements {
-		if e == "." || e == ".." || (e == "" && (i > 0 || len(elements) > 1)) {
-			return URL{}, urlError(fmt.Sprintf("%q has an empty, \".\" or \"..\" element", s))
+		if e == "." || e == ".." {
+			return URL{}, urlError(fmt.Sprintf("%.200q has a \".\" or \"..\" element: name the folder above, or a glob", s))
+		}
+		if e == "" && u.Scheme == "file" && (i > 0 || len(elements) > 1) {
+			return URL{}, urlError(fmt.Sprintf("%.200q has an empty element", s))
 		}
 	}
-	if strings.ContainsRune(u.Key, 0) {
-		return URL{}, urlError(fmt.Sprintf("%q has a zero byte", s))
-	}
-	if _, err := url.Parse(u.Scheme + "://" + u.Bucket); err != nil {
-		return URL{}, urlError(fmt.Sprintf("%q: %v", s, err))
+	switch {
+	case strings.ContainsRune(u.Key, 0):
+		return URL{}, urlError(fmt.Sprintf("%.200q has a zero byte", s))
+	case !utf8.ValidString(u.Key):
+		return URL{}, urlError(fmt.Sprintf("%.200q is not UTF-8: name the folder above, or a glob", s))
+	case u.Scheme == "s3" && len(literal(u.Key)) > MaxKey:
+		return URL{}, urlError(fmt.Sprintf("%.80q… has a key of %d bytes, the limit is %d", s, len(u.Key), MaxKey))
 	}
 	return u, nil
+}
+
+// GlobMeta are the characters that make a glob of a location.
+const GlobMeta = `*?[{\`
+
+// literal is what a location begins with that is no glob.
+func literal(key string) string {
+	if i := strings.IndexAny(key, GlobMeta); i >= 0 {
+		return key[:i]
+	}
+	return key
+}
+
+// CutURL takes the URL of an object apart that was made as [Bucket].URL()+"/"+key, whatever its key:
+// unlike ParseURL it checks nothing. Bucket is a location of the bucket that ParseURL reads.
+func CutURL(object string) (bucket, key string) {
+	scheme, rest, _ := strings.Cut(object, "://")
+	name, key, _ := strings.Cut(rest, "/")
+	return scheme + "://" + name + "/", key
 }
 
 // String gives the URL back in the form that ParseURL reads.

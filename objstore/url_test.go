@@ -25,6 +25,9 @@ func TestParseURL(t *testing.T) {
 		{"s3://logs/a b?c=%41", objstore.URL{Scheme: "s3", Bucket: "logs", Key: "a b?c=%41"}, "s3://logs/a b?c=%41"},
 		{"s3://logs/", objstore.URL{Scheme: "s3", Bucket: "logs"}, "s3://logs/"},
 		{"s3://logs", objstore.URL{Scheme: "s3", Bucket: "logs"}, "s3://logs/"},
+		{"s3://logs/a//b//", objstore.URL{Scheme: "s3", Bucket: "logs", Key: "a//b//"}, "s3://logs/a//b//"},
+		{"s3://logs//a", objstore.URL{Scheme: "s3", Bucket: "logs", Key: "/a"}, "s3://logs//a"},
+		{"s3://logs/" + strings.Repeat("k", 1024), objstore.URL{Scheme: "s3", Bucket: "logs", Key: strings.Repeat("k", 1024)}, "s3://logs/" + strings.Repeat("k", 1024)},
 		{"file:///data/x", objstore.URL{Scheme: "file", Key: "data/x"}, "file:///data/x"},
 		{"/data/x/", objstore.URL{Scheme: "file", Key: "data/x/"}, "file:///data/x/"},
 		{"x/../y/*.gz", objstore.URL{Scheme: "file", Key: here + "/y/*.gz"}, "file:///" + here + "/y/*.gz"},
@@ -40,7 +43,10 @@ func TestParseURL(t *testing.T) {
 }
 
 func TestParseURLRefuses(t *testing.T) {
-	for _, in := range []string{"", "http://x/y", "s3://", "s3:///key", "file://host/x", "s3://b/a//b", "s3://b/../a", "s3://b/./a", "s3://b/a\x00"} {
+	for _, in := range []string{
+		"", "http://x/y", "s3://", "s3:///key", "file://host/x", "file:///a//b", "file:///a/../b", "s3://box/../a", "s3://box/./a",
+		"s3://box/a\x00", "s3://box/a\xff", "a\xff", "s3://box/" + strings.Repeat("k", 1025), "s3://a..b/x", "s3://box:9000/x",
+	} {
 		if u, err := objstore.ParseURL(in); !errors.Is(err, objstore.ErrInvalid) {
 			t.Errorf("%q gives %+v, %v", in, u, err)
 		}
@@ -49,9 +55,9 @@ func TestParseURLRefuses(t *testing.T) {
 
 func TestJoin(t *testing.T) {
 	for _, c := range []struct{ base, want string }{
-		{"s3://b", "s3://b/x/y"},
-		{"s3://b/a", "s3://b/a/x/y"},
-		{"s3://b/a/", "s3://b/a/x/y"},
+		{"s3://box", "s3://box/x/y"},
+		{"s3://box/a", "s3://box/a/x/y"},
+		{"s3://box/a/", "s3://box/a/x/y"},
 	} {
 		u, err := objstore.ParseURL(c.base)
 		if err != nil {

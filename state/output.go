@@ -52,6 +52,10 @@ const SkippedFolder = "_skipped"
 // SkippedName is the name of the object with the records that a task has set aside.
 func SkippedName(t TaskID) string { return SkippedFolder + "/" + t.String() + ".jsonl" }
 
+// LongestName is the length of the longest name that a job gives to an object of its output, in bytes: that is
+// a SkippedName.
+const LongestName = len(SkippedFolder + "/m9999999.jsonl") // below MaxTasks
+
 // Skipped is the counter of the records that a job has set aside; followed by a colon and a
 // task's name, of those that the task has. Commit sums them up.
 const Skipped = "skipped_records"

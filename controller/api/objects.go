@@ -54,8 +54,8 @@ func objectURL(c echo.Context) (bucket, location string, err error) {
 	if err != nil {
 		return "", "", newProblem(CodeInvalidLocation, "%w", err)
 	}
-	if bucket == "" || strings.ContainsAny(bucket, "/\\") {
-		return "", "", newProblem(CodeInvalidLocation, "%.80q is not a bucket's name", bucket)
+	if err := objstore.CheckBucketName(bucket); err != nil { // which may have had slashes, escaped
+		return "", "", newProblem(CodeInvalidLocation, "%w", err)
 	}
 	return bucket, "s3://" + bucket + "/" + key, nil
 }
@@ -128,7 +128,7 @@ func (s *Server) putObject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	u, err := s.places.writable(location)
+	u, err := s.places.writable(location, 0)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (s *Server) deleteObject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	u, err := s.places.writable(location)
+	u, err := s.places.writable(location, 0)
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func (s *Server) presignObject(c echo.Context) error {
 	switch wanted := c.QueryParam("presign"); wanted {
 	case "put":
 		method = http.MethodPut
-		u, err = s.places.writable(location)
+		u, err = s.places.writable(location, 0)
 	case "get":
 		method = http.MethodGet
 		u, err = s.places.readable(location, callerOf(c))

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/bucketmill/bucketmill/objstore"
@@ -54,11 +55,15 @@ func (p *places) readable(location string, who caller) (objstore.URL, error) {
 	return u, p.allowed(u)
 }
 
-// writable checks a location that a job or client writes to.
-func (p *places) writable(location string) (objstore.URL, error) {
+// writable checks a location that a client writes to, or below which a job writes objects with names of up to
+// longest bytes.
+func (p *places) writable(location string, longest int) (objstore.URL, error) {
 	u, err := p.named(location)
 	if err != nil {
 		return objstore.URL{}, err
+	}
+	if err := u.CheckOutput(longest); err != nil {
+		return objstore.URL{}, newProblem(CodeInvalidLocation, "%w", err)
 	}
 	if p.reserved(u) {
 		return objstore.URL{}, newProblem(CodeNotAllowed, "%s is Bucketmill's own", u)
@@ -73,9 +78,6 @@ func (p *places) named(location string) (objstore.URL, error) {
 			return u, newProblem(CodeInvalidLocation, "%w", err)
 		}
 		return u, err
-	}
-	if u.Bucket == "." || u.Bucket == ".." || strings.Contains(u.Bucket, `\`) { // a store of folders may take it for one
-		return u, newProblem(CodeInvalidLocation, "%.80q is not a bucket's name", u.Bucket)
 	}
 	if u.Scheme == "file" && !p.files {
 		return u, newProblem(CodeNotAllowed, "%s: this server does not open files", u)
@@ -99,6 +101,7 @@ func (p *places) allowed(u objstore.URL) error {
 // work store: what is below its folders "jobs" and "logs", and those of one hex digit (see
 // state.Layout).
 func (p *places) reserved(u objstore.URL) bool {
+	u.Key = slashes.ReplaceAllString(strings.TrimLeft(u.Key, "/"), "/") // as a store may that keeps objects as files
 	if !within(u, p.work) {
 		return false
 	}
@@ -107,6 +110,8 @@ func (p *places) reserved(u objstore.URL) bool {
 	return folder == "jobs" || folder == "logs" ||
 		len(folder) == 1 && strings.Contains("0123456789abcdef", folder)
 }
+
+var slashes = regexp.MustCompile(`//+`)
 
 // within tells whether everything that u names, as an object, prefix or glob, is the place or
 // below it.

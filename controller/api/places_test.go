@@ -11,22 +11,22 @@ func TestWithin(t *testing.T) {
 		location, place string
 		want            bool
 	}{
-		{"s3://a/x", "s3://a", true},
-		{"s3://a", "s3://a", true},
-		{"s3://a", "s3://a/", true},
-		{"s3://ab/x", "s3://a", false},
-		{"s3://a/x/y", "s3://a/x", true},
-		{"s3://a/x", "s3://a/x/", true},
-		{"s3://a/x/", "s3://a/x", true},
-		{"s3://a/xy", "s3://a/x", false},
-		{"s3://a/", "s3://a/x", false},
-		{"s3://a/*", "s3://a", true},
-		{"s3://a/x/*", "s3://a/x", true},
-		{"s3://a/x*", "s3://a/x", false},
-		{"s3://a/{x,y}/z", "s3://a/x", false},
-		{"s3://a/[x]/z", "s3://a/x", false},
-		{`s3://a/\x/z`, "s3://a/x", false},
-		{"file:///a/x", "s3://a", false},
+		{"s3://bucket/x", "s3://bucket", true},
+		{"s3://bucket", "s3://bucket", true},
+		{"s3://bucket", "s3://bucket/", true},
+		{"s3://bucket2/x", "s3://bucket", false},
+		{"s3://bucket/x/y", "s3://bucket/x", true},
+		{"s3://bucket/x", "s3://bucket/x/", true},
+		{"s3://bucket/x/", "s3://bucket/x", true},
+		{"s3://bucket/xy", "s3://bucket/x", false},
+		{"s3://bucket/", "s3://bucket/x", false},
+		{"s3://bucket/*", "s3://bucket", true},
+		{"s3://bucket/x/*", "s3://bucket/x", true},
+		{"s3://bucket/x*", "s3://bucket/x", false},
+		{"s3://bucket/{x,y}/z", "s3://bucket/x", false},
+		{"s3://bucket/[x]/z", "s3://bucket/x", false},
+		{`s3://bucket/\x/z`, "s3://bucket/x", false},
+		{"file:///a/x", "s3://bucket", false},
 		{"file:///a/x", "file:///a", true},
 	} {
 		u, err := objstore.ParseURL(c.location)
@@ -44,7 +44,7 @@ func TestWithin(t *testing.T) {
 }
 
 func TestReserved(t *testing.T) {
-	for _, work := range []string{"s3://w", "s3://w/", "s3://w/p", "s3://w/p/"} {
+	for _, work := range []string{"s3://work", "s3://work/", "s3://work/p", "s3://work/p/"} {
 		p, err := newPlaces(nil, false, work)
 		if err != nil {
 			t.Fatal(err)
@@ -52,6 +52,7 @@ func TestReserved(t *testing.T) {
 		base := p.work
 		for key, want := range map[string]bool{
 			"jobs": true, "jobs/": true, "jobs/j/plan": true, "logs/x": true, "0/j/m0.1.seg": true, "f/x": true, "f": true,
+			"/jobs/x": true, "///jobs//x": true, "/f": true,
 			"": false, "in/x": false, "jobs2/x": false, "g/x": false, "00/x": false, "x/jobs/y": false,
 		} {
 			if got := p.reserved(base.Join(key)); got != want {
@@ -59,11 +60,16 @@ func TestReserved(t *testing.T) {
 			}
 		}
 	}
-	p, err := newPlaces(nil, false, "s3://w/p")
+	p, err := newPlaces(nil, false, "s3://work/p")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, location := range []string{"s3://w/jobs/x", "s3://v/p/jobs/x", "s3://w/pjobs/x"} {
+	for _, location := range []string{"s3://work//p/jobs/x", "s3://work/p//jobs/x", "s3://work///p///jobs"} {
+		if u, err := objstore.ParseURL(location); err != nil || !p.reserved(u) {
+			t.Errorf("%s is not reserved, %v", location, err)
+		}
+	}
+	for _, location := range []string{"s3://work/jobs/x", "s3://other/p/jobs/x", "s3://work/pjobs/x"} {
 		if u, err := objstore.ParseURL(location); err != nil || p.reserved(u) {
 			t.Errorf("%s is reserved, %v", location, err)
 		}

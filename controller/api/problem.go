@@ -92,7 +92,7 @@ type kindOfProblem struct {
 var problems = map[Code]kindOfProblem{
 	CodeInvalidRequest:   {400, "The request is not valid", "GET /v1/openapi.json describes every request"},
 	CodeInvalidSpec:      {400, "The job spec is not valid", "GET /v1/openapi.json describes the spec"},
-	CodeInvalidLocation:  {400, "The location is not valid", "write s3://bucket/key, without empty, \".\" or \"..\" elements"},
+	CodeInvalidLocation:  {400, "The location is not valid", "write s3://bucket/key, without \".\" or \"..\" elements"},
 	CodeIncompleteBody:   {400, "The body did not arrive whole", "send it again"},
 	CodeUnauthorized:     {401, "A token is needed", "send the header Authorization: Bearer TOKEN"},
 	CodeForbidden:        {403, "The token's role is not enough", "ask for a token with the role that the detail names"},

@@ -40,7 +40,7 @@ func (s *Server) checkSpec(spec *state.Spec, who caller) error {
 		}
 		spec.Input[i] = u.String()
 	}
-	u, err := s.places.writable(spec.Output)
+	u, err := s.places.writable(spec.Output, state.LongestName)
 	if err != nil {
 		return err
 	}

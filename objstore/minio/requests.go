@@ -3,11 +3,13 @@ package minio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
@@ -34,6 +36,15 @@ func translate(err error) error {
 		return err
 	}
 	return &s3bucket.Failure{Status: r.StatusCode, Code: r.Code, Message: r.Error(), RequestID: r.RequestID}
+}
+
+// checkName refuses a key that minio-go does not write, as one that is all blanks. Its own refusals are errors
+// without an answer from the store, which are not to be told from broken connections.
+func checkName(key string) error {
+	if err := s3utils.CheckValidObjectName(key); err != nil {
+		return fmt.Errorf("%w: %w", objstore.ErrInvalid, err)
+	}
+	return nil
 }
 
 func (r *requests) Get(ctx context.Context, key string, offset, length int64, etag string) (s3bucket.Answer, error) {
@@ -74,6 +85,9 @@ func describe(info minio.ObjectInfo) objstore.Object {
 }
 
 func (r *requests) Put(ctx context.Context, key string, p *s3bucket.Payload, c s3bucket.Condition) (string, error) {
+	if err := checkName(key); err != nil {
+		return "", err
+	}
 	opts := minio.PutObjectOptions{UserMetadata: map[string]string{headerCRC32C: p.CRC32C}, DisableContentSha256: true}
 	if c.Mark != "" {
 		opts.UserMetadata[s3bucket.MarkHeader] = c.Mark
@@ -117,6 +131,9 @@ func (r *requests) Delete(ctx context.Context, keys []string) error {
 }
 
 func (r *requests) StartUpload(ctx context.Context, key string) (string, error) {
+	if err := checkName(key); err != nil {
+		return "", err
+	}
 	opts := minio.PutObjectOptions{UserMetadata: map[string]string{headerAlgorithm: "CRC32C"}}
 	id, err := r.core.NewMultipartUpload(ctx, r.bucket, key, opts)
 	return id, translate(err)

@@ -18,11 +18,8 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/bucketmill/bucketmill/objstore"
 )
@@ -82,12 +79,10 @@ type Bucket struct {
 
 var _ objstore.Bucket = (*Bucket)(nil)
 
-var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-
 // New makes the bucket of that name, without a request. The config has its defaults filled in.
 func New(name string, r Requests, c objstore.S3Config) (*Bucket, error) {
-	if !bucketName.MatchString(name) {
-		return nil, fmt.Errorf("%w: bucket name %q: use 3 to 63 of a-z, 0-9, \"-\" and \".\"", objstore.ErrInvalid, name)
+	if err := objstore.CheckBucketName(name); err != nil {
+		return nil, err
 	}
 	c.Parts.Equal = c.Parts.Equal || wantsEqualParts(c.Endpoint)
 	return &Bucket{name: name, requests: r, config: c, patience: newPatience(c.HedgeAfter)}, nil
@@ -96,22 +91,6 @@ func New(name string, r Requests, c objstore.S3Config) (*Bucket, error) {
 // URL is "s3://" and the name.
 func (b *Bucket) URL() string { return "s3://" + b.name }
 
-// checkKey refuses what no store takes, so that nobody has to find out by asking.
-func checkKey(key string) error {
-	const limit = 1024 // bytes
-	switch {
-	case key == "":
-		return fmt.Errorf("%w: the key is empty", objstore.ErrInvalid)
-	case len(key) > limit:
-		return fmt.Errorf("%w: the key has %d bytes, the limit is %d", objstore.ErrInvalid, len(key), limit)
-	case !utf8.ValidString(key):
-		return fmt.Errorf("%w: the key is not UTF-8", objstore.ErrInvalid)
-	case strings.HasPrefix(key, "/"):
-		return fmt.Errorf("%w: the key starts with a slash", objstore.ErrInvalid)
-	}
-	return nil
-}
-
 // Stat asks for an object's headers.
 func (b *Bucket) Stat(ctx context.Context, key string) (objstore.Object, error) {
 	o, _, err := b.head(ctx, "stat", key)
@@ -119,7 +98,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (objstore.Object, error) 
 }
 
 func (b *Bucket) head(ctx context.Context, verb, key string) (o objstore.Object, mark string, err error) {
-	if err := checkKey(key); err != nil {
+	if err := objstore.CheckKey(key); err != nil {
 		return o, "", b.fail(verb, key, err)
 	}
 	o, err = do(ctx, b, verb, key, func(ctx context.Context, _ *watch) (o objstore.Object, err error) {
@@ -131,7 +110,7 @@ func (b *Bucket) head(ctx context.Context, verb, key string) (o objstore.Object,
 
 // Presign implements [objstore.Presigner].
 func (b *Bucket) Presign(ctx context.Context, method, key string, expires time.Duration) (string, error) {
-	if err := checkKey(key); err != nil {
+	if err := objstore.CheckKey(key); err != nil {
 		return "", b.fail("presign", key, err)
 	}
 	if method != http.MethodGet && method != http.MethodPut {
@@ -147,7 +126,7 @@ func (b *Bucket) Presign(ctx context.Context, method, key string, expires time.D
 // Delete removes keys, DeleteBatch of them by each request.
 func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 	for _, key := range keys {
-		if err := checkKey(key); err != nil {
+		if err := objstore.CheckKey(key); err != nil {
 			return b.fail("delete", key, err)
 		}
 	}
@@ -166,6 +145,10 @@ func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 // List asks for a page at a time, and for the next when the last is used up.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
+		if err := checkPrefix(prefix); err != nil {
+			yield(objstore.Object{}, b.fail("list", prefix, err))
+			return
+		}
 		type page struct {
 			objects []objstore.Object
 			more    bool
@@ -188,6 +171,14 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Obj
 			more = p.more && len(p.objects) > 0
 		}
 	}
+}
+
+// checkPrefix refuses prefixes of no key.
+func checkPrefix(prefix string) error {
+	if prefix == "" {
+		return nil
+	}
+	return objstore.CheckKey(prefix)
 }
 
 // EnsureBucket makes the bucket unless there is one already.

@@ -36,7 +36,7 @@ func (b *Bucket) PutIfAbsent(ctx context.Context, key string, data []byte) (objs
 
 // put also tells how many requests it took.
 func (b *Bucket) put(ctx context.Context, verb, key string, p *Payload, c Condition) (o objstore.Object, tries int, err error) {
-	if err := checkKey(key); err != nil {
+	if err := objstore.CheckNewKey(key); err != nil {
 		return o, 0, b.fail(verb, key, err)
 	}
 	etag, err := do(ctx, b, verb, key, func(ctx context.Context, w *watch) (string, error) {

@@ -26,7 +26,7 @@ func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.
 // GetVersion sends the ETag along as If-Match, and compares the one of the answer, since some stores
 // ignore that header.
 func (b *Bucket) GetVersion(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
-	err := checkKey(key)
+	err := objstore.CheckKey(key)
 	if err == nil && (offset < 0 || length < -1) {
 		err = fmt.Errorf("%w: range of %d bytes from %d on", objstore.ErrInvalid, length, offset)
 	}

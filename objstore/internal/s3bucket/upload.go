@@ -38,7 +38,7 @@ func (b *Bucket) Complete(ctx context.Context, u objstore.Upload) (objstore.Obje
 }
 
 func checkSealed(u objstore.Upload) error {
-	if err := checkKey(u.Key); err != nil {
+	if err := objstore.CheckNewKey(u.Key); err != nil {
 		return err
 	}
 	if u.ID == "" || len(u.Parts) == 0 {
@@ -79,7 +79,7 @@ func multipartETag(parts []objstore.Part) string {
 // Abort asks the store to forget the upload.
 func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 	const verb = "abort"
-	err := checkKey(u.Key)
+	err := objstore.CheckNewKey(u.Key)
 	if err == nil && u.ID == "" {
 		err = fmt.Errorf("%w: no upload id", objstore.ErrInvalid)
 	}
@@ -101,6 +101,10 @@ func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 // by their whole keys.
 func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.Upload, error] {
 	return func(yield func(objstore.Upload, error) bool) {
+		if err := checkPrefix(prefix); err != nil {
+			yield(objstore.Upload{}, b.fail("list uploads", prefix, err))
+			return
+		}
 		exact, longer, more := false, false, true
 		err := b.eachUpload(ctx, prefix, objstore.Upload{}, func(u objstore.Upload) bool {
 			exact = exact || u.Key == prefix

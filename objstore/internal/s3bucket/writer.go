@@ -39,7 +39,7 @@ type writer struct {
 
 // Create makes a writer, without a request.
 func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error) {
-	if err := checkKey(key); err != nil {
+	if err := objstore.CheckNewKey(key); err != nil {
 		return nil, b.fail("create", key, err)
 	}
 	if err := ctx.Err(); err != nil {
