@@ -5,157 +5,206 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/bucketmill/bucketmill/executor/split"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// inputs finds the objects that the given locations name, in the order given, each once. A
-// location is an object, a glob (* ? [a-z] {a,b}, and ** across folders), or a prefix: one
-// that ends with a slash, or a folder. In globs and prefixes, objects in whose name or
-// folder below the prefix an element begins with "." or "_" are passed over, as Hadoop does;
-// they can be named outright. It fails, naming the location, where nothing is found or where
-// there is not one byte.
-func inputs(ctx context.Context, open Opener, locations []string) ([]split.Object, error) {
+// inputs are the objects that a job reads.
+type inputs struct {
+	objects    []split.Object
+	passedOver int      // names that begin with "." or "_", of objects and folders
+	empty      []string // the locations that have not one byte
+}
+
+// findInputs finds the objects that the given locations name, in the order given, each once. A
+// location is an object, a prefix (one that ends with a slash, or a folder), or a glob: see there. A location
+// that is the name of an object or folder as it stands is that, whatever characters it has.
+//
+// In globs and prefixes, objects in whose name or folder below the prefix an element begins with "." or "_" are
+// passed over, as Hadoop does; they can be named outright. It fails, naming the location, where nothing is found.
+// Objects without a byte are inputs like others.
+func findInputs(ctx context.Context, open Opener, locations []string) (inputs, error) {
 	var (
-		objects []split.Object
-		seen    = map[string]bool{}
+		in   inputs
+		seen = map[string]bool{}
 	)
 	for _, location := range locations {
-		found, err := expand(ctx, open, location)
+		found, err := find(ctx, open, location)
 		if err != nil {
-			return nil, fmt.Errorf("input %s: %w", location, err)
+			return inputs{}, fmt.Errorf("input %s: %w", location, err)
 		}
+		in.passedOver += found.passedOver
 		var bytes int64
-		for _, o := range found {
+		for _, o := range found.objects {
 			bytes += o.Size
 		}
 		if bytes == 0 {
-			return nil, fmt.Errorf("input %s: %d objects, but all are empty (0 bytes)", location, len(found))
+			in.empty = append(in.empty, location)
 		}
 		if len(locations) == 1 {
-			return found, nil // each once, and perhaps a million
+			in.objects = found.objects // each once, and perhaps a million
+			break
 		}
-		for _, o := range found {
+		for _, o := range found.objects {
 			if !seen[o.URL] {
 				seen[o.URL] = true
-				objects = append(objects, o)
+				in.objects = append(in.objects, o)
 			}
 		}
 	}
-	return objects, nil
+	return in, nil
 }
 
-var errNothing = errors.New("no such object, folder or prefix")
-
-func expand(ctx context.Context, open Opener, location string) ([]split.Object, error) {
+// find finds the objects of a location.
+func find(ctx context.Context, open Opener, location string) (*listing, error) {
 	b, key, err := open(ctx, location)
 	if err != nil {
 		return nil, err
 	}
-	if strings.ContainsAny(key, `*?[{\`) {
-		return expandGlob(ctx, b, key)
-	}
-	if key != "" && !strings.HasSuffix(key, "/") {
-		o, err := b.Stat(ctx, key)
-		if err == nil {
-			return []split.Object{object(b, o)}, nil
-		}
-		if !errors.Is(err, objstore.ErrNotFound) {
+	special := isGlob(key)
+	found, err := findNamed(ctx, b, key)
+	switch {
+	case special && err != nil && !noSuchName(err):
+		return nil, err
+	case special && (err != nil || len(found.objects) == 0):
+		if found, err = findGlob(ctx, b, key); err != nil {
 			return nil, err
 		}
-		key += "/"
+	case err != nil:
+		return nil, err
 	}
-	found, err := list(ctx, b, key, key, func(string) bool { return true })
-	if err == nil && len(found) == 0 {
-		err = errNothing
-	}
-	return found, err
-}
-
-func expandGlob(ctx context.Context, b objstore.Bucket, pattern string) ([]split.Object, error) {
-	if !doublestar.ValidatePattern(pattern) {
-		return nil, errors.New("the glob is malformed")
-	}
-	base, _ := doublestar.SplitPattern(pattern)
-	prefix := base + "/"
-	if base == "." {
-		prefix = ""
-	}
-	found, err := list(ctx, b, literal(pattern, prefix), prefix, func(key string) bool {
-		if strings.HasSuffix(key, "/") {
-			return mayHold(pattern, key)
-		}
-		ok, err := doublestar.Match(pattern, key)
-		return err == nil && ok // the pattern is valid
-	})
-	if err == nil && len(found) == 0 {
-		err = errors.New("no object matches the glob")
-	}
-	return found, err
-}
-
-// mayHold tells whether keys below a folder may match a pattern: whether its elements do, one
-// by one.
-func mayHold(pattern, folder string) bool {
-	wanted := strings.Split(pattern, "/")
-	for i, element := range strings.Split(strings.TrimSuffix(folder, "/"), "/") {
-		if i >= len(wanted) {
-			return false // too deep
-		}
-		if wanted[i] == "**" || strings.ContainsAny(wanted[i], `{}\`) {
-			return true // any depth; or alternatives, which may hold slashes
-		}
-		if i == len(wanted)-1 {
-			return false // what matches the last element is no folder
-		}
-		if ok, err := doublestar.Match(wanted[i], element); err == nil && !ok {
-			return false
-		}
-	}
-	return true
-}
-
-// literal is the longest prefix of a pattern that is no pattern, so that as little as
-// possible is listed; at least base.
-func literal(pattern, base string) string {
-	if i := strings.IndexAny(pattern, `*?[{\`); i > len(base) {
-		return pattern[:i]
-	}
-	return base
-}
-
-// list returns the objects under prefix that are wanted and not hidden below base. Folders are
-// asked for with a slash at their end.
-func list(ctx context.Context, b objstore.Bucket, prefix, base string, want func(key string) bool) ([]split.Object, error) {
-	visible := func(key string) bool {
-		return !hidden(strings.TrimPrefix(key, base)) && want(key)
-	}
-	listing := b.List(ctx, prefix)
-	if s, ok := b.(objstore.SelectiveLister); ok {
-		listing = s.ListWhere(ctx, prefix, visible)
-	}
-	var found []split.Object
-	for o, err := range listing {
-		if err != nil {
-			return nil, err
-		}
-		folderMark := strings.HasSuffix(o.Key, "/") // some tools make such objects
-		if !folderMark && visible(o.Key) {
-			found = append(found, object(b, o))
-		}
+	if len(found.objects) == 0 {
+		return nil, found.nothing(special)
 	}
 	return found, nil
 }
 
-func hidden(relative string) bool {
-	return slices.ContainsFunc(strings.Split(relative, "/"), func(element string) bool {
-		return strings.HasPrefix(element, ".") || strings.HasPrefix(element, "_")
-	})
+// noSuchName tells whether an error of the store's may mean no more than that a glob is no name: it has characters
+// or a length that the store does not accept there, or lies where only what matches may be asked for.
+func noSuchName(err error) bool {
+	return errors.Is(err, objstore.ErrNotFound) || errors.Is(err, objstore.ErrInvalid) || errors.Is(err, objstore.ErrDenied)
+}
+
+// findNamed finds the object that has a key, or else those below it. An object of 0 bytes may be there to mark a
+// folder, as some tools do: then what counts is in the folder.
+func findNamed(ctx context.Context, b objstore.Bucket, key string) (*listing, error) {
+	var mark []split.Object
+	if key != "" && !strings.HasSuffix(key, "/") {
+		o, err := b.Stat(ctx, key)
+		switch {
+		case err == nil && o.Size > 0:
+			return &listing{bucket: b, objects: []split.Object{object(b, o)}}, nil
+		case err == nil:
+			mark = []split.Object{object(b, o)}
+		case !errors.Is(err, objstore.ErrNotFound):
+			return nil, err
+		}
+		key += "/"
+	}
+	found := &listing{bucket: b, base: key}
+	err := found.list(ctx, key)
+	if len(found.objects) == 0 {
+		found.objects = mark
+	}
+	return found, err
+}
+
+func findGlob(ctx context.Context, b objstore.Bucket, key string) (*listing, error) {
+	g, err := newGlob(key)
+	if err != nil {
+		return nil, err
+	}
+	found := &listing{bucket: b, base: g.base, glob: g}
+	return found, found.list(ctx, g.prefix())
+}
+
+// listing gathers the objects below a folder that are neither hidden nor, if there is a glob, unmatched.
+type listing struct {
+	bucket objstore.Bucket
+	base   string // the folder, with a slash at its end, or ""
+	glob   *glob  // nil: all
+
+	objects    []split.Object
+	passedOver int    // hidden objects and folders that match
+	lastHidden string // the last of these folders, with a slash at its end: what is below it comes right after it
+}
+
+// list lists what begins with prefix, which begins with base.
+func (l *listing) list(ctx context.Context, prefix string) error {
+	all := l.bucket.List(ctx, prefix)
+	if s, ok := l.bucket.(objstore.SelectiveLister); ok {
+		all = s.ListWhere(ctx, prefix, l.wants)
+	}
+	for o, err := range all {
+		if err != nil {
+			return err
+		}
+		folderMark := strings.HasSuffix(o.Key, "/") // some tools make such objects
+		if !folderMark && l.wants(o.Key) {
+			l.objects = append(l.objects, object(l.bucket, o))
+		}
+	}
+	return nil
+}
+
+// wants tells whether an object is wanted or, of a folder that is asked for with a slash at its end, whether objects
+// in it may be. It notes what is hidden.
+func (l *listing) wants(key string) bool {
+	name := strings.TrimPrefix(key, l.base)
+	if end := hiddenEnd(name); end > 0 {
+		l.passOver(name, end)
+		return false
+	}
+	switch {
+	case l.glob == nil:
+		return true
+	case strings.HasSuffix(name, "/"):
+		return l.glob.mayHold(name)
+	}
+	return l.glob.matches(name)
+}
+
+// passOver counts a name whose element that ends there is hidden, and all that is in the same hidden folder as one.
+func (l *listing) passOver(name string, end int) {
+	if l.lastHidden != "" && strings.HasPrefix(name, l.lastHidden) {
+		return
+	}
+	if l.glob != nil && !l.glob.matches(name) {
+		return
+	}
+	l.passedOver++
+	if end < len(name) {
+		l.lastHidden = name[:end+1]
+	}
+}
+
+// nothing explains why there are no objects.
+func (l *listing) nothing(isGlob bool) error {
+	text := "no such object, folder or prefix"
+	if isGlob {
+		text = `no object and no folder matches the glob, or has it for a name (* ? [ { and \ are special there: write \[ for a [)`
+	}
+	if l.passedOver > 0 {
+		text = fmt.Sprintf("all that is there is passed over, for the names of %d objects or folders begin with _ or . (name them outright to read them)", l.passedOver)
+	}
+	return errors.New(text)
+}
+
+// hiddenEnd returns where the first element of a name ends that begins with "." or "_"; 0: there is none.
+func hiddenEnd(name string) int {
+	for at := 0; at < len(name); {
+		end := strings.IndexByte(name[at:], '/')
+		if end < 0 {
+			end = len(name) - at
+		}
+		if name[at] == '.' || name[at] == '_' {
+			return at + end
+		}
+		at += end + 1
+	}
+	return 0
 }
 
 func object(b objstore.Bucket, o objstore.Object) split.Object {

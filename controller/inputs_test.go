@@ -37,58 +37,136 @@ func opener(t *testing.T) Opener {
 	return func(ctx context.Context, url string) (objstore.Bucket, string, error) { return stores.Open(ctx, url) }
 }
 
+// paths are those of objects below a folder, in order.
+func paths(root string, in inputs) string {
+	var got []string
+	for _, o := range in.objects {
+		got = append(got, strings.TrimPrefix(o.URL, "file://"+root+"/"))
+	}
+	slices.Sort(got)
+	return strings.Join(got, " ")
+}
+
 func TestInputs(t *testing.T) {
-	root := writeTree(t, "a.txt", "b.txt", "b.log", ".hidden.txt", "_tmp/c.txt", "sub/d.txt", "sub/deep/e.txt", "other/f.txt")
+	root := writeTree(t, "a.txt", "b.txt", "b.log", ".hidden.txt", "_tmp/c.txt", "sub/d.txt", "sub/deep/e.txt", "other/f.txt",
+		"y=1/m=1/g", "y=1/m=2/h", "y=1/m=2/_SUCCESS", "y=1/m=2/deep/i", "y=1/m=3", "y=2/n=1/j",
+		"i[1].txt", "i1.txt", "j{x}/k", "*/l", "_job/_SUCCESS", "_job/part-00000", `m\*`)
 	// Places that are not asked for must not matter.
 	for _, link := range []string{"other/.#lock", "other/dangling.txt", ".#lock"} {
 		if err := os.Symlink("nowhere", filepath.Join(root, link)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for pattern, want := range map[string]string{
-		"a.txt":            "a.txt",
-		"*.txt":            "a.txt b.txt",
-		"[ab].{txt,log}":   "a.txt b.log b.txt",
-		"sub":              "sub/d.txt sub/deep/e.txt",
-		"sub/":             "sub/d.txt sub/deep/e.txt",
-		"sub/*":            "sub/d.txt",
-		"sub/**":           "sub/d.txt sub/deep/e.txt",
-		"s*/**/*.txt":      "sub/d.txt sub/deep/e.txt",
-		"{sub,_tmp}/?.txt": "sub/d.txt",
-		"_tmp/*":           "_tmp/c.txt",
-		".hidden.txt":      ".hidden.txt",
+	for pattern, c := range map[string]struct {
+		want       string
+		passedOver int
+	}{
+		"a.txt":            {"a.txt", 0},
+		"?.txt":            {"a.txt b.txt", 0},
+		"[ab].{txt,log}":   {"a.txt b.log b.txt", 0},
+		"sub":              {"sub/d.txt sub/deep/e.txt", 0},
+		"sub/":             {"sub/d.txt sub/deep/e.txt", 0},
+		"sub/*":            {"sub/d.txt sub/deep/e.txt", 0},
+		"sub/*.txt":        {"sub/d.txt", 0},
+		"sub/*/":           {"sub/deep/e.txt", 0},
+		"sub/**":           {"sub/d.txt sub/deep/e.txt", 0},
+		"s*/**/*.txt":      {"sub/d.txt sub/deep/e.txt", 0},
+		"{sub,_tmp}/?.txt": {"sub/d.txt", 0},
+		"_tmp/*":           {"_tmp/c.txt", 0},
+		".hidden.txt":      {".hidden.txt", 0},
+		"y=*/m=*":          {"y=1/m=1/g y=1/m=2/deep/i y=1/m=2/h y=1/m=3", 1},
+		"y=*/m=*/":         {"y=1/m=1/g y=1/m=2/deep/i y=1/m=2/h", 1},
+		"y=*/m=*/*":        {"y=1/m=1/g y=1/m=2/deep/i y=1/m=2/h", 1},
+		"y=*/m=*/*/":       {"y=1/m=2/deep/i", 0},
+		"y=1/{m=1,m=2/d*}": {"y=1/m=1/g y=1/m=2/deep/i", 0},
+		"y=*/**/":          {"y=1/m=1/g y=1/m=2/deep/i y=1/m=2/h y=1/m=3 y=2/n=1/j", 1},
+		"**/m=2":           {"y=1/m=2/deep/i y=1/m=2/h", 1},
+		"i[1].txt":         {"i[1].txt", 0},
+		`i\[1\].txt`:       {"i[1].txt", 0},
+		"i[12].txt":        {"i1.txt", 0},
+		"i*.txt":           {"i1.txt i[1].txt", 0},
+		"j{x}":             {"j{x}/k", 0},
+		"j{x}/":            {"j{x}/k", 0},
+		`j\{x\}/*`:         {"j{x}/k", 0},
+		"*":                {"*/l", 0},
+		`\*/l`:             {"*/l", 0},
+		`m\*`:              {`m\*`, 0},
+		"_job":             {"_job/part-00000", 1},
+		"_job/*":           {"_job/part-00000", 1},
+		"_job/p*":          {"_job/part-00000", 0},
 	} {
-		objects, err := inputs(t.Context(), opener(t), []string{filepath.Join(root, pattern)})
+		in, err := findInputs(t.Context(), opener(t), []string{root + "/" + pattern})
 		if err != nil {
 			t.Errorf("%s: %v", pattern, err)
 			continue
 		}
-		var got []string
-		for _, o := range objects {
-			got = append(got, strings.TrimPrefix(o.URL, "file://"+root+"/"))
-		}
-		slices.Sort(got)
-		if s := strings.Join(got, " "); s != want {
-			t.Errorf("%s: got %s, wanted %s", pattern, s, want)
+		if s := paths(root, in); s != c.want || in.passedOver != c.passedOver {
+			t.Errorf("%s: got %s and passed %d over, wanted %s and %d", pattern, s, in.passedOver, c.want, c.passedOver)
 		}
 	}
 }
 
 func TestInputsThatAreNotThere(t *testing.T) {
-	root := writeTree(t, "a.txt")
-	if err := os.WriteFile(filepath.Join(root, "empty.txt"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	root := writeTree(t, "a.txt", "hidden/_SUCCESS", "hidden/.x/y")
 	if err := os.Symlink("nowhere", filepath.Join(root, "dangling.dat")); err != nil {
 		t.Fatal(err)
 	}
 	for location, word := range map[string]string{
-		"b.txt": "no such object", "*.log": "no object matches", "empty.txt": "empty", "[": "malformed", "*.dat": "leads nowhere",
+		"b.txt": "no such object", "*.log": "matches the glob", "[": "malformed", "*.dat": "leads nowhere",
+		"hidden": "names of 2 objects or folders begin", "hidden/*": "names of 2 objects or folders begin",
+		"nofolder/": "no such object", "a.txt/b": "no such object", "[a.txt/": "malformed", "a[1].txt": `write \[`,
 	} {
-		location = filepath.Join(root, location)
-		_, err := inputs(t.Context(), opener(t), []string{filepath.Join(root, "a.txt"), location})
+		location = root + "/" + location
+		_, err := findInputs(t.Context(), opener(t), []string{filepath.Join(root, "a.txt"), location})
 		if err == nil || !strings.Contains(err.Error(), word) || !strings.Contains(err.Error(), location) {
 			t.Errorf("got %v, wanted an error that names %s and says %q", err, location, word)
+		}
+	}
+}
+
+// TestEmptyInputs wants what is there, but has no byte, for an input.
+func TestEmptyInputs(t *testing.T) {
+	root := writeTree(t, "a.txt")
+	for _, name := range []string{"empty.txt", "empty/x", "empty/y.gz"} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		locations   []string
+		want, empty string
+	}{
+		{[]string{"empty.txt"}, "empty.txt", "empty.txt"},
+		{[]string{"empty.txt", "a.txt"}, "a.txt empty.txt", "empty.txt"},
+		{[]string{"a.txt", "empty", "empty/*"}, "a.txt empty/x empty/y.gz", "empty empty/*"},
+		{[]string{"*"}, "a.txt empty.txt empty/x empty/y.gz", ""},
+	} {
+		var locations, empty []string
+		for _, l := range c.locations {
+			locations = append(locations, filepath.Join(root, l))
+		}
+		in, err := findInputs(t.Context(), opener(t), locations)
+		if err != nil {
+			t.Errorf("%s: %v", c.locations, err)
+			continue
+		}
+		for _, l := range in.empty {
+			empty = append(empty, strings.TrimPrefix(l, root+"/"))
+		}
+		if got := paths(root, in); got != c.want || strings.Join(empty, " ") != c.empty {
+			t.Errorf("%s: got %s, of them empty %s", c.locations, got, empty)
+		}
+		for _, maps := range []int{0, 3} {
+			p, err := PreviewJob(t.Context(), opener(t), state.Spec{
+				Program: "wordcount", Kind: "builtin", Input: locations, Output: root + ".out", Format: "text", Maps: maps,
+			}, 1)
+			if err != nil || p.Maps != 1 && p.Bytes == 0 || p.Reducers != 1 {
+				t.Errorf("%s, %d maps: %+v, %v", c.locations, maps, p, err)
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -45,7 +46,10 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 	}
 	reducers := reducersOf(spec, plan.Bytes)
 	c.cfg.Log.Info("job planned", "job", job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
-		"maps", tasks.Count, "reducers", reducers)
+		"maps", tasks.Count, "reducers", reducers, "passed_over", plan.PassedOver)
+	if plan.Empty > 0 {
+		c.cfg.Log.Warn("inputs are empty", "job", job.ID, "locations", plan.Empty, "first", plan.EmptyInput)
+	}
 	p := planRecord{Maps: tasks.Count, Reduces: reducers, Plan: text}
 	err = c.cfg.Store.Start(ctx, job.ID, outline(job, spec, p))
 	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
@@ -148,13 +152,23 @@ func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(con
 	if err != nil {
 		return nil, state.Plan{}, err
 	}
-	objects, err := inputs(ctx, open, spec.Input)
+	in, err := findInputs(ctx, open, spec.Input)
 	if err != nil {
 		return nil, state.Plan{}, err
 	}
-	plan := state.Plan{PageSize: pageSize, Pages: rand.Text(), Inputs: len(objects)}
+	objects := in.objects
+	plan := state.Plan{
+		PageSize: pageSize, Pages: rand.Text(),
+		Inputs: len(objects), PassedOver: in.passedOver, Empty: len(in.empty),
+	}
 	for _, o := range objects {
 		plan.Bytes += o.Size
+	}
+	if plan.Empty > 0 {
+		plan.EmptyInput = in.empty[0]
+	}
+	if plan.Bytes == 0 { // one task that reads nothing, so that the program runs and there is an output
+		return slices.Values([]split.Task{{}}), plan, nil
 	}
 	opts := split.Options{Format: format}
 	if spec.Maps > 0 {

@@ -13,6 +13,11 @@ type Plan struct {
 	PageSize int    `json:"page_size"` // map tasks per page of the plan
 	Inputs   int    `json:"inputs"`    // number of input objects
 	Bytes    int64  `json:"bytes"`     // their size
+	// PassedOver is the number of objects and folders that were passed over, since their names begin with "." or "_".
+	PassedOver int `json:"passed_over,omitempty"`
+	// Empty is the number of the spec's inputs that have not one byte, and EmptyInput the first of them.
+	Empty      int    `json:"empty,omitempty"`
+	EmptyInput string `json:"empty_input,omitempty"`
 	// Replaces is the job whose output is to be overwritten; "": there is none that is whole, or it is not a
 	// job's. While this job has its output locked, no other's can come there.
 	Replaces JobID `json:"replaces,omitempty"`

@@ -165,8 +165,13 @@ func (s *session) outcome(job api.Job) (outcome, error) {
 	}
 	return outcome{
 		job: record(job), spec: spec, counters: job.Counters, inputs: job.Inputs, inputBytes: job.InputBytes,
+		left: left(job),
 		head: func(ctx context.Context, part int) ([]byte, error) { return s.partHead(ctx, job.ID, part) },
 	}, nil
+}
+
+func left(job api.Job) leftOut {
+	return leftOut{passedOver: job.PassedOver, empty: job.EmptyInputs, firstEmpty: job.EmptyInput}
 }
 
 // partHead reads the beginning of a part of a job's output.

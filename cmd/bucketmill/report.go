@@ -24,11 +24,34 @@ type outcome struct {
 	job           state.Job
 	spec          state.Spec
 	counters      map[string]int64
-	inputs        int    // objects
-	inputBytes    int64  // of them
+	inputs        int   // objects
+	inputBytes    int64 // of them
+	left          leftOut
 	intermediates string // URL; empty: not kept, or none of the user's business
 	// head reads the beginning of a part of the output: shownBytes, or all of it.
 	head func(ctx context.Context, part int) ([]byte, error)
+}
+
+// leftOut is what of the inputs a job did not read.
+type leftOut struct {
+	passedOver int    // objects and folders
+	empty      int    // locations
+	firstEmpty string // of them
+}
+
+// rows tells of it, if there is something to tell.
+func (l leftOut) rows(row func(name, format string, args ...any)) {
+	if l.passedOver == 1 {
+		row("passed over", "1 name that begins with _ or .")
+	} else if l.passedOver > 1 {
+		row("passed over", "%s that begin with _ or .", plural(l.passedOver, "name"))
+	}
+	switch {
+	case l.empty == 1:
+		row("empty", "input %s has 0 bytes", place(l.firstEmpty))
+	case l.empty > 1:
+		row("empty", "%s have 0 bytes, the first is %s", plural(l.empty, "input"), place(l.firstEmpty))
+	}
 }
 
 // summary prints what a completed job of this process did, and the beginning of its output.
@@ -47,6 +70,7 @@ func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec state.
 	}
 	o := outcome{
 		job: job, spec: spec, counters: counters, inputs: plan.Inputs, inputBytes: plan.Bytes,
+		left: leftOut{passedOver: plan.PassedOver, empty: plan.Empty, firstEmpty: plan.EmptyInput},
 		head: func(ctx context.Context, part int) ([]byte, error) {
 			return readHead(ctx, b, strings.TrimPrefix(path.Join(prefix, state.PartName(part)), "/"))
 		},
@@ -68,6 +92,7 @@ func (u *ui) completed(ctx context.Context, o outcome) error {
 	row("job", "%s  %s  %s in %s", job.ID, job.Name, job.State, took.Round(time.Millisecond))
 	row("input", "%s in %s, %s records, %s/s", humanize.IBytes(uint64(o.inputBytes)), plural(o.inputs, "object"),
 		humanize.Comma(n["map_input_records"]), humanize.IBytes(uint64(float64(o.inputBytes)/max(took.Seconds(), 0.001))))
+	o.left.rows(row)
 	if job.Reduce.Total > 0 {
 		row("shuffle", "%s, %s records of %s mapped", humanize.IBytes(uint64(n["shuffle_bytes"])),
 			humanize.Comma(n["shuffle_records"]), humanize.Comma(n["map_output_records"]))

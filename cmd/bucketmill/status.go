@@ -62,6 +62,7 @@ func (s *session) printJob(ctx context.Context, job api.Job) error {
 	if job.Inputs > 0 {
 		row("input", "%s in %s", size(job.InputBytes), plural(job.Inputs, "object"))
 	}
+	left(job).rows(row)
 	row("map", "%s", side(job.Progress.Map))
 	row("reduce", "%s", side(job.Progress.Reduce))
 	row("output", "%s", place(job.Output))

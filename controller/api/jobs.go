@@ -20,20 +20,26 @@ import (
 // Job is a job as clients see it. Lists leave spec, counters and the long parts of an error
 // out.
 type Job struct {
-	ID         state.JobID      `json:"id"`
-	Name       string           `json:"name"`
-	Program    string           `json:"program"`
-	State      state.State      `json:"state"`
-	Phase      state.Phase      `json:"phase"`
-	Priority   int              `json:"priority"`
-	Progress   Progress         `json:"progress"`
-	Error      *Failure         `json:"error"` // null unless the job failed or was cancelled
-	Times      Times            `json:"times"`
-	Output     string           `json:"output"`                // URL of its folder
-	Inputs     int              `json:"inputs,omitempty"`      // input objects, once planned
-	InputBytes int64            `json:"input_bytes,omitempty"` // their bytes
-	Counters   map[string]int64 `json:"counters,omitempty"`
-	Spec       json.RawMessage  `json:"spec,omitempty"`
+	ID         state.JobID `json:"id"`
+	Name       string      `json:"name"`
+	Program    string      `json:"program"`
+	State      state.State `json:"state"`
+	Phase      state.Phase `json:"phase"`
+	Priority   int         `json:"priority"`
+	Progress   Progress    `json:"progress"`
+	Error      *Failure    `json:"error"` // null unless the job failed or was cancelled
+	Times      Times       `json:"times"`
+	Output     string      `json:"output"`                // URL of its folder
+	Inputs     int         `json:"inputs,omitempty"`      // input objects, once planned
+	InputBytes int64       `json:"input_bytes,omitempty"` // their bytes
+	// Objects and folders that were passed over, since their names begin with "_" or "."; inputs of 0 bytes, and the
+	// first of them.
+	PassedOver  int    `json:"passed_over,omitempty"`
+	EmptyInputs int    `json:"empty_inputs,omitempty"`
+	EmptyInput  string `json:"empty_input,omitempty"`
+
+	Counters map[string]int64 `json:"counters,omitempty"`
+	Spec     json.RawMessage  `json:"spec,omitempty"`
 }
 
 // Progress is that of both sides of a job.
@@ -120,6 +126,7 @@ func summary(job state.Job) (Job, error) {
 			return Job{}, fmt.Errorf("read the plan of %s: %w", job.ID, err)
 		}
 		answer.Inputs, answer.InputBytes = plan.Inputs, plan.Bytes
+		answer.PassedOver, answer.EmptyInputs, answer.EmptyInput = plan.PassedOver, plan.Empty, plan.EmptyInput
 	}
 	return answer, nil
 }

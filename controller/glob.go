@@ -1,0 +1,135 @@
+package controller
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+// glob is a location with characters that are special there: * ? [a-z] {a,b}, ** across folders, and \ in front of
+// one of them that is to stand for itself. It matches objects, and folders with all that is below them; one that ends
+// with a slash matches folders only.
+//
+// It is asked for keys relative to its base. It remembers the last folder that it was asked about, for keys come in
+// order: it is for one goroutine.
+type glob struct {
+	base     string   // what stands before the first element that is special: "", or a folder with its slash
+	pattern  string   // the rest, without a slash at its end
+	elements []string // of the pattern
+	depth    int      // how many elements a match has; 0: any number
+	folders  bool     // whether it matches folders only
+
+	lastFolder  string
+	lastMatches bool
+}
+
+// isGlob tells whether a key is a glob, unless an object or folder has it for a name.
+func isGlob(key string) bool { return strings.ContainsAny(key, objstore.GlobMeta) }
+
+var errGlob = errors.New("the glob is malformed")
+
+func newGlob(key string) (*glob, error) {
+	g := &glob{}
+	g.pattern, g.folders = strings.CutSuffix(key, "/")
+	if !doublestar.ValidatePattern(g.pattern) {
+		return nil, errGlob
+	}
+	g.base, g.pattern = doublestar.SplitPattern(g.pattern)
+	switch g.base {
+	case ".":
+		g.base = ""
+	case "/":
+	default:
+		g.base += "/"
+	}
+	g.elements = strings.Split(g.pattern, "/")
+	g.depth = len(g.elements)
+	for _, element := range g.elements {
+		if anyDepth(element) {
+			g.depth = 0
+		}
+	}
+	return g, nil
+}
+
+// anyDepth tells whether an element of a pattern may stand for several of a key, or none: ** does, and what is
+// between braces may have slashes.
+func anyDepth(element string) bool {
+	return element == "**" || strings.ContainsAny(element, "{}") || !doublestar.ValidatePattern(element)
+}
+
+// prefix is the longest prefix that all matching keys have, so that as little as possible is listed.
+func (g *glob) prefix() string {
+	if i := strings.IndexAny(g.pattern, objstore.GlobMeta); i >= 0 {
+		return g.base + g.pattern[:i]
+	}
+	return g.base + g.pattern // all that was special was escaped
+}
+
+// matches tells whether the object of a key matches, or a folder that it is in.
+func (g *glob) matches(key string) bool {
+	if g.depth > 0 {
+		end := endOf(key, g.depth)
+		if end < 0 {
+			return false // not deep enough
+		}
+		if end == len(key) {
+			return !g.folders && g.match(key)
+		}
+		return g.matchesFolder(key[:end])
+	}
+	if !g.folders && g.match(key) {
+		return true
+	}
+	return g.matchesFolder(key[:max(0, strings.LastIndexByte(key, '/'))])
+}
+
+// matchesFolder tells whether a folder matches, or one that it is in if matches are of any depth.
+func (g *glob) matchesFolder(folder string) bool {
+	if folder != g.lastFolder || folder == "" {
+		g.lastFolder, g.lastMatches = folder, g.match(folder)
+		for i := 0; i < len(folder) && g.depth == 0 && !g.lastMatches; i++ {
+			g.lastMatches = folder[i] == '/' && g.match(folder[:i])
+		}
+	}
+	return g.lastMatches
+}
+
+func (g *glob) match(name string) bool {
+	return doublestar.MatchUnvalidated(g.pattern, name) // newGlob has validated it
+}
+
+// endOf returns where the first n elements of a key end, or -1 if it has fewer.
+func endOf(key string, n int) int {
+	for i := range len(key) {
+		if key[i] == '/' {
+			if n--; n == 0 {
+				return i
+			}
+		}
+	}
+	if n == 1 {
+		return len(key)
+	}
+	return -1
+}
+
+// mayHold tells whether keys below a folder, which is named with a slash at its end, may match: whether its elements
+// do, one by one.
+func (g *glob) mayHold(folder string) bool {
+	for i, element := range strings.Split(strings.TrimSuffix(folder, "/"), "/") {
+		if i == len(g.elements) {
+			break // below a folder that matches
+		}
+		if anyDepth(g.elements[i]) {
+			return true
+		}
+		if !doublestar.MatchUnvalidated(g.elements[i], element) {
+			return false
+		}
+	}
+	return true
+}
