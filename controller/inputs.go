@@ -187,7 +187,7 @@ func (l *listing) nothing(isGlob bool) error {
 		text = `no object and no folder matches the glob, or has it for a name (* ? [ { and \ are special there: write \[ for a [)`
 	}
 	if l.passedOver > 0 {
-		text = fmt.Sprintf("all that is there is passed over, for the names of %d objects or folders begin with _ or . (name them outright to read them)", l.passedOver)
+		text = fmt.Sprintf("all that is there is passed over: each name begins with _ or . (%d of objects and folders; name them outright to read them)", l.passedOver)
 	}
 	return errors.New(text)
 }

@@ -113,7 +113,7 @@ func TestInputsThatAreNotThere(t *testing.T) {
 	}
 	for location, word := range map[string]string{
 		"b.txt": "no such object", "*.log": "matches the glob", "[": "malformed", "*.dat": "leads nowhere",
-		"hidden": "names of 2 objects or folders begin", "hidden/*": "names of 2 objects or folders begin",
+		"hidden": "begins with _ or . (2 of", "hidden/*": "begins with _ or . (2 of",
 		"nofolder/": "no such object", "a.txt/b": "no such object", "[a.txt/": "malformed", "a[1].txt": `write \[`,
 	} {
 		location = root + "/" + location

@@ -99,6 +99,9 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 	if err := spec.Validate(); err != nil {
 		return mapTasks{}, state.Plan{}, err
 	}
+	if err := CheckOverlap(ctx, c.cfg.Open, spec); err != nil {
+		return mapTasks{}, state.Plan{}, err
+	}
 	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
 		return mapTasks{}, state.Plan{}, err
 	}
@@ -154,6 +157,9 @@ func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(con
 	}
 	in, err := findInputs(ctx, open, spec.Input)
 	if err != nil {
+		return nil, state.Plan{}, err
+	}
+	if err := checkObjects(ctx, open, spec, in.objects); err != nil {
 		return nil, state.Plan{}, err
 	}
 	objects := in.objects

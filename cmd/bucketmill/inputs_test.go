@@ -39,6 +39,9 @@ func TestInputsThatPeopleName(t *testing.T) {
 		{"a hidden folder by its name", []string{"_temporary"}, "_temporary/i.txt"},
 		{"overlapping", []string{"a.txt", "*.txt", "", "a.txt"}, "[z].txt a.txt b.txt c.log d~e.txt x/f.txt x/y/g.txt"},
 		{"a name with brackets", []string{`\[z\].txt`}, "[z].txt"},
+		{"a name with brackets as it is", []string{"[z].txt"}, "[z].txt"},
+		{"star for files and folders", []string{"?*"}, "[z].txt a.txt b.txt c.log d~e.txt x/f.txt x/y/g.txt"},
+		{"star for folders", []string{"*/"}, "x/f.txt x/y/g.txt"},
 		{"a name with a space", []string{"d e.txt"}, "d~e.txt"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -172,13 +172,16 @@ func absolute(spec *state.Spec) error {
 	for i, location := range spec.Input {
 		u, err := objstore.ParseURL(location)
 		if err != nil {
-			return fmt.Errorf("input %w", err)
+			return fmt.Errorf("input: %w", err)
 		}
 		inputs[i] = u.String()
 	}
 	u, err := objstore.ParseURL(spec.Output)
+	if err == nil {
+		err = u.CheckOutput(state.LongestName)
+	}
 	if err != nil {
-		return fmt.Errorf("output %w", err)
+		return fmt.Errorf("output: %w", err)
 	}
 	spec.Input, spec.Output = inputs, u.String()
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/state"
@@ -85,6 +86,9 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if err := f.validate(); err != nil {
 		return usageError{err}
 	}
+	if err := f.checkOverlap(ctx, spec); err != nil {
+		return err
+	}
 	programs := program.Config{Python: f.python}
 	if program.Kind(spec.Kind) == program.Python {
 		if programs, err = programs.FindPython(ctx); err != nil {
@@ -148,6 +152,19 @@ func (f *runFlags) validate() error {
 		}
 	}
 	return nil
+}
+
+// checkOverlap refuses an output that is an input, or overlaps one, before anything is started.
+func (f *runFlags) checkOverlap(ctx context.Context, spec state.Spec) error {
+	stores, err := f.store.open()
+	if err != nil {
+		return err
+	}
+	err = controller.CheckOverlap(ctx, stores.Open, spec)
+	if errors.Is(err, controller.ErrOverlap) {
+		return usageError{err}
+	}
+	return err
 }
 
 // runtimeReserve is what the process needs besides buffers, in bytes: code, stacks, clients,

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor/split"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -21,7 +24,7 @@ const maxName = 256
 
 // checkSpec checks what can be known without the program, and writes locations in their one
 // form.
-func (s *Server) checkSpec(spec *state.Spec, who caller) error {
+func (s *Server) checkSpec(ctx context.Context, spec *state.Spec, who caller) error {
 	if err := spec.Validate(); err != nil {
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}
@@ -45,7 +48,11 @@ func (s *Server) checkSpec(spec *state.Spec, who caller) error {
 		return err
 	}
 	spec.Output = u.String()
-	return nil
+	err = controller.CheckOverlap(ctx, s.cfg.Open, *spec)
+	if errors.Is(err, controller.ErrOverlap) {
+		return newProblem(CodeInvalidLocation, "%w", err).hinted("")
+	}
+	return err
 }
 
 // settleProgram fills in what kind of program it is, once its file is stored if it has one,

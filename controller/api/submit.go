@@ -49,7 +49,7 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.checkSpec(&spec, callerOf(c)); err != nil {
+	if err := s.checkSpec(ctx, &spec, callerOf(c)); err != nil {
 		return err
 	}
 	if sent.program == nil && isReference(spec.Program) {

@@ -1,0 +1,196 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// A job must not read what it writes, nor write over what it reads. Two checks see to that, before anything is
+// written:
+//
+//   - CheckOverlap compares locations, without a request. It refuses an output that is an input, in whose folder an
+//     input lies, or whose parts would be found by an input. Names that begin with "_" or "." are found by none, so
+//     an output s3://b/logs/_report may lie below an input s3://b/logs/.
+//   - checkObjects then looks at every object that was found: none may lie in the output's folder, by whatever way
+//     a glob or a link has led there.
+//
+// Folders are compared by the paths that symbolic links lead to.
+
+// ErrOverlap says that a job's output and one of its inputs overlap.
+var ErrOverlap = errors.New("output and input overlap")
+
+// overlapError is an ErrOverlap in its own words.
+type overlapError string
+
+func (e overlapError) Error() string { return string(e) }
+
+// Is makes it an ErrOverlap.
+func (e overlapError) Is(target error) bool { return target == ErrOverlap }
+
+func overlaps(output, how, input, harm string) error {
+	return overlapError(fmt.Sprintf("output %s %s input %s: the job would %s; choose an output apart from the inputs", output, how, input, harm))
+}
+
+// What overlapping leads to.
+const (
+	readsOwn  = "read what it writes"
+	writeOver = "write over what it reads"
+)
+
+// outputFolder is a job's output, to be compared with inputs.
+type outputFolder struct {
+	name   string // as the spec has it
+	bucket objstore.Bucket
+	folder string // with a slash at its end, or ""; without links
+
+	lastFolder string // that holds was asked about, followed or not
+	lastHolds  bool
+}
+
+func newOutputFolder(ctx context.Context, open Opener, spec state.Spec) (*outputFolder, error) {
+	b, key, err := open(ctx, spec.Output)
+	if err != nil {
+		return nil, fmt.Errorf("output %s: %w", spec.Output, err)
+	}
+	out := &outputFolder{name: spec.Output, bucket: b}
+	out.folder = out.follow(asFolder(key))
+	return out, nil
+}
+
+// asFolder is a key with a slash at its end, but for the empty one.
+func asFolder(key string) string {
+	if key == "" || strings.HasSuffix(key, "/") {
+		return key
+	}
+	return key + "/"
+}
+
+// follow returns where a folder of the output's bucket really is.
+func (out *outputFolder) follow(folder string) string {
+	linked, ok := out.bucket.(objstore.Linked)
+	if !ok || folder == "" {
+		return folder
+	}
+	return asFolder(linked.Follow(strings.TrimSuffix(folder, "/")))
+}
+
+// CheckOverlap fails with ErrOverlap where the locations of a job's inputs and output overlap. It makes no
+// request.
+func CheckOverlap(ctx context.Context, open Opener, spec state.Spec) error {
+	out, err := newOutputFolder(ctx, open, spec)
+	if err != nil {
+		return err
+	}
+	for _, location := range spec.Input {
+		b, key, err := open(ctx, location)
+		if err != nil {
+			return fmt.Errorf("input %s: %w", location, err)
+		}
+		if b.URL() != out.bucket.URL() {
+			continue
+		}
+		if err := out.checkNamed(location, key); err != nil {
+			return err
+		}
+		if !isGlob(key) {
+			continue
+		}
+		if g, err := newGlob(key); err == nil { // otherwise it may be a name
+			if err := out.checkGlob(location, g); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkNamed compares the output with an input that is an object or folder.
+func (out *outputFolder) checkNamed(location, key string) error {
+	in := out.follow(asFolder(key))
+	below, inside := strings.CutPrefix(out.folder, in)
+	switch {
+	case in == out.folder:
+		return overlaps(out.name, "is also the", location, writeOver)
+	case strings.HasPrefix(in, out.folder):
+		return overlaps(out.name, "holds the", location, writeOver)
+	case inside && hiddenEnd(below) == 0:
+		return overlaps(out.name, "lies in the", location, readsOwn)
+	}
+	return nil
+}
+
+// partsTried is how many names of parts are tried on a glob. One that matches only others is found out by
+// checkObjects, once they are there.
+const partsTried = 100
+
+// checkGlob compares the output with what a glob may match.
+func (out *outputFolder) checkGlob(location string, g *glob) error {
+	base := out.follow(g.base)
+	if strings.HasPrefix(base, out.folder) {
+		return overlaps(out.name, "holds the", location, writeOver)
+	}
+	below, inside := strings.CutPrefix(out.folder, base)
+	if !inside || hiddenEnd(below) > 0 {
+		return nil
+	}
+	for i := range partsTried {
+		if g.matches(below + state.PartName(i)) {
+			return overlaps(out.name, "has parts that are matched by the", location, readsOwn)
+		}
+	}
+	return nil
+}
+
+// checkObjects fails where one of the objects that were found lies in the output's folder.
+func checkObjects(ctx context.Context, open Opener, spec state.Spec, objects []split.Object) error {
+	out, err := newOutputFolder(ctx, open, spec)
+	if err != nil {
+		return err
+	}
+	parts, err := out.parts(ctx)
+	if err != nil {
+		return err
+	}
+	bucket := out.bucket.URL() + "/"
+	for _, o := range objects {
+		key, same := strings.CutPrefix(o.URL, bucket)
+		if !same {
+			continue
+		}
+		if out.holds(key) || parts[o.ETag] {
+			return overlaps(out.name, "holds the", o.URL, writeOver)
+		}
+	}
+	return nil
+}
+
+// holds tells whether an object lies in the output's folder. Many that follow each other have the same folder.
+func (out *outputFolder) holds(key string) bool {
+	folder := key[:strings.LastIndexByte(key, '/')+1]
+	if folder != out.lastFolder {
+		out.lastFolder, out.lastHolds = folder, strings.HasPrefix(out.follow(folder), out.folder)
+	}
+	return out.folder == "" || folder != "" && out.lastHolds
+}
+
+// parts are the ETags of the parts that an output has that is to be overwritten, where a link to one of them may be
+// an input: there an ETag is one file's.
+func (out *outputFolder) parts(ctx context.Context) (map[string]bool, error) {
+	if _, ok := out.bucket.(objstore.Linked); !ok {
+		return nil, nil
+	}
+	parts := map[string]bool{}
+	for o, err := range out.bucket.List(ctx, out.folder+"part-") {
+		if err != nil {
+			return nil, fmt.Errorf("output %s: %w", out.name, err)
+		}
+		parts[o.ETag] = true
+	}
+	return parts, nil
+}

@@ -1,0 +1,39 @@
+package file
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
+
+var _ objstore.Linked = (*Bucket)(nil)
+
+// Follow implements [objstore.Linked]. A key that leads out of the root is kept.
+func (b *Bucket) Follow(key string) string {
+	root := follow(b.root)
+	path := follow(filepath.Join(b.root, filepath.FromSlash(key)))
+	if path == root {
+		return ""
+	}
+	if below, ok := strings.CutPrefix(path, strings.TrimSuffix(root, "/")+"/"); ok {
+		return filepath.ToSlash(below)
+	}
+	return key
+}
+
+// follow resolves the links of as much of a path as can be resolved. The rest does not exist, or can't be reached.
+func follow(path string) string {
+	var rest []string
+	for at := path; ; at = filepath.Dir(at) {
+		if found, err := filepath.EvalSymlinks(at); err == nil {
+			slices.Reverse(rest)
+			return filepath.Join(found, filepath.Join(rest...))
+		}
+		if at == filepath.Dir(at) {
+			return path
+		}
+		rest = append(rest, filepath.Base(at))
+	}
+}
