@@ -192,14 +192,16 @@ func (l *listing) nothing(isGlob bool) error {
 	return errors.New(text)
 }
 
-// hiddenEnd returns where the first element of a name ends that begins with "." or "_"; 0: there is none.
+// hiddenEnd returns where the first element of a name ends that begins with "." or "_"; 0: there is none. Keys of S3
+// may have elements "." and "..", which hide nothing.
 func hiddenEnd(name string) int {
 	for at := 0; at < len(name); {
 		end := strings.IndexByte(name[at:], '/')
 		if end < 0 {
 			end = len(name) - at
 		}
-		if name[at] == '.' || name[at] == '_' {
+		element := name[at : at+end]
+		if strings.HasPrefix(element, "_") || strings.HasPrefix(element, ".") && element != "." && element != ".." {
 			return at + end
 		}
 		at += end + 1

@@ -12,6 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/executor/split"
 	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -201,7 +202,7 @@ func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in inta
 				return err
 			}
 			if err := sink.emitter.Err(); err != nil {
-				return fmt.Errorf("map %s: %w", s.Input, err)
+				return fmt.Errorf("map %s: %w", objstore.Shown(s.Input), err)
 			}
 			in.records += int64(b.Len())
 			w.attempt.progress.Store((done + progress) * 1000 / total)
@@ -247,7 +248,7 @@ func readAll(ctx context.Context, a *attempt, s split.Split, r *split.Reader, ta
 			return 0, err
 		}
 		if err := ctx.Err(); err != nil {
-			return 0, fmt.Errorf("map %s: %w", s.Input, err)
+			return 0, fmt.Errorf("map %s: %w", objstore.Shown(s.Input), err)
 		}
 		a.moves.Add(1)
 	}
@@ -255,7 +256,8 @@ func readAll(ctx context.Context, a *attempt, s split.Split, r *split.Reader, ta
 
 // openSplit begins to read a split.
 func (e *Executor) openSplit(ctx context.Context, job *jobContext, s split.Split, opts split.Options) (*split.Reader, error) {
-	b, key, err := e.cfg.Open(ctx, s.Input)
+	bucket, key := objstore.CutURL(s.Input) // a key that was listed need not be one that can be named
+	b, _, err := e.cfg.Open(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}

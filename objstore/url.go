@@ -3,6 +3,7 @@ package objstore
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -92,6 +93,14 @@ func CutURL(object string) (bucket, key string) {
 	scheme, rest, _ := strings.Cut(object, "://")
 	name, key, _ := strings.Cut(rest, "/")
 	return scheme + "://" + name + "/", key
+}
+
+// Shown is a URL as errors and reports show it: quoted where it is not UTF-8, as file names need not be.
+func Shown(url string) string {
+	if utf8.ValidString(url) {
+		return url
+	}
+	return strconv.Quote(url)
 }
 
 // String gives the URL back in the form that ParseURL reads.

@@ -188,7 +188,7 @@ func s3Mistakes(t *testing.T) map[string]mistake {
 	const in = "BUCKET/in/books/deep/"
 	return map[string]mistake{
 		"missing object":        {args: []string{"wordcount", "-i", "BUCKET/nope", "-o", "BUCKET/new"}, code: 1, stderr: `s3://.*/nope: no such object`},
-		"glob without match":    {args: []string{"wordcount", "-i", "BUCKET/in/*.zip", "-o", "BUCKET/new"}, code: 1, stderr: `/in/\*\.zip: no object matches`},
+		"glob without match":    {args: []string{"wordcount", "-i", "BUCKET/in/*.zip", "-o", "BUCKET/new"}, code: 1, stderr: `/in/\*\.zip: no object and no folder matches the glob`},
 		"missing input bucket":  {args: []string{"wordcount", "-i", "s3://no-such-bucket/x", "-o", "BUCKET/new"}, code: 1, stderr: `s3://no-such-bucket/x: `},
 		"missing output bucket": {args: []string{"wordcount", "-i", in, "-o", "s3://no-such-bucket/x"}, code: 1, stderr: `output s3://no-such-bucket/x: .*no such`},
 		"existing output":       {args: []string{"wordcount", "-i", in, "-o", "BUCKET/out"}, code: 1, stderr: `/out: is not empty`},

@@ -126,7 +126,7 @@ func (b *Bucket) Presign(ctx context.Context, method, key string, expires time.D
 // Delete removes keys, DeleteBatch of them by each request.
 func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 	for _, key := range keys {
-		if err := objstore.CheckKey(key); err != nil {
+		if err := objstore.CheckNewKey(key); err != nil {
 			return b.fail("delete", key, err)
 		}
 	}
