@@ -8,6 +8,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/split"
 	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/objstore"
 )
 
 // mapWork is the work of a map attempt; its units are records.
@@ -57,7 +58,7 @@ func (w *mapWork) named(ctx context.Context, from, until int64, why *program.Use
 	unit := int64(-1)
 	pick := &recordPick{from: from, until: until}
 	pick.pass = func(b *mapred.Batch) error {
-		if b.Input != why.Record.Input {
+		if b.Input != why.Record.Input && string([]rune(b.Input)) != why.Record.Input { // a program tells in JSON
 			return nil
 		}
 		record := pick.end - int64(b.Len())
@@ -77,7 +78,7 @@ func (w *mapWork) describe(ctx context.Context, unit int64) (skippedRecord, erro
 	var r skippedRecord
 	err := w.read(ctx, &recordPick{from: unit, until: unit + 1, pass: func(b *mapred.Batch) error {
 		for offset, value := range b.Records() {
-			r = skippedRecord{Input: b.Input, Offset: &offset, Record: unit, Value: show(value, shownBytes)}
+			r = skippedRecord{Input: objstore.Shown(b.Input), Offset: &offset, Record: unit, Value: show(value, shownBytes)}
 		}
 		return nil
 	}})

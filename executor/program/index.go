@@ -3,7 +3,6 @@ package program
 import (
 	"errors"
 	"maps"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -82,13 +81,7 @@ func (m *indexMapper) index(text []byte, out *mapred.Emitter) {
 // inputName is what people call the object at input: its URL, a path if it is a file, or
 // only the last part of either.
 func inputName(input string, base bool) string {
-	name := input
-	if rest, ok := strings.CutPrefix(input, "file://"); ok {
-		name = rest
-		if unescaped, err := url.PathUnescape(rest); err == nil {
-			name = unescaped
-		}
-	}
+	name := strings.TrimPrefix(input, "file://")
 	if base {
 		return path.Base(name)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/objstore"
 )
 
 // UserError is a fault of the user's program, or of the record that it was given.
@@ -53,7 +54,7 @@ func (e *UserError) Error() string {
 func (r *RecordRef) String() string {
 	var parts []string
 	if r.Input != "" {
-		parts = append(parts, fmt.Sprintf("%s at byte %d", r.Input, r.Offset))
+		parts = append(parts, fmt.Sprintf("%s at byte %d", objstore.Shown(r.Input), r.Offset))
 	}
 	if r.Key != "" {
 		parts = append(parts, "key "+r.Key)

@@ -134,9 +134,9 @@ func TestMapOnlyEmitsText(t *testing.T) {
 
 func TestIndex(t *testing.T) {
 	batches := slices.Concat(
-		lines("file:///data/b%20c.txt", oddText, 20),
+		lines("file:///data/b c.txt", oddText, 20),
 		lines("s3://bucket/a/x.txt", "the the only\n", 9),
-		lines("file:///data/b%20c.txt", "only here\n", 9))
+		lines("file:///data/b c.txt", "only here\n", 9))
 	for names, files := range map[string][2]string{
 		"url":  {"/data/b c.txt", "s3://bucket/a/x.txt"},
 		"base": {"b c.txt", "x.txt"},

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/bucketmill/bucketmill/objstore"
 )
 
 // ErrInput is what all errors are that come from the input's content: they come again
@@ -19,7 +21,7 @@ type RecordTooLongError struct {
 
 func (e *RecordTooLongError) Error() string {
 	return fmt.Sprintf("%s: the record at byte %d is longer than the limit of %d bytes that a record may take in memory",
-		e.Object, e.Offset, e.Limit)
+		objstore.Shown(e.Object), e.Offset, e.Limit)
 }
 
 // Is makes every RecordTooLongError an ErrInput.
@@ -34,7 +36,7 @@ type FormatError struct {
 }
 
 func (e *FormatError) Error() string {
-	s := fmt.Sprintf("%s: at byte %d: %s", e.Object, e.Offset, e.Reason)
+	s := fmt.Sprintf("%s: at byte %d: %s", objstore.Shown(e.Object), e.Offset, e.Reason)
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
@@ -67,7 +69,7 @@ type ChangedError struct {
 }
 
 func (e *ChangedError) Error() string {
-	s := fmt.Sprintf("%s changed after the job was planned, with %d bytes: %s; run the job again when its input rests", e.Object, e.Size, changes[e.How])
+	s := fmt.Sprintf("%s changed after the job was planned, with %d bytes: %s; run the job again when its input rests", objstore.Shown(e.Object), e.Size, changes[e.How])
 	if e.Err != nil {
 		s += " (" + e.Err.Error() + ")"
 	}

@@ -3,6 +3,7 @@ package split
 import (
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 )
 
 // page is the stored form of a run of tasks: each object's name stands there once.
@@ -13,7 +14,8 @@ type page struct {
 
 type pageObject struct {
 	URL  string `json:"url"`
-	Size int64  `json:"size"` // bytes
+	Raw  []byte `json:"raw,omitempty"` // the URL where it is not UTF-8, which JSON can't write
+	Size int64  `json:"size"`          // bytes
 	ETag string `json:"etag,omitempty"`
 }
 
@@ -28,7 +30,11 @@ func EncodePage(tasks []Task) ([]byte, error) {
 			if !known {
 				at = int64(len(p.Objects))
 				index[s.Input] = at
-				p.Objects = append(p.Objects, pageObject{URL: s.Input, Size: s.Size, ETag: s.ETag})
+				o := pageObject{URL: s.Input, Size: s.Size, ETag: s.ETag}
+				if !utf8.ValidString(s.Input) {
+					o.Raw = []byte(s.Input)
+				}
+				p.Objects = append(p.Objects, o)
 			}
 			p.Tasks[i][j] = [3]int64{at, s.Offset, s.Length}
 		}
@@ -46,6 +52,11 @@ func DecodePage(data []byte) ([]Task, error) {
 	if err := json.Unmarshal(data, &p); err != nil {
 		return nil, fmt.Errorf("decode plan page: %w", err)
 	}
+	for i := range p.Objects {
+		if o := &p.Objects[i]; o.Raw != nil {
+			o.URL = string(o.Raw)
+		}
+	}
 	tasks := make([]Task, len(p.Tasks))
 	for i, splits := range p.Tasks {
 		tasks[i] = make(Task, len(splits))
@@ -53,7 +64,7 @@ func DecodePage(data []byte) ([]Task, error) {
 			if s[0] < 0 || s[0] >= int64(len(p.Objects)) {
 				return nil, fmt.Errorf("decode plan page: task %d names object %d of %d", i, s[0], len(p.Objects))
 			}
-			o := p.Objects[s[0]]
+			o := &p.Objects[s[0]]
 			tasks[i][j] = Split{Input: o.URL, Size: o.Size, ETag: o.ETag, Offset: s[1], Length: s[2]}
 		}
 	}

@@ -42,7 +42,7 @@ func (s *source) failed(err error, off int64) error {
 	case errors.Is(err, objstore.ErrNotFound):
 		return &ChangedError{Object: s.object, Size: s.size, How: Gone, Err: err}
 	}
-	return fmt.Errorf("read %s at byte %d: %w", s.object, off, err)
+	return fmt.Errorf("read %s at byte %d: %w", objstore.Shown(s.object), off, err)
 }
 
 // fill reads the bytes from off on until p is full.
@@ -75,7 +75,7 @@ func (s *source) finish(body io.Reader, end int64) error {
 // closeBody closes a range's body. It returns err, or what goes wrong then if that is nil.
 func (s *source) closeBody(body io.Closer, err error) error {
 	if cerr := body.Close(); cerr != nil && err == nil {
-		return fmt.Errorf("close %s: %w", s.object, cerr)
+		return fmt.Errorf("close %s: %w", objstore.Shown(s.object), cerr)
 	}
 	return err
 }

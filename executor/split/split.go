@@ -1,6 +1,10 @@
 package split
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bucketmill/bucketmill/objstore"
+)
 
 // Object is an input object.
 type Object struct {
@@ -20,7 +24,7 @@ type Split struct {
 }
 
 func (s Split) String() string {
-	return fmt.Sprintf("%s bytes %d-%d of %d", s.Input, s.Offset, s.Offset+s.Length, s.Size)
+	return fmt.Sprintf("%s bytes %d-%d of %d", objstore.Shown(s.Input), s.Offset, s.Offset+s.Length, s.Size)
 }
 
 func (s Split) validate(f Format) error {

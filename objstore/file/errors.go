@@ -13,7 +13,7 @@ import (
 // fail names the object and what was done to it, and translates the system's error into one
 // of package objstore's.
 func (b *Bucket) fail(verb, key string, err error) error {
-	return fmt.Errorf("%s %s/%s: %w", verb, b.URL(), key, translate(err))
+	return fmt.Errorf("%s %s: %w", verb, objstore.Shown(b.URL()+"/"+key), translate(err))
 }
 
 // translate keeps err in the chain. Errors that are the contract's already pass, as do those

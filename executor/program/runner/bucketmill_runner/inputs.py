@@ -27,7 +27,7 @@ _PIECE = 32 << 10
 def read(payload, form):
     """Yields the Records of a BATCH."""
     n, at = read_uvarint(payload, 0)
-    url = payload[at : at + n].decode("utf-8", "replace")
+    url = payload[at : at + n].decode("utf-8", "surrogateescape")
     offset, at = read_uvarint(payload, at + n)
     framing = payload[at]
     length, at = read_uvarint(payload, at + 1)
