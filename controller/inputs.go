@@ -213,9 +213,13 @@ func object(b objstore.Bucket, o objstore.Object) split.Object {
 	return split.Object{URL: b.URL() + "/" + o.Key, Size: o.Size, ETag: o.ETag}
 }
 
-// outputURL names an output in the same way whether or not the user ended it with a slash.
+// outputURL names an output in the same way whether or not the user ended it with a slash, or led to it by a link.
 func outputURL(b objstore.Bucket, key string) string {
-	return b.URL() + "/" + strings.TrimSuffix(key, "/")
+	key = strings.TrimSuffix(key, "/")
+	if linked, ok := b.(objstore.Linked); ok {
+		key = linked.Follow(key)
+	}
+	return b.URL() + "/" + key
 }
 
 // outputName is where a part of the output goes.

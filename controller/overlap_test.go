@@ -81,6 +81,20 @@ func TestOverlapOfLocations(t *testing.T) {
 	}
 }
 
+// TestOneNameOfAnOutput wants two jobs kept from one folder, though they name it in different ways.
+func TestOneNameOfAnOutput(t *testing.T) {
+	root := writeTree(t, "data/a")
+	if err := os.Symlink("data", filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, location := range []string{root + "/data/out", root + "/data/out/", root + "/link/out", "file://" + root + "/link/out/"} {
+		b, key, err := opener(t)(t.Context(), location)
+		if got := outputURL(b, key); err != nil || got != "file://"+root+"/data/out" {
+			t.Errorf("%s is named %s, %v", location, got, err)
+		}
+	}
+}
+
 // TestOverlapOfFolders spells folders in other ways, and leads to them by links.
 func TestOverlapOfFolders(t *testing.T) {
 	root := writeTree(t, "data/a.txt", "data/sub/b.txt", "out/part-00000", "out/_SUCCESS", "docs/c.md", "out/d.md", "links/e.txt")

@@ -1,6 +1,8 @@
 package minio_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +38,40 @@ func TestContract(t *testing.T) {
 	objstoretest.Run(t, func(t *testing.T) objstore.Bucket {
 		return open(t, name, objstore.S3Config{Parts: objstore.PartSizes{Least: objstore.MinPartSize}})
 	})
+}
+
+// TestOwnRefusals wants what minio-go refuses by itself refused at once: nobody answers here.
+func TestOwnRefusals(t *testing.T) {
+	b := open(t, "nowhere", objstore.S3Config{Endpoint: "http://127.0.0.1:1", Region: "us-east-1"})
+	long := strings.Repeat("k", objstore.MaxKey+1)
+	for _, key := range []string{"", " ", " \t ", long, "\xff"} {
+		_, err := b.Put(t.Context(), key, nil)
+		wantInvalid(t, "Put", key, err)
+		w, err := b.Create(t.Context(), key)
+		if err == nil {
+			_, err = w.Commit()
+		}
+		wantInvalid(t, "Create", key, err)
+		_, err = b.Stat(t.Context(), key)
+		wantInvalid(t, "Stat", key, err)
+		_, err = b.Get(t.Context(), key, 0, -1)
+		wantInvalid(t, "Get", key, err)
+	}
+	for _, prefix := range []string{long, "\xff"} {
+		for _, err := range b.List(t.Context(), prefix) {
+			wantInvalid(t, "List", prefix, err)
+		}
+		for _, err := range b.Uploads(t.Context(), prefix) {
+			wantInvalid(t, "Uploads", prefix, err)
+		}
+	}
+}
+
+func wantInvalid(t *testing.T, verb, key string, err error) {
+	t.Helper()
+	if !errors.Is(err, objstore.ErrInvalid) || errors.Is(err, objstore.ErrUnavailable) {
+		t.Errorf("%s of %.20q: %v", verb, key, err)
+	}
 }
 
 func TestFaults(t *testing.T) {
