@@ -105,6 +105,9 @@ func findNamed(ctx context.Context, b objstore.Bucket, key string) (*listing, er
 	}
 	found := &listing{bucket: b, base: key}
 	err := found.list(ctx, key)
+	if mark != nil && errors.Is(err, objstore.ErrDenied) {
+		err = nil // who may read the object need not be allowed to list
+	}
 	if len(found.objects) == 0 {
 		found.objects = mark
 	}

@@ -153,9 +153,11 @@ func checkObjects(ctx context.Context, open Opener, spec state.Spec, objects []s
 	if err != nil {
 		return err
 	}
-	parts, err := out.parts(ctx)
-	if err != nil {
-		return err
+	var parts map[string]bool
+	if spec.Overwrite { // otherwise there are none
+		if parts, err = out.parts(ctx); err != nil {
+			return err
+		}
 	}
 	bucket := out.bucket.URL() + "/"
 	for _, o := range objects {
