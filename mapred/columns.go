@@ -12,11 +12,12 @@ const (
 	Max
 )
 
-// Columns describes values that are a fixed number of 64-bit integers, and how values of
-// one key are combined, column by column: a counter is Columns{Sum}. Sums wrap around on
-// overflow, as Go's integers do.
+// Columns describes values that are a fixed number of integers, and how values of one key
+// are combined, column by column: a counter is Columns{Sum}. What is emitted are integers of
+// 64 bits. Sums of them may be larger: they are Totals, and never wrap around.
 //
-// Such a value is encoded as its integers one after the other, as zig-zag varints.
+// Such a value is encoded as its integers one after the other, as zig-zag varints: of up to
+// 10 bytes, as encoding/binary has them, if they fit into 64 bits, and of up to 19 otherwise.
 type Columns []Op
 
 // AppendInts appends the encoded value to dst.
@@ -28,7 +29,7 @@ func AppendInts(dst []byte, ints ...int64) []byte {
 }
 
 // Decode reads value into ints, which must have the length of c. It fails with ErrCorrupt
-// when value is not exactly that many integers.
+// when value is not exactly that many integers of 64 bits, as a mapper emits them.
 func (c Columns) Decode(ints []int64, value []byte) error {
 	for i := range c {
 		if len(value) > 0 && value[0] < 0x80 { // one byte, the common case
@@ -48,16 +49,70 @@ func (c Columns) Decode(ints []int64, value []byte) error {
 	return nil
 }
 
-// Merge combines from into into, column by column. Both must have the length of c.
-func (c Columns) Merge(into, from []int64) {
+// DecodeTotals is Decode for values that may have been combined.
+func (c Columns) DecodeTotals(totals []Total, value []byte) error {
+	for i := range c {
+		if len(value) > 0 && value[0] < 0x80 { // one byte, the common case
+			totals[i] = TotalOf(int64(value[0]>>1) ^ -int64(value[0]&1))
+			value = value[1:]
+			continue
+		}
+		v, n := readTotal(value)
+		if n == 0 {
+			return ErrCorrupt
+		}
+		totals[i], value = v, value[n:]
+	}
+	if len(value) != 0 {
+		return ErrCorrupt
+	}
+	return nil
+}
+
+// Merge combines from into into, column by column. Both must have the length of c. Where a sum
+// would overflow, Merge returns false and leaves all sums as they were.
+func (c Columns) Merge(into, from []int64) bool {
 	for i, op := range c {
 		switch op {
 		case Sum:
-			into[i] += from[i]
+			sum := into[i] + from[i]
+			if (into[i]^sum)&(from[i]^sum) < 0 {
+				c.subtract(into[:i], from)
+				return false
+			}
+			into[i] = sum
 		case Min:
 			into[i] = min(into[i], from[i])
 		case Max:
 			into[i] = max(into[i], from[i])
+		}
+	}
+	return true
+}
+
+// subtract takes back the sums of a Merge. A minimum or maximum may stay: to take it again changes nothing.
+func (c Columns) subtract(into, from []int64) {
+	for i := range into {
+		if c[i] == Sum {
+			into[i] -= from[i]
+		}
+	}
+}
+
+// MergeTotals is Merge for totals, which do not overflow.
+func (c Columns) MergeTotals(into, from []Total) {
+	for i, op := range c {
+		switch op {
+		case Sum:
+			into[i] = into[i].Add(from[i])
+		case Min:
+			if from[i].Less(into[i]) {
+				into[i] = from[i]
+			}
+		case Max:
+			if into[i].Less(from[i]) {
+				into[i] = from[i]
+			}
 		}
 	}
 }

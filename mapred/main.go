@@ -58,14 +58,19 @@ type Task struct {
 	// Input is the URL of the object that Map's records come from; it changes between calls.
 	Input    string
 	counters map[string]int64
+	overflow error // of the first counter that did
 }
 
-// Count adds n to a counter of the job.
+// Count adds n to a counter of the job. If that is too much for 64 bits, the attempt fails.
 func (t *Task) Count(name string, n int64) {
 	if t.counters == nil {
 		t.counters = map[string]int64{}
 	}
-	t.counters[name] += n
+	sum := t.counters[name] + n
+	if (sum^n)&(sum^t.counters[name]) < 0 && t.overflow == nil {
+		t.overflow = fmt.Errorf("the counter %q is beyond 64 bits", name)
+	}
+	t.counters[name] = sum
 }
 
 // Values are the values of one key, streamed: there may be more than fit in memory.

@@ -59,7 +59,7 @@ func (g *guest) run() error {
 	case RoleCheck:
 		return nil
 	}
-	if err != nil {
+	if err := errors.Join(err, g.task.overflow); err != nil {
 		return err
 	}
 	return g.out.WriteMessage(FrameDone, Done{Counters: g.task.counters})

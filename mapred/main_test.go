@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -173,5 +174,24 @@ func TestCombineBufferOverflows(t *testing.T) {
 	}
 	if records, _ := out.Count(); records > 20 {
 		t.Errorf("%d records are left of 200", records)
+	}
+}
+
+func TestServeRefusesCountersBeyond64Bits(t *testing.T) {
+	var task *Task
+	job := Job{Setup: func(t *Task) error { task = t; return nil }}
+	job.Mapper = MapFunc(func(_, _ []byte, _ *Emitter) error {
+		task.Count("small", 1)
+		task.Count("n", math.MinInt64)
+		task.Count("n", -1)
+		return nil
+	})
+	answer, err := host(t, job, func(w *FrameWriter) error {
+		return errors.Join(w.WriteMessage(FrameHello, Hello{Role: RoleMap}),
+			w.Write(FrameBatch, AppendBatchHeader(nil, &Batch{Framing: Lines}), []byte("x\n")), w.Write(FrameEnd))
+	})
+	want := `ERROR {"message":"the counter \"n\" is beyond 64 bits"}`
+	if err == nil || len(answer) != 2 || answer[1] != want {
+		t.Errorf("want %s, have %q, %v", want, answer, err)
 	}
 }

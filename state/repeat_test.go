@@ -35,7 +35,7 @@ func TestCounterOverflowDoesNotUndoACommit(t *testing.T) {
 			t.Fatalf("maps: %+v", got.Map)
 		}
 		counters, err := s.Counters(t.Context(), "j")
-		if err != nil || counters["small"] != 2 {
+		if err != nil || counters["small"] != 2 || counters["huge"] != 1<<63-1 || counters["overflowed_counters"] != 1 {
 			t.Fatalf("counters %v, %v", counters, err)
 		}
 	})

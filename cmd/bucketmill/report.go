@@ -104,6 +104,9 @@ func (u *ui) completed(ctx context.Context, o outcome) error {
 			row(user, "%s", humanize.Comma(n[name]))
 		}
 	}
+	if n := n["overflowed_counters"]; n > 0 {
+		row("counters", "too low: %s outgrew 64 bits", plural(int(n), "addition"))
+	}
 	row("where", "%s", place(o.spec.Output))
 	if o.intermediates != "" {
 		row("intermediates", "%s", place(o.intermediates))

@@ -29,11 +29,11 @@ var accessLogBuiltin = builtin{
 }
 
 // appendErrorRate appends requests, errors and errors per request, with tabs between.
-func appendErrorRate(dst []byte, ints ...int64) []byte {
-	requests, errors := ints[0], ints[1]
-	dst = append(strconv.AppendInt(dst, requests, 10), '\t')
-	dst = append(strconv.AppendInt(dst, errors, 10), '\t')
-	return strconv.AppendFloat(dst, float64(errors)/float64(requests), 'f', 4, 64)
+func appendErrorRate(dst []byte, totals []mapred.Total) []byte {
+	requests, errors := totals[0], totals[1]
+	dst = append(requests.AppendText(dst), '\t')
+	dst = append(errors.AppendText(dst), '\t')
+	return strconv.AppendFloat(dst, errors.Float64()/requests.Float64(), 'f', 4, 64)
 }
 
 type accessLogMapper struct {

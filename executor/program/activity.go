@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/bucketmill/bucketmill/mapred"
@@ -38,11 +37,17 @@ var activityBuiltin = builtin{
 
 // appendActivity appends events, total amount (millionths in, decimals out), first and last
 // time (microseconds in, RFC 3339 out), with tabs between.
-func appendActivity(dst []byte, ints ...int64) []byte {
-	dst = append(strconv.AppendInt(dst, ints[0], 10), '\t')
-	dst = append(appendMicros(dst, ints[1]), '\t')
-	dst = append(appendTimestamp(dst, ints[2]), '\t')
-	return appendTimestamp(dst, ints[3])
+func appendActivity(dst []byte, totals []mapred.Total) []byte {
+	dst = append(totals[0].AppendText(dst), '\t')
+	dst = append(appendMicros(dst, totals[1]), '\t')
+	for i, t := range totals[2:] {
+		if i > 0 {
+			dst = append(dst, '\t')
+		}
+		micros, _ := t.Int64() // a minimum or maximum is as large as one of its integers
+		dst = appendTimestamp(dst, micros)
+	}
+	return dst
 }
 
 type activityMapper struct {

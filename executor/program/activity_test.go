@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -170,7 +171,7 @@ func TestMicros(t *testing.T) {
 		"0.000001": "0.000001", "1.0000000": "1.00", "999999999999.999999": "999999999999.999999",
 	} {
 		v, err := parseMicros([]byte(in))
-		if got := string(appendMicros(nil, v)); err != nil || got != want {
+		if got := string(appendMicros(nil, mapred.TotalOf(v))); err != nil || got != want {
 			t.Errorf("%s: want %s, have %s, %v", in, want, got, err)
 		}
 	}
@@ -179,8 +180,18 @@ func TestMicros(t *testing.T) {
 			t.Errorf("%q is %d", in, v)
 		}
 	}
-	if got := string(appendMicros(nil, math.MinInt64)); got != "-9223372036854.775808" {
+	if got := string(appendMicros(nil, mapred.TotalOf(math.MinInt64))); got != "-9223372036854.775808" {
 		t.Errorf("the least amount is %s", got)
+	}
+	for text, want := range map[string]string{
+		"27000000000000000000": "27000000000000.00", "-9223372036854775809": "-9223372036854.775809",
+		"9223372036854775808000010": "9223372036854775808.00001",
+	} {
+		n, _ := new(big.Int).SetString(text, 10)
+		hi, lo := new(big.Int).Rsh(n, 64).Int64(), new(big.Int).And(n, new(big.Int).SetUint64(math.MaxUint64)).Uint64()
+		if got := string(appendMicros(nil, mapred.Total{Hi: hi, Lo: lo})); got != want {
+			t.Errorf("%s: want %s, have %s", text, want, got)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/bucketmill/bucketmill/mapred"
@@ -12,8 +11,9 @@ import (
 
 var aggregateBuiltin = builtin{
 	info: Info{
-		Name:    "aggregate",
-		Summary: "sums, least, greatest values and counts per key of lines of a key and integers, with tabs between",
+		Name: "aggregate",
+		Summary: "sums, least, greatest values and counts per key of lines of a key and integers of 64 bits, with tabs between; " +
+			"sums are exact, however large",
 		Params: []Param{
 			{
 				Name: "ops", Default: "sum",
@@ -71,12 +71,12 @@ func parseOps(s string) ([]aggregateOp, error) {
 	return ops, nil
 }
 
-func appendTabbed(dst []byte, ints ...int64) []byte {
-	for i, v := range ints {
+func appendTabbed(dst []byte, totals []mapred.Total) []byte {
+	for i, v := range totals {
 		if i > 0 {
 			dst = append(dst, '\t')
 		}
-		dst = strconv.AppendInt(dst, v, 10)
+		dst = v.AppendText(dst)
 	}
 	return dst
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 	"strconv"
+
+	"github.com/bucketmill/bucketmill/mapred"
 )
 
 // microDigits is how many decimals amounts are counted with.
@@ -59,9 +61,13 @@ func parseMicros(s []byte) (int64, error) {
 
 // appendMicros appends a number of millionths as a decimal number with at least two
 // decimals.
-func appendMicros(dst []byte, value int64) []byte {
-	magnitude := uint64(value)
-	if value < 0 {
+func appendMicros(dst []byte, value mapred.Total) []byte {
+	v, ok := value.Int64()
+	if !ok {
+		return appendDecimal(dst, value.AppendText(nil))
+	}
+	magnitude := uint64(v)
+	if v < 0 {
 		dst = append(dst, '-')
 		magnitude = -magnitude
 	}
@@ -71,6 +77,18 @@ func appendMicros(dst []byte, value int64) []byte {
 	for unit := uint64(1e5); unit > 0; unit /= 10 {
 		dst = append(dst, byte('0'+fraction/unit%10))
 	}
+	return trimZeros(dst, least)
+}
+
+// appendDecimal is appendMicros for a number of more than 18 digits, given as these.
+func appendDecimal(dst, digits []byte) []byte {
+	point := len(digits) - microDigits
+	dst = append(append(dst, digits[:point]...), '.')
+	least := len(dst) + 2
+	return trimZeros(append(dst, digits[point:]...), least)
+}
+
+func trimZeros(dst []byte, least int) []byte {
 	for len(dst) > least && dst[len(dst)-1] == '0' {
 		dst = dst[:len(dst)-1]
 	}

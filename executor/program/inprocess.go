@@ -104,16 +104,25 @@ func (r *firstReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) 
 // encodeInts appends a value made of integers to dst.
 type encodeInts func(dst []byte, ints ...int64) []byte
 
+// appendText appends the columns of a key to dst as the output has them.
+type appendText func(dst []byte, totals []mapred.Total) []byte
+
 // columnsProgram returns a builtin whose values are columns of integers, and whose output
 // has them as text makes it. The mapper gets what encodes its values: for the shuffle, or
 // as text when there is no reducer.
-func columnsProgram(columns mapred.Columns, text encodeInts, mapper func(inProcess, encodeInts) Mapper) *builtinProgram {
+func columnsProgram(columns mapred.Columns, text appendText, mapper func(inProcess, encodeInts) Mapper) *builtinProgram {
 	p := &builtinProgram{
 		mapper: func(p inProcess, a Attempt) Mapper {
-			if a.MapOnly {
-				return mapper(p, text)
+			if !a.MapOnly {
+				return mapper(p, mapred.AppendInts)
 			}
-			return mapper(p, mapred.AppendInts)
+			totals := make([]mapred.Total, len(columns))
+			return mapper(p, func(dst []byte, ints ...int64) []byte {
+				for i, v := range ints {
+					totals[i] = mapred.TotalOf(v)
+				}
+				return text(dst, totals)
+			})
 		},
 		reducer: func(p inProcess) Reducer {
 			return &columnsReducer{inProcess: p, columns: columns, text: text}
@@ -127,28 +136,28 @@ func columnsProgram(columns mapred.Columns, text encodeInts, mapper func(inProce
 type columnsReducer struct {
 	inProcess
 	columns mapred.Columns
-	text    encodeInts
+	text    appendText
 }
 
 func (r *columnsReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
 	defer r.cancel(nil)
-	total, ints := make([]int64, len(r.columns)), make([]int64, len(r.columns))
+	totals, more := make([]mapred.Total, len(r.columns)), make([]mapred.Total, len(r.columns))
 	var text []byte
 	g := r.groups(next)
 	for g.Next() {
 		first := true
 		for v, ok := g.Value(); ok; v, ok = g.Value() {
-			if err := r.columns.Decode(ints, v); err != nil {
+			if err := r.columns.DecodeTotals(more, v); err != nil {
 				return err
 			}
 			if first {
-				copy(total, ints)
+				copy(totals, more)
 				first = false
 				continue
 			}
-			r.columns.Merge(total, ints)
+			r.columns.MergeTotals(totals, more)
 		}
-		text = r.text(text[:0], total...)
+		text = r.text(text[:0], totals)
 		out.Emit(g.Key(), text)
 	}
 	return errors.Join(g.Err(), out.Err())

@@ -23,7 +23,7 @@ type reporter struct {
 
 	mu       sync.Mutex
 	counters map[string]int64 // guarded by mu
-	err      *UserError       // guarded by mu: too many counters
+	err      *UserError       // guarded by mu: too many counters, or one too large
 }
 
 func newReporter(prefix string, moved func()) *reporter {
@@ -59,11 +59,16 @@ func (r *reporter) count(text string) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, known := r.counters[name]; !known && len(r.counters) == maxCounters {
+	sum, known := r.counters[name]
+	if !known && len(r.counters) == maxCounters {
 		r.err = &UserError{Message: fmt.Sprintf("it has more than %d different counters, the last of them %s", maxCounters, preview([]byte(name)))}
 		return true
 	}
-	r.counters[name] += n
+	if (sum+n)^sum < 0 && (sum+n)^n < 0 {
+		r.err = &UserError{Message: fmt.Sprintf("the counter %s is beyond 64 bits", preview([]byte(name)))}
+		return true
+	}
+	r.counters[name] = sum + n
 	return true
 }
 

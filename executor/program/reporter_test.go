@@ -70,3 +70,16 @@ func TestTooManyCounters(t *testing.T) {
 		t.Error(user)
 	}
 }
+
+func TestCountersBeyond64Bits(t *testing.T) {
+	p := openCommands(t, Commands{Mapper: `sh -c 'echo reporter:counter:g,n,9223372036854775807 >&2; echo reporter:counter:g,n,1 >&2'`})
+	_, err := mapAll(t, p, attempt(t), nil)
+	if user := wantUserError(t, err); !strings.Contains(user.Message, `the counter "g,n" is beyond 64 bits`) {
+		t.Error(user)
+	}
+	p = openSource(t, "def map_fn(k, v):\n    COUNTERS['n'] += 2**62\n    COUNTERS['n'] += 2**62\n", nil)
+	_, err = mapAll(t, p, attempt(t), lines("f", "x\n", 10))
+	if user := wantUserError(t, err); !strings.Contains(user.Message, "the counter 'n' is beyond 64 bits: 9223372036854775808") {
+		t.Error(user)
+	}
+}

@@ -1,8 +1,6 @@
 package program
 
 import (
-	"strconv"
-
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/mapred"
 )
@@ -22,9 +20,7 @@ var wordCountBuiltin = builtin{
 	},
 }
 
-func appendCount(dst []byte, ints ...int64) []byte {
-	return strconv.AppendInt(dst, ints[0], 10)
-}
+func appendCount(dst []byte, totals []mapred.Total) []byte { return totals[0].AppendText(dst) }
 
 type wordCountMapper struct {
 	inProcess

@@ -168,8 +168,7 @@ func (c *Collector) AddCount(key []byte, n int64) {
 // addNew adds to a key that is not in the table, or not where it is looked for first.
 func (c *Collector) addNew(key []byte, n int64) {
 	if c.table != nil && c.err == nil && len(c.cfg.Combine.Columns) == 1 && len(key) <= c.emitBlock-32 {
-		if s, found := c.table.find(key); s != nil {
-			c.table.put(s, found, n)
+		if s, found := c.table.find(key); s != nil && c.table.put(s, found, n) {
 			c.table.inserted++
 			c.counted++
 			return

@@ -13,7 +13,7 @@ import (
 // value combines nothing.
 type Combine struct {
 	// Columns, when not nil, says that values are that many integers, and records of one key
-	// become one. With no columns values are empty, and one record is kept of each key.
+	// become one, whose sums are exact whatever their size. With no columns values are empty, and one record is kept of each key.
 	Columns mapred.Columns
 	// Dedup keeps one of the records that are equal in key and value.
 	Dedup bool
@@ -73,7 +73,8 @@ type combiner struct {
 func newCombiner(c Combine, size int) *combiner {
 	b := &combiner{Combine: c, size: size}
 	b.columns = columnsStream{
-		columns: c.Columns, size: size, held: make([]int64, len(c.Columns)), ints: make([]int64, len(c.Columns)),
+		columns: c.Columns, size: size,
+		held: make([]mapred.Total, len(c.Columns)), totals: make([]mapred.Total, len(c.Columns)),
 	}
 	b.emitter = mapred.NewEmitter(size, b.emitted)
 	return b

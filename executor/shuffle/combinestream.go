@@ -15,13 +15,13 @@ type columnsStream struct {
 	columns mapred.Columns
 	size    int
 
-	rest  []byte // of in's block
-	key   []byte
-	held  []int64 // the columns of key so far
-	has   bool
-	ints  []int64
-	value []byte
-	block []byte
+	rest   []byte // of in's block
+	key    []byte
+	held   []mapred.Total // the columns of key so far
+	has    bool
+	totals []mapred.Total // of the next record
+	value  []byte
+	block  []byte
 }
 
 func (s *columnsStream) next() ([]byte, int, error) {
@@ -41,14 +41,14 @@ func (s *columnsStream) next() ([]byte, int, error) {
 				s.emit()
 				n++
 			}
-			if err := s.columns.Decode(s.ints, value); err != nil {
+			if err := s.columns.DecodeTotals(s.totals, value); err != nil {
 				return nil, 0, columnsError(s.columns, key, err)
 			}
 			if same {
-				s.columns.Merge(s.held, s.ints)
+				s.columns.MergeTotals(s.held, s.totals)
 			} else {
 				s.key = append(s.key[:0], key...)
-				s.held, s.ints, s.has = s.ints, s.held, true
+				s.held, s.totals, s.has = s.totals, s.held, true
 			}
 			s.rest = s.rest[size:]
 		}
@@ -70,11 +70,11 @@ func (s *columnsStream) next() ([]byte, int, error) {
 
 // full reports whether the block could grow too large by the record that is held.
 func (s *columnsStream) full() bool {
-	return len(s.block)+len(s.key)+(len(s.held)+1)*binary.MaxVarintLen64 > s.size
+	return len(s.block)+len(s.key)+binary.MaxVarintLen64+len(s.held)*mapred.MaxTotalLen > s.size
 }
 
 func (s *columnsStream) emit() {
-	s.value = mapred.AppendInts(s.value[:0], s.held...)
+	s.value = mapred.AppendTotals(s.value[:0], s.held)
 	s.block = mapred.AppendRecord(s.block, s.key, s.value)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -133,19 +134,19 @@ func oracle(runs [][]record, p *Partitioner, partition int, c Combine, sortValue
 		return all
 	}
 	var out []record
-	var held, ints []int64
+	var held, totals []mapred.Total
 	for i, r := range all {
-		ints = make([]int64, len(c.Columns))
-		if err := c.Columns.Decode(ints, []byte(r.value)); err != nil {
+		totals = make([]mapred.Total, len(c.Columns))
+		if err := c.Columns.DecodeTotals(totals, []byte(r.value)); err != nil {
 			panic(err)
 		}
 		if i > 0 && all[i-1].key == r.key {
-			c.Columns.Merge(held, ints)
+			c.Columns.MergeTotals(held, totals)
 		} else {
-			held = ints
+			held = totals
 			out = append(out, record{key: r.key})
 		}
-		out[len(out)-1].value = string(mapred.AppendInts(nil, held...))
+		out[len(out)-1].value = string(mapred.AppendTotals(nil, held))
 	}
 	return out
 }
@@ -153,16 +154,16 @@ func oracle(runs [][]record, p *Partitioner, partition int, c Combine, sortValue
 // sumFunc is a counter's combiner as a function.
 func sumFunc(in *mapred.Groups, out *mapred.Emitter) error {
 	columns := mapred.Columns{mapred.Sum}
-	var ints [1]int64
+	var totals [1]mapred.Total
 	for in.Next() {
-		var sum int64
+		var sum mapred.Total
 		for v, ok := in.Value(); ok; v, ok = in.Value() {
-			if err := columns.Decode(ints[:], v); err != nil {
+			if err := columns.DecodeTotals(totals[:], v); err != nil {
 				return err
 			}
-			sum += ints[0]
+			sum = sum.Add(totals[0])
 		}
-		out.Emit(in.Key(), mapred.AppendInts(nil, sum))
+		out.Emit(in.Key(), mapred.AppendTotals(nil, []mapred.Total{sum}))
 	}
 	return in.Err()
 }
@@ -189,11 +190,16 @@ func randomBytes(r *rand.Rand, n, alphabet int) string {
 	return string(b)
 }
 
+var extremes = []int64{math.MaxInt64, math.MaxInt64 - 1, math.MinInt64, math.MinInt64 + 1, 1 << 62}
+
 func randomValue(r *rand.Rand, columns int) string {
 	if columns >= 0 {
 		ints := make([]int64, columns)
 		for i := range ints {
 			ints[i] = r.Int64N(1<<r.IntN(62)+1) - 5
+			if r.IntN(4) == 0 { // a few of these outgrow 64 bits
+				ints[i] = extremes[r.IntN(len(extremes))]
+			}
 		}
 		return string(mapred.AppendInts(nil, ints...))
 	}

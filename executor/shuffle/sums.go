@@ -31,10 +31,9 @@ func (s *Sums) Add(key []byte, n int64) bool {
 	}
 	if !s.table.count(key, n) {
 		slot, found := s.table.find(key)
-		if slot == nil {
+		if slot == nil || !s.table.put(slot, found, n) {
 			return false
 		}
-		s.table.put(slot, found, n)
 	}
 	s.worth += magnitude
 	return true

@@ -27,11 +27,18 @@ type slot struct {
 	// a and b are the key's bytes, little endian and padded with zeros. Of a key longer than
 	// inlineKey, a is the hash and b the place in long.
 	a, b uint64
-	// size is the key's length plus one; 0 is a free slot.
+	// size is the key's length plus one; 0 is a free slot. The bit wideSlot may be set on top.
 	size uint64
-	// value is the only column; of several columns, the index of the first in ints.
+	// value is the only column; of several columns, or in a wide slot, the index of the first in ints.
 	value int64
 }
+
+// wideSlot marks a slot one of whose sums has outgrown 64 bits: each of its columns takes two ints, the
+// high half and the low one.
+const wideSlot = 1 << 63
+
+// keyLen is the length of the key of a slot that is taken.
+func (s *slot) keyLen() uint64 { return s.size&^wideSlot - 1 }
 
 // table combines records as they come: open addressing with linear probing. It has neither pointers nor
 // an allocation per key.
@@ -45,16 +52,18 @@ type table struct {
 	seedA, seedB uint64
 	ints         []int64
 	scratch      []int64
-	long         []byte // keys longer than inlineKey, back to back
-	keyBytes     int64  // of all keys
-	inserted     int64  // records since the last reset
-	limit        int64  // bytes that the table and what it drains to may take
-	touched      uint64 // of no meaning: what was read so that it is in the cache
+	totals       []mapred.Total // scratch
+	wide         int            // slots that are
+	long         []byte         // keys longer than inlineKey, back to back
+	keyBytes     int64          // of all keys
+	inserted     int64          // records since the last reset
+	limit        int64          // bytes that the table and what it drains to may take
+	touched      uint64         // of no meaning: what was read so that it is in the cache
 }
 
 func newTable(columns mapred.Columns, limit int64) *table {
 	t := &table{
-		columns: columns, scratch: make([]int64, len(columns)), limit: limit,
+		columns: columns, scratch: make([]int64, len(columns)), totals: make([]mapred.Total, len(columns)), limit: limit,
 		seedA: rand.Uint64(), seedB: rand.Uint64(),
 	}
 	n := firstSlots
@@ -72,8 +81,9 @@ func (t *table) bytes() int64 {
 
 // drained is the most memory that the records take as an arena.
 func (t *table) drained() int64 {
-	record := int64(entrySize) + 4 + int64(len(t.columns))*binary.MaxVarintLen64
-	return t.keyBytes + int64(t.used)*record
+	columns := int64(len(t.columns))
+	record := int64(entrySize) + 4 + columns*binary.MaxVarintLen64
+	return t.keyBytes + int64(t.used)*record + int64(t.wide)*columns*(mapred.MaxTotalLen-binary.MaxVarintLen64)
 }
 
 // fits reports whether one more key of n bytes stays within the limit, and makes room for it.
@@ -93,14 +103,24 @@ func (t *table) fits(n int) bool {
 		}
 		t.long = append(make([]byte, 0, cap(t.long)+more), t.long...)
 	}
-	if c := len(t.columns); c > 1 && len(t.ints)+c > cap(t.ints) {
-		more := max(cap(t.ints)/2, 64*c)
-		if used+int64(cap(t.ints)+more)*8 > t.limit {
-			return false
-		}
-		t.ints = append(make([]int64, 0, cap(t.ints)+more), t.ints...)
+	if c := len(t.columns); c > 1 && !t.fitInts(c, used) {
+		return false
 	}
 	return used <= t.limit
+}
+
+// fitInts reports whether n more ints stay within the limit, of which so many bytes are used, and makes
+// room for them.
+func (t *table) fitInts(n int, used int64) bool {
+	if len(t.ints)+n <= cap(t.ints) {
+		return true
+	}
+	more := max(cap(t.ints)/2, 64*n)
+	if used+int64(cap(t.ints)+more)*8 > t.limit { // old and new while they are copied
+		return false
+	}
+	t.ints = append(make([]int64, 0, cap(t.ints)+more), t.ints...)
+	return true
 }
 
 func (t *table) grow() {
@@ -113,8 +133,8 @@ func (t *table) grow() {
 			continue
 		}
 		h := s.a
-		if s.size-1 <= inlineKey {
-			h = t.hash(s.a, s.b, s.size-1)
+		if n := s.keyLen(); n <= inlineKey {
+			h = t.hash(s.a, s.b, n)
 		}
 		at := h & mask
 		for t.slots[at].size != 0 {
@@ -156,7 +176,7 @@ func (t *table) find(key []byte) (s *slot, found bool) {
 	mask := uint64(len(slots) - 1)
 	for at := t.hash(a, b, size-1) & mask; ; at = (at + 1) & mask {
 		s := &slots[at&uint64(len(slots)-1)]
-		if s.size == size && s.a == a && s.b == b {
+		if s.size&^wideSlot == size && s.a == a && s.b == b {
 			return s, true
 		}
 		if s.size == 0 {
@@ -172,7 +192,7 @@ func (t *table) findLong(key []byte) (s *slot, found bool) {
 	mask := uint64(len(t.slots) - 1)
 	for at := h & mask; ; at = (at + 1) & mask {
 		s := &t.slots[at]
-		if s.size == size && s.a == h && bytes.Equal(t.long[s.b:s.b+size-1], key) {
+		if s.size&^wideSlot == size && s.a == h && bytes.Equal(t.long[s.b:s.b+size-1], key) {
 			return s, true
 		}
 		if s.size == 0 {
@@ -212,10 +232,13 @@ func (t *table) claim(s *slot, fresh slot, key []byte) *slot {
 func (t *table) each(yield func(key, value []byte) error) error {
 	var value []byte
 	return t.eachSlot(func(key []byte, s *slot) error {
-		switch len(t.columns) {
-		case 0:
+		switch {
+		case s.size&wideSlot != 0:
+			t.readWide(s)
+			value = mapred.AppendTotals(value[:0], t.totals)
+		case len(t.columns) == 0:
 			value = value[:0]
-		case 1:
+		case len(t.columns) == 1:
 			value = mapred.AppendInts(value[:0], s.value)
 		default:
 			value = mapred.AppendInts(value[:0], t.ints[s.value:s.value+int64(len(t.columns))]...)
@@ -232,7 +255,7 @@ func (t *table) eachSlot(yield func(key []byte, s *slot) error) error {
 		if s.size == 0 {
 			continue
 		}
-		n := s.size - 1
+		n := s.keyLen()
 		var key []byte
 		if n > inlineKey {
 			key = t.long[s.b : s.b+n]
@@ -251,6 +274,6 @@ func (t *table) eachSlot(yield func(key []byte, s *slot) error) error {
 // reset empties the table and keeps its memory.
 func (t *table) reset() {
 	clear(t.slots)
-	t.used, t.keyBytes, t.inserted = 0, 0, 0
+	t.used, t.wide, t.keyBytes, t.inserted = 0, 0, 0, 0
 	t.ints, t.long = t.ints[:0], t.long[:0]
 }

@@ -49,9 +49,13 @@ func (t *table) insertOne(block []byte) (int, error) {
 	}
 	switch {
 	case len(t.columns) == 1:
-		t.put(s, found, t.scratch[0])
+		if !t.put(s, found, t.scratch[0]) {
+			return 0, nil
+		}
 	case found:
-		t.columns.Merge(t.ints[s.value:s.value+int64(len(t.columns))], t.scratch)
+		if !t.merge(s) {
+			return 0, nil
+		}
 	default:
 		s.value = int64(len(t.ints))
 		t.ints = append(t.ints, t.scratch...)
@@ -73,8 +77,10 @@ func (t *table) insertCounts(block []byte) (int, error) {
 				x := binary.LittleEndian.Uint64(b[2:]) & masks[0]
 				y := binary.LittleEndian.Uint64(b[10:]) & masks[1]
 				s := &t.slots[t.hash(x, y, n)&uint64(len(t.slots)-1)]
-				if s.size == n+1 && s.a == x && s.b == y {
-					s.value += int64(b[2+n]>>1) ^ -int64(b[2+n]&1)
+				v := int64(b[2+n]>>1) ^ -int64(b[2+n]&1)
+				sum := s.value + v
+				if s.size == n+1 && s.a == x && s.b == y && (s.value^sum)&(v^sum) >= 0 {
+					s.value = sum
 					t.inserted++
 					off += int(n) + 3
 					continue
@@ -107,20 +113,31 @@ func (t *table) insertWhole(block []byte) (int, error) {
 	return off, nil
 }
 
-// put combines v into the only column of s.
-func (t *table) put(s *slot, found bool, v int64) {
+// put combines v into the only column of s. It returns false if there is no room for what that comes to.
+func (t *table) put(s *slot, found bool, v int64) bool {
 	if !found {
 		s.value = v
-		return
+		return true
 	}
-	switch t.columns[0] {
-	case mapred.Sum:
-		s.value += v
-	case mapred.Min:
-		s.value = min(s.value, v)
-	case mapred.Max:
-		s.value = max(s.value, v)
+	if s.size&wideSlot == 0 {
+		switch t.columns[0] {
+		case mapred.Sum:
+			sum := s.value + v
+			if (s.value^sum)&(v^sum) < 0 {
+				break
+			}
+			s.value = sum
+			return true
+		case mapred.Min:
+			s.value = min(s.value, v)
+			return true
+		case mapred.Max:
+			s.value = max(s.value, v)
+			return true
+		}
 	}
+	t.scratch[0] = v
+	return t.merge(s)
 }
 
 // lookahead is how many keys are looked for at a time: about as many as a processor's core can wait
@@ -165,7 +182,8 @@ func (t *table) touch(ready []shortKey, keys [][]byte) {
 	t.touched = touched
 }
 
-// count adds v to the only column of a short key that is there, and reports whether it is.
+// count adds v to the only column of a short key if it is there, and its sum stays within 64 bits, and
+// reports whether it has.
 func (t *table) count(key []byte, v int64) bool {
 	k := t.short(key)
 	return t.countHashed(&k, v)
@@ -174,10 +192,11 @@ func (t *table) count(key []byte, v int64) bool {
 // countHashed is count for a key that was made ready, be it before the table grew.
 func (t *table) countHashed(k *shortKey, v int64) bool {
 	s := &t.slots[k.hash&uint64(len(t.slots)-1)]
-	if s.size != k.size || s.a != k.a || s.b != k.b || k.size == 0 {
+	sum := s.value + v
+	if s.size != k.size || s.a != k.a || s.b != k.b || k.size == 0 || (s.value^sum)&(v^sum) < 0 {
 		return false
 	}
-	s.value += v
+	s.value = sum
 	t.inserted++
 	return true
 }

@@ -53,10 +53,17 @@ call('ZREM', RETRY[side], index)
 call('HINCRBY', JOB, COUNT[side], 1)
 call('HINCRBY', JOB, SPENT[side], now() - tonumber(claimed))
 -- A task whose output was lost has been counted already: it is the same input, so the sums
--- stay. An overflow must not undo half a commit: that counter stays as it is.
+-- stay. An overflow must not undo half a commit: that counter stays as it is, and another tells of it.
 if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
   for i = 8, #ARGV, 2 do
-    if ARGV[i] ~= mine then redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1]) end
+    if ARGV[i] ~= mine then
+      local was, n = call('HGET', COUNTERS, ARGV[i]) or '0', tonumber(ARGV[i + 1])
+      local sum = redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1])
+      -- Redis refuses; the embedded one wraps around.
+      local wrapped = type(sum) == 'number' and (n > 0 and sum < tonumber(was) or n < 0 and sum > tonumber(was))
+      if wrapped then call('HSET', COUNTERS, ARGV[i], was) end
+      if wrapped or type(sum) == 'table' and sum.err then call('HINCRBY', COUNTERS, 'overflowed_counters', 1) end
+    end
   end
 end
 return {'ok', advance(), rivals}

@@ -69,8 +69,17 @@ def _converse(path, name, reader, writer, place):
         _reduce(job, reader, writer, place)
     else:
         return
+    writer.write(frames.DONE, json.dumps({"counters": _counters(job)}).encode())
+
+
+def _counters(job):
+    from .job import JobError
+
     counters = {str(name): int(n) for name, n in job.counters.items()}
-    writer.write(frames.DONE, json.dumps({"counters": counters}).encode())
+    for name, n in counters.items():
+        if not -(1 << 63) <= n < 1 << 63:
+            raise JobError("the counter %r is beyond 64 bits: %d" % (name, n))
+    return counters
 
 
 def _intermediate(job, hello, writer, place):
