@@ -3,7 +3,9 @@ package mapred
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"iter"
+	"math"
 )
 
 // Framing says how records lie in a Batch's Data.
@@ -39,8 +41,37 @@ type Batch struct {
 	Data []byte
 }
 
-// Records yields every record with its offset in the object. The bytes alias b.Data. A
-// corrupt Encoded batch ends early; Err tells.
+// Err returns why Data does not hold what Framing says, as an ErrCorrupt, or nil. It looks at every
+// record. A batch that DecodeBatch returned has passed it.
+func (b *Batch) Err() error {
+	switch {
+	case b.Framing < Lines || b.Framing > Encoded:
+		return fmt.Errorf("%w: unknown framing %d", ErrCorrupt, b.Framing)
+	case b.Framing == Fixed && b.RecordLen <= 0:
+		return fmt.Errorf("%w: records of %d bytes", ErrCorrupt, b.RecordLen)
+	case b.Offset < 0 || b.Offset > math.MaxInt64-int64(len(b.Data)):
+		return fmt.Errorf("%w: %d bytes at offset %d", ErrCorrupt, len(b.Data), b.Offset)
+	case b.Framing != Encoded:
+		return nil
+	}
+	for at := 0; at < len(b.Data); {
+		key, _, n, err := ReadRecord(b.Data[at:])
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: no whole record at byte %d of %d", ErrCorrupt, at, len(b.Data))
+		case len(key) != offsetLen || key[0] >= 0x80:
+			return fmt.Errorf("%w: no offset before the record at byte %d", ErrCorrupt, at)
+		}
+		at += n
+	}
+	return nil
+}
+
+// offsetLen is the length of the key of an encoded record.
+const offsetLen = 8
+
+// Records yields every record with its offset in the object. The bytes alias b.Data. Of a batch that
+// has an Err it panics, rather than to leave records out.
 func (b *Batch) Records() iter.Seq2[int64, []byte] {
 	return func(yield func(int64, []byte) bool) {
 		switch b.Framing {
@@ -54,11 +85,11 @@ func (b *Batch) Records() iter.Seq2[int64, []byte] {
 			}
 		case Whole:
 			yield(b.Offset, b.Data)
-		case Encoded:
+		default:
 			for rest := b.Data; len(rest) > 0; {
 				key, value, n, err := ReadRecord(rest)
-				if err != nil || len(key) != 8 {
-					return
+				if err != nil || len(key) != offsetLen {
+					panic(b.Err())
 				}
 				if !yield(int64(binary.BigEndian.Uint64(key)), value) {
 					return

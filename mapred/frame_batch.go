@@ -20,7 +20,7 @@ func appendString[T string | []byte](dst []byte, s T) []byte {
 }
 
 // DecodeBatch reads the payload of a BATCH frame. Header and Data alias it. It fails with
-// ErrFrame when the payload is not a batch, without looking into the data.
+// ErrFrame when the payload is not a batch, or its data are not whole records.
 func DecodeBatch(payload []byte) (Batch, error) {
 	d := batchDecoder{rest: payload}
 	b := Batch{
@@ -31,13 +31,11 @@ func DecodeBatch(payload []byte) (Batch, error) {
 		Header:    d.bytes(),
 	}
 	b.Data = d.rest
-	switch {
-	case d.failed:
+	if d.failed {
 		return Batch{}, fmt.Errorf("%w: BATCH with a broken header", ErrFrame)
-	case b.Framing < Lines || b.Framing > Encoded:
-		return Batch{}, fmt.Errorf("%w: BATCH with unknown framing %d", ErrFrame, b.Framing)
-	case b.Framing == Fixed && b.RecordLen == 0:
-		return Batch{}, fmt.Errorf("%w: BATCH with records of no length", ErrFrame)
+	}
+	if err := b.Err(); err != nil {
+		return Batch{}, fmt.Errorf("%w: BATCH: %w", ErrFrame, err)
 	}
 	return b, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"reflect"
 	"testing"
 	"testing/iotest"
@@ -80,9 +81,65 @@ func TestBatchHeaderComesBack(t *testing.T) {
 	}
 }
 
+// encodedBatch is the payload of an encoded batch, and where in it each record begins, or may end.
+func encodedBatch() (payload []byte, records int, ends map[int]bool) {
+	b := Batch{Input: "s3://b/k", Offset: 7, Framing: Encoded, Header: []byte("a,b")}
+	payload = AppendBatchHeader(nil, &b)
+	ends = map[int]bool{len(payload): true}
+	for _, value := range [][]byte{[]byte("1,2"), {}, bytes.Repeat([]byte("x"), 300), []byte("\"a\nb\",3")} {
+		payload = AppendRecord(payload, binary.BigEndian.AppendUint64(nil, uint64(len(payload))), value)
+		ends[len(payload)] = true
+		records++
+	}
+	return payload, records, ends
+}
+
+func TestDecodeBatchRefusesWhatIsCutShort(t *testing.T) {
+	payload, records, ends := encodedBatch()
+	for n := range len(payload) {
+		b, err := DecodeBatch(payload[:n])
+		if !ends[n] {
+			if !errors.Is(err, ErrFrame) {
+				t.Errorf("cut to %d bytes of %d: %d records, %v", n, len(payload), b.Len(), err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("cut between records, to %d bytes: %v", n, err)
+		}
+	}
+	if b, err := DecodeBatch(payload); err != nil || b.Len() != records {
+		t.Errorf("%d records, %v", b.Len(), err)
+	}
+}
+
+func TestDecodeBatchRefusesOtherThanItsFramingHas(t *testing.T) {
+	offset := make([]byte, 8)
+	for name, b := range map[string]Batch{
+		"no framing":            {Data: []byte("x")},
+		"an unknown framing":    {Framing: Encoded + 1},
+		"no record length":      {Framing: Fixed, Data: []byte("x")},
+		"an offset too large":   {Framing: Lines, Offset: math.MaxInt64, Data: []byte("x")},
+		"a short key":           {Framing: Encoded, Data: AppendRecord(nil, offset[:7], nil)},
+		"a long key":            {Framing: Encoded, Data: AppendRecord(nil, append(offset, 0), nil)},
+		"a negative offset":     {Framing: Encoded, Data: AppendRecord(nil, append([]byte{0x80}, offset[1:]...), nil)},
+		"a length that is none": {Framing: Encoded, Data: bytes.Repeat([]byte{0xff}, 20)},
+		"a byte too many":       {Framing: Encoded, Data: append(AppendRecord(nil, offset, []byte("v")), 0)},
+	} {
+		if _, err := DecodeBatch(append(AppendBatchHeader(nil, &b), b.Data...)); !errors.Is(err, ErrFrame) || !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := b.Err(); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: Err is %v", name, err)
+		}
+	}
+}
+
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte{4, 0, 0, 0, 2, 'a', 'b', 5, 0, 0, 0, 0})
 	f.Add([]byte{1, 0, 0, 0, 3, 1, '{', '}'})
+	batch, _, _ := encodedBatch()
+	f.Add(append(binary.BigEndian.AppendUint32([]byte{byte(FrameBatch)}, uint32(len(batch))), batch...))
 	f.Add(append([]byte{3, 0, 0, 0, 8}, 1, 'f', 9, 1, 0, 1, 'h', 'x'))
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		r := NewFrameReader(bytes.NewReader(stream))
@@ -106,8 +163,15 @@ func FuzzFrames(f *testing.F) {
 			if err != nil || !reflect.DeepEqual(again, b) {
 				t.Fatalf("want %+v, have %+v, %v", b, again, err)
 			}
-			for range b.Records() {
-				continue
+			length := 0 // of the records, encoded
+			for offset, record := range b.Records() {
+				if offset < 0 {
+					t.Fatalf("a record at %d", offset)
+				}
+				length += len(record)
+			}
+			if length > len(b.Data) {
+				t.Fatalf("%d bytes of records in %d", length, len(b.Data))
 			}
 		}
 	})

@@ -248,3 +248,10 @@ def reduce_fn(key, values): yield sum(values)
 		}
 	}
 }
+
+func TestPythonRefusesFramesThatAreCutShort(t *testing.T) {
+	out, err := exec.Command("python3", "testdata/batches.py", "runner").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}

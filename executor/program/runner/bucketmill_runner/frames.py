@@ -60,13 +60,22 @@ def uvarint(n):
 def read_uvarint(data, at):
     """Returns the number at data[at:] and where it ends."""
     n = shift = 0
-    while True:
+    while at < len(data) and shift < 64:
         byte = data[at]
         at += 1
         n |= (byte & 0x7F) << shift
         if byte < 0x80:
             return n, at
         shift += 7
+    raise ProtocolError("no length at byte %d of %d" % (at, len(data)))
+
+
+def read_bytes(data, at):
+    """Returns the bytes whose length is at data[at:], and where they end."""
+    n, at = read_uvarint(data, at)
+    if n > len(data) - at:
+        raise ProtocolError("%d bytes of %d are missing" % (n - len(data) + at, n))
+    return data[at : at + n], at + n
 
 
 def _short():

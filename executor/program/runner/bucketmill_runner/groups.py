@@ -37,7 +37,7 @@ class Source:
             if kind == frames.RUN:
                 yield from self._long(payload)
                 continue
-            for group in loads(payload):
+            for group in _load(payload):
                 key, vals = group if len(group) == 2 else _mended(group)
                 yield key if type(key) is str else decode_key(key), vals
 
@@ -70,9 +70,16 @@ class Source:
         return b"", None
 
 
+def _load(payload):
+    try:
+        return loads(payload)
+    except (EOFError, ValueError, TypeError) as err:
+        raise frames.ProtocolError("a frame that is not marshalled: %s" % err) from None
+
+
 def _run(payload):
     """Returns the key and the values of a RUN."""
-    group = loads(payload)
+    group = _load(payload)
     return group if len(group) == 2 else _mended(group)
 
 

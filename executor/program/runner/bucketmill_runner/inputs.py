@@ -14,7 +14,7 @@ from itertools import accumulate, chain, count
 from operator import add
 
 from .failures import BadRecord, preview
-from .frames import ProtocolError, read_uvarint
+from .frames import ProtocolError, read_bytes, read_uvarint
 
 LINES, FIXED, WHOLE, ENCODED = 1, 2, 3, 4
 
@@ -26,14 +26,17 @@ _PIECE = 32 << 10
 
 def read(payload, form):
     """Yields the Records of a BATCH."""
-    n, at = read_uvarint(payload, 0)
-    url = payload[at : at + n].decode("utf-8", "surrogateescape")
-    offset, at = read_uvarint(payload, at + n)
-    framing = payload[at]
+    url, at = read_bytes(payload, 0)
+    url = url.decode("utf-8", "surrogateescape")
+    offset, at = read_uvarint(payload, at)
+    framing = payload[at] if at < len(payload) else 0
+    if not LINES <= framing <= ENCODED:
+        raise ProtocolError("unknown framing %d" % framing)
     length, at = read_uvarint(payload, at + 1)
-    n, at = read_uvarint(payload, at)
-    header = payload[at : at + n]
-    at = begin = at + n
+    if framing == FIXED and length == 0:
+        raise ProtocolError("records of no length")
+    header, at = read_bytes(payload, at)
+    begin = at
     while framing == LINES and len(payload) - at > _PIECE:
         end = payload.find(b"\n", at + _PIECE) + 1
         if end == 0:
@@ -64,10 +67,8 @@ class Records:
             return
         if framing == LINES:
             self.texts, self.keys = _lines(data, offset, csv)
-        elif framing == ENCODED:
-            self.texts, self.keys = _encoded(data, csv)
         else:
-            raise ProtocolError("unknown framing %d" % framing)
+            self.texts, self.keys = _encoded(data, csv)
         self.offsets = self.keys
         if form == "jsonl":
             self._skip_empty()
@@ -130,9 +131,12 @@ def _encoded(data, csv):
     while at < len(data):
         k, at = read_uvarint(data, at)
         v, at = read_uvarint(data, at)
+        end = at + k + v
+        if k != 8 or end > len(data):
+            raise ProtocolError("no whole record at byte %d of %d" % (at, len(data)))
         offsets.append(int.from_bytes(data[at : at + k], "big"))
-        texts.append(_text(data[at + k : at + k + v]))
-        at += k + v
+        texts.append(_text(data[at + k : end]))
+        at = end
     if csv and b"\r" in data:
         texts = [text.rstrip("\r") for text in texts]
     return texts, offsets
