@@ -79,6 +79,11 @@ func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, omit
 	count := func(stats shuffle.CollectStats) map[string]int64 {
 		counters := in.counters(mapper)
 		counters["map_output_records"] = stats.RecordsIn
+		if combining, ok := mapper.(program.Combining); ok {
+			if records, ok := combining.MapOutput(); ok {
+				counters["map_output_records"] = records
+			}
+		}
 		counters["shuffle_records"] = stats.RecordsOut
 		counters["spilled_bytes"] = stats.SpilledBytes
 		return counters

@@ -47,6 +47,9 @@ type Ready struct {
 // Done closes a conversation.
 type Done struct {
 	Counters map[string]int64 `json:"counters,omitempty"`
+	// MapOutput is how many records the mapper has emitted, if a combiner of the guest's has made fewer
+	// of them; 0 means that they are those that came.
+	MapOutput int64 `json:"map_output,omitempty"`
 }
 
 // Failure says why a guest cannot go on.

@@ -19,6 +19,7 @@ type guest struct {
 	task Task
 	buf  []byte
 	end  bool // END was read
+	done Done
 
 	// What is being worked on, for error reports; nil when it is nothing.
 	key, value []byte
@@ -62,7 +63,8 @@ func (g *guest) run() error {
 	if err := errors.Join(err, g.task.overflow); err != nil {
 		return err
 	}
-	return g.out.WriteMessage(FrameDone, Done{Counters: g.task.counters})
+	g.done.Counters = g.task.counters
+	return g.out.WriteMessage(FrameDone, g.done)
 }
 
 func (j Job) check(hello Hello) error {
@@ -109,6 +111,9 @@ func (g *guest) runMap() error {
 	}
 	if err := emit.Flush(); err != nil {
 		return err
+	}
+	if emit != out {
+		g.done.MapOutput, _ = emit.Count()
 	}
 	return out.Flush()
 }

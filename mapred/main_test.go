@@ -71,7 +71,7 @@ func TestServeMapsAndCombines(t *testing.T) {
 	want := []string{
 		"READY \x01" + `{"has_combine":true}`,
 		"RECORDS \x01\x01a3\x01\x01b1",
-		"DONE {}",
+		`DONE {"map_output":4}`,
 	}
 	if err != nil || strings.Join(answer, "|") != strings.Join(want, "|") {
 		t.Errorf("want %q, have %q, %v", want, answer, err)

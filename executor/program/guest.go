@@ -57,7 +57,7 @@ type guest struct {
 	ready    chan mapred.Ready // has what the guest said, if nobody took it
 	killed   chan struct{}     // closed by Kill
 	kill     sync.Once
-	counters map[string]int64
+	done     mapred.Done // once it was said
 }
 
 // frame is what the reader goroutine found.
@@ -177,9 +177,8 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 			return false, &UserError{Program: g.name, Message: fmt.Sprintf("map_fn: %v", err)}
 		}
 	case mapred.FrameDone:
-		var message mapred.Done
-		err = mapred.DecodeMessage(f.kind, f.payload, &message)
-		g.counters, done = message.Counters, true
+		err = mapred.DecodeMessage(f.kind, f.payload, &g.done)
+		done = true
 	case mapred.FrameError:
 		var failure mapred.Failure
 		if err = mapred.DecodeMessage(f.kind, f.payload, &failure); err == nil {
@@ -286,4 +285,4 @@ func (g *guest) Kill() {
 }
 
 // Counters implements Counting.
-func (g *guest) Counters() map[string]int64 { return g.counters }
+func (g *guest) Counters() map[string]int64 { return g.done.Counters }

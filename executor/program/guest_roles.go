@@ -35,6 +35,11 @@ func (m *guestMapper) Close(out *mapred.Emitter) error {
 	return m.end()
 }
 
+// MapOutput implements Combining.
+func (m *guestMapper) MapOutput() (records int64, ok bool) {
+	return m.done.MapOutput, m.done.MapOutput > 0
+}
+
 // guestReducer is a Reducer in another process.
 type guestReducer struct{ *guest }
 

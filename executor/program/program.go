@@ -170,6 +170,13 @@ type Counting interface {
 	Counters() map[string]int64
 }
 
+// Combining is what a Mapper may implement besides, if its program may have a combiner of its own.
+type Combining interface {
+	// MapOutput returns how many records were emitted before that, once Close has returned; ok is
+	// false if there was none.
+	MapOutput() (records int64, ok bool)
+}
+
 // Open returns the program of spec. File is the local path of its artifact, empty for a
 // builtin. Parameters that a builtin doesn't know, or with values that it can't use, are
 // errors that name them.

@@ -97,6 +97,15 @@ func (m *streamMapper) Close(out *mapred.Emitter) error {
 	return out.Err()
 }
 
+// MapOutput implements Combining.
+func (m *streamMapper) MapOutput() (records int64, ok bool) {
+	if m.combining == nil {
+		return 0, false
+	}
+	records, _ = m.combining.emitter.Count()
+	return records, true
+}
+
 // begin starts the process for an object.
 func (m *streamMapper) begin(input string) (err error) {
 	m.begun, m.input = true, input

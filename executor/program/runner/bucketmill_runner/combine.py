@@ -74,12 +74,13 @@ class Table:
         self._others = {}  # encoded key -> values
         self._size = 0
         self._key = None  # that combine_fn works on
+        self.given = 0  # pairs, so far
 
     def take(self, stream):
         strs, ints = self._strs, self._ints
         while True:
-            pair = None
-            for pair in islice(stream, STEP):
+            n = 0
+            for n, pair in enumerate(islice(stream, STEP), 1):
                 if type(pair) is not tuple:
                     pair = a_pair(pair)
                 try:
@@ -98,8 +99,9 @@ class Table:
                         ints[key] = [value]
                 else:
                     self._others.setdefault(keys.encode(key), []).append(value)
-            if pair is None:
+            if n == 0:
                 return
+            self.given += n
             self._size += STEP * (8 + _size(pair[1]))
             if self._size + self._entries() * (_ENTRY + getsizeof(pair[0])) > self._limit:
                 self._shrink()

@@ -58,6 +58,7 @@ class PairSink:
         # Which of the pairs of a batch is at fault for what was raised, from 0, if it was one that
         # had been taken already.
         self.failed = None
+        self.given = 0  # pairs, so far
 
     def _renew(self):
         pickler = _PlainPickler(self._file, 3)
@@ -69,6 +70,7 @@ class PairSink:
         while True:
             pairs = list(islice(stream, self._many))
             if not pairs:
+                self.given += taken
                 return
             if not self._send(pairs):
                 self._many = max(1, min(2 * self._many, _MOST_OTHERS, _BYTES // _size(pairs[-1])))

@@ -63,13 +63,17 @@ def _converse(path, name, reader, writer, place):
     writer.write(frames.READY, _VERSION + json.dumps(ready).encode())
     # Young objects are mostly pairs, which die at once: look for cycles less often.
     gc.set_threshold(100_000, 20, 50)
+    done = {}
     if role == "map":
-        _map(job, hello, reader, writer, place)
+        given = _map(job, hello, reader, writer, place)
+        if job.combine_fn is not None and not hello.get("map_only"):
+            done["map_output"] = given
     elif role == "reduce":
         _reduce(job, reader, writer, place)
     else:
         return
-    writer.write(frames.DONE, json.dumps({"counters": _counters(job)}).encode())
+    done["counters"] = _counters(job)
+    writer.write(frames.DONE, json.dumps(done).encode())
 
 
 def _counters(job):
@@ -99,6 +103,7 @@ def _intermediate(job, hello, writer, place):
 
 
 def _map(job, hello, reader, writer, place):
+    """Maps the batches; returns how many pairs map_fn gave, if it is known."""
     from . import inputs, mapside, text
 
     if hello.get("map_only"):
@@ -113,6 +118,7 @@ def _map(job, hello, reader, writer, place):
         for records in inputs.read(payload, hello.get("format", "")):
             mapper.batch(records)
     mapper.close()
+    return getattr(sink, "given", 0)
 
 
 def _reduce(job, reader, writer, place):
