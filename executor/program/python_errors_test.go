@@ -154,3 +154,25 @@ func TestPythonInterpreterMustBeOne(t *testing.T) {
 		}
 	}
 }
+
+// A list or dict in the output is JSON, or an error: JSON has no nan and no infinity.
+func TestPythonOutputThatIsNoJSON(t *testing.T) {
+	for value, name := range map[string]string{
+		`{"x": [float("nan")]}`: "NaN", `[1, float("inf")]`: "Infinity", `(-float("inf"),)`: "-Infinity",
+		`{float("nan"): 1, "y": float("inf")}`: "Infinity",
+	} {
+		for _, mapOnly := range []bool{false, true} {
+			p := openSource(t, fmt.Sprintf("def map_fn(key, line): yield 'k', %s\ndef reduce_fn(key, values): yield from values\n", value), nil)
+			a := attempt(t)
+			a.MapOnly = mapOnly
+			records, err := mapAll(t, p, a, lines("f", "x\n", 9))
+			if !mapOnly && err == nil {
+				_, err = reduceAll(t, p, attempt(t), records, 1)
+			}
+			user := wantUserError(t, err)
+			if !strings.Contains(user.Message, "of the key 'k' has "+name+" in it, which JSON does not have: give None or a string") || user.Record == nil {
+				t.Errorf("%s, map only %v: %v", value, mapOnly, user)
+			}
+		}
+	}
+}

@@ -138,13 +138,13 @@ func TestPythonReadsFormats(t *testing.T) {
 func TestPythonOutputIsText(t *testing.T) {
 	p := openSource(t, `
 from decimal import Decimal
-VALUES = ["é\udcff", b"\xff", bytearray(b"x"), 1, 1.0, True, None, [1, "é"], (1,), {"a": None}, {1: {2}}, Decimal("1.10"), "\ud800"]
+VALUES = ["é\udcff", b"\xff", bytearray(b"x"), 1, 1.0, True, None, [1, "é"], (1,), {"a": None}, {1: {2}}, Decimal("1.10"), "\ud800", float("nan"), -float("inf"), {float("nan"): 1}, [], "NaN", ["NaN"]]
 def map_fn(key, value):
     for i, v in enumerate(VALUES): yield i, v
 def reduce_fn(key, values):
     yield from values
 `, nil)
-	want := []string{"é\xff", "\xff", "x", "1", "1.0", "true", "null", `[1, "é"]`, "[1]", `{"a": null}`, "{1: {2}}", "1.10", "\xed\xa0\x80"}
+	want := []string{"é\xff", "\xff", "x", "1", "1.0", "true", "null", `[1, "é"]`, "[1]", `{"a": null}`, "{1: {2}}", "1.10", "\xed\xa0\x80", "nan", "-inf", `{"NaN": 1}`, "[]", "NaN", `["NaN"]`}
 	for i := range want {
 		want[i] = fmt.Sprintf("%d\t%s", i, want[i])
 	}

@@ -3,15 +3,23 @@
     str                           as it is; bytes that were not UTF-8 come out unchanged
     bytes, bytearray              as they are
     int, float                    their repr
-    None, bool, list, tuple, dict JSON, or their str if they have no JSON
+    None, bool, list, tuple, dict JSON, or their str if JSON has no such thing; but nan and
+                                  infinity in them, which Python would write as no JSON, are an error
     anything else                 its str
 
 Nothing is escaped. A line end within a key or a value, or a tab within a key, makes lines that
 readers will take for something else: these are counted.
 """
 
+from .failures import preview
+
 KEY_COUNTER = "output keys with a tab or line end"
 VALUE_COUNTER = "output values with a line end"
+
+
+class NotJSON(ValueError):
+    """A list, tuple or dict with a float in it that JSON does not have."""
+
 
 _JSON = frozenset((type(None), bool, list, tuple, dict))
 
@@ -34,9 +42,19 @@ def _json(value):
     import json
 
     try:
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    try:
+        text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         return str(value)
+    json.loads(text, parse_constant=_no_constant)  # as keys of a dict they are strings, which is JSON
+    return text
+
+
+def _no_constant(name):
+    raise NotJSON(name)
 
 
 def _utf8(s):
@@ -58,18 +76,24 @@ class Output:
         self._size = 0
 
     def emit(self, key, value):
-        key = key.encode() if type(key) is str and key.isascii() else encode(key)
-        value = b"%d" % value if type(value) is int else encode(value)
-        if b"\n" in key or b"\t" in key:
+        try:
+            name = key.encode() if type(key) is str and key.isascii() else encode(key)
+            text = b"%d" % value if type(value) is int else encode(value)
+        except NotJSON as err:
+            raise NotJSON(
+                "the value %s of the key %s has %s in it, which JSON does not have: give None or a string in its place"
+                % (preview(value), preview(key), err)
+            ) from None
+        if b"\n" in name or b"\t" in name:
             self._counters[KEY_COUNTER] += 1
-        if b"\n" in value:
+        if b"\n" in text:
             self._counters[VALUE_COUNTER] += 1
-        k, v = len(key), len(value)
+        k, v = len(name), len(text)
         if k < 128 and v < 128:
-            self._parts += self._short[k << 7 | v], key, value
+            self._parts += self._short[k << 7 | v], name, text
         else:
             uvarint = self._frames.uvarint
-            self._parts += uvarint(k), uvarint(v), key, value
+            self._parts += uvarint(k), uvarint(v), name, text
         self._size += k + v + 8
         if self._size >= self._frames.BLOCK:
             self.flush()
