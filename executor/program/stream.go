@@ -292,7 +292,12 @@ func (s *stream) fault() error {
 	if end.Success() || end.Exited() && !s.program.exitIsFailure {
 		return nil
 	}
-	return s.proc.deathError(s.name, "it ended with "+s.proc.exit())
+	message := "it ended with " + s.proc.exit()
+	if end.ExitCode() == 1 && s.proc.stderr.lastLines() == "" {
+		message += ", and said nothing on standard error; if it only found nothing, as grep says it, give " +
+			"-p " + paramExitIsFailure + "=false"
+	}
+	return s.proc.deathError(s.name, message)
 }
 
 // forget ends the process for certain.

@@ -49,6 +49,32 @@ func TestExitIsFailure(t *testing.T) {
 	}
 }
 
+// A command that found nothing is told from one that failed by the parameter; the error says so.
+func TestNothingFoundIsAFailureThatNamesTheParameter(t *testing.T) {
+	const hint = "it ended with exit status 1, and said nothing on standard error; " +
+		"if it only found nothing, as grep says it, give -p stream.non.zero.exit.is.failure=false"
+	for _, command := range []string{"grep NOSUCH", "grep -c NOSUCH", "false"} {
+		p := openCommands(t, Commands{Mapper: command, Reducer: command})
+		_, err := mapAll(t, p, attempt(t), lines("f", "x\n", 9))
+		if user := wantUserError(t, err); user.Message != hint {
+			t.Errorf("mapper %s: %v", command, user)
+		}
+		_, err = reduceAll(t, p, attempt(t), []record{{"k", "v"}}, 1)
+		if user := wantUserError(t, err); user.Message != hint {
+			t.Errorf("reducer %s: %v", command, user)
+		}
+		p = openCommands(t, Commands{Mapper: command}, paramExitIsFailure, "false")
+		if _, err := mapAll(t, p, attempt(t), lines("f", "x\n", 9)); err != nil {
+			t.Errorf("mapper %s, whose exit is no failure: %v", command, err)
+		}
+	}
+	p := openCommands(t, Commands{Mapper: "grep NOSUCH no-such-file"})
+	_, err := mapAll(t, p, attempt(t), lines("f", "x\n", 9))
+	if user := wantUserError(t, err); user.Message != "it ended with exit status 2" {
+		t.Error(user)
+	}
+}
+
 func TestExitMayBeNoFailure(t *testing.T) {
 	p := openCommands(t, Commands{Mapper: "sh -c 'cat; exit 3'"}, paramExitIsFailure, "false")
 	checkRecords(t, mapText(t, p, "a\n", 9), record{"a", ""})
