@@ -53,11 +53,11 @@ type guest struct {
 	free     chan []byte // buffers for incoming frames
 	reader   sync.WaitGroup
 
-	pairs    *pairs            // for PAIRS frames; nil: the guest may not send any
-	ready    chan mapred.Ready // has what the guest said, if nobody took it
-	killed   chan struct{}     // closed by Kill
-	kill     sync.Once
-	done     mapred.Done // once it was said
+	pairs  *pairs            // for PAIRS frames; nil: the guest may not send any
+	ready  chan mapred.Ready // has what the guest said, if nobody took it
+	killed chan struct{}     // closed by Kill
+	kill   sync.Once
+	done   mapred.Done // once it was said
 }
 
 // frame is what the reader goroutine found.

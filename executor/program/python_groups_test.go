@@ -1,7 +1,11 @@
 package program
 
 import (
+	"bytes"
+	"fmt"
 	"io"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,6 +78,60 @@ func TestPythonStreamsLargeGroups(t *testing.T) {
 	peak, err := strconv.Atoi(strings.TrimPrefix(got[1], "b\t"))
 	if err != nil || peak > 60<<10 {
 		t.Errorf("peak memory is %d KiB for values of %d KiB, %v", peak, n*size>>10, err)
+	}
+}
+
+// A key's values do what a list does, however many there are, and nothing takes a thousand times as long.
+func TestPythonValuesAreAListHoweverMany(t *testing.T) {
+	source, err := os.ReadFile("testdata/values.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := openSource(t, string(source), nil)
+	changes := regexp.MustCompile(`(?m)^    "(.*)": `).FindAllStringSubmatch(string(source[bytes.Index(source, []byte("CHANGING = {")):]), -1)
+	if len(changes) != 17 {
+		t.Fatalf("changes: %q", changes)
+	}
+	var input strings.Builder
+	want := []string{}
+	for _, c := range []struct {
+		group, kind string
+		changed     bool
+	}{
+		{"1|int", "list", true},
+		{"3|int", "list", true},
+		{"5000|odd", "list", false},
+		{"10|long", "list", false},
+		{"60000|int", "Values", true},
+		{"60000|str", "Values", false},
+		{"40000|odd", "Values", false},
+		{"40|long", "Values", true},
+		{"300000|int", "Values", false},
+	} {
+		fmt.Fprintln(&input, c.group)
+		want = append(want, "compared\t"+c.group+" "+c.kind)
+		if !c.changed {
+			continue
+		}
+		for _, change := range changes {
+			fmt.Fprintf(&input, "%s|%s\n", c.group, change[1])
+		}
+	}
+	fmt.Fprintln(&input, "9|end") // the last key
+	records, err := mapAll(t, p, attempt(t), lines("f", input.String(), 1<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := reduceAll(t, p, attempt(t), records, 10_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, "3|int\t[0, 7919, 15838]", "pair\t[0, 7919, 15838]", "nested\t"+`{"v": [[0, 7919, 15838], [[0, 7919, 15838]]]}`, "kept\t9")
+	got := text(p, output)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("want %q,\nhave %q", want, got)
 	}
 }
 

@@ -116,7 +116,7 @@ def items(result):
     """
     if result is None:
         return ()
-    if type(result) is list or hasattr(result, "__next__"):
+    if result.__class__ is list or hasattr(result, "__next__"):  # also of Values, which are a list
         return result
     return (result,)
 

@@ -22,5 +22,6 @@ def reduce(job, place, source, output):
                 emit(*item)
             else:
                 emit(key, item)
+        item = values = None  # who still has the values now wants them to stay
     place.function = place.record = None
     output.flush()

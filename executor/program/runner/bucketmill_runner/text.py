@@ -33,7 +33,7 @@ def encode(value):
         return repr(value).encode()
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
-    if cls in _JSON:
+    if cls in _JSON or value.__class__ is list:  # also of Values
         return _utf8(_json(value))
     return _utf8(str(value))
 
