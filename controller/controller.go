@@ -60,6 +60,9 @@ type Config struct {
 	OrphanAge time.Duration
 	// Abandoned is told what of a job's could not be looked for and removed, and why; may be nil.
 	Abandoned func(id state.JobID, what string, why error)
+	// Reads says what a record must be for a builtin that passes over malformed ones; empty of all other programs. Nil:
+	// a job none of whose records was usable completes.
+	Reads func(builtin string) string
 	// Notify tells spec.Webhook how a job ended; nil: nobody is told. It is called at least once
 	// for each ending, for at most notifyTimeout, and perhaps by several controllers at a time.
 	Notify func(ctx context.Context, job state.Job, spec state.Spec, counters map[string]int64) error

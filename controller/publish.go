@@ -85,6 +85,9 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 	if taken, err := takenOver(job, before); err != nil || taken {
 		return cmp.Or(err, errOutputTaken)
 	}
+	if why := c.unusable(spec, counters); why != nil {
+		return c.fail(ctx, job, why)
+	}
 	if before != nil && spec.Overwrite {
 		if err := c.stillIn(ctx, job); err != nil {
 			return err

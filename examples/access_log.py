@@ -2,14 +2,14 @@
 
     bucketmill run examples/access_log.py --input 'logs/*.log' --output clients/
 
-Reads the Common and the Combined log format; an error is a status of 400 and above. Output:
+Reads the Common and the Combined log format, whose second field is "-"; an error is a status of 400 and above. Output:
 client, tab, requests, tab, errors, tab, error rate. Lines that are no log lines are counted
 in the counter "malformed records" and skipped.
 """
 
 import re
 
-LINE = re.compile(r'(\S+) .* \[[^\]]*\] "(?:[^"\\]|\\.)*" (\d{3}) (?:\d+|-)')
+LINE = re.compile(r'(\S+) - .* \[[^\]]*\] "(?:[^"\\]|\\.)*" (\d{3}) (?:\d+|-)')
 
 
 def map_fn(line):

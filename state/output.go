@@ -60,6 +60,9 @@ const LongestName = len(SkippedFolder + "/m9999999.jsonl") // below MaxTasks
 // task's name, of those that the task has. Commit sums them up.
 const Skipped = "skipped_records"
 
+// Malformed is the counter of records that a builtin could not use and passed over.
+const Malformed = "user:malformed records"
+
 // SkippedBy is the counter of the records that a task has set aside.
 func SkippedBy(t TaskID) string { return Skipped + ":" + t.String() }
 

@@ -78,7 +78,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 	c.cancel = cancel
 	boss, err := controller.New(ctx, controller.Config{
 		ID: "local", Store: c.store, Open: c.stores.Open, Work: c.work, Limits: limits, Log: log, Slots: f.executors,
-		PlanTimeout: localPatience, CleanupTimeout: localPatience, Abandoned: ui.abandoned,
+		PlanTimeout: localPatience, CleanupTimeout: localPatience, Abandoned: ui.abandoned, Reads: program.Reads,
 		NoBackups: true, // on one machine none is slower than another
 	})
 	if err != nil {

@@ -118,7 +118,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 	boss, err := controller.New(ctx, controller.Config{
 		ID: processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
 		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed, Notify: f.webhook.notify(log),
-		Durable: true, NoBackups: f.noBackup,
+		Durable: true, NoBackups: f.noBackup, Reads: program.Reads,
 	})
 	if err != nil {
 		return err

@@ -87,7 +87,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	defer func() { err = joinRemove(err, scratch) }()
 	boss, err := controller.New(ctx, controller.Config{
 		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour, NoBackups: true,
-		Notify: f.webhook.notify(log),
+		Notify: f.webhook.notify(log), Reads: program.Reads,
 	})
 	if err != nil {
 		return err

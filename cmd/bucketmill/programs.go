@@ -19,6 +19,9 @@ func newProgramsCommand() *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, b := range append(program.Builtins(), program.Streaming()) {
 				fmt.Fprintf(w, "%s\t%s\n", b.Name, b.Summary)
+				if b.Reads != "" {
+					fmt.Fprintf(w, "\ta record: %s\n", b.Reads)
+				}
 				for _, p := range b.Params {
 					standard := ""
 					if p.Default != "" {

@@ -7,11 +7,15 @@ import (
 	"github.com/bucketmill/bucketmill/mapred"
 )
 
+// accessFormat is what a line must be.
+const accessFormat = `CLIENT IDENT USER [TIME] "REQUEST" STATUS BYTES, the Common or Combined format of web server logs`
+
 var accessLogBuiltin = builtin{
 	info: Info{
 		Name: "accesslog",
 		Summary: "requests, errors (status 400 and above) and error rate per client " +
 			"of web server logs in the Common or Combined format",
+		Reads:  accessFormat,
 		Params: []Param{strictParam},
 	},
 	open: func(p *params) (Program, error) {
@@ -50,7 +54,7 @@ func (m *accessLogMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 		client, status, ok := parseAccess(line)
 		switch {
 		case !ok:
-			if err := m.skip(b, offset, line, "not in the Common or Combined log format"); err != nil {
+			if err := m.skip(b, offset, line, "not of the form "+accessFormat); err != nil {
 				return err
 			}
 		case status >= 400:
@@ -66,15 +70,14 @@ func (m *accessLogMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 //
 //	client ident user [time] "request" status bytes …
 //
-// The user may have spaces in it, and the request escaped quotes.
+// The user may have spaces in it, and the request escaped quotes. See accessClient for what else may
+// stand before the time.
 func parseAccess(line []byte) (client []byte, status int, ok bool) {
-	space := bytes.IndexByte(line, ' ')
-	if space <= 0 {
+	head, rest, ok := bytes.Cut(line, []byte(" ["))
+	if !ok {
 		return nil, 0, false
 	}
-	client, rest := line[:space], line[space:]
-	_, rest, ok = bytes.Cut(rest, []byte(" ["))
-	if !ok {
+	if client, ok = accessClient(head); !ok {
 		return nil, 0, false
 	}
 	_, rest, ok = bytes.Cut(rest, []byte(`] "`))

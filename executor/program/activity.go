@@ -14,6 +14,7 @@ var activityBuiltin = builtin{
 		Name: "activity",
 		Summary: "events, total amount, first and last time per user " +
 			"of CSV files with the columns timestamp, user, action, amount",
+		Reads: "a row of CSV with a timestamp (2026-11-21T15:04:05Z, 2026-11-21, or Unix seconds) and an amount (at most 6 decimals and 12 digits before them)",
 		Params: []Param{
 			{Name: "by", Default: "user", Summary: "what to group by: user, action, day or hour (UTC)"},
 			strictParam,

@@ -14,6 +14,7 @@ var aggregateBuiltin = builtin{
 		Name: "aggregate",
 		Summary: "sums, least, greatest values and counts per key of lines of a key and integers of 64 bits, with tabs between; " +
 			"sums are exact, however large",
+		Reads: "KEY INTEGER INTEGER …, with tabs between, as many integers as ops has sum, min and max, each of 64 bits",
 		Params: []Param{
 			{
 				Name: "ops", Default: "sum",

@@ -6,7 +6,9 @@ import "github.com/bucketmill/bucketmill/mapred"
 type Info struct {
 	Name    string
 	Summary string // one line
-	Params  []Param
+	// Reads says what a record must be, of a builtin that passes over malformed ones; else empty.
+	Reads  string
+	Params []Param
 }
 
 // Param describes a parameter of a builtin.
@@ -53,6 +55,12 @@ func findBuiltin(name string) (builtin, bool) {
 	return builtin{}, false
 }
 
+// Reads returns Info.Reads of a builtin; empty if there is none of that name.
+func Reads(name string) string {
+	b, _ := findBuiltin(name)
+	return b.info.Reads
+}
+
 func openBuiltin(spec Spec) (Program, error) {
 	b, ok := findBuiltin(spec.Name)
 	if !ok {
@@ -89,7 +97,7 @@ func (m *malformed) skip(b *mapred.Batch, offset int64, record []byte, why strin
 	return nil
 }
 
-// Counters implements Counting.
+// Counters implements Counting. The controller knows this one, see state.Malformed.
 func (m *malformed) Counters() map[string]int64 {
 	return map[string]int64{"malformed records": m.records}
 }
