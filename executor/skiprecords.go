@@ -197,10 +197,7 @@ func recordStarts(b *mapred.Batch) func(yield func(at int, offset int64) bool) {
 				return
 			}
 			if b.Framing == mapred.Encoded {
-				_, _, n, err := mapred.ReadRecord(b.Data[at:])
-				if err != nil {
-					return // Records ends there, too
-				}
+				_, _, n, _ := mapred.ReadRecord(b.Data[at:]) // it could be read before
 				at += n
 			}
 		}

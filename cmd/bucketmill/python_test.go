@@ -116,3 +116,24 @@ func TestPythonFaults(t *testing.T) {
 		})
 	}
 }
+
+// "records of N mapped" counts what map functions gave, whoever combines.
+func TestMappedRecordsAreCountedBeforeTheCombiner(t *testing.T) {
+	t.Parallel()
+	folder := writeFiles(t, map[string]string{
+		"text.txt": strings.Repeat("to be or not to be\n", 500), "combine.py": pythonWordCount + pythonCombine,
+	})
+	for name, args := range map[string][]string{
+		"builtin":  {"wordcount"},
+		"python":   {filepath.Join(folder, "combine.py")},
+		"commands": {"--mapper", `tr ' ' '\n'`, "--combiner", "uniq", "--reducer", "uniq"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := runJob(t, append(args, "-i", folder+"/text.txt", "-r", "1", "-o", filepath.Join(t.TempDir(), "out"))...)
+			if r.code != exitDone || !strings.Contains(r.stdout, " 4 records of 3,000 mapped\n") {
+				t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+			}
+		})
+	}
+}
