@@ -76,6 +76,9 @@ READING = {
         for c in (None, 1, 3, 1001, -1, -3, -1001)
     ],
     "windows": lambda v: [v[i * 613 % len(v) :][:1] + v[i * 613 % len(v) : i * 613 % len(v) + 100] for i in range(0, 40)],
+    "first, often": lambda v: [(next(iter(v)), next(reversed(v)), v[0] in v) for _ in range(1000)],
+    "ends, often": lambda v: [(v[:10], v[-10:], v[i]) for i in range(min(1000, len(v)))],
+    "jumps": lambda v: [[v[(i * 7927 + k) % len(v)] for k in range(20)] for i in range(200)],
     "step 0": lambda v: v[::0],
     "in": lambda v: (v[-1] in v, v[len(v) // 2] in v, "no such" in v),
     "count": lambda v: (v.count(v[0]), v.count(v[-1]), v.count("no such")),

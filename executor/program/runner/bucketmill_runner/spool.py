@@ -9,6 +9,7 @@ pieces of up to _PIECE values, after a table of where each begins.
 
 import os
 from bisect import bisect_right
+from itertools import accumulate, chain
 from pickle import dumps, loads
 from struct import Struct
 from tempfile import TemporaryFile
@@ -18,6 +19,10 @@ _PIECE, _PIECE_BYTES = 32, 4 << 10
 # How many bytes, about, the chunks that stay decoded for single values may take, if they are more than one;
 # and what each of their values takes beside its bytes as they came.
 _CACHED, _VALUE = 16 << 20, 64
+
+# A value so near to those at hand is taken for the next of many: a chunk is decoded as a whole for it, at once
+# if it is not in pieces, or after so many pieces in a row.
+_NEAR, _ROW = 1000, 8
 
 _PLACES = Struct("<QQ")
 
@@ -36,8 +41,8 @@ class Spool:
         self._tables = {}  # chunk -> (place of the table of its pieces, values in a piece)
         self._cached = {}  # chunk -> its values
         self._cached_size = 0
-        self._near = 0  # the chunk that a single value was last taken from
-        self._recent = 0, ()  # values around that, and the number of the first
+        self._recent = 0, ()  # values around the single one that was last taken, and the number of the first
+        self._row = 0  # pieces that were read one after the other
         self.count = 0  # of values read so far
         self._more = True
         for raw, count in chunks:
@@ -76,9 +81,11 @@ class Spool:
         return None
 
     def chunk(self, i):
-        """Returns the values of chunk i, or None after the last."""
+        """Returns the values of chunk i, which nobody may change, or None after the last."""
         if i == len(self._chunks):
             return self._advance()
+        if i in self._cached:
+            return self._cached[i]
         raw = self._read(*self._chunks[i])
         if i in self._pickled:
             return loads(raw)
@@ -90,12 +97,14 @@ class Spool:
         return vals
 
     def chunks(self):
-        """Yields the number of each chunk's first value, and its values, which the caller may keep."""
+        """Yields the number of each chunk's first value, and its values, which nobody may change."""
         i = 0
         while True:
             vals = self.chunk(i)
             if vals is None:
                 return
+            if i == 0:  # somebody may want the first value, again and again
+                self._cache(i, vals)
             yield self._starts[i], vals
             i += 1
 
@@ -103,7 +112,10 @@ class Spool:
         """Yields what chunks does, from the last chunk to the first."""
         self.read_all()
         for i in range(len(self._chunks) - 1, -1, -1):
-            yield self._starts[i], self.chunk(i)
+            vals = self.chunk(i)
+            if i == len(self._chunks) - 1:
+                self._cache(i, vals)
+            yield self._starts[i], vals
 
     def read_all(self):
         while self._advance() is not None:
@@ -114,23 +126,25 @@ class Spool:
         low, vals = self._recent
         if low <= index < low + len(vals):
             return vals[index - low]
+        near = -_NEAR < index - low < len(vals) + _NEAR
         while index >= self.count:
             vals = self._advance()
             if vals is None:
                 raise IndexError("list index out of range")
             if index < self.count:
                 self._cache(len(self._chunks) - 1, vals)
+        self._row = self._row + 1 if near else 0
         i = bisect_right(self._starts, index) - 1
-        low, vals = self._starts[i], self._cached.get(i)
-        if vals is None:
-            if abs(i - self._near) <= 1:
-                vals = self._cache(i, self.chunk(i))
-            else:
-                low, vals = self._piece(i, index)
-        self._near, self._recent = i, (low, vals)
+        if i in self._cached or near and (i not in self._tables or self._row >= _ROW):
+            low, vals = self._starts[i], self._cache(i, self.chunk(i))
+        else:
+            low, vals = self._piece(i, index)
+        self._recent = low, vals
         return vals[index - low]
 
     def _cache(self, i, vals):
+        if i in self._cached:
+            return vals
         self._cached[i] = vals
         self._cached_size += self._size(i, vals)
         while len(self._cached) > 1 and self._cached_size > _CACHED:
@@ -156,11 +170,11 @@ class Spool:
     def _cut(self, vals, length):
         """Writes values in pieces; returns the place of their table, and how many are in a piece."""
         each = max(1, min(_PIECE, _PIECE_BYTES * len(vals) // length))
-        places = []
-        for at in range(0, len(vals), each):
-            places.append(self._append(dumps(vals[at : at + each], 4)))
-        places.append(self._end)
-        return self._append(b"".join(place.to_bytes(8, "little") for place in places)), each
+        pieces = [dumps(vals[at : at + each], 4) for at in range(0, len(vals), each)]
+        places = accumulate(chain((self._end,), map(len, pieces)))
+        table = b"".join(place.to_bytes(8, "little") for place in places)
+        self._append(b"".join(pieces))
+        return self._append(table), each
 
     def some(self, numbers):
         """Returns the values of these numbers, a range that goes up, as a list."""
@@ -169,16 +183,27 @@ class Spool:
         span = last - first + 1
         # To read a piece takes about as long as to decode 250 values of a chunk.
         if min(len(numbers), span // _PIECE + 1) * 250 < (stop - i) * self.count // len(self._chunks):
-            return list(map(self.value, numbers))
+            return list(map(self._single, numbers))
         found = []
         for i in range(i, stop):
             low = self._starts[i]
-            vals = self._cached.get(i)
-            if vals is None:
-                vals = self.chunk(i)
+            vals = self.chunk(i)
             begin = max(first, first + -(-(low - first) // numbers.step) * numbers.step)
             found += vals[begin - low : max(last + 1 - low, 0) : numbers.step]
         return found
+
+    def _single(self, index):
+        """Is value for one of few that are wanted."""
+        low, vals = self._recent
+        if not low <= index < low + len(vals):
+            self._row = -_ROW
+            i = bisect_right(self._starts, index) - 1
+            if i in self._cached:
+                low, vals = self._starts[i], self._cached[i]
+            else:
+                low, vals = self._piece(i, index)
+            self._recent = low, vals
+        return vals[index - low]
 
     def close(self):
         """Passes over what was not read, and removes the file."""
