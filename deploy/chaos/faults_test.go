@@ -46,8 +46,8 @@ func faults() []fault {
 	for kind, is := range objectKinds {
 		all = append(
 			all,
-			fault{"damage-" + kind, always(minioTarget), func(c *cluster, _ string) (func() error, error) { return nil, c.damageObject(is) }, 0, 0},
-			fault{"delete-" + kind, always(minioTarget), func(c *cluster, _ string) (func() error, error) { return nil, c.deleteObject(is) }, 0, 0},
+			fault{"damage-" + kind, always(minioTarget), toObject((*cluster).damageObject, is), 0, 0},
+			fault{"delete-" + kind, always(minioTarget), toObject((*cluster).deleteObject, is), 0, 0},
 		)
 	}
 	for kind, conditions := range map[string]proxy.Conditions{
@@ -171,6 +171,11 @@ var objectKinds = map[string]func(path string) bool{
 	"plan":     func(path string) bool { return filepath.Base(path) == "plan.json" },
 	"program":  func(path string) bool { return filepath.Base(filepath.Dir(path)) == "program" },
 	"skipped":  func(path string) bool { return filepath.Base(filepath.Dir(path)) == "skipped" },
+}
+
+// toObject is a fault that befalls an object of a kind.
+func toObject(befall func(c *cluster, is func(path string) bool) error, is func(path string) bool) func(*cluster, string) (func() error, error) {
+	return func(c *cluster, _ string) (func() error, error) { return nil, befall(c, is) }
 }
 
 var planPage = regexp.MustCompile(`/plan-[^/]+/[0-9]+$`)

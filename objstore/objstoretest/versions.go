@@ -13,14 +13,13 @@ import (
 // versions reads the version that is wanted, and no other. A driver without ETags can't do so.
 func (s *suite) versions(t *testing.T) {
 	b, prefix := s.bucket(t)
-	ctx := t.Context()
 	key := prefix + "object"
 	put(t, b, key, "first")
-	for listed, err := range b.List(ctx, key) {
+	for listed, err := range b.List(t.Context(), key) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stat, err := b.Stat(ctx, key)
+		stat, err := b.Stat(t.Context(), key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +30,7 @@ func (s *suite) versions(t *testing.T) {
 			offset, length int64
 			want           string
 		}{{0, -1, "first"}, {1, 2, "ir"}, {0, 0, ""}, {5, -1, ""}, {5, 3, ""}, {3, 100, "st"}} {
-			r, err := b.GetVersion(ctx, key, listed.ETag, c.offset, c.length)
+			r, err := b.GetVersion(t.Context(), key, listed.ETag, c.offset, c.length)
 			if err != nil {
 				t.Fatalf("range %d+%d: %v", c.offset, c.length, err)
 			}
@@ -40,18 +39,18 @@ func (s *suite) versions(t *testing.T) {
 				t.Errorf("range %d+%d gives %q, %v", c.offset, c.length, got, err)
 			}
 		}
-		_, err = b.GetVersion(ctx, key, listed.ETag, 6, -1)
+		_, err = b.GetVersion(t.Context(), key, listed.ETag, 6, -1)
 		wantError(t, b, key, err, objstore.ErrRange)
 
 		put(t, b, key, "other") // as long as the first
 		for _, c := range []struct{ offset, length int64 }{{0, -1}, {1, 2}, {0, 0}, {5, -1}, {5, 3}} {
-			_, err := b.GetVersion(ctx, key, listed.ETag, c.offset, c.length)
+			_, err := b.GetVersion(t.Context(), key, listed.ETag, c.offset, c.length)
 			wantError(t, b, key, err, objstore.ErrChanged)
 		}
-		if err := b.Delete(ctx, key); err != nil {
+		if err := b.Delete(t.Context(), key); err != nil {
 			t.Fatal(err)
 		}
-		_, err = b.GetVersion(ctx, key, listed.ETag, 0, -1)
+		_, err = b.GetVersion(t.Context(), key, listed.ETag, 0, -1)
 		wantError(t, b, key, err, objstore.ErrNotFound)
 		return
 	}
