@@ -151,7 +151,7 @@ func cut(ctx context.Context, open Opener, spec state.Spec, slots func(context.C
 }
 
 func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(context.Context) (int, error)) (iter.Seq[split.Task], state.Plan, error) {
-	format, err := split.ParseFormat(spec.Format)
+	format, err := split.ParseInput(spec.Format, spec.Compression)
 	if err != nil {
 		return nil, state.Plan{}, err
 	}

@@ -42,6 +42,7 @@ type jobContext struct {
 	bounds    atomic.Pointer[bounds] // of a job of total order, once they are known
 	seeking   flight                 // them
 	pages     pageCache
+	heads     split.Heads // of its inputs
 	committed mapOutputs
 }
 
@@ -158,7 +159,7 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	if job.plan, err = state.ParsePlan(record.Plan); err != nil {
 		return err
 	}
-	if job.format, err = split.ParseFormat(job.spec.Format); err != nil {
+	if job.format, err = split.ParseInput(job.spec.Format, job.spec.Compression); err != nil {
 		return err
 	}
 	job.maps, job.reduces = record.Map.Total, record.Reduce.Total

@@ -22,6 +22,7 @@ const (
 	collectShare   = 2  // one part in so many for records that wait to be sorted
 	readAheadShare = 5  // for input that was read ahead
 	recordShare    = 16 // for the longest record
+	windowShare    = 4  // for a zstd frame that needs a longer window than is always taken
 	bufferShare    = 8  // for what a program gives and is still to be added up, or combined
 	maxReadAhead   = 32 << 20
 )
@@ -231,6 +232,7 @@ func SplitOptions(format split.Format, memory int64) split.Options {
 		Format:         format,
 		MaxRecord:      memory / recordShare,
 		ReadAheadBytes: min(memory/readAheadShare, maxReadAhead),
+		MaxWindow:      max(memory/windowShare, split.DefaultMaxWindow),
 	}
 }
 
@@ -266,6 +268,7 @@ func (e *Executor) openSplit(ctx context.Context, job *jobContext, s split.Split
 	if err != nil {
 		return nil, err
 	}
+	opts.Heads = &job.heads
 	opts.Direct = strings.HasPrefix(s.Input, "file:")
 	return split.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		return b.GetVersion(ctx, key, s.ETag, offset, length)

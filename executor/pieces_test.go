@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/split"
@@ -90,6 +91,27 @@ func TestSampleIsTheSameInAnyBatches(t *testing.T) {
 			} else if !slices.Equal(got, first) {
 				t.Errorf("%s: another executor samples other records", format)
 			}
+		}
+	}
+}
+
+// Of an object that turns out to be compressed the beginning is sampled, as much as all its pieces would have
+// given, wherever they lie.
+func TestSampleOfCompressedUnderAnotherName(t *testing.T) {
+	const pieces, each = 20, 100
+	for _, format := range []string{"gzip text", "gzip csv"} {
+		w := reading(t, format, 32<<10)
+		plan := choosePieces(w.task, w.job.format, pieces, pieces*each)
+		s := &sampler{executor: w.executor, attempt: w.attempt, job: w.job}
+		got := s.sampled(t, plan)
+		if least := pieces * each / 70 / 2; len(got) < least {
+			t.Errorf("%s: %d records of %d pieces, want %d", format, len(got), len(plan), least)
+		}
+		if !slices.ContainsFunc(got, func(place string) bool { return strings.Contains(place, "1.txt") }) {
+			t.Errorf("%s: none of the large object: %v", format, got)
+		}
+		if s.read > pieces*(each+2*70) {
+			t.Errorf("%s: %d bytes were read", format, s.read)
 		}
 	}
 }

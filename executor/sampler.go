@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 
@@ -137,10 +138,12 @@ type reader struct {
 	sampler *sampler
 	plan    []piece // not opened yet
 	open    []openPiece
+	begun   map[string]bool // objects that are read from their beginning
 }
 
 type openPiece struct {
 	*split.Reader
+	piece
 	left int64 // bytes of records that are wanted of it
 }
 
@@ -167,6 +170,9 @@ func (r *reader) next(ctx context.Context) (*mapred.Batch, error) {
 				return nil, err
 			}
 		}
+		if p.Hidden() {
+			r.fromBeginning(p.piece)
+		}
 		if err := p.Close(); err != nil {
 			return nil, err
 		}
@@ -186,9 +192,32 @@ func (r *reader) openAhead(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.open = append(r.open, openPiece{opened, p.budget})
+		r.open = append(r.open, openPiece{opened, p, p.budget})
 	}
 	return nil
+}
+
+// fromBeginning puts one piece in place of all that are still to be read of an object which turned out to be
+// compressed: its records come from its beginning only.
+func (r *reader) fromBeginning(hidden piece) {
+	object := hidden.split.Input
+	if r.begun[object] || hidden.budget == math.MaxInt64 { // then the split that begins at 0 is read anyway
+		return
+	}
+	if r.begun == nil {
+		r.begun = map[string]bool{}
+	}
+	r.begun[object] = true
+	hidden.split.Offset, hidden.split.Length = 0, hidden.split.Size
+	var rest []piece
+	for _, p := range r.plan {
+		if p.split.Input == object {
+			hidden.budget += p.budget
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	r.plan = append(rest, hidden)
 }
 
 func (r *reader) close() (err error) {

@@ -1,8 +1,11 @@
 package executor
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -18,9 +21,11 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// reading returns the work of a map task over objects of a format, some of them long.
+// reading returns the work of a map task over objects of a format, some of them long. If the format's name
+// begins with "gzip " they are compressed, and their names do not say so.
 func reading(t *testing.T, format string, splitSize int64) *mapWork {
 	t.Helper()
+	format, compressed := strings.CutPrefix(format, "gzip ")
 	stores, err := connect.New(connect.Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -42,14 +47,18 @@ func reading(t *testing.T, format string, splitSize int64) *mapWork {
 	if parsed.Kind == split.Whole {
 		sizes = []int{3, 1, 2_000, 5} // none is longer than a record may be
 	}
+	rng := rand.New(rand.NewPCG(3, 4)) // lines that don't get much smaller
 	for i, lines := range sizes {
 		var text strings.Builder
 		for n := range lines {
-			fmt.Fprintf(&text, "%d,%d,%0*d\n", i, n, 60, n) // of the same length but for the ordinal
+			fmt.Fprintf(&text, "%d,%d,%015x%015x%015x%015x\n", i, n, rng.Uint64()>>4, rng.Uint64()>>4, rng.Uint64()>>4, rng.Uint64()>>4) // of the same length but for the ordinal
 		}
 		data := text.String()
 		if parsed.Kind == split.Fixed {
 			data = data[:len(data)/parsed.RecordLen*parsed.RecordLen]
+		}
+		if compressed {
+			data = gzipped(t, data)
 		}
 		path := filepath.Join(folder, fmt.Sprintf("%d.txt", i))
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
@@ -66,6 +75,19 @@ func reading(t *testing.T, format string, splitSize int64) *mapWork {
 		w.task = append(w.task, task...)
 	}
 	return w
+}
+
+func gzipped(t *testing.T, text string) string {
+	t.Helper()
+	var buf bytes.Buffer
+	w := gzip.NewWriter(&buf)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
 }
 
 // place is where a record is, and what it is.
@@ -91,13 +113,13 @@ func (w *mapWork) places(t *testing.T, from, until int64) (places []place) {
 
 // Wherever reading begins, a record has the same ordinal.
 func TestReadFromTheMiddle(t *testing.T) {
-	for _, format := range []string{"text", "csv", "csv-multiline", "jsonl", "fixed:7", "whole"} {
+	for _, format := range []string{"text", "csv", "csv-multiline", "jsonl", "fixed:7", "whole", "gzip text", "gzip csv"} {
 		for _, size := range []int64{64 << 10, 1 << 30} {
 			t.Run(fmt.Sprintf("%s in %d", format, size), func(t *testing.T) {
 				w := reading(t, format, size)
 				all := w.places(t, 0, 1<<40)
 				least := 3 // one for each object that has records
-				if format != "whole" && format != "csv-multiline" {
+				if format != "whole" && format != "csv-multiline" && !strings.HasPrefix(format, "gzip") {
 					least = 6
 				}
 				if len(w.marks) < least {

@@ -102,13 +102,12 @@ func (w *mapWork) read(ctx context.Context, pick *recordPick) error {
 			s.Offset = start.offset
 		}
 		w.note(mark{record: pick.next, split: i, offset: s.Offset})
-		inside := split.Splittable(s.Input, w.job.format)
 		r, err := w.executor.openSplit(ctx, w.job, s, SplitOptions(w.job.format, w.executor.slotMemory()))
 		if err != nil {
 			return err
 		}
 		_, err = readAll(ctx, w.attempt, s, r, func(b *mapred.Batch, _ int64) error {
-			if inside && b.Offset < s.Offset+s.Length {
+			if r.Seekable() && b.Offset < s.Offset+s.Length {
 				w.note(mark{record: pick.next, split: i, offset: b.Offset})
 			}
 			return pick.take(b)

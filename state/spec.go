@@ -28,10 +28,11 @@ type Spec struct {
 	Reducer      string        `json:"reducer,omitempty"`       // command; without it pairs are sorted only
 	ProgramFiles []ProgramFile `json:"program_files,omitempty"` // what the commands find in their working folder
 
-	Input     []string `json:"input"`                // objects, globs, prefixes or folders, by URL
-	Format    string   `json:"format,omitempty"`     // how input bytes become records, "text" by default
-	SplitSize ByteSize `json:"split_size,omitempty"` // bytes of input per map task; 0: chosen by the controller
-	Maps      int      `json:"maps,omitempty"`       // wanted number of map tasks, instead of SplitSize; 0: not wanted
+	Input       []string `json:"input"`                 // objects, globs, prefixes or folders, by URL
+	Format      string   `json:"format,omitempty"`      // how input bytes become records, "text" by default
+	Compression string   `json:"compression,omitempty"` // "auto", the default: names and first bytes tell it; "none": bytes are read as they are
+	SplitSize   ByteSize `json:"split_size,omitempty"`  // bytes of input per map task; 0: chosen by the controller
+	Maps        int      `json:"maps,omitempty"`        // wanted number of map tasks, instead of SplitSize; 0: not wanted
 
 	Output    string `json:"output"`              // URL of a folder that must not hold anything yet
 	Overwrite bool   `json:"overwrite,omitempty"` // replace the output that is there

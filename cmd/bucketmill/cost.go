@@ -98,7 +98,7 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec sta
 		return x, err
 	}
 	x.job.RequestCost = executor.RequestCost(work)
-	if x.job.Reads, err = reads(preview.Tasks, spec, x.job.SlotMemory); err != nil {
+	if x.job.Reads, err = reads(preview.Tasks, spec, f.executors, x.job.SlotMemory); err != nil {
 		return x, err
 	}
 	x.Estimate = cost.Expect(x.job)
@@ -127,16 +127,26 @@ func storedHandles(out objstore.URL, size int64) (bool, error) {
 	return out.Scheme == "s3" || len(text) > executor.InlineManifest, err
 }
 
-// reads is by how many requests executors read the inputs.
-func reads(tasks iter.Seq[split.Task], spec state.Spec, slotMemory int64) (n int64, err error) {
-	format, err := split.ParseFormat(spec.Format)
+// reads is by how many requests so many executors read the inputs.
+func reads(tasks iter.Seq[split.Task], spec state.Spec, executors int, slotMemory int64) (n int64, err error) {
+	format, err := split.ParseInput(spec.Format, spec.Compression)
 	if err != nil {
 		return 0, err
 	}
 	opts := executor.SplitOptions(format, slotMemory)
+	object, heads := "", 0 // the last whose first bytes are asked for, and how often
 	for t := range tasks {
 		for _, s := range t {
 			n += int64(s.Reads(opts))
+			if !s.ReadsHead(opts) {
+				continue
+			}
+			if s.Input != object {
+				object, heads = s.Input, 0
+			}
+			if heads++; heads <= executors { // each remembers them
+				n++
+			}
 		}
 	}
 	return n, nil

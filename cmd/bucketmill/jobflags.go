@@ -37,6 +37,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.spec.Input, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
 	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
 	fs.StringVar(&f.spec.Format, "format", "", "input format: text, jsonl, csv, csv-multiline, whole, fixed:N (default text)")
+	fs.StringVar(&f.spec.Compression, "compression", "", "auto: decompress what names or first bytes say is gzip, bzip2 or zstd, refuse other data that is no text; none: read the bytes as they are (default auto)")
 	fs.IntVarP(&f.reducers, "reducers", "r", 0, "number of reducers, 0 for map only (default: one for 64 MiB of input; beyond 16 GiB fewer)")
 	fs.Var(&f.spec.SortOrder, "sort-order", "partition: each part is sorted by itself; total: part after part, too (default partition)")
 	fs.BoolVar(&f.spec.SortValues, "sort-values", false, "give a reducer the values of each key sorted by their bytes, Python's by Python's order")
@@ -112,7 +113,7 @@ func (f *jobFlags) assemble(args []string) (spec state.Spec, err error) {
 	if err := spec.Validate(); err != nil {
 		return spec, err
 	}
-	if _, err := split.ParseFormat(spec.Format); err != nil {
+	if _, err := split.ParseInput(spec.Format, spec.Compression); err != nil {
 		return spec, err
 	}
 	return spec, absolute(&spec)
@@ -132,6 +133,7 @@ func (f *jobFlags) overlay(spec *state.Spec) error {
 	given("input", func() { spec.Input = f.spec.Input })
 	given("output", func() { spec.Output = f.spec.Output })
 	given("format", func() { spec.Format = f.spec.Format })
+	given("compression", func() { spec.Compression = f.spec.Compression })
 	given("reducers", func() { spec.Reducers = &f.reducers })
 	given("sort-order", func() { spec.SortOrder = f.spec.SortOrder })
 	given("sort-values", func() { spec.SortValues = f.spec.SortValues })

@@ -28,7 +28,7 @@ func (s *Server) checkSpec(ctx context.Context, spec *state.Spec, who caller) er
 	if err := spec.Validate(); err != nil {
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}
-	if _, err := split.ParseFormat(spec.Format); err != nil {
+	if _, err := split.ParseInput(spec.Format, spec.Compression); err != nil {
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}
 	for _, name := range []string{spec.Name, spec.Program} {

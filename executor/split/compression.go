@@ -1,15 +1,10 @@
 package split
 
 import (
-	"bufio"
 	"bytes"
-	"compress/bzip2"
+	"encoding/binary"
 	"fmt"
-	"io"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 // Compression is how an object's bytes are compressed.
@@ -21,10 +16,6 @@ const (
 	Bzip2                    // .bz2; of one or more streams
 	Zstd                     // .zst or .zstd; of one or more frames
 )
-
-// maxZstdWindow is the largest window, in bytes, that a zstd frame may ask for: what the
-// zstd program accepts unless told otherwise.
-const maxZstdWindow = 128 << 20
 
 // CompressionOf tells an object's compression by the suffix of its name or URL, in any case.
 func CompressionOf(name string) Compression {
@@ -54,37 +45,39 @@ func (c Compression) String() string {
 	return fmt.Sprintf("Compression(%d)", c)
 }
 
-// matches reports whether an object may be so compressed, from its first bytes.
-func (c Compression) matches(start []byte) bool {
+// How compressed data begin.
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	bzipMagic = []byte("BZh")
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+	// After bzip2's mark and level comes a block, or the end of a stream without any.
+	bzipBlock = []byte{0x31, 0x41, 0x59, 0x26, 0x53, 0x59}
+	bzipEnd   = []byte{0x17, 0x72, 0x45, 0x38, 0x50, 0x90}
+)
+
+// matches reports whether data are so compressed, from their first bytes, of which there are headBytes
+// unless the data are shorter.
+func (c Compression) matches(head []byte) bool {
 	switch c {
 	case Gzip:
-		return bytes.HasPrefix(start, []byte{0x1f, 0x8b})
+		return bytes.HasPrefix(head, gzipMagic)
 	case Bzip2:
-		return bytes.HasPrefix(start, []byte("BZh"))
-	case Zstd: // a frame, or a skippable frame
-		return bytes.HasPrefix(start, []byte{0x28, 0xb5, 0x2f, 0xfd}) ||
-			len(start) == 4 && start[0]&0xf0 == 0x50 && bytes.Equal(start[1:], []byte{0x2a, 0x4d, 0x18})
+		return bytes.HasPrefix(head, bzipMagic) && len(head) >= 10 && head[3] >= '1' && head[3] <= '9' &&
+			(bytes.HasPrefix(head[4:], bzipBlock) || bytes.HasPrefix(head[4:], bzipEnd))
+	case Zstd:
+		for skippable(head) {
+			n := 8 + int64(binary.LittleEndian.Uint32(head[4:]))
+			if n >= int64(len(head)) {
+				return true // lz4 has such frames, too, but zstd's are in use
+			}
+			head = head[n:]
+		}
+		return bytes.HasPrefix(head, zstdMagic)
 	}
 	return true
 }
 
-// decompressor reads what src holds compressed by c. Release frees its memory.
-func (c Compression) decompressor(src *bufio.Reader) (dec io.Reader, release func(), err error) {
-	switch c {
-	case Gzip:
-		dec, err := gzip.NewReader(src)
-		return dec, func() {}, err
-	case Bzip2:
-		return bzip2.NewReader(src), func() {}, nil
-	case Zstd:
-		dec, err := zstd.NewReader(src,
-			zstd.WithDecoderConcurrency(1), // in the caller's goroutine
-			zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxZstdWindow))
-		if err != nil {
-			return nil, nil, err
-		}
-		return dec, dec.Close, nil
-	}
-	return src, func() {}, nil
+// skippable tells whether data begin with a frame that a decompressor passes over.
+func skippable(head []byte) bool {
+	return len(head) >= 8 && head[0]&0xf0 == 0x50 && bytes.HasPrefix(head[1:], []byte{0x2a, 0x4d, 0x18})
 }

@@ -30,6 +30,13 @@
 // Compressed objects are one split each. They are decompressed a piece at a time, so the
 // memory does not depend on how much comes out.
 //
+// # What the first bytes say
+//
+// An object is cut by its name, but where there is to be text, its first bytes say what it is: they are
+// looked at by the split that begins with them, and for the others by a request of their own, which
+// [Heads] makes rare. If it turns out to be compressed, the split that begins at 0 decompresses all
+// of it, and the others have no records. What is no text is refused, in what was decompressed, too.
+//
 // # What is checked
 //
 // An object that is gone, or is not the version that was planned with, fails with [ChangedError]; so

@@ -30,13 +30,19 @@ func (e *RecordTooLongError) Is(target error) bool { return target == ErrInput }
 // FormatError says that an object does not have the form that its name or the job promises.
 type FormatError struct {
 	Object string // URL
-	Offset int64  // the byte, after decompression, up to which all was well
+	Offset int64  // the byte, after decompression, up to which all was well; or NoOffset
 	Reason string
 	Err    error // the decoder's; may be nil
 }
 
+// NoOffset is a FormatError's where the object is wrong as a whole, or its reason tells the place.
+const NoOffset = -1
+
 func (e *FormatError) Error() string {
 	s := fmt.Sprintf("%s: at byte %d: %s", objstore.Shown(e.Object), e.Offset, e.Reason)
+	if e.Offset == NoOffset {
+		s = objstore.Shown(e.Object) + ": " + e.Reason
+	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}

@@ -32,7 +32,7 @@ func TestFirstLineOutlivesItsBuffer(t *testing.T) {
 		large := make([]byte, 1<<20)
 		buffers.Put(&large)
 	}
-	line, err := r.firstLine()
+	line, _, err := r.firstLine()
 	if err != nil {
 		t.Fatal(err)
 	}

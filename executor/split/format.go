@@ -27,6 +27,27 @@ var kindNames = [...]string{"text", "jsonl", "csv", "csv-multiline", "whole", "f
 type Format struct {
 	Kind      Kind
 	RecordLen int // bytes, 1 to mapred.MaxFieldLen; of Fixed only, else 0
+
+	// AsIs takes the objects' bytes as they are, whatever names and first bytes say: nothing is decompressed,
+	// and nothing refused. Text keeps a byte order mark; in JSON and CSV it can't be part of a value, and is dropped.
+	AsIs bool
+}
+
+// ParseInput reads a format's name as ParseFormat does, and what is wanted of compression: auto, which is
+// the default, or none for Format.AsIs.
+func ParseInput(format, compression string) (Format, error) {
+	f, err := ParseFormat(format)
+	if err != nil {
+		return f, err
+	}
+	switch compression {
+	case "", "auto":
+	case "none":
+		f.AsIs = true
+	default:
+		return Format{}, fmt.Errorf("unknown compression %q: want auto (by names and first bytes) or none (the bytes as they are)", compression)
+	}
+	return f, nil
 }
 
 // ParseFormat reads a format's name: text, jsonl, csv, csv-multiline, whole, or fixed:N with
@@ -49,6 +70,9 @@ func ParseFormat(s string) (Format, error) {
 		if s == name && Kind(kind) != Fixed {
 			return Format{Kind: Kind(kind)}, nil
 		}
+	}
+	if s == "raw" {
+		return Format{}, fmt.Errorf("unknown input format %q: to read the bytes as they are, take any format and --compression none", s)
 	}
 	return Format{}, fmt.Errorf("unknown input format %q: want text, jsonl, csv, csv-multiline, whole or fixed:N", s)
 }
@@ -92,7 +116,14 @@ func (f Format) validate() error {
 
 // Splittable reports whether objects of that name and format may be read in several splits.
 // Those that may not, because they are compressed or because their records can't be found
-// from the middle, are one split each.
+// from the middle, are one split each. One that is compressed under another name is cut, too; then the
+// split that begins at 0 has all its records, and the others have none.
 func Splittable(name string, f Format) bool {
-	return f.Kind != Whole && f.Kind != CSVMultiline && CompressionOf(name) == Uncompressed
+	return f.Kind != Whole && f.Kind != CSVMultiline && (f.AsIs || CompressionOf(name) == Uncompressed)
 }
+
+// text reports whether the records are lines or rows of text.
+func (f Format) text() bool { return f.Kind != Whole && f.Kind != Fixed }
+
+// untouched reports whether first bytes make no difference.
+func (f Format) untouched() bool { return !f.text() || f.AsIs && f.Kind == Text }

@@ -2,7 +2,9 @@ package split
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -29,15 +31,54 @@ func peek(in window) (view []byte, err error) {
 	return view, nil
 }
 
-// textStart begins to read text from an object's first byte on, behind its byte order mark if it has one.
-func textStart(in window) (cursor, error) {
+// start looks at the first bytes that in shows, in which text is to be. If it is text, from is behind its
+// byte order mark. Name is the object's, or empty for what was decompressed from it.
+func start(in window, name string) (from cursor, c content, err error) {
 	head, err := peek(in)
 	if err != nil {
-		return cursor{}, err
+		return cursor{}, content{}, err
 	}
-	c := cursor{in: in, rest: head}
+	from = cursor{in: in, rest: head}
 	if bytes.HasPrefix(head, byteOrderMark) {
-		c.take(len(byteOrderMark))
+		from.take(len(byteOrderMark))
+		return from, content{}, nil
 	}
-	return c, nil
+	return from, sniff(name, head[:min(len(head), headBytes)]), nil
+}
+
+// head reads an object's first bytes by a request of their own, and finds out what they are.
+func (s *source) head(ctx context.Context) (c content, err error) {
+	data := make([]byte, min(headBytes, s.size))
+	body, err := s.open(ctx, 0, len(data))
+	if err != nil {
+		return content{}, failure{err}
+	}
+	if _, err = s.fill(body, data, 0); err == nil {
+		err = s.finish(body, int64(len(data)))
+	}
+	if err := s.closeBody(body, err); err != nil {
+		return content{}, failure{err}
+	}
+	if bytes.HasPrefix(data, byteOrderMark) {
+		return content{}, nil
+	}
+	return sniff(s.object, data), nil
+}
+
+// refuse fails for data that is not text. Within is how the object is compressed that holds it.
+func (c content) refuse(object string, within Compression, f Format) error {
+	kind := c.foreign
+	if c.codec != Uncompressed {
+		kind = &foreign{fmt.Sprintf("%v data", c.codec), "decompress it once more"}
+	}
+	if kind == nil {
+		return nil
+	}
+	inside := ""
+	if within != Uncompressed {
+		inside = fmt.Sprintf(" inside of %v data", within)
+	}
+	return &FormatError{Object: object, Offset: NoOffset, Reason: fmt.Sprintf(
+		"the object holds %s%s, which is not read as %v: %s, or read the bytes as they are with --compression none",
+		kind.name, inside, f, kind.wayOut)}
 }

@@ -11,21 +11,27 @@ import (
 // inflated shows an object's bytes after decompression. Its buffer grows only with what the
 // consumer keeps.
 type inflated struct {
-	src     shown
-	codec   Compression
-	step    int // by how many bytes a view grows at most
-	dec     io.Reader
-	release func() // of dec
-	out     int64  // bytes decompressed
-	err     error  // dec's; for the next call if bytes came with it
-	buf     []byte
-	view    []byte // always a part of buf
+	src       shown
+	object    string
+	size      int64 // of the object, in bytes
+	codec     Compression
+	maxWindow int64 // bytes
+	step      int   // by how many bytes a view grows at most
+	dec       *members
+	out       int64 // bytes decompressed
+	err       error // dec's; for the next call if bytes came with it
+	buf       []byte
+	view      []byte // always a part of buf
 }
 
-func newInflated(src *ranges, codec Compression) *inflated {
+// newInflated decompresses what in shows. Shown is its view so far, if it is to begin there.
+func newInflated(in input, shownAlready []byte, s Split, codec Compression, opts Options) *inflated {
 	// A small object needs no large buffer, unless it is a bomb.
-	step := min(viewBytes, max(4<<10, 16*src.size))
-	return &inflated{src: shown{r: src}, codec: codec, step: int(step)}
+	step := min(viewBytes, max(4<<10, 16*s.Size))
+	return &inflated{
+		src: shown{in: in, rest: shownAlready}, object: s.Input, size: s.Size,
+		codec: codec, maxWindow: opts.MaxWindow, step: int(step),
+	}
 }
 
 // more implements window.
@@ -58,19 +64,16 @@ func (f *inflated) more(keep int) ([]byte, error) {
 // open finds out whether the object is what its name says, and starts to decompress.
 func (f *inflated) open() error {
 	src := bufio.NewReaderSize(&f.src, 64<<10)
-	start, err := src.Peek(4)
+	head, err := src.Peek(headBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	if !f.codec.matches(start) {
-		return &FormatError{
-			Object: f.src.r.object,
-			Reason: fmt.Sprintf("not %v data, though the name says so", f.codec),
-		}
+	if !f.codec.matches(head) {
+		return f.refused(fmt.Sprintf("not %v data, though the name says so: give it another name, or read the bytes as they are with "+
+			"--compression none", f.codec))
 	}
-	if f.dec, f.release, err = f.codec.decompressor(src); err != nil {
-		return f.failed(err)
-	}
+	offset := func() int64 { return f.src.given - int64(src.Buffered()) }
+	f.dec = &members{src: src, offset: offset, codec: f.codec, size: f.size, maxWindow: f.maxWindow}
 	return nil
 }
 
@@ -79,32 +82,47 @@ func (f *inflated) failed(err error) error {
 	if f.src.err != nil {
 		return f.src.err
 	}
+	if trailing, ok := errors.AsType[*trailingError](err); ok {
+		return f.refused(fmt.Sprintf("%v data ends at byte %d of %d, and what follows is not %v data: cut it off (head -c %[2]d)",
+			f.codec, trailing.at, f.size, f.codec))
+	}
+	if window, ok := errors.AsType[*windowError](err); ok {
+		return f.refused(window.Error())
+	}
+	if dictionary, ok := errors.AsType[dictionaryError](err); ok {
+		return f.refused(dictionary.Error())
+	}
 	return &FormatError{
-		Object: f.src.r.object,
+		Object: f.object,
 		Offset: f.out,
 		Reason: fmt.Sprintf("corrupt or truncated %v data", f.codec),
 		Err:    failure{err},
 	}
 }
 
+func (f *inflated) refused(reason string) error {
+	return &FormatError{Object: f.object, Offset: NoOffset, Reason: reason}
+}
+
 func (f *inflated) close() {
-	if f.release != nil {
-		f.release()
+	if f.dec != nil {
+		f.dec.close()
 	}
 }
 
-// shown reads what ranges show.
+// shown reads what a window shows.
 type shown struct {
-	r    *ranges
-	rest []byte
-	err  error // the first that was not io.EOF
+	in    window
+	rest  []byte
+	given int64 // bytes that were read
+	err   error // the first that was not io.EOF
 }
 
 // Read implements io.Reader.
 func (s *shown) Read(p []byte) (int, error) {
 	if len(s.rest) == 0 {
 		var err error
-		if s.rest, err = s.r.more(0); err != nil {
+		if s.rest, err = s.in.more(0); err != nil {
 			if !errors.Is(err, io.EOF) {
 				s.err = err
 			}
@@ -113,5 +131,6 @@ func (s *shown) Read(p []byte) (int, error) {
 	}
 	n := copy(p, s.rest)
 	s.rest = s.rest[n:]
+	s.given += int64(n)
 	return n, nil
 }

@@ -31,6 +31,14 @@ type Options struct {
 	// range, plus a few times the longest record. 0 means DefaultReadAhead.
 	ReadAheadBytes int64
 
+	// MaxWindow is the largest window of a zstd frame, in bytes, that is taken: a Reader's memory is
+	// that much more for it. 0 means DefaultMaxWindow.
+	MaxWindow int64
+
+	// Heads remembers what the objects' first bytes say, for all Readers that are given it. Nil: each
+	// Reader that needs them reads them.
+	Heads *Heads
+
 	// Direct lets Next itself read, a little at a time, instead of goroutines that read
 	// ahead: for stores whose bytes are at hand, such as a folder. A Reader's memory is then
 	// 256 KiB, plus a few times the longest record. It changes neither the ranged reads nor
@@ -49,11 +57,16 @@ func (o Options) withDefaults() (Options, error) {
 	if o.ReadAheadBytes == 0 {
 		o.ReadAheadBytes = DefaultReadAhead
 	}
+	if o.MaxWindow == 0 {
+		o.MaxWindow = DefaultMaxWindow
+	}
 	switch {
 	case o.MaxRecord < 0 || o.MaxRecord > mapred.MaxFieldLen:
 		return o, fmt.Errorf("longest record of %d bytes: want 1 to %d", o.MaxRecord, mapred.MaxFieldLen)
 	case o.RangeBytes < 0:
 		return o, fmt.Errorf("ranged reads of %d bytes: want at least 1", o.RangeBytes)
+	case o.MaxWindow < 0:
+		return o, fmt.Errorf("windows of %d bytes: want at least 1", o.MaxWindow)
 	case o.ReadAheadBytes < 2:
 		return o, fmt.Errorf("read-ahead of %d bytes: want at least 2", o.ReadAheadBytes)
 	}
@@ -65,4 +78,12 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	o.RangeBytes = int(min(int64(o.RangeBytes), o.ReadAheadBytes/2))
 	return o, nil
+}
+
+// codec is how an object is compressed, by its name.
+func (o *Options) codec(name string) Compression {
+	if o.Format.AsIs {
+		return Uncompressed
+	}
+	return CompressionOf(name)
 }

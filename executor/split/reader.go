@@ -23,7 +23,9 @@ type Reader struct {
 	inflated *inflated // nil unless compressed
 	framer   framer    // nil until the first call of Next
 	batch    mapred.Batch
-	err      error // sticky
+	header   []byte // the first line of CSV that begins in an earlier split
+	hidden   bool   // the split is the middle of what is compressed
+	err      error  // sticky
 	progress atomic.Int64
 }
 
@@ -50,9 +52,9 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 		return r, nil
 	}
 	r.src = &source{get: get, object: s.Input, size: s.Size}
-	if codec := CompressionOf(s.Input); codec != Uncompressed {
-		in := newRanges(ctx, r.src, s.stretch(opts), opts)
-		r.in, r.inflated = in, newInflated(in, codec)
+	if codec := opts.codec(s.Input); codec != Uncompressed {
+		r.in = newRanges(ctx, r.src, s.stretch(opts), opts)
+		r.inflated = newInflated(r.in, nil, s, codec, opts)
 		return r, nil
 	}
 	r.in = openPlain(ctx, s, opts, r.src)
@@ -64,6 +66,8 @@ type input interface {
 	window
 	// position returns the offset in the object after the last byte that was shown.
 	position() int64
+	// readAll makes all that is left of the object be read without being asked for.
+	readAll()
 	// close ends all reads and waits until they have ended.
 	close()
 }
@@ -80,7 +84,8 @@ func openPlain(ctx context.Context, s Split, opts Options, src *source) input {
 	return r
 }
 
-// begin makes the framer. Where text begins, it reads the first bytes for that.
+// begin makes the framer. Where text is to begin, it looks at the first bytes for that. It fails with
+// io.EOF if no record begins in the split, for the object is compressed.
 func (r *Reader) begin() error {
 	s, opts := r.split, r.opts
 	var in window = r.in
@@ -96,16 +101,16 @@ func (r *Reader) begin() error {
 		r.framer = &whole{cursor: cursor{in: in}, object: s.Input, maxRecord: opts.MaxRecord}
 		return nil
 	}
-	from := cursor{in: in, off: max(0, s.Offset-1)} // the byte before the split, if there is one
-	if s.Offset == 0 {
-		var err error
-		if from, err = textStart(in); err != nil {
-			return err
-		}
+	from, err := r.text()
+	if err != nil {
+		return err
+	}
+	if r.inflated != nil {
+		s.Length = s.Size // whatever the plan took the object for
 	}
 	switch opts.Format.Kind {
 	case CSV:
-		r.framer = &csvLines{lines: *newLines(from, s, opts), first: s.Offset == 0, fetch: r.firstLine}
+		r.framer = &csvLines{lines: *newLines(from, s, opts), first: s.Offset == 0, fetch: func() ([]byte, error) { return r.header, nil }}
 	case CSVMultiline:
 		r.framer = &csvRows{cursor: from, object: s.Input, maxRecord: opts.MaxRecord}
 	default:
@@ -114,23 +119,74 @@ func (r *Reader) begin() error {
 	return nil
 }
 
-// firstLine reads the object's first line, by small ranged reads.
-func (r *Reader) firstLine() ([]byte, error) {
+// text finds where the split's text is: in the object, or in what is decompressed from it, in a way that
+// its name or its first bytes tell.
+func (r *Reader) text() (from cursor, err error) {
+	s, opts := r.split, r.opts
+	if s.Offset > 0 {
+		return r.laterText()
+	}
+	if opts.Format.untouched() {
+		return cursor{in: r.in}, nil
+	}
+	if r.inflated == nil {
+		from, c, err := start(r.in, s.Input)
+		if err != nil || opts.Format.AsIs {
+			return from, err
+		}
+		if c.codec == Uncompressed {
+			return from, c.refuse(s.Input, Uncompressed, opts.Format)
+		}
+		r.in.readAll()
+		r.inflated = newInflated(r.in, from.rest, s, c.codec, opts)
+	}
+	from, c, err := start(r.inflated, "")
+	if err == nil {
+		err = c.refuse(s.Input, r.inflated.codec, opts.Format)
+	}
+	return from, err
+}
+
+// laterText is text for a split that does not begin with the object.
+func (r *Reader) laterText() (from cursor, err error) {
+	s, opts := r.split, r.opts
+	var c content
+	switch {
+	case opts.Format.Kind == CSV:
+		r.header, c, err = r.firstLine()
+	case s.ReadsHead(opts):
+		c, err = opts.Heads.of(r.ctx, s.Input, func() (content, error) { return r.src.head(r.ctx) })
+	}
+	switch {
+	case err != nil:
+		return cursor{}, err
+	case opts.Format.AsIs:
+	case c.codec != Uncompressed:
+		r.hidden = true
+		return cursor{}, io.EOF
+	case c.foreign != nil:
+		return cursor{}, c.refuse(s.Input, Uncompressed, opts.Format)
+	}
+	return cursor{in: r.in, off: s.Offset - 1}, nil
+}
+
+// firstLine reads the object's first line, by small ranged reads, and what its first bytes say.
+func (r *Reader) firstLine() ([]byte, content, error) {
 	s, opts := r.split, r.opts
 	s.Offset, s.Length = 0, 1
 	opts.RangeBytes = min(opts.RangeBytes, maxSlack)
 	in := openPlain(r.ctx, s, opts, r.src)
 	defer in.close()
-	from, err := textStart(in)
-	if err != nil {
-		return nil, err
+	from, c, err := start(in, s.Input)
+	if err != nil || c != (content{}) && !opts.Format.AsIs {
+		return nil, c, err
 	}
 	var b mapred.Batch
 	l := newLines(from, s, opts)
 	if err := l.next(&b); err != nil {
-		return nil, l.firstLineError(&b, err)
+		return nil, c, l.firstLineError(&b, err)
 	}
-	return bytes.Clone(b.Data), nil // its buffer is given to others
+	return bytes.Clone(b.Data), c, nil // its buffer is given to others
 }
 
 // Next returns the next records, at most about a megabyte of them unless one is longer, or
@@ -141,14 +197,11 @@ func (r *Reader) Next() (*mapred.Batch, error) {
 	}
 	if r.framer == nil {
 		if r.err = r.begin(); r.err != nil {
-			return nil, r.err
+			return nil, r.ended()
 		}
 	}
 	if r.err = r.framer.next(&r.batch); r.err != nil {
-		if errors.Is(r.err, io.EOF) {
-			r.progress.Store(r.split.Length)
-		}
-		return nil, r.err
+		return nil, r.ended()
 	}
 	at := r.framer.position()
 	if r.inflated != nil {
@@ -156,6 +209,27 @@ func (r *Reader) Next() (*mapred.Batch, error) {
 	}
 	r.progress.Store(min(max(0, at-r.split.Offset), r.split.Length))
 	return &r.batch, nil
+}
+
+// ended returns why there are no more records.
+func (r *Reader) ended() error {
+	if errors.Is(r.err, io.EOF) {
+		r.progress.Store(r.split.Length)
+		if r.hidden {
+			r.in.close() // it reads ahead, for nothing
+		}
+	}
+	return r.err
+}
+
+// Hidden tells whether the split has no records because its object turned out to be compressed, though
+// its name does not say so: then all records come from the split that begins at 0. It is known once Next has
+// returned.
+func (r *Reader) Hidden() bool { return r.hidden }
+
+// Seekable tells whether a split may begin at the offset of a record that Next has returned.
+func (r *Reader) Seekable() bool {
+	return Splittable(r.split.Input, r.opts.Format) && r.inflated == nil
 }
 
 // Progress returns how many bytes of the split, 0 to its length, were consumed to make the

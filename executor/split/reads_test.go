@@ -27,17 +27,17 @@ func TestReads(t *testing.T) {
 				if s.Offset, s.Length = offset, n; !split.Splittable(s.Input, c.format) {
 					s.Offset, s.Length = 0, s.Size
 				}
-				headers := 0
-				if c.format.Kind == split.CSV && s.Offset > 0 {
-					headers = 1
+				heads := 0
+				if s.ReadsHead(opts) {
+					heads = 1
 				}
 				for _, opts.Direct = range []bool{false, true} {
 					o.gets = 0
 					if _, _, err := readOnce(t, o, s, opts); err != nil {
 						t.Fatal(err)
 					}
-					if want := s.Reads(opts); o.gets-headers != want {
-						t.Errorf("%v of %v, direct %v: %d requests, not %d", s, c.format, opts.Direct, o.gets-headers, want)
+					if want := s.Reads(opts); o.gets-heads != want {
+						t.Errorf("%v of %v, direct %v: %d requests, not %d", s, c.format, opts.Direct, o.gets-heads, want)
 					}
 				}
 			}

@@ -105,7 +105,7 @@ type stretch struct{ from, limit, stop int64 }
 func (s Split) stretch(opts Options) stretch {
 	end := s.Offset + s.Length
 	switch {
-	case CompressionOf(s.Input) != Uncompressed || opts.Format.Kind == Whole:
+	case opts.codec(s.Input) != Uncompressed || opts.Format.Kind == Whole:
 		return stretch{from: 0, limit: s.Size, stop: s.Size}
 	case opts.Format.Kind == Fixed:
 		stop := firstRecord(end, opts.Format.RecordLen)
@@ -141,6 +141,9 @@ func newSchedule(s stretch, opts Options) schedule {
 		tail:     int64(slack),
 	}
 }
+
+// readAll makes all ranges up to the end due.
+func (s *schedule) readAll() { s.limit = s.stop }
 
 // due tells whether there is a range to read without being asked.
 func (s *schedule) due() bool { return s.next < s.limit }

@@ -52,7 +52,7 @@ func (t Task) Bytes() int64 {
 // checkSize fails for an object whose size shows that it can't be read as opts wants.
 func checkSize(url string, size int64, opts Options) error {
 	switch f := opts.Format; {
-	case CompressionOf(url) != Uncompressed:
+	case opts.codec(url) != Uncompressed:
 	case f.Kind == Fixed && size%int64(f.RecordLen) != 0:
 		return notMultiple(url, size, f.RecordLen)
 	case f.Kind == Whole && size > opts.MaxRecord:

@@ -3,6 +3,7 @@ package split_test
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -229,7 +230,14 @@ func FuzzSplits(f *testing.F) {
 		}
 		// Not so many splits that a run takes long.
 		cut := max(int64(size), int64(len(data)/100), 1)
-		got, err := readCut(t, "x", newObject(data), cut, split.Options{Format: format, RangeBytes: 1 + int(length)})
+		opts := split.Options{Format: format, RangeBytes: 1 + int(length)}
+		got, err := readCut(t, "x", newObject(data), cut, opts)
+		if bad := (*split.FormatError)(nil); errors.As(err, &bad) { // it begins as something that is no text
+			if _, err := readCut(t, "x", newObject(data), int64(len(data)), opts); !errors.As(err, &bad) {
+				t.Fatalf("%v, but %v if it is not cut", bad, err)
+			}
+			return
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
