@@ -130,6 +130,23 @@ func TestPythonRecordsMustFitTheirFormat(t *testing.T) {
 	}
 }
 
+// A line that is a part of a JSON value is told of with what reads it.
+func TestPythonNamesTheFormatForPrettyJSON(t *testing.T) {
+	for line, hinted := range map[string]bool{
+		"{": true, "[": true, `[{"a": 1},`: true, `  "id": 1,`: true, "\t]": true, "},": true, "]": true, `{"a":`: true,
+		"oops": false, `{"a": 1} {"b": 2}`: false, `{"a": "cut of`: false, "\u00a0": false,
+	} {
+		a := attempt(t)
+		a.Format = "jsonl"
+		_, err := mapAll(t, openSource(t, "def map_fn(value): return []\n"+goodReduce, nil), a, lines("f", "[1]\n"+line+"\n", 99))
+		user := wantUserError(t, err)
+		if got := strings.HasSuffix(user.Message, "; if values go over several lines, read the file with --format whole"); got != hinted ||
+			!strings.HasPrefix(user.Message, "the record is not JSON: ") || user.Record == nil || user.Record.Offset != 4 {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+}
+
 func TestPythonMapOnlyNeedsNoReducer(t *testing.T) {
 	file := writePython(t, "def map_fn(v): pass\n")
 	if err := Check(t.Context(), pythonConfig(t), Spec{Kind: Python, Name: "job.py", MapOnly: true}, file); err != nil {

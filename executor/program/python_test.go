@@ -115,6 +115,8 @@ func TestPythonReadsFormats(t *testing.T) {
 		want   []string
 	}{
 		{"jsonl", mapred.Batch{Framing: mapred.Lines, Data: []byte("{\"a\": [1, null]}\r\n\n\"é\"")}, []string{"0\t{'a': [1, None]}", "19\t'é'"}},
+		{"jsonl", mapred.Batch{Framing: mapred.Lines, Data: []byte("1\n   \n 2 \r\n\t\r\n \r\r\n3\n \t")}, []string{"0\t1", "6\t2", "18\t3"}},
+		{"jsonl", mapred.Batch{Framing: mapred.Lines, Offset: 9, Data: []byte("\t\n\n")}, nil},
 		{"csv", mapred.Batch{Framing: mapred.Lines, Header: []byte(`"a",b`), Offset: 6, Data: []byte("1,2\n\n\"x, \"\"y\",\n")}, []string{"6\t{'a': '1', 'b': '2'}", "11\t{'a': 'x, \"y', 'b': ''}"}},
 		{"csv-multiline", mapred.Batch{Framing: mapred.Encoded, Header: []byte("a,b"), Data: encoded}, []string{"256\t{'a': '1', 'b': 'x\\ny'}"}},
 		{"whole", mapred.Batch{Framing: mapred.Whole, Input: "s3://b/empty"}, []string{"s3://b/empty\t''"}},

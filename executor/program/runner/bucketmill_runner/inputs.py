@@ -2,7 +2,7 @@
 
     format            key                   value
     text              offset of the line    the line, as str
-    jsonl             offset of the line    the object; empty lines are skipped
+    jsonl             offset of the line    the object; blank lines are skipped
     csv               offset of the row     dict by the header; empty rows are skipped (docs/csv.md)
     whole             URL of the file       the file, as str
     fixed             offset of the record  the record, as bytes
@@ -71,7 +71,7 @@ class Records:
             self.texts, self.keys = _encoded(data, csv)
         self.offsets = self.keys
         if form == "jsonl":
-            self._skip_empty()
+            self._skip_blank()
             self.decode = _json_decoder()
         elif csv:
             self._skip_empty()
@@ -83,6 +83,13 @@ class Records:
     def _skip_empty(self):
         if "" in self.texts:
             kept = [(key, text) for key, text in zip(self.keys, self.texts) if text]
+            self.keys = self.offsets = [key for key, _ in kept]
+            self.texts = [text for _, text in kept]
+
+    def _skip_blank(self):
+        """Skips lines of nothing but JSON's white space."""
+        if "" in self.texts or any(map(str.isspace, self.texts)):
+            kept = [(key, text) for key, text in zip(self.keys, self.texts) if text.strip(" \t\r")]
             self.keys = self.offsets = [key for key, _ in kept]
             self.texts = [text for _, text in kept]
 
@@ -149,6 +156,10 @@ def _json_decoder():
         try:
             return loads(text)
         except ValueError as err:
-            raise BadRecord("the record is not JSON: %s" % err) from None
+            hint = ""
+            # A part of a value: what a line of a pretty-printed file begins with, or ends too early with.
+            if text[0] in " \t}]" or getattr(err, "pos", 0) >= len(text.rstrip(" \t\r")):
+                hint = "; if values go over several lines, read the file with --format whole"
+            raise BadRecord("the record is not JSON: %s%s" % (err, hint)) from None
 
     return decode
