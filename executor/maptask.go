@@ -22,7 +22,7 @@ const (
 	collectShare   = 2  // one part in so many for records that wait to be sorted
 	readAheadShare = 5  // for input that was read ahead
 	recordShare    = 16 // for the longest record
-	windowShare    = 4  // for a zstd frame that needs a longer window than is always taken
+	windowShare    = 4  // for a zstd frame that needs a longer window than is always taken; errors name it
 	bufferShare    = 8  // for what a program gives and is still to be added up, or combined
 	maxReadAhead   = 32 << 20
 )

@@ -138,6 +138,7 @@ func TestSpecRefusals(t *testing.T) {
 		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","kind":"python"`)},
 		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","reducers":-1`)},
 		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","format":"parquet"`)},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","compression":"xz"`)},
 		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","name":"a\u0000b"`)},
 		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","name":"`+strings.Repeat("x", 300)+`"`)},
 		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","artifact":{"key":"jobs/other/program/x"}`)},

@@ -88,10 +88,13 @@ func (f Format) String() string {
 	return kindNames[f.Kind]
 }
 
-// MarshalText returns the format's name.
+// MarshalText returns the format's name. It fails for one with AsIs, which a name does not tell.
 func (f Format) MarshalText() ([]byte, error) {
 	if err := f.validate(); err != nil {
 		return nil, err
+	}
+	if f.AsIs {
+		return nil, fmt.Errorf("input format %v: its name does not tell that bytes are read as they are", f)
 	}
 	return []byte(f.String()), nil
 }

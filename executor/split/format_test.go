@@ -41,6 +41,19 @@ func TestParseFormat(t *testing.T) {
 	}
 }
 
+func TestParseInput(t *testing.T) {
+	for compression, asIs := range map[string]bool{"": false, "auto": false, "none": true} {
+		if got, err := split.ParseInput("fixed:7", compression); err != nil || got != (split.Format{Kind: split.Fixed, RecordLen: 7, AsIs: asIs}) {
+			t.Errorf("%q is %+v, %v", compression, got, err)
+		}
+	}
+	for _, c := range [][2]string{{"text", "gzip"}, {"text", "None"}, {"parquet", "none"}, {"raw", ""}} {
+		if got, err := split.ParseInput(c[0], c[1]); err == nil || !strings.Contains(err.Error(), "unknown") {
+			t.Errorf("%q is %+v, %v", c, got, err)
+		}
+	}
+}
+
 func TestFormatInJSON(t *testing.T) {
 	var spec struct{ Input split.Format }
 	if err := json.Unmarshal([]byte(`{"Input":"fixed:12"}`), &spec); err != nil {
@@ -51,6 +64,9 @@ func TestFormatInJSON(t *testing.T) {
 	}
 	if _, err := json.Marshal(split.Format{Kind: split.Fixed}); err == nil {
 		t.Error("a fixed format without a length is written")
+	}
+	if _, err := json.Marshal(split.Format{AsIs: true}); err == nil {
+		t.Error("a format is written without what its name does not tell")
 	}
 }
 

@@ -63,7 +63,6 @@ var signs = []sign{
 	{magic: "SEQ\x06", foreign: sequenceFile},
 	{magic: "RCF\x01", foreign: foreign{"an RCFile", wayTables}},
 	{magic: "ARROW1\x00\x00", foreign: foreign{"an Arrow file", wayTables}},
-	{magic: "\xff\xff\xff\xff\x00\x01\x00\x00", foreign: foreign{"an Arrow stream", wayTables}, mixed: true},
 	{magic: "\x89HDF\r\n\x1a\n", foreign: foreign{"an HDF5 file", wayTables}},
 	{magic: "CDF\x01", foreign: foreign{"a NetCDF file", wayTables}},
 	{magic: "CDF\x02", foreign: foreign{"a NetCDF file", wayTables}},
@@ -87,6 +86,7 @@ var (
 	zlibData     = foreign{"zlib data", "decompress it (pigz -d -z)"}
 	zip          = foreign{"a ZIP archive", wayUnpack + " (unzip)"}
 	tar          = foreign{"a tar archive", wayUnpack + " (tar -x)"}
+	arrowStream  = foreign{"an Arrow stream", wayTables}
 	sequenceFile = foreign{"a Hadoop SequenceFile", "convert it to text (hadoop fs -text)"}
 )
 
@@ -122,6 +122,8 @@ func sniff(name string, head []byte) content {
 	switch {
 	case skippable(head): // frames that both have, and none of zstd after them
 		return content{foreign: &lz4}
+	case isArrowStream(head):
+		return content{foreign: &arrowStream}
 	case isTar(head):
 		return content{foreign: &tar}
 	case isZlib(head):
@@ -156,6 +158,12 @@ func notText(head []byte) bool {
 		head = head[n:]
 	}
 	return false
+}
+
+// isArrowStream tells whether head begins a stream of Arrow's messages: four bytes of ones, the first message's
+// length and, in it, the offset of its root, both in four bytes, little endian, and small.
+func isArrowStream(head []byte) bool {
+	return len(head) >= 12 && bytes.HasPrefix(head, []byte("\xff\xff\xff\xff")) && head[7] == 0 && bytes.Equal(head[9:12], []byte{0, 0, 0})
 }
 
 // isTar tells whether head is the header of a tar archive's first member. Old archives have no mark, but

@@ -19,8 +19,8 @@ const DefaultMaxWindow = 128 << 20
 type windowError struct{ need, most int64 } // bytes
 
 func (e *windowError) Error() string {
-	return fmt.Sprintf("the zstd data needs a window of %s, and %s are allowed for a slot: raise --memory or use fewer slots; "+
-		"or compress it again with a window of up to %s (zstd --long=27)",
+	return fmt.Sprintf("the zstd data needs a window of %s, and %s are allowed (a quarter of a slot's memory, or 128 MiB): "+
+		"raise --memory or use fewer slots; or compress it again with a window of up to %s (zstd --long=27)",
 		humanize.IBytes(uint64(e.need)), humanize.IBytes(uint64(e.most)), humanize.IBytes(DefaultMaxWindow))
 }
 
