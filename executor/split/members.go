@@ -24,6 +24,7 @@ type members struct {
 	started   bool      // a member was
 	gzip      *gzip.Reader
 	zstd      *zstd.Decoder
+	frame     *zstdFrame // that zstd decompresses
 }
 
 // trailingError says that what follows the compressed data is not compressed.
@@ -45,8 +46,15 @@ func (m *members) Read(p []byte) (n int, err error) {
 			}
 			continue
 		}
-		if n, err = m.dec.Read(p); err == io.EOF { // and not one that wraps it
+		n, err = m.dec.Read(p)
+		if m.frame != nil {
+			m.frame.out += int64(n)
+		}
+		switch {
+		case err == io.EOF: // and not one that wraps it
 			m.dec, err = nil, nil
+		case err != nil && m.frame != nil:
+			err = m.frame.failed(err)
 		}
 	}
 	return n, err
@@ -93,23 +101,23 @@ func (m *members) begin() (err error) {
 	case Bzip2:
 		m.dec = newBzipStreams(m)
 	case Zstd:
-		frame, err := newZstdFrame(m.src, m.size-m.offset(), m.maxWindow)
+		m.frame, err = newZstdFrame(m.src, m.size-m.offset(), m.maxWindow)
 		if err != nil {
 			return err
 		}
-		return m.beginFrame(frame)
+		return m.beginFrame()
 	}
 	return nil
 }
 
-func (m *members) beginFrame(frame *zstdFrame) (err error) {
+func (m *members) beginFrame() (err error) {
 	if m.zstd == nil {
-		m.zstd, err = zstd.NewReader(frame,
+		m.zstd, err = zstd.NewReader(m.frame,
 			zstd.WithDecoderConcurrency(1), // in the caller's goroutine
 			zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(uint64(max(m.maxWindow, zstd.MinWindowSize))))
 	} else {
-		err = m.zstd.Reset(frame)
+		err = m.zstd.Reset(m.frame)
 	}
 	m.dec = m.zstd
 	return err

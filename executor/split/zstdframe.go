@@ -3,9 +3,11 @@ package split
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 	"github.com/klauspost/compress/zstd"
@@ -33,8 +35,10 @@ func (e dictionaryError) Error() string {
 
 const (
 	zstdBlock    = 128 << 10 // the most that a block of zstd holds, in bytes
-	zstdLeast    = 4         // the least that it takes, in bytes
-	zstdWindowAt = 5         // where the window stands in a frame's header: behind mark and flags
+	zstdLeast    = 4         // the least that one takes that holds so much, in bytes
+	zstdFlagsAt  = 4         // where the flags stand in a frame's header
+	zstdWindowAt = 5         // where the window stands, if the flags don't say that the frame is its own
+	zstdSingle   = 1 << 5
 )
 
 // zstdFrame reads the bytes of one frame from src, and no more. It ends with io.EOF.
@@ -47,15 +51,19 @@ type zstdFrame struct {
 	head    []byte // what is left of the header
 	left    int    // bytes of the open block, or of the checksum
 	checked bool   // a checksum follows the last block
+	window  int64  // bytes; as the decompressor is told
+	wanted  int64  // bytes; as the frame says
+	out     int64  // bytes of it that were decompressed
 	last    bool   // the open block is the last
 }
 
 // newZstdFrame reads the header of the frame that src begins with. Rest is how many bytes the object has from
-// there on. It fails with a windowError if the frame needs a window of more than so many bytes.
+// there on.
 //
-// A frame from a pipe has a window as large as its writer allowed, however little it holds. A
-// decompressor takes memory for all of it, so the header is given to it with as small a one as will do: no
-// reference to earlier bytes goes farther back than to the frame's first.
+// A frame says how far back its references may go, and a decompressor takes memory for all of that. But zstd
+// --long=31 says 2 GiB however little it is given. So the decompressor is told of a shorter window if that
+// will do: one for all that the frame can hold, for no reference goes back to before its first byte;
+// and else maxWindow. It fails where a reference goes farther back than that, and that may never be.
 func newZstdFrame(src *bufio.Reader, rest, maxWindow int64) (*zstdFrame, error) {
 	head, err := src.Peek(zstd.HeaderMaxSize + 1)
 	if err != nil && err != io.EOF {
@@ -75,20 +83,48 @@ func newZstdFrame(src *bufio.Reader, rest, maxWindow int64) (*zstdFrame, error) 
 	if h.SingleSegment {
 		h.WindowSize = h.FrameContentSize
 	}
-	most := uint64(min(rest, 1<<40)/zstdLeast+1) * zstdBlock // that the frame can hold
+	f.wanted = int64(min(h.WindowSize, 1<<62))
+	f.window = f.wanted
+	most := min(rest, 1<<40)/zstdLeast*zstdBlock + zstdBlock // that the frame can hold
 	if h.HasFCS {
-		most = min(most, h.FrameContentSize)
+		most = min(most, int64(min(h.FrameContentSize, 1<<62)))
 	}
-	need := h.WindowSize
-	if log := bits.Len64(max(most, zstdBlock) - 1); !h.SingleSegment && uint64(1)<<log < need {
-		need = 1 << log
-		f.head[zstdWindowAt] = byte(log-10) << 3
+	if window := int64(1) << bits.Len64(uint64(max(most, zstdBlock)-1)); window < f.window {
+		f.setWindow(window)
 	}
-	if need > uint64(maxWindow) {
-		return nil, &windowError{need: int64(min(h.WindowSize, 1<<62)), most: maxWindow}
+	if maxWindow < f.window {
+		if maxWindow < zstdBlock { // then its blocks would be too large, too
+			return nil, f.tooLong(maxWindow)
+		}
+		f.setWindow(maxWindow)
 	}
 	return f, nil
 }
+
+// setWindow writes a window of so many bytes or a little less, zstdBlock at least, into the header.
+func (f *zstdFrame) setWindow(window int64) {
+	// The byte is exponent (5 bits) and mantissa (3 bits): (1 + mantissa/8) << (10 + exponent).
+	log := bits.Len64(uint64(window)) - 1
+	eighths := window>>(log-3) - 8
+	f.window = (8 + eighths) << (log - 3)
+	descriptor := byte((log-10)<<3) | byte(eighths)
+	if flags := &f.head[zstdFlagsAt]; *flags&zstdSingle != 0 { // it has no window yet
+		*flags &^= zstdSingle
+		f.head = slices.Insert(f.head, zstdWindowAt, descriptor)
+		return
+	}
+	f.head[zstdWindowAt] = descriptor
+}
+
+// failed tells whether the decompressor's error comes of a window that is too short.
+func (f *zstdFrame) failed(err error) error {
+	if f.window == f.wanted || f.out+zstdBlock <= f.window {
+		return err
+	}
+	return errors.Join(f.tooLong(f.window), err)
+}
+
+func (f *zstdFrame) tooLong(most int64) error { return &windowError{need: f.wanted, most: most} }
 
 // Read implements io.Reader.
 func (f *zstdFrame) Read(p []byte) (int, error) {
