@@ -9,19 +9,15 @@ import (
 // csvLines frames the lines of a CSV object after its first, the header.
 type csvLines struct {
 	lines
-	first  bool // the header is the first of lines, else it is to be fetched
+	first  bool   // the header is the first of lines
+	line   []byte // else: the object's first line
 	known  bool
 	header []byte
-	fetch  func() ([]byte, error) // the object's first line
 }
 
 func (c *csvLines) next(b *mapred.Batch) error {
 	if !c.known && !c.first {
-		line, err := c.fetch()
-		if err != nil {
-			return err
-		}
-		if err := c.setHeader(0, line); err != nil {
+		if err := c.setHeader(0, c.line); err != nil {
 			return err
 		}
 	}
