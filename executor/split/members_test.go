@@ -121,7 +121,7 @@ func TestEmptyCompressed(t *testing.T) {
 func zstdFrame(t *testing.T, data []byte, log int) []byte {
 	t.Helper()
 	var buf bytes.Buffer
-	w, err := zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(8<<20), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	w, err := zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func zstdFrame(t *testing.T, data []byte, log int) []byte {
 // zstdSegment is a frame that is its own window, and says how large it is.
 func zstdSegment(t *testing.T, data []byte) []byte {
 	t.Helper()
-	w, err := zstd.NewWriter(nil, zstd.WithSingleSegment(true), zstd.WithWindowSize(8<<20), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
+	w, err := zstd.NewWriter(nil, zstd.WithSingleSegment(true), zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,11 +158,11 @@ func zstdSegment(t *testing.T, data []byte) []byte {
 
 func TestWindows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	noise := make([]byte, 3<<20) // which does not get smaller
+	noise := make([]byte, 600_000) // which does not get smaller
 	for i := range noise {
 		noise[i] = byte(32 + rng.IntN(90))
 	}
-	repeats := append(noise[:len(noise):len(noise)], noise[:300_000]...) // with references that go back 3 MiB
+	repeats := append(noise[:len(noise):len(noise)], noise[:100_000]...) // with references that go back 600 kB
 	text := []byte("a b\n")
 	for _, c := range []struct {
 		what   string
@@ -174,15 +174,15 @@ func TestWindows(t *testing.T) {
 		{"little data in a window of 2 GiB", zstdFrame(t, text, 31), 0, "", len(text)},
 		{"the largest window there can be", zstdFrame(t, text, 41), 0, "", len(text)},
 		{"many frames", bytes.Repeat(zstdFrame(t, text, 31), 10), 16 << 20, "", 10 * len(text)},
-		{"more data than is allowed for, without references", zstdFrame(t, noise, 31), 1 << 20, "", len(noise)},
-		{"references that are allowed", zstdFrame(t, repeats, 31), 4 << 20, "", len(repeats)},
-		{"references that are allowed as they are", zstdFrame(t, repeats, 22), 4 << 20, "", len(repeats)},
-		{"references that are not", zstdFrame(t, repeats, 31), 1 << 20, "needs a window of 2.0 GiB, and 1.0 MiB are allowed", 0},
-		{"a frame that is its own window", zstdSegment(t, noise), 1 << 20, "", len(noise)},
-		{"references within one", zstdSegment(t, repeats), 1 << 20, "needs a window of 3.3 MiB, and 1.0 MiB are allowed", 0},
+		{"more data than is allowed for, without references", zstdFrame(t, noise, 31), 1 << 18, "", len(noise)},
+		{"references that are allowed", zstdFrame(t, repeats, 31), 1 << 20, "", len(repeats)},
+		{"references that are allowed as they are", zstdFrame(t, repeats, 20), 1 << 20, "", len(repeats)},
+		{"references that are not", zstdFrame(t, repeats, 31), 1 << 18, "needs a window of 2.0 GiB, and 256 KiB are allowed", 0},
+		{"a frame that is its own window", zstdSegment(t, noise), 1 << 18, "", len(noise)},
+		{"references within one", zstdSegment(t, repeats), 1 << 18, "needs a window of 684 KiB, and 256 KiB are allowed", 0},
 		{"a small one", zstdSegment(t, text), 1 << 20, "", len(text)},
 		{"a window of less than a block", zstdFrame(t, noise, 20), 1 << 16, "needs a window of 1.0 MiB, and 64 KiB are allowed", 0},
-		{"in the second frame", append(zstded(t, "a\n"), zstdFrame(t, repeats, 24)...), 2 << 20, "needs a window of 16 MiB, and 2.0 MiB are allowed", 0},
+		{"in the second frame", append(zstded(t, "a\n"), zstdFrame(t, repeats, 24)...), 1 << 19, "needs a window of 16 MiB, and 512 KiB are allowed", 0},
 	} {
 		o := newObject(c.data)
 		var before, after runtime.MemStats
