@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
-	"go.yaml.in/yaml/v3"
+
+	"github.com/bucketmill/bucketmill/state/yamltext"
 )
 
 // Spec is what a user asks for: the body of a submission, and the job file.
@@ -86,24 +90,26 @@ var ErrSpec = errors.New("job spec is not valid")
 // MaxTasks bounds the tasks of one side of a job.
 const MaxTasks = 10_000_000
 
-// ParseSpec reads a spec from JSON or YAML. Unknown fields are errors.
+// ParseSpec reads a spec from JSON or YAML. Unknown fields are errors, and so is whatever would be read as
+// something else than it says: names given twice, text that is not UTF-8, a second document. A text of
+// YAML is what stands there, not what YAML takes it for: see package yamltext.
 func ParseSpec(text []byte) (Spec, error) {
-	if text = bytes.TrimSpace(text); !bytes.HasPrefix(text, []byte("{")) {
-		var tree any
-		if err := yaml.Unmarshal(text, &tree); err != nil {
-			return Spec{}, fmt.Errorf("%w: %w", ErrSpec, err)
-		}
-		var err error
-		if text, err = json.Marshal(tree); err != nil {
-			return Spec{}, fmt.Errorf("%w: %w", ErrSpec, err)
-		}
+	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
+	var err error
+	if bytes.HasPrefix(text, []byte("{")) {
+		err = checkJSON(text, reflect.TypeFor[Spec]())
+	} else {
+		text, err = yamltext.JSON[Spec](text)
+	}
+	if err != nil {
+		return Spec{}, fmt.Errorf("%w: %w", ErrSpec, err)
 	}
 	var s Spec
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return Spec{}, fmt.Errorf("%w: %s must be a %s, not a %s", ErrSpec, wrong.Field, wrong.Type, wrong.Value)
+			return Spec{}, fmt.Errorf("%w: %s must be %s, not %s", ErrSpec, wrong.Field, yamltext.Wanted(wrong.Type), article(wrong.Value))
 		}
 		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, strings.TrimPrefix(err.Error(), "json: "))
 	}
@@ -113,10 +119,24 @@ func ParseSpec(text []byte) (Spec, error) {
 	return s, nil
 }
 
+// article puts an article before what package encoding/json calls a value.
+func article(value string) string {
+	switch {
+	case strings.HasPrefix(value, "number "):
+		return strings.TrimPrefix(value, "number ")
+	case value == "array", value == "object":
+		return "an " + value
+	}
+	return "a " + value
+}
+
 // Validate checks what can be known without looking at inputs or program.
 func (s *Spec) Validate() error {
 	var problems []string
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	for _, name := range notUTF8(reflect.ValueOf(*s), "") {
+		bad("%s is not UTF-8", name)
+	}
 	if s.Program == "" && !s.Streaming() {
 		bad("program is missing: a builtin's name, a program's file, or a mapper instead")
 	}
@@ -163,6 +183,38 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("%w: %s", ErrSpec, strings.Join(problems, "; "))
 	}
 	return nil
+}
+
+// notUTF8 names the texts in v that are not UTF-8. JSON would change them.
+func notUTF8(v reflect.Value, name string) (names []string) {
+	switch v.Kind() {
+	case reflect.String:
+		if !utf8.ValidString(v.String()) {
+			return []string{name}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return notUTF8(v.Elem(), name)
+		}
+	case reflect.Struct:
+		for _, f := range reflect.VisibleFields(v.Type()) {
+			tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			names = append(names, notUTF8(v.FieldByIndex(f.Index), strings.TrimPrefix(name+"."+tag, "."))...)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			names = append(names, notUTF8(v.Index(i), fmt.Sprintf("%s[%d]", name, i))...)
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			if !utf8.ValidString(key.String()) {
+				names = append(names, fmt.Sprintf("the name %q in %s", key.String(), name))
+			}
+			names = append(names, notUTF8(v.MapIndex(key), fmt.Sprintf("%s.%s", name, key.String()))...)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // orderProblems says what is wrong with the order that is asked for.
@@ -253,14 +305,17 @@ func (d *Duration) UnmarshalJSON(text []byte) error {
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
 // Params are a program's parameters. In a job file numbers and booleans may stand as
-// themselves; programs see text.
+// themselves; programs see their text as it stands there.
 type Params map[string]string
 
 // UnmarshalJSON reads an object of scalars.
 func (p *Params) UnmarshalJSON(text []byte) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(text, &raw); err != nil {
-		return fmt.Errorf("params must be a map: %w", err)
+		return errors.New("params must be a map of names and texts")
+	}
+	if raw == nil { // null
+		return nil
 	}
 	*p = make(Params, len(raw))
 	for name, value := range raw {
@@ -315,6 +370,9 @@ func (b *ByteSize) Type() string { return "size" }
 
 // UnmarshalJSON reads a number of bytes or a text.
 func (b *ByteSize) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
 	var s string
 	if err := json.Unmarshal(text, &s); err != nil {
 		s = string(text)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"sort"
@@ -12,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/state/yamltext"
 )
 
 // Services take their settings from, in this order: flags, environment (BUCKETMILL_ and the
@@ -42,22 +45,25 @@ func addConfig(cmd *cobra.Command, service func(*cobra.Command) error) {
 	}
 }
 
-// readConfig fills flags that were not given.
+// readConfig fills flags that were not given. In the file, a setting is the text that stands there, be it
+// one that YAML takes for a number or a date.
 func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, bool)) error {
-	file := map[string]any{}
+	var fields []yamltext.Field
 	if path != "" {
-		text, err := os.ReadFile(path)
+		text, err := readLimited(path)
 		if err != nil {
 			return fmt.Errorf("read settings: %w", err)
 		}
-		if err := yaml.Unmarshal(text, &file); err != nil {
+		if fields, err = yamltext.Fields(text); err != nil {
 			return fmt.Errorf("read settings of %s: %w", path, err)
 		}
 	}
-	for name := range file {
-		if fs.Lookup(name) == nil || notSettings[name] {
-			return fmt.Errorf("%s: there is no setting %q", path, name)
+	file := map[string][]string{}
+	for _, f := range fields {
+		if fs.Lookup(f.Name) == nil || notSettings[f.Name] {
+			return fmt.Errorf("%s: line %d: there is no setting %q", path, f.Line, f.Name)
 		}
+		file[f.Name] = f.Values
 	}
 	var first error
 	set := func(f *pflag.Flag, value, from string) {
@@ -74,17 +80,31 @@ func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, boo
 			set(f, value, variable)
 			return
 		}
-		switch value := file[f.Name].(type) {
-		case nil:
-		case []any:
-			for _, v := range value {
-				set(f, fmt.Sprint(v), path)
-			}
-		default:
-			set(f, fmt.Sprint(value), path)
+		values := file[f.Name]
+		if _, several := f.Value.(pflag.SliceValue); len(values) > 1 && !several && first == nil {
+			first = fmt.Errorf("%s: %s takes one value, and the file has %d", path, f.Name, len(values))
+		}
+		for _, value := range values {
+			set(f, value, path)
 		}
 	})
 	return first
+}
+
+// maxFile bounds job files and files of settings, in bytes.
+const maxFile = 16 << 20
+
+// readLimited reads a small file.
+func readLimited(path string) (text []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if text, err = io.ReadAll(io.LimitReader(f, maxFile+1)); err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxFile)
+	}
+	return text, err
 }
 
 func printConfig(cmd *cobra.Command, fs *pflag.FlagSet) error {

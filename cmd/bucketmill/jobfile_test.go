@@ -42,3 +42,17 @@ func TestJobFile(t *testing.T) {
 		})
 	}
 }
+
+// Text in a job file is what stands there, not what YAML takes it for.
+func TestJobFileKeepsText(t *testing.T) {
+	folder := writeFiles(t, map[string]string{
+		"a.txt": "x\n",
+		"p.py":  "def map_fn(k, v):\n    for n in sorted(PARAMS): yield (n, PARAMS[n])\n",
+		"job.yaml": "program: p.py\ninput: [a.txt]\noutput: 2026-11-01\nreducers: 0\n" +
+			"params: {day: 2026-11-01, zip: 01234, ver: 1.10, thousand: 1_000, on: yes}\n",
+	})
+	t.Chdir(folder)
+	parts := mustRun(t, filepath.Join(folder, "2026-11-01"), "--file", "job.yaml")
+	want := []string{"day\t2026-11-01", "on\tyes", "thousand\t1_000", "ver\t1.10", "zip\t01234"}
+	sameLines(t, joined(parts), want)
+}

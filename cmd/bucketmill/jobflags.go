@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,7 +95,7 @@ func detect(spec *state.Spec) (programPath string, err error) {
 // absolute.
 func (f *jobFlags) assemble(args []string) (spec state.Spec, err error) {
 	if f.file != "" {
-		text, err := os.ReadFile(f.file)
+		text, err := readLimited(f.file)
 		if err != nil {
 			return spec, fmt.Errorf("read job file: %w", err)
 		}

@@ -119,9 +119,6 @@ func readSpec(r io.Reader) (state.Spec, error) {
 	if err != nil {
 		return state.Spec{}, err
 	}
-	if err := checkYAML(text); err != nil {
-		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err)
-	}
 	spec, err := state.ParseSpec(text)
 	if err != nil {
 		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/controller/api/client"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -181,6 +183,45 @@ func TestSpecRefusals(t *testing.T) {
 	s.submit(spec())
 }
 
+// Text that YAML takes for a number or a date arrives as it was sent, also by the client.
+func TestSpecKeepsText(t *testing.T) {
+	s := serve(t, nil)
+	const asYAML = "program: 2026-11-01.py\nname: 2026-11-01\ninput: [s3://inbox/]\noutput: s3://outbox/yaml\n" +
+		"params: {day: 2026-11-01, zip: 01234, ver: 1.10, big: 1234567890123456789012, exp: 1e3, on: yes}\n"
+	const asJSON = `{"program":"2026-11-01.py","name":"2026-11-01","input":["s3://inbox/"],"output":"s3://outbox/json",` +
+		`"params":{"day":"2026-11-01","zip":"01234","ver":1.10,"big":1234567890123456789012,"exp":1e3,"on":"yes"}}`
+	want := state.Params{"day": "2026-11-01", "zip": "01234", "ver": "1.10", "big": "1234567890123456789012", "exp": "1e3", "on": "yes"}
+	specs := map[string]state.Spec{}
+	for name, text := range map[string]string{"yaml": asYAML, "json": asJSON} {
+		body, header := form(t, "spec=job="+text, "program=p=x")
+		specs[name] = s.specOf(s.submit(body, header))
+	}
+	parsed, err := state.ParseSpec([]byte(strings.Replace(asYAML, "/yaml", "/client", 1)))
+	must(t, err)
+	parsed.Program = "grep"
+	parsed.Params["pattern"] = "1.10"
+	job, err := s.client("").Submit(t.Context(), client.Submission{Spec: parsed})
+	if err == nil {
+		t.Errorf("grep takes parameters that it does not know: %+v", job)
+	}
+	parsed.Params = state.Params{"pattern": "1.10"}
+	job, err = s.client("").Submit(t.Context(), client.Submission{Spec: parsed})
+	must(t, err)
+	if got := s.specOf(job.ID); got.Params["pattern"] != "1.10" || got.Name != "2026-11-01" {
+		t.Errorf("by the client: %+v", got)
+	}
+	for name, spec := range specs {
+		if spec.Name != "2026-11-01" || spec.Program != "2026-11-01.py" || !maps.Equal(spec.Params, want) {
+			t.Errorf("%s: %+v", name, spec)
+		}
+	}
+	for _, body := range []string{
+		"program: grep\nname: a\nname: b\n", "program: grep\n---\nprogram: sort\n", `{"program":"grep","Program":"sort"}`, `{"program":"grep","program":"sort"}`,
+	} {
+		s.refused(api.CodeInvalidSpec, "POST", "/v1/jobs", body, "Content-Type: application/yaml")
+	}
+}
+
 // A small text must not become much work.
 func TestYAMLBombs(t *testing.T) {
 	s := serve(t, nil)
@@ -192,6 +233,7 @@ func TestYAMLBombs(t *testing.T) {
 	for _, body := range []string{
 		"a: &a " + strings.Repeat("x", 1<<19) + "\nb: [" + strings.Repeat("*a,", 1<<16) + "]",
 		"a: &a {b: c}\nd: {<<: *a}",
+		"params: {a: &a " + strings.Repeat("x", 1<<19) + strings.Repeat(", b: *a", 1<<10) + "}",
 		wide.String(),
 		strings.Repeat("[", 1<<20-1),
 	} {

@@ -1,0 +1,201 @@
+package yamltext
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxRepeated bounds what aliases and merge keys repeat, in bytes of text and 16 for every node.
+const maxRepeated = 1 << 20
+
+// reader walks the nodes of one document.
+type reader struct {
+	repeated int                 // as maxRepeated counts
+	within   int                 // how many aliases and merge keys we are below
+	open     map[*yaml.Node]bool // what these stand for
+}
+
+func newReader() *reader { return &reader{open: map[*yaml.Node]bool{}} }
+
+// document returns the root of the only document in text; nil if there is none.
+func document(text []byte) (*yaml.Node, error) {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	err := d.Decode(&first)
+	if errors.Is(err, io.EOF) || err == nil && len(first.Content) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, plain(err)
+	}
+	switch err := d.Decode(&second); {
+	case err == nil:
+		return nil, fmt.Errorf("line %d: a second document begins; only one is taken", second.Line)
+	case !errors.Is(err, io.EOF):
+		return nil, plain(err)
+	}
+	return first.Content[0], nil
+}
+
+// plain takes the name of the library off its errors.
+func plain(err error) error { return errors.New(strings.TrimPrefix(err.Error(), "yaml: ")) }
+
+// enter calls visit with the node that n is, or stands for.
+func (r *reader) enter(n *yaml.Node, visit func(*yaml.Node) error) error {
+	if n.Kind == yaml.AliasNode {
+		target := n.Alias
+		if r.open[target] {
+			return fmt.Errorf("line %d: what the alias *%.40s stands for holds the alias itself", n.Line, n.Value)
+		}
+		r.open[target] = true
+		r.within++
+		defer func() {
+			r.within--
+			delete(r.open, target)
+		}()
+		n = target
+	}
+	if err := r.count(n); err != nil {
+		return err
+	}
+	return visit(n)
+}
+
+// count bounds what is repeated.
+func (r *reader) count(n *yaml.Node) error {
+	if r.within == 0 {
+		return nil
+	}
+	if r.repeated += len(n.Value) + 16; r.repeated > maxRepeated {
+		return fmt.Errorf("line %d: aliases repeat more than %d bytes", n.Line, maxRepeated)
+	}
+	return nil
+}
+
+// pair is one entry of a mapping.
+type pair struct {
+	name  string
+	line  int
+	value *yaml.Node
+	// merged says that the entry came by a merge key.
+	merged bool
+}
+
+// pairs returns the entries of a mapping, those of its merge keys behind its own. An own entry wins over
+// a merged one of that name, and of merged ones the first.
+func (r *reader) pairs(n *yaml.Node) ([]pair, error) {
+	var (
+		entries []pair
+		merges  []*yaml.Node
+	)
+	lines := map[string]int{} // of each name
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		if key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge" {
+			merges = append(merges, value)
+			continue
+		}
+		name, err := keyText(key)
+		if err != nil {
+			return nil, err
+		}
+		if line, twice := lines[name]; twice {
+			return nil, fmt.Errorf("line %d: %.80s is given twice, first in line %d", n.Content[i].Line, name, line)
+		}
+		lines[name] = n.Content[i].Line
+		entries = append(entries, pair{name: name, line: n.Content[i].Line, value: value})
+	}
+	merge := func(p pair) {
+		if _, there := lines[p.name]; !there {
+			lines[p.name] = p.line
+			p.merged = true
+			entries = append(entries, p)
+		}
+	}
+	for _, value := range merges {
+		if err := r.merged(value, true, merge); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
+// merged yields the entries that a merge key brings: those of a mapping, or of several in a list.
+func (r *reader) merged(value *yaml.Node, lists bool, yield func(pair)) error {
+	return r.enter(value, func(n *yaml.Node) error {
+		switch {
+		case n.Kind == yaml.MappingNode:
+			r.within++
+			defer func() { r.within-- }()
+			entries, err := r.pairs(n)
+			if err != nil {
+				return err
+			}
+			for _, p := range entries {
+				if err := r.count(p.value); err != nil {
+					return err
+				}
+				yield(p)
+			}
+			return nil
+		case n.Kind == yaml.SequenceNode && lists:
+			for _, item := range n.Content {
+				if err := r.merged(item, false, yield); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return fmt.Errorf("line %d: a merge key (<<) takes a map, or a list of maps", n.Line)
+	})
+}
+
+// visit calls visit with the entry's value.
+func (r *reader) visit(p pair, visit func(*yaml.Node) error) error {
+	if p.merged {
+		r.within++
+		defer func() { r.within-- }()
+	}
+	return r.enter(p.value, visit)
+}
+
+// keyText is the text of a mapping's key.
+func keyText(key *yaml.Node) (string, error) {
+	if key.Kind != yaml.ScalarNode {
+		return "", fmt.Errorf("line %d: a key must be text, not %s", key.Line, kind(key))
+	}
+	if isNull(key) {
+		return "", fmt.Errorf("line %d: a key is missing, or null: put it in quotes if it is meant to be that word", key.Line)
+	}
+	return scalarText(key)
+}
+
+// scalarText is the text of a scalar as the user wrote it.
+func scalarText(n *yaml.Node) (string, error) {
+	switch n.ShortTag() {
+	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!merge":
+		return n.Value, nil
+	}
+	return "", fmt.Errorf("line %d: the tag %.40s is not taken: write the text itself", n.Line, n.ShortTag())
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+// kind names what a node is.
+func kind(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a map"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return fmt.Sprintf("%.40q", n.Value)
+}
