@@ -2,6 +2,7 @@ package controller
 
 import (
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -68,4 +69,11 @@ func (l lab) submit(id state.JobID, spec state.Spec) {
 	l.t.Helper()
 	_, err := l.Submit(l.t.Context(), id, spec)
 	l.must(err)
+}
+
+// write makes a file, with the folders that it is in.
+func (l lab) write(path, text string) {
+	l.t.Helper()
+	l.must(os.MkdirAll(filepath.Dir(path), 0o700))
+	l.must(os.WriteFile(path, []byte(text), 0o600))
 }

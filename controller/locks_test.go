@@ -1,7 +1,10 @@
 package controller
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +65,60 @@ func TestLockOfAJobThatIsOver(t *testing.T) {
 			if taken != test.over {
 				t.Errorf("another job gets the lock: %t", taken)
 			}
+		})
+	}
+}
+
+// A failed job can't be retried over what came to its output since. It can once that is gone, and does not
+// keep others from the output meanwhile.
+func TestRetryWhereTheOutputIsNotFree(t *testing.T) {
+	for name, c := range map[string]struct {
+		take, free func(l lab, spec state.Spec)
+		says       string
+	}{
+		"something is there": {
+			func(l lab, spec state.Spec) { l.write(spec.Output+"/part-00000", "x") },
+			func(l lab, spec state.Spec) { l.must(os.Remove(spec.Output + "/part-00000")) },
+			"is not empty (it has part-00000)",
+		},
+		"an object is there": {
+			func(l lab, spec state.Spec) { l.write(spec.Output, "x") },
+			func(l lab, spec state.Spec) { l.must(os.Remove(spec.Output)) },
+			"exists already, as an object of 1 bytes",
+		},
+		"another job writes there": {
+			func(l lab, spec state.Spec) {
+				l.submit("other", spec)
+				_, err := l.takeOutput(l.t.Context(), "other", spec)
+				l.must(err)
+			},
+			func(l lab, spec state.Spec) { l.must(l.unlockOutput(l.t.Context(), "other", spec)) },
+			"job other is writing to it",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLab(t, nil)
+			spec := state.Spec{Program: "wordcount", Kind: "builtin", Format: "text", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
+			l.submit("j", spec)
+			plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x"}.Encode()
+			l.must(err)
+			l.must(l.cfg.Store.Start(t.Context(), "j", state.Outline{Maps: 1, Plan: plan}))
+			l.must(l.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
+			l.must(l.cfg.Store.Keep(t.Context(), "j", state.AnyStage, time.Hour))
+			c.take(l, spec)
+			err = l.Retry(t.Context(), "j")
+			if !errors.Is(err, ErrOutputNotFree) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%v, want %q", err, c.says)
+			}
+			locks, err := l.cfg.Store.OutputLocks(t.Context())
+			l.must(err)
+			for _, holder := range locks {
+				if holder == "j" {
+					t.Error("the job has the output locked")
+				}
+			}
+			c.free(l, spec)
+			l.must(l.Retry(t.Context(), "j"))
 		})
 	}
 }

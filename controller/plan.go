@@ -199,8 +199,19 @@ func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(con
 	return tasks, plan, err
 }
 
+// ErrOutputNotFree says that a job can't have its output: another job has it, or something is there.
+var ErrOutputNotFree = errors.New("the output is not free")
+
+// notFreeError says why; it is an ErrOutputNotFree.
+type notFreeError struct{ error }
+
+func notFree(format string, args ...any) error { return notFreeError{fmt.Errorf(format, args...)} }
+
+func (e notFreeError) Unwrap() error      { return e.error }
+func (notFreeError) Is(target error) bool { return target == ErrOutputNotFree }
+
 // claimOutput makes sure that the output is this job's alone and, unless it may be
-// overwritten, that nothing is there.
+// overwritten, that nothing is there. It fails with ErrOutputNotFree otherwise, and may have locked the output then.
 func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state.Spec) error {
 	b, key, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
@@ -219,7 +230,7 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 	prefix := strings.TrimSuffix(key, "/")
 	if prefix != "" {
 		if o, err := b.Stat(ctx, prefix); err == nil {
-			return fmt.Errorf("output %s: exists already, as an object of %d bytes; choose another place", spec.Output, o.Size)
+			return notFree("output %s: exists already, as an object of %d bytes; choose another place", spec.Output, o.Size)
 		}
 		prefix += "/"
 	}
@@ -230,7 +241,7 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 		if own, err := c.plannedBefore(ctx, id, spec); err != nil || own {
 			return err
 		}
-		return fmt.Errorf("output %s: is not empty (it has %s); choose another place, or overwrite it (--overwrite)",
+		return notFree("output %s: is not empty (it has %s); choose another place, or overwrite it (--overwrite)",
 			spec.Output, strings.TrimPrefix(o.Key, prefix))
 	}
 	return nil
@@ -246,9 +257,9 @@ func (c *Controller) outputHeld(ctx context.Context, output string, holder state
 	case err != nil && !errors.Is(err, state.ErrNoJob):
 		return err
 	case err == nil && job.State.Terminal() && job.Phase != state.PhaseKept:
-		return fmt.Errorf("output %s: job %s has ended there and %w", output, holder, errOutputBusy)
+		return notFree("output %s: job %s has ended there and %w", output, holder, errOutputBusy)
 	}
-	return fmt.Errorf("output %s: job %s is writing to it; wait for its end, or cancel it", output, holder)
+	return notFree("output %s: job %s is writing to it; wait for its end, or cancel it", output, holder)
 }
 
 // plannedBefore tells whether the job was planned already, so that its output was free, and a failover has sent

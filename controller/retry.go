@@ -9,8 +9,8 @@ import (
 )
 
 // Retry starts a failed job again where it stopped: what its map tasks committed stays. It
-// fails, wrapping state.ErrIllegal, for a job that is not kept (any more), and as planning
-// does where the output is not free.
+// fails, wrapping state.ErrIllegal, for a job that is not kept (any more), and with ErrOutputNotFree where
+// the output was free when the job was planned, and is not now.
 func (c *Controller) Retry(ctx context.Context, id state.JobID) error {
 	job, err := c.cfg.Store.Job(ctx, id)
 	if err != nil {
@@ -24,6 +24,10 @@ func (c *Controller) Retry(ctx context.Context, id state.JobID) error {
 		return err
 	}
 	if err := c.claimOutput(ctx, id, spec); err != nil {
+		if errors.Is(err, ErrOutputNotFree) {
+			// The job stays as it is: another one may write there as soon as it is free again.
+			err = errors.Join(err, c.unlockOutput(ctx, id, spec))
+		}
 		return err
 	}
 	if err := c.keepRecords(ctx, job, spec); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
@@ -17,14 +18,37 @@ func IsOutage(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted) {
 		return true
 	}
-	for _, prefix := range []string{
-		"LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED",
-	} {
-		if redis.HasErrorPrefix(err, prefix) {
-			return true
+	return OutageReply(err) != ""
+}
+
+// outages are the codes of Redis's errors that are about the server. Others are about the call.
+var outages = []string{
+	"LOADING", "READONLY", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "OOM", "MISCONF", "NOREPLICAS", "BUSY", "UNBLOCKED",
+	"max number of clients", // which has no code but ERR
+}
+
+// OutageReply is what Redis says of itself in an error that IsOutage takes for an outage: that it is full, say. It
+// is empty if Redis says nothing, for want of a connection.
+func OutageReply(err error) string {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return ""
+	}
+	text := reply.Error()
+	// Before Redis 7 the error of a call is wrapped in that of its script: "ERR Error running script (call to
+	// f_…): @user_script:2: -OOM command not allowed …".
+	if strings.HasPrefix(text, "ERR Error running script") {
+		if i := strings.LastIndex(text, ": -"); i >= 0 {
+			text = text[i+len(": -"):]
 		}
 	}
-	return false
+	text = strings.TrimPrefix(text, "ERR ") // Kvrocks puts that before each
+	for _, code := range outages {
+		if text == code || strings.HasPrefix(text, code+" ") {
+			return text
+		}
+	}
+	return ""
 }
 
 // isNetwork tells whether an error comes from a connection. A system call's bare error number has the methods of

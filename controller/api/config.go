@@ -56,7 +56,8 @@ type Config struct {
 	// this very spec. Nil: controller.Submit, in Redis alone.
 	Submit func(ctx context.Context, id state.JobID, spec state.Spec) (created bool, err error)
 	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
-	// can't be. Nil: the route answers 501.
+	// can't be, one that wraps controller.ErrOutputNotFree that its output can't be written to now. Nil: the
+	// route answers 501.
 	Retry func(ctx context.Context, id state.JobID) error
 	// Presign makes a URL by which anyone may do one request (GET or PUT) to an object until
 	// it expires. Nil: links are answered with 501.

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -213,6 +214,10 @@ func (s *Server) retryJob(c echo.Context) error {
 	if err := s.cfg.Retry(c.Request().Context(), job.ID); err != nil {
 		if errors.Is(err, state.ErrIllegal) {
 			return newProblem(CodeJobNotRetryable, "job %s is %s%s", job.ID, job.State, whyNoRetry(job))
+		}
+		if errors.Is(err, controller.ErrOutputNotFree) {
+			return newProblem(CodeJobNotRetryable, "%w", err).
+				hinted("make the output free again, or submit the job to another one")
 		}
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
 	"github.com/bucketmill/bucketmill/state"
@@ -120,6 +121,15 @@ func TestRetry(t *testing.T) {
 	}
 	bare := serve(t, nil)
 	bare.refused(api.CodeNotConfigured, "POST", "/v1/jobs/x/retry", "")
+	taken := serve(t, func(c *api.Config) {
+		c.Retry = func(context.Context, state.JobID) error {
+			return fmt.Errorf("output s3://outbox/wc: job other is writing to it: %w", controller.ErrOutputNotFree)
+		}
+	})
+	a := taken.refused(api.CodeJobNotRetryable, "POST", "/v1/jobs/"+string(taken.submit(wordcount))+"/retry", "")
+	if p := a.problem(t); p.Status != 409 || !strings.Contains(p.Detail, "job other is writing to it") {
+		t.Errorf("%+v", p)
+	}
 }
 
 func TestTasksWithAttempts(t *testing.T) {

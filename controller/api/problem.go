@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -120,7 +119,7 @@ var problems = map[Code]kindOfProblem{
 	CodeTooManyUploads:   {503, "Too many uploads at once", "wait as long as the header Retry-After says"},
 	CodeStoreThrottled:   {503, "The store asks to slow down", "try again later"},
 	CodeStoreUnavailable: {503, "The store does not answer", "try again later"},
-	CodeStateUnavailable: {503, "Redis does not answer", "try again later"},
+	CodeStateUnavailable: {503, "Redis can't be reached, or does nothing now", "try again later"},
 	CodeNotReady:         {503, "The server is not ready", ""},
 	CodeTimeout:          {504, "That took too long", "try again later"},
 }
@@ -175,7 +174,6 @@ func problemOf(err error) *Problem {
 	var (
 		p       *Problem
 		echoErr *echo.HTTPError
-		network net.Error
 	)
 	if errors.As(err, &p) {
 		answer := *p
@@ -195,9 +193,13 @@ func problemOf(err error) *Problem {
 		case http.StatusMethodNotAllowed:
 			return newProblem(CodeMethodNotAllowed, "%s", problems[CodeMethodNotAllowed].title)
 		}
-	case errors.As(err, &network):
+	case state.IsOutage(err):
 		// The store's drivers have sentinels for theirs.
-		return told(CodeStateUnavailable, err, true)
+		p := told(CodeStateUnavailable, err, true)
+		if reply := state.OutageReply(err); reply != "" {
+			p.Detail = "Redis answers: " + reply
+		}
+		return p
 	}
 	return told(CodeInternal, err, true)
 }
