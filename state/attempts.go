@@ -53,7 +53,7 @@ func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wante
 		if len(claims) == wanted {
 			break
 		}
-		id := JobID(z.Member.(string))
+		id := JobID(fmt.Sprint(z.Member))
 		got, left, err := s.claimFrom(ctx, id, executor, wanted-len(claims), lease)
 		claims = append(claims, got...)
 		switch {
@@ -73,28 +73,38 @@ func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wante
 }
 
 func (s *Store) claimFrom(ctx context.Context, id JobID, executor ExecutorID, wanted int, lease time.Duration) (claims []Claim, left int, err error) {
-	reply, err := claimScript.Run(ctx, s.rdb, s.jobKeys(id), string(executor), wanted, lease.Milliseconds()).Slice()
+	v, err := claimScript.call(ctx, s.rdb, s.jobKeys(id), string(executor), wanted, lease.Milliseconds())
+	if err == nil {
+		claims, left, err = decodeClaims(id, v)
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("claim tasks of %s: %w", id, err)
 	}
-	if reply[0] != "ok" {
-		return nil, 0, nil
+	return claims, left, nil
+}
+
+// decodeClaims reads what claim.lua answers.
+func decodeClaims(id JobID, v any) (claims []Claim, left int, err error) {
+	r := claimScript.replyOf(v)
+	if r.status("ok", "none", "gone") != "ok" {
+		return nil, 0, r.done()
 	}
-	side, _ := reply[1].(string)
-	epoch, _ := reply[2].(string)
-	n, _ := reply[3].(int64)
-	claimed, _ := reply[4].(string)
-	born, _ := reply[5].(string)
-	for i := 6; i+1 < len(reply); i += 2 {
-		index, _ := reply[i].(string)
-		number, _ := reply[i+1].(string)
+	side := r.side()
+	epoch := int(r.number("the epoch", 1))
+	left = int(r.integer("the number of tasks that are ready", 0))
+	claimed, born := r.number("the time of the claim", 1), r.number("the birth", 1)
+	for r.more() {
+		task := TaskID{Side: side, Index: int(r.number("an index", 0))}
 		claims = append(claims, Claim{
-			Attempt: AttemptID{Job: id, Task: TaskID{Side: Side(side[0]), Index: atoi(index)}, Number: atoi(number), Claimed: int64(atoi(claimed))},
-			Epoch:   atoi(epoch),
-			Born:    int64(atoi(born)),
+			Attempt: AttemptID{Job: id, Task: task, Number: int(r.number("an attempt's number", 1)), Claimed: claimed},
+			Epoch:   epoch,
+			Born:    born,
 		})
 	}
-	return claims, int(n), nil
+	if err := r.done(); err != nil {
+		return nil, 0, err
+	}
+	return claims, left, nil
 }
 
 // Beat is one attempt's part of a heartbeat.
@@ -144,15 +154,25 @@ func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Durat
 	}
 	var lost []AttemptID
 	for id, beats := range byJob {
-		held, err := replies[id].Int64Slice()
+		gone, err := decodeRenewed(replies[id].Val(), beats)
 		if err != nil {
 			return nil, err
 		}
-		for i, b := range beats {
-			if i >= len(held) || held[i] == 0 {
-				lost = append(lost, b.Attempt)
-			}
+		lost = append(lost, gone...)
+	}
+	return lost, nil
+}
+
+// decodeRenewed reads what renew.lua answers: which of the attempts are lost.
+func decodeRenewed(v any, beats []Beat) (lost []AttemptID, err error) {
+	r := renewScript.replyOf(v)
+	for _, b := range beats {
+		if !r.yes("whether an attempt is held") {
+			lost = append(lost, b.Attempt)
 		}
+	}
+	if err := r.done(); err != nil {
+		return nil, err
 	}
 	return lost, nil
 }
@@ -229,23 +249,46 @@ func attemptArgs(a AttemptID) []any {
 
 // settle runs a script that ends or doubles an attempt and answers {'ok', phase after it} or
 // {'stale'}, followed by 'cleanup' if that ended the job, and passes on what that means for others.
-func (s *Store) settle(ctx context.Context, what string, script *redis.Script, a AttemptID, args []any) error {
-	reply, err := script.Run(ctx, s.rdb, s.jobKeys(a.Job), args...).Slice()
+func (s *Store) settle(ctx context.Context, what string, script *script, a AttemptID, args []any) error {
+	v, err := script.call(ctx, s.rdb, s.jobKeys(a.Job), args...)
+	var did settled
+	if err == nil {
+		did, err = decodeSettled(script, v)
+	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", what, a, err)
 	}
-	if reply[0] != "ok" {
-		if len(reply) > 1 {
-			s.hint(ctx, a, PhaseCleanup, false)
-		}
+	if did.rivals > 0 {
+		s.tell(ctx, a.Job) // they have lost
+	}
+	if did.phase != "" {
+		s.hint(ctx, a, did.phase, !did.stale && script == commitScript)
+	}
+	if did.stale {
 		return fmt.Errorf("%s %s: %w", what, a, ErrStale)
 	}
-	phase, _ := reply[1].(string)
-	if len(reply) > 2 && reply[2] != int64(0) {
-		s.tell(ctx, a.Job) // its rivals have lost
-	}
-	s.hint(ctx, a, Phase(phase), script == commitScript)
 	return nil
+}
+
+// settled is what a script has done that ends or doubles an attempt.
+type settled struct {
+	stale  bool
+	phase  Phase // after it; "" of what was stale and has changed nothing
+	rivals int   // other attempts that it ended
+}
+
+// decodeSettled reads what such a script answers.
+func decodeSettled(script *script, v any) (settled, error) {
+	r := script.replyOf(v)
+	did := settled{stale: r.status("ok", "stale") == "stale"}
+	commits := script == commitScript
+	if !did.stale || commits && r.more() {
+		did.phase = r.phase()
+	}
+	if !did.stale && commits {
+		did.rivals = int(r.integer("the number of rivals", 0))
+	}
+	return did, r.done()
 }
 
 // hint passes on what a settled attempt means for others. Its errors are dropped: the

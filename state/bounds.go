@@ -12,17 +12,31 @@ import (
 // name that holds. It fails with ErrStale when that job was lost and restored meanwhile, or is in
 // another phase than map or reduce.
 func (s *Store) SetBounds(ctx context.Context, id JobID, born int64, name string) (string, error) {
-	reply, err := boundsScript.Run(ctx, s.rdb, s.jobKeys(id), strconv.FormatInt(born, 10), name).StringSlice()
+	v, err := boundsScript.call(ctx, s.rdb, s.jobKeys(id), strconv.FormatInt(born, 10), name)
+	if err == nil {
+		name, err = decodeBounds(v)
+	}
 	if err != nil {
 		return "", fmt.Errorf("set the bounds of %s: %w", id, err)
 	}
-	switch reply[0] {
+	return name, nil
+}
+
+// decodeBounds reads what bounds.lua answers.
+func decodeBounds(v any) (name string, err error) {
+	r := boundsScript.replyOf(v)
+	switch r.status("ok", "gone", "stale") {
 	case "ok":
-		return reply[1], nil
+		name = r.text("the name")
 	case "gone":
-		return "", fmt.Errorf("set the bounds of %s: %w", id, ErrNoJob)
+		err = ErrNoJob
+	case "stale":
+		err = ErrStale
 	}
-	return "", fmt.Errorf("set the bounds of %s: %w", id, ErrStale)
+	if malformed := r.done(); malformed != nil {
+		return "", malformed
+	}
+	return name, err
 }
 
 // HoldSampler makes the caller, named by token, the one that samples a job's keys, until it

@@ -90,7 +90,7 @@ func (s *Store) Executors(ctx context.Context) ([]ExecutorInfo, error) {
 		}
 		var info ExecutorInfo
 		if err := json.Unmarshal(text, &info); err != nil {
-			return nil, fmt.Errorf("read executor %s: %w", id, err)
+			return nil, fmt.Errorf("%w: executor %s: %w", ErrMalformed, id, err)
 		}
 		executors = append(executors, info)
 	}

@@ -20,6 +20,9 @@ const (
 // Terminal says whether the job's outcome is settled. Clean-up may still go on: see Phase.
 func (s State) Terminal() bool { return s == Completed || s == Failed || s == Cancelled }
 
+// known tells whether it is one of these.
+func (s State) known() bool { return s == Submitted || s == Mapping || s == Reducing || s.Terminal() }
+
 // Phase is what is to be done next for a job; it decides which transitions are legal.
 type Phase string
 
@@ -32,6 +35,15 @@ const (
 	PhaseKept    Phase = "kept"    // failed, and set aside for a while so that it may be retried
 	PhaseEnded   Phase = "ended"   // only history is left
 )
+
+// known tells whether it is one of these.
+func (p Phase) known() bool {
+	switch p {
+	case PhasePlan, PhaseMap, PhaseReduce, PhasePublish, PhaseCleanup, PhaseKept, PhaseEnded:
+		return true
+	}
+	return false
+}
 
 // Stage is a job's stay in a phase: another, and a greater one, each time that it comes to a phase, also to
 // one that it was in before, by a retry or since Redis has lost or forgotten something. Whoever decides on

@@ -105,9 +105,12 @@ func (l Layout) claim(a AttemptID) string {
 func (l Layout) ParseSegment(t TaskID, key string) (AttemptID, bool) {
 	name, ok := strings.CutPrefix(key, l.Segments(t))
 	number, claimed, ok2 := strings.Cut(strings.TrimSuffix(name, ".seg"), "-")
-	a := AttemptID{Job: l.Job, Task: t, Number: atoi(number)}
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return AttemptID{}, false
+	}
 	at, err := strconv.ParseInt(claimed, 36, 64)
-	a.Claimed = at
+	a := AttemptID{Job: l.Job, Task: t, Number: n, Claimed: at}
 	return a, ok && ok2 && err == nil && l.Segment(a) == key
 }
 

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,8 @@ func (s *Store) Submit(ctx context.Context, id JobID, name string, priority int,
 
 // Restore is Submit for a job that Redis has lost. It keeps the time at which it was submitted.
 func (s *Store) Restore(ctx context.Context, id JobID, name string, priority int, spec []byte, submitted time.Time) error {
-	_, err := s.submit(ctx, id, name, priority, spec, strconv.FormatInt(submitted.UnixMilli(), 10))
+	// 0 of a record that does not say when that was.
+	_, err := s.submit(ctx, id, name, priority, spec, strconv.FormatInt(max(submitted.UnixMilli(), 0), 10))
 	return err
 }
 
@@ -41,15 +43,15 @@ func (s *Store) submit(ctx context.Context, id JobID, name string, priority int,
 			return false, fmt.Errorf("%w: %w", ErrNotSubmitted, err)
 		}
 	}
-	reply, err := submitScript.Run(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored).Slice()
+	v, err := submitScript.call(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored)
+	var phase Phase
+	if err == nil {
+		phase, created, err = decodeSubmitted(v)
+	}
 	if err != nil {
 		return false, fmt.Errorf("submit %s: %w", id, s.perhapsSubmitted(ctx, id, err))
 	}
-	if reply[0] == "exists" {
-		return false, fmt.Errorf("submit %s: %w", id, ErrExists)
-	}
-	created = reply[2] == int64(1)
-	if reply[1] == string(PhaseEnded) {
+	if phase == PhaseEnded {
 		return created, nil
 	}
 	// Again: it may have been swept away before there was a job.
@@ -73,6 +75,20 @@ func (s *Store) perhapsSubmitted(ctx context.Context, id JobID, err error) error
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrNotSubmitted, err)
+}
+
+// decodeSubmitted reads what submit.lua answers.
+func decodeSubmitted(v any) (phase Phase, created bool, err error) {
+	r := submitScript.replyOf(v)
+	if r.status("ok", "exists") == "ok" {
+		phase, created = r.phase(), r.yes("whether the job was created")
+	} else {
+		err = ErrExists
+	}
+	if malformed := r.done(); malformed != nil {
+		return "", false, malformed
+	}
+	return phase, created, err
 }
 
 // Outline is what planning has found out about a job.
@@ -209,17 +225,39 @@ func (s *Store) Forget(ctx context.Context, id JobID, stage Stage, keep time.Dur
 	return s.deactivate(ctx, id)
 }
 
-// transition runs a script that answers {'ok'}, {'gone'} or {'illegal', phase}.
-func (s *Store) transition(ctx context.Context, what string, script *redis.Script, id JobID, args ...any) error {
-	reply, err := script.Run(ctx, s.rdb, s.jobKeys(id), args...).StringSlice()
+// transition runs a script that answers {'ok'}, {'gone'} or {'illegal', phase}. That of Redo answers
+// {'ok', phase after it}.
+func (s *Store) transition(ctx context.Context, what string, script *script, id JobID, args ...any) error {
+	v, err := script.call(ctx, s.rdb, s.jobKeys(id), args...)
+	if err == nil {
+		err = decodeTransition(script, v)
+	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", what, id, err)
 	}
-	switch reply[0] {
-	case "ok":
-		return nil
-	case "gone":
-		return fmt.Errorf("%s %s: %w", what, id, ErrNoJob)
-	}
-	return fmt.Errorf("%s %s in phase %s: %w", what, id, reply[1], ErrIllegal)
+	return nil
 }
+
+// decodeTransition reads what such a script answers.
+func decodeTransition(script *script, v any) (err error) {
+	r := script.replyOf(v)
+	switch r.status("ok", "gone", "illegal") {
+	case "ok":
+		if script == redoScript {
+			r.phase()
+		}
+	case "gone":
+		err = ErrNoJob
+	case "illegal":
+		err = illegalError(r.phase())
+	}
+	return cmp.Or(r.done(), err)
+}
+
+// illegalError is an ErrIllegal that names the phase in which the job is.
+type illegalError Phase
+
+func (e illegalError) Error() string {
+	return fmt.Sprintf("%v: it is in phase %s", ErrIllegal, string(e))
+}
+func (illegalError) Unwrap() error { return ErrIllegal }

@@ -55,7 +55,14 @@ func (s *Store) Remember(ctx context.Context, count int) error {
 	}
 	var active []any
 	for i, id := range ids {
-		if phase := Phase(phases[i].Val()); phase != "" && phase != PhaseEnded {
+		phase, err := phases[i].Result()
+		if errors.Is(err, redis.Nil) {
+			continue // it has expired meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("look whether job %s has ended: %w", id, err)
+		}
+		if Phase(phase) != PhaseEnded {
 			active = append(active, string(id))
 		}
 	}

@@ -26,7 +26,7 @@ func (s *Store) Leave(ctx context.Context, id JobID, token string) error {
 // LockOutput keeps other jobs from writing to the same output until UnlockOutput. It
 // returns the job that holds it: id itself on success.
 func (s *Store) LockOutput(ctx context.Context, url string, id JobID) (JobID, error) {
-	holder, err := lockOutputScript.Run(ctx, s.rdb, []string{s.outputsKey()}, outputField(url), string(id)).Text()
+	holder, err := s.holderBy(ctx, lockOutputScript, s.outputsKey(), outputField(url), string(id))
 	if err != nil {
 		return "", fmt.Errorf("lock output %s: %w", url, err)
 	}
@@ -45,11 +45,11 @@ func (s *Store) OutputHolder(ctx context.Context, url string) (JobID, error) {
 // UnlockOutput ends LockOutput, and calls a controller, since another job may wait for the output. It does
 // nothing when another job holds the lock.
 func (s *Store) UnlockOutput(ctx context.Context, url string, id JobID) error {
-	unlocked, err := unlockOutputScript.Run(ctx, s.rdb, []string{s.outputsKey()}, outputField(url), string(id)).Int()
+	unlocked, err := s.freedBy(ctx, unlockOutputScript, s.outputsKey(), outputField(url), string(id))
 	if err != nil {
 		return fmt.Errorf("unlock output %s: %w", url, err)
 	}
-	if unlocked == 0 {
+	if !unlocked {
 		return nil
 	}
 	return s.callController(ctx, id)
@@ -77,15 +77,37 @@ func (s *Store) OutputLocks(ctx context.Context) (map[string]JobID, error) {
 func outputField(url string) string { return strings.TrimSuffix(url, "/") }
 
 func (s *Store) hold(ctx context.Context, key, token string, ttl time.Duration) (string, error) {
-	holder, err := holdScript.Run(ctx, s.rdb, []string{key}, token, ttl.Milliseconds()).Text()
+	holder, err := s.holderBy(ctx, holdScript, key, token, ttl.Milliseconds())
 	if err != nil {
 		return "", fmt.Errorf("take %s: %w", key, err)
 	}
 	return holder, nil
 }
 
+// holderBy runs a script that answers who holds a lock.
+func (s *Store) holderBy(ctx context.Context, script *script, key string, args ...any) (string, error) {
+	v, err := script.call(ctx, s.rdb, []string{key}, args...)
+	if err != nil {
+		return "", err
+	}
+	r := script.replyOfOne(v)
+	holder := r.text("the holder")
+	return holder, r.done()
+}
+
+// freedBy runs a script that answers 1 if it has ended a lock, and 0 if there was nothing to end.
+func (s *Store) freedBy(ctx context.Context, script *script, key string, args ...any) (bool, error) {
+	v, err := script.call(ctx, s.rdb, []string{key}, args...)
+	if err != nil {
+		return false, err
+	}
+	r := script.replyOfOne(v)
+	freed := r.yes("whether the lock was ended")
+	return freed, r.done()
+}
+
 func (s *Store) release(ctx context.Context, key, token string) error {
-	if err := releaseScript.Run(ctx, s.rdb, []string{key}, token).Err(); err != nil {
+	if _, err := s.freedBy(ctx, releaseScript, key, token); err != nil {
 		return fmt.Errorf("release %s: %w", key, err)
 	}
 	return nil

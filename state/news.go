@@ -50,10 +50,24 @@ func (s *Store) WaitNews(ctx context.Context, place string, timeout time.Duratio
 	if err != nil {
 		return nil, place, fmt.Errorf("wait for news: %w", err)
 	}
+	jobs, place, err := decodeNews(streams, place)
+	if err != nil {
+		return nil, place, fmt.Errorf("wait for news: %w", err)
+	}
+	return jobs, place, nil
+}
+
+// decodeNews reads the entries of the news, and the place after them.
+func decodeNews(streams []redis.XStream, place string) ([]JobID, string, error) {
 	var jobs []JobID
-	for _, m := range streams[0].Messages {
-		job, _ := m.Values["job"].(string)
-		jobs, place = append(jobs, JobID(job)), m.ID
+	for _, stream := range streams {
+		for _, m := range stream.Messages {
+			text, _ := m.Values["job"].(string)
+			if !JobID(text).Valid() {
+				return nil, place, fmt.Errorf("%w: entry %s of the news names the job %.200q", ErrMalformed, m.ID, text)
+			}
+			jobs, place = append(jobs, JobID(text)), m.ID
+		}
 	}
 	return jobs, place, nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -25,38 +24,57 @@ func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
 	if err != nil {
 		return Job{}, fmt.Errorf("read job %s: %w", id, err)
 	}
-	f := fields.Val()
-	if f["phase"] == "" {
+	if len(fields.Val()) == 0 {
 		return Job{}, fmt.Errorf("read job %s: %w", id, ErrNoJob)
 	}
-	job := Job{
-		ID: id, Name: f["name"], Priority: atoi(f["priority"]),
-		Spec: json.RawMessage(f["spec"]), Plan: f["plan"],
-		State: State(f["state"]), Phase: Phase(f["phase"]), Stage: Stage(atoi(f["stage"])), Epoch: atoi(f["epoch"]),
-		Born: int64(atoi(f["born"])), Restored: f["restored"] != "",
-		Map:           Progress{Total: atoi(f["maps"]), Done: atoi(f["mapdone"]), Failed: atoi(f["mapfail"]), Claimed: atoi(f["mapnext"]), Spent: time.Duration(atoi(f["mapspent"])) * time.Millisecond},
-		Reduce:        Progress{Total: atoi(f["reduces"]), Done: atoi(f["reddone"]), Failed: atoi(f["redfail"]), Claimed: atoi(f["rednext"]), Spent: time.Duration(atoi(f["redspent"])) * time.Millisecond},
-		Submitted:     millis(f["submitted"]),
-		Planned:       millis(f["mapat"]),
-		MapsDone:      millis(f["reduceat"]),
-		PublishedFrom: millis(f["publishat"]),
-		Ended:         millis(f["ended"]),
-		KeptUntil:     millis(f["keptuntil"]),
+	job, err := decodeJob(id, fields.Val(), running.Val())
+	if err != nil {
+		return Job{}, fmt.Errorf("read job %s: %w", id, err)
 	}
-	for _, name := range running.Val() {
-		if name[0] == byte(Map) {
+	return job, nil
+}
+
+// decodeJob reads a job's record, and the names of its attempts that run.
+func decodeJob(id JobID, fields map[string]string, running []string) (Job, error) {
+	r := &record{what: "job " + string(id), fields: fields}
+	job := Job{
+		ID: id, Name: fields["name"], Priority: int(r.signed("priority")),
+		Spec: json.RawMessage(fields["spec"]), Plan: fields["plan"],
+		State: State(fields["state"]), Phase: Phase(fields["phase"]), Stage: Stage(r.number("stage")), Epoch: r.count("epoch"),
+		Born: r.number("born"), Restored: fields["restored"] != "",
+		Map:           Progress{Total: r.count("maps"), Done: r.count("mapdone"), Failed: r.count("mapfail"), Claimed: r.count("mapnext"), Spent: time.Duration(r.signed("mapspent")) * time.Millisecond},
+		Reduce:        Progress{Total: r.count("reduces"), Done: r.count("reddone"), Failed: r.count("redfail"), Claimed: r.count("rednext"), Spent: time.Duration(r.signed("redspent")) * time.Millisecond},
+		Submitted:     r.time("submitted"),
+		Planned:       r.time("mapat"),
+		MapsDone:      r.time("reduceat"),
+		PublishedFrom: r.time("publishat"),
+		Ended:         r.time("ended"),
+		KeptUntil:     r.time("keptuntil"),
+	}
+	if !job.Phase.known() {
+		r.fail("phase", fmt.Errorf("is %.40q", job.Phase))
+	}
+	if !job.State.known() {
+		r.fail("state", fmt.Errorf("is %.40q", job.State))
+	}
+	for _, name := range running {
+		a, err := ParseAttempt(id, name)
+		switch {
+		case err != nil:
+			r.fail("a running attempt", err)
+		case a.Task.Side == Map:
 			job.Map.Running++
-		} else {
+		default:
 			job.Reduce.Running++
 		}
 	}
-	if text := f["error"]; text != "" {
+	if text := fields["error"]; text != "" {
 		job.Error = new(Failure)
 		if err := json.Unmarshal([]byte(text), job.Error); err != nil {
-			return Job{}, fmt.Errorf("read the error of job %s: %w", id, err)
+			r.fail("error", err)
 		}
 	}
-	return job, nil
+	return job, r.err
 }
 
 // Stage returns the stage that a job is in, and its phase, or ErrNoJob. It is the cheap part of Job.
@@ -65,12 +83,17 @@ func (s *Store) Stage(ctx context.Context, id JobID) (Stage, Phase, error) {
 	if err != nil {
 		return 0, "", fmt.Errorf("read the stage of %s: %w", id, err)
 	}
-	stage, _ := fields[0].(string)
-	phase, _ := fields[1].(string)
-	if phase == "" {
+	if fields[0] == nil && fields[1] == nil {
 		return 0, "", fmt.Errorf("read the stage of %s: %w", id, ErrNoJob)
 	}
-	return Stage(atoi(stage)), Phase(phase), nil
+	stage, _ := fields[0].(string)
+	phase, _ := fields[1].(string)
+	r := &record{what: "job " + string(id), fields: map[string]string{"stage": stage}}
+	n := r.number("stage")
+	if !Phase(phase).known() {
+		r.fail("phase", fmt.Errorf("is %.40q", phase))
+	}
+	return Stage(n), Phase(phase), r.err
 }
 
 // History returns the newest jobs first, from offset on, at most count of them. Those whose
@@ -116,18 +139,25 @@ func (s *Store) Running(ctx context.Context, id JobID) ([]Running, error) {
 	}
 	var all []Running
 	for name, entry := range entries {
-		a, err := ParseAttempt(id, name)
+		running, err := decodeRunning(id, name, entry)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("list running attempts of %s: %w", id, err)
 		}
-		f := strings.Split(entry, " ")
-		if len(f) != 4 {
-			return nil, fmt.Errorf("run entry of %s is damaged: %q", a, entry)
-		}
-		a.Claimed = int64(atoi(f[1]))
-		all = append(all, Running{Attempt: a, Executor: ExecutorID(f[0]), Started: millis(f[1]), Progress: atoi(f[2]), Moved: millis(f[3])})
+		all = append(all, running)
 	}
 	return all, nil
+}
+
+// decodeRunning reads "EXECUTOR CLAIMED_MS PERMILLE MOVED_MS" of an attempt.
+func decodeRunning(id JobID, name, entry string) (Running, error) {
+	a, err := ParseAttempt(id, name)
+	if err != nil {
+		return Running{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	e := entryOf("the entry of running "+a.String(), entry, 4)
+	a.Claimed = e.number(1, 1)
+	running := Running{Attempt: a, Executor: ExecutorID(e.word(0)), Started: time.UnixMilli(a.Claimed), Progress: int(e.number(2, 0)), Moved: time.UnixMilli(e.number(3, 0))}
+	return running, e.err
 }
 
 // Committed is the winning attempt of a task.
@@ -187,13 +217,22 @@ func (s *Store) Void(ctx context.Context, id JobID) ([]AttemptID, error) {
 	}
 	attempts := make([]AttemptID, len(entries))
 	for i, entry := range entries {
-		name, claimed, _ := strings.Cut(entry, " ")
-		if attempts[i], err = ParseAttempt(id, name); err != nil {
-			return nil, err
+		if attempts[i], err = decodeVoid(id, entry); err != nil {
+			return nil, fmt.Errorf("list void attempts of %s: %w", id, err)
 		}
-		attempts[i].Claimed = int64(atoi(claimed))
 	}
 	return attempts, nil
+}
+
+// decodeVoid reads "ATTEMPT CLAIMED_MS".
+func decodeVoid(id JobID, entry string) (AttemptID, error) {
+	e := entryOf("an entry of void attempts", entry, 2)
+	a, err := ParseAttempt(id, e.word(0))
+	if err != nil {
+		return AttemptID{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	a.Claimed = e.number(1, 1)
+	return a, e.err
 }
 
 // Repeated tells whether any task of a job was claimed more than once.
@@ -206,15 +245,20 @@ func (s *Store) Repeated(ctx context.Context, id JobID) (bool, error) {
 }
 
 func parseCommitted(id JobID, side Side, index, entry string) (Committed, error) {
-	f := strings.SplitN(entry, " ", 5)
-	i, err := strconv.Atoi(index)
-	if err != nil || len(f) != 5 {
-		return Committed{}, fmt.Errorf("commit record of %s/%c%s is damaged", id, side, index)
+	i, err := number(index, 0)
+	if err != nil {
+		return Committed{}, fmt.Errorf("%w: the index of a commit record of %s %w", ErrMalformed, id, err)
 	}
-	return Committed{
-		Attempt:  AttemptID{Job: id, Task: TaskID{Side: side, Index: i}, Number: atoi(f[0]), Claimed: int64(atoi(f[2]))},
-		Executor: ExecutorID(f[1]), Started: millis(f[2]), Ended: millis(f[3]), Manifest: []byte(f[4]),
-	}, nil
+	e := entryOf(fmt.Sprintf("the commit record of %s/%c%d", id, side, i), entry, 5)
+	c := Committed{
+		Attempt:  AttemptID{Job: id, Task: TaskID{Side: side, Index: int(i)}, Number: int(e.number(0, 1)), Claimed: e.number(2, 1)},
+		Executor: ExecutorID(e.word(1)), Ended: time.UnixMilli(e.number(3, 0)), Manifest: []byte(e.words[4]),
+	}
+	c.Started = time.UnixMilli(c.Attempt.Claimed)
+	if e.err != nil {
+		return Committed{}, e.err
+	}
+	return c, nil
 }
 
 // Counters returns the sums over all committed attempts.
@@ -227,7 +271,7 @@ func (s *Store) Counters(ctx context.Context, id JobID) (map[string]int64, error
 	for name, text := range fields {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("read counter %s of %s: %w", name, id, err)
+			return nil, fmt.Errorf("%w: counter %s of %s is %.40q", ErrMalformed, name, id, text)
 		}
 		counters[name] = n
 	}
@@ -243,7 +287,7 @@ func (s *Store) Failures(ctx context.Context, id JobID) ([]Failure, error) {
 	failures := make([]Failure, len(texts))
 	for i, text := range texts {
 		if err := json.Unmarshal([]byte(text), &failures[i]); err != nil {
-			return nil, fmt.Errorf("read a failure of %s: %w", id, err)
+			return nil, fmt.Errorf("%w: a failure of %s: %w", ErrMalformed, id, err)
 		}
 	}
 	return failures, nil
@@ -271,19 +315,24 @@ func (s *Store) Events(ctx context.Context, id JobID, after string, wait time.Du
 	if err != nil {
 		return nil, fmt.Errorf("read events of %s: %w", id, err)
 	}
-	var events []Event
-	for _, m := range streams[0].Messages {
-		kind, _ := m.Values["kind"].(string)
-		text, _ := m.Values["text"].(string)
-		events = append(events, Event{ID: m.ID, Kind: kind, Text: text})
+	events, err := decodeEvents(streams)
+	if err != nil {
+		return nil, fmt.Errorf("read events of %s: %w", id, err)
 	}
 	return events, nil
 }
 
-func millis(s string) time.Time {
-	ms, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || ms == 0 {
-		return time.Time{} // not set yet
+// decodeEvents reads the entries of a job's stream, the only one that was asked for.
+func decodeEvents(streams []redis.XStream) (events []Event, err error) {
+	for _, stream := range streams {
+		for _, m := range stream.Messages {
+			kind, there := m.Values["kind"].(string)
+			text, said := m.Values["text"].(string)
+			if !there || !said {
+				return nil, fmt.Errorf("%w: entry %s has the fields %.200s", ErrMalformed, m.ID, fmt.Sprint(m.Values))
+			}
+			events = append(events, Event{ID: m.ID, Kind: kind, Text: text})
+		}
 	}
-	return time.UnixMilli(ms)
+	return events, nil
 }

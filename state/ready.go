@@ -29,7 +29,13 @@ func ValidPriority(p int) bool { return p >= -maxPriority && p <= maxPriority }
 // turn puts a job at the end of its priority's queue: mode is NX (a new one) or XX.
 func (s *Store) turn(ctx context.Context, id JobID, priority int, mode string) error {
 	first := int64(maxPriority-priority) * turnSpan
-	return turnScript.Run(ctx, s.rdb, []string{s.readyKey()}, string(id), first, first+turnSpan, mode).Err()
+	v, err := turnScript.call(ctx, s.rdb, []string{s.readyKey()}, string(id), first, first+turnSpan, mode)
+	if err != nil {
+		return err
+	}
+	r := turnScript.replyOfOne(v)
+	r.yes("whether the job was put there")
+	return r.done()
 }
 
 // served moves a job from which tasks were claimed, and that has more, to the end of its queue, unless
@@ -38,7 +44,7 @@ func (s *Store) turn(ctx context.Context, id JobID, priority int, mode string) e
 func (s *Store) served(ctx context.Context, z redis.Z, alone bool) error {
 	if !alone {
 		priority := maxPriority - int(z.Score/turnSpan)
-		if err := s.turn(ctx, JobID(z.Member.(string)), priority, "XX"); err != nil {
+		if err := s.turn(ctx, JobID(fmt.Sprint(z.Member)), priority, "XX"); err != nil {
 			return fmt.Errorf("move %v to the end of its queue: %w", z.Member, err)
 		}
 	}

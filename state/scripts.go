@@ -29,27 +29,27 @@ var (
 	redoScript    = jobScript("redo")
 	noteScript    = jobScript("note")
 	boundsScript  = jobScript("bounds")
-	turnScript    = redis.NewScript(luaFile("turn"))
+	turnScript    = newScript("turn", luaFile("turn"))
 
 	// lockOutputScript locks an output, unless it is locked. KEYS: outputs. ARGV: output, job. Returns who
 	// holds it.
-	lockOutputScript = redis.NewScript(`
+	lockOutputScript = newScript("lock output", `
 redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('HGET', KEYS[1], ARGV[1])`)
 
 	// unlockOutputScript ends that if the lock is still the job's. KEYS: outputs. ARGV: output, job.
-	unlockOutputScript = redis.NewScript(`
+	unlockOutputScript = newScript("unlock output", `
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return redis.call('HDEL', KEYS[1], ARGV[1]) end
 return 0`)
 
 	// releaseScript deletes a lock if it is still ours. KEYS: lock. ARGV: our token.
-	releaseScript = redis.NewScript(`
+	releaseScript = newScript("release", `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`)
 
 	// holdScript takes a lock, or holds on to one that is ours. KEYS: lock.
 	// ARGV: our token, how long to hold it (ms). Returns the holder.
-	holdScript = redis.NewScript(`
+	holdScript = newScript("hold", `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return holder end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -57,9 +57,9 @@ return ARGV[1]`)
 )
 
 // jobScript puts a script over the keys of a job together.
-func jobScript(name string) *redis.Script {
-	return redis.NewScript(luaFile("common") + luaFile(name))
-}
+func jobScript(name string) *script { return newScript(name, luaFile("common")+luaFile(name)) }
+
+func newScript(name, text string) *script { return &script{Script: redis.NewScript(text), name: name} }
 
 // luaFile returns a file of lua/. A missing one is a defect of the build.
 func luaFile(name string) string {

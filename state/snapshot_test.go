@@ -153,3 +153,12 @@ func (p *play) checkSide(side Side, total, next, count string) {
 		}
 	}
 }
+
+// atoi is 0 for what is no number.
+func atoi(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -94,14 +93,6 @@ func (s *Store) Close() error {
 	err := s.rdb.Close()
 	s.waits.Wait()
 	return err
-}
-
-func atoi(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return 0 // only fields that are not set yet
-	}
-	return n
 }
 
 // Drop removes jobs with all their history, and what the namespace has beside jobs. Nobody may

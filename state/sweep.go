@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Swept is what a sweep did.
@@ -43,19 +44,29 @@ func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, erro
 func (s *Store) sweepAll(ctx context.Context, id JobID, limits Limits) (Swept, error) {
 	var swept Swept
 	for cursor := "0"; ; {
-		reply, err := sweepScript.Run(ctx, s.rdb, s.jobKeys(id), limits.Lost, limits.User, cursor).Slice()
+		v, err := sweepScript.call(ctx, s.rdb, s.jobKeys(id), limits.Lost, limits.User, cursor)
+		var page Swept
+		if err == nil {
+			page, cursor, err = decodeSwept(v)
+		}
 		if err != nil {
 			return swept, fmt.Errorf("sweep %s: %w", id, err)
 		}
-		phase, _ := reply[0].(string)
-		if phase == "gone" {
-			return swept, fmt.Errorf("sweep %s: %w", id, ErrNoJob)
-		}
-		lost, _ := reply[1].(int64)
-		ready, _ := reply[2].(int64)
-		swept = Swept{Phase: Phase(phase), Lost: swept.Lost + int(lost), Ready: int(ready)}
-		if cursor, _ = reply[3].(string); cursor == "0" {
+		swept = Swept{Phase: page.Phase, Lost: swept.Lost + page.Lost, Ready: page.Ready}
+		if cursor == "0" {
 			return swept, nil
 		}
 	}
+}
+
+// decodeSwept reads what sweep.lua answers of a page: with its cursor the next one begins, if that is not 0.
+func decodeSwept(v any) (page Swept, cursor string, err error) {
+	r := sweepScript.replyOf(v)
+	if len(r.items) == 1 && r.status("gone") == "gone" {
+		return Swept{}, "", ErrNoJob
+	}
+	page.Phase = r.phase()
+	page.Lost, page.Ready = int(r.integer("the number of attempts given away", 0)), int(r.integer("the number of ready tasks", 0))
+	cursor = strconv.FormatUint(uint64(r.number("the cursor", 0)), 10)
+	return page, cursor, r.done()
 }

@@ -74,9 +74,12 @@ func (s *Store) Tasks(ctx context.Context, job Job, side Side, first, count int)
 		}
 	}
 	for _, f := range failures {
+		if f.Attempt == "" {
+			continue // a failure of the job as a whole
+		}
 		a, err := ParseAttempt(job.ID, f.Attempt)
 		if err != nil {
-			continue // a failure of the job as a whole
+			return nil, fmt.Errorf("%w: a failure of %s: %w", ErrMalformed, job.ID, err)
 		}
 		if i := a.Task.Index - first; a.Task.Side == side && i >= 0 && i < len(tasks) {
 			tasks[i].Failures = append(tasks[i].Failures, f)
