@@ -69,6 +69,9 @@ type Job struct {
 	Map      Progress
 	Reduce   Progress
 	Error    *Failure // of a job that failed or was cancelled
+	// Recovered are those tasks of an ended job that did not complete which were committed though an attempt that
+	// is still known failed.
+	Recovered []TaskID
 
 	// By the clock of Redis; zero: not yet. A job that maps again because a segment was lost
 	// keeps its first MapsDone.
@@ -82,6 +85,11 @@ type Progress struct {
 	Done    int `json:"done"`
 	Running int `json:"running"` // attempts
 	Failed  int `json:"failed"`  // attempts that failed so far
+	// Attempts were given out so far, at any of the tasks. Of them, Lost are those that failed since their
+	// executors went silent, and Backups those that were started beside another.
+	Attempts int `json:"attempts"`
+	Lost     int `json:"lost"`
+	Backups  int `json:"backups"`
 	// Spent is the time from claim to commit of all committed attempts together.
 	Spent time.Duration `json:"-"`
 	// Claimed is how many tasks were claimed at least once.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -42,8 +43,8 @@ func decodeJob(id JobID, fields map[string]string, running []string) (Job, error
 		Spec: json.RawMessage(fields["spec"]), Plan: fields["plan"],
 		State: State(fields["state"]), Phase: Phase(fields["phase"]), Stage: Stage(r.number("stage")), Epoch: r.count("epoch"),
 		Born: r.number("born"), Restored: fields["restored"] != "",
-		Map:           Progress{Total: r.count("maps"), Done: r.count("mapdone"), Failed: r.count("mapfail"), Claimed: r.count("mapnext"), Spent: time.Duration(r.signed("mapspent")) * time.Millisecond},
-		Reduce:        Progress{Total: r.count("reduces"), Done: r.count("reddone"), Failed: r.count("redfail"), Claimed: r.count("rednext"), Spent: time.Duration(r.signed("redspent")) * time.Millisecond},
+		Map:           r.progress("maps", "map"),
+		Reduce:        r.progress("reduces", "red"),
 		Submitted:     r.time("submitted"),
 		Planned:       r.time("mapat"),
 		MapsDone:      r.time("reduceat"),
@@ -68,6 +69,13 @@ func decodeJob(id JobID, fields map[string]string, running []string) (Job, error
 			job.Reduce.Running++
 		}
 	}
+	for name := range strings.FieldsSeq(fields["recovered"]) {
+		task, err := ParseTask(name)
+		if err != nil {
+			r.fail("recovered", err)
+		}
+		job.Recovered = append(job.Recovered, task)
+	}
 	if text := fields["error"]; text != "" {
 		job.Error = new(Failure)
 		if err := json.Unmarshal([]byte(text), job.Error); err != nil {
@@ -75,6 +83,17 @@ func decodeJob(id JobID, fields map[string]string, running []string) (Job, error
 		}
 	}
 	return job, r.err
+}
+
+// progress reads what is counted of a side, whose fields begin with a prefix.
+func (r *record) progress(total, prefix string) Progress {
+	p := Progress{
+		Total: r.count(total), Done: r.count(prefix + "done"), Failed: r.count(prefix + "fail"), Claimed: r.count(prefix + "next"),
+		Lost: r.count(prefix + "lost"), Backups: r.count(prefix + "backups"),
+		Spent: time.Duration(r.signed(prefix+"spent")) * time.Millisecond,
+	}
+	p.Attempts = max(r.count(prefix+"claims"), p.Claimed) // a job that an earlier version began has not counted all
+	return p
 }
 
 // Stage returns the stage that a job is in, and its phase, or ErrNoJob. It is the cheap part of Job.

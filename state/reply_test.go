@@ -210,7 +210,7 @@ func goodJob() map[string]string {
 }
 
 var numbers = []string{
-	"priority", "stage", "epoch", "born", "maps", "mapdone", "mapfail", "mapnext", "mapspent", "reduces", "reddone", "redfail", "rednext", "redspent",
+	"priority", "stage", "epoch", "born", "maps", "mapdone", "mapfail", "mapnext", "mapclaims", "maplost", "mapbackups", "mapspent", "reduces", "reddone", "redfail", "rednext", "redclaims", "redlost", "redbackups", "redspent",
 	"submitted", "mapat", "reduceat", "publishat", "ended", "keptuntil",
 }
 
@@ -219,9 +219,9 @@ func TestMalformedRecords(t *testing.T) {
 	if _, err := decodeJob("j", goodJob(), []string{"m0.1", "r3.2"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range append(slices.Clone(numbers), "state", "phase", "error") {
+	for _, name := range append(slices.Clone(numbers), "state", "phase", "error", "recovered") {
 		for _, bad := range []string{"", "x", "1.5", "7 ", "1e3", "99999999999999999999"} {
-			if bad == "" && name == "error" {
+			if bad == "" && (name == "error" || name == "recovered") {
 				continue // none
 			}
 			fields := maps.Clone(goodJob())

@@ -1,8 +1,10 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,6 +27,38 @@ type Task struct {
 	Running  []Running  // attempts that run
 	Winner   *Committed // the committed attempt, without its manifest; nil while there is none
 	Failures []Failure  // of its attempts, oldest first; only the job's newest 200 are kept
+}
+
+// FailedTasks returns the tasks of an ended job of which failed attempts are known, those of the map side first.
+// No more is kept of the tasks of such a job.
+func (s *Store) FailedTasks(ctx context.Context, job Job) ([]Task, error) {
+	failures, err := s.Failures(ctx, job.ID)
+	if err != nil {
+		return nil, err
+	}
+	failed := map[TaskID][]Failure{}
+	for _, f := range failures {
+		if f.Attempt == "" {
+			continue // a failure of the job as a whole
+		}
+		a, err := ParseAttempt(job.ID, f.Attempt)
+		if err != nil {
+			return nil, fmt.Errorf("%w: a failure of %s: %w", ErrMalformed, job.ID, err)
+		}
+		failed[a.Task] = append(failed[a.Task], f)
+	}
+	tasks := make([]Task, 0, len(failed))
+	for id, failures := range failed {
+		task := Task{Task: id, State: TaskPending, Failures: failures}
+		if job.State == Completed || slices.Contains(job.Recovered, id) {
+			task.State = TaskCommitted
+		}
+		tasks = append(tasks, task)
+	}
+	slices.SortFunc(tasks, func(a, b Task) int {
+		return cmp.Or(cmp.Compare(a.Task.Side, b.Task.Side), cmp.Compare(a.Task.Index, b.Task.Index))
+	})
+	return tasks, nil
 }
 
 // Tasks returns the tasks of one side with indexes from first on, at most count of them.

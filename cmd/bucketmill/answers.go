@@ -24,6 +24,11 @@ func (s *session) printJSON(answer any) error {
 // printList writes {"NAME":[…]}, as the API's lists are, of the items of all pages as they
 // come.
 func printList[T any](w io.Writer, name string, items iter.Seq2[T, error]) error {
+	return printListAnd(w, name, items, func() (any, error) { return struct{}{}, nil })
+}
+
+// printListAnd is printList of an answer that has other members too, which are asked for behind the items.
+func printListAnd[T any](w io.Writer, name string, items iter.Seq2[T, error], others func() (any, error)) error {
 	before := fmt.Sprintf("{%q:[", name)
 	for item, err := range items {
 		if err != nil {
@@ -38,11 +43,24 @@ func printList[T any](w io.Writer, name string, items iter.Seq2[T, error]) error
 		}
 		before = ","
 	}
-	if before != "," {
-		_, err := fmt.Fprintln(w, before+"]}")
+	more, err := others()
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, "\n]}")
+	text, err := json.Marshal(more)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", name, err)
+	}
+	end := "]" + strings.Replace(string(text), "{", ",", 1)
+	if string(text) == "{}" {
+		end = "]}"
+	}
+	if before != "," {
+		end = before + end
+	} else {
+		end = "\n" + end
+	}
+	_, err = fmt.Fprintln(w, end)
 	return err
 }
 

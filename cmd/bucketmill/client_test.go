@@ -42,17 +42,18 @@ func TestClientLooksAtAJob(t *testing.T) {
 	id := regexp.MustCompile(`^job +(\S+)`).FindStringSubmatch(r.stdout)[1]
 	wants(t, r.stderr, `^  submitted `+id+`\n`)
 
-	wants(t, s.must("status", "last"), `(?s)^job +`+id+`  wc\nstate +COMPLETED.*\nmap +2/2 tasks \(100%\)\nreduce +2/2 tasks .*counters\n.*map_input_records +3\n`)
+	wants(t, s.must("status", "last"), `(?s)^job +`+id+`  wc\nstate +COMPLETED.*\nmap +2/2 tasks \(100%\), 2 attempts\nreduce +2/2 tasks \(100%\), 2 attempts\n.*counters\n.*map_input_records +3\n`)
 	wants(t, s.must("status", id, "--watch"), `^job +`+id+`  wc  COMPLETED in `)
 	wants(t, s.must("list"), `^ID .*\n`+id+`  wc +COMPLETED  2/2  2/2     now .*\n$|^ID .*\n`+id+`  wc +COMPLETED  2/2  2/2 .* ago .*\n$`)
 	if out := s.must("list", "--state", "failed,cancelled"); out != "" {
 		t.Errorf("failed jobs: %s", out)
 	}
-	wants(t, s.must("tasks", "-"), `^TASK .*\nm0 +committed .*\nm1 .*\nr0 .*\nr1 .*\n$`)
-	wants(t, s.must("tasks", id, "--side", "reduce"), `^TASK .*\nr0 .*\nr1 .*\n$`)
 	wants(t, s.must("executors"), `^ID .*\nhand +\S+ +(idle|busy) +\d/2 +[\d.]+ +.* +test\n$`)
 	wants(t, s.must("events", id), `^[\d:.]+ state SUBMITTED\n[\d:.]+ phase map\n[\d:.]+ phase reduce\n[\d:.]+ phase publish\n[\d:.]+ state COMPLETED\n`)
 	wants(t, s.must("events", id, "--follow"), `\n[\d:.]+ ended\n$`)
+	const ended = `^The job has ended: of its tasks only those with failed attempts that are remembered are listed\.\n`
+	wants(t, s.must("tasks", "-"), ended+`map +2/2 tasks \(100%\), 2 attempts\nreduce +2/2 tasks \(100%\), 2 attempts\n$`)
+	wants(t, s.must("tasks", id, "--side", "reduce"), ended+`reduce +2/2 tasks \(100%\), 2 attempts\n$`)
 
 	results := strings.Split(strings.TrimSpace(s.must("results", id)), "\n")
 	if len(results) != 8 {
@@ -82,7 +83,7 @@ func looksAtJSON(t *testing.T, s *server, id string) {
 		t.Errorf("list of nothing %+v", jobs)
 	}
 	var tasks api.TaskList
-	if s.json(&tasks, "tasks", id); len(tasks.Tasks) != 4 || tasks.Tasks[3].ID != "r1" {
+	if s.json(&tasks, "tasks", id); tasks.Tasks == nil || len(tasks.Tasks) != 0 || !tasks.Forgotten || tasks.Progress.Map.Attempts != 2 {
 		t.Errorf("tasks %+v", tasks)
 	}
 	var links api.LinkList

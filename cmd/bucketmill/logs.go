@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,7 +54,7 @@ func (s *session) printLogs(ctx context.Context, id state.JobID, which string) e
 		return err
 	}
 	tasks, logs := 0, 0
-	for task, err := range s.Tasks(ctx, id, side) {
+	for task, err := range s.everyTask(ctx, id, side) {
 		if err != nil {
 			return err
 		}
@@ -76,6 +77,37 @@ func (s *session) printLogs(ctx context.Context, id state.JobID, which string) e
 		return errNoLogs
 	}
 	return nil
+}
+
+// everyTask yields the tasks of a job. Those of one that has ended are no longer listed, but their logs are
+// there, so their names are yielded.
+func (s *session) everyTask(ctx context.Context, id state.JobID, wanted string) iter.Seq2[api.Task, error] {
+	return func(yield func(api.Task, error) bool) {
+		listed := map[string]bool{}
+		for task, err := range s.Tasks(ctx, id, wanted) {
+			listed[task.ID] = true
+			if !yield(task, err) || err != nil {
+				return
+			}
+		}
+		job, err := s.Job(ctx, id)
+		if err != nil {
+			yield(api.Task{}, err)
+			return
+		}
+		for _, of := range []struct {
+			side  state.Side
+			total int
+		}{{state.Map, job.Progress.Map.Total}, {state.Reduce, job.Progress.Reduce.Total}} {
+			for i := range of.total {
+				task := state.TaskID{Side: of.side, Index: i}.String()
+				unlisted := (wanted == "" || wanted == of.side.String()) && !listed[task]
+				if unlisted && !yield(api.Task{ID: task, Side: of.side.String(), Index: i}, nil) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // sideOf reads the side off a task's name; empty for all tasks.

@@ -102,8 +102,24 @@ func side(p state.Progress) string {
 	if p.Running > 0 {
 		text += fmt.Sprintf(", %d running", p.Running)
 	}
+	return text + ", " + tries(p)
+}
+
+// tries is how many attempts it took, or takes.
+func tries(p state.Progress) string {
+	text := plural(p.Attempts, "attempt")
+	var of []string
 	if p.Failed > 0 {
-		text += ", " + plural(p.Failed, "failed attempt")
+		of = append(of, humanize.Comma(int64(p.Failed))+" failed")
+	}
+	if p.Lost > 0 {
+		of = append(of, humanize.Comma(int64(p.Lost))+" of these with their executors")
+	}
+	if p.Backups > 0 {
+		of = append(of, plural(p.Backups, "backup"))
+	}
+	if len(of) > 0 {
+		text += " (" + strings.Join(of, ", ") + ")"
 	}
 	return text
 }

@@ -4,33 +4,65 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
 )
 
 func newTasksCommand() *cobra.Command {
-	var side string
+	var wanted string
 	cmd := jobCommand(&cobra.Command{
 		Use:   "tasks JOB",
 		Short: "List a job's tasks and where they were attempted",
 		Long: `Tasks lists a job's tasks, one line for each, with the newest attempt that is known. Of a job that has
-ended only failed attempts are remembered.`,
+ended and is cleaned up after, only the tasks with failed attempts are listed, as far as these are remembered (the
+newest 200), and below them how many tasks and attempts there were.`,
 		Args: exactArgs(1, "one job: an id, or last"),
 	}, func(ctx context.Context, s *session, args []string) error {
 		id, err := s.jobNamed(ctx, args[0])
 		if err != nil {
 			return err
 		}
-		tasks := s.Tasks(ctx, id, side)
+		tasks := s.Tasks(ctx, id, wanted)
 		if s.json {
-			return printList(s.out, "tasks", tasks)
+			return printListAnd(s.out, "tasks", tasks, func() (any, error) {
+				job, err := s.Job(ctx, id)
+				return struct {
+					Forgotten bool         `json:"forgotten"`
+					Progress  api.Progress `json:"progress"`
+				}{job.Phase == state.PhaseEnded, job.Progress}, err
+			})
 		}
-		return printTable(s.out, "TASK STATE ATTEMPTS EXECUTOR PROGRESS TOOK ERROR", tasks, taskCells)
+		err = printTable(s.out, "TASK STATE ATTEMPTS EXECUTOR PROGRESS TOOK ERROR", tasks, taskCells)
+		if err != nil {
+			return err
+		}
+		job, err := s.Job(ctx, id)
+		if err != nil || job.Phase != state.PhaseEnded {
+			return err
+		}
+		return s.printForgotten(job, wanted)
 	})
-	cmd.Flags().StringVar(&side, "side", "", "map or reduce (default: both)")
+	cmd.Flags().StringVar(&wanted, "side", "", "map or reduce (default: both)")
 	return cmd
+}
+
+// printForgotten tells of the tasks of an ended job what is known of them.
+func (s *session) printForgotten(job api.Job, wanted string) error {
+	fmt.Fprintf(s.out, "The job has ended: of its tasks only those with failed attempts that are remembered are listed.\n")
+	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	for _, of := range []struct {
+		name     string
+		progress state.Progress
+	}{{"map", job.Progress.Map}, {"reduce", job.Progress.Reduce}} {
+		if wanted == "" || wanted == of.name {
+			fmt.Fprintf(w, "%s\t%s\n", of.name, side(of.progress))
+		}
+	}
+	return w.Flush()
 }
 
 func taskCells(t api.Task) []string {

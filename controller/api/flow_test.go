@@ -100,16 +100,11 @@ func TestJobFromEndToEnd(t *testing.T) {
 		t.Errorf("the parts are %q", parts)
 	}
 
-	tasks := 0
 	for task, err := range c.Tasks(ctx, id, "") {
-		must(t, err)
-		tasks++
-		if task.State != "committed" {
-			t.Errorf("task %+v", task)
-		}
+		t.Errorf("a task of a job that has ended without failures: %+v, %v", task, err)
 	}
-	if tasks != job.Progress.Map.Total+2 {
-		t.Errorf("%d tasks", tasks)
+	if p := job.Progress; p.Map.Attempts != p.Map.Total || p.Reduce.Attempts != 2 {
+		t.Errorf("attempts: %+v", p)
 	}
 	executors, err := c.Executors(ctx)
 	must(t, err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -185,4 +186,23 @@ func TestTasksWithAttempts(t *testing.T) {
 		}
 	}
 	s.refused(api.CodeInvalidRequest, "GET", "/v1/jobs/"+string(id)+"/tasks?side=both", "")
+
+	// Once it has ended the failed attempts are left, and counts of all.
+	must(t, s.store.Fail(t.Context(), runs, "me", state.Failure{Class: state.ClassInfra, Message: "disk"}, state.Limits{Shun: -1}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "enough"}))
+	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
+	failing := "m" + strconv.Itoa(runs.Task.Index)
+	for query, want := range map[string]string{
+		"": "m0 committed 1," + failing + " stopped 1,", "?side=map": "m0 committed 1," + failing + " stopped 1,", "?side=reduce": "",
+		"?limit=1": "m0 committed 1,", "?offset=1": failing + " stopped 1,", "?offset=7": "",
+	} {
+		page, got := api.TaskList{}, ""
+		must(t, json.Unmarshal(s.ask("GET", "/v1/jobs/"+string(id)+"/tasks"+query, "").body, &page))
+		for _, task := range page.Tasks {
+			got += fmt.Sprintf("%s %s %d,", task.ID, task.State, len(task.Attempts))
+		}
+		if p := page.Progress.Map; got != want || !page.Forgotten || p.Total != 3 || p.Done != 1 || p.Attempts != 3 || p.Failed != 2 {
+			t.Errorf("ended%s: %q, want %q; %+v", query, got, want, page)
+		}
+	}
 }

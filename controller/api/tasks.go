@@ -43,10 +43,15 @@ const (
 	taskStopped      = "stopped"
 )
 
-// TaskList is a page of a job's tasks: those of the map side, then those of the reduce side.
+// TaskList is a page of a job's tasks: those of the map side, then those of the reduce side. Of an ended job
+// only the tasks with failed attempts that are remembered are listed.
 type TaskList struct {
 	Tasks []Task `json:"tasks"`
 	Total int    `json:"total"` // on all pages
+	// Forgotten says that the job has ended, so that tasks without a failed attempt are listed no longer.
+	Forgotten bool `json:"forgotten"`
+	// Progress counts the tasks and attempts of the job, whatever is listed.
+	Progress Progress `json:"progress"`
 }
 
 // listTasks answers GET /v1/jobs/{id}/tasks.
@@ -73,7 +78,10 @@ func (s *Server) listTasks(c echo.Context) error {
 	default:
 		return newProblem(CodeInvalidRequest, "side is %.40q: must be map or reduce", side)
 	}
-	list := TaskList{Tasks: []Task{}, Total: maps + reduces}
+	if job.Phase == state.PhaseEnded {
+		return s.listFailedTasks(c, job, c.QueryParam("side"), offset, limit)
+	}
+	list := TaskList{Tasks: []Task{}, Total: maps + reduces, Progress: Progress{Map: job.Map, Reduce: job.Reduce}}
 	if offset < maps {
 		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), job, state.Map, offset, min(limit, maps-offset))
 		if err != nil {
@@ -88,6 +96,26 @@ func (s *Server) listTasks(c echo.Context) error {
 		}
 		list.add(job, tasks)
 	}
+	// The records of its tasks may have gone while they were read.
+	if job, err = s.job(c); err != nil {
+		return err
+	}
+	if job.Phase == state.PhaseEnded {
+		return s.listFailedTasks(c, job, c.QueryParam("side"), offset, limit)
+	}
+	return c.JSON(http.StatusOK, list)
+}
+
+// listFailedTasks answers for a job that has ended.
+func (s *Server) listFailedTasks(c echo.Context, job state.Job, side string, offset, limit int) error {
+	tasks, err := s.cfg.Store.FailedTasks(c.Request().Context(), job)
+	if err != nil {
+		return err
+	}
+	tasks = slices.DeleteFunc(tasks, func(t state.Task) bool { return side != "" && t.Task.Side.String() != side })
+	list := TaskList{Tasks: []Task{}, Total: len(tasks), Forgotten: true, Progress: Progress{Map: job.Map, Reduce: job.Reduce}}
+	first := min(offset, len(tasks))
+	list.add(job, tasks[first:min(first+limit, len(tasks))])
 	return c.JSON(http.StatusOK, list)
 }
 
@@ -102,7 +130,6 @@ func taskOf(job state.Job, t state.Task) Task {
 		ID: t.Task.String(), Side: t.Task.Side.String(), Index: t.Task.Index, State: string(t.State), Attempts: []Attempt{},
 	}
 	if job.State.Terminal() && t.State != state.TaskCommitted {
-		// Of an ended job only counts are kept.
 		task.State = taskStopped
 		if job.State == state.Completed {
 			task.State = string(state.TaskCommitted)

@@ -39,7 +39,10 @@ if wanted > 0 then
     if not avoids(index) then
       call('ZREM', RETRY[side], index)
       local number = call('HINCRBY', ATT, side .. index, 1)
-      if rival(side, index, number) then call('HINCRBY', COUNTERS, 'backup_attempts', 1) end
+      if rival(side, index, number) then
+        call('HINCRBY', COUNTERS, 'backup_attempts', 1)
+        call('HINCRBY', JOB, BACKUPS[side], 1)
+      end
       give(index, number)
     end
   end
@@ -50,5 +53,6 @@ if last >= first then
   call('HSET', JOB, NEXT[side], last + 1)
   for index = first, last do give(index, 1) end
 end
+if #out > 6 then call('HINCRBY', JOB, CLAIMS[side], (#out - 6) / 2) end
 out[4] = ready(side, at)
 return out

@@ -28,6 +28,9 @@ local TOTAL = {m = 'maps', r = 'reduces'}
 local COUNT = {m = 'mapdone', r = 'reddone'}
 local SPENT = {m = 'mapspent', r = 'redspent'} -- ms from claim to commit, summed up
 local FAILED = {m = 'mapfail', r = 'redfail'}
+local CLAIMS = {m = 'mapclaims', r = 'redclaims'} -- attempts that were given out, of any task
+local LOST = {m = 'maplost', r = 'redlost'} -- those of the failed ones whose executors went silent
+local BACKUPS = {m = 'mapbackups', r = 'redbackups'} -- those that were started beside another
 
 local call = redis.call
 
@@ -126,6 +129,7 @@ end
 -- Counts a failure. True when that was one too many and the job has been failed.
 local function failed(side, index, class, err, limit)
   call('HINCRBY', JOB, FAILED[side], 1)
+  if class == 'lost' then call('HINCRBY', JOB, LOST[side], 1) end
   call('RPUSH', ERRORS, err)
   call('LTRIM', ERRORS, -200, -1)
   event('attempt failed', brief(err))

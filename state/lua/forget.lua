@@ -4,6 +4,19 @@
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
 if phase ~= 'cleanup' or not current(ARGV[2]) then return {'illegal', phase} end
+-- What was committed is gone with this. Of the tasks whose failures are kept it is noted here, unless it goes
+-- without saying.
+if call('HGET', JOB, 'state') ~= 'COMPLETED' then
+  local noted, tasks = {}, {}
+  for _, err in ipairs(call('LRANGE', ERRORS, 0, -1)) do
+    local side, index = string.match(err, '"attempt":"([mr])(%d+)%.%d+"')
+    if side and not noted[side .. index] and call('HEXISTS', DONE[side], index) == 1 then
+      noted[side .. index] = true
+      tasks[#tasks + 1] = side .. index
+    end
+  end
+  if #tasks > 0 then call('HSET', JOB, 'recovered', table.concat(tasks, ' ')) end
+end
 enter('ended')
 event('ended', '')
 call('DEL', RUN, RETRY.m, RETRY.r, ATT, FAILS, DONE.m, DONE.r, VOID)

@@ -189,7 +189,8 @@ func (c *Client) Counters(ctx context.Context, id state.JobID) (counters map[str
 	return counters, c.get(ctx, jobPath(id, "/counters"), &counters)
 }
 
-// Tasks yields a job's tasks. Side is "map", "reduce", or "" for both, one after the other.
+// Tasks yields a job's tasks. Side is "map", "reduce", or "" for both, one after the other. Of a job in phase
+// ended only the tasks with failed attempts that are remembered are left; the job's Progress counts them all.
 func (c *Client) Tasks(ctx context.Context, id state.JobID, side string) iter.Seq2[api.Task, error] {
 	return func(yield func(api.Task, error) bool) {
 		query := url.Values{"limit": {"500"}}

@@ -1,0 +1,47 @@
+package state
+
+import (
+	"testing"
+	"time"
+)
+
+// What happened to the tasks of a job is known after it has ended: how many attempts there were, and which of the
+// tasks with known failures were committed in the end.
+func TestEndedJobTellsWhatHappened(t *testing.T) {
+	onServers(t, func(t *testing.T, s *Store) {
+		started(t, s, "j", 3, 2)
+		attempts := claim(t, s, "me", 3)
+		must(t, s.Backup(t.Context(), attempts[2]))
+		backup := claim(t, s, "another", 1)
+		must(t, s.Fail(t.Context(), attempts[0], "me", Failure{Class: ClassUser, Message: `"attempt":"m1.1"`}, Limits{Shun: -1}))
+		must(t, s.rdb.Del(t.Context(), s.jobKey("j")+":lease:"+attempts[1].Name()).Err())
+		swept, err := s.Sweep(t.Context(), "j", Limits{Shun: -1})
+		if err != nil || swept.Lost != 1 {
+			t.Fatalf("swept %+v, %v", swept, err)
+		}
+		commit(t, s, "another", backup...)
+		again := claim(t, s, "third", 2)
+		commit(t, s, "third", again[0])
+		must(t, s.Stop(t.Context(), "j", AnyStage, Cancelled, Failure{Class: ClassJob, Message: "enough"}))
+		must(t, s.Forget(t.Context(), "j", AnyStage, time.Hour))
+		job, err := s.Job(t.Context(), "j")
+		must(t, err)
+		want := Progress{Total: 3, Done: 2, Failed: 2, Lost: 1, Backups: 1, Attempts: 6, Claimed: 3, Spent: job.Map.Spent}
+		if job.Map != want || (job.Reduce != Progress{Total: 2}) {
+			t.Errorf("map %+v, want %+v; reduce %+v", job.Map, want, job.Reduce)
+		}
+		tasks, err := s.FailedTasks(t.Context(), job)
+		if err != nil || len(tasks) != 2 {
+			t.Fatalf("%+v, %v", tasks, err)
+		}
+		for i, task := range tasks {
+			state := TaskPending
+			if task.Task == again[0].Task {
+				state = TaskCommitted
+			}
+			if task.Task != (TaskID{Map, i}) || task.State != state || len(task.Failures) != 1 {
+				t.Errorf("%+v, want it %s", task, state)
+			}
+		}
+	})
+}
