@@ -31,6 +31,15 @@ func (c *Controller) ensureRestored(ctx context.Context) error {
 	return c.cfg.Store.SetAlive(ctx)
 }
 
+// Restoring tells whether Redis has lost what it held, and jobs are about to be submitted again.
+func (c *Controller) Restoring(ctx context.Context) (bool, error) {
+	if !c.cfg.Durable {
+		return false, nil
+	}
+	alive, err := c.cfg.Store.Alive(ctx)
+	return err == nil && !alive, err
+}
+
 // reconcileInterval is how often the work store is searched for jobs that Redis does not know: a
 // replica that took over may not have seen the last that were submitted.
 const reconcileInterval = 20 * time.Second

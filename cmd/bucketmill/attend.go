@@ -12,7 +12,19 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// attend shows how far a job is until it is settled, and reports its end as run does, in
+// tellOfWaiting says once for what is waited when a server misses a job that was there.
+func (s *session) tellOfWaiting(w io.Writer, id state.JobID) func(error) {
+	told := time.Time{}
+	return func(err error) {
+		if time.Since(told) > time.Minute {
+			told = time.Now()
+			fmt.Fprintf(w, "bucketmill: the server can't tell how job %s is: %v\n"+
+				"  If Redis has lost the job, it comes back within a minute. Waiting so long.\n", id, s.explain(err))
+		}
+	}
+}
+
+// attend shows how far a job is that is known to be there until it is settled, and reports its end as run does, in
 // print and exit code. An interrupt leaves the job running, or cancels it.
 func (s *session) attend(ctx context.Context, id state.JobID, cancelOnInterrupt bool) error {
 	ui := newUI(s.out, s.err)
@@ -38,7 +50,12 @@ func (s *session) attend(ctx context.Context, id state.JobID, cancelOnInterrupt 
 		if err != nil {
 			return err
 		}
-		return ui.completed(ctx, o)
+		err = ui.completed(ctx, o)
+		if problem := new(api.Problem); errors.As(err, &problem) && problem.Code == api.CodeJobNotFound {
+			fmt.Fprintf(s.err, "bucketmill: the server has forgotten job %s meanwhile, so the beginning of its output can't be shown: %v\n", id, err)
+			return nil
+		}
+		return err
 	case state.Cancelled:
 		fmt.Fprintf(s.err, "bucketmill: job %s: %s\n", id, reason(job).Message)
 		return reportedError{errInterrupted}
@@ -70,9 +87,10 @@ func (s *session) follow(ctx context.Context, id state.JobID, ui *ui) (job api.J
 		moving.Go(func() { s.moveBars(ctx, id, ui) })
 		defer func() { cancel(); moving.Wait() }()
 	}
-	for e, err := range s.Events(ctx, id, "") {
+	known := s.Knowing(s.tellOfWaiting(ui.log(), id))
+	for e, err := range known.Events(ctx, id, "") {
 		if err != nil {
-			return job, err
+			return job, gone(id, err)
 		}
 		if e.Type == api.EventProgress && e.Progress != nil {
 			ui.progress(state.Job{ID: id, State: e.State, Phase: e.Phase, Map: e.Progress.Map, Reduce: e.Progress.Reduce}, nil)
@@ -81,8 +99,8 @@ func (s *session) follow(ctx context.Context, id state.JobID, ui *ui) (job api.J
 		if !mayEnd(e) {
 			continue
 		}
-		if job, err = s.Job(ctx, id); err != nil {
-			return job, err
+		if job, err = known.Job(ctx, id); err != nil {
+			return job, gone(id, err)
 		}
 		if settled(job) {
 			ui.progress(record(job), nil)
@@ -90,6 +108,15 @@ func (s *session) follow(ctx context.Context, id state.JobID, ui *ui) (job api.J
 		}
 	}
 	return job, errForgotten
+}
+
+// gone says of a job that did not come back what may have become of it.
+func gone(id state.JobID, err error) error {
+	if problem := new(api.Problem); errors.As(err, &problem) && problem.Code == api.CodeJobNotFound {
+		return fmt.Errorf("the server knows job %s no more: it had ended and its history is over, or Redis has lost it; "+
+			"a job that completed has written _SUCCESS to its output", id)
+	}
+	return err
 }
 
 // errForgotten says that the events of a job have ended, and the job has not.

@@ -165,6 +165,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 		},
 		Submit:       boss.Submit,
 		Retry:        boss.Retry,
+		Restoring:    boss.Restoring,
 		Presign:      presigner(links),
 		EnsureBucket: stores.EnsureBucket,
 		Ready:        func(ctx context.Context) error { return reachable(ctx, store, stores, s.work) },

@@ -29,9 +29,12 @@ func newEventsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		events := s.Events(ctx, id, after)
-		if !follow {
-			events = s.past(ctx, id, after)
+		events := s.past(ctx, id, after)
+		if follow {
+			if _, err := s.Job(ctx, id); err != nil {
+				return err
+			}
+			events = s.Knowing(s.tellOfWaiting(s.err, id)).Events(ctx, id, after)
 		}
 		for e, err := range events {
 			if err != nil {

@@ -32,12 +32,12 @@ the same exit codes.`,
 		if err != nil {
 			return err
 		}
-		if watch {
-			return s.attend(ctx, id, false)
-		}
 		job, err := s.Job(ctx, id)
 		if err != nil {
 			return err
+		}
+		if watch {
+			return s.attend(ctx, id, false)
 		}
 		if s.json {
 			return s.printJSON(job)

@@ -112,8 +112,18 @@ func paced(w http.ResponseWriter) pacedWriter {
 
 func (w pacedWriter) Write(p []byte) (int, error) {
 	_ = w.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // where there are none, there is nobody to wait for
-	return w.ResponseWriter.Write(p)
+	n, err := w.ResponseWriter.Write(p)
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		err = leftError{err}
+	}
+	return n, err
 }
+
+// leftError says that the client has closed the connection before it had the whole answer, as who wants only its
+// beginning does.
+type leftError struct{ error }
+
+func (e leftError) Unwrap() error { return e.error }
 
 // Unwrap is for http.ResponseController.
 func (w pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -59,6 +59,11 @@ type Config struct {
 	// can't be, one that wraps controller.ErrOutputNotFree that its output can't be written to now. Nil: the
 	// route answers 501.
 	Retry func(ctx context.Context, id state.JobID) error
+	// Restoring tells whether Redis has lost what it held, and jobs that it does not know are about to be
+	// restored: then nobody is told that there is no such job. Nil: that never happens.
+	Restoring func(ctx context.Context) (bool, error)
+	// Returns is how long the event stream of a job that is gone waits for its return; default 1m.
+	Returns time.Duration
 	// Presign makes a URL by which anyone may do one request (GET or PUT) to an object until
 	// it expires. Nil: links are answered with 501.
 	Presign func(ctx context.Context, method, url string, expires time.Duration) (string, error)
@@ -79,6 +84,7 @@ const (
 	DefaultBodyGrace  = 20 * time.Second
 	DefaultBodyRate   = 1 << 10
 	DefaultHeartbeat  = 15 * time.Second
+	DefaultReturns    = time.Minute
 )
 
 // orDefault returns v, or d when v is zero.
@@ -99,6 +105,7 @@ func (c *Config) validate() error {
 	c.BodyGrace = orDefault(c.BodyGrace, DefaultBodyGrace)
 	c.BodyRate = orDefault(c.BodyRate, DefaultBodyRate)
 	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
+	c.Returns = orDefault(c.Returns, DefaultReturns)
 	c.Burst = orDefault(c.Burst, max(1, int(2*c.Rate)))
 	c.Version = orDefault(c.Version, "unknown")
 	if c.Submit == nil {
@@ -115,7 +122,7 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%d uploads at a time: at least 1 is needed", c.Uploads)
 	case c.Rate < 0 || c.Burst < 0:
 		return fmt.Errorf("a rate of %g with bursts of %d: neither may be negative", c.Rate, c.Burst)
-	case c.BodyGrace < 0 || c.BodyRate < 0 || c.Heartbeat < 0:
+	case c.BodyGrace < 0 || c.BodyRate < 0 || c.Heartbeat < 0 || c.Returns < 0:
 		return errors.New("a time or rate is negative")
 	}
 	return nil

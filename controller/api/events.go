@@ -80,7 +80,7 @@ func (s *Server) followJob(c echo.Context) error {
 	header.Set(echo.HeaderContentType, "text/event-stream")
 	header.Set("X-Accel-Buffering", "no") // of nginx
 	c.Response().WriteHeader(http.StatusOK)
-	f := &follower{s: s, c: c, id: job.ID, after: after, out: paced(c.Response())}
+	f := &follower{s: s, c: c, id: job.ID, job: job, after: after, out: paced(c.Response())}
 	if err := f.run(); err != nil && c.Request().Context().Err() == nil {
 		s.brokenAnswer(c, err)
 	}
@@ -111,6 +111,8 @@ type follower struct {
 	after string // id of the last event written
 	out   pacedWriter
 
+	job      state.Job // as last looked at
+	missed   time.Time // since when the job is gone; zero: it is there
 	wrote    time.Time // when something was last written
 	reported time.Time // when progress was last looked at
 	progress Progress  // as last written
@@ -152,11 +154,15 @@ func (f *follower) step() (ended bool, err error) {
 	if look {
 		// Before the events, so that those of a job that has ended are all there to be read.
 		if job, err = f.s.cfg.Store.Job(ctx, f.id); errors.Is(err, state.ErrNoJob) {
-			return true, f.send(Event{Type: EventEnded}) // and forgotten
+			return f.miss()
 		} else if err != nil {
 			return false, err
 		}
-		f.reported = time.Now()
+		f.reported, f.missed = time.Now(), time.Time{}
+		if f.job.Born != 0 && f.job.Born != job.Born {
+			f.after = "" // it was lost and restored: these are other events
+		}
+		f.job = job
 	}
 	events, err := f.s.cfg.Store.Events(ctx, f.id, f.after, 0)
 	if err != nil {
@@ -186,6 +192,23 @@ func (f *follower) step() (ended bool, err error) {
 	}
 	if time.Since(f.wrote) >= f.s.cfg.Heartbeat {
 		return false, f.write(": still there\n\n")
+	}
+	return false, nil
+}
+
+// miss waits for a job that is gone; true when it won't come back. One that had ended is forgotten. Any other was
+// lost with what Redis held, and is restored soon, unless its history is over by now.
+func (f *follower) miss() (ended bool, err error) {
+	now := time.Now()
+	if f.missed.IsZero() {
+		f.missed = now
+	}
+	f.reported = now
+	if f.job.Phase == state.PhaseEnded || now.Sub(f.missed) > f.s.cfg.Returns {
+		return true, f.send(Event{Type: EventEnded})
+	}
+	if now.Sub(f.wrote) >= f.s.cfg.Heartbeat {
+		return false, f.write(": it is gone\n\n")
 	}
 	return false, nil
 }

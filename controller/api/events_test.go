@@ -3,10 +3,12 @@ package api_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,13 +82,94 @@ func TestEventStream(t *testing.T) {
 
 // A job that is forgotten under its followers ends their streams.
 func TestForgottenJobEndsStream(t *testing.T) {
-	s := serve(t, nil)
+	s := serve(t, func(c *api.Config) { c.Returns = time.Millisecond })
 	id := s.submit(wordcount)
 	r := s.stream(t.Context(), id, "")
 	until(t, r, "event: state")
 	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
 	must(t, s.store.Forget(t.Context(), id, state.AnyStage, 0))
 	until(t, r, "event: ended")
+}
+
+// A job that Redis loses under its followers is waited for, and goes on in their streams; who comes back meanwhile is
+// told that jobs are being restored.
+func TestLostJobGoesOn(t *testing.T) {
+	var restoring atomic.Bool
+	s := serve(t, func(c *api.Config) {
+		c.Restoring = func(context.Context) (bool, error) { return restoring.Load(), nil }
+	})
+	id := s.submit(wordcount)
+	before, err := s.store.Job(t.Context(), id)
+	must(t, err)
+	r := s.stream(t.Context(), id, "")
+	until(t, r, "event: state")
+	restoring.Store(true)
+	must(t, s.store.Drop(t.Context(), id))
+	for _, path := range []string{"", "/tasks", "/counters", "/events", "/results"} {
+		s.refused(api.CodeStateUnavailable, "GET", "/v1/jobs/"+string(id)+path, "")
+	}
+	restoring.Store(false)
+	s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/"+string(id), "")
+
+	// A client that knows of the job waits for it.
+	told := 0
+	c := s.client("").Knowing(func(err error) {
+		var p *api.Problem
+		if told++; !errors.As(err, &p) || p.Code != api.CodeJobNotFound {
+			t.Errorf("it waits because of %v", err)
+		}
+		must(t, s.store.Restore(t.Context(), id, before.Name, before.Priority, before.Spec, before.Submitted))
+	})
+	if job, err := c.Job(t.Context(), id); err != nil || job.State != state.Submitted || told != 1 {
+		t.Errorf("%+v, %v; told %d times", job, err, told)
+	}
+	for _, line := range until(t, r, "event: restored") {
+		if strings.Contains(line, "ended") {
+			t.Errorf("the stream ends: %s", line)
+		}
+	}
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
+	until(t, r, "event: ended")
+}
+
+// One that does not come back ends them at last.
+func TestLostJobIsGivenUp(t *testing.T) {
+	s := serve(t, func(c *api.Config) { c.Returns = time.Millisecond })
+	id := s.submit(wordcount)
+	r := s.stream(t.Context(), id, "")
+	until(t, r, "event: state")
+	must(t, s.store.Drop(t.Context(), id))
+	until(t, r, "event: ended")
+}
+
+// A stream that breaks while Redis has lost its job is taken up again.
+func TestEventsOfALostJob(t *testing.T) {
+	s := serve(t, nil)
+	id := s.submit(wordcount)
+	before, err := s.store.Job(t.Context(), id)
+	must(t, err)
+	told := 0
+	c := s.client("").Knowing(func(error) {
+		told++
+		must(t, s.store.Restore(t.Context(), id, before.Name, before.Priority, before.Spec, before.Submitted))
+		must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+		must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
+	})
+	var saw []string
+	for e, err := range c.Events(t.Context(), id, "") {
+		must(t, err)
+		if e.Type == api.EventProgress {
+			continue
+		}
+		if saw = append(saw, e.Type+string(e.State)); len(saw) == 1 {
+			must(t, s.store.Drop(t.Context(), id))
+			s.dropConnections()
+		}
+	}
+	if got := strings.Join(saw, " "); got != "stateSUBMITTED restored stateCANCELLED ended" || told != 1 {
+		t.Errorf("saw %s; told %d times", got, told)
+	}
 }
 
 // A server that stops ends its streams, and clients go on at the next one.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -141,7 +142,24 @@ func (s *Server) job(c echo.Context) (state.Job, error) {
 	if !id.Valid() {
 		return state.Job{}, newProblem(CodeJobNotFound, "%.140q names no job", string(id))
 	}
-	return s.cfg.Store.Job(c.Request().Context(), id)
+	return s.jobNow(c.Request().Context(), id)
+}
+
+// jobNow reads a job. One that Redis does not know while jobs are restored may be one of these.
+func (s *Server) jobNow(ctx context.Context, id state.JobID) (state.Job, error) {
+	job, err := s.cfg.Store.Job(ctx, id)
+	if !errors.Is(err, state.ErrNoJob) || s.cfg.Restoring == nil {
+		return job, err
+	}
+	restoring, askErr := s.cfg.Restoring(ctx)
+	if askErr != nil {
+		return job, askErr
+	}
+	if restoring {
+		return job, newProblem(CodeStateUnavailable, "Redis has lost what it held, and jobs are being brought back from the store")
+	}
+	// It may have been restored between the two questions.
+	return s.cfg.Store.Job(ctx, id)
 }
 
 // getJob answers GET /v1/jobs/{id}.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -105,7 +106,11 @@ func (s *Server) answerError(err error, c echo.Context) {
 // brokenAnswer ends an answer whose source or client gave up in its middle. What there is goes
 // out before: a client that has seen the header knows what broke.
 func (s *Server) brokenAnswer(c echo.Context, err error) {
-	s.cfg.Log.Warn("answer broke off", "request", c.Response().Header().Get(echo.HeaderXRequestID),
+	level := slog.LevelWarn
+	if left := (leftError{}); errors.As(err, &left) || c.Request().Context().Err() != nil {
+		level = slog.LevelDebug // the client has left: it has had what it wanted
+	}
+	s.cfg.Log.Log(c.Request().Context(), level, "answer broke off", "request", c.Response().Header().Get(echo.HeaderXRequestID),
 		"path", c.Request().URL.Path, "error", err)
 	_ = http.NewResponseController(c.Response()).Flush() // the client may have left
 	breakOff()

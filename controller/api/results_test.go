@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -103,4 +104,18 @@ func TestChangedResults(t *testing.T) {
 	s.refused(api.CodeOutputChanged, "GET", path, "")
 	must(t, b.Delete(t.Context(), "wc/_SUCCESS"))
 	s.refused(api.CodeOutputChanged, "GET", path, "")
+}
+
+// Who reads only the beginning of an answer, as the preview of "submit --wait" does, is nothing to warn of.
+func TestReadersOfTheBeginning(t *testing.T) {
+	s := serve(t, nil)
+	id := s.completed(strings.Repeat("x", 32<<20))
+	r, err := s.client("").Part(t.Context(), id, 0)
+	must(t, err)
+	_, err = io.ReadFull(r, make([]byte, 4096))
+	must(t, errors.Join(err, r.Close()))
+	must(t, s.http.Shutdown(t.Context())) // waits until the server knows
+	if text := s.log.String(); strings.Contains(text, "broke off") || strings.Contains(text, "level=WARN") {
+		t.Errorf("logged %s", text)
+	}
 }

@@ -26,6 +26,40 @@ type Client struct {
 	base  string // without a slash at its end
 	token string
 	http  *http.Client
+	known *knowledge // nil: what the server says of jobs is believed at once
+}
+
+// knowledge makes a client wait for jobs that are known to be there.
+type knowledge struct {
+	waits  func(error)
+	atMost time.Duration
+}
+
+// returnsWithin is how long a job may take to come back that Redis has lost. Controllers look for such jobs every
+// 20 s, and have many to bring back when all are gone.
+const returnsWithin = time.Minute
+
+// Knowing returns a client for jobs that are known to be there, since the caller submitted or saw them. That the server knows
+// no such job, or can't ask its Redis, it takes for the word that Redis has lost what it held: controllers bring jobs back that
+// have not ended. So it asks again until a minute has passed, and only then believes it. Waits, if not nil, is called with
+// the answer whenever such waiting begins.
+func (c *Client) Knowing(waits func(error)) *Client {
+	knows := *c
+	if waits == nil {
+		waits = func(error) {}
+	}
+	knows.known = &knowledge{waits: waits, atMost: returnsWithin}
+	return &knows
+}
+
+// mayReturn tells whether the server misses a job that is known to be there, or could not tell, and has not
+// done so for too long.
+func (c *Client) mayReturn(err error, since time.Time) bool {
+	var p *api.Problem
+	if c.known == nil || !errors.As(err, &p) || time.Since(since) > c.known.atMost {
+		return false
+	}
+	return p.Code == api.CodeJobNotFound || p.Code == api.CodeStateUnavailable
 }
 
 // New returns a client for the server at a URL, or host:port for plain HTTP. An empty token
@@ -69,10 +103,19 @@ const (
 
 // do sends the request and returns a successful answer. The caller closes its body.
 func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
+	begun, told := time.Now(), false
 	for n := 1; ; n++ {
 		resp, err := c.send(ctx, r)
-		if err == nil || r.once || n == attempts || ctx.Err() != nil || !passing(err) {
+		if err == nil || r.once || ctx.Err() != nil {
 			return resp, err
+		}
+		returns := c.mayReturn(err, begun)
+		if !returns && (n >= attempts || !passing(err)) {
+			return resp, err
+		}
+		if returns && !told {
+			told = true
+			c.known.waits(err)
 		}
 		if err := sleep(ctx, pauseAfter(err, n)); err != nil {
 			return nil, err

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/state"
@@ -67,6 +68,33 @@ func TestBusyServerIsAskedAgain(t *testing.T) {
 	}
 	if bodies[0] != bodies[1] || !strings.Contains(bodies[0], "pass") || !strings.Contains(bodies[0], `"program":"p.py"`) {
 		t.Errorf("bodies %q", bodies)
+	}
+}
+
+// A client that knows of a job does not believe at once that it is gone; one that does not, does.
+func TestKnownJobIsWaitedFor(t *testing.T) {
+	gone, there := problem(404, api.CodeJobNotFound), text200(`{"id":"j"}`)
+	c, asked := answering(t, gone, problem(503, api.CodeStateUnavailable), gone, there)
+	told := 0
+	knows := c.Knowing(func(error) { told++ })
+	if job, err := knows.Job(t.Context(), "j"); err != nil || job.ID != "j" || asked.Load() != 4 || told != 1 {
+		t.Errorf("%+v, %v after %d requests, told %d times", job, err, asked.Load(), told)
+	}
+	c, asked = answering(t, gone)
+	knows = c.Knowing(nil)
+	knows.known.atMost = 50 * time.Millisecond
+	var p *api.Problem
+	if _, err := knows.Job(t.Context(), "j"); !errors.As(err, &p) || p.Code != api.CodeJobNotFound || asked.Load() < 2 {
+		t.Errorf("%v after %d requests", err, asked.Load())
+	}
+	for _, err := range knows.Events(t.Context(), "j", "") {
+		if !errors.As(err, &p) || p.Code != api.CodeJobNotFound {
+			t.Error(err)
+		}
+	}
+	c, asked = answering(t, problem(404, api.CodeObjectNotFound))
+	if _, err := c.Knowing(nil).Job(t.Context(), "j"); err == nil || asked.Load() != 1 {
+		t.Errorf("%v after %d requests", err, asked.Load())
 	}
 }
 

@@ -31,11 +31,12 @@ const (
 // once each, progress aside.
 func (c *Client) Events(ctx context.Context, id state.JobID, after string) iter.Seq2[api.Event, error] {
 	return func(yield func(api.Event, error) bool) {
-		lastSign := time.Now()
+		lastSign, told := time.Now(), false
+		alive := func() { lastSign = time.Now() }
 		for failures := 1; ; failures++ {
 			var done bool
-			err := c.stream(ctx, id, after, func(e api.Event) bool {
-				failures, lastSign = 0, time.Now()
+			err := c.stream(ctx, id, after, alive, func(e api.Event) bool {
+				failures, told = 0, false
 				if e.ID != "" {
 					after = e.ID
 				}
@@ -45,9 +46,14 @@ func (c *Client) Events(ctx context.Context, id state.JobID, after string) iter.
 			if done {
 				return
 			}
-			if err != nil && !comesBack(ctx, err, lastSign) {
+			returns := c.mayReturn(err, lastSign)
+			if err != nil && !returns && !comesBack(ctx, err, lastSign) {
 				yield(api.Event{}, err)
 				return
+			}
+			if returns && !told {
+				told = true
+				c.known.waits(err)
 			}
 			// A stream that ends well before its job does is one of a server that stops.
 			if err := sleep(ctx, pauseAfter(err, max(failures, 1))); err != nil {
@@ -67,8 +73,9 @@ func comesBack(ctx context.Context, err error, lastSign time.Time) bool {
 	return ctx.Err() == nil && time.Since(lastSign) <= patience
 }
 
-// stream reads one connection's events until it ends or take returns false.
-func (c *Client) stream(ctx context.Context, id state.JobID, after string, take func(api.Event) bool) (err error) {
+// stream reads one connection's events until it ends or take returns false. Alive is called for every sign
+// of life.
+func (c *Client) stream(ctx context.Context, id state.JobID, after string, alive func(), take func(api.Event) bool) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := request{method: http.MethodGet, path: jobPath(id, "/events"), header: http.Header{}, once: true}
@@ -83,7 +90,10 @@ func (c *Client) stream(ctx context.Context, id state.JobID, after string, take 
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	watchdog := time.AfterFunc(silence, cancel)
 	defer watchdog.Stop()
-	return readEvents(resp.Body, func() { watchdog.Reset(silence) }, take)
+	return readEvents(resp.Body, func() {
+		watchdog.Reset(silence)
+		alive()
+	}, take)
 }
 
 // readEvents reads server-sent events; alive is called for every line.
