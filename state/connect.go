@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -74,9 +75,18 @@ func Connect(ctx context.Context, url, namespace string) (*Store, error) {
 		if a.sentinel != nil && errors.Is(err, redis.Nil) {
 			err = fmt.Errorf("its sentinels know no master of the name %q", a.sentinel.MasterName)
 		}
+		if isMute(err) {
+			err = fmt.Errorf("it takes connections, but does not answer as a Redis does: %w", err)
+		}
 		return nil, errors.Join(fmt.Errorf("reach redis at %s: %w", a.where, err), rdb.Close())
 	}
 	return New(rdb, namespace), nil
+}
+
+// isMute tells whether a server took a connection, and then said nothing in time.
+func isMute(err error) bool {
+	var op *net.OpError
+	return errors.Is(err, os.ErrDeadlineExceeded) && !(errors.As(err, &op) && op.Op == "dial")
 }
 
 // CheckURL returns an error for a URL that Connect does not take; it connects to nothing.

@@ -2,12 +2,14 @@ package state
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -24,9 +26,68 @@ const minVersion = 5
 var needed = []string{"evalsha", "script", "time", "blpop", "pexpire", "hscan", "xadd", "xread", "zrevrangebyscore"}
 
 // CheckServer finds out whether the Redis, or each master of the cluster, can keep the state: it
-// must not evict keys (ErrUnfit, and why), and it should keep them across a restart (a warning in
-// log). A server that does not tell is warned of and taken as it is.
+// must not evict keys, must run a script as ours are, and answer calls that block (ErrUnfit, and why); and it
+// should keep keys across a restart (a warning in log). A server that does not tell how it is set up is warned
+// of, and one that is full, say, can't be tried: both are taken as they are.
 func (s *Store) CheckServer(ctx context.Context, log *slog.Logger) error {
+	if err := s.checkNodes(ctx, log); err != nil {
+		return err
+	}
+	err := s.try(ctx)
+	var reply redis.Error
+	switch {
+	case err == nil:
+		return nil
+	case OutageReply(err) != "":
+		log.Warn("Redis can't be tried now, so it is taken for one that can run scripts", "error", err)
+		return nil
+	case errors.Is(err, ErrMalformed), errors.As(err, &reply):
+		return fmt.Errorf("%w: %w", ErrUnfit, err)
+	}
+	return err
+}
+
+// try has the server do what we need of it, with keys of their own: a script that does what ours do, and calls
+// that block, of which nothing is left. What a server says of itself does not matter here.
+func (s *Store) try(ctx context.Context) (err error) {
+	key := s.namespace + ":fit:{" + rand.Text() + "}"
+	list, stream := key+":list", key+":stream"
+	v, err := fitScript.call(ctx, s.rdb, []string{key, key + ":zset", list, stream}, "é {x} 1e3")
+	if err != nil {
+		return fmt.Errorf("it can't run a script as ours are: %w", err)
+	}
+	r := fitScript.replyOf(v)
+	r.status("ok")
+	r.number("the time", 1)
+	if r.text("the text") != "é {x} 1e3" {
+		r.fail("the text is another")
+	}
+	r.yes("the integer")
+	if err := r.done(); err != nil {
+		return err
+	}
+	defer func() {
+		if left := s.rdb.Del(ctx, list, stream).Err(); err == nil {
+			err = left
+		}
+	}()
+	if err := s.rdb.RPush(ctx, list, "1").Err(); err != nil {
+		return fmt.Errorf("try a list: %w", err)
+	}
+	if err := s.rdb.BLPop(ctx, time.Second, list).Err(); err != nil {
+		return fmt.Errorf("it can't wait on a list (BLPOP): %w", err)
+	}
+	if err := s.rdb.XAdd(ctx, &redis.XAddArgs{Stream: stream, Values: []any{"kind", "x"}}).Err(); err != nil {
+		return fmt.Errorf("try a stream (XADD): %w", err)
+	}
+	if err := s.rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{stream, "0"}, Count: 1, Block: time.Second}).Err(); err != nil {
+		return fmt.Errorf("it can't wait on a stream (XREAD): %w", err)
+	}
+	return nil
+}
+
+// checkNodes asks the server, or each master of a cluster, how it is set up.
+func (s *Store) checkNodes(ctx context.Context, log *slog.Logger) error {
 	cluster, ok := s.rdb.(*redis.ClusterClient)
 	if !ok {
 		return checkNode(ctx, s.rdb, log)
@@ -61,6 +122,9 @@ func checkNode(ctx context.Context, rdb redis.Cmdable, log *slog.Logger) error {
 	if err := checkVersion(info); err != nil {
 		return err
 	}
+	if err := checkThreads(info); err != nil {
+		return err
+	}
 	if err := checkCommands(ctx, rdb); err != nil {
 		return err
 	}
@@ -87,6 +151,16 @@ func checkVersion(info map[string]string) error {
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err == nil && n < minVersion {
 		return fmt.Errorf("%w: it is Redis %s, and at least %d is needed", ErrUnfit, version, minVersion)
+	}
+	return nil
+}
+
+// checkThreads refuses a KeyDB that hangs under calls that block, which it does with more than one thread
+// (Snapchat/KeyDB issues 794, 883, 928).
+func checkThreads(info map[string]string) error {
+	_, keyDB := info["mvcc_depth"]
+	if n, err := strconv.Atoi(info["server_threads"]); keyDB && err == nil && n > 1 {
+		return fmt.Errorf("%w: it is KeyDB with %d threads, which hangs under calls that block; start it with --server-threads 1, or use Redis or Valkey", ErrUnfit, n)
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ var decoders = map[string]struct {
 	"retry":   {moving(retryScript), transitions3},
 	"note":    {moving(noteScript), transitions3},
 	"turn":    {nil, nil}, // answers one value: TestRepliesOfOneValue
+	"fit":     {nil, nil}, // TestServersThatOnlyLookLikeRedis
 }
 
 var transitions3 = [][]any{{"ok"}, {"gone"}, {"illegal", "cleanup"}}

@@ -29,6 +29,7 @@ var (
 	redoScript    = jobScript("redo")
 	noteScript    = jobScript("note")
 	boundsScript  = jobScript("bounds")
+	fitScript     = newScript("fit", luaFile("fit"))
 	turnScript    = newScript("turn", luaFile("turn"))
 
 	// lockOutputScript locks an output, unless it is locked. KEYS: outputs. ARGV: output, job. Returns who
