@@ -100,6 +100,7 @@ func TestRetryWhereTheOutputIsNotFree(t *testing.T) {
 			l := newLab(t, nil)
 			spec := state.Spec{Program: "wordcount", Kind: "builtin", Format: "text", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
 			l.submit("j", spec)
+			l.write(filepath.Join(l.folder, "work", state.Layout{Job: "j"}.PlanPage("x", 0)), "{}")
 			plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x"}.Encode()
 			l.must(err)
 			l.must(l.cfg.Store.Start(t.Context(), "j", state.Outline{Maps: 1, Plan: plan}))

@@ -102,7 +102,7 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 	if err := CheckOverlap(ctx, c.cfg.Open, spec); err != nil {
 		return mapTasks{}, state.Plan{}, err
 	}
-	if err := c.claimOutput(ctx, job.ID, spec); err != nil {
+	if err := c.claimOutput(ctx, job.ID, spec, false); err != nil {
 		return mapTasks{}, state.Plan{}, err
 	}
 	tasks, plan, err := cut(ctx, c.cfg.Open, spec, c.slots)
@@ -212,7 +212,10 @@ func (notFreeError) Is(target error) bool { return target == ErrOutputNotFree }
 
 // claimOutput makes sure that the output is this job's alone and, unless it may be
 // overwritten, that nothing is there. It fails with ErrOutputNotFree otherwise, and may have locked the output then.
-func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state.Spec) error {
+//
+// What a job that was planned before left there when a failover sent it back is its own, unless it is retried: then
+// its output was cleaned up when it failed, and what is there now is somebody else's.
+func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state.Spec, retried bool) error {
 	b, key, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return fmt.Errorf("output %s: %w", spec.Output, err)
@@ -238,8 +241,10 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 		if err != nil { // a bucket that is missing, too
 			return fmt.Errorf("output %s: %w", spec.Output, err)
 		}
-		if own, err := c.plannedBefore(ctx, id, spec); err != nil || own {
-			return err
+		if !retried {
+			if own, err := c.plannedBefore(ctx, id, spec); err != nil || own {
+				return err
+			}
 		}
 		return notFree("output %s: is not empty (it has %s); choose another place, or overwrite it (--overwrite)",
 			spec.Output, strings.TrimPrefix(o.Key, prefix))

@@ -23,7 +23,7 @@ func (c *Controller) Retry(ctx context.Context, id state.JobID) error {
 	if err != nil {
 		return err
 	}
-	if err := c.claimOutput(ctx, id, spec); err != nil {
+	if err := c.claimOutput(ctx, id, spec, true); err != nil {
 		if errors.Is(err, ErrOutputNotFree) {
 			// The job stays as it is: another one may write there as soon as it is free again.
 			err = errors.Join(err, c.unlockOutput(ctx, id, spec))

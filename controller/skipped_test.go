@@ -35,7 +35,7 @@ func newSkipping(t *testing.T, overwrite bool) skipping {
 		Overwrite: overwrite, SkipBadRecords: 4,
 	})
 	job, spec := s.job("j")
-	s.must(s.claimOutput(t.Context(), job.ID, spec))
+	s.must(s.claimOutput(t.Context(), job.ID, spec, false))
 	plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x", Replaces: "before"}.Encode()
 	s.must(err)
 	s.must(s.cfg.Store.Start(t.Context(), "j", state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
