@@ -86,7 +86,7 @@ func Connect(ctx context.Context, url, namespace string) (*Store, error) {
 // isMute tells whether a server took a connection, and then said nothing in time.
 func isMute(err error) bool {
 	var op *net.OpError
-	return errors.Is(err, os.ErrDeadlineExceeded) && !(errors.As(err, &op) && op.Op == "dial")
+	return errors.Is(err, os.ErrDeadlineExceeded) && (!errors.As(err, &op) || op.Op != "dial")
 }
 
 // CheckURL returns an error for a URL that Connect does not take; it connects to nothing.

@@ -42,10 +42,10 @@ func texts(v reflect.Value, path string, visit func(path string, v reflect.Value
 // inFlow writes "a: - b: " and a text as the YAML {a: [{b: TEXT}]}.
 func inFlow(path, text string) string {
 	field, rest, _ := strings.Cut(path, " ")
-	switch {
-	case field == "":
+	switch field {
+	case "":
 		return text
-	case field == "-":
+	case "-":
 		return "[" + inFlow(rest, text) + "]"
 	}
 	return "{" + field + " " + inFlow(rest, text) + "}"
