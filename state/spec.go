@@ -134,7 +134,9 @@ func article(value string) string {
 func (s *Spec) Validate() error {
 	var problems []string
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	for _, name := range notUTF8(reflect.ValueOf(*s), "") {
+	texts := *s
+	texts.Input, texts.Output = nil, "" // package objstore says more of locations
+	for _, name := range notUTF8(reflect.ValueOf(texts), "") {
 		bad("%s is not UTF-8", name)
 	}
 	if s.Program == "" && !s.Streaming() {
