@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,10 +40,14 @@ func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec
 	if err != nil {
 		return false, err
 	}
-	recorded, err := c.writeRecord(ctx, id, jobRecord{
+	record := jobRecord{
 		Namespace: c.cfg.Store.Namespace(), Name: spec.Name, Priority: spec.Priority,
 		Spec: text, Submitted: time.Now().UTC(),
-	})
+	}
+	recorded, err := c.writeRecord(ctx, id, record)
+	if err == nil && !recorded {
+		err = c.sameRecord(ctx, id, record)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -51,10 +56,35 @@ func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec
 		// No job came of it, and none may come of the record later. After any other error there may be one.
 		return false, errors.Join(err, c.dropRecords(ctx, id))
 	}
+	if err == nil && !recorded {
+		_, err = c.writeRecord(ctx, id, record) // another submission of it may have been refused, and have taken it away
+	}
 	if err != nil {
 		return created, err
 	}
 	return created, c.dropLateRecord(ctx, id)
+}
+
+// sameRecord fails with state.ErrExists where a job's record is of another spec: another submission has written it,
+// and its job has the id, or is about to. A damaged record is replaced.
+func (c *Controller) sameRecord(ctx context.Context, id state.JobID, r jobRecord) error {
+	var there jobRecord
+	key := c.records(id).Record()
+	found, err := c.readRecord(ctx, key, &there)
+	switch {
+	case errors.Is(err, objstore.ErrCorrupt):
+		text, err := json.Marshal(r)
+		if err != nil {
+			return fmt.Errorf("encode the record of %s: %w", id, err)
+		}
+		_, err = c.work.Put(ctx, key, objstore.Checked(text))
+		return err
+	case err != nil || !found:
+		return err
+	case !bytes.Equal(there.Spec, r.Spec):
+		return fmt.Errorf("submit %s: %w", id, state.ErrExists)
+	}
+	return nil
 }
 
 // dropLateRecord removes the records of a job that was settled before one of them was written: by a submission

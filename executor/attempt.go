@@ -202,14 +202,22 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error, class stat
 		}
 	}
 	limits := e.limits(e.jobs.peek(a.Attempt.Job, a.Born))
-	if changed := (*split.ChangedError)(nil); errors.As(why, &changed) {
-		limits.User = 1 // what the job was planned with does not come back
+	if hopeless(why) {
+		limits.User = 1
 	}
 	var segment *segmentError
 	if errors.As(why, &segment) {
 		return e.cfg.Store.LoseSegment(ctx, a.Attempt, e.cfg.ID, segment.attempt, failure, limits)
 	}
 	return e.cfg.Store.Fail(ctx, a.Attempt, e.cfg.ID, failure, limits)
+}
+
+// hopeless tells whether an attempt failed for its input, and every other would: it is no longer what the job was
+// planned with, or the whole of it is of a kind that is not read.
+func hopeless(why error) bool {
+	var changed *split.ChangedError
+	var format *split.FormatError
+	return errors.As(why, &changed) || errors.As(why, &format) && format.Offset == split.NoOffset
 }
 
 // classify finds whose fault an error of an attempt is, given its context.
