@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -246,19 +247,21 @@ func (c *Controller) abortBelow(ctx context.Context, job state.Job, out objstore
 	return nil
 }
 
-// unpublish deletes those parts that are visible and this job's. All its uploads are either
-// completed or aborted by now, so completing one again tells which. Before each it asks whether the job still
-// is to be cleaned up: one that was retried may have written the same bytes again.
+// unpublish deletes those parts that are visible and this job's: that its own uploads made, whatever bytes
+// others have. It only looks, and completes nothing. What a store does not tell it leaves, and says so in the
+// end. Before each it asks whether the job still is to be cleaned up: one that was retried may go on.
 func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.Bucket, parts []part) error {
+	var unproven atomic.Pointer[error] // some part's
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for _, p := range parts {
 		g.Go(func() error {
-			_, err := out.Complete(ctx, p.upload)
-			if errors.Is(err, objstore.ErrNotFound) {
+			own, err := out.Made(ctx, p.upload)
+			if errors.Is(err, objstore.ErrUnproven) {
+				unproven.Store(&err)
 				return nil
 			}
-			if err != nil {
+			if err != nil || !own {
 				return err
 			}
 			if err := c.stillIn(ctx, job); err != nil {
@@ -267,7 +270,13 @@ func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.
 			return out.Delete(ctx, p.upload.Key)
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := unproven.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // deleteFolders does deleteAll for folders of the work store, but goes on to the next one only if the store

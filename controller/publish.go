@@ -316,8 +316,16 @@ func completeParts(ctx context.Context, out objstore.Bucket, parts []part) error
 }
 
 // checkBytes finds out whether a part that can't be completed is in place all the same. Before Redis lost
-// the job, other attempts may have written the same bytes, and a request to complete theirs have come last.
+// the job, other attempts may have written the same bytes, and a request to complete theirs have come last;
+// and some stores don't tell whether an object is the one that was completed.
 func checkBytes(ctx context.Context, out objstore.Bucket, p part, why error) (err error) {
+	o, err := out.Stat(ctx, p.upload.Key)
+	if err != nil {
+		return errors.Join(why, err)
+	}
+	if o.Size != p.Bytes {
+		return why
+	}
 	r, err := out.Get(ctx, p.upload.Key, 0, -1)
 	if err != nil {
 		return errors.Join(why, err)

@@ -34,6 +34,7 @@ var (
 	ErrChanged      = errors.New("object changed meanwhile")       // Get, GetVersion and their readers
 	ErrNotSupported = errors.New("store can't do this")
 	ErrCorrupt      = errors.New("object is not what was written") // Resolve, ReadChecked and CopyChecked only
+	ErrUnproven     = errors.New("store does not tell whose object it is")
 )
 
 // A Bucket holds objects by key. Keys are slash-separated, without a leading slash.
@@ -75,8 +76,15 @@ type Bucket interface {
 	// Complete makes a sealed upload visible under its key, replacing what is there.
 	// It is idempotent: completing again, or from several processes at once, succeeds as long
 	// as the object under the key is the one that this upload made. Where the upload is gone
-	// and another object, or none, is in its place it fails with ErrNotFound.
+	// and another object, or none, is in its place it fails with ErrNotFound; where the store
+	// does not tell whether the object is that one, with ErrNotFound and ErrUnproven.
+	// What it returns is what the store says of the object, not what was sent.
 	Complete(ctx context.Context, u Upload) (Object, error)
+
+	// Made tells whether the object under u's key is the one that u made when it was completed.
+	// It only looks. It is false where there is no object. An object of the same bytes that
+	// another upload made is another. Where the store does not tell it fails with ErrUnproven.
+	Made(ctx context.Context, u Upload) (bool, error)
 
 	// Abort throws a sealed or unsealed upload away. Aborting what is gone succeeds.
 	// It never removes a completed object.
@@ -85,8 +93,9 @@ type Bucket interface {
 	// Delete removes objects, in batches. Keys that don't exist are no error.
 	Delete(ctx context.Context, keys ...string) error
 
-	// List yields the objects whose keys start with prefix, in the order of their keys'
-	// bytes, a page at a time. After an error it ends.
+	// List yields the objects whose keys start with prefix, each once, a page at a time. The
+	// keys of a folder ("a/b/" and what follows) come together. Most stores list in the order
+	// of the keys' bytes; some go folder by folder. After an error it ends.
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
 
 	// Uploads yields uploads under prefix that were begun and neither completed nor
@@ -128,6 +137,7 @@ type Upload struct {
 	ID    string    `json:"id"`              // the store's upload id; opaque
 	Parts []Part    `json:"parts,omitempty"` // in order
 	Size  int64     `json:"size"`            // bytes; of a sealed upload
+	Mark  string    `json:"mark,omitempty"`  // kept in the object, so that Made can tell it; empty where the driver needs none
 	Begun time.Time `json:"begun,omitzero"`  // from Uploads only
 }
 

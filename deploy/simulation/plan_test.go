@@ -27,7 +27,9 @@ type plan struct {
 	rates                  rates
 	incidents              []incident
 	aims                   []*aim
-	durable                bool // jobs are written to the store; else users submit again what Redis has lost
+	deviates               deviation // of the store
+	abortsAt               int       // completions until somebody aborts all uploads of outputs; 0: nobody does
+	durable                bool      // jobs are written to the store; else users submit again what Redis has lost
 	specs                  []jobPlan
 }
 
@@ -150,6 +152,10 @@ func newPlan(seed uint64) *plan {
 			p.specs[1].submitAt = 0
 		}
 	}
+	p.deviates = deviation(rng.IntN(int(deviations)))
+	if rng.IntN(6) == 0 {
+		p.abortsAt = 1 + rng.IntN(8)
+	}
 	return p
 }
 
@@ -210,13 +216,13 @@ func (p *plan) harmless() bool {
 			return false
 		}
 	}
-	return p.rates.none()
+	return p.rates.none() && p.abortsAt == 0
 }
 
 func (p *plan) String() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%d executors with %d slots, %d controllers, lease %v, latency %v, redis retries %d, faults for %v, kept %v, history %v, durable %v, rates %+v",
-		p.executors, p.slots, p.controllers, p.lease, p.speed, p.retries, p.faultTime, p.keepFailed, p.history, p.durable, p.rates)
+	fmt.Fprintf(&s, "%d executors with %d slots, %d controllers, lease %v, latency %v, redis retries %d, faults for %v, kept %v, history %v, store %d, uploads aborted at completion %d, durable %v, rates %+v",
+		p.executors, p.slots, p.controllers, p.lease, p.speed, p.retries, p.faultTime, p.keepFailed, p.history, p.deviates, p.abortsAt, p.durable, p.rates)
 	for _, i := range p.incidents {
 		fmt.Fprintf(&s, "; at step %d: %v (%v)", i.step, i.kind, i.length.Round(time.Millisecond))
 	}

@@ -82,6 +82,7 @@ func run(t *testing.T, seed uint64, verbose bool) (r result) {
 			started: map[string]int{}, watch: watch{winners: map[string]string{}, calls: map[string]int{}, rules: newRules()},
 			store: newStoreWorld(), scratch: scratch, verbose: verbose,
 		}
+		s.store.deviates, s.store.abortsAt = p.deviates, p.abortsAt
 		s.trace.start = s.start
 		if s.redis, err = newRedisWorld(); err != nil {
 			t.Error(err)

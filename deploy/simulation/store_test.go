@@ -29,7 +29,26 @@ type storeWorld struct {
 	made    int               // uploads and objects so far
 	writer  *process          // whose request is executed
 	late    map[string]bool   // objects that were removed by requests that nobody waited for any more
+
+	deviates deviation
+	asked    map[string]bool // uploads, by id, whose completion was asked for
+
+	completions, abortsAt int  // before the abortsAt-th completion somebody aborts all uploads of outputs, as tools do
+	aborted               bool // that has happened
 }
+
+// deviation is how a store answers to the completion of an upload where S3 does otherwise.
+type deviation int
+
+const (
+	faithful deviation = iota
+	trusting           // "completed" of an upload that is gone, where any object has its key, as VersityGW does
+	failing            // "internal error" of an upload that is gone, as Ceph's RGW does
+	lazy               // "completed" the first time, and nothing is done yet
+	deviations
+)
+
+var errInternal = errors.New("internal error")
 
 type stored struct {
 	data   []byte
@@ -48,7 +67,7 @@ type upload struct {
 }
 
 func newStoreWorld() *storeWorld {
-	return &storeWorld{objects: map[string]stored{}, uploads: map[string]upload{}, late: map[string]bool{}}
+	return &storeWorld{objects: map[string]stored{}, uploads: map[string]upload{}, late: map[string]bool{}, asked: map[string]bool{}}
 }
 
 func (w *storeWorld) put(key string, data []byte, from string) objstore.Object {
@@ -62,21 +81,31 @@ func (w *storeWorld) describe(key string) objstore.Object {
 	return objstore.Object{Key: key, Size: int64(len(o.data)), ETag: o.etag, ModTime: o.made}
 }
 
-func (w *storeWorld) complete(u objstore.Upload) (objstore.Object, error) {
+// complete gives the store's answer, which need not say what is there.
+func (w *storeWorld) complete(u objstore.Upload) error {
+	if w.completions++; w.completions == w.abortsAt {
+		w.aborted = true
+		maps.DeleteFunc(w.uploads, func(_ string, u upload) bool { return strings.HasPrefix(u.key, "out") })
+	}
 	up, ok := w.uploads[u.ID]
+	_, there := w.objects[u.Key]
+	again := w.asked[u.ID]
+	w.asked[u.ID] = true
 	switch {
-	case ok && (up.key != u.Key || !up.sealed || len(u.Parts) != 1 || u.Parts[0].ETag != u.ID):
-		return objstore.Object{}, objstore.ErrInvalid
+	case ok && (up.key != u.Key || !up.sealed || len(u.Parts) != 1 || u.Parts[0].ETag != u.ID), u.ID == "", len(u.Parts) != 1:
+		return objstore.ErrInvalid
+	case ok && w.deviates == lazy && !again:
+		return nil
 	case ok:
 		delete(w.uploads, u.ID)
-		return w.put(u.Key, up.data, u.ID), nil
-	case u.ID == "" || len(u.Parts) != 1:
-		return objstore.Object{}, objstore.ErrInvalid
+		w.put(u.Key, up.data, u.ID)
+		return nil
+	case w.deviates == trusting && there:
+		return nil
+	case w.deviates == failing:
+		return errInternal
 	}
-	if o, ok := w.objects[u.Key]; ok && o.upload == u.ID {
-		return w.describe(u.Key), nil
-	}
-	return objstore.Object{}, objstore.ErrNotFound
+	return objstore.ErrNotFound
 }
 
 // keys are the keys under a prefix, in order.
@@ -248,12 +277,47 @@ func (b *bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 	return &writer{ctx: ctx, bucket: b, key: key}, nil
 }
 
+// Complete asks, and looks what came of it, as the drivers do.
 func (b *bucket) Complete(ctx context.Context, u objstore.Upload) (o objstore.Object, err error) {
-	err = b.one(ctx, "complete", u.Key, func(bool) (err error) {
-		o, err = b.world.complete(u)
-		return err
-	})
+	var answer error
+	made := false
+	for n := 0; n < 2 && !made && answer == nil && err == nil; n++ {
+		err = b.one(ctx, "complete", u.Key, func(bool) error {
+			if answer = b.world.complete(u); errors.Is(answer, objstore.ErrInvalid) {
+				return answer
+			}
+			return nil
+		})
+		if err == nil && errors.Is(answer, errInternal) {
+			err = b.one(ctx, "find upload of", u.Key, func(bool) error {
+				if _, ok := b.world.uploads[u.ID]; ok {
+					return objstore.ErrUnavailable
+				}
+				return nil
+			})
+		}
+		if err == nil {
+			err = b.one(ctx, "who completed", u.Key, func(bool) error {
+				o, made = b.world.describe(u.Key), b.world.objects[u.Key].upload == u.ID
+				return nil
+			})
+		}
+	}
+	if err == nil && !made {
+		err = fail(u.Key, objstore.ErrNotFound)
+	}
 	return o, err
+}
+
+func (b *bucket) Made(ctx context.Context, u objstore.Upload) (made bool, err error) {
+	err = b.one(ctx, "who made", u.Key, func(bool) error {
+		if u.ID == "" || len(u.Parts) != 1 {
+			return objstore.ErrInvalid
+		}
+		made = b.world.objects[u.Key].upload == u.ID
+		return nil
+	})
+	return made, err
 }
 
 func (b *bucket) Abort(ctx context.Context, u objstore.Upload) error {
@@ -421,18 +485,23 @@ func (w *writer) Abort() error {
 	return nil
 }
 
-// The simulated store is one as all others are.
+// The simulated store is one as all others are, also where it deviates.
 func TestStoreContract(t *testing.T) {
-	world := newStoreWorld()
-	var mu sync.Mutex
-	objstoretest.Run(t, func(*testing.T) objstore.Bucket {
-		return &bucket{world: world, do: func(ctx context.Context, _ string, exec func(bool) error) error {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			return exec(false)
-		}}
-	})
+	for deviates := range deviations {
+		t.Run(fmt.Sprint(deviates), func(t *testing.T) {
+			world := newStoreWorld()
+			world.deviates = deviates
+			var mu sync.Mutex
+			objstoretest.Run(t, func(*testing.T) objstore.Bucket {
+				return &bucket{world: world, do: func(ctx context.Context, _ string, exec func(bool) error) error {
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					return exec(false)
+				}}
+			})
+		})
+	}
 }

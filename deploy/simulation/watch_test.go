@@ -322,6 +322,8 @@ func (s *sim) wronglyFailed(j *job) string {
 	switch {
 	case j.outcome.state != state.Failed || j.lost, s.back(j) && s.mayFailAgain(j):
 		return ""
+	case s.store.aborted && says(objstore.ErrNotFound.Error()):
+		return "" // its uploads are gone, and nobody has completed something else in their place
 	case j.undone && says("read the plan: "):
 		return "" // which went when it was cleaned up after, cancelled perhaps; that nobody remembers
 	case s.rivals(j) && says("is writing to it", "is not empty", "another one took its output"):

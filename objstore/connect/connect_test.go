@@ -129,7 +129,7 @@ func TestStats(t *testing.T) {
 	if counts[0] != counts[1] {
 		t.Errorf("the same calls are\n%+v on S3,\n%+v on a folder", counts[0], counts[1])
 	}
-	if c := counts[0]; c.Gets != 2 || c.Heads != 2 || c.Puts != 12 || c.Lists != 3 || c.Deletes != 2 || c.BytesRead != 3+9<<20 {
+	if c := counts[0]; c.Gets != 2 || c.Heads != 4 || c.Puts != 12 || c.Lists != 3 || c.Deletes != 2 || c.BytesRead != 3+9<<20 {
 		t.Errorf("%+v", c)
 	}
 }

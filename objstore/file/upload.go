@@ -31,8 +31,9 @@ func (b *Bucket) complete(ctx context.Context, u objstore.Upload) (fs.FileInfo, 
 		return nil, err
 	}
 	b.counters.Puts.Add(1)
+	b.counters.Heads.Add(1) // S3 drivers look at what became of it
 	if len(u.Parts) != 1 {
-		return nil, fmt.Errorf("%w: the upload was not sealed", objstore.ErrInvalid)
+		return nil, errUnsealed
 	}
 	info, err := os.Stat(from)
 	if err == nil && etag(info) != u.Parts[0].ETag {
@@ -49,6 +50,32 @@ func (b *Bucket) complete(ctx context.Context, u objstore.Upload) (fs.FileInfo, 
 	}
 	// Also when another was faster: it may not have come to this point.
 	return info, syncFolder(filepath.Dir(target))
+}
+
+var errUnsealed = fmt.Errorf("%w: the upload was not sealed", objstore.ErrInvalid)
+
+// Made compares the ETag of what is there, which renaming keeps and no other file has, with that of the pending
+// file when it was sealed.
+func (b *Bucket) Made(ctx context.Context, u objstore.Upload) (bool, error) {
+	const verb = "look who made"
+	if err := ctx.Err(); err != nil {
+		return false, b.fail(verb, u.Key, err)
+	}
+	_, target, err := b.pendingPath(u)
+	if err == nil && len(u.Parts) != 1 {
+		err = errUnsealed
+	}
+	b.counters.Heads.Add(1)
+	if err == nil {
+		_, err = completed(target, u)
+	}
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(translate(err), objstore.ErrNotFound):
+		return false, nil
+	}
+	return false, b.fail(verb, u.Key, err)
 }
 
 // completed finds the object that u became.

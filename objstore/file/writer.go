@@ -70,6 +70,7 @@ func (w *writer) Commit() (objstore.Object, error) {
 	} else {
 		w.pending.bucket.sealed(w.size)
 		w.pending.bucket.counters.Puts.Add(1) // the completion
+		w.pending.bucket.counters.Heads.Add(1)
 	}
 	info, err := w.pending.put(w.ctx, nil, os.Rename)
 	if err != nil {

@@ -130,11 +130,11 @@ func (r *requests) Delete(ctx context.Context, keys []string) error {
 	return ctx.Err() // which ends the results, too
 }
 
-func (r *requests) StartUpload(ctx context.Context, key string) (string, error) {
+func (r *requests) StartUpload(ctx context.Context, key, mark string) (string, error) {
 	if err := checkName(key); err != nil {
 		return "", err
 	}
-	opts := minio.PutObjectOptions{UserMetadata: map[string]string{headerAlgorithm: "CRC32C"}}
+	opts := minio.PutObjectOptions{UserMetadata: map[string]string{headerAlgorithm: "CRC32C", s3bucket.MarkHeader: mark}}
 	id, err := r.core.NewMultipartUpload(ctx, r.bucket, key, opts)
 	return id, translate(err)
 }
@@ -158,6 +158,11 @@ func (r *requests) CompleteUpload(ctx context.Context, u objstore.Upload) (strin
 
 func (r *requests) AbortUpload(ctx context.Context, key, id string) error {
 	return translate(r.core.AbortMultipartUpload(ctx, r.bucket, key, id))
+}
+
+func (r *requests) FindUpload(ctx context.Context, key, id string) error {
+	_, err := r.core.ListObjectParts(ctx, r.bucket, key, id, 0, 1)
+	return translate(err)
 }
 
 // pageSize is the number of objects, or of uploads, that one request lists.

@@ -95,9 +95,19 @@ func Read(r *http.Request) bool {
 	return r.Method == http.MethodGet && !Listing(r)
 }
 
-// Listing matches a page of objects, or of uploads.
+// Listing matches a page of objects, of uploads, or of an upload's parts.
 func Listing(r *http.Request) bool {
-	return r.Method == http.MethodGet && (r.URL.Query().Has("list-type") || r.URL.Query().Has("uploads"))
+	return r.Method == http.MethodGet && (r.URL.Query().Has("list-type") || r.URL.Query().Has("uploads")) || PartsListing(r)
+}
+
+// PartsListing matches ListParts, by which drivers ask whether there is such an upload.
+func PartsListing(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.URL.Query().Has("uploadId")
+}
+
+// Abortion matches AbortMultipartUpload.
+func Abortion(r *http.Request) bool {
+	return r.Method == http.MethodDelete && r.URL.Query().Has("uploadId")
 }
 
 // PartUpload matches UploadPart.
@@ -120,17 +130,22 @@ func Refuse(status int, code string) Fault {
 		if err := closeBody(r); err != nil {
 			return nil, err
 		}
-		return &http.Response{
-			Status:        fmt.Sprintf("%d %s", status, http.StatusText(status)),
-			StatusCode:    status,
-			Proto:         "HTTP/1.1",
-			ProtoMajor:    1,
-			ProtoMinor:    1,
-			Header:        http.Header{"Content-Type": {"application/xml"}},
-			Body:          io.NopCloser(strings.NewReader(body)),
-			ContentLength: int64(len(body)),
-			Request:       r,
-		}, nil
+		return answer(r, status, body), nil
+	}
+}
+
+// answer is one of XML.
+func answer(r *http.Request, status int, body string) *http.Response {
+	return &http.Response{
+		Status:        fmt.Sprintf("%d %s", status, http.StatusText(status)),
+		StatusCode:    status,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        http.Header{"Content-Type": {"application/xml"}},
+		Body:          io.NopCloser(strings.NewReader(body)),
+		ContentLength: int64(len(body)),
+		Request:       r,
 	}
 }
 

@@ -13,10 +13,21 @@ import (
 // instance of the same bucket, as another process has it. The bucket need not be empty.
 func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 	s := &suite{open: open}
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
+	for _, test := range s.tests() {
+		t.Run(test.name, func(t *testing.T) {
+			test.run(t)
+			checkNoGoroutines(t)
+		})
+	}
+}
+
+type test struct {
+	name string
+	run  func(*testing.T)
+}
+
+func (s *suite) tests() []test {
+	return []test{
 		{"URL", s.url},
 		{"Ranges", s.ranges},
 		{"RangesOfEmptyObject", s.rangesOfEmpty},
@@ -41,6 +52,8 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 		{"CompleteTwice", s.completeTwice},
 		{"CompleteConcurrently", s.completeConcurrently},
 		{"CompleteTooLate", s.completeTooLate},
+		{"CompleteAborted", s.completeAborted},
+		{"Made", s.made},
 		{"AbortElsewhere", s.abortElsewhere},
 		{"AbortAfterComplete", s.abortAfterComplete},
 		{"Uploads", s.uploads},
@@ -53,11 +66,6 @@ func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 		{"CancelledReader", s.cancelledReader},
 		{"CancelledWriter", s.cancelledWriter},
 		{"Probe", s.probe},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			test.run(t)
-			checkNoGoroutines(t)
-		})
 	}
 }
 

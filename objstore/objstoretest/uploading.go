@@ -81,6 +81,71 @@ func (s *suite) completeTooLate(t *testing.T) {
 	wantAbsent(t, b, u.Key)
 }
 
+// completeAborted completes an aborted upload where another object is: of other bytes, of as many, and
+// of the same.
+func (s *suite) completeAborted(t *testing.T) {
+	b, prefix := s.bucket(t)
+	key := prefix + "key"
+	for _, there := range []func(){
+		func() { put(t, b, key, "of another size") },
+		func() { put(t, b, key, "DATA") },
+		func() { put(t, b, key, "data") },
+		func() { complete(t, b, seal(t, b, key, []byte("Data"))) },
+		func() { complete(t, b, seal(t, b, key, []byte("data"))) },
+	} {
+		there()
+		want, err := read(t, b, key, 0, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := seal(t, b, key, []byte("data"))
+		if err := b.Abort(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.open(t).Complete(t.Context(), u)
+		wantError(t, b, key, err, objstore.ErrNotFound)
+		wantContent(t, b, key, want)
+		wantMade(t, b, u, false)
+	}
+}
+
+// made wants an upload's object to be told from all others that take its place.
+func (s *suite) made(t *testing.T) {
+	b, prefix := s.bucket(t)
+	key := prefix + "key"
+	u := seal(t, b, key, []byte("data"))
+	wantMade(t, b, u, false)
+	put(t, b, key, "data")
+	wantMade(t, b, u, false)
+	complete(t, b, u)
+	wantMade(t, b, u, true)
+	wantMade(t, s.open(t), u, true)
+
+	same := seal(t, b, key, []byte("data"))
+	wantMade(t, b, same, false)
+	complete(t, b, same)
+	wantMade(t, b, same, true)
+	wantMade(t, b, u, false)
+	_, err := b.Complete(t.Context(), u)
+	wantError(t, b, key, err, objstore.ErrNotFound)
+
+	put(t, b, key, "data")
+	wantMade(t, b, same, false)
+	if err := b.Delete(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	wantMade(t, b, same, false)
+	_, err = b.Made(t.Context(), objstore.Upload{Key: key, ID: same.ID})
+	wantError(t, b, key, err, objstore.ErrInvalid)
+}
+
+func wantMade(t *testing.T, b objstore.Bucket, u objstore.Upload, want bool) {
+	t.Helper()
+	if made, err := b.Made(t.Context(), u); err != nil || made != want {
+		t.Fatalf("Made gives %t, %v, not %t", made, err, want)
+	}
+}
+
 func (s *suite) abortElsewhere(t *testing.T) {
 	b, prefix := s.bucket(t)
 	u := seal(t, b, prefix+"folder/key", []byte("data"))

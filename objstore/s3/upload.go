@@ -11,11 +11,12 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
 )
 
-func (r *requests) StartUpload(ctx context.Context, key string) (string, error) {
+func (r *requests) StartUpload(ctx context.Context, key, mark string) (string, error) {
 	out, err := r.api.CreateMultipartUpload(ctx, &awss3.CreateMultipartUploadInput{
 		Bucket:            &r.bucket,
 		Key:               &key,
 		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
+		Metadata:          map[string]string{s3bucket.MarkHeader: mark},
 	})
 	if err != nil {
 		return "", translate(err)
@@ -61,5 +62,10 @@ func (r *requests) CompleteUpload(ctx context.Context, u objstore.Upload) (strin
 
 func (r *requests) AbortUpload(ctx context.Context, key, id string) error {
 	_, err := r.api.AbortMultipartUpload(ctx, &awss3.AbortMultipartUploadInput{Bucket: &r.bucket, Key: &key, UploadId: &id})
+	return translate(err)
+}
+
+func (r *requests) FindUpload(ctx context.Context, key, id string) error {
+	_, err := r.api.ListParts(ctx, &awss3.ListPartsInput{Bucket: &r.bucket, Key: &key, UploadId: &id, MaxParts: aws.Int32(1)})
 	return translate(err)
 }

@@ -10,6 +10,8 @@
 //	reader.go   resumes bodies that break
 //	writer.go   cuts an object into parts and sends them, a few at a time
 //	upload.go   completes, once or more often, and aborts
+//	own.go      tells whether an object is the one that an upload made
+//	gone.go     finds out whether a store that fails still has an upload
 //	stats.go    counts requests, as transport.go sees them
 package s3bucket
 
@@ -31,16 +33,19 @@ type Requests interface {
 	// Get asks for the bytes [offset, offset+length), to the end for a length of -1, of the
 	// version with that ETag, or any if it is empty. The context lasts as long as the body.
 	Get(ctx context.Context, key string, offset, length int64, etag string) (Answer, error)
-	// Head describes an object, and gives the mark that Put left on it.
+	// Head describes an object, and gives the mark that Put or StartUpload left on it.
 	Head(ctx context.Context, key string) (o objstore.Object, mark string, err error)
 	// Put returns the ETag.
 	Put(ctx context.Context, key string, p *Payload, c Condition) (etag string, err error)
 	Delete(ctx context.Context, keys []string) error // DeleteBatch of them at most
 
-	StartUpload(ctx context.Context, key string) (id string, err error)
+	// StartUpload begins an upload whose object will carry the mark as MarkHeader.
+	StartUpload(ctx context.Context, key, mark string) (id string, err error)
 	PutPart(ctx context.Context, key, id string, number int, p *Payload) (etag string, err error)
 	CompleteUpload(ctx context.Context, u objstore.Upload) (etag string, err error)
 	AbortUpload(ctx context.Context, key, id string) error
+	// FindUpload asks for a part of an upload, and fails as the store does where there is no such upload.
+	FindUpload(ctx context.Context, key, id string) error
 
 	// List gives the page of objects after the key after.
 	List(ctx context.Context, prefix, after string) (page []objstore.Object, more bool, err error)

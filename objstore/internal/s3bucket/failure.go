@@ -51,7 +51,7 @@ func classify(err error) (kind error, again bool) {
 	}
 	for _, sentinel := range []error{
 		objstore.ErrNotFound, objstore.ErrExists, objstore.ErrRange, objstore.ErrDenied,
-		objstore.ErrInvalid, objstore.ErrChanged, objstore.ErrNotSupported,
+		objstore.ErrInvalid, objstore.ErrChanged, objstore.ErrNotSupported, objstore.ErrUnproven,
 	} {
 		if errors.Is(err, sentinel) {
 			return sentinel, false

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -12,12 +13,28 @@ import (
 // do sends a request until it succeeds, fails for good, or has been tried often enough. Each
 // attempt has a watch of its own, wound up to the request timeout.
 func do[T any](ctx context.Context, b *Bucket, verb, key string, request func(context.Context, *watch) (T, error)) (T, error) {
-	return attempts(ctx, b, verb, key, func() (T, error) {
-		ctx, w := newWatch(b.tag(ctx, false), b.config.RequestTimeout)
-		defer w.end()
-		v, err := request(ctx, w)
-		return v, w.explain(err)
-	})
+	return attempts(ctx, b, verb, key, func() (T, error) { return once(ctx, b, request) })
+}
+
+// once sends a request and does not repeat it.
+func once[T any](ctx context.Context, b *Bucket, request func(context.Context, *watch) (T, error)) (T, error) {
+	ctx, w := newWatch(b.tag(ctx, false), b.config.RequestTimeout)
+	defer w.end()
+	v, err := request(ctx, w)
+	return v, w.explain(err)
+}
+
+// pause waits before the n-th repetition of something, n from 1, as before that of a request.
+func (b *Bucket) pause(ctx context.Context, n int) error {
+	longest := min(b.config.Retry.BaseDelay<<(n-1), b.config.Retry.MaxDelay)
+	timer := time.NewTimer(rand.N(longest + 1))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // attempts is do for requests that keep their watch.

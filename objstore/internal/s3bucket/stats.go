@@ -18,7 +18,7 @@ func count(c *objstore.Counters, r *http.Request) {
 		c.Heads.Add(1)
 	case r.Method == http.MethodDelete || (r.Method == http.MethodPost && query.Has("delete")):
 		c.Deletes.Add(1)
-	case r.Method == http.MethodGet && (query.Has("list-type") || query.Has("uploads")):
+	case r.Method == http.MethodGet && (query.Has("list-type") || query.Has("uploads") || query.Has("uploadId")):
 		c.Lists.Add(1)
 	case r.Method == http.MethodGet:
 		c.Gets.Add(1)

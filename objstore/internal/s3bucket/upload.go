@@ -1,9 +1,8 @@
 package s3bucket
 
 import (
+	"cmp"
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -16,25 +15,78 @@ import (
 // thousands of parts.
 const completeTimeouts = 5
 
-// Complete asks the store to, and where it says that the upload is gone, looks whether the object
-// is what the upload's parts make together.
+// completions is how often a completion is asked for while its object is not to be seen, but may still come:
+// the store says that it completed the upload, or refuses because another completion is under way.
+const completions = 5
+
+// Complete asks the store to, and then looks whether the object is there, whatever the answer was.
 func (b *Bucket) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
-	const verb = "complete"
-	if err := checkSealed(u); err != nil {
-		return objstore.Object{}, b.fail(verb, u.Key, err)
-	}
-	etag, err := do(ctx, b, verb, u.Key, func(ctx context.Context, w *watch) (string, error) {
-		w.feed(completeTimeouts * b.config.RequestTimeout)
-		return b.requests.CompleteUpload(ctx, u)
-	})
-	// A store may have thrown the parts away before it forgot the upload.
-	if errors.Is(err, objstore.ErrNotFound) || codeOf(err) == "InvalidPart" {
-		return b.completed(ctx, u, err)
+	o, is, err := b.complete(ctx, u)
+	if err == nil && is == unproven {
+		err = b.unseen(u, is)
 	}
 	if err != nil {
 		return objstore.Object{}, err
 	}
-	return objstore.Object{Key: u.Key, Size: u.Size, ETag: etag}, nil
+	return o, nil
+}
+
+// complete returns no error only for an object that is ours, has the same bytes, or is unproven.
+func (b *Bucket) complete(ctx context.Context, u objstore.Upload) (objstore.Object, whose, error) {
+	const verb = "complete"
+	if err := checkSealed(u); err != nil {
+		return objstore.Object{}, nobodys, b.fail(verb, u.Key, err)
+	}
+	for n := 1; ; n++ {
+		answered, refusal := ofUpload(ctx, b, verb, u, func(ctx context.Context, w *watch) (string, error) {
+			w.feed(completeTimeouts * b.config.RequestTimeout)
+			return b.requests.CompleteUpload(ctx, u)
+		})
+		if ctx.Err() != nil || errors.Is(refusal, objstore.ErrUnavailable) || errors.Is(refusal, objstore.ErrThrottled) {
+			return objstore.Object{}, nobodys, refusal
+		}
+		o, is, err := b.look(ctx, u, answered)
+		switch {
+		case err != nil:
+			return o, is, errors.Join(refusal, err)
+		case is == ours, is == sameBytes, is == unproven && refusal == nil:
+			return o, is, nil
+		case n == completions || !mayCome(refusal):
+			return o, is, cmp.Or(explain(refusal, is), b.unseen(u, is))
+		}
+		if err := b.pause(ctx, n); err != nil {
+			return o, is, b.failContext(verb, u.Key, err)
+		}
+	}
+}
+
+// mayCome tells whether an object may yet be seen after that answer to the request to complete its upload. JuiceFS
+// denies one of two that race; and a store may throw the parts away before it forgets the upload.
+func mayCome(refusal error) bool {
+	return refusal == nil || errors.Is(refusal, objstore.ErrDenied) || codeOf(refusal) == "InvalidPart"
+}
+
+// explain says what is in the object's place where the store refused to complete; nil for no refusal.
+func explain(refusal error, is whose) error {
+	switch {
+	case refusal == nil || is == nobodys:
+		return refusal
+	case is == unproven:
+		return fmt.Errorf("whether the object in its place is the same, the store does not tell: %w: %w", objstore.ErrUnproven, refusal)
+	}
+	return fmt.Errorf("another object is in its place: %w", refusal)
+}
+
+// unseen is the error where the store says that it completed u, and there is nothing that proves it.
+func (b *Bucket) unseen(u objstore.Upload, is whose) error {
+	err := fmt.Errorf("%w: the store says that it completed the upload, but no object is there", objstore.ErrNotFound)
+	switch is {
+	case others:
+		err = fmt.Errorf("%w: the store says that it completed the upload, but another object is there", objstore.ErrNotFound)
+	case unproven:
+		err = fmt.Errorf("%w: %w: the object has neither the upload's mark nor an ETag", objstore.ErrNotFound, objstore.ErrUnproven)
+	}
+	return b.fail("complete", u.Key, err)
 }
 
 func checkSealed(u objstore.Upload) error {
@@ -47,35 +99,6 @@ func checkSealed(u objstore.Upload) error {
 	return nil
 }
 
-// completed finds the object that u became, or returns refusal.
-func (b *Bucket) completed(ctx context.Context, u objstore.Upload, refusal error) (objstore.Object, error) {
-	o, err := b.Stat(ctx, u.Key)
-	switch {
-	case errors.Is(err, objstore.ErrNotFound):
-		return objstore.Object{}, refusal
-	case err != nil:
-		return objstore.Object{}, fmt.Errorf("look for the completed object: %w", err)
-	case o.Size != u.Size || o.ETag != multipartETag(u.Parts):
-		return objstore.Object{}, fmt.Errorf("another object is in its place: %w", refusal)
-	}
-	return o, nil
-}
-
-// multipartETag is the ETag that S3 gives to an object of these parts: the MD5 of their MD5s and
-// their number. Stores that encrypt with keys of their own (SSE-KMS) have others; there only the
-// store itself knows that it completed an upload before. AWS does.
-func multipartETag(parts []objstore.Part) string {
-	sum := md5.New()
-	for _, p := range parts {
-		raw, err := hex.DecodeString(p.ETag)
-		if err != nil {
-			return "" // no MD5, so nothing to compare with
-		}
-		sum.Write(raw)
-	}
-	return fmt.Sprintf("%x-%d", sum.Sum(nil), len(parts))
-}
-
 // Abort asks the store to forget the upload.
 func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 	const verb = "abort"
@@ -86,10 +109,10 @@ func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 	if err != nil {
 		return b.fail(verb, u.Key, err)
 	}
-	_, err = do(ctx, b, verb, u.Key, func(ctx context.Context, _ *watch) (struct{}, error) {
+	_, err = ofUpload(ctx, b, verb, u, func(ctx context.Context, _ *watch) (struct{}, error) {
 		return struct{}{}, b.requests.AbortUpload(ctx, u.Key, u.ID)
 	})
-	if codeOf(err) == "NoSuchUpload" {
+	if codeOf(err) == "NoSuchUpload" || isInternal(err) && errors.Is(err, objstore.ErrNotFound) {
 		return nil
 	}
 	return err

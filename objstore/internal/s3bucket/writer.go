@@ -3,6 +3,7 @@ package s3bucket
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,6 +32,7 @@ type writer struct {
 	begun  int64   // bytes in the parts before it
 	number int     // of the part before it
 	id     string  // the upload's; empty before the first part
+	mark   string  // that its object will carry
 	err    error   // the first failure that Write returned
 
 	mu   sync.Mutex
@@ -104,13 +106,14 @@ func (w *writer) send() error {
 		return w.bucket.fail("write", w.key, fmt.Errorf("%w: the object needs more than %d parts", objstore.ErrInvalid, objstore.MaxParts))
 	}
 	if w.id == "" {
+		mark := rand.Text()
 		id, err := do(w.ctx, w.bucket, "start upload of", w.key, func(ctx context.Context, _ *watch) (string, error) {
-			return w.bucket.requests.StartUpload(ctx, w.key)
+			return w.bucket.requests.StartUpload(ctx, w.key, mark)
 		})
 		if err != nil {
 			return err
 		}
-		w.id = id
+		w.id, w.mark = id, mark
 	}
 	w.number++
 	w.begun += int64(len(*w.buffer))
@@ -129,6 +132,9 @@ func (w *writer) sendPart(number int, data []byte) error {
 	etag, err := do(w.sendsCtx, w.bucket, verb, w.key, func(ctx context.Context, watch *watch) (string, error) {
 		return w.bucket.requests.PutPart(ctx, w.key, w.id, number, w.bucket.watched(p, watch))
 	})
+	if err != nil && p.Size == 0 && errors.Is(err, objstore.ErrInvalid) {
+		err = fmt.Errorf("the store takes no empty parts, so it can't hold an empty part of an output: %w", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -156,7 +162,7 @@ func (w *writer) Seal() (objstore.Upload, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	slices.SortFunc(w.sent, func(a, b objstore.Part) int { return cmp.Compare(a.Number, b.Number) })
-	return objstore.Upload{Key: w.key, ID: w.id, Parts: w.sent, Size: w.begun}, nil
+	return objstore.Upload{Key: w.key, ID: w.id, Parts: w.sent, Size: w.begun, Mark: w.mark}, nil
 }
 
 func (w *writer) Commit() (objstore.Object, error) {
@@ -172,7 +178,8 @@ func (w *writer) Commit() (objstore.Object, error) {
 	if err != nil {
 		return objstore.Object{}, err
 	}
-	o, err := w.bucket.Complete(w.ctx, u)
+	// Where nothing tells whose the object is, the store's word has to do.
+	o, _, err := w.bucket.complete(w.ctx, u)
 	if err != nil {
 		return objstore.Object{}, errors.Join(err, w.bucket.abortDetached(w.ctx, u))
 	}

@@ -113,6 +113,7 @@ func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int6
 		s.Puts += int64(j.Maps)
 	} else {
 		s.Puts += int64(j.Maps) * (2 + parts.Count(int64(size)))
+		s.Heads += int64(j.Maps) // what became of the upload?
 	}
 	filled := r * (1 - math.Exp(-records/r)) // segments that are not empty
 	run := size / max(1, filled)
@@ -132,6 +133,7 @@ func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int6
 // tidied up.
 func (j *Job) publishing(s *objstore.Stats, parts, size int64) {
 	s.Puts += parts * (2 + j.parts().Count(size)) // an upload is begun, filled and completed
+	s.Heads += parts                              // is the object that is there the upload's?
 	if j.StoredHandles {
 		s.Puts += parts
 		s.Gets += parts

@@ -50,7 +50,7 @@ func TestRequests(t *testing.T) {
 	}
 	want := objstore.Stats{
 		Gets:    2 + 20 + 10*4 + 1,      // the plan by both executors, the input, a run for each map and reduce task, _SUCCESS
-		Heads:   1,                      // the output
+		Heads:   1 + 4,                  // the output, and each part once it is completed
 		Puts:    1 + 10 + 4*(1+3+1) + 1, // the plan, segments of 4 MB, parts of 25 MB in 3 pieces, _SUCCESS
 		Lists:   1 + 1 + 2 + 2*(1+2),    // inputs, the output, uploads of parts; two folders with uploads
 		Deletes: 2,                      // of the plan, of segments
@@ -73,7 +73,7 @@ func TestRequests(t *testing.T) {
 		t.Errorf("%d PUT, not %d", got.Puts, puts)
 	}
 	j.ShuffleRatio = 2 // segments of 20 MB, and runs of 5 MB
-	if got := Expect(j); got.Shuffle != 200e6 || got.Requests.Puts != want.Puts+10*(1+3+1-1) {
+	if got := Expect(j); got.Shuffle != 200e6 || got.Requests.Puts != want.Puts+10*(1+3+1-1) || got.Requests.Heads != want.Heads+10 {
 		t.Errorf("shuffle %d, %+v", got.Shuffle, got.Requests)
 	}
 }

@@ -93,8 +93,8 @@ func redisMemory(tasks int) int64 {
 }
 
 // controllerWork is how long the controller's own requests take: pages of the plan, completions of
-// parts, each after a look at its handle, listings and deletions.
+// parts, each after a look at its handle and before one at the object, listings and deletions.
 func controllerWork(p paperPlan, e Estimate) time.Duration {
-	sideBySide := int64(p.job().Pages) + 2*int64(p.reducers)
+	sideBySide := int64(p.job().Pages) + 3*int64(p.reducers)
 	return time.Duration(sideBySide)*answerTime/controllerAtOnce + time.Duration(e.Requests.Lists+e.Requests.Deletes)*answerTime
 }

@@ -1,0 +1,93 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// trusting says that it completed an upload that is gone, where any object has its key, as VersityGW does.
+type trusting struct{ objstore.Bucket }
+
+func (b trusting) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
+	o, err := b.Bucket.Complete(ctx, u)
+	if there, statErr := b.Stat(ctx, u.Key); errors.Is(err, objstore.ErrNotFound) && statErr == nil {
+		return there, nil
+	}
+	return o, err
+}
+
+// unmarked does not tell whose its objects are.
+type unmarked struct{ objstore.Bucket }
+
+func (b unmarked) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
+	_, err := b.Bucket.Complete(ctx, u)
+	return objstore.Object{}, errors.Join(objstore.ErrNotFound, objstore.ErrUnproven, err)
+}
+
+func (unmarked) Made(context.Context, objstore.Upload) (bool, error) {
+	return false, objstore.ErrUnproven
+}
+
+// A job that is cancelled while it replaces another's output takes back what it wrote, and leaves the other's parts,
+// also those of the same bytes.
+func TestUnpublishTakesBackItsOwn(t *testing.T) {
+	for name, test := range map[string]struct {
+		wrap func(objstore.Bucket) objstore.Bucket
+		left []string
+		told error
+	}{
+		"by the contract": {func(b objstore.Bucket) objstore.Bucket { return b }, []string{"part-00001"}, nil},
+		"trusting":        {func(b objstore.Bucket) objstore.Bucket { return trusting{b} }, []string{"part-00001"}, nil},
+		"unmarked":        {func(b objstore.Bucket) objstore.Bucket { return unmarked{b} }, []string{"part-00000", "part-00001"}, objstore.ErrUnproven},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSkipping(t, true)
+			s.write(map[string]string{state.PartName(0): "", state.PartName(1): ""})
+			var told error
+			s.cfg.Abandoned = func(_ state.JobID, what string, err error) { told = errors.Join(told, err) }
+			open := s.cfg.Open
+			s.cfg.Open = func(ctx context.Context, url string) (objstore.Bucket, string, error) {
+				b, key, err := open(ctx, url)
+				return test.wrap(b), key, err
+			}
+			job, spec := s.job("j")
+			out, _, err := s.cfg.Open(t.Context(), spec.Output)
+			s.must(err)
+			parts, _, err := s.parts(t.Context(), job)
+			s.must(err)
+			if err := completeParts(t.Context(), out, parts[:1]); err != nil {
+				t.Fatal(err)
+			}
+			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+			job, _ = s.job("j")
+			s.must(s.cleanUp(t.Context(), job, spec))
+			if left := slices.Sorted(maps.Keys(s.whole())); !slices.Equal(left, test.left) {
+				t.Errorf("left: %q, not %q", left, test.left)
+			}
+			if !errors.Is(told, test.told) {
+				t.Errorf("told of %v, not %v", told, test.told)
+			}
+		})
+	}
+}
+
+// A part that the store says to have completed, while another object is in its place, is not published.
+func TestPartsThatAreNotThere(t *testing.T) {
+	s := newSkipping(t, true)
+	job, spec := s.job("j")
+	parts, _, err := s.parts(t.Context(), job)
+	s.must(err)
+	out, _, err := s.cfg.Open(t.Context(), spec.Output)
+	s.must(err)
+	s.must(out.Abort(t.Context(), parts[1].upload))
+	s.write(map[string]string{state.PartName(1): "old"})
+	if err := completeParts(t.Context(), trusting{out}, parts); err == nil {
+		t.Error("the old part was taken for the job's")
+	}
+}
