@@ -14,6 +14,7 @@ import (
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
@@ -30,17 +31,21 @@ var _ s3bucket.Requests = (*requests)(nil)
 
 // translate tells the store's answers from broken connections.
 func translate(err error) error {
+	var response *awshttp.ResponseError
+	answered := errors.As(err, &response)
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		var broken *url.Error
 		if errors.As(err, &broken) && !errors.Is(err, objstore.ErrDenied) {
 			return broken // without the SDK's headings, which are for answers
 		}
+		if answered && response.HTTPStatusCode() >= http.StatusBadRequest {
+			return &s3bucket.Failure{Status: response.HTTPStatusCode(), Message: "the store's answer is not S3's XML"} // a page for people, perhaps
+		}
 		return err
 	}
 	f := &s3bucket.Failure{Code: api.ErrorCode(), Message: api.ErrorMessage()}
-	var response *awshttp.ResponseError
-	if errors.As(err, &response) {
+	if answered {
 		f.Status, f.RequestID = response.HTTPStatusCode(), response.ServiceRequestID()
 	}
 	if f.Message == "" {
@@ -121,7 +126,7 @@ func (r *requests) Delete(ctx context.Context, keys []string) error {
 		Bucket:            &r.bucket,
 		Delete:            &types.Delete{Objects: objects, Quiet: aws.Bool(true)},
 		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32c,
-	})
+	}, withMD5)
 	if err != nil {
 		return translate(err)
 	}
@@ -133,6 +138,12 @@ func (r *requests) Delete(ctx context.Context, keys []string) error {
 		}
 	}
 	return nil
+}
+
+// withMD5 adds Content-MD5, which AWS wanted with DeleteObjects before it knew other checksums; some stores
+// still do (JuiceFS, older MinIO).
+func withMD5(o *awss3.Options) {
+	o.APIOptions = append(o.APIOptions, smithyhttp.AddContentChecksumMiddleware)
 }
 
 func (r *requests) Presign(ctx context.Context, method, key string, expires time.Duration) (string, error) {
