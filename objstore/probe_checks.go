@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -17,6 +18,7 @@ type probe struct {
 	folder  string   // a prefix of its own, with a slash at its end
 	keys    []string // perhaps in the store
 	uploads []Upload
+	listed  []string // keys, as List gave them last
 }
 
 func (p *probe) key(name string) string {
@@ -148,6 +150,47 @@ func (p *probe) absent(ctx context.Context, key string) error {
 	return nil
 }
 
+// versions checks that what names a version changes with the content, and with it only.
+func (p *probe) versions(ctx context.Context) (string, error) {
+	key := p.key("versions")
+	etags := make([]string, 2)
+	for i := range etags {
+		put, err := p.bucket.Put(ctx, key, fmt.Appendf(nil, "version %d", i))
+		if err != nil {
+			return "", err
+		}
+		o, err := p.bucket.Stat(ctx, key)
+		if err != nil {
+			return "", err
+		}
+		if o.ETag == "" || o.ETag != put.ETag {
+			return "", fmt.Errorf("stat gives the ETag %q, after a put that gave %q", o.ETag, put.ETag)
+		}
+		etags[i] = o.ETag
+	}
+	if etags[0] == etags[1] {
+		return "", fmt.Errorf("the ETag stays %q when the content changes", etags[0])
+	}
+	r, err := p.bucket.GetVersion(ctx, key, etags[0], 0, -1)
+	if err == nil {
+		_, err = io.Copy(io.Discard, io.LimitReader(r, 1<<10))
+		err = errors.Join(err, r.Close())
+	}
+	if !errors.Is(err, ErrChanged) {
+		return "", fmt.Errorf("reading a version that was replaced gives %w, not ErrChanged", orNone(err))
+	}
+	return "the ETag changes with the content, and a version that was replaced can't be read", nil
+}
+
+// complete is content where the store does not tell whose the object is: see ownObjects.
+func (p *probe) complete(ctx context.Context, u Upload) error {
+	_, err := p.bucket.Complete(ctx, u)
+	if errors.Is(err, ErrUnproven) {
+		return nil
+	}
+	return err
+}
+
 func (p *probe) hiddenUpload(ctx context.Context) (string, error) {
 	key, data := p.key("sealed"), []byte("sealed")
 	u, err := p.seal(ctx, key, data)
@@ -157,13 +200,28 @@ func (p *probe) hiddenUpload(ctx context.Context) (string, error) {
 	if err := p.absent(ctx, key); err != nil {
 		return "", fmt.Errorf("before completion: %w", err)
 	}
-	if _, err := p.bucket.Complete(ctx, u); err != nil {
+	if err := p.complete(ctx, u); err != nil {
 		return "", err
 	}
 	if err := p.expect(ctx, key, 0, -1, data); err != nil {
 		return "", err
 	}
 	return "invisible when sealed, readable once completed", nil
+}
+
+func (p *probe) emptyUpload(ctx context.Context) (string, error) {
+	key := p.key("nothing")
+	u, err := p.seal(ctx, key, nil)
+	if err == nil {
+		err = p.complete(ctx, u)
+	}
+	if err == nil {
+		err = p.expect(ctx, key, 0, -1, nil)
+	}
+	if err != nil {
+		return "", err
+	}
+	return "an upload of no bytes becomes an empty object", nil
 }
 
 func (p *probe) completeTwice(ctx context.Context) (string, error) {
@@ -173,11 +231,90 @@ func (p *probe) completeTwice(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for range 2 {
-		if _, err := p.bucket.Complete(ctx, u); err != nil {
+		if err := p.complete(ctx, u); err != nil {
 			return "", err
 		}
 	}
 	return "the second time succeeds like the first", nil
+}
+
+// lateCompletions tries what a process does that was held up, in the places where stores are known to say that they
+// completed what they did not.
+func (p *probe) lateCompletions(ctx context.Context) (string, error) {
+	key := p.key("late")
+	refused := func(u Upload, what string) error {
+		_, err := p.bucket.Complete(ctx, u)
+		if !errors.Is(err, ErrNotFound) {
+			return fmt.Errorf("completing an upload %s gives %w, not ErrNotFound", what, orNone(err))
+		}
+		return nil
+	}
+	for _, old := range []string{"old, and of another size", "mine"} {
+		if _, err := p.bucket.Put(ctx, key, []byte(old)); err != nil {
+			return "", err
+		}
+		u, err := p.seal(ctx, key, []byte("mine"))
+		if err == nil {
+			err = p.bucket.Abort(ctx, u)
+		}
+		if err == nil {
+			err = refused(u, "that was aborted, where another object is,")
+		}
+		if err == nil {
+			err = p.expect(ctx, key, 0, -1, []byte(old))
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	u, err := p.seal(ctx, key, []byte("mine"))
+	if err == nil {
+		err = p.complete(ctx, u)
+	}
+	if err == nil {
+		_, err = p.bucket.Put(ctx, key, []byte("them"))
+	}
+	if err == nil {
+		err = refused(u, "whose object was replaced")
+	}
+	if err == nil {
+		err = p.expect(ctx, key, 0, -1, []byte("them"))
+	}
+	if err == nil {
+		err = p.bucket.Delete(ctx, key)
+	}
+	if err == nil {
+		err = refused(u, "whose object was deleted")
+	}
+	if err == nil {
+		err = p.absent(ctx, key)
+	}
+	if err != nil {
+		return "", err
+	}
+	return "refused where the upload was aborted, or its object replaced or deleted", nil
+}
+
+// ownObjects completes two uploads of the same bytes, one after the other.
+func (p *probe) ownObjects(ctx context.Context) (string, error) {
+	key := p.key("own")
+	var uploads []Upload
+	for range 2 {
+		u, err := p.seal(ctx, key, []byte("own"))
+		if err == nil {
+			err = p.complete(ctx, u)
+		}
+		if err != nil {
+			return "", err
+		}
+		uploads = append(uploads, u)
+	}
+	for i, u := range uploads {
+		if made, err := p.bucket.Made(ctx, u); err != nil || made != (i == 1) {
+			return "", errors.Join(err, fmt.Errorf("of two uploads of the same bytes, the store does not tell which made the object (%d: %t)", i, made))
+		}
+	}
+	return "two uploads of the same bytes are told from each other", nil
 }
 
 func (p *probe) abort(ctx context.Context) (string, error) {
@@ -197,7 +334,7 @@ func (p *probe) abort(ctx context.Context) (string, error) {
 	if u, err = p.seal(ctx, kept, []byte("kept")); err != nil {
 		return "", err
 	}
-	if _, err := p.bucket.Complete(ctx, u); err != nil {
+	if err := p.complete(ctx, u); err != nil {
 		return "", err
 	}
 	if err := p.bucket.Abort(ctx, u); err != nil {
@@ -209,9 +346,10 @@ func (p *probe) abort(ctx context.Context) (string, error) {
 	return "an aborted upload is gone, a completed one stays", nil
 }
 
-func (p *probe) listOrder(ctx context.Context) (string, error) {
-	want := []string{"order/A", "order/a b", "order/a-b", "order/a.b", "order/a/b", "order/a0", "order/b", "order/ä"}
-	for i, name := range want {
+func (p *probe) listing(ctx context.Context) (string, error) {
+	names := []string{"order/A", "order/a b", "order/a-b", "order/a.b", "order/a/b", "order/a/c/d", "order/a/e", "order/a0", "order/b", "order/ä"}
+	want := make([]string, len(names))
+	for i, name := range names {
 		want[i] = p.key(name)
 	}
 	for _, key := range slices.Backward(want) {
@@ -219,17 +357,33 @@ func (p *probe) listOrder(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	var got []string
+	p.listed = nil
 	for o, err := range p.bucket.List(ctx, p.folder+"order/") {
 		if err != nil {
 			return "", err
 		}
-		got = append(got, o.Key)
+		p.listed = append(p.listed, o.Key)
 	}
-	if !slices.Equal(got, want) {
+	if got := slices.Sorted(slices.Values(p.listed)); !slices.Equal(got, want) {
 		return "", fmt.Errorf("it gives %q, not %q", got, want)
 	}
-	return fmt.Sprintf("%d keys, sorted by their bytes", len(want)), nil
+	outside := func(key string) bool { return !strings.HasPrefix(key, p.folder+"order/a/") }
+	folder := p.listed[slices.IndexFunc(p.listed, func(key string) bool { return !outside(key) }):]
+	if end := slices.IndexFunc(folder, outside); end >= 0 && slices.ContainsFunc(folder[end:], func(key string) bool { return !outside(key) }) {
+		return "", fmt.Errorf("the keys of a folder don't come together: %q", p.listed)
+	}
+	return fmt.Sprintf("%d keys, each once, those of a folder together", len(want)), nil
+}
+
+// listOrder looks at what listing has seen.
+func (p *probe) listOrder(context.Context) (string, error) {
+	if len(p.listed) == 0 {
+		return "", errors.New("nothing was listed")
+	}
+	if !slices.IsSorted(p.listed) {
+		return "", fmt.Errorf("it gives %q, not in the order of the keys' bytes", p.listed)
+	}
+	return "keys are sorted by their bytes", nil
 }
 
 func (p *probe) conditionalPuts(ctx context.Context) (string, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,8 +16,9 @@ func newProbeCommand() *cobra.Command {
 		Use:   "probe URL",
 		Short: "Find out what an object store really honours",
 		Long: `Probe writes a few small objects below the URL, tries ranges, multipart uploads and
-conditional puts by racing writers on them, and removes them again. It exits with 1 when the
-store lacks something that Bucketmill can't do without.`,
+conditional puts by racing writers on them, and removes them again. Every check is reported,
+whatever the store answers. It exits with 1 when the store lacks something that Bucketmill can't
+do without.`,
 		Args: exactArgs(1, "one URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			stores, err := store.open()
@@ -28,11 +30,10 @@ store lacks something that Bucketmill can't do without.`,
 				return err
 			}
 			report, err := objstore.Probe(cmd.Context(), b, strings.TrimSuffix(prefix, "/"))
-			if err != nil {
-				return err
+			if len(report.Found) > 0 {
+				fmt.Fprintln(cmd.OutOrStdout(), report)
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), report)
-			return report.Err()
+			return errors.Join(report.Err(), err)
 		},
 	}
 	store.register(cmd.Flags())

@@ -240,7 +240,7 @@ func (s *suite) probe(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log(report)
-	for _, c := range report.All() {
+	for _, c := range report.Found {
 		if !c.OK || c.Name == "" || c.Detail == "" {
 			t.Errorf("%+v", c)
 		}
