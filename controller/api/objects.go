@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"strings"
@@ -270,20 +271,37 @@ func (s *Server) listPrefix(c echo.Context, bucket, location string) error {
 	if err != nil {
 		return err
 	}
-	after := c.QueryParam("after")
+	objects, err := pageAfter(b.List(c.Request().Context(), prefix), c.QueryParam("after"), limit+1)
+	if err != nil {
+		return err
+	}
 	list := ObjectList{Objects: []Object{}}
-	for o, err := range b.List(c.Request().Context(), prefix) {
-		if err != nil {
-			return err
-		}
-		if after != "" && o.Key <= after {
-			continue
-		}
-		if len(list.Objects) == limit {
-			list.Next = list.Objects[limit-1].Key
-			break
-		}
+	for _, o := range objects[:min(limit, len(objects))] {
 		list.Objects = append(list.Objects, objectOf(bucket, o))
 	}
+	if len(objects) > limit {
+		list.Next = list.Objects[limit-1].Key
+	}
 	return c.JSON(http.StatusOK, list)
+}
+
+// pageAfter takes up to n objects of a listing: those behind the key after in the listing's own order, which is not
+// that of the keys' bytes on every store. Where the key is not listed, they are those with greater keys, and the
+// listing is read to its end.
+func pageAfter(listing iter.Seq2[objstore.Object, error], after string, n int) (page []objstore.Object, err error) {
+	met := after == ""
+	for o, err := range listing {
+		switch {
+		case err != nil:
+			return nil, err
+		case o.Key == after:
+			met, page = true, nil
+		case len(page) < n && (met || o.Key > after):
+			page = append(page, o)
+		}
+		if met && len(page) == n {
+			break
+		}
+	}
+	return page, nil
 }
