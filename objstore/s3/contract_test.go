@@ -42,6 +42,13 @@ func TestFaults(t *testing.T) {
 	})
 }
 
+func TestDeviations(t *testing.T) {
+	name := testservices.MinIO(t).Bucket(t)
+	objstoretest.RunDeviations(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
+		return open(t, name, c)
+	})
+}
+
 func TestTLS(t *testing.T) {
 	server := testservices.MinIO(t)
 	name := server.Bucket(t)
