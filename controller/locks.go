@@ -50,9 +50,9 @@ func (c *Controller) lockOutput(ctx context.Context, url string, id state.JobID)
 // isOver tells whether a job has ended. One that Redis does not know, but the store does, has not: it is
 // about to be restored.
 func (c *Controller) isOver(ctx context.Context, id state.JobID) (bool, error) {
-	job, err := c.cfg.Store.Job(ctx, id)
+	phase, err := c.cfg.Store.Phase(ctx, id)
 	if !errors.Is(err, state.ErrNoJob) {
-		return err == nil && job.Phase == state.PhaseEnded, err
+		return err == nil && phase == state.PhaseEnded, err
 	}
 	if !c.cfg.Durable {
 		return true, nil

@@ -232,7 +232,7 @@ func outputSide(job state.Job) (state.Side, int) {
 	return state.Reduce, job.Reduce.Total
 }
 
-// committedParts returns those parts that are committed, in no order, and the attempts whose manifests the
+// committedParts returns those parts that are committed, by index, and the attempts whose manifests the
 // store has lost or damaged.
 func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part, []state.Lost, error) {
 	layout, err := c.layout(job)
@@ -269,7 +269,8 @@ func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part,
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
-	// In order, each once: Redis may list an entry twice.
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.index, b.index) })
+	// Each once: Redis may list an entry twice.
 	slices.SortFunc(lost, func(a, b state.Lost) int { return cmp.Compare(a.Attempt.Task.Index, b.Attempt.Task.Index) })
 	lost = slices.CompactFunc(lost, func(a, b state.Lost) bool { return a.Attempt == b.Attempt })
 	return parts, lost, nil

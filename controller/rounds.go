@@ -40,17 +40,21 @@ const (
 func (c *Controller) Run(ctx context.Context) error {
 	defer c.working.Wait()
 	chores := []*chore{
-		{what: "tidy up after old jobs", do: c.tidy, every: janitorInterval},
-		{what: "unlock outputs of jobs that are over", do: c.freeOutputs, every: janitorInterval},
+		{what: "tidy up after jobs that are over", every: janitorInterval, do: func(ctx context.Context) error {
+			return errors.Join(c.tidy(ctx), c.freeOutputs(ctx))
+		}},
 	}
 	if c.cfg.Durable {
-		chores = append(
-			chores,
-			&chore{what: "look for jobs that Redis does not know", do: c.restore, every: reconcileInterval, last: time.Now()},
-			&chore{what: "look for what belongs to no job", do: c.collect, every: orphanInterval, last: time.Now()},
-		)
+		chores = append(chores, &chore{what: "look for what belongs to no job", do: c.collect, every: orphanInterval, last: time.Now()})
 	}
+	restored := time.Now()
 	for ctx.Err() == nil {
+		if c.cfg.Durable && time.Since(restored) > reconcileInterval {
+			restored = time.Now()
+			if err := c.restore(ctx); err != nil && ctx.Err() == nil {
+				c.cfg.Log.Error("look for jobs that Redis does not know", "error", err)
+			}
+		}
 		if err := c.round(ctx); err != nil && ctx.Err() == nil {
 			c.cfg.Log.Error("look after jobs", "error", err)
 		}

@@ -40,8 +40,8 @@ func (f *flight) board(e *Executor, a *attempt, work func(ctx context.Context, m
 	if f.current == nil {
 		l := &landing{done: make(chan struct{})}
 		f.current = l
-		e.shared.Go(func() {
-			if l.err = work(e.working, func() { f.moved(l) }); l.err == nil {
+		e.share(func(ctx context.Context) {
+			if l.err = work(ctx, func() { f.moved(l) }); l.err == nil {
 				f.moved(l)
 			}
 			f.mu.Lock()
@@ -52,6 +52,11 @@ func (f *flight) board(e *Executor, a *attempt, work func(ctx context.Context, m
 	}
 	f.current.waiting = append(f.current.waiting, a)
 	return f.current
+}
+
+// share does a piece of work that belongs to the executor and to none of its attempts.
+func (e *Executor) share(work func(ctx context.Context)) {
+	e.shared.Go(func() { work(e.working) })
 }
 
 func (f *flight) moved(l *landing) {

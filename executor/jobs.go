@@ -42,7 +42,7 @@ type jobContext struct {
 	bounds    atomic.Pointer[bounds] // of a job of total order, once they are known
 	seeking   flight                 // them
 	pages     pageCache
-	heads     split.Heads // of its inputs
+	heads     *split.Heads // of its inputs
 	committed mapOutputs
 }
 
@@ -82,7 +82,9 @@ func (c *jobCache) get(ctx context.Context, a *attempt) (*jobContext, error) {
 	key := jobKey{a.Attempt.Job, a.Born}
 	job := c.jobs[key]
 	if job == nil {
-		job = &jobContext{jobKey: key, folder: filepath.Join(c.folder, fmt.Sprintf("%s-%d", key.id, key.born))}
+		job = &jobContext{
+			jobKey: key, folder: filepath.Join(c.folder, fmt.Sprintf("%s-%d", key.id, key.born)), heads: split.NewHeads(c.executor.share),
+		}
 		c.jobs[key] = job
 	}
 	job.users++

@@ -268,7 +268,7 @@ func (e *Executor) openSplit(ctx context.Context, job *jobContext, s split.Split
 	if err != nil {
 		return nil, err
 	}
-	opts.Heads = &job.heads
+	opts.Heads = job.heads
 	opts.Direct = strings.HasPrefix(s.Input, "file:")
 	return split.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		return b.GetVersion(ctx, key, s.ETag, offset, length)

@@ -78,12 +78,12 @@ func (s *Store) Remember(ctx context.Context, count int) error {
 // Enlist enters a job that has not ended into the lists, if it is not there: the script that made the job may
 // have been executed late, when Redis had lost them.
 func (s *Store) Enlist(ctx context.Context, id JobID) error {
-	phase, err := s.rdb.HGet(ctx, s.jobKey(id), "phase").Result()
-	if errors.Is(err, redis.Nil) || Phase(phase) == PhaseEnded {
+	phase, err := s.Phase(ctx, id)
+	if errors.Is(err, ErrNoJob) || phase == PhaseEnded {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("look for job %s: %w", id, err)
+		return err
 	}
 	return s.activate(ctx, id)
 }

@@ -115,6 +115,20 @@ func (s *Store) Stage(ctx context.Context, id JobID) (Stage, Phase, error) {
 	return Stage(n), Phase(phase), r.err
 }
 
+// Phase returns the phase that a job is in, or ErrNoJob.
+func (s *Store) Phase(ctx context.Context, id JobID) (Phase, error) {
+	phase, err := s.rdb.HGet(ctx, s.jobKey(id), "phase").Result()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return "", fmt.Errorf("read the phase of %s: %w", id, ErrNoJob)
+	case err != nil:
+		return "", fmt.Errorf("read the phase of %s: %w", id, err)
+	case !Phase(phase).known():
+		return "", fmt.Errorf("read the phase of %s: %w: it is %.40q", id, ErrMalformed, phase)
+	}
+	return Phase(phase), nil
+}
+
 // History returns the newest jobs first, from offset on, at most count of them. Those whose
 // record is gone are left out; see Expired.
 func (s *Store) History(ctx context.Context, offset, count int) ([]JobID, error) {

@@ -78,7 +78,9 @@ func (r *Reader) laterText() (from cursor, err error) {
 	case opts.Format.Kind == CSV:
 		r.header, c, err = r.firstLine()
 	case s.ReadsHead(opts):
-		c, err = opts.Heads.of(r.ctx, s.Input, func() (content, error) { return r.src.head(r.ctx) })
+		// A source of its own: what is read for all splits of the object counts for none.
+		src := &source{get: r.src.get, object: r.src.object, size: r.src.size}
+		c, err = opts.Heads.of(r.ctx, s.Input, src.head)
 	}
 	switch {
 	case err != nil:

@@ -48,13 +48,13 @@ func start(in window, name string) (from cursor, c content, err error) {
 
 // head reads an object's first bytes by a request of their own, and finds out what they are.
 func (s *source) head(ctx context.Context) (c content, err error) {
-	data := make([]byte, min(headBytes, s.size))
-	body, err := s.open(ctx, 0, len(data))
+	body, err := s.get(ctx, 0, headBytes) // or what there is
 	if err != nil {
-		return content{}, failure{err}
+		return content{}, failure{s.failed(err, 0)}
 	}
-	if _, err = s.fill(body, data, 0); err == nil {
-		err = s.finish(body, int64(len(data)))
+	data := make([]byte, min(headBytes, s.size))
+	if _, err = s.fill(body, data, 0); err == nil && s.size <= headBytes {
+		err = s.finish(body, s.size)
 	}
 	if err := s.closeBody(body, err); err != nil {
 		return content{}, failure{err}

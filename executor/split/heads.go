@@ -10,59 +10,71 @@ const maxHeads = 4096
 
 // Heads remembers what the first bytes of objects say, so that the splits of an object which do not begin
 // with them need not all read them. It is for the objects of one plan, whose names stand for the same bytes
-// throughout. It may be used by several goroutines. The zero Heads is empty.
+// throughout. It may be used by several goroutines.
+//
+// Whoever needs bytes that nobody has asked for yet has them read; those that need them meanwhile wait for that, and
+// share what comes of it, also an error. After an error the next one has them read again.
 type Heads struct {
+	run func(work func(context.Context))
+
 	mu    sync.Mutex
-	known map[string]*knownHead
+	known map[string]content // guarded by mu
+	asked map[string]*asking // guarded by mu: what is being read
 }
 
-// knownHead is what is known of an object. Turn is held by whoever finds it out.
-type knownHead struct {
-	turn  chan struct{}
-	known bool
+// asking is a read that some wait for.
+type asking struct {
+	done chan struct{} // closed when it has ended
 	content
+	err error
 }
 
-// of returns what an object's first bytes say. Read finds that out; it is called by one goroutine at a time
-// for an object, and not again once it has succeeded.
-func (h *Heads) of(ctx context.Context, object string, read func() (content, error)) (content, error) {
+// NewHeads returns an empty Heads. Run begins a piece of work that belongs to none of the Readers, in a goroutine
+// that it waits for, with a context that outlives them.
+func NewHeads(run func(work func(context.Context))) *Heads {
+	return &Heads{run: run, known: map[string]content{}, asked: map[string]*asking{}}
+}
+
+// of returns what an object's first bytes say. Read finds that out.
+func (h *Heads) of(ctx context.Context, object string, read func(context.Context) (content, error)) (content, error) {
 	if h == nil {
-		return read()
+		return read(ctx)
 	}
-	k := h.entry(object)
+	h.mu.Lock()
+	if c, ok := h.known[object]; ok {
+		h.mu.Unlock()
+		return c, nil
+	}
+	a := h.asked[object]
+	if a == nil {
+		a = &asking{done: make(chan struct{})}
+		h.asked[object] = a
+		h.run(func(ctx context.Context) { h.ask(ctx, object, a, read) })
+	}
+	h.mu.Unlock()
 	select {
-	case k.turn <- struct{}{}:
-		defer func() { <-k.turn }()
+	case <-a.done:
+		return a.content, a.err
 	case <-ctx.Done():
 		return content{}, context.Cause(ctx)
 	}
-	if k.known {
-		return k.content, nil
-	}
-	c, err := read()
-	if err != nil {
-		return content{}, err
-	}
-	k.content, k.known = c, true
-	return c, nil
 }
 
-func (h *Heads) entry(object string) *knownHead {
+// ask reads, and tells all that wait.
+func (h *Heads) ask(ctx context.Context, object string, a *asking, read func(context.Context) (content, error)) {
+	defer close(a.done)
+	a.content, a.err = read(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.known == nil {
-		h.known = map[string]*knownHead{}
+	delete(h.asked, object)
+	if a.err != nil {
+		return
 	}
-	k := h.known[object]
-	if k == nil {
-		for forgotten := range h.known { // any will do: splits come in the order of their objects
-			if len(h.known) < maxHeads {
-				break
-			}
-			delete(h.known, forgotten)
+	for forgotten := range h.known { // any will do: splits come in the order of their objects
+		if len(h.known) < maxHeads {
+			break
 		}
-		k = &knownHead{turn: make(chan struct{}, 1)}
-		h.known[object] = k
+		delete(h.known, forgotten)
 	}
-	return k
+	h.known[object] = a.content
 }

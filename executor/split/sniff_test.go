@@ -1,10 +1,12 @@
 package split_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/split"
@@ -221,7 +223,7 @@ func TestCompressedUnderAnyName(t *testing.T) {
 						size = o.size()
 					}
 					for _, length := range []int{1, 7, 1000} {
-						got, err := readCut(t, name, o, size, split.Options{Format: f, RangeBytes: length, Heads: new(split.Heads)})
+						got, err := readCut(t, name, o, size, split.Options{Format: f, RangeBytes: length, Heads: newHeads(t)})
 						if err != nil {
 							t.Fatalf("%s as %s, %v in splits of %d: %v", what, name, f, size, err)
 						} else if d := diff(got, want); d != "" {
@@ -254,10 +256,17 @@ func TestTwiceCompressed(t *testing.T) {
 	}
 }
 
+// newHeads waits for what it runs at the end of the test.
+func newHeads(t *testing.T) *split.Heads {
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait)
+	return split.NewHeads(func(work func(context.Context)) { running.Go(func() { work(t.Context()) }) })
+}
+
 // TestHeadIsReadOnce counts the requests for the first bytes of an object that is cut.
 func TestHeadIsReadOnce(t *testing.T) {
 	o := newObject([]byte(strings.Repeat("a line\n", 1000)))
-	opts := split.Options{Heads: new(split.Heads)}
+	opts := split.Options{Heads: newHeads(t)}
 	if _, err := readCut(t, "k", o, 1000, opts); err != nil {
 		t.Fatal(err)
 	}
