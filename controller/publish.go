@@ -129,9 +129,10 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 	err = c.cfg.Store.Finish(ctx, job.ID, job.Stage)
 	if errors.Is(err, state.ErrIllegal) {
 		// Cancelled while we published: what we wrote says something that is not so. Otherwise another
-		// controller has finished the job, or will, after a failover that has sent it back.
+		// controller has finished the job, or will find it to be complete, after a failover that has sent it
+		// back to before its publication.
 		now, jobErr := c.cfg.Store.Job(ctx, job.ID)
-		if jobErr == nil && (now.State == state.Cancelled || now.State == state.Failed) {
+		if jobErr == nil && (now.State == state.Cancelled || now.State == state.Failed) && !now.PublishedFrom.IsZero() {
 			return errors.Join(err, c.deleteOwnSuccess(ctx, job.ID, spec))
 		}
 	}
