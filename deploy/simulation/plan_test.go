@@ -338,7 +338,7 @@ func (s *sim) befall(r *request, i incident) {
 	s.trace.add("-- %v: %s", i.kind, p.name)
 	switch i.kind {
 	case kill:
-		p.dead = true
+		p.dead, p.frozen = true, false // what it has asked for fails
 		s.leave(victim)
 	case stopGently:
 		s.leave(victim)
