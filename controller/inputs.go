@@ -4,17 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/executor/split"
 	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
 )
 
 // inputs are the objects that a job reads.
 type inputs struct {
 	objects    []split.Object
 	passedOver int      // names that begin with "." or "_", of objects and folders
+	outputs    int      // folders below the locations that hold a job's finished output, and were passed over, too
 	empty      []string // the locations that have not one byte
 }
 
@@ -23,7 +31,8 @@ type inputs struct {
 // that is the name of an object or folder as it stands is that, whatever characters it has.
 //
 // In globs and prefixes, objects in whose name or folder below the prefix an element begins with "." or "_" are
-// passed over, as Hadoop does; they can be named outright. It fails, naming the location, where nothing is found.
+// passed over, as Hadoop does; they can be named outright. So are, below a folder or prefix, other folders with
+// finished outputs of jobs of ours: see passOverOutputs. It fails, naming the location, where nothing is found.
 // Objects without a byte are inputs like others.
 func findInputs(ctx context.Context, open Opener, locations []string) (inputs, error) {
 	var (
@@ -36,6 +45,7 @@ func findInputs(ctx context.Context, open Opener, locations []string) (inputs, e
 			return inputs{}, fmt.Errorf("input %s: %w", location, err)
 		}
 		in.passedOver += found.passedOver
+		in.outputs += found.outputs
 		var bytes int64
 		for _, o := range found.objects {
 			bytes += o.Size
@@ -105,6 +115,9 @@ func findNamed(ctx context.Context, b objstore.Bucket, key string) (*listing, er
 	}
 	found := &listing{bucket: b, base: key}
 	err := found.list(ctx, key)
+	if err == nil {
+		err = found.passOverOutputs(ctx)
+	}
 	if mark != nil && errors.Is(err, objstore.ErrDenied) {
 		err = nil // who may read the object need not be allowed to list
 	}
@@ -130,8 +143,10 @@ type listing struct {
 	glob   *glob  // nil: all
 
 	objects    []split.Object
-	passedOver int    // hidden objects and folders that match
-	lastHidden string // the last of these folders, with a slash at its end: what is below it comes right after it
+	passedOver int      // hidden objects and folders that match
+	finished   []string // of them: _SUCCESS objects in folders below the base
+	outputs    int      // folders of these that were passed over
+	lastHidden string   // the last of these folders, with a slash at its end: what is below it comes right after it
 }
 
 // list lists what begins with prefix, which begins with base.
@@ -178,9 +193,73 @@ func (l *listing) passOver(name string, end int) {
 		return
 	}
 	l.passedOver++
+	if strings.HasSuffix(name, "/"+state.SuccessName) {
+		l.finished = append(l.finished, l.base+name)
+	}
 	if end < len(name) {
 		l.lastHidden = name[:end+1]
 	}
+}
+
+// passOverOutputs leaves out what lies in folders that hold finished outputs of jobs of ours, below the one that is
+// listed: the output of a job whose input was the folder around it would be counted with that input from then on.
+// The folder that is listed is read, also if it is an output itself, as are outputs of other programs, which mark
+// them with another _SUCCESS.
+func (l *listing) passOverOutputs(ctx context.Context) error {
+	var (
+		mu      sync.Mutex
+		folders []string
+	)
+	g, reading := errgroup.WithContext(ctx)
+	g.SetLimit(requestsAtOnce)
+	for _, key := range l.finished {
+		g.Go(func() error {
+			ours, err := isOurSuccess(reading, l.bucket, key)
+			if err != nil || !ours {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			folders = append(folders, strings.TrimSuffix(key, state.SuccessName))
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil || len(folders) == 0 {
+		return err
+	}
+	l.outputs = len(folders)
+	passed := map[string]bool{}
+	for _, folder := range folders {
+		passed[folder] = true
+	}
+	l.objects = slices.DeleteFunc(l.objects, func(o split.Object) bool {
+		key := strings.TrimPrefix(o.URL, l.bucket.URL()+"/")
+		for end := strings.LastIndexByte(key, '/'); end >= len(l.base); end = strings.LastIndexByte(key[:end], '/') {
+			if passed[key[:end+1]] {
+				return true
+			}
+		}
+		return false
+	})
+	return nil
+}
+
+// successBegin is how a _SUCCESS of a job of ours begins.
+var successBegin = regexp.MustCompile(`^\{\s*"job":\s*"`)
+
+// isOurSuccess tells whether a _SUCCESS object is one that a job of ours has written.
+func isOurSuccess(ctx context.Context, b objstore.Bucket, key string) (ours bool, err error) {
+	const enough = 64 // bytes
+	r, err := b.Get(ctx, key, 0, enough)
+	if isNotFound(err) {
+		return false, nil // gone meanwhile
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	begin, err := io.ReadAll(r)
+	return successBegin.Match(begin), err
 }
 
 // nothing explains why there are no objects.
@@ -189,7 +268,10 @@ func (l *listing) nothing(isGlob bool) error {
 	if isGlob {
 		text = `no object and no folder matches the glob, or has it for a name (* ? [ { and \ are special there: write \[ for a [)`
 	}
-	if l.passedOver > 0 {
+	switch {
+	case l.outputs > 0:
+		text = fmt.Sprintf("all that is there is passed over: folders with outputs of jobs (%d with a _SUCCESS); name them, or match them with a glob, to read them", l.outputs)
+	case l.passedOver > 0:
 		text = fmt.Sprintf("all that is there is passed over: each name begins with _ or . (%d of objects and folders; name them outright to read them)", l.passedOver)
 	}
 	return errors.New(text)

@@ -243,3 +243,40 @@ func TestTooManyTasks(t *testing.T) {
 		t.Errorf("a map task for each byte of 1 TiB: %v", err)
 	}
 }
+
+// Outputs of jobs below a folder are passed over, unless they are named or matched. Those of other programs, and the
+// folder itself, are read.
+func TestInputsPassOverOutputs(t *testing.T) {
+	root := writeTree(t, "a.txt", "out/part-00000", "out/deep/b.txt", "spark/part-0", "deep/out2/part-00000", "deep/c.txt", "only/out3/part-00000")
+	for name, text := range map[string]string{
+		"out/_SUCCESS": "{\n \"job\": \"j1\",\n \"parts\": []\n}\n", "deep/out2/_SUCCESS": `{"job":"j2"}`, "only/out3/_SUCCESS": `{"job": "j3"}`,
+		"spark/_SUCCESS": "",
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for location, c := range map[string]struct {
+		want    string
+		outputs int
+	}{
+		"":          {"a.txt deep/c.txt spark/part-0", 3},
+		"deep":      {"deep/c.txt", 1},
+		"out/":      {"out/deep/b.txt out/part-00000", 0},
+		"only/*":    {"only/out3/part-00000", 0},
+		"**/part-*": {"deep/out2/part-00000 only/out3/part-00000 out/part-00000 spark/part-0", 0},
+	} {
+		in, err := findInputs(t.Context(), opener(t), []string{root + "/" + location})
+		if err != nil {
+			t.Errorf("%q: %v", location, err)
+			continue
+		}
+		if s := paths(root, in); s != c.want || in.outputs != c.outputs {
+			t.Errorf("%q: got %s and passed over %d outputs, wanted %s and %d", location, s, in.outputs, c.want, c.outputs)
+		}
+	}
+	_, err := findInputs(t.Context(), opener(t), []string{root + "/only/"})
+	if err == nil || !strings.Contains(err.Error(), "folders with outputs of jobs") {
+		t.Errorf("nothing but an output: %v", err)
+	}
+}

@@ -46,7 +46,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 	}
 	reducers := reducersOf(spec, plan.Bytes)
 	c.cfg.Log.Info("job planned", "job", job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
-		"maps", tasks.Count, "reducers", reducers, "passed_over", plan.PassedOver)
+		"maps", tasks.Count, "reducers", reducers, "passed_over", plan.PassedOver, "outputs", plan.Outputs)
 	if plan.Empty > 0 {
 		c.cfg.Log.Warn("inputs are empty", "job", job.ID, "locations", plan.Empty, "first", plan.EmptyInput)
 	}
@@ -165,7 +165,7 @@ func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(con
 	objects := in.objects
 	plan := state.Plan{
 		PageSize: pageSize, Pages: rand.Text(),
-		Inputs: len(objects), PassedOver: in.passedOver, Empty: len(in.empty),
+		Inputs: len(objects), PassedOver: in.passedOver, Outputs: in.outputs, Empty: len(in.empty),
 	}
 	for _, o := range objects {
 		plan.Bytes += o.Size

@@ -15,6 +15,8 @@ type Plan struct {
 	Bytes    int64  `json:"bytes"`     // their size
 	// PassedOver is the number of objects and folders that were passed over, since their names begin with "." or "_".
 	PassedOver int `json:"passed_over,omitempty"`
+	// Outputs is the number of folders below the inputs' that were passed over, since they hold a job's finished output.
+	Outputs int `json:"outputs,omitempty"`
 	// Empty is the number of the spec's inputs that have not one byte, and EmptyInput the first of them.
 	Empty      int    `json:"empty,omitempty"`
 	EmptyInput string `json:"empty_input,omitempty"`

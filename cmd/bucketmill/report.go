@@ -35,6 +35,7 @@ type outcome struct {
 // leftOut is what of the inputs a job did not read.
 type leftOut struct {
 	passedOver int    // objects and folders
+	outputs    int    // folders
 	empty      int    // locations
 	firstEmpty string // of them
 }
@@ -45,6 +46,9 @@ func (l leftOut) rows(row func(name, format string, args ...any)) {
 		row("passed over", "1 name that begins with _ or .")
 	} else if l.passedOver > 1 {
 		row("passed over", "%s that begin with _ or .", plural(l.passedOver, "name"))
+	}
+	if l.outputs > 0 {
+		row("passed over", "%s below the inputs with the output of a job (_SUCCESS); name it to read it", plural(l.outputs, "folder"))
 	}
 	switch {
 	case l.empty == 1:
@@ -70,7 +74,7 @@ func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec state.
 	}
 	o := outcome{
 		job: job, spec: spec, counters: counters, inputs: plan.Inputs, inputBytes: plan.Bytes,
-		left: leftOut{passedOver: plan.PassedOver, empty: plan.Empty, firstEmpty: plan.EmptyInput},
+		left: leftOut{passedOver: plan.PassedOver, outputs: plan.Outputs, empty: plan.Empty, firstEmpty: plan.EmptyInput},
 		head: func(ctx context.Context, part int) ([]byte, error) {
 			return readHead(ctx, b, strings.TrimPrefix(path.Join(prefix, state.PartName(part)), "/"))
 		},

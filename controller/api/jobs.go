@@ -34,9 +34,10 @@ type Job struct {
 	Output     string      `json:"output"`                // URL of its folder
 	Inputs     int         `json:"inputs,omitempty"`      // input objects, once planned
 	InputBytes int64       `json:"input_bytes,omitempty"` // their bytes
-	// Objects and folders that were passed over, since their names begin with "_" or "."; inputs of 0 bytes, and the
-	// first of them.
+	// Objects and folders that were passed over, since their names begin with "_" or "."; folders below the inputs'
+	// with outputs of jobs, which were passed over, too; inputs of 0 bytes, and the first of them.
 	PassedOver  int    `json:"passed_over,omitempty"`
+	OldOutputs  int    `json:"old_outputs,omitempty"`
 	EmptyInputs int    `json:"empty_inputs,omitempty"`
 	EmptyInput  string `json:"empty_input,omitempty"`
 
@@ -128,7 +129,7 @@ func summary(job state.Job) (Job, error) {
 			return Job{}, fmt.Errorf("read the plan of %s: %w", job.ID, err)
 		}
 		answer.Inputs, answer.InputBytes = plan.Inputs, plan.Bytes
-		answer.PassedOver, answer.EmptyInputs, answer.EmptyInput = plan.PassedOver, plan.Empty, plan.EmptyInput
+		answer.PassedOver, answer.OldOutputs, answer.EmptyInputs, answer.EmptyInput = plan.PassedOver, plan.Outputs, plan.Empty, plan.EmptyInput
 	}
 	return answer, nil
 }
