@@ -63,7 +63,7 @@ func newOutputFolder(ctx context.Context, open Opener, spec state.Spec) (*output
 	return out, nil
 }
 
-// asFolder is a key with a slash at its end, but for the empty one.
+// asFolder returns a key with a slash at its end. The empty key stays empty.
 func asFolder(key string) string {
 	if key == "" || strings.HasSuffix(key, "/") {
 		return key

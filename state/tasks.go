@@ -36,16 +36,9 @@ func (s *Store) FailedTasks(ctx context.Context, job Job) ([]Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	failed := map[TaskID][]Failure{}
-	for _, f := range failures {
-		if f.Attempt == "" {
-			continue // a failure of the job as a whole
-		}
-		a, err := ParseAttempt(job.ID, f.Attempt)
-		if err != nil {
-			return nil, fmt.Errorf("%w: a failure of %s: %w", ErrMalformed, job.ID, err)
-		}
-		failed[a.Task] = append(failed[a.Task], f)
+	failed, err := byTask(job.ID, failures)
+	if err != nil {
+		return nil, err
 	}
 	tasks := make([]Task, 0, len(failed))
 	for id, failures := range failed {
@@ -59,6 +52,22 @@ func (s *Store) FailedTasks(ctx context.Context, job Job) ([]Task, error) {
 		return cmp.Or(cmp.Compare(a.Task.Side, b.Task.Side), cmp.Compare(a.Task.Index, b.Task.Index))
 	})
 	return tasks, nil
+}
+
+// byTask sorts failures by the task that failed. Failures of the job as a whole are left out.
+func byTask(id JobID, failures []Failure) (map[TaskID][]Failure, error) {
+	failed := map[TaskID][]Failure{}
+	for _, f := range failures {
+		if f.Attempt == "" {
+			continue
+		}
+		a, err := ParseAttempt(id, f.Attempt)
+		if err != nil {
+			return nil, fmt.Errorf("%w: a failure of %s: %w", ErrMalformed, id, err)
+		}
+		failed[a.Task] = append(failed[a.Task], f)
+	}
+	return failed, nil
 }
 
 // Tasks returns the tasks of one side with indexes from first on, at most count of them.
@@ -87,6 +96,10 @@ func (s *Store) Tasks(ctx context.Context, job Job, side Side, first, count int)
 	if err != nil {
 		return nil, err
 	}
+	failed, err := byTask(job.ID, failures)
+	if err != nil {
+		return nil, err
+	}
 	tasks := make([]Task, last-first)
 	for i := range tasks {
 		tasks[i] = Task{Task: TaskID{Side: side, Index: first + i}, State: TaskPending}
@@ -107,17 +120,8 @@ func (s *Store) Tasks(ctx context.Context, job Job, side Side, first, count int)
 			}
 		}
 	}
-	for _, f := range failures {
-		if f.Attempt == "" {
-			continue // a failure of the job as a whole
-		}
-		a, err := ParseAttempt(job.ID, f.Attempt)
-		if err != nil {
-			return nil, fmt.Errorf("%w: a failure of %s: %w", ErrMalformed, job.ID, err)
-		}
-		if i := a.Task.Index - first; a.Task.Side == side && i >= 0 && i < len(tasks) {
-			tasks[i].Failures = append(tasks[i].Failures, f)
-		}
+	for i := range tasks {
+		tasks[i].Failures = failed[tasks[i].Task]
 	}
 	return tasks, nil
 }

@@ -127,7 +127,7 @@ func storedHandles(out objstore.URL, size int64) (bool, error) {
 	return out.Scheme == "s3" || len(text) > executor.InlineManifest, err
 }
 
-// reads is by how many requests so many executors read the inputs.
+// reads is the number of requests by which that many executors read the inputs.
 func reads(tasks iter.Seq[split.Task], spec state.Spec, executors int, slotMemory int64) (n int64, err error) {
 	format, err := split.ParseInput(spec.Format, spec.Compression)
 	if err != nil {

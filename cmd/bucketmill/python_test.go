@@ -117,7 +117,7 @@ func TestPythonFaults(t *testing.T) {
 	}
 }
 
-// "records of N mapped" counts what map functions gave, whoever combines.
+// "records of N mapped" counts what map functions emit, with any kind of combiner.
 func TestMappedRecordsAreCountedBeforeTheCombiner(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{

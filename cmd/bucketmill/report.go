@@ -40,7 +40,7 @@ type leftOut struct {
 	firstEmpty string // of them
 }
 
-// rows tells of it, if there is something to tell.
+// rows prints what was left out, if anything was.
 func (l leftOut) rows(row func(name, format string, args ...any)) {
 	if l.passedOver == 1 {
 		row("passed over", "1 name that begins with _ or .")

@@ -50,7 +50,7 @@ newest 200), and below them how many tasks and attempts there were.`,
 	return cmd
 }
 
-// printForgotten tells of the tasks of an ended job what is known of them.
+// printForgotten prints what is known of the tasks of an ended job.
 func (s *session) printForgotten(job api.Job, wanted string) error {
 	fmt.Fprintf(s.out, "The job has ended: of its tasks only those with failed attempts that are remembered are listed.\n")
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)

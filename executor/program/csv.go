@@ -13,7 +13,7 @@ var (
 
 // csvReader splits CSV records (RFC 4180, see docs/csv.md) into fields, using the same memory for all of them.
 type csvReader struct {
-	// cr tells whether records may have a CR. Whoever reads many looks for one in all of them at once.
+	// cr tells whether records may have a CR. A caller that reads many records looks for a CR in all of them at once.
 	cr bool
 
 	fields   [][]byte

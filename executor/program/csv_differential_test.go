@@ -159,7 +159,7 @@ func (f *csvFile) compareFraming(t *testing.T, kind split.Kind, decoded []decode
 func (f *csvFile) compareDecoding(t *testing.T, kind split.Kind, batches []mapred.Batch, decoded []decodedRow) {
 	t.Helper()
 	if len(f.rows) == 0 {
-		return // there is no header, or whoever takes it apart refuses it
+		return // there is no header, or its decoder refuses it
 	}
 	want, most := f.rows[1:], math.MaxInt
 	if f.bad >= 0 { // what comes after the first row that is refused is of no interest

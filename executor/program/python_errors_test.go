@@ -130,7 +130,7 @@ func TestPythonRecordsMustFitTheirFormat(t *testing.T) {
 	}
 }
 
-// A line that is a part of a JSON value is told of with what reads it.
+// The error for a line that is part of a JSON value names the format that reads such files.
 func TestPythonNamesTheFormatForPrettyJSON(t *testing.T) {
 	for line, hinted := range map[string]bool{
 		"{": true, "[": true, `[{"a": 1},`: true, `  "id": 1,`: true, "\t]": true, "},": true, "]": true, `{"a":`: true,
