@@ -18,7 +18,7 @@ func TestSubmitWaitsForALostJob(t *testing.T) {
 	t.Parallel()
 	const (
 		gone  = `{"status":404,"code":"job_not_found","title":"No such job","detail":"read job j: no such job"}`
-		whole = `{"id":"j","name":"wc","state":"COMPLETED","phase":"ended","output":"s3://o","times":{},"spec":{"program":"wordcount","output":"s3://o"},"progress":{"map":{"total":1,"done":1},"reduce":{}}}`
+		whole = `{"id":"j","name":"wc","state":"COMPLETED","phase":"ended","output":"s3://out","times":{},"spec":{"program":"wordcount","output":"s3://out"},"progress":{"map":{"total":1,"done":1},"reduce":{}}}`
 	)
 	var asked atomic.Int32
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -40,7 +40,7 @@ func TestSubmitWaitsForALostJob(t *testing.T) {
 		}
 	}))
 	t.Cleanup(web.Close)
-	r := command(t.Context(), "submit", "wordcount", "-i", "s3://i/", "-o", "s3://o/", "--wait", "--server", web.URL)
+	r := command(t.Context(), "submit", "wordcount", "-i", "s3://inbox/", "-o", "s3://out/", "--wait", "--server", web.URL)
 	if r.code != exitDone || !strings.Contains(r.stdout, "COMPLETED") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}

@@ -42,8 +42,10 @@ func document(text []byte) (*yaml.Node, error) {
 	return first.Content[0], nil
 }
 
-// plain takes the name of the library off its errors.
-func plain(err error) error { return errors.New(strings.TrimPrefix(err.Error(), "yaml: ")) }
+// plain says that an error of the library's is one of YAML's form.
+func plain(err error) error {
+	return fmt.Errorf("it is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+}
 
 // enter calls visit with the node that n is, or stands for.
 func (r *reader) enter(n *yaml.Node, visit func(*yaml.Node) error) error {
