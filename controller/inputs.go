@@ -85,10 +85,34 @@ func find(ctx context.Context, open Opener, location string) (*listing, error) {
 	case err != nil:
 		return nil, err
 	}
-	if len(found.objects) == 0 {
-		return nil, found.nothing(special)
+	if len(found.objects) > 0 {
+		return found, nil
 	}
-	return found, nil
+	empty, err := found.isEmpty(ctx)
+	if err == nil && !empty {
+		err = found.nothing(special)
+	}
+	return found, err
+}
+
+// isEmpty tells whether a folder without objects to read is there all the same: the store has folders that are empty,
+// or it is an output that has nothing but its _SUCCESS.
+func (l *listing) isEmpty(ctx context.Context) (bool, error) {
+	if l.glob != nil || l.outputs > 0 {
+		return false, nil
+	}
+	if l.passedOver > 0 {
+		_, err := l.bucket.Stat(ctx, l.base+state.SuccessName)
+		if isNotFound(err) {
+			return false, nil // it says which names are passed over
+		}
+		return err == nil, err
+	}
+	f, ok := l.bucket.(objstore.Foldered)
+	if !ok {
+		return false, nil
+	}
+	return f.HasFolder(ctx, strings.TrimSuffix(l.base, "/"))
 }
 
 // noSuchName tells whether an error of the store's may mean no more than that a glob is no name: it has characters

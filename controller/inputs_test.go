@@ -107,7 +107,7 @@ func TestInputs(t *testing.T) {
 }
 
 func TestInputsThatAreNotThere(t *testing.T) {
-	root := writeTree(t, "a.txt", "hidden/_SUCCESS", "hidden/.x/y")
+	root := writeTree(t, "a.txt", "hidden/_done", "hidden/.x/y", "nothing/_SUCCESS")
 	if err := os.Symlink("nowhere", filepath.Join(root, "dangling.dat")); err != nil {
 		t.Fatal(err)
 	}
@@ -278,5 +278,19 @@ func TestInputsPassOverOutputs(t *testing.T) {
 	_, err := findInputs(t.Context(), opener(t), []string{root + "/only/"})
 	if err == nil || !strings.Contains(err.Error(), "folders with outputs of jobs") {
 		t.Errorf("nothing but an output: %v", err)
+	}
+}
+
+// A folder without anything to read is an empty input: an empty one, or an output that has no part.
+func TestEmptyFolders(t *testing.T) {
+	root := writeTree(t, "output/_SUCCESS")
+	if err := os.Mkdir(filepath.Join(root, "empty"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, location := range []string{"output", "empty", "empty/"} {
+		in, err := findInputs(t.Context(), opener(t), []string{root + "/" + location})
+		if err != nil || len(in.objects) > 0 || len(in.empty) != 1 {
+			t.Errorf("%s: %+v, %v", location, in, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,7 @@ type outputFolder struct {
 
 	lastFolder string // that holds was asked about, followed or not
 	lastHolds  bool
+	lastSeen   string // folder that seenFrom was asked about
 }
 
 func newOutputFolder(ctx context.Context, open Opener, spec state.Spec) (*outputFolder, error) {
@@ -168,8 +170,53 @@ func checkObjects(ctx context.Context, open Opener, spec state.Spec, objects []s
 		if out.holds(key) || parts[o.ETag] {
 			return overlaps(out.name, "holds the", o.URL, writeOver)
 		}
+		if seen := out.seenFrom(key); seen != "" {
+			if location, err := out.foundBy(ctx, open, spec.Input, seen); err != nil || location != "" {
+				return cmp.Or(err, overlaps(out.name, "lies, by way of a link, in the", location, readsOwn))
+			}
+		}
 	}
 	return nil
+}
+
+// seenFrom returns the key that the output's first part has for a listing that has found an object, if a link on the
+// way to the object leads to a folder that holds the output; otherwise "". It asks once for objects of one folder
+// that follow each other.
+func (out *outputFolder) seenFrom(key string) string {
+	folder := key[:strings.LastIndexByte(key, '/')+1]
+	if folder == out.lastSeen {
+		return ""
+	}
+	out.lastSeen = folder
+	real := out.follow(folder)
+	below, inside := strings.CutPrefix(out.folder, real)
+	if real == folder || !inside {
+		return ""
+	}
+	return folder + below + state.PartName(0)
+}
+
+// foundBy returns the first of some locations that would find an object of that key; "" if none would.
+func (out *outputFolder) foundBy(ctx context.Context, open Opener, locations []string, key string) (string, error) {
+	for _, location := range locations {
+		b, at, err := open(ctx, location)
+		if err != nil {
+			return "", fmt.Errorf("input %s: %w", location, err)
+		}
+		if b.URL() != out.bucket.URL() {
+			continue
+		}
+		l := listing{base: asFolder(at)}
+		if isGlob(at) {
+			if g, err := newGlob(at); err == nil {
+				l = listing{base: g.base, glob: g}
+			}
+		}
+		if strings.HasPrefix(key, l.base) && l.wants(key) {
+			return location, nil
+		}
+	}
+	return "", nil
 }
 
 // holds tells whether an object lies in the output's folder. Many that follow each other have the same folder.

@@ -97,7 +97,7 @@ func TestOneNameOfAnOutput(t *testing.T) {
 
 // TestOverlapOfFolders spells folders in other ways, and leads to them by links.
 func TestOverlapOfFolders(t *testing.T) {
-	root := writeTree(t, "data/a.txt", "data/sub/b.txt", "out/part-00000", "out/_SUCCESS", "docs/c.md", "out/d.md", "links/e.txt")
+	root := writeTree(t, "data/a.txt", "data/sub/b.txt", "out/part-00000", "out/_SUCCESS", "docs/c.md", "out/d.md", "links/e.txt", "elsewhere/f.txt")
 	for link, to := range map[string]string{
 		"link":           "data",
 		"data/up":        "..",
@@ -105,6 +105,7 @@ func TestOverlapOfFolders(t *testing.T) {
 		"links/part.txt": "../out/part-00000",
 		"links/folder":   "../out",
 		"again":          "link",
+		"docs/in":        "../elsewhere",
 	} {
 		if err := os.Symlink(to, filepath.Join(root, link)); err != nil {
 			t.Fatal(err)
@@ -127,6 +128,10 @@ func TestOverlapOfFolders(t *testing.T) {
 		{"again/", "data/new/deep", false, "lies in"},
 		{"data", "link/new", false, "lies in"},
 		{"data/up/data/sub", "link", false, "holds"},
+		{"docs", "elsewhere/new", true, "by way of a link"},
+		{"docs/*", "elsewhere/new", true, "by way of a link"},
+		{"docs/**", "elsewhere/_new", true, ""},
+		{"docs/in/*.txt", "elsewhere/new", true, ""},
 		{"data/up/d*/*.txt", "data", true, "holds"},
 		{"link/**", "data/new", false, "matched"},
 		{"data/**", "again/new", false, "matched"},

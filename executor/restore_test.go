@@ -86,8 +86,9 @@ func TestJobSurvivesTheLossOfRedis(t *testing.T) {
 			close(g.open)
 			c.ended(id)
 			c.completed(id)
-			if n := reads.Load(); n > test.mostReads {
-				t.Errorf("input was read %d times, want at most %d", n, test.mostReads)
+			// Before and after the loss, the beginning of the input is looked at for all its splits.
+			if n, most := reads.Load(), test.mostReads+2; n > most {
+				t.Errorf("input was read %d times, want at most %d", n, most)
 			}
 			parts := test.reducers
 			if parts == 0 {

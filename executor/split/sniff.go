@@ -27,7 +27,7 @@ type foreign struct {
 const (
 	wayTables = "convert it to CSV or JSON lines"
 	wayUnpack = "unpack it"
-	wayImage  = "it is no text"
+	wayImage  = "leave it out of the input"
 )
 
 // sign is how data of a kind begins.

@@ -1,6 +1,9 @@
 package file
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -8,7 +11,25 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-var _ objstore.Linked = (*Bucket)(nil)
+var (
+	_ objstore.Linked   = (*Bucket)(nil)
+	_ objstore.Foldered = (*Bucket)(nil)
+)
+
+// HasFolder implements [objstore.Foldered].
+func (b *Bucket) HasFolder(ctx context.Context, key string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, b.fail("look for the folder", key, err)
+	}
+	info, err := os.Stat(filepath.Join(b.root, filepath.FromSlash(key)))
+	switch {
+	case err == nil:
+		return info.IsDir(), nil
+	case errors.Is(translate(err), objstore.ErrNotFound):
+		return false, nil
+	}
+	return false, b.fail("look for the folder", key, err)
+}
 
 // Follow implements [objstore.Linked]. A key that leads out of the root is kept.
 func (b *Bucket) Follow(key string) string {
