@@ -80,6 +80,8 @@ type Controller struct {
 
 	mu    sync.Mutex
 	notes map[state.JobID]*note // guarded by mu
+
+	unreadable map[state.JobID]bool // guarded by mu: lost jobs whose records can't be read, of which the log says so
 }
 
 const (
@@ -111,7 +113,7 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 		return nil, fmt.Errorf("open work store: %w", err)
 	}
 	return &Controller{
-		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), notes: map[state.JobID]*note{},
+		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), notes: map[state.JobID]*note{}, unreadable: map[state.JobID]bool{},
 		sweeps: semaphore.NewWeighted(sweepsAtOnce), works: semaphore.NewWeighted(worksAtOnce),
 	}, nil
 }

@@ -25,8 +25,9 @@ const requestsAtOnce = 32
 
 // part is a part of the output that a committed attempt has written.
 type part struct {
-	index  int
-	upload objstore.Upload
+	index   int
+	attempt state.AttemptID
+	upload  objstore.Upload
 	state.Part
 }
 
@@ -96,8 +97,12 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 			return err
 		}
 	}
-	if err := completeParts(ctx, out, parts); err != nil {
+	lost, err = completeParts(ctx, out, parts)
+	if err != nil {
 		return err
+	}
+	if len(lost) > 0 {
+		return c.redo(ctx, job, lost)
 	}
 	if spec.Overwrite {
 		if err := c.deleteOldParts(ctx, job, out, prefix, len(parts)); err != nil {
@@ -272,7 +277,7 @@ func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part,
 	}
 	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.index, b.index) })
 	// Each once: Redis may list an entry twice.
-	slices.SortFunc(lost, func(a, b state.Lost) int { return cmp.Compare(a.Attempt.Task.Index, b.Attempt.Task.Index) })
+	slices.SortFunc(lost, func(a, b state.Lost) int { return compareTasks(a.Attempt.Task, b.Attempt.Task) })
 	lost = slices.CompactFunc(lost, func(a, b state.Lost) bool { return a.Attempt == b.Attempt })
 	return parts, lost, nil
 }
@@ -286,7 +291,7 @@ func (c *Controller) committedPart(ctx context.Context, layout state.Layout, com
 		})
 		return part{}, fmt.Errorf("read the manifest of %s: %w", committed.Attempt, err)
 	}
-	p := part{index: committed.Attempt.Task.Index}
+	p := part{index: committed.Attempt.Task.Index, attempt: committed.Attempt}
 	if err := json.Unmarshal(text, &p.Part); err != nil {
 		return part{}, fmt.Errorf("read the manifest of %s: %w", committed.Attempt, err)
 	}
@@ -296,25 +301,39 @@ func (c *Controller) committedPart(ctx context.Context, layout state.Layout, com
 	return p, nil
 }
 
-func completeParts(ctx context.Context, out objstore.Bucket, parts []part) error {
+// completeParts makes all parts visible, and returns those attempts whose uploads are lost: the store has neither the
+// upload nor the object that it was to become. Somebody may have aborted it, or the store has dropped a completion whose
+// controller died while it waited for the answer, as MinIO does.
+func completeParts(ctx context.Context, out objstore.Bucket, parts []part) ([]state.Lost, error) {
+	var (
+		mu   sync.Mutex
+		lost []state.Lost
+	)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for _, p := range parts {
 		g.Go(func() error {
 			o, err := out.Complete(ctx, p.upload)
-			if isNotFound(err) {
-				return checkBytes(ctx, out, p, err)
-			}
-			if err != nil {
+			switch {
+			case isNotFound(err):
+				if err = checkBytes(ctx, out, p, err); err == nil || transient(err) {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				lost = append(lost, state.Lost{Attempt: p.attempt, Why: err.Error()})
+				return nil
+			case err != nil:
 				return err
-			}
-			if o.Size != p.Bytes {
+			case o.Size != p.Bytes:
 				return fmt.Errorf("%s/%s has %d bytes, not the %d that were written", out.URL(), p.upload.Key, o.Size, p.Bytes)
 			}
 			return nil
 		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	slices.SortFunc(lost, func(a, b state.Lost) int { return compareTasks(a.Attempt.Task, b.Attempt.Task) })
+	return lost, err
 }
 
 // checkBytes finds out whether a part that can't be completed is in place all the same. Before Redis lost

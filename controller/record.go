@@ -135,8 +135,13 @@ func (c *Controller) keepPlan(ctx context.Context, job state.Job) error {
 	if !c.cfg.Durable {
 		return nil
 	}
-	_, err := c.work.Stat(ctx, c.records(job.ID).Planned())
-	if !isNotFound(err) {
+	key := c.records(job.ID).Planned()
+	_, err := c.work.Stat(ctx, key)
+	err = objstore.Withheld(ctx, c.work, key, err, func() error {
+		_, err := c.work.Stat(ctx, key)
+		return err
+	})
+	if !isNotFound(err) && !errors.Is(err, objstore.ErrCorrupt) {
 		return err
 	}
 	return c.writePlan(ctx, job.ID, planRecord{Maps: job.Map.Total, Reduces: job.Reduce.Total, Plan: job.Plan})
@@ -160,12 +165,7 @@ func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec state.
 // is damaged, and the job is planned again.
 func (c *Controller) readPlan(ctx context.Context, id state.JobID) (planRecord, bool, error) {
 	var p planRecord
-	key := c.records(id).Planned()
-	found, err := c.readRecord(ctx, key, &p)
-	err = objstore.Withheld(ctx, c.work, key, err, func() error {
-		_, err := c.readRecord(ctx, key, &p)
-		return err
-	})
+	found, err := c.readRecord(ctx, c.records(id).Planned(), &p)
 	if errors.Is(err, objstore.ErrCorrupt) {
 		c.cfg.Log.Error("the record of a job's plan is damaged: the job is planned again", "job", id, "error", err)
 		return planRecord{}, false, nil
@@ -179,6 +179,10 @@ func (c *Controller) readRecord(ctx context.Context, key string, record any) (bo
 	if isNotFound(err) {
 		return false, nil
 	}
+	err = objstore.Withheld(ctx, c.work, key, err, func() error {
+		_, err := objstore.ReadChecked(ctx, c.work, key)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}

@@ -81,8 +81,8 @@ func (c *Controller) restore(ctx context.Context) error {
 		if transient(err) {
 			return err
 		}
-		if err != nil {
-			c.cfg.Log.Error("restore job: its record can't be read", "job", id, "error", err)
+		if err != nil && c.firstTrouble(id) {
+			c.cfg.Log.Error("a job is lost: Redis does not know it, and its record can't be read", "job", id, "error", err)
 		}
 		if err != nil || !found {
 			continue
@@ -109,6 +109,15 @@ func (c *Controller) restore(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// firstTrouble tells whether nothing was said yet of a job that can't be restored.
+func (c *Controller) firstTrouble(id state.JobID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	said := c.unreadable[id]
+	c.unreadable[id] = true
+	return !said
 }
 
 func (c *Controller) restoreJob(ctx context.Context, id state.JobID, r jobRecord, planned bool) error {

@@ -57,6 +57,16 @@ func (s skipping) perform(tasks int) {
 	}
 }
 
+// complete makes parts visible.
+func (s skipping) complete(out objstore.Bucket, parts []part) {
+	s.t.Helper()
+	lost, err := completeParts(s.t.Context(), out, parts)
+	s.must(err)
+	if len(lost) > 0 {
+		s.t.Fatalf("lost: %v", lost)
+	}
+}
+
 // finish does an attempt's work.
 func (s skipping) finish(a state.AttemptID) {
 	s.t.Helper()

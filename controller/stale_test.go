@@ -79,7 +79,7 @@ func TestLateCleanUp(t *testing.T) {
 			s.must(err)
 			parts, _, err := s.parts(t.Context(), job)
 			s.must(err)
-			s.must(completeParts(t.Context(), out, parts))
+			s.complete(out, parts)
 			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Message: "no"}))
 			stale, _ := s.job("j")
 
@@ -197,15 +197,22 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 func TestPublishingIsRefused(t *testing.T) {
 	s := newSkipping(t, false)
 	job, spec := s.job("j")
-	parts, _, err := s.parts(t.Context(), job)
-	s.must(err)
-	out := filepath.Join(s.folder, "out")
-	s.must(os.RemoveAll(out))
-	s.must(os.WriteFile(out, nil, 0o600)) // there can't be a folder
+	plain := s.cfg.Open
+	s.cfg.Open = func(ctx context.Context, url string) (objstore.Bucket, string, error) {
+		b, key, err := plain(ctx, url)
+		return denying{b}, key, err
+	}
 	s.must(s.publish(t.Context(), job, spec))
 	if job, _ = s.job("j"); job.State != state.Failed {
-		t.Errorf("it is %s; %d parts", job.State, len(parts))
+		t.Errorf("it is %s", job.State)
 	}
+}
+
+// denying is a bucket that completes no upload.
+type denying struct{ objstore.Bucket }
+
+func (denying) Complete(context.Context, objstore.Upload) (objstore.Object, error) {
+	return objstore.Object{}, objstore.ErrDenied
 }
 
 // A job whose lock Redis has lost, and another one has taken, publishes nothing.
@@ -242,7 +249,7 @@ func TestOutputWasTakenOver(t *testing.T) {
 			s.must(err)
 			parts, _, err := s.parts(t.Context(), job)
 			s.must(err)
-			s.must(completeParts(t.Context(), out, parts)) // those of the other are the same
+			s.complete(out, parts) // those of the other are the same
 			s.write(map[string]string{state.SuccessName: test.there})
 			before := s.whole()
 
@@ -259,10 +266,11 @@ func TestOutputWasTakenOver(t *testing.T) {
 	}
 }
 
-// A late request of a publisher before Redis lost the job may complete another attempt's part over ours. It is
-// what ours would be, or the job fails.
+// A late request of a publisher before Redis lost the job may complete another attempt's part over ours, and somebody
+// may abort our upload. What is there is what ours would be, or the task is done again.
 func TestPartThatAnotherAttemptWrote(t *testing.T) {
-	for text, want := range map[string]state.State{"": state.Completed, "other\n": state.Failed} {
+	const nothing = "nothing" // is there
+	for text, want := range map[string]state.State{"": state.Completed, "other\n": state.Reducing, nothing: state.Reducing} {
 		s := newSkipping(t, false)
 		job, spec := s.job("j")
 		parts, _, err := s.parts(t.Context(), job)
@@ -270,10 +278,21 @@ func TestPartThatAnotherAttemptWrote(t *testing.T) {
 		out, _, err := s.cfg.Open(t.Context(), spec.Output)
 		s.must(err)
 		s.must(out.Abort(t.Context(), parts[1].upload))
-		s.write(map[string]string{state.PartName(1): text})
+		if text != nothing {
+			s.write(map[string]string{state.PartName(1): text})
+		}
 		s.must(s.publish(t.Context(), job, spec))
 		if job, _ = s.job("j"); job.State != want {
 			t.Errorf("with %q in its place it is %s: %+v", text, job.State, job.Error)
+		}
+		if want == state.Completed {
+			continue
+		}
+		s.perform(1)
+		job, _ = s.job("j")
+		s.must(s.publish(t.Context(), job, spec))
+		if job, _ = s.job("j"); job.State != state.Completed || s.whole()[state.PartName(1)] != "" {
+			t.Errorf("done again it is %s: %+v, %q", job.State, job.Error, s.whole())
 		}
 	}
 }

@@ -50,7 +50,8 @@ func (s *session) analyse(ctx context.Context, w io.Writer, job api.Job) error {
 	section(w, "record", why.Record)
 	lastWords(w, why.Detail, why.Log)
 	section(w, "what to do", remedy(job, why))
-	nothingWritten(w, job.Output)
+	spec, err := state.ParseSpec(job.Spec)
+	whatIsThere(w, job.Output, err == nil && spec.Overwrite && job.Times.Published != nil)
 	return nil
 }
 

@@ -23,7 +23,7 @@ func (u *ui) failure(job state.Job, spec state.Spec, failures []state.Failure) {
 	fmt.Fprintf(u.err, "bucketmill: job failed: %s\n", why.Message)
 	givenUp(u.err, why.Attempt, tries)
 	lastWords(u.err, why.Detail, why.Log)
-	nothingWritten(u.err, spec.Output)
+	whatIsThere(u.err, spec.Output, spec.Overwrite && !job.PublishedFrom.IsZero())
 }
 
 // givenUp says which task it was, if it was one.
@@ -39,7 +39,13 @@ func lastWords(w io.Writer, traceback, log string) {
 	section(w, "last lines of the program's log", log)
 }
 
-func nothingWritten(w io.Writer, output string) {
+// whatIsThere says what is at the output of a job that failed. It was replacing an older output if it came to be
+// published.
+func whatIsThere(w io.Writer, output string, replacing bool) {
+	if replacing {
+		fmt.Fprintf(w, "Nothing of the job's is at %s; it failed while it replaced what was there, some of which may be gone.\n", place(output))
+		return
+	}
 	fmt.Fprintf(w, "Nothing was written to %s.\n", place(output))
 }
 

@@ -95,7 +95,9 @@ func classifyCode(code string) (kind error, again bool) {
 		return objstore.ErrExists, true
 	case "InvalidRange":
 		return objstore.ErrRange, false
-	case "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException", "ThrottledException",
+	case "SlowDownRead": // MinIO's for an object that its disks don't give out
+		return objstore.ErrUnavailable, true
+	case "SlowDown", "SlowDownWrite", "Throttling", "ThrottlingException", "ThrottledException",
 		"RequestLimitExceeded", "RequestThrottled", "TooManyRequests", "BandwidthLimitExceeded":
 		return objstore.ErrThrottled, true
 	case "RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch":

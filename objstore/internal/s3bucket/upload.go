@@ -69,6 +69,8 @@ func mayCome(refusal error) bool {
 // explain says what is in the object's place where the store refused to complete; nil for no refusal.
 func explain(refusal error, is whose) error {
 	switch {
+	case is == nobodys && codeOf(refusal) == "InvalidPart":
+		return fmt.Errorf("the store has lost parts of the upload: %w: %w", objstore.ErrNotFound, refusal)
 	case refusal == nil || is == nobodys:
 		return refusal
 	case is == unproven:
