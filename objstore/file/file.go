@@ -122,9 +122,20 @@ func describe(key string, info fs.FileInfo) objstore.Object {
 // etag tells the contents of a file from those of another that takes its name. The inode alone
 // would not do, since file systems hand the number of a removed file to the next one.
 func etag(info fs.FileInfo) string {
-	var inode uint64
+	v := versionOf(info)
+	return fmt.Sprintf("%x-%x-%x", v.inode, v.modTime, v.size)
+}
+
+// version is what an ETag is made of.
+type version struct {
+	inode         uint64
+	modTime, size int64 // ns since 1970; bytes
+}
+
+func versionOf(info fs.FileInfo) version {
+	v := version{modTime: info.ModTime().UnixNano(), size: info.Size()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		inode = st.Ino
+		v.inode = st.Ino
 	}
-	return fmt.Sprintf("%x-%x-%x", inode, info.ModTime().UnixNano(), info.Size())
+	return v
 }

@@ -29,7 +29,7 @@ func (b *Bucket) GetVersion(ctx context.Context, key, etag string, offset, lengt
 	return r, nil
 }
 
-func (b *Bucket) open(ctx context.Context, key, version string, offset, length int64) (*reader, error) {
+func (b *Bucket) open(ctx context.Context, key, wanted string, offset, length int64) (*reader, error) {
 	path, err := b.begin(ctx, key)
 	if err != nil {
 		return nil, err
@@ -50,8 +50,8 @@ func (b *Bucket) open(ctx context.Context, key, version string, offset, length i
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if version != "" && version != etag(info) {
-		return nil, errors.Join(otherVersion(version, info), f.Close())
+	if wanted != "" && wanted != etag(info) {
+		return nil, errors.Join(otherVersion(wanted, info), f.Close())
 	}
 	if offset > info.Size() && length != 0 {
 		return nil, errors.Join(fmt.Errorf("%w: offset %d of %d bytes", objstore.ErrRange, offset, info.Size()), f.Close())
@@ -61,11 +61,15 @@ func (b *Bucket) open(ctx context.Context, key, version string, offset, length i
 		n = min(n, length)
 	}
 	willRead(f, offset, min(n, readAhead))
-	return &reader{ctx: ctx, bucket: b, key: key, version: version, file: f, start: offset, size: n}, nil
+	r := &reader{ctx: ctx, bucket: b, key: key, file: f, start: offset, size: n}
+	if wanted != "" {
+		r.wanted, r.version = wanted, versionOf(info)
+	}
+	return r, nil
 }
 
-func otherVersion(version string, info fs.FileInfo) error {
-	return fmt.Errorf("%w: its inode, modification time and size are %s, not %s", objstore.ErrChanged, etag(info), version)
+func otherVersion(wanted string, info fs.FileInfo) error {
+	return fmt.Errorf("%w: its inode, modification time and size are %s, not %s", objstore.ErrChanged, etag(info), wanted)
 }
 
 // readAhead is how many bytes of a range the system is asked to have ready.
@@ -76,8 +80,9 @@ type reader struct {
 	ctx    context.Context
 	bucket *Bucket
 	key    string
-	// version is the ETag that the file must keep while it is read; empty: any.
-	version string
+	// wanted is the ETag that the file must keep while it is read, made of version; empty: any.
+	wanted  string
+	version version
 	file    *os.File
 	start   int64
 	size    int64
@@ -125,15 +130,15 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 
 // checkVersion proves that what was read before is of the version that is wanted.
 func (r *reader) checkVersion() error {
-	if r.version == "" {
+	if r.wanted == "" {
 		return nil
 	}
 	info, err := r.file.Stat()
 	if err != nil {
 		return err
 	}
-	if r.version != etag(info) {
-		return otherVersion(r.version, info)
+	if r.version != versionOf(info) {
+		return otherVersion(r.wanted, info)
 	}
 	return nil
 }
