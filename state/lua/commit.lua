@@ -57,12 +57,14 @@ call('HINCRBY', JOB, SPENT[side], now() - tonumber(claimed))
 if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
   for i = 8, #ARGV, 2 do
     if ARGV[i] ~= mine then
-      local was, n = call('HGET', COUNTERS, ARGV[i]) or '0', tonumber(ARGV[i + 1])
-      local sum = redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1])
-      -- Redis refuses; the embedded one wraps around.
-      local wrapped = type(sum) == 'number' and (n > 0 and sum < tonumber(was) or n < 0 and sum > tonumber(was))
-      if wrapped then call('HSET', COUNTERS, ARGV[i], was) end
-      if wrapped or type(sum) == 'table' and sum.err then call('HINCRBY', COUNTERS, 'overflowed_counters', 1) end
+      local sum, n = redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1]), tonumber(ARGV[i + 1])
+      local overflowed = type(sum) == 'table' -- Redis refuses
+      if not overflowed and math.abs(sum - n) >= 2 ^ 63 then
+        -- The embedded one wraps around: before, it was what no counter can be. Back it wraps, too.
+        call('HINCRBY', COUNTERS, ARGV[i], n > 0 and '-' .. ARGV[i + 1] or string.sub(ARGV[i + 1], 2))
+        overflowed = true
+      end
+      if overflowed then call('HINCRBY', COUNTERS, 'overflowed_counters', 1) end
     end
   end
 end
