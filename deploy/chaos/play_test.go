@@ -169,7 +169,10 @@ func (c *cluster) compare(ctx context.Context, j *job, ended api.Job, before out
 		return err
 	}
 	untouched := unchanged(now, before)
+	_, crippled := c.crippled.Load(ended.ID)
 	switch {
+	case ended.State == forgotten && crippled && untouched == nil:
+		return nil // it has failed for what it lacked
 	case ended.State == state.Completed && !j.want.fails,
 		ended.State == forgotten && !j.want.fails && (!j.want.mayCancel || untouched != nil):
 		return j.want.check(now, ended.ID)
@@ -181,7 +184,7 @@ func (c *cluster) compare(ctx context.Context, j *job, ended api.Job, before out
 	if ended.Error != nil {
 		message = ended.Error.Message
 	}
-	if _, crippled := c.crippled.Load(ended.ID); crippled && ended.State == state.Failed && saysWhatIsLost.MatchString(message) {
+	if crippled && ended.State == state.Failed && saysWhatIsLost.MatchString(message) {
 		return untouched
 	}
 	return fmt.Errorf("it is %s: %s", ended.State, message)
