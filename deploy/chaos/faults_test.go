@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -253,7 +254,11 @@ func (c *cluster) deleteObject(kind func(path string) bool) error {
 	folder := all[rand.IntN(len(all))]
 	c.noteLoss(folder)
 	key := strings.TrimPrefix(folder, filepath.Join(c.minio.Drive(), workBucket)+"/")
-	return c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
+	err := c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
+	if minio.ToErrorResponse(err).StatusCode >= http.StatusInternalServerError {
+		return errNothing // it was damaged before, and can't be deleted
+	}
+	return err
 }
 
 // errNothing says that there was nothing to break.
