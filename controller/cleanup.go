@@ -247,9 +247,9 @@ func (c *Controller) abortBelow(ctx context.Context, job state.Job, out objstore
 	return nil
 }
 
-// unpublish deletes those parts that are visible and this job's: that its own uploads made, whatever bytes
-// others have. It only looks, and completes nothing. What a store does not tell it leaves, and says so in the
-// end. Before each it asks whether the job still is to be cleaned up: one that was retried may go on.
+// unpublish deletes those visible parts that this job's own uploads made. It completes nothing. Parts of which the
+// store does not tell who made them stay, and are in the error. Before each deletion it asks whether the job is still
+// to be cleaned up: a job that was retried goes on.
 func (c *Controller) unpublish(ctx context.Context, job state.Job, out objstore.Bucket, parts []part) error {
 	var unproven atomic.Pointer[error] // some part's
 	g, ctx := errgroup.WithContext(ctx)

@@ -27,8 +27,8 @@ type inputs struct {
 }
 
 // findInputs finds the objects that the given locations name, in the order given, each once. A
-// location is an object, a prefix (one that ends with a slash, or a folder), or a glob: see there. A location
-// that is the name of an object or folder as it stands is that, whatever characters it has.
+// location is an object, a prefix (which ends with a slash, or is a folder), or a glob (type glob). A location
+// that is the name of an object or folder is that object or folder, whatever characters the name has.
 //
 // In globs and prefixes, objects in whose name or folder below the prefix an element begins with "." or "_" are
 // passed over, as Hadoop does; they can be named outright. So are, below a folder or prefix, other folders with

@@ -180,8 +180,8 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 	return err
 }
 
-// redoLost is redo, unless the publication was done before: manifests go when that is cleaned up after, and a
-// failover of Redis may have brought the publication back since.
+// redoLost is redo, unless the job was published before: its clean-up has removed the manifests then, and a failover of
+// Redis has brought the publication back.
 func (c *Controller) redoLost(ctx context.Context, job state.Job, spec state.Spec, lost []state.Lost) error {
 	before, done, err := c.published(ctx, job.ID, spec)
 	if err != nil {
@@ -196,8 +196,8 @@ func (c *Controller) redoLost(ctx context.Context, job state.Job, spec state.Spe
 	return c.redo(ctx, job, lost)
 }
 
-// redo has those tasks done again of which the store has lost or damaged what the publication needs. The
-// others' parts stay as they are.
+// redo has tasks done again: the store has lost or damaged something of theirs that the publication needs. The parts of
+// all other tasks stay as they are.
 func (c *Controller) redo(ctx context.Context, job state.Job, lost []state.Lost) error {
 	for _, l := range lost {
 		c.cfg.Log.Warn("what the publication needs of a task is lost: it is done again", "job", job.ID, "attempt", l.Attempt, "error", l.Why)

@@ -11,7 +11,7 @@ import (
 	"io"
 )
 
-// A checked object ends in a line with the CRC-32C of all before it, so that whoever reads it knows whether
+// A checked object ends in a line with the CRC-32C of all before it, so that its reader knows whether
 // it is what was written: stores and disks damage objects, and cut them short. The line is text, so that
 // checked text stays readable.
 const (

@@ -224,7 +224,7 @@ type entry struct {
 	err        error
 }
 
-// entryOf cuts a text into so many words at its blanks; the last one may have blanks.
+// entryOf cuts a text into that many words at its blanks. The last word may have blanks.
 func entryOf(what, text string, words int) *entry {
 	e := &entry{what: what, text: text, words: strings.SplitN(text, " ", words)}
 	if len(e.words) != words {

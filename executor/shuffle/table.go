@@ -109,7 +109,7 @@ func (t *table) fits(n int) bool {
 	return used <= t.limit
 }
 
-// fitInts reports whether n more ints stay within the limit, of which so many bytes are used, and makes
+// fitInts reports whether n more ints stay within the limit, of which that many bytes are used, and makes
 // room for them.
 func (t *table) fitInts(n int, used int64) bool {
 	if len(t.ints)+n <= cap(t.ints) {

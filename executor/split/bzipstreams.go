@@ -35,7 +35,7 @@ func (s *bzipStreams) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ended tells whether a stream ended, and so many bytes, up to 4, were read since. Its end is a mark of 48
+// ended tells whether a stream ended, and that many bytes, up to 4, were read since. Its end is a mark of 48
 // bits, a checksum of 32, and up to 7 bits that fill its last byte.
 func (s *bzipStreams) ended(past int) bool {
 	const end, bits = 0x177245385090, 48

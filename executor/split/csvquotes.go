@@ -15,7 +15,7 @@ import (
 //   - Inside quotes, two quotes are one quote of the field's text; one alone closes. LF, CR and commas are text.
 //   - Outside quotes, LF ends the row, and CRs before it or before the object's end belong to that end. Any other
 //     CR outside quotes may or may not be meant to end a row. It is not ended there, so that no byte is lost to
-//     programs that get rows as text; whoever takes a row apart must fail (see docs/csv.md).
+//     programs that get rows as text; a decoder of rows must fail (see docs/csv.md).
 
 // quotes is where a walk over rows stands.
 type quotes struct {

@@ -12,8 +12,8 @@ const maxHeads = 4096
 // with them need not all read them. It is for the objects of one plan, whose names stand for the same bytes
 // throughout. It may be used by several goroutines.
 //
-// Whoever needs bytes that nobody has asked for yet has them read; those that need them meanwhile wait for that, and
-// share what comes of it, also an error. After an error the next one has them read again.
+// The first Reader that needs an object's first bytes has them read. Readers that need them meanwhile wait, and share
+// the result, also an error. After an error the next Reader has them read again.
 type Heads struct {
 	run func(work func(context.Context))
 

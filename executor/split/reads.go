@@ -1,7 +1,7 @@
 package split
 
 // Reads is by how many ranged reads a split's records are read, if none of them reaches far past
-// its end and none is read again, and without those for the first bytes of its object, which ReadsHead tells of. It is 0 for options that Open refuses.
+// its end and none is read again, and without those for the first bytes of its object, which ReadsHead is about. It is 0 for options that Open refuses.
 func (s Split) Reads(opts Options) int {
 	opts, err := opts.withDefaults()
 	if err != nil || s.Length == 0 {

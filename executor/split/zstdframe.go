@@ -61,7 +61,7 @@ type zstdFrame struct {
 // there on.
 //
 // A frame says how far back its references may go, and a decompressor takes memory for all of that. But zstd
-// --long=31 says 2 GiB however little it is given. So the decompressor is told of a shorter window if that
+// --long=31 says 2 GiB however little it is given. So the decompressor gets a shorter window if that
 // will do: one for all that the frame can hold, for no reference goes back to before its first byte;
 // and else maxWindow. It fails where a reference goes farther back than that, and that may never be.
 func newZstdFrame(src *bufio.Reader, rest, maxWindow int64) (*zstdFrame, error) {
@@ -101,7 +101,7 @@ func newZstdFrame(src *bufio.Reader, rest, maxWindow int64) (*zstdFrame, error) 
 	return f, nil
 }
 
-// setWindow writes a window of so many bytes or a little less, zstdBlock at least, into the header.
+// setWindow writes a window of that many bytes or a little less, zstdBlock at least, into the header.
 func (f *zstdFrame) setWindow(window int64) {
 	// The byte is exponent (5 bits) and mantissa (3 bits): (1 + mantissa/8) << (10 + exponent).
 	log := bits.Len64(uint64(window)) - 1

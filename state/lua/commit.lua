@@ -53,7 +53,7 @@ call('ZREM', RETRY[side], index)
 call('HINCRBY', JOB, COUNT[side], 1)
 call('HINCRBY', JOB, SPENT[side], now() - tonumber(claimed))
 -- A task whose output was lost has been counted already: it is the same input, so the sums
--- stay. An overflow must not undo half a commit: that counter stays as it is, and another tells of it.
+-- stay. An overflow must not undo half a commit: that counter stays as it is, and overflowed_counters counts up.
 if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
   for i = 8, #ARGV, 2 do
     if ARGV[i] ~= mine then

@@ -187,7 +187,7 @@ class Values(MutableSequence):
     # What groups.py does when their key is done with.
 
     def keep(self):
-        """Reads what was not read yet, for whoever still has them."""
+        """Reads what was not read yet, so that a caller that kept the values can use them."""
         self.spool.read_all()
 
 

@@ -1,6 +1,6 @@
 """The values of a key that has many, read once from the executor and kept in a file.
 
-They come in chunks, the RUN frames. A chunk is kept as it came, and decoded as a whole for whoever goes
+They come in chunks, the RUN frames. A chunk is kept as it came, and decoded as a whole for a loop
 through the values; one that must be decoded value by value is pickled as a whole when it is first
 read again. For single values from all over the place that would take too long: the first
 time that one is wanted of a chunk that is not near the last, the chunk is written once more, in
@@ -21,7 +21,7 @@ _PIECE, _PIECE_BYTES = 32, 4 << 10
 _CACHED, _VALUE = 16 << 20, 64
 
 # A value so near to those at hand is taken for the next of many: a chunk is decoded as a whole for it, at once
-# if it is not in pieces, or after so many pieces in a row.
+# if it is not in pieces, or after that many pieces in a row.
 _NEAR, _ROW = 1000, 8
 
 _PLACES = Struct("<QQ")
@@ -122,7 +122,7 @@ class Spool:
             pass
 
     def value(self, index):
-        """Returns value number index, from 0 on; IndexError if there are not so many."""
+        """Returns value number index, from 0 on; IndexError if there are fewer."""
         low, vals = self._recent
         if low <= index < low + len(vals):
             return vals[index - low]
