@@ -13,33 +13,34 @@ SEED     ?= 0
 FLAGS    ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-# V=1 shows the output of tests that pass, too.
-report := go run ./deploy/tools/testreport $(if $(V),-v)
+# V=1 shows the output of tests that pass, too. REPEAT=1 repeats failed tests that are marked as
+# timing-dependent, once and by themselves, and prints which.
+report := go run ./deploy/tools/testreport $(if $(V),-v) $(if $(REPEAT),-repeat) --
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## a static binary, bin/bucketmill
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/bucketmill ./cmd/bucketmill
 
 packages := go list ./... | grep -Ev '/deploy/(e2e|chaos)$$'
 
-test: ## vet, then every test but e2e and chaos, with the race detector and real servers; a skipped test fails (V=1: all output)
+test: ## vet, then every test but e2e and chaos, with the race detector and real servers; a skipped test fails (V=1: all output; REPEAT=1: those that depend on time get a second try)
 	./deploy/tools/get.sh redis-server minio python3
 	go vet ./...
-	go test -race -count=1 -vet=off -timeout=30m -json $$($(packages)) | $(report)
+	$(report) go test -race -count=1 -vet=off -timeout=30m $$($(packages))
 
 e2e: images ## the tests in containers; needs Docker
 	./deploy/tools/get.sh compose
-	go test -race -count=1 -vet=off -timeout=15m -json ./deploy/e2e | $(report)
+	$(report) go test -race -count=1 -vet=off -timeout=15m ./deploy/e2e
 
 chaos: ## breaks things under real processes for DURATION (45s), seeded by SEED; FLAGS: see deploy/chaos/main_test.go
 	./deploy/tools/get.sh redis-server minio python3
-	go test -count=1 -v -vet=off -timeout=0 ./deploy/chaos -run 'Oracle|Chaos' -duration $(DURATION) -seed $(SEED) $(FLAGS)
+	$(report) go test -count=1 -vet=off -timeout=0 ./deploy/chaos -run 'Oracle|Chaos' -duration $(DURATION) -seed $(SEED) $(FLAGS)
 
 scale: ## a job of TASKS tasks on a real Redis, with EXECUTORS executors that do nothing
 	./deploy/tools/get.sh redis-server

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -77,7 +78,7 @@ func (c *cluster) playAll(ctx, breaking context.Context) []verdict {
 // summarize prints what happened, and fails the test for all that should not have.
 func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 	t := c.t
-	outcomes, mismatches := map[string]int{}, 0
+	outcomes, mismatches, late := map[string]int{}, 0, 0
 	var slowest verdict
 	for _, v := range verdicts {
 		outcomes[orNone(v.state)]++
@@ -86,6 +87,9 @@ func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 		}
 		if v.err != nil {
 			mismatches++
+			if errors.Is(v.err, errLate) {
+				late++
+			}
 			t.Errorf("%s (%s): %v", v.job.spec.Name, v.id, v.err)
 		}
 	}
@@ -127,6 +131,10 @@ func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 	}
 	if len(verdicts) == 0 || total == 0 {
 		t.Error("no job ran, or nothing was broken")
+		return
+	}
+	if late > 0 && late == mismatches && len(c.findings) == 0 {
+		t.Attr("timing", "jobs were late, and nothing else was wrong")
 	}
 }
 
