@@ -89,11 +89,22 @@ func (c *cluster) boss(change func(*controller.Config)) *controller.Controller {
 
 func (c *cluster) path(name string) string { return filepath.Join(c.folder, name) }
 
+// client returns a client of the cluster's Redis with these options.
+func (c *cluster) client(options *redis.Options) *redis.Client {
+	c.t.Helper()
+	server, err := redis.ParseURL(c.redis.URL())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	options.Addr, options.Password = server.Addr, server.Password
+	return redis.NewClient(options)
+}
+
 // connect opens the state with hooks and a network of the caller's.
 func (c *cluster) connect(options *redis.Options, hooks ...redis.Hook) *state.Store {
 	c.t.Helper()
-	options.Addr, options.ContextTimeoutEnabled = c.redis.Addr(), true
-	rdb := redis.NewClient(options)
+	options.ContextTimeoutEnabled = true
+	rdb := c.client(options)
 	for _, hook := range hooks {
 		rdb.AddHook(hook)
 	}

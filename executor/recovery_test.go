@@ -248,7 +248,7 @@ func TestZombieCommitsNothing(t *testing.T) {
 // loseLeases makes Redis forget all leases, as an eviction or a failover would.
 func (c *cluster) loseLeases() {
 	c.t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: c.redis.Addr()})
+	rdb := c.client(&redis.Options{})
 	defer rdb.Close()
 	keys, err := rdb.Keys(c.t.Context(), "*:lease:*").Result()
 	if err != nil || len(keys) == 0 {

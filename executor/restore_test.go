@@ -19,7 +19,7 @@ import (
 // forget makes Redis lose everything.
 func (c *cluster) forget() {
 	c.t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: c.redis.Addr()})
+	rdb := c.client(&redis.Options{})
 	if err := errors.Join(rdb.FlushAll(c.t.Context()).Err(), rdb.Close()); err != nil {
 		c.t.Fatal(err)
 	}

@@ -250,7 +250,7 @@ func TestLostBoundsThatCannotBeMadeAgain(t *testing.T) {
 	stop := c.executor("first", forEver, func(cfg *executor.Config) { cfg.Slots, cfg.Open = 1, faulty(c.open, g.fault) })
 	id := c.submitSpec(c.sorting(randomLines(1000, 30), 4))
 	<-g.reached
-	rdb := redis.NewClient(&redis.Options{Addr: c.redis.Addr()})
+	rdb := c.client(&redis.Options{})
 	err := rdb.HSet(t.Context(), fmt.Sprintf("%s:{%s}", state.DefaultNamespace, id), "bounds", strings.Repeat("0", 32)).Err()
 	if err := errors.Join(err, rdb.Close()); err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func onServers(t *testing.T, test func(t *testing.T, s *Store)) {
 			t.Fatal(err)
 		}
 		t.Cleanup(e.Close)
-		test(t, open(t, e.Addr()))
+		test(t, openAt(t, e.URL()))
 	})
 	if path, err := exec.LookPath("valkey-server"); err == nil {
 		t.Run("valkey", func(t *testing.T) {
@@ -38,7 +38,14 @@ func onServers(t *testing.T, test func(t *testing.T, s *Store)) {
 // open returns a store of the test's own on a server that others may use.
 func open(t testing.TB, addr string) *Store {
 	t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: addr})
+	return openAt(t, "redis://"+addr)
+}
+
+func openAt(t testing.TB, url string) *Store {
+	t.Helper()
+	opts, err := redis.ParseURL(url)
+	must(t, err)
+	rdb := redis.NewClient(opts)
 	s := New(rdb, "test-"+rand.Text())
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {

@@ -9,9 +9,13 @@
 //     it. (Its own ClockTTL would do so too, but inside each access: a key could expire in the
 //     middle of a script, and every access sorts all keys.)
 //   - It has no keyspace notifications. Package state uses none.
+//
+// Those who can write to it can have any command run as our user, and every user of the machine can
+// connect to its port. So it asks for a password that only this process knows.
 package embedded
 
 import (
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"time"
@@ -29,20 +33,22 @@ const (
 
 // Embedded is a Redis inside this process. Its methods are safe for concurrent use.
 type Embedded struct {
-	server *miniredis.Miniredis
-	addr   string
-	once   sync.Once
-	stop   chan struct{}
-	done   chan struct{} // closed when the clock's goroutine has ended
+	server   *miniredis.Miniredis
+	addr     string
+	password string
+	once     sync.Once
+	stop     chan struct{}
+	done     chan struct{} // closed when the clock's goroutine has ended
 }
 
 // Start serves an empty Redis on a free loopback port, until Close.
 func Start() (*Embedded, error) {
-	server := miniredis.NewMiniRedis()
+	server, password := miniredis.NewMiniRedis(), rand.Text()
+	server.RequireAuth(password)
 	if err := server.StartAddr("127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("start embedded redis: %w", err)
 	}
-	e := &Embedded{server: server, addr: server.Addr(), stop: make(chan struct{}), done: make(chan struct{})}
+	e := &Embedded{server: server, addr: server.Addr(), password: password, stop: make(chan struct{}), done: make(chan struct{})}
 	go e.runClock()
 	return e, nil
 }
@@ -50,8 +56,8 @@ func Start() (*Embedded, error) {
 // Addr returns host:port, also after Close.
 func (e *Embedded) Addr() string { return e.addr }
 
-// URL returns the URL for state.Connect.
-func (e *Embedded) URL() string { return "redis://" + e.Addr() + "/0" }
+// URL returns the URL for state.Connect. It holds the password: it is not for logs.
+func (e *Embedded) URL() string { return "redis://:" + e.password + "@" + e.Addr() + "/0" }
 
 // Close ends the server, also under commands that wait, and returns when its clock has
 // stopped. All state is gone then. Closing again does nothing.

@@ -41,6 +41,37 @@ func TestKeysExpireByThemselves(t *testing.T) {
 	}
 }
 
+// Every user of the machine can connect to the port, but only its owner knows the password.
+func TestOthersAreRefused(t *testing.T) {
+	e, err := Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	other, err := Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	for what, opts := range map[string]*redis.Options{
+		"no password":            {Addr: e.Addr()},
+		"no password, old hello": {Addr: e.Addr(), Protocol: 2},
+		"an empty password":      {Addr: e.Addr(), Username: "default"},
+		"another's password":     {Addr: e.Addr(), Password: other.password},
+	} {
+		opts.MaxRetries = -1
+		client := redis.NewClient(opts)
+		for _, command := range [][]any{{"ping"}, {"hset", "job", "phase", "plan"}, {"eval", "return 1", 0}, {"subscribe", "news"}} {
+			if err := client.Do(t.Context(), command...).Err(); err == nil || errors.Is(err, redis.Nil) {
+				t.Errorf("%s: %v is allowed: %v", what, command, err)
+			}
+		}
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // What the scripts of package state need of Lua, beyond what its own tests run.
 func TestLua(t *testing.T) {
 	client := start(t)
@@ -89,7 +120,12 @@ func TestCloseEndsWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := redis.NewClient(&redis.Options{Addr: e.Addr(), MaxRetries: -1})
+	opts, err := redis.ParseURL(e.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.MaxRetries = -1
+	client := redis.NewClient(opts)
 	t.Cleanup(func() { _ = client.Close() })
 	if err := client.Ping(t.Context()).Err(); err != nil {
 		t.Fatal(err)
