@@ -64,7 +64,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 	if c.stores, err = f.store.open(); err != nil {
 		return c, err
 	}
-	if c.scratch, err = program.MakeScratch(f.scratch); err != nil {
+	if c.scratch, err = makeScratch(f.scratch, log); err != nil {
 		return c, err
 	}
 	if err := c.connect(ctx, f.redis); err != nil {

@@ -80,7 +80,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinClose(err, store) }()
-	scratch, err := makeWatchedScratch("")
+	scratch, err := makeWatchedScratch("", log)
 	if err != nil {
 		return err
 	}

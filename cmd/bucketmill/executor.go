@@ -76,7 +76,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinClose(err, store) }()
-	scratch, err := makeWatchedScratch(f.scratch)
+	scratch, err := makeWatchedScratch(f.scratch, log)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,6 +12,10 @@ import (
 )
 
 func main() {
+	if err := shield(); err != nil {
+		fmt.Fprintf(os.Stderr, "bucketmill: %v\n", err)
+		os.Exit(exitCode(err))
+	}
 	redis.SetLogger(silence{})     // what goes wrong with Redis comes back as an error
 	signal.Ignore(syscall.SIGPIPE) // a reader that leaves (head, less) must not keep us from cleaning up
 	// The first signal asks the command to stop and clean up; the second ends the process.

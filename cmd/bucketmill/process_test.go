@@ -50,10 +50,17 @@ func (b *lockedBuffer) String() string {
 // startProcess starts the built program. Env is added to the environment.
 func startProcess(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
+	return startCommand(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, env...) }, args...)
+}
+
+// startCommand starts the built program after adjust has changed how.
+func startCommand(t *testing.T, adjust func(*exec.Cmd), args ...string) *process {
+	t.Helper()
 	p := &process{t: t, temp: t.TempDir(), exited: make(chan struct{})}
 	p.cmd = exec.Command(bucketmillBinary(t), args...)
-	p.cmd.Env = append(append(os.Environ(), "TMPDIR="+p.temp), env...)
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+p.temp)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	adjust(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,8 +27,8 @@ func newWatchCommand() *cobra.Command {
 }
 
 // makeWatchedScratch makes a scratch folder for programs, which a watcher clears away if this process is killed.
-func makeWatchedScratch(parent string) (*program.Scratch, error) {
-	scratch, err := program.MakeScratch(parent)
+func makeWatchedScratch(parent string, log *slog.Logger) (*program.Scratch, error) {
+	scratch, err := makeScratch(parent, log)
 	if err != nil {
 		return nil, err
 	}
@@ -35,4 +36,13 @@ func makeWatchedScratch(parent string) (*program.Scratch, error) {
 		return nil, joinRemove(err, scratch)
 	}
 	return scratch, nil
+}
+
+// makeScratch makes a scratch folder for programs.
+func makeScratch(parent string, log *slog.Logger) (*program.Scratch, error) {
+	scratch, err := program.MakeScratch(parent)
+	if err == nil && scratch.Left != nil {
+		log.Warn("scratch folders of processes that were killed can't be removed", "error", scratch.Left)
+	}
+	return scratch, err
 }

@@ -20,7 +20,9 @@ const (
 
 // Scratch is a folder on local disk of this process's own.
 type Scratch struct {
-	Folder  string // by its absolute path
+	Folder string // by its absolute path
+	// Left says what of others that were killed could not be removed: it stays, and harms nobody.
+	Left    error
 	lock    *os.File
 	watcher *watcher // nil: nobody watches
 }
@@ -38,9 +40,7 @@ func MakeScratch(parent string) (*Scratch, error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
-	if err := reclaimScratch(parent); err != nil {
-		return nil, fmt.Errorf("reclaim old scratch folders: %w", err)
-	}
+	left := reclaimScratch(parent)
 	// It gets its name when it is locked: another process that starts now could come between.
 	unnamed, err := os.MkdirTemp(parent, newScratch+scratchPattern)
 	if err != nil {
@@ -54,7 +54,7 @@ func MakeScratch(parent string) (*Scratch, error) {
 	if err := os.Rename(unnamed, folder); err != nil {
 		return nil, errors.Join(fmt.Errorf("name scratch folder: %w", err), os.RemoveAll(unnamed), lock.Close())
 	}
-	return &Scratch{Folder: folder, lock: lock}, nil
+	return &Scratch{Folder: folder, Left: left, lock: lock}, nil
 }
 
 // Remove removes the folder, with all that is in it, and ends its watcher.
@@ -64,7 +64,8 @@ func (s *Scratch) Remove() error {
 
 // reclaimScratch removes the folders of processes that were killed, and ends what still runs there. The kernel gives a lock up
 // with the last process that holds it, so this also tells who lives in other containers of this
-// machine that share the folder; over a network's file system it does so where that has locks.
+// machine that share the folder; over a network's file system it does so where that has locks. In a folder that all users
+// of a machine share, only what is our own is looked at.
 func reclaimScratch(parent string) error {
 	folders, err := filepath.Glob(filepath.Join(parent, scratchPattern))
 	if err != nil {
@@ -78,8 +79,12 @@ func reclaimScratch(parent string) error {
 	return errors.Join(errs...)
 }
 
-// reclaim removes a folder, and ends what runs there, if nobody has its lock; true: it was done, or is not there.
+// reclaim removes a folder, and ends what runs there, if it is ours and nobody has its lock; true: it was done, or
+// is not there.
 func reclaim(folder string) (bool, error) {
+	if ours, err := ownFolder(folder); err != nil || !ours {
+		return errors.Is(err, fs.ErrNotExist), nil
+	}
 	lock, err := lockFile(filepath.Join(folder, scratchLock), 0)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist), nil // else in use, or not ours
@@ -88,9 +93,19 @@ func reclaim(folder string) (bool, error) {
 	return true, errors.Join(KillStrays(folder), RemoveScratch(folder), lock.Close())
 }
 
-// lockFile opens and locks a file, or fails at once when another process holds the lock.
+// ownFolder tells whether a path is that of a folder of our user's, and no link to one.
+func ownFolder(path string) (bool, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return false, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return info.IsDir() && ok && int(stat.Uid) == os.Geteuid(), nil
+}
+
+// lockFile opens and locks a file, which must be no link, or fails at once when another process holds the lock.
 func lockFile(path string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|flags, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|flags, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ type watcher struct {
 }
 
 // Watch has a process of its own wait for the end of this one, however it comes, and then end what programs
-// have left running in the folder, and remove it. The kernel ends a killed process's children for it, but not
+// have left running in the folder, and remove it. It gets nothing of our environment. The kernel ends a killed process's children for it, but not
 // theirs. Args are those that make this binary call Reclaim on its standard input and on the folder, which
 // follows them. Whatever happens to the watcher, the next MakeScratch beside the folder does the same.
 func (s *Scratch) Watch(args ...string) error {
@@ -27,7 +27,7 @@ func (s *Scratch) Watch(args ...string) error {
 	}
 	cmd := exec.Command("/proc/self/exe", append(args, s.Folder)...)
 	cmd.Stdin, cmd.Dir = theirs, "/"
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.Env = []string{"GOMAXPROCS=1"}                   // of ours it needs nothing, and programs may find a way to read it
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it is not for the terminal to end
 	err = errors.Join(cmd.Start(), theirs.Close())
 	if err != nil {
