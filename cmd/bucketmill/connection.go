@@ -30,7 +30,7 @@ type connection struct {
 
 func (c *connection) register(fs *pflag.FlagSet) {
 	fs.StringVar(&c.server, "server", "", "URL of the server (default: BUCKETMILL_SERVER, else "+defaultServer+")")
-	fs.StringVar(&c.token, "token", "", "bearer token (default: BUCKETMILL_TOKEN, which other users of this machine can't see)")
+	fs.StringVar(&c.token, "token", "", "bearer token (default: BUCKETMILL_TOKEN, which other users of this machine can't see, else that of your own \"bucketmill dev\" at that address)")
 	fs.StringVar(&c.ca, "ca", "", "file of certificate authorities to trust besides the system's, PEM (default: BUCKETMILL_CA)")
 	fs.BoolVar(&c.json, "json", false, "print the API's answers, as JSON")
 }
@@ -74,7 +74,17 @@ func (c *connection) open(cmd *cobra.Command) (*session, error) {
 	web := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // nobody else gets the token
 	}}
-	api, err := client.New(server, firstOf(c.token, os.Getenv(envPrefix+"TOKEN")), web)
+	token, at := firstOf(c.token, os.Getenv(envPrefix+"TOKEN")), server
+	if token == "" {
+		secret, address, err := findLocalToken(server)
+		if err != nil {
+			return nil, err
+		}
+		if secret != "" {
+			token, at = secret, address
+		}
+	}
+	api, err := client.New(at, token, web)
 	if err != nil {
 		return nil, err
 	}

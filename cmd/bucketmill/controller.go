@@ -5,10 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,9 @@ type apiFlags struct {
 	listen           string
 	tokens           string
 	open             bool
+	hosts            []string
+	admitted         []api.Token // what validate has read
+	secret           string      // of the only token, an admin's, where there is no file; see localtoken.go
 	tlsCert, tlsKey  string
 	allow            []string
 	maxProgram       state.ByteSize
@@ -39,8 +43,9 @@ type apiFlags struct {
 func (f *apiFlags) register(fs *pflag.FlagSet) {
 	f.maxProgram, f.maxUpload = api.DefaultMaxProgram, api.DefaultMaxUpload
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:8080", "HOST:PORT of the HTTP API")
-	fs.StringVar(&f.tokens, "tokens", "", "file of bearer tokens: lines of NAME ROLE sha256:HEX, roles read, submit, admin")
-	fs.BoolVar(&f.open, "no-auth", false, "listen beyond this machine without tokens")
+	fs.StringVar(&f.tokens, "tokens", "", "file of bearer tokens: lines of NAME ROLE sha256:HEX, roles read, submit, admin (see \"bucketmill token\"); read again when it changes")
+	fs.BoolVar(&f.open, "no-auth", false, "ask nobody for a token, also if --listen reaches beyond this machine")
+	fs.StringSliceVar(&f.hosts, "host", nil, "name that clients reach this server by; repeatable. Without tokens only localhost, IP addresses and these are answered")
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "file of the TLS certificate chain, PEM")
 	fs.StringVar(&f.tlsKey, "tls-key", "", "file of the TLS key, PEM")
 	fs.StringSliceVar(&f.allow, "allow", nil, "URL prefix (s3://bucket/prefix) that jobs and objects may name; repeatable (default: all that the credentials reach)")
@@ -62,7 +67,17 @@ func (f *apiFlags) validate() error {
 	if (f.tlsCert == "") != (f.tlsKey == "") {
 		return usageError{errors.New("--tls-cert and --tls-key belong together")}
 	}
-	return nil
+	f.admitted, err = f.readTokens()
+	return err
+}
+
+// names are those that clients may reach the server by.
+func (f *apiFlags) names() []string {
+	names := slices.Clone(f.hosts)
+	if host, _, err := net.SplitHostPort(f.listen); err == nil && host != "" {
+		names = append(names, host)
+	}
+	return names
 }
 
 func loopback(host string) bool {
@@ -128,21 +143,12 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	listen := func(ctx context.Context) error { store.CallOnExpiry(ctx); return nil }
-	return serveAll(ctx, boss.Run, listen, func(ctx context.Context) error { return f.api.serve(ctx, server, log) })
+	return serveAll(ctx, boss.Run, listen, func(ctx context.Context) error { return f.api.serve(ctx, server, log, cmd.ErrOrStderr()) },
+		func(ctx context.Context) error { return f.api.followTokens(ctx, server, log, onHangup(ctx)) })
 }
 
 // server makes the API's server.
 func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *state.Store, stores *connect.Stores, log *slog.Logger, files bool) (*api.Server, error) {
-	var tokens []api.Token
-	if f.tokens != "" {
-		text, err := os.ReadFile(f.tokens)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("read tokens: %w", err)}
-		}
-		if tokens, err = api.ParseTokens(string(text)); err != nil {
-			return nil, usageError{fmt.Errorf("tokens of %s: %w", f.tokens, err)}
-		}
-	}
 	public := s.store
 	if f.publicS3Endpoint != "" {
 		public.endpoint = f.publicS3Endpoint
@@ -153,7 +159,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 	}
 	return api.New(api.Config{
 		Store: store, Open: stores.Open, Work: s.work, Log: log, Version: version,
-		Allow: f.allow, AllowFiles: files, Tokens: tokens,
+		Allow: f.allow, AllowFiles: files, Tokens: f.admitted, Hosts: f.names(),
 		MaxProgram: int64(f.maxProgram), MaxUpload: int64(f.maxUpload), Uploads: f.uploads, Rate: f.rate,
 		CheckBuiltin: func(name string, params map[string]string) error {
 			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Builtin, Name: name, Params: params}, "")
@@ -190,8 +196,8 @@ func presigner(stores *connect.Stores) func(context.Context, string, string, tim
 // drainTime is how long requests may go on once the server is told to stop.
 const drainTime = 5 * time.Second
 
-// serve answers requests until ctx ends.
-func (f *apiFlags) serve(ctx context.Context, server *api.Server, log *slog.Logger) error {
+// serve answers requests until ctx ends. Messages are for the person that has started the server.
+func (f *apiFlags) serve(ctx context.Context, server *api.Server, log *slog.Logger, messages io.Writer) (err error) {
 	s := server.HTTPServer(f.listen)
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", f.listen)
@@ -203,7 +209,18 @@ func (f *apiFlags) serve(ctx context.Context, server *api.Server, log *slog.Logg
 		scheme = "https"
 		s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	log.Info("controller is ready", "api", scheme+"://"+listener.Addr().String(), "version", version)
+	address := scheme + "://" + listener.Addr().String()
+	log.Info("controller is ready", "api", address, "version", version)
+	if f.secret != "" {
+		forget, err := announceLocalToken(listener.Addr().String(), f.secret, messages)
+		if err != nil {
+			return errors.Join(fmt.Errorf("tell the token: %w", err), listener.Close())
+		}
+		defer func() { err = errors.Join(err, forget()) }()
+	}
+	if !f.authenticates() {
+		log.Warn("the API asks for no token: everybody who reaches it may do everything, and run programs as this user (see --tokens)", "api", address)
+	}
 	served := make(chan error, 1)
 	go func() {
 		if f.tlsCert != "" {

@@ -41,6 +41,10 @@ func newDevCommand() *cobra.Command {
 		Long: `Dev serves the same HTTP API as a cluster, with an embedded Redis and a folder as the
 store. Jobs may name files of this machine. The record of jobs ends with the process; outputs stay.
 
+Jobs run as you, and read your files. So the server asks for a token, which it makes at each start and keeps
+in a file of yours: your own bucketmill commands find it there by the server's address, other users don't.
+--tokens FILE names tokens of your own instead, and --no-auth asks nobody for one.
+
 Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 		Args: exactArgs(0, "no arguments"),
 	}
@@ -70,6 +74,9 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	}
 	defer redis.Close()
 	f.redis, f.namespace = redis.URL(), state.DefaultNamespace
+	if f.api.tokens == "" && !f.api.open {
+		f.api.secret = newSecret()
+	}
 	if err := errors.Join(f.validate(), f.api.validate()); err != nil {
 		return err
 	}
@@ -105,7 +112,8 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	return serveAll(ctx, boss.Run, worker.Run, func(ctx context.Context) error { return f.api.serve(ctx, server, log) })
+	return serveAll(ctx, boss.Run, worker.Run, func(ctx context.Context) error { return f.api.serve(ctx, server, log, cmd.ErrOrStderr()) },
+		func(ctx context.Context) error { return f.api.followTokens(ctx, server, log, nil) }) // a hangup ends it: its terminal is closed
 }
 
 // serveAll runs the parts of a service until ctx ends or one of them fails.

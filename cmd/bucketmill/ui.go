@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
-	"golang.org/x/term"
 
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -32,7 +30,7 @@ const quiet = 5 * time.Second
 
 func newUI(out, err io.Writer) *ui {
 	u := &ui{out: out, err: err, begun: time.Now(), side: map[state.Side]*sideBar{}}
-	if f, ok := err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(err) {
 		u.bars = mpb.New(mpb.WithOutput(err), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(48))
 	}
 	return u

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 )
@@ -57,9 +59,9 @@ func HashToken(secret string) string {
 }
 
 // ParseTokens reads lines of "NAME ROLE sha256:HEX". Empty lines and those that start with #
-// are passed over.
+// are passed over. What it returns is not nil, also if there is no token.
 func ParseTokens(text string) ([]Token, error) {
-	var tokens []Token
+	tokens := []Token{}
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -99,29 +101,61 @@ type caller struct {
 
 // gate tells callers by their tokens.
 type gate struct {
-	tokens []Token
-	sums   [][sha256.Size]byte // of the tokens
+	open   bool                  // everybody may do everything
+	tokens atomic.Pointer[[]key] // unless it is open
 }
 
+// key is a token as it is compared with.
+type key struct {
+	Token
+	sum [sha256.Size]byte
+}
+
+// errNoTokens is that a server was told to ask for tokens, and has none.
+var errNoTokens = errors.New("there is no token: nobody could be admitted")
+
+// newGate makes the gate of a server with tokens or, if they are nil, of one that asks for none.
 func newGate(tokens []Token) (*gate, error) {
-	g := &gate{tokens: tokens}
+	g := &gate{open: tokens == nil}
+	if g.open {
+		return g, nil
+	}
+	if len(tokens) == 0 {
+		return nil, errNoTokens
+	}
+	return g, g.replace(tokens)
+}
+
+// replace admits the holders of these tokens from now on, and nobody else.
+func (g *gate) replace(tokens []Token) error {
+	keys := make([]key, 0, len(tokens))
 	for _, t := range tokens {
 		if t.Role < RoleRead || t.Role > RoleAdmin {
-			return nil, fmt.Errorf("token %s has no role", t.Name)
+			return fmt.Errorf("token %s has no role", t.Name)
 		}
 		sum, err := t.sum()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		g.sums = append(g.sums, sum)
+		keys = append(keys, key{t, sum})
 	}
-	return g, nil
+	g.tokens.Store(&keys)
+	return nil
+}
+
+// SetTokens admits the holders of these tokens from the next request on, and nobody else: nobody at all where there
+// are none. A server that was made without tokens stays open to everybody, and says so with an error.
+func (s *Server) SetTokens(tokens []Token) error {
+	if s.gate.open {
+		return errors.New("the server asks for no tokens")
+	}
+	return s.gate.replace(tokens)
 }
 
 // identify finds the caller by the header Authorization. It takes the same time whichever
 // token it is, and whether it is one.
 func (g *gate) identify(header string) (caller, error) {
-	if len(g.tokens) == 0 {
+	if g.open {
 		return caller{name: "anonymous", role: RoleAdmin}, nil
 	}
 	scheme, secret, ok := strings.Cut(header, " ")
@@ -129,16 +163,17 @@ func (g *gate) identify(header string) (caller, error) {
 		return caller{}, newProblem(CodeUnauthorized, "the request has no bearer token")
 	}
 	sum := sha256.Sum256([]byte(strings.TrimSpace(secret)))
-	found := -1
-	for i := range g.sums {
-		if subtle.ConstantTimeCompare(sum[:], g.sums[i][:]) == 1 {
-			found = i
+	var found *key
+	keys := *g.tokens.Load()
+	for i := range keys {
+		if subtle.ConstantTimeCompare(sum[:], keys[i].sum[:]) == 1 {
+			found = &keys[i]
 		}
 	}
-	if found < 0 {
+	if found == nil {
 		return caller{}, newProblem(CodeUnauthorized, "the token is not known")
 	}
-	return caller{name: g.tokens[found].Name, role: g.tokens[found].Role}, nil
+	return caller{name: found.Name, role: found.Role}, nil
 }
 
 // callerKey is where a request's context holds its caller.
@@ -157,15 +192,18 @@ func (s *Server) require(role Role, next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		who, err := s.gate.identify(c.Request().Header.Get(echo.HeaderAuthorization))
 		if err != nil {
+			s.audit.rejected(c, err)
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="bucketmill"`)
 			return err
 		}
+		c.Set(callerKey, who)
 		if who.role < role {
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate,
 				fmt.Sprintf(`Bearer realm="bucketmill", error="insufficient_scope", scope="%s"`, role))
-			return newProblem(CodeForbidden, "this takes the role %s; the token's is %s", role, who.role)
+			refusal := newProblem(CodeForbidden, "this takes the role %s; the token's is %s", role, who.role)
+			s.audit.rejected(c, refusal)
+			return refusal
 		}
-		c.Set(callerKey, who)
 		return next(c)
 	}
 }

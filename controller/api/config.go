@@ -25,8 +25,12 @@ type Config struct {
 	Allow      []string
 	AllowFiles bool
 
-	// Tokens admit their holders. Without any, everybody may do everything.
+	// Tokens admit their holders. Nil asks nobody for a token: everybody may do everything. A list that is not nil
+	// and has no token is an error.
 	Tokens []Token
+	// Hosts are the names that clients reach the server by, besides localhost and IP addresses. Without tokens,
+	// requests for others are refused: a page in somebody's browser may have made its own name lead here.
+	Hosts []string
 
 	MaxSpec    int64 // bytes of a job spec; default 1 MiB
 	MaxProgram int64 // bytes of a program, with all its files; default 256 MiB

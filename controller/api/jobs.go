@@ -216,7 +216,7 @@ func (s *Server) cancelJob(c echo.Context) error {
 		return newProblem(CodeJobEnded, "job %s is %s already", job.ID, job.State)
 	}
 	if stopErr == nil {
-		s.cfg.Log.Info("job cancelled", "job", job.ID, "caller", who)
+		s.audit.done(c, "job cancelled", "job", job.ID)
 	}
 	return s.answerJob(c, job)
 }
@@ -240,7 +240,7 @@ func (s *Server) retryJob(c echo.Context) error {
 		}
 		return err
 	}
-	s.cfg.Log.Info("job retried", "job", job.ID, "caller", callerOf(c).name)
+	s.audit.done(c, "job retried", "job", job.ID)
 	if job, err = s.job(c); err != nil {
 		return err
 	}

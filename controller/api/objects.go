@@ -163,6 +163,7 @@ func (s *Server) putObject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.audit.done(c, "object written", "object", u, "bytes", o.Size)
 	return c.JSON(http.StatusCreated, objectOf(bucket, o))
 }
 
@@ -184,6 +185,7 @@ func (s *Server) deleteObject(c echo.Context) error {
 	if err := b.Delete(c.Request().Context(), key); err != nil {
 		return err
 	}
+	s.audit.done(c, "object deleted", "object", u)
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -206,6 +208,7 @@ func (s *Server) makeBucket(c echo.Context) error {
 	if err := s.cfg.EnsureBucket(c.Request().Context(), u.String()); err != nil {
 		return err
 	}
+	s.audit.done(c, "bucket made", "bucket", u)
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -239,6 +242,7 @@ func (s *Server) presignObject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	s.audit.done(c, "link made", "method", method, "object", u)
 	return c.JSON(http.StatusOK, Presigned{Method: method, URL: link, Expires: at(time.Now().Add(linkLife))})
 }
 

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -20,27 +21,31 @@ func (s *Server) refuseOtherSites() echo.MiddlewareFunc {
 			if err := guard.Check(r); err != nil {
 				return newProblem(CodeCrossOrigin, "%w", err)
 			}
-			if len(s.cfg.Tokens) == 0 && local(r.RemoteAddr) && !localName(r.Host) {
-				return newProblem(CodeCrossOrigin, "%.80q is not a name of this machine", r.Host).
-					hinted("a server without tokens is reached from its own machine as localhost or by an IP address")
+			if s.gate.open && !isProbe(r.URL.Path) && !s.ownName(r.Host) {
+				return newProblem(CodeCrossOrigin, "%.80q is not a name of this server", r.Host).
+					hinted("a server without tokens is reached as localhost, by an IP address, or by a name of its --host flags")
 			}
 			return next(c)
 		}
 	}
 }
 
-// local tells whether a client's address is this machine's.
-func local(remote string) bool {
-	addr, err := netip.ParseAddrPort(remote)
-	return err == nil && addr.Addr().Unmap().IsLoopback()
+// isProbe tells whether a path is one of those that tell whether the server is well, and nothing else. Who asks them
+// may be as simple as a load balancer that speaks HTTP/1.0 and names no host.
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
+
+// ownName tells whether nobody else can make the host of a request lead here: it is an address, or one of the names
+// of this machine or server.
+func (s *Server) ownName(host string) bool {
+	name := hostOf(host)
+	_, err := netip.ParseAddr(name)
+	return err == nil || name == "localhost" || strings.HasSuffix(name, ".localhost") || slices.Contains(s.hosts, name)
 }
 
-// localName tells whether nobody else can make the host of a request lead here.
-func localName(host string) bool {
+// hostOf is the name in a Host header, without a port, and without the dot that may end it.
+func hostOf(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
-	_, err := netip.ParseAddr(host)
-	return err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
 }

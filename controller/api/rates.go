@@ -88,7 +88,7 @@ func networkOf(remote string) netip.Prefix {
 // limitRate turns away clients that ask too often. Probes are let through.
 func (s *Server) limitRate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if path := c.Request().URL.Path; s.rates == nil || path == "/healthz" || path == "/readyz" {
+		if s.rates == nil || isProbe(c.Request().URL.Path) {
 			return next(c)
 		}
 		if wait := s.rates.wait(c.Request().RemoteAddr, time.Now()); wait > 0 {

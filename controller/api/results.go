@@ -123,6 +123,7 @@ func (s *Server) linkResults(c echo.Context, out output) error {
 		}
 		list.Parts = append(list.Parts, Link{SuccessPart: p, URL: url, Expires: at(expires)})
 	}
+	s.audit.done(c, "links made", "method", http.MethodGet, "output", out.bucket.URL()+"/"+out.prefix, "links", len(list.Parts))
 	return c.JSON(http.StatusOK, list)
 }
 

@@ -19,6 +19,8 @@ import (
 type Server struct {
 	cfg     Config
 	gate    *gate
+	audit   *audit
+	hosts   []string // names of the server, in lower case
 	places  *places
 	uploads chan struct{} // holds one element for each upload under way
 	rates   *rates        // nil: no limit
@@ -45,6 +47,10 @@ func New(cfg Config) (*Server, error) {
 	var err error
 	if s.gate, err = newGate(cfg.Tokens); err != nil {
 		return nil, fmt.Errorf("configure the API: %w", err)
+	}
+	s.audit = newAudit(cfg.Log)
+	for _, host := range cfg.Hosts {
+		s.hosts = append(s.hosts, hostOf(host))
 	}
 	if s.places, err = newPlaces(cfg.Allow, cfg.AllowFiles, cfg.Work); err != nil {
 		return nil, fmt.Errorf("configure the API: %w", err)

@@ -75,7 +75,7 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	if !made.now {
 		return c.JSON(http.StatusOK, Submitted{ID: id, State: job.State})
 	}
-	s.cfg.Log.Info("job submitted", "job", id, "name", spec.Name, "program", spec.Program, "caller", callerOf(c).name)
+	s.audit.done(c, "job submitted", "job", id, "name", spec.Name, "program", spec.Program)
 	return c.JSON(http.StatusCreated, Submitted{ID: id, State: state.Submitted})
 }
 

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/controller/api"
+)
+
+// A server that was told to ask for tokens, and has none, must not start open to everybody.
+func TestTokensFileWithoutTokens(t *testing.T) {
+	t.Parallel()
+	folder := writeFiles(t, map[string]string{"empty": "", "comments": "# bob submit\n\n"})
+	for _, file := range []string{os.DevNull, filepath.Join(folder, "empty"), filepath.Join(folder, "comments")} {
+		for _, args := range [][]string{
+			{"controller", "--listen", "127.0.0.1:0", "--store", "s3://work", "--redis", "redis://127.0.0.1:1/0"},
+			{"controller", "--listen", "192.0.2.1:1", "--store", "s3://work", "--redis", "redis://127.0.0.1:1/0"},
+			{"dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(folder, "data")},
+		} {
+			r := command(t.Context(), append(args, "--tokens", file)...)
+			if r.code != exitUsage {
+				t.Errorf("%q with --tokens %s: exit code %d", args, file, r.code)
+			}
+			checkComplaint(t, r, `tokens of `+regexp.QuoteMeta(file)+`: it has no token: nobody could be admitted`)
+		}
+	}
+}
+
+// devServer is a "bucketmill dev" of a user with a cache folder of its own.
+type devServer struct {
+	*process
+	url   string
+	cache string
+}
+
+func startDev(t *testing.T, args ...string) devServer {
+	t.Helper()
+	d := devServer{cache: t.TempDir()}
+	d.process = startProcess(t, d.env(), append([]string{"dev", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--slots", "1"}, args...)...)
+	ready := regexp.MustCompile(`controller is ready.* api=(\S+)`)
+	eventually(t, "dev to listen", func() bool {
+		found := ready.FindStringSubmatch(d.stderr.String())
+		if found != nil {
+			d.url = found[1]
+		}
+		return found != nil
+	})
+	return d
+}
+
+func (d devServer) env() []string {
+	return []string{"XDG_CACHE_HOME=" + d.cache, "BUCKETMILL_TOKEN="}
+}
+
+// ask returns the status of a request without a token, or with that one.
+func (d devServer) ask(token string) int {
+	d.t.Helper()
+	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/v1/jobs", nil)
+	must(d.t, err)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	must(d.t, err)
+	must(d.t, resp.Body.Close())
+	return resp.StatusCode
+}
+
+// client runs a client command of the server's user to its end.
+func (d devServer) client(args ...string) *process {
+	d.t.Helper()
+	p := startProcess(d.t, d.env(), args...)
+	p.wait(patience)
+	return p
+}
+
+// Jobs of dev run as its user: nobody else may get in, and the user needs to do nothing for it.
+func TestDevHasATokenOfItsOwn(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	if status := d.ask(""); status != http.StatusUnauthorized {
+		t.Errorf("without a token: %d", status)
+	}
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(d.url, "http://"))
+	must(t, err)
+	host, err := os.Hostname()
+	must(t, err)
+	file := filepath.Join(d.cache, "bucketmill", "tokens", host, "127.0.0.1_"+port)
+	for name, mode := range map[string]os.FileMode{file: 0o600, filepath.Dir(file): os.ModeDir | 0o700} {
+		if info, err := os.Lstat(name); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	secret, err := os.ReadFile(file)
+	must(t, err)
+	if status := d.ask(strings.TrimSpace(string(secret))); status != http.StatusOK {
+		t.Errorf("with the token of the file: %d", status)
+	}
+	if log := d.stderr.String(); !strings.Contains(log, file) || strings.Contains(log, strings.TrimSpace(string(secret))) {
+		t.Errorf("a log, which is no terminal, must name the file and not hold the token:\n%s", log)
+	}
+	for _, server := range []string{d.url, "127.0.0.1:" + port, "http://localhost:" + port, "localhost:" + port} {
+		if p := d.client("list", "--server", server); p.err != nil {
+			t.Errorf("--server %s: %v %s", server, p.err, p.stderr.String())
+		}
+	}
+	// Another server gets no token, though it is on the same machine.
+	other := serve(t, true, func(cfg *api.Config) {
+		cfg.Tokens = []api.Token{{Name: "x", Role: api.RoleRead, Hash: api.HashToken(strings.TrimSpace(string(secret)))}}
+	})
+	if p := d.client("list", "--server", other.url); p.err == nil {
+		t.Error("another server has got the token")
+	}
+	// A file that others can read is not trusted.
+	must(t, os.Chmod(file, 0o644))
+	if p := d.client("list", "--server", d.url); p.cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(p.stderr.String(), "only this user can read") {
+		t.Errorf("a token that others can read: %s", p.stderr.String())
+	}
+	must(t, os.Chmod(file, 0o600))
+	d.signal(syscall.SIGTERM)
+	d.wait(patience)
+	if _, err := os.Lstat(file); !os.IsNotExist(err) {
+		t.Errorf("the token is left: %v", err)
+	}
+}
+
+func TestDevWithoutTokens(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "--no-auth")
+	if status := d.ask(""); status != http.StatusOK {
+		t.Errorf("without a token: %d", status)
+	}
+	eventually(t, "a warning", func() bool { return strings.Contains(d.stderr.String(), "level=WARN msg=\"the API asks for no token") })
+	if p := d.client("list", "--server", d.url); p.err != nil {
+		t.Error(p.stderr.String())
+	}
+}
+
+// Access is given and taken away while a server runs.
+func TestTokensAreReadAgain(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "tokens")
+	write := func(text string) {
+		t.Helper()
+		must(t, os.WriteFile(file+".new", []byte(text), 0o600))
+		must(t, os.Rename(file+".new", file))
+	}
+	line := func(name string) string { return fmt.Sprintf("%s read %s\n", name, api.HashToken(name)) }
+	write(line("ann"))
+	d := startDev(t, "--tokens", file)
+	said := func(what string) {
+		t.Helper()
+		eventually(t, what, func() bool { return strings.Contains(d.stderr.String(), what) })
+	}
+	check := func(ann, bob int) {
+		t.Helper()
+		if a, b := d.ask("ann"), d.ask("bob"); a != ann || b != bob {
+			t.Errorf("ann is answered %d, bob %d; want %d and %d", a, b, ann, bob)
+		}
+	}
+	check(200, 401)
+	write(line("ann") + line("bob"))
+	said("tokens=2")
+	check(200, 200)
+	write(line("bob") + "ann read\n")
+	said("those from before stay")
+	check(200, 200)
+	write("# nobody\n")
+	said("nobody is admitted")
+	check(401, 401)
+	write(line("bob"))
+	eventually(t, "bob", func() bool { return d.ask("bob") == 200 })
+	check(401, 200)
+	must(t, os.Remove(file))
+	eventually(t, "a word about the file that is gone", func() bool { return strings.Contains(d.stderr.String(), "no such file") })
+	check(401, 200)
+}

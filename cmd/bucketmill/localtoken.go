@@ -1,0 +1,154 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+// A local token is that of a "bucketmill dev" without a file of tokens. The server makes it when it starts, and keeps
+// it, until it ends, in a file that only its user can read. Client commands of the same user find it there by the
+// server's address, so that they need not be told; other users of the machine don't get in.
+//
+// It is sent to the very address only that the server listens at. A name such as localhost may lead to another
+// user's server first, at [::1] say, so a command that is given localhost asks the address of the file instead.
+
+// maxLocalToken is more than such a file has, in bytes.
+const maxLocalToken = 256
+
+// localTokenFile is where the token of the server at an address (IP:PORT) of this machine is.
+func localTokenFile(address string) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	host, err := os.Hostname() // a home may be shared by machines
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(cache, "bucketmill", "tokens", host, strings.ReplaceAll(address, ":", "_")), nil
+}
+
+// newSecret returns a secret that nobody can guess.
+func newSecret() string { return rand.Text() }
+
+// saveLocalToken keeps the token of the server at an address, and returns where.
+func saveLocalToken(address, secret string) (name string, err error) {
+	if name, err = localTokenFile(address); err != nil {
+		return "", err
+	}
+	folder := filepath.Dir(name)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return "", err
+	}
+	file, err := os.CreateTemp(folder, ".new-*") // of mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = io.WriteString(file, secret+"\n")
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), name)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.Remove(file.Name()))
+	}
+	return name, nil
+}
+
+// dropLocalToken removes the file of a token, unless it has another one's by now.
+func dropLocalToken(name, secret string) error {
+	if there, err := readLocalToken(name); err != nil || there != secret {
+		return nil //nolint:nilerr // it is gone, or somebody else's
+	}
+	return os.Remove(name)
+}
+
+// readLocalToken reads such a file, if it is ours and nobody else can read or write it.
+func readLocalToken(name string) (secret string, err error) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return "", err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 || !ok || int(owner.Uid) != os.Geteuid() {
+		return "", fmt.Errorf("%s is not a file that only this user can read: remove it", name)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	text, err := io.ReadAll(io.LimitReader(file, maxLocalToken))
+	return strings.TrimSpace(string(text)), err
+}
+
+// findLocalToken returns the token of a server of this user, and the URL to ask it by; "" if there is none.
+func findLocalToken(server string) (secret, at string, err error) {
+	if !strings.Contains(server, "://") {
+		server = "http://" + server
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", "", nil //nolint:nilerr // package client says more
+	}
+	port := firstOf(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	addresses := []string{u.Hostname()}
+	if u.Hostname() == "localhost" {
+		addresses = []string{"127.0.0.1", "::1"}
+	}
+	for _, address := range addresses {
+		if ip, err := netip.ParseAddr(address); err != nil || !ip.IsLoopback() {
+			continue
+		}
+		address = net.JoinHostPort(address, port)
+		name, err := localTokenFile(address)
+		if err != nil {
+			return "", "", nil //nolint:nilerr // without a home there is no token
+		}
+		secret, err := readLocalToken(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", "", err
+		}
+		if u.Scheme == "http" { // with TLS, the certificate says who is there, and has the name
+			u.Host = address
+		}
+		return secret, u.String(), nil
+	}
+	return "", "", nil
+}
+
+// announceLocalToken keeps the token where this user's commands find it while a server listens, and tells where. The
+// token itself is shown to terminals only, for a log may be read by others, or where it can't be kept.
+func announceLocalToken(address, secret string, to io.Writer) (forget func() error, err error) {
+	name, err := saveLocalToken(address, secret)
+	if err != nil {
+		_, writeErr := fmt.Fprintf(to, "bucketmill: the token of this server is %s; it can't be kept for your other commands (%v): give it to them with BUCKETMILL_TOKEN\n", secret, err)
+		return func() error { return nil }, writeErr
+	}
+	where := "in " + name
+	if isTerminal(to) {
+		where = secret + ", kept " + where
+	}
+	_, err = fmt.Fprintf(to, "bucketmill: the token of this server is %s; your bucketmill commands find it there\n", where)
+	return func() error { return dropLocalToken(name, secret) }, err
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
