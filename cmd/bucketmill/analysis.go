@@ -39,9 +39,9 @@ func (s *session) analyse(ctx context.Context, w io.Writer, job api.Job) error {
 		for _, a := range failed {
 			message := "as above"
 			if a.Error.Message != why.Message {
-				message = oneLine(a.Error.Message)
+				message = visible(oneLine(a.Error.Message))
 			}
-			fmt.Fprintf(t, "    %s.%d\t%s\t%s\t%s\t%s\n", task.ID, a.Number, orDash(string(a.Executor)), clock(a.Ended), a.Error.Class, message)
+			fmt.Fprintf(t, "    %s.%d\t%s\t%s\t%s\t%s\n", task.ID, a.Number, visible(orDash(string(a.Executor))), clock(a.Ended), a.Error.Class, message)
 		}
 		if err := t.Flush(); err != nil {
 			return err

@@ -81,7 +81,11 @@ func printTable[T any](w io.Writer, head string, items iter.Seq2[T, error], cell
 		if n == 0 {
 			fmt.Fprintln(t, strings.ReplaceAll(head, " ", "\t"))
 		}
-		fmt.Fprintln(t, strings.Join(cells(item), "\t"))
+		row := cells(item)
+		for i := range row {
+			row[i] = visible(row[i])
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
 		if n++; n%tableStep == 0 {
 			if err := t.Flush(); err != nil {
 				return err

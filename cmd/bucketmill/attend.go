@@ -27,6 +27,7 @@ func (s *session) tellOfWaiting(w io.Writer, id state.JobID) func(error) {
 // attend shows how far a job is that is known to be there until it is settled, and reports its end as run does, in
 // print and exit code. An interrupt leaves the job running, or cancels it.
 func (s *session) attend(ctx context.Context, id state.JobID, cancelOnInterrupt bool) error {
+	outliveReader(s.out)
 	ui := newUI(s.out, s.err)
 	job, err := s.follow(ctx, id, ui)
 	ui.close()

@@ -45,6 +45,7 @@ func newRetryCommand() *cobra.Command {
 
 // change asks for another state of a job and prints what became of it.
 func (s *session) change(ctx context.Context, arg string, ask func(context.Context, state.JobID) (api.Job, error)) error {
+	outliveReader(s.out)
 	id, err := s.jobNamed(ctx, arg)
 	if err != nil {
 		return err

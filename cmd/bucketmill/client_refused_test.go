@@ -86,7 +86,7 @@ func TestClientMistakes(t *testing.T) {
 		{"list --state done", 2, "is not one of SUBMITTED"},
 		{"list extra", 2, "no arguments"},
 		{"submit wordcount -o s3://outbox/x", 2, "input is missing"},
-		{"submit wordcuont -i s3://inbox/x -o s3://outbox/x", 1, "did you mean wordcount"},
+		{"submit wordcuont -i s3://inbox/x -o s3://outbox/x", 2, "did you mean wordcount"},
 		{"submit wordcount -i local.txt -o s3://outbox/x", 1, "local.txt"},
 		{"submit s3://inbox/no.py -i s3://inbox/x -o s3://outbox/x", 2, "s3://inbox/no.py"},
 		{"put " + missing + " s3://inbox/x", 1, "missing: no such file"},

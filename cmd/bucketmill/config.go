@@ -1,13 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"os"
-	"sort"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,21 +24,26 @@ const envPrefix = "BUCKETMILL_"
 // notSettings are flags that say how to read settings, not what they are.
 var notSettings = map[string]bool{"config": true, "print-config": true, "help": true, "cpuprofile": true}
 
-// secretSettings are printed masked.
+// secretSettings are not printed.
 var secretSettings = map[string]bool{"token": true, "webhook-secret": true}
 
-// addConfig lets a service's settings come from the environment and a file as well, before
-// service runs.
-func addConfig(cmd *cobra.Command, service func(*cobra.Command) error) {
+// addConfig lets a service's settings come from the environment and a file as well. They are
+// checked before service runs, or they are printed.
+func addConfig(cmd *cobra.Command, check func(context.Context) error, service func(*cobra.Command) error) {
 	fs := cmd.Flags()
 	path := fs.String("config", os.Getenv(envPrefix+"CONFIG"), "YAML file of settings, named like the flags; flags and BUCKETMILL_* variables win over it")
-	show := fs.Bool("print-config", false, "print the settings in force, secrets masked, and exit")
+	show := fs.Bool("print-config", false, "print the settings in force, as a file for --config but for secrets, check them, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := readConfig(fs, *path, os.LookupEnv); err != nil {
 			return usageError{err}
 		}
 		if *show {
-			return printConfig(cmd, fs)
+			if err := printConfig(cmd.OutOrStdout(), fs); err != nil {
+				return err
+			}
+		}
+		if err := check(cmd.Context()); err != nil || *show {
+			return err
 		}
 		return service(cmd)
 	}
@@ -58,16 +62,20 @@ func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, boo
 			return fmt.Errorf("read settings of %s: %w", path, err)
 		}
 	}
-	file := map[string][]string{}
+	file := map[string]yamltext.Field{}
 	for _, f := range fields {
 		if fs.Lookup(f.Name) == nil || notSettings[f.Name] {
 			return fmt.Errorf("%s: line %d: there is no setting %q", path, f.Line, f.Name)
 		}
-		file[f.Name] = f.Values
+		file[f.Name] = f
 	}
 	var first error
 	set := func(f *pflag.Flag, value, from string) {
-		if err := fs.Set(f.Name, value); err != nil && first == nil {
+		err := fs.Set(f.Name, value)
+		if invalid := new(pflag.InvalidValueError); errors.As(err, &invalid) {
+			err = valueError(f, value, errors.Unwrap(invalid))
+		}
+		if err != nil && first == nil {
 			first = fmt.Errorf("%s: %s: %w", from, f.Name, err)
 		}
 	}
@@ -75,16 +83,24 @@ func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, boo
 		if f.Changed || notSettings[f.Name] {
 			return
 		}
-		variable := envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if value, ok := lookup(variable); ok {
-			set(f, value, variable)
+		name := variable(f.Name)
+		if value, ok := lookup(name); ok {
+			set(f, value, name)
 			return
 		}
-		values := file[f.Name]
-		if _, several := f.Value.(pflag.SliceValue); len(values) > 1 && !several && first == nil {
-			first = fmt.Errorf("%s: %s takes one value, and the file has %d", path, f.Name, len(values))
+		field := file[f.Name]
+		list, several := f.Value.(pflag.SliceValue)
+		switch {
+		case several && field.List: // as the items are: a comma in one is no end of it
+			f.Changed = true
+			if err := list.Replace(field.Values); err != nil && first == nil {
+				first = fmt.Errorf("%s: %s: %w", path, f.Name, err)
+			}
+			return
+		case len(field.Values) > 1 && first == nil:
+			first = fmt.Errorf("%s: %s takes one value, and the file has %d", path, f.Name, len(field.Values))
 		}
-		for _, value := range values {
+		for _, value := range field.Values {
 			set(f, value, path)
 		}
 	})
@@ -107,33 +123,50 @@ func readLimited(path string) (text []byte, err error) {
 	return text, err
 }
 
-func printConfig(cmd *cobra.Command, fs *pflag.FlagSet) error {
-	settings := map[string]string{}
-	fs.VisitAll(func(f *pflag.Flag) {
-		if !notSettings[f.Name] {
-			settings[f.Name] = masked(f.Name, f.Value.String())
+// printConfig writes the settings as a file for --config. What is empty, and is so by default, is left out.
+func printConfig(w io.Writer, fs *pflag.FlagSet) (err error) {
+	fs.VisitAll(func(f *pflag.Flag) { // by name
+		value := f.Value.String()
+		list, several := f.Value.(pflag.SliceValue)
+		switch {
+		case err != nil, notSettings[f.Name], value == "" && f.DefValue == "", several && len(list.GetSlice()) == 0:
+		case secretSettings[f.Name]:
+			_, err = fmt.Fprintf(w, "# %s is set, and not shown\n", f.Name)
+		default:
+			var text []byte
+			if text, err = yaml.Marshal(map[string]*yaml.Node{f.Name: settingNode(f)}); err == nil {
+				_, err = w.Write(text)
+			}
 		}
 	})
-	names := make([]string, 0, len(settings))
-	for name := range settings {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		line, err := yaml.Marshal(map[string]string{name: settings[name]})
-		if err != nil {
-			return fmt.Errorf("print settings: %w", err)
-		}
-		fmt.Fprint(cmd.OutOrStdout(), string(line))
+	if err != nil {
+		return fmt.Errorf("print settings: %w", err)
 	}
 	return nil
 }
 
-// masked hides secrets, and passwords in URLs.
-func masked(name, value string) string {
-	if secretSettings[name] && value != "" {
-		return "*****"
+// settingNode is a flag's value as YAML has it: a number, a boolean, a text or a list of texts.
+func settingNode(f *pflag.Flag) *yaml.Node {
+	n := &yaml.Node{}
+	if list, several := f.Value.(pflag.SliceValue); several {
+		n.Kind = yaml.SequenceNode
+		for _, item := range list.GetSlice() {
+			text := &yaml.Node{}
+			text.SetString(masked(f.Name, item))
+			n.Content = append(n.Content, text)
+		}
+		return n
 	}
+	n.SetString(masked(f.Name, f.Value.String()))
+	switch f.Value.Type() {
+	case "int", "uint64", "float64", "bool":
+		n.Tag = "" // as the text itself says
+	}
+	return n
+}
+
+// masked hides passwords in URLs.
+func masked(name, value string) string {
 	if name == "redis" {
 		return state.RedactURL(value)
 	}

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"math/rand/v2"
 	"path/filepath"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
 )
 
 // settings is a set of flags of all kinds, with the settings of a file in it.
@@ -69,5 +74,119 @@ func TestEndlessJobFile(t *testing.T) {
 	r := command(t.Context(), "run", "--file", "/dev/zero")
 	if r.code != exitUsage || !strings.Contains(r.stderr, "/dev/zero has more than") {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+}
+
+// What --print-config prints is read by --config to the same effect, whatever the settings are.
+func TestPrintedSettingsAreReadBack(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, name := range []string{"controller", "executor", "dev"} {
+		for range 200 {
+			args := []string{name, "--print-config"}
+			cmd := findCommand(t, name)
+			cmd.Flags().VisitAll(func(f *pflag.Flag) {
+				if notSettings[f.Name] || secretSettings[f.Name] || random.IntN(2) == 0 {
+					return
+				}
+				for range 1 + random.IntN(3) {
+					args = append(args, "--"+f.Name+"="+randomValue(random, f))
+				}
+			})
+			first := command(t.Context(), args...) // it may complain, but prints
+			file := filepath.Join(t.TempDir(), "settings.yaml")
+			writeFile(t, file, first.stdout)
+			second := command(t.Context(), name, "--print-config", "--config", file)
+			if first.stdout == "" || first != second {
+				t.Fatalf("%q printed\n%s%s\nread back\n%s%s", args, first.stdout, first.stderr, second.stdout, second.stderr)
+			}
+		}
+	}
+}
+
+func findCommand(t *testing.T, name string) *cobra.Command {
+	t.Helper()
+	cmd, _, err := newRootCommand().Find([]string{name})
+	must(t, err)
+	return cmd
+}
+
+// randomValue is a value that a flag takes.
+func randomValue(random *rand.Rand, f *pflag.Flag) string {
+	texts := []string{
+		"", "x", "007", "1e3", "yes", "null", "~", "[a]", "{b: c}", "- d", "# e", "f # g", "h: i", "'", `"`, "a,b", " space ", "2026-11-01", "Zoë", "tab\tbed",
+		"s3://b/{x,y}*.txt", "!!binary x", "*a", "&a", "@a", "`a`", "%a", "line\nend", "0x10", "true", "=",
+	}
+	switch f.Value.Type() {
+	case "int":
+		return strconv.Itoa(random.IntN(2000) - 500)
+	case "float64":
+		return strconv.FormatFloat(random.ExpFloat64()*1e7, 'g', -1, 64)
+	case "bool":
+		return strconv.FormatBool(random.IntN(2) == 0)
+	case "duration":
+		return time.Duration(random.Int64()).String()
+	case "size":
+		return strconv.FormatInt(random.Int64()>>(3+random.IntN(60)), 10)
+	case "stringSlice":
+		return `"` + strings.ReplaceAll(texts[random.IntN(len(texts))], `"`, `""`) + `"`
+	}
+	if f.Name == "log-level" {
+		return []string{"DEBUG", "INFO", "WARN+2", "ERROR"}[random.IntN(4)]
+	}
+	return texts[random.IntN(len(texts))]
+}
+
+func TestPrintedSettingsKeepTheirTypes(t *testing.T) {
+	t.Parallel()
+	r := command(t.Context(), "controller", "--print-config", "--redis", "redis://u:secret@h", "--store", "s3://work", "--allow", "s3://aaa,s3://bbb/1.10",
+		"--rate", "0.5", "--no-auth", "--s3-path-style=false", "--webhook-secret", "secret")
+	if r.code != exitDone || strings.Contains(r.stdout, "secret@") {
+		t.Fatalf("exit code %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+	var settings map[string]any
+	must(t, yaml.Unmarshal([]byte(r.stdout), &settings))
+	for name, want := range map[string]any{
+		"rate": 0.5, "no-auth": true, "uploads": 32, "s3-path-style": false, "store": "s3://work", "redis": "redis://u:xxxxx@h", "tokens": nil, "webhook-secret": nil,
+		"allow": []any{"s3://aaa", "s3://bbb/1.10"},
+	} {
+		if !reflect.DeepEqual(settings[name], want) {
+			t.Errorf("%s is %#v, want %#v", name, settings[name], want)
+		}
+	}
+	if !strings.Contains(r.stdout, "# webhook-secret is set, and not shown\n") {
+		t.Errorf("nothing is said of the secret: %s", r.stdout)
+	}
+}
+
+// The settings that are printed are checked as they would be.
+func TestPrintedSettingsAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ args, says string }{
+		{"controller", "--store is missing"},
+		{"controller --store s3://work --redis http://x", "--redis"},
+		{"controller --store s3://work --listen nowhere", "--listen"},
+		{"controller --store s3://work --listen 0.0.0.0:1", "--tokens"},
+		{"controller --store s3://work --allow inbox", `--allow "inbox": want a URL`},
+		{"controller --store s3://work --uploads 0", "--uploads"},
+		{"controller --store s3://work --rate -1", "--rate"},
+		{"controller --store s3://work --s3-driver gcs", "gcs"},
+		{"controller --store s3://w", "3 to 63"},
+		{"controller --store s3://work --s3-endpoint nowhere", "endpoint"},
+		{"controller --store s3://work --interval -1s", "--interval"},
+		{"controller --store s3://work --log-format xml", "--log-format"},
+		{"executor --store s3://work --slots 0", "--slots"},
+		{"executor --store s3://work --heartbeat 20s", "--heartbeat"},
+		{"executor --store s3://work --grace -1s", "--grace"},
+		{"dev --slots 0", "--slots"},
+		{"dev --listen nowhere", "--listen"},
+		{"dev --data s3://w", "--data"},
+	} {
+		r := command(t.Context(), append(strings.Fields(c.args), "--print-config")...)
+		if r.code != exitUsage {
+			t.Errorf("%s: exit code %d", c.args, r.code)
+		}
+		r.stdout = ""
+		checkComplaint(t, r, c.says)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,6 +69,17 @@ func (f *apiFlags) validate() error {
 	if (f.tlsCert == "") != (f.tlsKey == "") {
 		return usageError{errors.New("--tls-cert and --tls-key belong together")}
 	}
+	if f.uploads < 1 || f.rate < 0 || f.maxProgram < 1 || f.maxUpload < 1 {
+		return usageError{errors.New("--uploads, --max-program and --max-upload must be positive, and --rate can't be negative")}
+	}
+	for _, place := range f.allow {
+		if !strings.Contains(place, "://") {
+			return usageError{fmt.Errorf("--allow %q: want a URL such as s3://bucket/prefix", place)}
+		}
+		if _, err := objstore.ParseURL(place); err != nil {
+			return usageError{fmt.Errorf("--allow: %w", err)}
+		}
+	}
 	f.admitted, err = f.readTokens()
 	return err
 }
@@ -116,14 +129,19 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs.DurationVar(&f.history, "history", 7*24*time.Hour, "how long the records of ended jobs are kept")
 	fs.BoolVar(&f.noBackup, "no-backup", false, "start no second attempts beside those that are far slower than others")
 	fs.DurationVar(&f.keepFailed, "keep-failed", time.Hour, "how long a failed job may be retried")
-	addConfig(cmd, func(cmd *cobra.Command) error { return f.run(cmd) })
+	addConfig(cmd, f.check, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
 }
 
-func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
-	if err := errors.Join(f.validate(), f.api.validate()); err != nil {
-		return err
+// check is of all settings that can be checked without a request.
+func (f *controllerFlags) check(ctx context.Context) error {
+	if f.interval <= 0 || f.history <= 0 || f.keepFailed < 0 {
+		return usageError{errors.New("--interval and --history must be positive, and --keep-failed can't be negative")}
 	}
+	return cmp.Or(f.validate(), f.api.validate(), f.checkStore(ctx))
+}
+
+func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
 	store, stores, err := f.reach(ctx, log)
 	if err != nil {

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -58,28 +58,34 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run side by side")
 	fs.Var(&f.memory, "memory", "memory for buffers of all slots together")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
-	addConfig(cmd, func(cmd *cobra.Command) error { return f.run(cmd) })
+	addConfig(cmd, f.check, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
 }
 
-func (f *devFlags) run(cmd *cobra.Command) (err error) {
+// check is of all settings.
+func (f *devFlags) check(ctx context.Context) error {
 	u, err := objstore.ParseURL(f.data)
 	if err != nil {
 		return usageError{fmt.Errorf("--data: %w", err)}
 	}
 	f.work = u.String()
+	if f.slots < 1 || int64(f.memory) < int64(f.slots)*executor.MinMemory {
+		return usageError{fmt.Errorf("--slots %d with --memory %v: at least one slot, and %d MiB for each, are needed", f.slots, &f.memory, executor.MinMemory>>20)}
+	}
+	f.redis, f.namespace = "redis://127.0.0.1:0", state.DefaultNamespace // until there is one
+	if f.api.tokens == "" && !f.api.open {
+		f.api.secret = newSecret()
+	}
+	return cmp.Or(f.validate(), f.api.validate(), f.checkStore(ctx))
+}
+
+func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	redis, err := embedded.Start()
 	if err != nil {
 		return err
 	}
 	defer redis.Close()
-	f.redis, f.namespace = redis.URL(), state.DefaultNamespace
-	if f.api.tokens == "" && !f.api.open {
-		f.api.secret = newSecret()
-	}
-	if err := errors.Join(f.validate(), f.api.validate()); err != nil {
-		return err
-	}
+	f.redis = redis.URL()
 	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
 	store, stores, err := f.connect(ctx, log)

@@ -13,6 +13,7 @@ const (
 	exitFailed      = 1   // the job, or what was asked for, failed
 	exitUsage       = 2   // the command line or the job file is not right; nothing was done
 	exitInterrupted = 130 // Ctrl-C or SIGTERM; all was cleaned up
+	exitReaderLeft  = 141 // as of what SIGPIPE ends
 )
 
 // usageError is a mistake on the command line.
@@ -51,6 +52,8 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, errReaderLeft):
+		return exitReaderLeft
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage), errors.Is(err, state.ErrSpec):

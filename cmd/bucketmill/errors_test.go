@@ -44,14 +44,14 @@ func mistakes() []mistake {
 		{"port in a location", []string{"wordcount", "-i", "IN/words.txt", "-o", "s3://inbox:9000/x"}, 2, `output: "inbox:9000" .*no port`},
 		{"output of too long keys", []string{"wordcount", "-i", "IN/words.txt", "-o", "s3://inbox/" + strings.Repeat("k", 1010)}, 2, `output: .*too long`},
 		{"output exists", []string{"wordcount", "-i", "IN/words.txt", "-o", "IN/full"}, 1, `output .*IN/full: is not empty.*--overwrite`},
-		{"unknown program", []string{"wordcuont", "-i", "IN/words.txt", "-o", "IN/out"}, 1, `"wordcuont".*did you mean wordcount`},
-		{"missing program file", []string{"./nope.py", "-i", "IN/words.txt", "-o", "IN/out"}, 1, `"./nope.py".*no such file`},
-		{"program that can't run", []string{"IN/words.txt", "-i", "IN/words.txt", "-o", "IN/out"}, 1, `IN/words.txt`},
-		{"unknown parameter", job("-p", "loud=true"), 1, `wordcount.* parameter loud`},
-		{"bad parameter", job("-p", "lower=maybe"), 1, `lower="maybe"`},
+		{"unknown program", []string{"wordcuont", "-i", "IN/words.txt", "-o", "IN/out"}, 2, `"wordcuont".*did you mean wordcount`},
+		{"missing program file", []string{"./nope.py", "-i", "IN/words.txt", "-o", "IN/out"}, 2, `"./nope.py".*no such file`},
+		{"program that can't run", []string{"IN/words.txt", "-i", "IN/words.txt", "-o", "IN/out"}, 2, `IN/words.txt`},
+		{"unknown parameter", job("-p", "loud=true"), 2, `wordcount.* parameter loud`},
+		{"bad parameter", job("-p", "lower=maybe"), 2, `lower="maybe"`},
 		{"parameter without value", job("-p", "lower"), 2, `--param "lower": want name=value`},
-		{"bad expression", []string{"grep", "-p", "pattern=(", "-i", "IN/words.txt", "-o", "IN/out"}, 1, `grep: parameter pattern: .*missing closing \)`},
-		{"missing parameter", []string{"grep", "-i", "IN/words.txt", "-o", "IN/out"}, 1, `grep.*pattern`},
+		{"bad expression", []string{"grep", "-p", "pattern=(", "-i", "IN/words.txt", "-o", "IN/out"}, 2, `grep: parameter pattern: .*missing closing \)`},
+		{"missing parameter", []string{"grep", "-i", "IN/words.txt", "-o", "IN/out"}, 2, `grep.*pattern`},
 		{"unknown flag", job("--loud"), 2, `unknown flag: --loud`},
 		{"unknown command", []string{"rnu"}, 2, `unknown command "rnu".*did you mean run`},
 		{"two programs", job("sort"), 2, `one program is wanted`},
@@ -143,7 +143,7 @@ func TestMistakes(t *testing.T) {
 
 // besideComplaint is what may stand on stderr beside the sentence: progress and details, which
 // are indented, what a program says, what became of the output, where to read more.
-var besideComplaint = regexp.MustCompile(`^(  |\[[mr]\d|Nothing was written to /|Nothing was written to s3:|See "bucketmill help")`)
+var besideComplaint = regexp.MustCompile(`^(  |\[[mr]\d|Nothing was written to /|Nothing was written to s3:|See "bucketmill)`)
 
 // checkComplaint makes sure that stderr has exactly one line that begins with the program's
 // name, that it matches, and that nothing was said on stdout.

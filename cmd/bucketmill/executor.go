@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -54,12 +55,13 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
 	fs.StringVar(&f.listen, "listen", "", "HOST:PORT for /healthz, /readyz and /metrics (default: none)")
-	addConfig(cmd, func(cmd *cobra.Command) error { return f.run(cmd) })
+	addConfig(cmd, f.check, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
 }
 
-func (f *executorFlags) run(cmd *cobra.Command) (err error) {
-	if err := f.validate(); err != nil {
+// check is of all settings that can be checked without a request.
+func (f *executorFlags) check(ctx context.Context) error {
+	if err := cmp.Or(f.validate(), f.checkStore(ctx)); err != nil {
 		return err
 	}
 	if f.slots < 1 || int64(f.memory) < int64(f.slots)*executor.MinMemory {
@@ -68,6 +70,13 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	if f.heartbeat <= 0 || 3*f.heartbeat > f.lease {
 		return usageError{fmt.Errorf("--heartbeat %v with --lease %v: want at least three heartbeats to a lease", f.heartbeat, f.lease)}
 	}
+	if f.grace < 0 {
+		return usageError{errors.New("--grace can't be negative")}
+	}
+	return nil
+}
+
+func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
 	f.store.parts.Most = executor.MostPart(int64(f.memory) / int64(f.slots))

@@ -88,7 +88,7 @@ func (f *generateFlags) run(cmd *cobra.Command, name string) error {
 		return usageError{err}
 	}
 	if f.output == toStdout {
-		return writeSample(cmd.Context(), source, size, cmd.OutOrStdout())
+		return writeSample(cmd.Context(), source, size, raw(cmd.OutOrStdout()))
 	}
 	stores, err := f.stores.open()
 	if err != nil {

@@ -81,7 +81,7 @@ func detect(spec *state.Spec) (programPath string, err error) {
 	if spec.Kind == "" {
 		kind, err := program.Detect(spec.Program)
 		if err != nil {
-			return "", err
+			return "", usageError{err}
 		}
 		spec.Kind = string(kind)
 	}

@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-
-	"golang.org/x/term"
 )
 
 // A local token is that of a "bucketmill dev" without a file of tokens. The server makes it when it starts, and keeps
@@ -149,6 +147,5 @@ func announceLocalToken(address, secret string, to io.Writer) (forget func() err
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return terminalOf(w) != nil
 }

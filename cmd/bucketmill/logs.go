@@ -157,7 +157,7 @@ func (s *session) printLog(ctx context.Context, id state.JobID, attempt string, 
 	if named {
 		fmt.Fprintf(s.out, "==> %s <==\n", attempt)
 	}
-	_, err = io.Copy(s.out, r)
+	_, err = io.Copy(raw(s.out), r)
 	return err
 }
 

@@ -16,8 +16,10 @@ func main() {
 		fmt.Fprintf(os.Stderr, "bucketmill: %v\n", err)
 		os.Exit(exitCode(err))
 	}
-	redis.SetLogger(silence{})     // what goes wrong with Redis comes back as an error
-	signal.Ignore(syscall.SIGPIPE) // a reader that leaves (head, less) must not keep us from cleaning up
+	redis.SetLogger(silence{}) // what goes wrong with Redis comes back as an error
+	// A reader that leaves (head, less) must not keep us from cleaning up: writes fail instead. Unlike
+	// signals that are ignored, those that are caught are not inherited by programs.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// The first signal asks the command to stop and clean up; the second ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)

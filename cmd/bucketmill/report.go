@@ -91,7 +91,7 @@ func (u *ui) completed(ctx context.Context, o outcome) error {
 	took := job.Ended.Sub(job.Submitted)
 	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
+		fmt.Fprintf(w, "%s\t%s\n", visible(name), visible(fmt.Sprintf(format, args...)))
 	}
 	row("job", "%s  %s  %s in %s", job.ID, job.Name, job.State, took.Round(time.Millisecond))
 	row("input", "%s in %s, %s records, %s/s", humanize.IBytes(uint64(o.inputBytes)), plural(o.inputs, "object"),

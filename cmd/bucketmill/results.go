@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,7 @@ With --json it prints the parts with URLs to read them by instead, where the sto
 func (s *session) save(r io.ReadCloser, path string) (n int64, err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if path == toStdout {
-		return io.Copy(s.out, r)
+		return io.Copy(raw(s.out), r)
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -60,16 +61,31 @@ func (s *session) save(r io.ReadCloser, path string) (n int64, err error) {
 		n, err = io.Copy(f, r)
 		return n, errors.Join(err, f.Close())
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, err := createBeside(path)
 	if err != nil {
 		return 0, err
 	}
 	n, err = io.Copy(f, r)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		return n, errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
 	}
 	return n, nil
+}
+
+// createBeside makes a file that is to be renamed to path. It has the mode of the file that is there, or
+// that of any new file.
+func createBeside(path string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), ".bucketmill-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", path, err)
+	}
+	if old, err := os.Stat(path); err == nil {
+		if err := f.Chmod(old.Mode().Perm()); err != nil {
+			return nil, errors.Join(fmt.Errorf("write %s: %w", path, err), f.Close(), os.Remove(f.Name()))
+		}
+	}
+	return f, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,19 +16,38 @@ var version = "devel"
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := newRootCommand() //nolint:contextcheck // commands get theirs from ExecuteContext
+	out, words := newStream("standard output", stdout), newStream("standard error", stderr)
+	words.outlive = true
+	root := newRootCommand() //nolint:contextcheck // commands get theirs from ExecuteContextC
 	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	root.SetOut(out)
+	root.SetErr(words)
+	checkTopics(root) // cobra's commands keep the output that is set now
+	cmd, err := root.ExecuteContextC(ctx)
+	if fault := out.end(); err == nil {
+		err = fault
+	}
+	tell(words, cmd, err)
+	_ = words.end() // nobody is left to tell
+	return exitCode(err)
+}
+
+// tell says what went wrong with a command, if anything did.
+func tell(w io.Writer, cmd *cobra.Command, err error) {
+	if errors.Is(err, errReaderLeft) {
+		return
+	}
 	for _, err := range unreported(err) {
-		fmt.Fprintf(stderr, "bucketmill: %v\n", err)
+		fmt.Fprintf(w, "bucketmill: %v\n", err)
 	}
 	var usage usageError
-	if errors.As(err, &usage) {
-		fmt.Fprintln(stderr, `See "bucketmill help" and "bucketmill COMMAND --help".`)
+	switch {
+	case !errors.As(err, &usage):
+	case cmd.HasParent():
+		fmt.Fprintf(w, "See \"%s --help\".\n", cmd.CommandPath())
+	default:
+		fmt.Fprintln(w, `See "bucketmill help".`)
 	}
-	return exitCode(err)
 }
 
 func newRootCommand() *cobra.Command {
@@ -47,15 +67,48 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
+				return nil // a shell that completes shows no errors
+			}
+			return checkEnvironment(cmd.Root(), os.Environ())
+		},
 	}
 	root.SuggestionsMinimumDistance = 2 // letters
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{flagError(cmd, err)} })
 	root.AddCommand(newRunCommand(), newGenerateCommand(), newProgramsCommand(), newInspectCommand(), newProbeCommand(),
 		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand(), newWatchCommand())
 	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newTasksCommand(), newExecutorsCommand(),
 		newEventsCommand(), newLogsCommand(), newResultsCommand(), newCancelCommand(), newRetryCommand(),
 		newPutCommand(), newGetCommand(), newLsCommand())
 	return root
+}
+
+// checkTopics makes wrong usage of what cobra's own commands take for a wish to read help.
+func checkTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			cmd.SuggestionsMinimumDistance = root.SuggestionsMinimumDistance
+			cmd.Args = func(cmd *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usageError{fmt.Errorf("there is no completion for %q: want bash, zsh, fish or powershell%s", args[0], suggestions(cmd, args[0]))}
+				}
+				return nil
+			}
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		case "help":
+			cmd.Args = func(cmd *cobra.Command, args []string) error {
+				topic, rest, err := cmd.Root().Find(args)
+				if len(args) > 0 && (err != nil || topic == cmd.Root() || len(rest) > 0) {
+					return usageError{fmt.Errorf("there is no command %q%s", strings.Join(args, " "), suggestions(cmd.Root(), args[0]))}
+				}
+				return nil
+			}
+		}
+	}
 }
 
 func suggestions(cmd *cobra.Command, name string) string {

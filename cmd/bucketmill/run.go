@@ -75,6 +75,7 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 }
 
 func (f *runFlags) run(cmd *cobra.Command, args []string) error {
+	outliveReader(cmd.OutOrStdout())
 	ctx := cmd.Context()
 	spec, programPath, err := f.job.job(args)
 	if err != nil {
@@ -92,10 +93,16 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	programs := program.Config{Python: f.python}
 	if program.Kind(spec.Kind) == program.Python {
 		if programs, err = programs.FindPython(ctx); err != nil {
-			return err
+			return usageUnlessStopped(ctx, err)
 		}
 	}
+	if _, err := program.Open(programs, programSpec(spec), programPath); err != nil {
+		return usageError{err}
+	}
 	if err := checkProgram(ctx, programs, spec, programPath); err != nil {
+		if spec.Streaming() { // there is no such command
+			err = usageUnlessStopped(ctx, err)
+		}
 		return explain(cmd, err)
 	}
 	var expected expectation
@@ -133,6 +140,14 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		summaryErr = c.compare(ctx, cmd.OutOrStdout(), &expected, job, requests)
 	}
 	return errors.Join(runErr, summaryErr, c.stop(ctx))
+}
+
+// usageUnlessStopped takes an error for a mistake on the command line, unless it comes of an interrupt.
+func usageUnlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return usageError{err}
 }
 
 // validate checks the flags that are not the job's.

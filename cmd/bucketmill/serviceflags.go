@@ -57,6 +57,21 @@ func (f *serviceFlags) validate() error {
 	return nil
 }
 
+// checkStore makes sure that the work store's URL and the flags of the store can be used. It makes no request.
+func (f *serviceFlags) checkStore(ctx context.Context) error {
+	if f.work == "" {
+		return nil // validate says it
+	}
+	stores, err := f.store.open()
+	if err != nil {
+		return err
+	}
+	if _, _, err := stores.Open(ctx, f.work); err != nil {
+		return usageError{fmt.Errorf("--store: %w", err)}
+	}
+	return nil
+}
+
 func (f *serviceFlags) logger(w io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: f.logLevel}
 	if f.logFormat == "json" {

@@ -52,7 +52,7 @@ the same exit codes.`,
 func (s *session) printJob(ctx context.Context, job api.Job) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
+		fmt.Fprintf(w, "%s\t%s\n", visible(name), visible(fmt.Sprintf(format, args...)))
 	}
 	row("job", "%s  %s", job.ID, job.Name)
 	row("state", "%s", stateOf(job))
@@ -132,7 +132,7 @@ func printCounters(out io.Writer, counters map[string]int64) error {
 	fmt.Fprintln(out, "\ncounters")
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
-		fmt.Fprintf(w, "  %s\t%s\t\n", strings.TrimPrefix(name, "user:"), humanize.Comma(counters[name]))
+		fmt.Fprintf(w, "  %s\t%s\t\n", visible(strings.TrimPrefix(name, "user:")), humanize.Comma(counters[name]))
 	}
 	return w.Flush()
 }

@@ -32,19 +32,36 @@ func (f *storeFlags) register(fs *pflag.FlagSet) {
 		"region of the S3 store (default $AWS_REGION, or else us-east-1)")
 	fs.BoolVar(&f.parts.Equal, "s3-equal-parts", false,
 		"upload objects in parts that are all equally large, for stores that want that (always so on Cloudflare's R2)")
-	fs.BoolFunc("s3-path-style", "put the bucket into the path of requests, or with =false into the host name (default: the host name on AWS, else the path)",
-		func(value string) error {
-			inPath, err := strconv.ParseBool(value)
-			if err != nil {
-				return err
-			}
-			f.addressing = objstore.AddressHost
-			if inPath {
-				f.addressing = objstore.AddressPath
-			}
-			return nil
-		})
+	fs.Var((*pathStyle)(&f.addressing), "s3-path-style", "put the bucket into the path of requests, or with =false into the host name (default: the host name on AWS, else the path)")
+	fs.Lookup("s3-path-style").NoOptDefVal = "true"
 }
+
+// pathStyle is an addressing as a flag: true, false, or empty where it is for the store to say.
+type pathStyle objstore.Addressing
+
+func (p *pathStyle) String() string {
+	switch objstore.Addressing(*p) {
+	case objstore.AddressPath:
+		return "true"
+	case objstore.AddressHost:
+		return "false"
+	}
+	return ""
+}
+
+func (p *pathStyle) Set(value string) error {
+	inPath, err := strconv.ParseBool(value)
+	if err != nil {
+		return err
+	}
+	*p = pathStyle(objstore.AddressHost)
+	if inPath {
+		*p = pathStyle(objstore.AddressPath)
+	}
+	return nil
+}
+
+func (*pathStyle) Type() string { return "bool" }
 
 // open makes stores of what the flags say. It reaches for none yet.
 func (f *storeFlags) open() (*connect.Stores, error) {

@@ -49,6 +49,7 @@ func (f *submitFlags) run(ctx context.Context, s *session, args []string) error 
 	if err != nil {
 		return err
 	}
+	outliveReader(s.out)
 	submitted, err := s.Submit(ctx, submission)
 	switch {
 	case err != nil:

@@ -30,8 +30,8 @@ const quiet = 5 * time.Second
 
 func newUI(out, err io.Writer) *ui {
 	u := &ui{out: out, err: err, begun: time.Now(), side: map[state.Side]*sideBar{}}
-	if isTerminal(err) {
-		u.bars = mpb.New(mpb.WithOutput(err), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(48))
+	if f := terminalOf(err); f != nil {
+		u.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(48))
 	}
 	return u
 }
@@ -53,10 +53,13 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func (u *ui) write(p []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.bars != nil {
-		return u.bars.Write(p)
+	if u.bars == nil {
+		return u.err.Write(p)
 	}
-	return u.err.Write(p)
+	if _, err := u.bars.Write(quoteAll(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // programLog shows what a user's program says on standard error.

@@ -38,19 +38,20 @@ func unknownProgram(arg string) error {
 		names[i] = b.info.Name
 	}
 	hint := ""
-	if near := nearest(arg, names); near != "" {
+	if near := Nearest(arg, names); near != "" {
 		hint = fmt.Sprintf("; did you mean %s?", near)
 	}
 	return fmt.Errorf("no program %q: there is no such file, and the builtins are %s%s",
 		arg, strings.Join(names, ", "), hint)
 }
 
-// nearest returns the one of names that differs least from arg, if it is near enough to be
-// what was meant; else "".
-func nearest(arg string, names []string) string {
+// Nearest returns the one of names that differs least from arg, if it is near enough to be
+// what was meant; else "". Of names that differ as little it is the one of arg's length.
+func Nearest(arg string, names []string) string {
 	best, least := "", len(arg)/3+2
 	for _, name := range names {
-		if d := distance(strings.ToLower(arg), name); d < least {
+		d := distance(strings.ToLower(arg), name)
+		if d < least || d == least && best != "" && len(name) == len(arg) && len(best) != len(arg) {
 			best, least = name, d
 		}
 	}

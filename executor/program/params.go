@@ -46,7 +46,7 @@ func unknownParams(program string, unknown, names []string) error {
 	hint := "it has none"
 	if len(names) > 0 {
 		hint = "it has " + strings.Join(names, ", ")
-		if near := nearest(unknown[0], names); near != "" {
+		if near := Nearest(unknown[0], names); near != "" {
 			hint += "; did you mean " + near + "?"
 		}
 	}

@@ -10,6 +10,7 @@ import (
 type Field struct {
 	Name   string
 	Line   int
+	List   bool
 	Values []string // one, unless it is a list; none where there is nothing behind the colon
 }
 
@@ -34,6 +35,7 @@ func Fields(text []byte) ([]Field, error) {
 			if n.Kind != yaml.SequenceNode {
 				return r.append(&fields[i], n, false)
 			}
+			fields[i].List = true
 			for _, item := range n.Content {
 				if err := r.enter(item, func(n *yaml.Node) error { return r.append(&fields[i], n, true) }); err != nil {
 					return err
