@@ -59,6 +59,7 @@ func (c *Controller) backUp(ctx context.Context, id state.JobID) error {
 		if err != nil {
 			return err
 		}
+		c.metrics.backups.Inc()
 		c.cfg.Log.Info("straggler gets a backup attempt", "job", id, "attempt", s.attempt.Name(), "left", leftText(s.left))
 	}
 	return nil

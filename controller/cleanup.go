@@ -38,7 +38,11 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 			return err
 		}
 		c.cfg.Log.Info("job failed, and may be retried", "job", job.ID, "within", c.cfg.KeepFailed)
-		return c.cfg.Store.Keep(ctx, job.ID, job.Stage, c.cfg.KeepFailed)
+		err := c.cfg.Store.Keep(ctx, job.ID, job.Stage, c.cfg.KeepFailed)
+		if err == nil {
+			c.metrics.jobEnded(job)
+		}
+		return err
 	}
 	if !spec.KeepIntermediates {
 		if err := c.settled(job, "unfinished segments", c.abortSegments(ctx, job, layout)); err != nil {
@@ -52,7 +56,11 @@ func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	c.cfg.Log.Info("job ended", "job", job.ID, "state", job.State)
-	return c.cfg.Store.Forget(ctx, job.ID, job.Stage, max(c.cfg.History, 0))
+	if err := c.cfg.Store.Forget(ctx, job.ID, job.Stage, max(c.cfg.History, 0)); err != nil {
+		return err
+	}
+	c.metrics.jobEnded(job)
+	return nil
 }
 
 // completedBefore finds out whether a failed or cancelled job has completed in a time that Redis has forgotten: a
@@ -97,6 +105,9 @@ func (c *Controller) settled(job state.Job, what string, err error) error {
 		return err
 	}
 	c.cfg.Log.Error("clean up", "job", job.ID, "left", what, "error", err)
+	if what != "" {
+		c.metrics.left.Inc()
+	}
 	if what != "" && c.cfg.Abandoned != nil {
 		c.cfg.Abandoned(job.ID, what, err)
 	}

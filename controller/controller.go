@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/bucketmill/bucketmill/objstore"
@@ -63,6 +64,8 @@ type Config struct {
 	// Reads says what a record must be for a builtin that passes over malformed ones; empty of all other programs. Nil:
 	// a job none of whose records was usable completes.
 	Reads func(builtin string) string
+	// Metrics is where the controller's metrics are registered; nil: nowhere.
+	Metrics prometheus.Registerer
 	// Notify tells spec.Webhook how a job ended; nil: nobody is told. It is called at least once
 	// for each ending, for at most notifyTimeout, and perhaps by several controllers at a time.
 	Notify func(ctx context.Context, job state.Job, spec state.Spec, counters map[string]int64) error
@@ -73,6 +76,7 @@ type Controller struct {
 	cfg        Config
 	work       objstore.Bucket
 	workPrefix string
+	metrics    *metrics
 
 	working sync.WaitGroup // what goes on for jobs, and chores
 	sweeps  *semaphore.Weighted
@@ -80,6 +84,8 @@ type Controller struct {
 
 	mu    sync.Mutex
 	notes map[state.JobID]*note // guarded by mu
+	// reportsUntil is how long this controller is the one that reports what the cluster is like; guarded by mu.
+	reportsUntil time.Time
 
 	unreadable map[state.JobID]bool // guarded by mu: lost jobs whose records can't be read, of which the log says so
 }
@@ -113,7 +119,7 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 		return nil, fmt.Errorf("open work store: %w", err)
 	}
 	return &Controller{
-		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), notes: map[state.JobID]*note{}, unreadable: map[state.JobID]bool{},
+		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), metrics: newMetrics(cfg.Metrics), notes: map[state.JobID]*note{}, unreadable: map[state.JobID]bool{},
 		sweeps: semaphore.NewWeighted(sweepsAtOnce), works: semaphore.NewWeighted(worksAtOnce),
 	}, nil
 }
@@ -165,6 +171,7 @@ func (c *Controller) sweep(ctx context.Context, id state.JobID) (state.Phase, er
 	if err != nil {
 		return "", err
 	}
+	c.metrics.lost.Add(float64(swept.Lost))
 	if swept.Lost > 0 {
 		c.cfg.Log.Warn("gave away attempts that lost their leases or make no progress", "job", id, "attempts", swept.Lost)
 	}

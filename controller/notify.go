@@ -28,11 +28,13 @@ func (c *Controller) notify(ctx context.Context, job state.Job, spec state.Spec)
 	defer cancel()
 	why := c.cfg.Notify(sending, job, spec, counters)
 	if why == nil {
+		c.metrics.webhooks.WithLabelValues("delivered").Inc()
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err // this controller is stopping: the next one tells
 	}
+	c.metrics.webhooks.WithLabelValues("failed").Inc()
 	noted := c.cfg.Store.Note(ctx, job.ID, state.NoteWebhookFailed, state.Failure{Class: state.ClassJob, Message: why.Error()})
 	c.cfg.Log.Error("tell the webhook of the job's end", "job", job.ID, "error", errors.Join(why, noted))
 	return nil

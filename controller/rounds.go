@@ -38,8 +38,10 @@ const (
 // Run looks after jobs until ctx ends, and then returns nil. Trouble with Redis or the store
 // is logged and tried again.
 func (c *Controller) Run(ctx context.Context) error {
+	defer c.leaveReports(ctx)
 	defer c.working.Wait()
 	chores := []*chore{
+		{what: "hold the lock of the cluster's metrics", every: reportInterval, do: c.holdReports},
 		{what: "tidy up after jobs that are over", every: janitorInterval, do: func(ctx context.Context) error {
 			return errors.Join(c.tidy(ctx), c.freeOutputs(ctx))
 		}},
@@ -128,6 +130,7 @@ func (c *Controller) look(ctx context.Context, id state.JobID) {
 			err = nil // the job waits for its turn
 		}
 		if err != nil && ctx.Err() == nil {
+			c.metrics.failures.Inc()
 			c.cfg.Log.Error("look after job", "job", id, "error", err)
 		}
 		if !c.end(id, err) || ctx.Err() != nil {

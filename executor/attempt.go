@@ -45,6 +45,7 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 	defer e.end(a)
 	started := time.Now()
 	err := e.perform(ctx, a)
+	e.metrics.attemptEnded(ctx, a, time.Since(started), err)
 	e.judge(ctx, a, err)
 	e.storeLog(ctx, a)
 	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID, "took", time.Since(started).Round(time.Millisecond))
@@ -112,10 +113,13 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	if err == nil {
 		err = e.commit(ctx, a, ref, r.counters)
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		err = e.undo(ctx, a, job, r, err)
 	}
-	return e.undo(ctx, a, job, r, err)
+	if err == nil {
+		e.metrics.committed(r.counters)
+	}
+	return err
 }
 
 // commitPause is the time between two tries to commit while Redis is out, on top of the client's own.

@@ -43,6 +43,7 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 			err = e.cfg.Store.WaitWork(ctx, idleWait)
 		}
 		if err != nil && ctx.Err() == nil {
+			e.metrics.claimFail.Inc()
 			e.cfg.Log.Error("claim tasks", "executor", e.cfg.ID, "error", err)
 			pause(ctx, idleWait)
 		}

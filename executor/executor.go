@@ -24,6 +24,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -68,6 +70,8 @@ type Config struct {
 	KeepLogs bool
 	// NoBench has the executor claim tasks however many attempts fail here: it is the only one.
 	NoBench bool
+	// Metrics is where the executor's metrics are registered; nil: nowhere.
+	Metrics prometheus.Registerer
 	// Version is shown to people who list executors.
 	Version string
 }
@@ -104,6 +108,7 @@ type Executor struct {
 	work       objstore.Bucket
 	workPrefix string
 	jobs       *jobCache
+	metrics    *metrics
 
 	bench   bench
 	working context.Context // ends when attempts must; set before the first one begins
@@ -139,6 +144,7 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 		attempts: map[state.AttemptID]*attempt{}, leftovers: leftovers{log: cfg.Log},
 	}
 	e.jobs = newJobCache(e, filepath.Join(cfg.Scratch, "jobs"))
+	e.metrics = newMetrics(cfg.Metrics, e)
 	return e, nil
 }
 

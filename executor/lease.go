@@ -114,6 +114,7 @@ func (e *Executor) renew(ctx context.Context) {
 	defer cancel()
 	lost, err := e.cfg.Store.Renew(ctx, e.cfg.ID, e.cfg.Lease, beats)
 	if err != nil {
+		e.metrics.renewals.Inc()
 		e.cfg.Log.Warn("renew leases", "executor", e.cfg.ID, "attempts", len(running), "error", err)
 		for _, a := range running {
 			if time.Since(a.renewed) > e.cfg.Lease-e.cfg.Heartbeat {

@@ -13,6 +13,7 @@ func (s *Store) newsKey() string      { return s.namespace + ":news" }      // s
 func (s *Store) aliveKey() string     { return s.namespace + ":alive" }     // string: there as long as this Redis has lost nothing
 func (s *Store) executorsKey() string { return s.namespace + ":executors" } // zset: executor -> last heartbeat (ms)
 func (s *Store) outputsKey() string   { return s.namespace + ":outputs" }   // hash: URL of an output -> the job that writes there
+func (s *Store) reporterKey() string  { return s.namespace + ":reporter" }  // string, TTL: the controller that reports what the cluster is like
 
 func (s *Store) executorKey(id ExecutorID) string {
 	return s.namespace + ":executor:{" + string(id) + "}"

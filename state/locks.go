@@ -23,6 +23,18 @@ func (s *Store) Leave(ctx context.Context, id JobID, token string) error {
 	return s.release(ctx, s.minderKey(id), token)
 }
 
+// HoldReports makes the caller, named by token, the one controller that reports what the whole cluster
+// is like, until it leaves that to others or ttl is over. False means that another is.
+func (s *Store) HoldReports(ctx context.Context, token string, ttl time.Duration) (bool, error) {
+	holder, err := s.hold(ctx, s.reporterKey(), token, ttl)
+	return holder == token, err
+}
+
+// LeaveReports ends HoldReports.
+func (s *Store) LeaveReports(ctx context.Context, token string) error {
+	return s.release(ctx, s.reporterKey(), token)
+}
+
 // LockOutput keeps other jobs from writing to the same output until UnlockOutput. It
 // returns the job that holds it: id itself on success.
 func (s *Store) LockOutput(ctx context.Context, url string, id JobID) (JobID, error) {

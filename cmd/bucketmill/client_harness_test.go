@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/executor"
@@ -33,6 +35,8 @@ type server struct {
 	boss  *controller.Controller
 	api   *api.Server
 	log   *slog.Logger
+
+	registry *prometheus.Registry // of all of them
 }
 
 const serverWork = "s3://work/bm"
@@ -50,15 +54,18 @@ func serve(t *testing.T, idle bool, adjust func(*api.Config)) *server {
 	s := &server{t: t, root: t.TempDir(), log: slog.New(slog.DiscardHandler)}
 	s.files, err = connect.New(connect.Config{})
 	must(t, err)
+	s.registry = newRegistry(s.files.Stats)
 	s.store, err = state.Connect(t.Context(), redis.URL(), state.DefaultNamespace)
 	must(t, err)
 	t.Cleanup(func() { must(t, s.store.Close()) })
 	s.boss, err = controller.New(t.Context(), controller.Config{
 		ID: "boss", Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Limits: serverLimits, KeepFailed: time.Hour,
+		Metrics: s.registry,
 	})
 	must(t, err)
 	cfg := api.Config{
 		Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Retry: s.boss.Retry,
+		Metrics: s.registry, Reports: s.boss.Reports,
 		EnsureBucket: func(context.Context, string) error { return nil }, // folders are made as they are written to
 	}
 	if adjust != nil {
@@ -106,7 +113,7 @@ func (s *server) work() {
 	hand, err := executor.New(s.t.Context(), executor.Config{
 		ID: "hand", Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Slots: 2, Memory: 64 << 20,
 		Scratch: filepath.Join(s.t.TempDir(), "scratch"), Heartbeat: 50 * time.Millisecond, KeepLogs: true,
-		Limits: serverLimits, Version: "test",
+		Limits: serverLimits, Version: "test", Metrics: s.registry,
 	})
 	must(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background()) // it ends before what it works with

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -148,15 +149,17 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinClose(err, store) }()
+	registry := newRegistry(stores.Stats)
 	boss, err := controller.New(ctx, controller.Config{
-		ID: processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
+		Metrics: registry,
+		ID:      processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
 		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed, Notify: f.webhook.notify(log),
 		Durable: true, NoBackups: f.noBackup, Reads: program.Reads,
 	})
 	if err != nil {
 		return err
 	}
-	server, err := f.api.server(f.serviceFlags, boss, store, stores, log, false)
+	server, err := f.api.server(f.serviceFlags, boss, store, stores, registry, log, false)
 	if err != nil {
 		return err
 	}
@@ -166,7 +169,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 }
 
 // server makes the API's server.
-func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *state.Store, stores *connect.Stores, log *slog.Logger, files bool) (*api.Server, error) {
+func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *state.Store, stores *connect.Stores, registry *prometheus.Registry, log *slog.Logger, files bool) (*api.Server, error) {
 	public := s.store
 	if f.publicS3Endpoint != "" {
 		public.endpoint = f.publicS3Endpoint
@@ -187,6 +190,8 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Stream, Commands: commands(spec), Params: spec.Params}, "")
 			return err
 		},
+		Metrics:      registry,
+		Reports:      boss.Reports,
 		Submit:       boss.Submit,
 		Retry:        boss.Retry,
 		Restoring:    boss.Restoring,

@@ -98,15 +98,18 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinRemove(err, scratch) }()
+	registry := newRegistry(stores.Stats)
 	boss, err := controller.New(ctx, controller.Config{
-		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour, NoBackups: true,
+		Metrics: registry,
+		ID:      "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour, NoBackups: true,
 		Notify: f.webhook.notify(log), Reads: program.Reads,
 	})
 	if err != nil {
 		return err
 	}
 	worker, err := executor.New(ctx, executor.Config{
-		ID: "dev", Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
+		Metrics: registry,
+		ID:      "dev", Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
 		Slots: f.slots, Memory: int64(f.memory), Scratch: filepath.Join(scratch.Folder, "executor"),
 		Lease: localLease, Heartbeat: localHeartbeat, Limits: f.limits, KeepLogs: true,
 		Program: program.Config{Python: f.python}, ProgramMemory: programMemory(f.slots), NoBench: true,
@@ -114,7 +117,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := f.api.server(f.serviceFlags, boss, store, stores, log, true)
+	server, err := f.api.server(f.serviceFlags, boss, store, stores, registry, log, true)
 	if err != nil {
 		return err
 	}

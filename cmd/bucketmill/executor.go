@@ -94,8 +94,10 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	if id == "" {
 		id = processID()
 	}
+	registry := newRegistry(stores.Stats)
 	e, err := executor.New(ctx, executor.Config{
-		ID: state.ExecutorID(id), Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
+		Metrics: registry,
+		ID:      state.ExecutorID(id), Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
 		Slots: f.slots, Memory: int64(f.memory), Scratch: scratch.Folder + "/executor",
 		Lease: f.lease, Heartbeat: f.heartbeat, Limits: f.limits, Grace: f.grace, KeepLogs: true,
 		Program: program.Config{Python: f.python}, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.slots)),
@@ -103,7 +105,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	stopHealth, err := serveHealth(f.listen, func(ctx context.Context) error { return reachable(ctx, store, stores, f.work) })
+	stopHealth, err := serveHealth(f.listen, registry, func(ctx context.Context) error { return reachable(ctx, store, stores, f.work) })
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/bucketmill/bucketmill/executor/program"
@@ -47,12 +46,10 @@ type healthServer struct {
 }
 
 // serveHealth serves /healthz, /readyz and /metrics on addr; nothing if addr is empty.
-func serveHealth(addr string, ready func(context.Context) error) (*healthServer, error) {
+func serveHealth(addr string, registry *prometheus.Registry, ready func(context.Context) error) (*healthServer, error) {
 	if addr == "" {
 		return &healthServer{}, nil
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {

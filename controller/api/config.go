@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -73,6 +75,11 @@ type Config struct {
 	Presign func(ctx context.Context, method, url string, expires time.Duration) (string, error)
 	// EnsureBucket makes the bucket of a URL unless there is one. Nil: the route answers 501.
 	EnsureBucket func(ctx context.Context, url string) error
+	// Metrics is what GET /metrics shows beside the API's own; nil: nothing.
+	Metrics *prometheus.Registry
+	// Reports tells whether GET /metrics shows what the whole cluster is like. Of several servers one should
+	// say yes, or sums over them count everything several times. Nil: always.
+	Reports func() bool
 	// Ready says whether Redis and the store answer; nil asks Redis alone.
 	Ready func(ctx context.Context) error
 	// Version is shown in metrics and in the API's description.
@@ -112,6 +119,12 @@ func (c *Config) validate() error {
 	c.Returns = orDefault(c.Returns, DefaultReturns)
 	c.Burst = orDefault(c.Burst, max(1, int(2*c.Rate)))
 	c.Version = orDefault(c.Version, "unknown")
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	if c.Reports == nil {
+		c.Reports = func() bool { return true }
+	}
 	if c.Submit == nil {
 		c.Submit = func(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
 			return controller.Submit(ctx, c.Store, id, spec)

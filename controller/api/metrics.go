@@ -3,29 +3,27 @@ package api
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// metrics is what GET /metrics shows, in a registry of its own.
+// metrics is what GET /metrics shows of the API, and of what it finds in Redis.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	handle   echo.HandlerFunc
 }
 
-func newMetrics(store *state.Store, version string) *metrics {
-	registry := prometheus.NewRegistry()
+func newMetrics(cfg *Config) *metrics {
+	registry := cfg.Metrics
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bucketmill_http_requests_total", Help: "Requests answered.",
@@ -35,12 +33,7 @@ func newMetrics(store *state.Store, version string) *metrics {
 			Buckets: []float64{.001, .005, .02, .1, .5, 2, 10, 60},
 		}, []string{"method", "route"}),
 	}
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "bucketmill_build_info", Help: "Always 1.",
-	}, []string{"version", "go"})
-	build.WithLabelValues(version, runtime.Version()).Set(1)
-	registry.MustRegister(m.requests, m.duration, build, clusterCollector{store},
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(m.requests, m.duration, clusterCollector{cfg.Store, cfg.Reports})
 	m.handle = echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, // without Redis there are still the others
 		Registry:      registry,                 // counts its errors
@@ -59,8 +52,11 @@ func (m *metrics) count(c echo.Context, took time.Duration) {
 	m.duration.WithLabelValues(method, route).Observe(took.Seconds())
 }
 
-// clusterCollector reads the state of the cluster whenever it is asked for.
-type clusterCollector struct{ store *state.Store }
+// clusterCollector reads the state of the cluster whenever it is asked for, if this is the server that reports it.
+type clusterCollector struct {
+	store   *state.Store
+	reports func() bool
+}
 
 var (
 	jobsDesc = prometheus.NewDesc("bucketmill_jobs",
@@ -87,6 +83,9 @@ const collectTimeout = 5 * time.Second
 
 // Collect implements prometheus.Collector.
 func (c clusterCollector) Collect(out chan<- prometheus.Metric) {
+	if !c.reports() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout) // Collect has none
 	defer cancel()
 	c.collectJobs(ctx, out)

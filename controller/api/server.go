@@ -62,7 +62,7 @@ func New(cfg Config) (*Server, error) {
 	if s.openapi, err = loadOpenAPI(cfg.Version); err != nil {
 		return nil, err
 	}
-	s.metrics = newMetrics(cfg.Store, cfg.Version)
+	s.metrics = newMetrics(&s.cfg)
 	s.handler = s.build()
 	return s, nil
 }

@@ -1,0 +1,77 @@
+package controller
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// metrics count what this controller does. A job's end is counted by the one controller whose transition
+// ends the job, so counts of several controllers add up; what a controller that is killed has not shown
+// yet is lost.
+type metrics struct {
+	ended    *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	lost     prometheus.Counter
+	backups  prometheus.Counter
+	failures prometheus.Counter
+	webhooks *prometheus.CounterVec
+	left     prometheus.Counter
+}
+
+// newMetrics registers them; with nil nobody sees them.
+func newMetrics(registry prometheus.Registerer) *metrics {
+	f := promauto.With(registry)
+	m := &metrics{
+		ended: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "bucketmill_jobs_ended_total",
+			Help: "Jobs that ended, by state, and failed ones by the class of the failure that ended them.",
+		}, []string{"state", "reason"}),
+		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "bucketmill_job_seconds", Help: "Time from a job's submission to its end.",
+			Buckets: []float64{1, 5, 20, 60, 300, 1200, 3600, 4 * 3600, 24 * 3600},
+		}, []string{"state"}),
+		lost: f.NewCounter(prometheus.CounterOpts{
+			Name: "bucketmill_attempts_lost_total", Help: "Attempts that were given away: their leases ended, or they made no progress.",
+		}),
+		backups: f.NewCounter(prometheus.CounterOpts{
+			Name: "bucketmill_backup_attempts_total", Help: "Attempts that were started beside slow ones.",
+		}),
+		failures: f.NewCounter(prometheus.CounterOpts{
+			Name: "bucketmill_controller_failures_total", Help: "Looks at a job that failed, for a reason such as a store that does not answer; each is repeated.",
+		}),
+		webhooks: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "bucketmill_webhooks_total", Help: "Webhooks that were told of a job's end, by result.",
+		}, []string{"result"}),
+		left: f.NewCounter(prometheus.CounterOpts{
+			Name: "bucketmill_cleanups_abandoned_total", Help: "Clean-ups that left something on the store, since the store refused for too long.",
+		}),
+	}
+	// Rates need a first value, zero.
+	for _, class := range []state.Class{state.ClassUser, state.ClassStuck, state.ClassInfra, state.ClassLost, state.ClassSegment, state.ClassJob} {
+		m.ended.WithLabelValues(string(state.Failed), string(class))
+	}
+	m.ended.WithLabelValues(string(state.Completed), "")
+	m.ended.WithLabelValues(string(state.Cancelled), "")
+	for _, result := range []string{"delivered", "failed"} {
+		m.webhooks.WithLabelValues(result)
+	}
+	return m
+}
+
+// jobEnded counts an ending of a job. A job that was kept for a retry has been counted then.
+func (m *metrics) jobEnded(job state.Job) {
+	if !job.KeptUntil.IsZero() {
+		return
+	}
+	reason := ""
+	if job.State == state.Failed {
+		reason = string(state.ClassJob)
+		if job.Error != nil {
+			reason = string(job.Error.Class)
+		}
+	}
+	m.ended.WithLabelValues(string(job.State), reason).Inc()
+	m.seconds.WithLabelValues(string(job.State)).Observe(job.Ended.Sub(job.Submitted).Seconds())
+}

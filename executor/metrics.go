@@ -1,0 +1,108 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// metrics count what this executor does.
+type metrics struct {
+	attempts  *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	renewals  prometheus.Counter
+	claimFail prometheus.Counter
+	totals    map[string]prometheus.Counter // by the counter of a job that they add up
+}
+
+// totals are what committed attempts have done, by the name of the job's counter.
+var totals = []struct{ counter, name, help string }{
+	{"map_input_records", "bucketmill_map_input_records_total", "Records that map tasks have read."},
+	{"map_input_bytes", "bucketmill_map_input_bytes_total", "Bytes of records that map tasks have read."},
+	{"map_output_records", "bucketmill_map_output_records_total", "Records that mappers have emitted, before a combiner."},
+	{"shuffle_records", "bucketmill_shuffle_records_total", "Records of intermediates that map tasks have written."},
+	{"shuffle_bytes", "bucketmill_shuffle_bytes_total", "Bytes of intermediates that map tasks have written, compressed."},
+	{"shuffle_read_bytes", "bucketmill_shuffle_read_bytes_total", "Bytes of intermediates that reduce tasks have read, compressed."},
+	{"spilled_bytes", "bucketmill_spilled_bytes_total", "Bytes that tasks have written to local disk."},
+	{"output_records", "bucketmill_output_records_total", "Records of outputs."},
+	{"output_bytes", "bucketmill_output_bytes_total", "Bytes of outputs."},
+}
+
+// newMetrics registers an executor's metrics; with nil nobody sees them.
+func newMetrics(registry prometheus.Registerer, e *Executor) *metrics {
+	f := promauto.With(registry)
+	m := &metrics{
+		attempts: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "bucketmill_attempts_total", Help: "Attempts that ended here, by side and result: committed, given_away, or the class of the failure.",
+		}, []string{"side", "result"}),
+		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "bucketmill_attempt_seconds", Help: "Time that attempts took which ended here, by side.",
+			Buckets: []float64{.05, .2, 1, 5, 20, 60, 300, 1200, 3600},
+		}, []string{"side"}),
+		renewals: f.NewCounter(prometheus.CounterOpts{
+			Name: "bucketmill_heartbeats_failed_total", Help: "Heartbeats that Redis did not take in time.",
+		}),
+		claimFail: f.NewCounter(prometheus.CounterOpts{
+			Name: "bucketmill_claims_failed_total", Help: "Claims of tasks that Redis did not answer.",
+		}),
+		totals: map[string]prometheus.Counter{},
+	}
+	for _, total := range totals {
+		m.totals[total.counter] = f.NewCounter(prometheus.CounterOpts{Name: total.name, Help: total.help + " Of committed attempts."})
+	}
+	for _, side := range []state.Side{state.Map, state.Reduce} { // rates need a first value, zero
+		for _, result := range []string{
+			"committed", "given_away", string(state.ClassUser), string(state.ClassInfra), string(state.ClassSegment), string(state.ClassReleased),
+		} {
+			m.attempts.WithLabelValues(side.String(), result)
+		}
+	}
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_slots", Help: "Tasks that this executor can do side by side."},
+		func() float64 { return float64(e.cfg.Slots) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_slots_busy", Help: "Tasks that it does now."},
+		func() float64 { return float64(len(e.running())) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_executor_paused", Help: "1 while it claims no tasks, since attempts failed here one after the other."},
+		func() float64 { return boolean(!e.bench.benched().IsZero()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_executor_draining", Help: "1 once it was told to stop."},
+		func() float64 { return boolean(e.draining.Load()) })
+	return m
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// attemptEnded counts an attempt's end, given its context.
+func (m *metrics) attemptEnded(ctx context.Context, a *attempt, took time.Duration, err error) {
+	var segment *segmentError
+	result := "committed"
+	switch {
+	case err == nil:
+	case errors.Is(err, state.ErrStale), errors.Is(context.Cause(ctx), errGivenAway):
+		result = "given_away"
+	case errors.As(err, &segment):
+		result = string(state.ClassSegment)
+	default:
+		result = string(classify(ctx, err))
+	}
+	side := a.Attempt.Task.Side.String()
+	m.attempts.WithLabelValues(side, result).Inc()
+	m.seconds.WithLabelValues(side).Observe(took.Seconds())
+}
+
+// committed adds up what an attempt has done.
+func (m *metrics) committed(counters map[string]int64) {
+	for name, counter := range m.totals {
+		if n := counters[name]; n > 0 {
+			counter.Add(float64(n))
+		}
+	}
+}
