@@ -28,7 +28,11 @@ func newLab(t *testing.T, change func(*Config)) lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	store := state.New(redis.NewClient(&redis.Options{Addr: server.Addr()}), state.DefaultNamespace)
+	options, err := redis.ParseURL(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := state.New(redis.NewClient(options), state.DefaultNamespace)
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
