@@ -34,6 +34,7 @@ func (s *session) explain(err error) error {
 // speaks of requests.
 var advice = map[api.Code]string{
 	api.CodeInvalidRequest:  "",
+	api.CodeInvalidQuery:    "",
 	api.CodeInvalidSpec:     `"bucketmill submit --help" describes what a job takes`,
 	api.CodeUnauthorized:    "give a token with --token or " + envPrefix + "TOKEN",
 	api.CodeForbidden:       "ask for a token with that role",
@@ -54,7 +55,7 @@ func refusal(p *api.Problem) error {
 		answer.Hint = hint
 	}
 	switch p.Code {
-	case api.CodeInvalidRequest, api.CodeInvalidSpec, api.CodeInvalidLocation:
+	case api.CodeInvalidRequest, api.CodeInvalidQuery, api.CodeInvalidSpec, api.CodeInvalidLocation:
 		return usageError{&answer}
 	}
 	return &answer

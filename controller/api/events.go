@@ -1,10 +1,12 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -69,17 +71,24 @@ func (s *Server) followJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	after := c.Request().Header.Get("Last-Event-ID")
-	if after == "" {
-		after = c.QueryParam("after")
+	after, err := lastEventID(c)
+	if err != nil {
+		return err
 	}
-	if !validEventID(after) {
-		return newProblem(CodeInvalidRequest, "%.40q is not an event's id", after)
+	over, err := s.over(c.Request().Context(), job, after)
+	if err != nil {
+		return err
+	}
+	if over {
+		return c.NoContent(http.StatusNoContent)
 	}
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, "text/event-stream")
 	header.Set("X-Accel-Buffering", "no") // of nginx
 	c.Response().WriteHeader(http.StatusOK)
+	if c.Request().Method == http.MethodHead {
+		return nil
+	}
 	f := &follower{s: s, c: c, id: job.ID, job: job, after: after, out: paced(c.Response())}
 	if err := f.run(); err != nil && c.Request().Context().Err() == nil {
 		s.brokenAnswer(c, err)
@@ -87,18 +96,32 @@ func (s *Server) followJob(c echo.Context) error {
 	return nil
 }
 
-// validEventID tells whether an event may have that id, "MS-SEQ", or it is "".
-func validEventID(id string) bool {
-	if id == "" {
-		return true
-	}
-	ms, seq, _ := strings.Cut(id, "-")
-	for _, n := range []string{ms, orDefault(seq, "0")} {
-		if _, err := strconv.ParseUint(n, 10, 63); err != nil {
-			return false
+// eventID is what the id of an event looks like: milliseconds, and a number.
+var eventID = regexp.MustCompile(`^[0-9]{1,18}(-[0-9]{1,18})?$`)
+
+// lastEventID is the id that the stream is to go on after; "" if it is to begin with the first event.
+func lastEventID(c echo.Context) (string, error) {
+	if sent := c.Request().Header.Values("Last-Event-ID"); len(sent) > 0 {
+		if !eventID.MatchString(sent[0]) {
+			return "", newProblem(CodeInvalidRequest, "Last-Event-ID %.40q is not an event's id", sent[0])
 		}
+		return sent[0], nil
 	}
-	return true
+	after := c.QueryParam("after")
+	if c.QueryParams().Has("after") && !eventID.MatchString(after) {
+		return "", invalidQuery("after", "%.40q is not an event's id", after)
+	}
+	return after, nil
+}
+
+// over tells whether a job has ended and nothing comes after an event that its client has seen. A browser whose stream
+// has come to its end asks for more until it is told so.
+func (s *Server) over(ctx context.Context, job state.Job, after string) (bool, error) {
+	if after == "" || job.Phase != state.PhaseEnded {
+		return false, nil
+	}
+	events, err := s.cfg.Store.Events(ctx, job.ID, after, 1)
+	return len(events) == 0, err
 }
 
 // follower writes the events of one job to one client. Redis is polled, since a blocked call
@@ -187,7 +210,7 @@ func (f *follower) step() (ended bool, err error) {
 		}
 		// The event that says so may have been seen before, or be gone.
 		if job.Phase == state.PhaseEnded && len(events) == 0 {
-			return true, f.send(Event{Type: EventEnded})
+			return true, f.send(Event{Type: EventEnded, ID: orDefault(f.after, fmt.Sprintf("%d-0", job.Ended.UnixMilli()))})
 		}
 	}
 	if time.Since(f.wrote) >= f.s.cfg.Heartbeat {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -21,7 +22,9 @@ func (s *service) stream(ctx context.Context, id state.JobID, after string) *buf
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, "GET", s.url+"/v1/jobs/"+string(id)+"/events", nil)
 	must(s.t, err)
-	req.Header.Set("Last-Event-ID", after)
+	if after != "" {
+		req.Header.Set("Last-Event-ID", after)
+	}
 	resp, err := http.DefaultClient.Do(req)
 	must(s.t, err)
 	s.t.Cleanup(func() { _ = resp.Body.Close() })
@@ -74,10 +77,64 @@ func TestEventStream(t *testing.T) {
 	if text := string(again); strings.Contains(text, "SUBMITTED") || !strings.Contains(text, "FAILED") || strings.Count(text, "event: ended") != 1 {
 		t.Errorf("again: %s", text)
 	}
-	for _, odd := range []string{"x", "1-x", "1-2-3", "-1", "99999999999999999999"} {
-		s.refused(api.CodeInvalidRequest, "GET", "/v1/jobs/"+string(id)+"/events?after="+odd, "")
+	events := "/v1/jobs/" + string(id) + "/events"
+	for _, odd := range []string{"x", "1-x", "1-2-3", "-1", "99999999999999999999", "1-", "1--1", "-", "", "+1-0", "1-0 "} {
+		s.refused(api.CodeInvalidQuery, "GET", events+"?after="+url.QueryEscape(odd), "")
+		if odd != strings.TrimSpace(odd) {
+			continue // package http trims it
+		}
+		s.refused(api.CodeInvalidRequest, "GET", events, "", "Last-Event-ID: "+odd)
 	}
 	s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/nope/events", "")
+}
+
+// A browser's EventSource comes back when a stream ends, with the id of the last event that it has seen, until it gets
+// something else than a stream.
+func TestBrowsersStopAfterTheEnd(t *testing.T) {
+	s := serve(t, nil)
+	id := s.submit(wordcount)
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
+	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
+	path := "/v1/jobs/" + string(id) + "/events"
+	last, ends := "", 0
+	for connection := 1; ; connection++ {
+		var headers []string
+		if last != "" {
+			headers = append(headers, "Last-Event-ID: "+last)
+		}
+		a := s.ask("GET", path, "", headers...)
+		if a.status != http.StatusOK {
+			if a.status != http.StatusNoContent || connection != 2 || ends != 1 || len(a.body) > 0 {
+				t.Errorf("connection %d after event %q: %d %s, and %d ends", connection, last, a.status, a.body, ends)
+			}
+			break
+		}
+		if connection > 5 {
+			t.Fatalf("it comes back for ever; the last event is %q", last)
+		}
+		for line := range strings.Lines(string(a.body)) {
+			if value, ok := strings.CutPrefix(line, "id: "); ok {
+				last = strings.TrimSpace(value)
+			}
+			if line == "event: ended\n" {
+				ends++
+			}
+		}
+	}
+	for _, after := range []string{last, "9999999999999", "9999999999999-5"} {
+		if a := s.ask("GET", path+"?after="+after, ""); a.status != http.StatusNoContent {
+			t.Errorf("after %s: %d %s", after, a.status, a.body)
+		}
+	}
+	for e, err := range s.client("").Events(t.Context(), id, last) {
+		if must(t, err); e.Type != api.EventEnded {
+			t.Errorf("%+v", e)
+		}
+	}
+	// Of a job that goes on there is something to wait for.
+	if a := s.ask("HEAD", "/v1/jobs/"+string(s.submit(wordcount))+"/events?after=9999999999999", ""); a.status != http.StatusOK {
+		t.Errorf("%d", a.status)
+	}
 }
 
 // A job that is forgotten under its followers ends their streams.

@@ -352,14 +352,14 @@ func jobFilter(c echo.Context) (func(state.Job) bool, error) {
 			case state.Submitted, state.Mapping, state.Reducing, state.Completed, state.Failed, state.Cancelled:
 				states[st] = true
 			default:
-				return nil, newProblem(CodeInvalidRequest, "state %.40q is not one of SUBMITTED, MAPPING, REDUCING, COMPLETED, FAILED, CANCELLED", name)
+				return nil, invalidQuery("state", "%.40q is not one of SUBMITTED, MAPPING, REDUCING, COMPLETED, FAILED, CANCELLED", name)
 			}
 		}
 	}
 	name := c.QueryParam("name")
 	glob := strings.ContainsAny(name, `*?[{\`)
 	if glob && !doublestar.ValidatePattern(name) {
-		return nil, newProblem(CodeInvalidRequest, "name %.80q is a malformed glob", name)
+		return nil, invalidQuery("name", "%.80q is a malformed glob", name)
 	}
 	return func(job state.Job) bool {
 		if len(states) > 0 && !states[job.State] {
@@ -386,12 +386,12 @@ func (c cursor) String() string {
 func parseCursor(text string) (cursor, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
-		return cursor{}, newProblem(CodeInvalidRequest, "the cursor is not one that this server gave: %w", err)
+		return cursor{}, invalidQuery("cursor", "it is not one that this server gave").because(err)
 	}
 	number, after, _ := strings.Cut(string(raw), " ")
 	offset, err := strconv.Atoi(number)
 	if err != nil || offset < 0 || offset > state.MaxTasks {
-		return cursor{}, newProblem(CodeInvalidRequest, "the cursor is not one that this server gave")
+		return cursor{}, invalidQuery("cursor", "it is not one that this server gave")
 	}
 	return cursor{offset: offset, after: state.JobID(after)}, nil
 }
@@ -421,17 +421,4 @@ func (s *Server) resume(c echo.Context) (int, error) {
 		}
 	}
 	return from.offset, nil // the job is forgotten, or far away: rather show some again
-}
-
-// intParam reads a query parameter from low to high.
-func intParam(c echo.Context, name string, byDefault, low, high int) (int, error) {
-	text := c.QueryParam(name)
-	if text == "" {
-		return byDefault, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < low || n > high {
-		return 0, newProblem(CodeInvalidRequest, "%s is %.40q: must be from %d to %d", name, text, low, high)
-	}
-	return n, nil
 }

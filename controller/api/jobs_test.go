@@ -74,7 +74,7 @@ func TestListJobs(t *testing.T) {
 		t.Errorf("paged %v, want %v", paged, ids)
 	}
 	for _, query := range []string{"limit=0", "limit=x", "limit=501", "state=RUNNING", "cursor=x!", "cursor=eA", "name=[a"} {
-		s.refused(api.CodeInvalidRequest, "GET", "/v1/jobs?"+query, "")
+		s.refused(api.CodeInvalidQuery, "GET", "/v1/jobs?"+query, "")
 	}
 }
 
@@ -185,7 +185,7 @@ func TestTasksWithAttempts(t *testing.T) {
 			t.Errorf("%s: %+v", side, page)
 		}
 	}
-	s.refused(api.CodeInvalidRequest, "GET", "/v1/jobs/"+string(id)+"/tasks?side=both", "")
+	s.refused(api.CodeInvalidQuery, "GET", "/v1/jobs/"+string(id)+"/tasks?side=both", "")
 
 	// Once it has ended the failed attempts are left, and counts of all.
 	must(t, s.store.Fail(t.Context(), runs, "me", state.Failure{Class: state.ClassInfra, Message: "disk"}, state.Limits{Shun: -1}))

@@ -61,15 +61,15 @@ func objectURL(c echo.Context) (bucket, location string, err error) {
 	return bucket, "s3://" + bucket + "/" + key, nil
 }
 
-// getObject answers GET and HEAD /v1/objects/{bucket}/{key}, also for a range. A key that ends
-// with a slash is a prefix, and gets a listing.
+// getObject answers GET and HEAD /v1/objects/{bucket}/{key}, also for a range.
 func (s *Server) getObject(c echo.Context) error {
-	bucket, location, err := objectURL(c)
+	_, location, err := objectURL(c)
 	if err != nil {
 		return err
 	}
 	if strings.HasSuffix(location, "/") {
-		return s.listPrefix(c, bucket, location)
+		return newProblem(CodeInvalidLocation, "%s names no object", location).
+			hinted("GET /v1/objects/{bucket}?prefix={key} lists what is below a key that ends with a slash")
 	}
 	u, err := s.places.readable(location, callerOf(c))
 	if err != nil {
@@ -222,7 +222,11 @@ func (s *Server) presignObject(c echo.Context) error {
 		u      objstore.URL
 		method string
 	)
-	switch wanted := c.QueryParam("presign"); wanted {
+	wanted, err := enumParam(c, "presign", "put", "get")
+	if err != nil {
+		return err
+	}
+	switch wanted {
 	case "put":
 		method = http.MethodPut
 		u, err = s.places.writable(location, 0)
@@ -230,7 +234,7 @@ func (s *Server) presignObject(c echo.Context) error {
 		method = http.MethodGet
 		u, err = s.places.readable(location, callerOf(c))
 	default:
-		return newProblem(CodeInvalidRequest, "presign is %.40q: must be put or get", wanted)
+		return invalidQuery("presign", "it is missing: must be put or get")
 	}
 	if err != nil {
 		return err
@@ -246,23 +250,18 @@ func (s *Server) presignObject(c echo.Context) error {
 	return c.JSON(http.StatusOK, Presigned{Method: method, URL: link, Expires: at(time.Now().Add(linkLife))})
 }
 
-// listObjects answers GET /v1/objects/{bucket}.
-func (s *Server) listObjects(c echo.Context) error {
-	bucket, location, err := objectURL(c)
-	if err != nil {
-		return err
-	}
-	return s.listPrefix(c, bucket, location)
-}
-
 // How many objects a page has.
 const (
 	defaultObjects = 1000
 	maxObjects     = 10_000
 )
 
-// listPrefix lists what is below a prefix: the location's, and that of the parameter added.
-func (s *Server) listPrefix(c echo.Context, bucket, location string) error {
+// listObjects answers GET /v1/objects/{bucket}.
+func (s *Server) listObjects(c echo.Context) error {
+	bucket, location, err := objectURL(c)
+	if err != nil {
+		return err
+	}
 	limit, err := intParam(c, "limit", defaultObjects, 1, maxObjects)
 	if err != nil {
 		return err

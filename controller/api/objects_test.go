@@ -43,7 +43,7 @@ func TestObjects(t *testing.T) {
 	if got, want := fmt.Sprint(listed), "[a b/c%2Fd?e#f* books/1 books/2 books/3 empty ü]"; got != want {
 		t.Errorf("listed %s, want %s", got, want)
 	}
-	page := s.ask("GET", "/v1/objects/inbox/books/?limit=2&after=books/1", "")
+	page := s.ask("GET", "/v1/objects/inbox?prefix=books/&limit=2&after=books/1", "")
 	if got := string(page.body); !strings.Contains(got, `"books/3"`) || strings.Contains(got, `"books/1"`) || strings.Contains(got, "next") {
 		t.Errorf("page %s", got)
 	}
@@ -127,8 +127,10 @@ func TestObjectRefusals(t *testing.T) {
 		{api.CodeNotAllowed, "POST", "/v1/objects/work/bm/logs/x?presign=put", ""},
 		{api.CodeNotConfigured, "POST", "/v1/objects/inbox/x?presign=put", ""},
 		{api.CodeNotConfigured, "PUT", "/v1/objects/inbox", ""},
-		{api.CodeInvalidRequest, "POST", "/v1/objects/inbox/x", ""},
-		{api.CodeInvalidRequest, "GET", "/v1/objects/inbox?limit=0", ""},
+		{api.CodeInvalidQuery, "POST", "/v1/objects/inbox/x", ""},
+		{api.CodeInvalidQuery, "GET", "/v1/objects/inbox?limit=0", ""},
+		{api.CodeInvalidLocation, "GET", "/v1/objects/inbox/folder/", ""},
+		{api.CodeInvalidLocation, "GET", "/v1/objects/inbox/", ""},
 		{api.CodeBodyTooLarge, "PUT", "/v1/objects/inbox/new", "longer than ten"},
 		{api.CodeObjectNotFound, "GET", "/v1/objects/inbox/new", ""},
 		{api.CodeMethodNotAllowed, "PATCH", "/v1/objects/inbox/new", ""},

@@ -91,14 +91,9 @@ func (s *Server) answerError(err error, c echo.Context) {
 		header.Set(echo.HeaderConnection, "close") // the rest of the body would be taken for a request
 	}
 	header.Del(echo.HeaderContentLength)
-	if c.Request().Method == http.MethodHead {
-		err = c.NoContent(p.Status)
-	} else {
-		header.Set(echo.HeaderContentType, "application/problem+json")
-		c.Response().WriteHeader(p.Status)
-		err = c.Echo().JSONSerializer.Serialize(c, p, "")
-	}
-	if err != nil {
+	header.Set(echo.HeaderContentType, "application/problem+json")
+	c.Response().WriteHeader(p.Status)
+	if err := c.Echo().JSONSerializer.Serialize(c, p, ""); err != nil {
 		s.cfg.Log.Debug("client left before its answer", "request", p.RequestID, "error", err)
 	}
 }

@@ -47,6 +47,7 @@ type Code string
 // The codes.
 const (
 	CodeInvalidRequest   Code = "invalid_request"
+	CodeInvalidQuery     Code = "invalid_query"
 	CodeInvalidSpec      Code = "invalid_spec"
 	CodeInvalidLocation  Code = "invalid_location"
 	CodeIncompleteBody   Code = "incomplete_body"
@@ -67,6 +68,7 @@ const (
 	CodeJobNotCompleted  Code = "job_not_completed"
 	CodeJobNotRetryable  Code = "job_not_retryable"
 	CodeOutputChanged    Code = "output_changed"
+	CodePrecondition     Code = "precondition_failed"
 	CodeBodyTooLarge     Code = "body_too_large"
 	CodeMediaType        Code = "unsupported_media_type"
 	CodeRange            Code = "range_not_satisfiable"
@@ -90,6 +92,7 @@ type kindOfProblem struct {
 
 var problems = map[Code]kindOfProblem{
 	CodeInvalidRequest:   {400, "The request is not valid", "GET /v1/openapi.json describes every request"},
+	CodeInvalidQuery:     {400, "A query parameter is not valid", "GET /v1/openapi.json lists the parameters of every request"},
 	CodeInvalidSpec:      {400, "The job spec is not valid", "GET /v1/openapi.json describes the spec"},
 	CodeInvalidLocation:  {400, "The location is not valid", "write s3://bucket/key, without \".\" or \"..\" elements"},
 	CodeIncompleteBody:   {400, "The body did not arrive whole", "send it again"},
@@ -110,6 +113,7 @@ var problems = map[Code]kindOfProblem{
 	CodeJobNotCompleted:  {409, "The job has no results", "results are there once its state is COMPLETED"},
 	CodeJobNotRetryable:  {409, "The job can't be retried", "only a job whose state is FAILED can be; submit it anew otherwise"},
 	CodeOutputChanged:    {409, "The output is no longer what the job wrote", "submit the job again, to a folder of its own"},
+	CodePrecondition:     {412, "A condition of the request does not hold", "read it again, and see what it is now"},
 	CodeBodyTooLarge:     {413, "The body is too large", "put large data on the store and name it by URL"},
 	CodeMediaType:        {415, "The content type is not supported", "send application/json, application/yaml or multipart/form-data"},
 	CodeRange:            {416, "The range is not satisfiable", ""},

@@ -54,35 +54,37 @@ func (o output) bytes() (n int64) {
 
 // getResults answers GET /v1/jobs/{id}/results.
 func (s *Server) getResults(c echo.Context) error {
-	job, err := s.job(c)
+	out, err := s.wantedOutput(c)
 	if err != nil {
 		return err
 	}
+	return s.streamResults(c, out)
+}
+
+// wantedOutput opens the output of the job that the path names, or the part of it that the query does.
+func (s *Server) wantedOutput(c echo.Context) (output, error) {
+	job, err := s.job(c)
+	if err != nil {
+		return output{}, err
+	}
 	if job.State != state.Completed {
-		return newProblem(CodeJobNotCompleted, "job %s is %s", job.ID, job.State)
+		return output{}, newProblem(CodeJobNotCompleted, "job %s is %s", job.ID, job.State)
 	}
 	out, err := s.openOutput(c.Request().Context(), job)
 	if err != nil {
-		return err
+		return output{}, err
 	}
 	if c.QueryParams().Has("part") {
-		part, err := intParam(c, "part", -1, 0, len(out.parts)-1)
-		if err != nil {
-			return err
+		if len(out.parts) == 0 {
+			return output{}, invalidQuery("part", "the output has no parts")
 		}
-		if part < 0 {
-			return newProblem(CodeInvalidRequest, "part is empty")
+		part, err := intParam(c, "part", 0, 0, len(out.parts)-1)
+		if err != nil {
+			return output{}, err
 		}
 		out.parts = out.parts[part : part+1]
 	}
-	switch links := c.QueryParam("links"); links {
-	case "true":
-		return s.linkResults(c, out)
-	case "", "false":
-		return s.streamResults(c, out)
-	default:
-		return newProblem(CodeInvalidRequest, "links is %.40q: must be true or false", links)
-	}
+	return out, nil
 }
 
 // openOutput reads what the job wrote, and makes sure that it is still there.
@@ -110,7 +112,12 @@ func (s *Server) openOutput(ctx context.Context, job state.Job) (out output, err
 	return out, nil
 }
 
-func (s *Server) linkResults(c echo.Context, out output) error {
+// getResultLinks answers GET /v1/jobs/{id}/results/links.
+func (s *Server) getResultLinks(c echo.Context) error {
+	out, err := s.wantedOutput(c)
+	if err != nil {
+		return err
+	}
 	if s.cfg.Presign == nil {
 		return newProblem(CodeNotConfigured, "presigned links are not set up")
 	}
@@ -133,9 +140,13 @@ func (s *Server) streamResults(c echo.Context, out output) error {
 	ctx := c.Request().Context()
 	begin := func() {
 		header := c.Response().Header()
-		header.Set(echo.HeaderContentType, echo.MIMETextPlainCharsetUTF8)
+		header.Set(echo.HeaderContentType, echo.MIMEOctetStream)
 		header.Set(echo.HeaderContentLength, strconv.FormatInt(out.bytes(), 10))
 		c.Response().WriteHeader(http.StatusOK)
+	}
+	if c.Request().Method == http.MethodHead {
+		begin()
+		return nil
 	}
 	w := paced(c.Response())
 	for _, p := range out.parts {

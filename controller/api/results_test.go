@@ -53,15 +53,15 @@ func TestResults(t *testing.T) {
 	for query, want := range map[string]string{"": "one\nxthree\n", "?part=0": "one\n", "?part=1": "", "?part=3": "three\n"} {
 		a := s.ask("GET", path+query, "")
 		if a.status != 200 || string(a.body) != want || a.header.Get("Content-Length") != fmt.Sprint(len(want)) ||
-			!strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
+			a.header.Get("Content-Type") != "application/octet-stream" {
 			t.Errorf("%s: %d %q %v", query, a.status, a.body, a.header)
 		}
 	}
-	s.refused(api.CodeInvalidRequest, "GET", path+"?part=4", "")
-	s.refused(api.CodeInvalidRequest, "GET", path+"?part=", "")
-	s.refused(api.CodeInvalidRequest, "GET", path+"?links=maybe", "")
+	for _, query := range []string{"?part=4", "?part=", "?part=-1", "?part=00", "?links=true", "/links?part=4", "/links?links=true"} {
+		s.refused(api.CodeInvalidQuery, "GET", path+query, "")
+	}
 	var links api.LinkList
-	must(t, json.Unmarshal(s.ask("GET", path+"?links=true", "").body, &links))
+	must(t, json.Unmarshal(s.ask("GET", path+"/links", "").body, &links))
 	if len(links.Parts) != 4 || !strings.HasSuffix(links.Parts[3].URL, "/outbox/wc/part-00003") || links.Parts[3].Bytes != 6 {
 		t.Errorf("links %+v", links)
 	}

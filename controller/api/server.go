@@ -96,8 +96,13 @@ func (s *Server) build() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
 	e.Use(s.observe, s.recoverPanics, s.guardBody, s.limitRate, s.refuseOtherSites())
-	for _, r := range s.routes() {
-		handle := s.require(r.role, r.handle)
+	for _, r := range withHeads(s.routes()) {
+		handle := s.require(r.role, func(c echo.Context) error {
+			if err := checkQuery(c.Request().URL.RawQuery, r.query); err != nil {
+				return err
+			}
+			return r.handle(c)
+		})
 		e.Add(r.method, r.path, func(c echo.Context) error {
 			c.Response().Header().Set("Cache-Control", "no-store")
 			c.Response().Header().Set("X-Content-Type-Options", "nosniff")

@@ -68,18 +68,19 @@ func (s *Server) listTasks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	side, err := enumParam(c, "side", "map", "reduce")
+	if err != nil {
+		return err
+	}
 	maps, reduces := job.Map.Total, job.Reduce.Total
-	switch side := c.QueryParam("side"); side {
-	case "":
+	switch side {
 	case "map":
 		reduces = 0
 	case "reduce":
 		maps = 0
-	default:
-		return newProblem(CodeInvalidRequest, "side is %.40q: must be map or reduce", side)
 	}
 	if job.Phase == state.PhaseEnded {
-		return s.listFailedTasks(c, job, c.QueryParam("side"), offset, limit)
+		return s.listFailedTasks(c, job, side, offset, limit)
 	}
 	list := TaskList{Tasks: []Task{}, Total: maps + reduces, Progress: Progress{Map: job.Map, Reduce: job.Reduce}}
 	if offset < maps {
@@ -101,7 +102,7 @@ func (s *Server) listTasks(c echo.Context) error {
 		return err
 	}
 	if job.Phase == state.PhaseEnded {
-		return s.listFailedTasks(c, job, c.QueryParam("side"), offset, limit)
+		return s.listFailedTasks(c, job, side, offset, limit)
 	}
 	return c.JSON(http.StatusOK, list)
 }
@@ -185,15 +186,22 @@ func (s *Server) getLog(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	header := c.Response().Header()
+	begin := func() {
+		header.Set(echo.HeaderContentType, echo.MIMETextPlainCharsetUTF8)
+		header.Set(echo.HeaderContentLength, strconv.FormatInt(o.Size, 10))
+		c.Response().WriteHeader(http.StatusOK)
+	}
+	if c.Request().Method == http.MethodHead {
+		begin()
+		return nil
+	}
 	r, err := s.work.Get(ctx, key, 0, o.Size)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = r.Close() }() // all that was asked for has been read, or the connection breaks
-	header := c.Response().Header()
-	header.Set(echo.HeaderContentType, echo.MIMETextPlainCharsetUTF8)
-	header.Set(echo.HeaderContentLength, strconv.FormatInt(o.Size, 10))
-	c.Response().WriteHeader(http.StatusOK)
+	begin()
 	if _, err := io.CopyN(paced(c.Response()), r, o.Size); err != nil {
 		s.brokenAnswer(c, err)
 	}

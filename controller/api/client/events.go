@@ -88,6 +88,10 @@ func (c *Client) stream(ctx context.Context, id state.JobID, after string, alive
 		return err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	if resp.StatusCode == http.StatusNoContent { // nothing comes after that event
+		take(api.Event{Type: api.EventEnded})
+		return nil
+	}
 	watchdog := time.AfterFunc(silence, cancel)
 	defer watchdog.Stop()
 	return readEvents(resp.Body, func() {

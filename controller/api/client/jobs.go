@@ -247,7 +247,7 @@ func (c *Client) Part(ctx context.Context, id state.JobID, part int) (io.ReadClo
 // Links returns the parts of a job's output with URLs to read them by.
 func (c *Client) Links(ctx context.Context, id state.JobID) ([]api.Link, error) {
 	var list api.LinkList
-	err := c.get(ctx, jobPath(id, "/results?links=true"), &list)
+	err := c.get(ctx, jobPath(id, "/results/links"), &list)
 	return list.Parts, err
 }
 
