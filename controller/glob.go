@@ -1,11 +1,11 @@
 package controller
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/bucketmill/bucketmill/controller/internal/pattern"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -21,6 +21,7 @@ type glob struct {
 	elements []string // of the pattern
 	depth    int      // how many elements a match has; 0: any number
 	folders  bool     // whether it matches folders only
+	whole    *pattern.Pattern
 
 	lastFolder  string
 	lastMatches bool
@@ -29,14 +30,9 @@ type glob struct {
 // isGlob tells whether a key is a glob, unless an object or folder has it for a name.
 func isGlob(key string) bool { return strings.ContainsAny(key, objstore.GlobMeta) }
 
-var errGlob = errors.New("the glob is malformed")
-
 func newGlob(key string) (*glob, error) {
 	g := &glob{}
 	g.pattern, g.folders = strings.CutSuffix(key, "/")
-	if !doublestar.ValidatePattern(g.pattern) {
-		return nil, errGlob
-	}
 	g.base, g.pattern = doublestar.SplitPattern(g.pattern)
 	switch g.base {
 	case ".":
@@ -44,6 +40,10 @@ func newGlob(key string) (*glob, error) {
 	case "/":
 	default:
 		g.base += "/"
+	}
+	var err error
+	if g.whole, err = pattern.Compile(g.pattern); err != nil {
+		return nil, err
 	}
 	g.elements = strings.Split(g.pattern, "/")
 	g.depth = len(g.elements)
@@ -98,9 +98,7 @@ func (g *glob) matchesFolder(folder string) bool {
 	return g.lastMatches
 }
 
-func (g *glob) match(name string) bool {
-	return doublestar.MatchUnvalidated(g.pattern, name) // newGlob has validated it
-}
+func (g *glob) match(name string) bool { return g.whole.Match(name) }
 
 // endOf returns where the first n elements of a key end, or -1 if it has fewer.
 func endOf(key string, n int) int {

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type inputs struct {
 	objects    []split.Object
 	passedOver int      // names that begin with "." or "_", of objects and folders
 	outputs    int      // folders below the locations that hold a job's finished output, and were passed over, too
+	own        int      // folders of Bucketmill's own, passed over as well
 	empty      []string // the locations that have not one byte
 }
 
@@ -34,18 +36,23 @@ type inputs struct {
 // passed over, as Hadoop does; they can be named outright. So are, below a folder or prefix, other folders with
 // finished outputs of jobs of ours: see passOverOutputs. It fails, naming the location, where nothing is found.
 // Objects without a byte are inputs like others.
-func findInputs(ctx context.Context, open Opener, locations []string) (inputs, error) {
+//
+// What Bucketmill keeps on the work store for itself is passed over, however a location leads there: a program must not
+// read what belongs to other jobs. It is found by a location only that lies in there as it is written, which servers
+// let none but admins name.
+func findInputs(ctx context.Context, open Opener, area workArea, locations []string) (inputs, error) {
 	var (
 		in   inputs
 		seen = map[string]bool{}
 	)
 	for _, location := range locations {
-		found, err := find(ctx, open, location)
+		found, err := find(ctx, open, area, location)
 		if err != nil {
 			return inputs{}, fmt.Errorf("input %s: %w", location, err)
 		}
 		in.passedOver += found.passedOver
 		in.outputs += found.outputs
+		in.own += len(found.own)
 		var bytes int64
 		for _, o := range found.objects {
 			bytes += o.Size
@@ -68,18 +75,19 @@ func findInputs(ctx context.Context, open Opener, locations []string) (inputs, e
 }
 
 // find finds the objects of a location.
-func find(ctx context.Context, open Opener, location string) (*listing, error) {
+func find(ctx context.Context, open Opener, area workArea, location string) (*listing, error) {
 	b, key, err := open(ctx, location)
 	if err != nil {
 		return nil, err
 	}
 	special := isGlob(key)
-	found, err := findNamed(ctx, b, key)
+	owned := area.in(b, key)
+	found, err := findNamed(ctx, b, key, owned)
 	switch {
 	case special && err != nil && !noSuchName(err):
 		return nil, err
 	case special && (err != nil || len(found.objects) == 0):
-		if found, err = findGlob(ctx, b, key); err != nil {
+		if found, err = findGlob(ctx, b, key, owned); err != nil {
 			return nil, err
 		}
 	case err != nil:
@@ -98,7 +106,7 @@ func find(ctx context.Context, open Opener, location string) (*listing, error) {
 // isEmpty tells whether a folder without objects to read is there all the same: the store has folders that are empty,
 // or it is an output that has nothing but its _SUCCESS.
 func (l *listing) isEmpty(ctx context.Context) (bool, error) {
-	if l.glob != nil || l.outputs > 0 {
+	if l.glob != nil || l.outputs > 0 || len(l.own) > 0 {
 		return false, nil
 	}
 	if l.passedOver > 0 {
@@ -123,11 +131,13 @@ func noSuchName(err error) bool {
 
 // findNamed finds the object that has a key, or else those below it. An object of 0 bytes may be there to mark a
 // folder, as some tools do: then what counts is in the folder.
-func findNamed(ctx context.Context, b objstore.Bucket, key string) (*listing, error) {
+func findNamed(ctx context.Context, b objstore.Bucket, key string, owned func(key string) string) (*listing, error) {
 	var mark []split.Object
 	if key != "" && !strings.HasSuffix(key, "/") {
 		o, err := b.Stat(ctx, key)
 		switch {
+		case err == nil && owned(key) != "": // by a link
+			return &listing{bucket: b, own: map[string]bool{owned(key): true}}, nil
 		case err == nil && o.Size > 0:
 			return &listing{bucket: b, objects: []split.Object{object(b, o)}}, nil
 		case err == nil:
@@ -137,7 +147,7 @@ func findNamed(ctx context.Context, b objstore.Bucket, key string) (*listing, er
 		}
 		key += "/"
 	}
-	found := &listing{bucket: b, base: key}
+	found := &listing{bucket: b, base: key, owned: owned}
 	err := found.list(ctx, key)
 	if err == nil {
 		err = found.passOverOutputs(ctx)
@@ -151,26 +161,28 @@ func findNamed(ctx context.Context, b objstore.Bucket, key string) (*listing, er
 	return found, err
 }
 
-func findGlob(ctx context.Context, b objstore.Bucket, key string) (*listing, error) {
+func findGlob(ctx context.Context, b objstore.Bucket, key string, owned func(key string) string) (*listing, error) {
 	g, err := newGlob(key)
 	if err != nil {
 		return nil, err
 	}
-	found := &listing{bucket: b, base: g.base, glob: g}
+	found := &listing{bucket: b, base: g.base, glob: g, owned: owned}
 	return found, found.list(ctx, g.prefix())
 }
 
 // listing gathers the objects below a folder that are neither hidden nor, if there is a glob, unmatched.
 type listing struct {
 	bucket objstore.Bucket
-	base   string // the folder, with a slash at its end, or ""
-	glob   *glob  // nil: all
+	base   string                  // the folder, with a slash at its end, or ""
+	glob   *glob                   // nil: all
+	owned  func(key string) string // see workArea.in; nil: nothing is
 
 	objects    []split.Object
-	passedOver int      // hidden objects and folders that match
-	finished   []string // of them: _SUCCESS objects in folders below the base
-	outputs    int      // folders of these that were passed over
-	lastHidden string   // the last of these folders, with a slash at its end: what is below it comes right after it
+	passedOver int             // hidden objects and folders that match
+	finished   []string        // of them: _SUCCESS objects in folders below the base
+	outputs    int             // folders of these that were passed over
+	own        map[string]bool // folders of Bucketmill's own that match
+	lastHidden string          // the last of these folders, with a slash at its end: what is below it comes right after it
 }
 
 // list lists what begins with prefix, which begins with base.
@@ -180,7 +192,7 @@ func (l *listing) list(ctx context.Context, prefix string) error {
 		all = s.ListWhere(ctx, prefix, l.wants)
 	}
 	for o, err := range all {
-		if err != nil {
+		if err := cmp.Or(err, ctx.Err()); err != nil {
 			return err
 		}
 		folderMark := strings.HasSuffix(o.Key, "/") // some tools make such objects
@@ -195,6 +207,12 @@ func (l *listing) list(ctx context.Context, prefix string) error {
 // in it may be. It notes what is hidden.
 func (l *listing) wants(key string) bool {
 	name := strings.TrimPrefix(key, l.base)
+	if l.owned != nil {
+		if folder := l.owned(key); folder != "" {
+			l.passOwn(folder, name)
+			return false
+		}
+	}
 	if end := hiddenEnd(name); end > 0 {
 		l.passOver(name, end)
 		return false
@@ -206,6 +224,17 @@ func (l *listing) wants(key string) bool {
 		return l.glob.mayHold(name)
 	}
 	return l.glob.matches(name)
+}
+
+// passOwn counts a folder of Bucketmill's own that has a name in it which would have been wanted.
+func (l *listing) passOwn(folder, name string) {
+	if l.own[folder] || l.glob != nil && !l.glob.matches(name) {
+		return
+	}
+	if l.own == nil {
+		l.own = map[string]bool{}
+	}
+	l.own[folder] = true
 }
 
 // passOver counts a name whose element that ends there is hidden, and all that is in the same hidden folder as one.
@@ -293,6 +322,8 @@ func (l *listing) nothing(isGlob bool) error {
 		text = `no object and no folder matches the glob, or has it for a name (* ? [ { and \ are special there: write \[ for a [)`
 	}
 	switch {
+	case len(l.own) > 0:
+		text = "all that is there is passed over: it is what Bucketmill keeps on the work store for itself"
 	case l.outputs > 0:
 		text = fmt.Sprintf("all that is there is passed over: folders with outputs of jobs (%d with a _SUCCESS); name them, or match them with a glob, to read them", l.outputs)
 	case l.passedOver > 0:

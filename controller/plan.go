@@ -46,7 +46,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 	}
 	reducers := reducersOf(spec, plan.Bytes)
 	c.cfg.Log.Info("job planned", "job", job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
-		"maps", tasks.Count, "reducers", reducers, "passed_over", plan.PassedOver, "outputs", plan.Outputs)
+		"maps", tasks.Count, "reducers", reducers, "passed_over", plan.PassedOver, "outputs", plan.Outputs, "own", plan.Own)
 	if plan.Empty > 0 {
 		c.cfg.Log.Warn("inputs are empty", "job", job.ID, "locations", plan.Empty, "first", plan.EmptyInput)
 	}
@@ -105,7 +105,7 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spe
 	if err := c.claimOutput(ctx, job.ID, spec, false); err != nil {
 		return mapTasks{}, state.Plan{}, err
 	}
-	tasks, plan, err := cut(ctx, c.cfg.Open, spec, c.slots)
+	tasks, plan, err := cut(ctx, c.cfg.Open, c.area(), spec, c.slots)
 	if err != nil || !spec.Overwrite {
 		return tasks, plan, err
 	}
@@ -135,8 +135,8 @@ type mapTasks struct {
 }
 
 // cut lists the inputs and cuts them into map tasks. Slots is asked for inputs that are not small.
-func cut(ctx context.Context, open Opener, spec state.Spec, slots func(context.Context) (int, error)) (mapTasks, state.Plan, error) {
-	tasks, plan, err := cutInputs(ctx, open, spec, slots)
+func cut(ctx context.Context, open Opener, area workArea, spec state.Spec, slots func(context.Context) (int, error)) (mapTasks, state.Plan, error) {
+	tasks, plan, err := cutInputs(ctx, open, area, spec, slots)
 	if err != nil {
 		return mapTasks{}, state.Plan{}, err
 	}
@@ -150,12 +150,12 @@ func cut(ctx context.Context, open Opener, spec state.Spec, slots func(context.C
 	return counted, plan, nil
 }
 
-func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(context.Context) (int, error)) (iter.Seq[split.Task], state.Plan, error) {
+func cutInputs(ctx context.Context, open Opener, area workArea, spec state.Spec, slots func(context.Context) (int, error)) (iter.Seq[split.Task], state.Plan, error) {
 	format, err := split.ParseInput(spec.Format, spec.Compression)
 	if err != nil {
 		return nil, state.Plan{}, err
 	}
-	in, err := findInputs(ctx, open, spec.Input)
+	in, err := findInputs(ctx, open, area, spec.Input)
 	if err != nil {
 		return nil, state.Plan{}, err
 	}
@@ -165,7 +165,7 @@ func cutInputs(ctx context.Context, open Opener, spec state.Spec, slots func(con
 	objects := in.objects
 	plan := state.Plan{
 		PageSize: pageSize, Pages: rand.Text(),
-		Inputs: len(objects), PassedOver: in.passedOver, Outputs: in.outputs, Empty: len(in.empty),
+		Inputs: len(objects), PassedOver: in.passedOver, Outputs: in.outputs, Own: in.own, Empty: len(in.empty),
 	}
 	for _, o := range objects {
 		plan.Bytes += o.Size

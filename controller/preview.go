@@ -28,7 +28,7 @@ func PreviewJob(ctx context.Context, open Opener, spec state.Spec, slots int) (P
 	if err := CheckOverlap(ctx, open, spec); err != nil {
 		return Preview{}, err
 	}
-	tasks, plan, err := cut(ctx, open, spec, func(context.Context) (int, error) { return slots, nil })
+	tasks, plan, err := cut(ctx, open, workArea{}, spec, func(context.Context) (int, error) { return slots, nil })
 	return Preview{
 		Inputs: plan.Inputs, Bytes: plan.Bytes, Maps: tasks.Count, Tasks: tasks.All, Reducers: reducersOf(spec, plan.Bytes),
 		Pages: (tasks.Count + pageSize - 1) / pageSize, Spread: plan.Spread,

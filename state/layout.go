@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"hash/fnv"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -88,6 +89,30 @@ func (l Layout) Folders() []string {
 	}
 	return folders
 }
+
+// Owned returns the folder of the work store, with a slash at its end, in which a key is that only Bucketmill itself
+// reads and writes, whichever the job: "jobs/", "logs/" or that of a hash digit, below the prefix. It is "" for any
+// other key. Slashes that follow one another count as one, as a store may have it that keeps objects as files.
+func (l Layout) Owned(key string) string {
+	key = strings.TrimLeft(key, "/")
+	if strings.Contains(key, "//") {
+		key = slashes.ReplaceAllString(key, "/")
+	}
+	base := l.join("")
+	below, ok := strings.CutPrefix(key, base)
+	if !ok {
+		return ""
+	}
+	folder, _, _ := strings.Cut(below, "/")
+	if folder == "jobs" || folder == "logs" || len(folder) == 1 && strings.Contains(hexDigits, folder) {
+		return base + folder + "/"
+	}
+	return ""
+}
+
+var slashes = regexp.MustCompile(`//+`)
+
+const hexDigits = "0123456789abcdef"
 
 // spread is what the keys of all attempts at a task begin with.
 func (l Layout) spread(t TaskID) string {

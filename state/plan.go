@@ -17,6 +17,8 @@ type Plan struct {
 	PassedOver int `json:"passed_over,omitempty"`
 	// Outputs is the number of folders below the inputs' that were passed over, since they hold a job's finished output.
 	Outputs int `json:"outputs,omitempty"`
+	// Own is the number of folders of Bucketmill's own on the work store that were passed over.
+	Own int `json:"own,omitempty"`
 	// Empty is the number of the spec's inputs that have not one byte, and EmptyInput the first of them.
 	Empty      int    `json:"empty,omitempty"`
 	EmptyInput string `json:"empty_input,omitempty"`

@@ -199,7 +199,7 @@ func (s *session) outcome(job api.Job) (outcome, error) {
 }
 
 func left(job api.Job) leftOut {
-	return leftOut{passedOver: job.PassedOver, outputs: job.OldOutputs, empty: job.EmptyInputs, firstEmpty: job.EmptyInput}
+	return leftOut{passedOver: job.PassedOver, outputs: job.OldOutputs, own: job.OwnFolders, empty: job.EmptyInputs, firstEmpty: job.EmptyInput}
 }
 
 // partHead reads the beginning of a part of a job's output.

@@ -36,6 +36,7 @@ type outcome struct {
 type leftOut struct {
 	passedOver int    // objects and folders
 	outputs    int    // folders
+	own        int    // folders
 	empty      int    // locations
 	firstEmpty string // of them
 }
@@ -49,6 +50,9 @@ func (l leftOut) rows(row func(name, format string, args ...any)) {
 	}
 	if l.outputs > 0 {
 		row("passed over", "%s below the inputs with the output of a job (_SUCCESS); name it to read it", plural(l.outputs, "folder"))
+	}
+	if l.own > 0 {
+		row("passed over", "%s of Bucketmill's own on the work store", plural(l.own, "folder"))
 	}
 	switch {
 	case l.empty == 1:
@@ -74,7 +78,7 @@ func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec state.
 	}
 	o := outcome{
 		job: job, spec: spec, counters: counters, inputs: plan.Inputs, inputBytes: plan.Bytes,
-		left: leftOut{passedOver: plan.PassedOver, outputs: plan.Outputs, empty: plan.Empty, firstEmpty: plan.EmptyInput},
+		left: leftOut{passedOver: plan.PassedOver, outputs: plan.Outputs, own: plan.Own, empty: plan.Empty, firstEmpty: plan.EmptyInput},
 		head: func(ctx context.Context, part int) ([]byte, error) {
 			return readHead(ctx, b, strings.TrimPrefix(path.Join(prefix, state.PartName(part)), "/"))
 		},

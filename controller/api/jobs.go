@@ -11,11 +11,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/controller/internal/pattern"
+	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -35,9 +36,10 @@ type Job struct {
 	Inputs     int         `json:"inputs,omitempty"`      // input objects, once planned
 	InputBytes int64       `json:"input_bytes,omitempty"` // their bytes
 	// Objects and folders that were passed over, since their names begin with "_" or "."; folders below the inputs'
-	// with outputs of jobs, which were passed over, too; inputs of 0 bytes, and the first of them.
+	// with outputs of jobs, and such of Bucketmill's own, which were passed over, too; inputs of 0 bytes, and the first of them.
 	PassedOver  int    `json:"passed_over,omitempty"`
 	OldOutputs  int    `json:"old_outputs,omitempty"`
+	OwnFolders  int    `json:"own_folders,omitempty"`
 	EmptyInputs int    `json:"empty_inputs,omitempty"`
 	EmptyInput  string `json:"empty_input,omitempty"`
 
@@ -128,7 +130,7 @@ func summary(job state.Job) (Job, error) {
 		if err != nil {
 			return Job{}, fmt.Errorf("read the plan of %s: %w", job.ID, err)
 		}
-		answer.Inputs, answer.InputBytes = plan.Inputs, plan.Bytes
+		answer.Inputs, answer.InputBytes, answer.OwnFolders = plan.Inputs, plan.Bytes, plan.Own
 		answer.PassedOver, answer.OldOutputs, answer.EmptyInputs, answer.EmptyInput = plan.PassedOver, plan.Outputs, plan.Empty, plan.EmptyInput
 	}
 	return answer, nil
@@ -357,16 +359,19 @@ func jobFilter(c echo.Context) (func(state.Job) bool, error) {
 		}
 	}
 	name := c.QueryParam("name")
-	glob := strings.ContainsAny(name, `*?[{\`)
-	if glob && !doublestar.ValidatePattern(name) {
-		return nil, invalidQuery("name", "%.80q is a malformed glob", name)
+	var glob *pattern.Pattern
+	if strings.ContainsAny(name, objstore.GlobMeta) {
+		var err error
+		if glob, err = pattern.Compile(name); err != nil {
+			return nil, invalidQuery("name", "%.80q: %w", name, err)
+		}
 	}
 	return func(job state.Job) bool {
 		if len(states) > 0 && !states[job.State] {
 			return false
 		}
-		if glob {
-			return doublestar.MatchUnvalidated(name, job.Name)
+		if glob != nil {
+			return glob.Match(job.Name)
 		}
 		return strings.Contains(job.Name, name)
 	}, nil

@@ -274,7 +274,10 @@ func (s *Server) listObjects(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	objects, err := pageAfter(b.List(c.Request().Context(), prefix), c.QueryParam("after"), limit+1)
+	listing := only(b.List(c.Request().Context(), prefix), func(key string) bool {
+		return s.places.listed(u, objstore.URL{Scheme: u.Scheme, Bucket: u.Bucket, Key: key})
+	})
+	objects, err := pageAfter(listing, c.QueryParam("after"), limit+1)
 	if err != nil {
 		return err
 	}
@@ -286,6 +289,18 @@ func (s *Server) listObjects(c echo.Context) error {
 		list.Next = list.Objects[limit-1].Key
 	}
 	return c.JSON(http.StatusOK, list)
+}
+
+// only passes those objects of a listing on whose keys are wanted. What a prefix leads to is known only then: it may
+// be the beginning of more than it says.
+func only(listing iter.Seq2[objstore.Object, error], wanted func(key string) bool) iter.Seq2[objstore.Object, error] {
+	return func(yield func(objstore.Object, error) bool) {
+		for o, err := range listing {
+			if (err != nil || wanted(o.Key)) && !yield(o, err) {
+				return
+			}
+		}
+	}
 }
 
 // pageAfter takes up to n objects of a listing: those behind the key after in the listing's own order, which is not

@@ -3,10 +3,10 @@ package api
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/state"
 )
 
 // places knows which locations clients may name.
@@ -97,21 +97,18 @@ func (p *places) allowed(u objstore.URL) error {
 	return newProblem(CodeNotAllowed, "%s is in none of the places that this server is told to open", u)
 }
 
-// reserved tells whether all that u names is among the objects that Bucketmill keeps on the
-// work store: what is below its folders "jobs" and "logs", and those of one hex digit (see
-// state.Layout).
+// reserved tells whether all that u names is among the objects that Bucketmill keeps on the work store, and an object
+// if that is what u names.
 func (p *places) reserved(u objstore.URL) bool {
-	u.Key = slashes.ReplaceAllString(strings.TrimLeft(u.Key, "/"), "/") // as a store may that keeps objects as files
-	if !within(u, p.work) {
-		return false
-	}
-	key := strings.TrimPrefix(strings.TrimPrefix(u.Key, strings.Trim(p.work.Key, "/")), "/")
-	folder, _, _ := strings.Cut(key, "/")
-	return folder == "jobs" || folder == "logs" ||
-		len(folder) == 1 && strings.Contains("0123456789abcdef", folder)
+	area := state.Layout{Prefix: strings.Trim(p.work.Key, "/")}
+	return u.Scheme == p.work.Scheme && u.Bucket == p.work.Bucket && area.Owned(u.Key) != ""
 }
 
-var slashes = regexp.MustCompile(`//+`)
+// listed tells whether an object is to be seen in the listing of a location that the caller may read: it is in a place
+// that is open, and not Bucketmill's own unless the location is.
+func (p *places) listed(location, object objstore.URL) bool {
+	return p.allowed(object) == nil && (!p.reserved(object) || p.reserved(location))
+}
 
 // within tells whether everything that u names, as an object, prefix or glob, is the place or
 // below it.
