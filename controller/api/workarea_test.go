@@ -37,8 +37,8 @@ func TestListingsLeaveTheWorkAreaOut(t *testing.T) {
 		s.put("s3://work/"+key, "x")
 	}
 	for path, want := range map[string]string{
-		"": "bm/data/x bm/jobsheet x", "?prefix=b": "bm/data/x bm/jobsheet", "?prefix=bm/jo": "bm/jobsheet", "/bm/": "bm/data/x bm/jobsheet",
-		"?prefix=bm/l": "", "/bm/?prefix=j": "bm/jobsheet", "?prefix=bm/data/&after=bm/data/a": "bm/data/x", "?limit=1": "bm/data/x",
+		"": "bm/data/x bm/jobsheet x", "?prefix=b": "bm/data/x bm/jobsheet", "?prefix=bm/jo": "bm/jobsheet", "?prefix=bm/": "bm/data/x bm/jobsheet",
+		"?prefix=bm/l": "", "?prefix=bm/j": "bm/jobsheet", "?prefix=bm/data/&after=bm/data/a": "bm/data/x", "?limit=1": "bm/data/x",
 	} {
 		for _, who := range []string{admin, read} {
 			if got := s.keysOf("/v1/objects/work"+path, who); got != want {
@@ -60,7 +60,7 @@ func TestListingsKeepToTheAllowList(t *testing.T) {
 			s.put("s3://inbox/"+key, "x")
 		}
 	}
-	for path, want := range map[string]string{"?prefix=pub": "pub/x", "/pub/": "pub/x", "?prefix=pub/": "pub/x"} {
+	for path, want := range map[string]string{"?prefix=pub": "pub/x", "?prefix=pub/": "pub/x"} {
 		if got := s.keysOf("/v1/objects/inbox" + path); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
