@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -135,5 +137,37 @@ func TestMappedRecordsAreCountedBeforeTheCombiner(t *testing.T) {
 				t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 			}
 		})
+	}
+}
+
+// The example of user activity runs on what "generate activity" makes, where most amounts are empty.
+func TestUserActivityOfGeneratedData(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if _, err := generate(t, "activity", "--output", folder+"/events", "--size", "200KB"); err != nil {
+		t.Fatal(err)
+	}
+	lines := joined(mustRun(t, folder+"/out", "../../examples/user_activity.py", "--format", "csv", "-i", folder+"/events/*.csv", "-r", "1"))
+	events, bought := 0, false
+	for _, line := range lines {
+		fields := strings.Split(line, "\t")
+		if len(fields) != 5 {
+			t.Fatalf("the line %q", line)
+		}
+		n, err := strconv.Atoi(fields[1])
+		must(t, err)
+		events += n
+		bought = bought || fields[2] != "0"
+	}
+	files, err := filepath.Glob(folder + "/events/*.csv")
+	must(t, err)
+	rows := 0
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		must(t, err)
+		rows += strings.Count(string(text), "\n") - 1 // without the header
+	}
+	if events != rows || rows < 1000 || !bought {
+		t.Errorf("%d events of %d rows; something was bought: %v", events, rows, bought)
 	}
 }
