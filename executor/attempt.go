@@ -216,9 +216,13 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error, class stat
 	return e.cfg.Store.Fail(ctx, a.Attempt, e.cfg.ID, failure, limits)
 }
 
-// hopeless tells whether an attempt failed for its input, and every other would: it is no longer what the job was
-// planned with, or the whole of it is of a kind that is not read.
+// hopeless tells whether an attempt failed as every other would: the program does not even start, or the input is no
+// longer what the job was planned with, or the whole of it is of a kind that is not read.
 func hopeless(why error) bool {
+	var user *program.UserError
+	if errors.As(why, &user) && user.Final {
+		return true
+	}
 	var changed *split.ChangedError
 	var format *split.FormatError
 	return errors.As(why, &changed) || errors.As(why, &format) && format.Offset == split.NoOffset

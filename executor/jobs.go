@@ -168,7 +168,11 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	job.layout = state.Layout{Prefix: e.workPrefix, Job: job.id, Spread: job.plan.Spread}
 	file := ""
 	if job.spec.Artifact != nil {
-		file = filepath.Join(job.folder, filepath.Base(job.spec.Program))
+		folder := job.folder
+		if program.Kind(job.spec.Kind) == program.Python {
+			folder = job.filesFolder() // it imports what is beside it
+		}
+		file = filepath.Join(folder, filepath.Base(job.spec.Program))
 		if err := fetchArtifact(ctx, e.work, job.spec.Artifact, file, moved); err != nil {
 			return fmt.Errorf("fetch the program %s: %w", job.spec.Program, err)
 		}
@@ -190,15 +194,21 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	return err
 }
 
-// fetchFiles puts the files of a streaming program into a folder of their own, and returns their paths
-// by their names.
+// filesFolder is where the files go that were sent along with the program.
+func (job *jobContext) filesFolder() string { return filepath.Join(job.folder, "files") }
+
+// fetchFiles puts the files that were sent along with the program into a folder of their own, and returns their
+// paths by their names.
 func (job *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, moved func()) (map[string]string, error) {
 	files := map[string]string{}
 	for _, f := range job.spec.ProgramFiles {
 		if f.Artifact == nil {
 			return nil, fmt.Errorf("the program file %s was not sent along with the job", f.Name)
 		}
-		path := filepath.Join(job.folder, "files", filepath.Base(f.Name))
+		if !state.ProgramFileName(f.Name) {
+			return nil, fmt.Errorf("%w: job %s has a program file %q", state.ErrMalformed, job.id, f.Name)
+		}
+		path := filepath.Join(job.filesFolder(), filepath.FromSlash(f.Name))
 		if err := fetchArtifact(ctx, work, f.Artifact, path, moved); err != nil {
 			return nil, fmt.Errorf("fetch the program file %s: %w", f.Name, err)
 		}

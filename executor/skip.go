@@ -53,7 +53,7 @@ func (e *Executor) limits(job *jobContext) state.Limits {
 func (e *Executor) perhapsSkipping(ctx context.Context, a *attempt, job *jobContext, w work) (result, error) {
 	r, err := w.do(ctx, nil)
 	why := programFault(ctx, err)
-	if why == nil || !e.careful(a, job) {
+	if why == nil || why.Final || !e.careful(a, job) {
 		return r, err
 	}
 	aside := &setAside{bucket: e.work, key: job.layout.Skipped(a.Attempt), attempt: a.Attempt}

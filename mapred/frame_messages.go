@@ -63,6 +63,11 @@ type Failure struct {
 	Line int    `json:"line,omitempty"`
 	// Record is what was being worked on; nil if it was none.
 	Record *FailedRecord `json:"record,omitempty"`
+	// Again says of a failure before READY that it may not come again, so that it is worth to try. Without it the job
+	// fails at once.
+	Again bool `json:"again,omitempty"`
+	// Everywhere says that the program's own text is at fault, so that it fails on every machine.
+	Everywhere bool `json:"everywhere,omitempty"`
 }
 
 // FailedRecord points to the record that a guest failed on.

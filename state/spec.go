@@ -30,7 +30,7 @@ type Spec struct {
 	Mapper       string        `json:"mapper,omitempty"`        // command that reads and writes lines, instead of a program
 	Combiner     string        `json:"combiner,omitempty"`      // command
 	Reducer      string        `json:"reducer,omitempty"`       // command; without it pairs are sorted only
-	ProgramFiles []ProgramFile `json:"program_files,omitempty"` // what the commands find in their working folder
+	ProgramFiles []ProgramFile `json:"program_files,omitempty"` // what is sent along with the program
 
 	Input       []string `json:"input"`                 // objects, globs, prefixes or folders, by URL
 	Format      string   `json:"format,omitempty"`      // how input bytes become records, "text" by default
@@ -142,7 +142,7 @@ func (s *Spec) Validate() error {
 	if s.Program == "" && !s.Streaming() {
 		bad("program is missing: a builtin's name, a program's file, or a mapper instead")
 	}
-	for _, problem := range s.streamingProblems() {
+	for _, problem := range append(s.streamingProblems(), s.programFileProblems()...) {
 		bad("%s", problem)
 	}
 	if len(s.Input) == 0 {

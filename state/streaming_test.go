@@ -13,6 +13,7 @@ func TestProgramFiles(t *testing.T) {
 		`"../a b/map.py"`:               {Source: "../a b/map.py", Name: "map.py"},
 		`"s3://b/x/map.py#m"`:           {Source: "s3://b/x/map.py", Name: "m"},
 		`"a#b#c"`:                       {Source: "a#b", Name: "c"},
+		`"x.py#p/q/x.py"`:               {Source: "x.py", Name: "p/q/x.py"},
 		`{"source":"x/map.py"}`:         {Source: "x/map.py", Name: "map.py"},
 		`{"source":"a#b","name":"c#d"}`: {Source: "a#b", Name: "c#d"},
 		`{"name":"m","artifact":{"key":"k","sha256":"s","size":3}}`: {Name: "m", Artifact: &Artifact{Key: "k", SHA256: "s", Size: 3}},
@@ -30,7 +31,7 @@ func TestProgramFiles(t *testing.T) {
 			t.Errorf("%s comes back from %s as %+v, %v", text, again, back.ProgramFiles, err)
 		}
 	}
-	for _, text := range []string{`""`, `"#a"`, `"a#"`, `"a#b/c"`, `"a/.."`, `"/"`, `3`, `["a"]`, `{"nam":"x"}`, `"a\nb"`} {
+	for _, text := range []string{`""`, `"#a"`, `"a#"`, `"a#/b"`, `"a#b/"`, `"a#b//c"`, `"a#../b"`, `"a#b/../c"`, `"a#.bucketmill/x"`, `"a#b\\\\c"`, `"a/.."`, `"/"`, `3`, `["a"]`, `{"nam":"x"}`, `"a\nb"`} {
 		if s, err := ParseSpec([]byte(`{"program_files":[` + text + `]}`)); err == nil {
 			t.Errorf("%s is taken for %+v", text, s.ProgramFiles)
 		}
@@ -49,8 +50,11 @@ func TestStreamingSpec(t *testing.T) {
 		{Spec{Mapper: "cat", Combiner: "a", Reducer: "b", Reducers: &two, ProgramFiles: []ProgramFile{file("a"), file("b")}}, ""},
 		{Spec{Reducer: "cat"}, "mapper is missing"},
 		{Spec{Kind: "streaming"}, "mapper is missing"},
-		{Spec{ProgramFiles: []ProgramFile{file("a")}}, "mapper is missing"},
-		{Spec{Program: "wordcount", ProgramFiles: []ProgramFile{file("a")}}, `program is "wordcount"`},
+		{Spec{ProgramFiles: []ProgramFile{file("a")}}, "program is missing"},
+		{Spec{Program: "wordcount", Kind: "builtin", ProgramFiles: []ProgramFile{file("a")}}, "the builtin program wordcount takes no program files"},
+		{Spec{Program: "job.py", ProgramFiles: []ProgramFile{file("a.py"), file("p/__init__.py"), file("p/q/a.py")}}, ""},
+		{Spec{Program: "job.py", Artifact: &Artifact{}, ProgramFiles: []ProgramFile{file("job.py")}}, "a program file has the name of the program, job.py"},
+		{Spec{Program: "job.py", ProgramFiles: []ProgramFile{file("p/q/a.py"), file("p")}}, "p is a file, so that p/q/a.py can't be a file in it"},
 		{Spec{Mapper: "cat", Program: "job.py"}, `program is "job.py"`},
 		{Spec{Mapper: "cat", Kind: "python"}, `kind is "python"`},
 		{Spec{Mapper: "cat", Reducer: "cat", Reducers: &none}, "reducers is 0"},
@@ -59,7 +63,7 @@ func TestStreamingSpec(t *testing.T) {
 		{Spec{Mapper: "cat \xff"}, "not UTF-8"},
 		{Spec{Mapper: "cat", ProgramFiles: []ProgramFile{file("a"), file("b"), file("a")}}, "two program files have the name a"},
 		{Spec{Mapper: "cat", ProgramFiles: []ProgramFile{file("../a")}}, `"../a" can't be the name`},
-		{Spec{Mapper: "cat", ProgramFiles: make([]ProgramFile, 101)}, "at most 100"},
+		{Spec{Mapper: "cat", ProgramFiles: make([]ProgramFile, 501)}, "at most 500 are taken"},
 		{Spec{}, "program is missing"},
 	} {
 		s := test.spec

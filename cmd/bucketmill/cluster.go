@@ -183,11 +183,11 @@ func (c *cluster) runJob(ctx context.Context, spec state.Spec, programPath strin
 	return waitJob(ctx, c.store, c.id, ui)
 }
 
-// uploadFiles puts a streaming program's files on the work store.
+// uploadFiles puts the files on the work store that are sent along with the program.
 func (c *cluster) uploadFiles(ctx context.Context, files []state.ProgramFile) ([]state.ProgramFile, error) {
 	sent := make([]state.ProgramFile, 0, len(files))
-	for _, f := range files {
-		artifact, err := c.upload(ctx, f.Source, f.Name)
+	for i, f := range files {
+		artifact, err := c.upload(ctx, f.Source, fmt.Sprintf("files/%d", i))
 		if err != nil {
 			return nil, fmt.Errorf("upload the program file %s: %w", f.Name, err)
 		}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,7 +34,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.spec.Mapper, "mapper", "", "command that reads lines and prints lines of key<TAB>value, instead of PROGRAM; no shell (say sh -c '…')")
 	fs.StringVar(&f.spec.Combiner, "combiner", "", "command that does a reducer's work on part of the pairs, for --mapper")
 	fs.StringVar(&f.spec.Reducer, "reducer", "", "command that reads lines of key<TAB>value, sorted by key, for --mapper (default: they are the output)")
-	fs.StringArrayVar(&f.files, "program-file", nil, "FILE[#NAME] that the commands find in their working folder; repeatable")
+	fs.StringArrayVar(&f.files, "program-file", nil, "FILE[#NAME] or folder that is sent along: it stands in the working folder, for Python also beside the program; repeatable")
 	fs.StringArrayVarP(&f.spec.Input, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
 	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
 	fs.StringVar(&f.spec.Format, "format", "", "input format: text, jsonl, csv, csv-multiline, whole, fixed:N (default text)")
@@ -86,6 +88,9 @@ func detect(spec *state.Spec) (programPath string, err error) {
 		spec.Kind = string(kind)
 	}
 	if program.Kind(spec.Kind) == program.Builtin {
+		if err := spec.Validate(); err != nil { // it takes no files
+			return "", usageError{err}
+		}
 		return "", nil
 	}
 	return spec.Program, nil
@@ -94,6 +99,9 @@ func detect(spec *state.Spec) (programPath string, err error) {
 // assemble puts the spec together from the job file and the flags, and makes its locations
 // absolute.
 func (f *jobFlags) assemble(args []string) (spec state.Spec, err error) {
+	if len(args) > 0 && f.file == "" && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(args[0])) {
+		return spec, fmt.Errorf("%s is not a program: did you mean --file %[1]s, as for a job file?", args[0])
+	}
 	if f.file != "" {
 		text, err := readLimited(f.file)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"runtime"
 	"runtime/debug"
@@ -96,6 +97,9 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 			return usageUnlessStopped(ctx, err)
 		}
 	}
+	if err := packFiles(ctx, programs, &spec, programPath, cmd.ErrOrStderr()); err != nil {
+		return err
+	}
 	if _, err := program.Open(programs, programSpec(spec), programPath); err != nil {
 		return usageError{err}
 	}
@@ -103,7 +107,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		if spec.Streaming() { // there is no such command
 			err = usageUnlessStopped(ctx, err)
 		}
-		return explain(cmd, err)
+		return explain(cmd.ErrOrStderr(), err)
 	}
 	var expected expectation
 	if f.cost.wanted() {
@@ -227,13 +231,13 @@ func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, j
 var errJobFailed = errors.New("job failed")
 
 // explain prints a fault of the user's program with its traceback.
-func explain(cmd *cobra.Command, err error) error {
+func explain(w io.Writer, err error) error {
 	var user *program.UserError
 	if !errors.As(err, &user) || user.Traceback == "" {
 		return err
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "bucketmill: %v\n", user)
-	section(cmd.ErrOrStderr(), "traceback", user.Traceback)
+	fmt.Fprintf(w, "bucketmill: %v\n", user)
+	section(w, "traceback", user.Traceback)
 	return reportedError{err}
 }
 

@@ -141,21 +141,20 @@ func TestStreamingFaults(t *testing.T) {
 		code int
 		says string
 	}{
-		"mapper fails":     {[]string{"--mapper", "sh -c 'echo my last words >&2; exit 3'"}, exitFailed, `mapper sh: it ended with exit status 3`},
-		"reducer fails":    {[]string{"--mapper", "cat", "--reducer", "grep -q nothing"}, exitFailed, `reducer grep: it ended with exit status 1`},
-		"combiner fails":   {[]string{"--mapper", "cat", "--combiner", "false", "--reducer", "cat"}, exitFailed, `combiner false: it ended with exit status 1`},
-		"killed":           {[]string{"--mapper", "sh -c 'kill -9 $$'"}, exitFailed, `signal: killed \(was it out of memory\?\)`},
-		"no program":       {[]string{"--mapper", "no-such-command"}, exitUsage, `there is no program no-such-command in the working folder or in PATH: --program-file`},
-		"quote":            {[]string{"--mapper", "awk '{"}, exitUsage, `mapper: the command .* has a ' without its other half`},
-		"parameter":        {[]string{"--mapper", "cat", "-p", "mapreduce.job.reduces=3"}, exitUsage, `streaming does not know the parameter mapreduce.job.reduces`},
-		"no mapper":        {[]string{"--reducer", "cat"}, exitUsage, `mapper is missing`},
-		"also a program":   {[]string{"wordcount", "--mapper", "cat"}, exitUsage, `program is "wordcount": a job has either a program or a mapper`},
-		"combiner alone":   {[]string{"--mapper", "cat", "--combiner", "cat"}, exitUsage, `combiner needs a reducer`},
-		"reducer, none":    {[]string{"--mapper", "cat", "--reducer", "cat", "-r", "0"}, exitUsage, `reducers is 0`},
-		"two of one name":  {[]string{"--mapper", "cat", "--program-file", folder + "/a.sh", "--program-file", folder + "/in.txt#a.sh"}, exitUsage, `two program files have the name a.sh`},
-		"name with slash":  {[]string{"--mapper", "cat", "--program-file", folder + "/a.sh#x/y"}, exitUsage, `want FILE or FILE#NAME`},
-		"file not there":   {[]string{"--mapper", "cat", "--program-file", folder + "/b.sh"}, exitUsage, `b.sh: no such file`},
-		"file is a folder": {[]string{"--mapper", "cat", "--program-file", folder}, exitUsage, `is not a regular file`},
+		"mapper fails":    {[]string{"--mapper", "sh -c 'echo my last words >&2; exit 3'"}, exitFailed, `mapper sh: it ended with exit status 3`},
+		"reducer fails":   {[]string{"--mapper", "cat", "--reducer", "grep -q nothing"}, exitFailed, `reducer grep: it ended with exit status 1`},
+		"combiner fails":  {[]string{"--mapper", "cat", "--combiner", "false", "--reducer", "cat"}, exitFailed, `combiner false: it ended with exit status 1`},
+		"killed":          {[]string{"--mapper", "sh -c 'kill -9 $$'"}, exitFailed, `signal: killed \(was it out of memory\?\)`},
+		"no program":      {[]string{"--mapper", "no-such-command"}, exitUsage, `there is no program no-such-command in the working folder or in PATH: --program-file`},
+		"quote":           {[]string{"--mapper", "awk '{"}, exitUsage, `mapper: the command .* has a ' without its other half`},
+		"parameter":       {[]string{"--mapper", "cat", "-p", "mapreduce.job.reduces=3"}, exitUsage, `streaming does not know the parameter mapreduce.job.reduces`},
+		"no mapper":       {[]string{"--reducer", "cat"}, exitUsage, `mapper is missing`},
+		"also a program":  {[]string{"wordcount", "--mapper", "cat"}, exitUsage, `program is "wordcount": a job has either a program or a mapper`},
+		"combiner alone":  {[]string{"--mapper", "cat", "--combiner", "cat"}, exitUsage, `combiner needs a reducer`},
+		"reducer, none":   {[]string{"--mapper", "cat", "--reducer", "cat", "-r", "0"}, exitUsage, `reducers is 0`},
+		"two of one name": {[]string{"--mapper", "cat", "--program-file", folder + "/a.sh", "--program-file", folder + "/in.txt#a.sh"}, exitUsage, `two program files have the name a.sh`},
+		"name with dots":  {[]string{"--mapper", "cat", "--program-file", folder + "/a.sh#x/../y"}, exitUsage, `want FILE or FILE#NAME`},
+		"file not there":  {[]string{"--mapper", "cat", "--program-file", folder + "/b.sh"}, exitUsage, `b.sh: no such file`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

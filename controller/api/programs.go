@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
+	"path"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -38,7 +40,7 @@ func (p *parcel) size() (n int64) {
 	return n
 }
 
-// readMultipart reads a submission in parts, in any order: spec, and program or any number of files. They
+// readMultipart reads a submission in parts, in any order: spec, and perhaps program and any number of files. They
 // stream to the work store as they come.
 func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec, sent parcel, err error) {
 	if err := allowBody(c, s.cfg.MaxSpec+s.cfg.MaxProgram+multipartFrame); err != nil {
@@ -74,14 +76,18 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 				return spec, sent, err
 			}
 		case name == "file" && len(sent.files) < state.MaxProgramFiles:
-			file := state.ProgramFile{Name: part.FileName()}
+			file := state.ProgramFile{Name: fileName(part)}
+			if !state.ProgramFileName(file.Name) {
+				return spec, sent, newProblem(CodeInvalidRequest, "%.80q can't be the name of a program file", file.Name).
+					hinted("the part's file name is where the file stands: a path without .. that does not begin with /")
+			}
 			if file.Artifact, err = s.storeProgram(c.Request().Context(), id, &sent, framed{part}); err != nil {
 				return spec, sent, err
 			}
 			sent.files = append(sent.files, file)
 		default:
 			return spec, sent, newProblem(CodeInvalidRequest, "the part named %.40q is one too many", name).
-				hinted(fmt.Sprintf("send one part named spec and one named program, or up to %d named file", state.MaxProgramFiles))
+				hinted(fmt.Sprintf("send one part named spec, at most one named program, and up to %d named file", state.MaxProgramFiles))
 		}
 	}
 	if !haveSpec {
@@ -92,6 +98,18 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 		spec.Program = sent.fileName
 	}
 	return spec, sent, nil
+}
+
+// fileName is a part's file name with its folders, which multipart.Part leaves out.
+func fileName(part *multipart.Part) string {
+	_, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	if err != nil {
+		return ""
+	}
+	if path.IsAbs(params["filename"]) { // a client's own path
+		return part.FileName()
+	}
+	return params["filename"]
 }
 
 // addressFiles gives the spec's program files those that were sent, by their names, and a copy of those

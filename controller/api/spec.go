@@ -67,6 +67,10 @@ func (s *Server) settleProgram(spec *state.Spec) error {
 				hinted("send it as the part named program, or put it on the store and name it by URL in the field program")
 		}
 		spec.Kind = kindBuiltin
+		if len(spec.ProgramFiles) > 0 {
+			return newProblem(CodeInvalidSpec, "the builtin program %s takes no program files", spec.Program).
+				hinted("send the program that they belong to as the part named program, or put it on the store and name it by URL in the field program")
+		}
 		if s.cfg.CheckBuiltin == nil {
 			return nil
 		}
@@ -77,6 +81,9 @@ func (s *Server) settleProgram(spec *state.Spec) error {
 	}
 	if !state.PlainFileName(spec.Program) {
 		return newProblem(CodeInvalidSpec, "%q can't be the name of a program's file", spec.Program)
+	}
+	if err := spec.Validate(); err != nil { // once more, with the files that came unasked
+		return newProblem(CodeInvalidSpec, "%w", err)
 	}
 	switch spec.Kind {
 	case kindPython, kindExec:

@@ -61,6 +61,7 @@ func TestProgramFileParts(t *testing.T) {
 	stored := len(s.programs())
 
 	// What does not become a job leaves no files.
+	const python = `spec=spec={"program":"p.py","input":["s3://inbox/"],"output":"s3://outbox/9"}`
 	for _, parts := range [][]string{
 		{spec(9, `,"program_files":["m"]`), "file=x=1"},
 		{spec(9, `,"program_files":["s3://inbox/lib/sum.py","s3://inbox/none"]`)},
@@ -71,7 +72,12 @@ func TestProgramFileParts(t *testing.T) {
 		{spec(9, `,"program":"wordcount"`), "file=m=1"},
 		{spec(9, `,"params":{"stream.nonsense":"1"}`), "file=m=1"},
 		{strings.Replace(spec(9, ""), `"m x"`, `"awk '{"`, 1), "file=m=1"},
+		{spec(9, ""), "file=m=1", "file=m/n=1"},
+		{spec(9, ""), "file=m/../n=1"},
 		{`spec=spec={"program":"wordcount","input":["s3://inbox/"],"output":"s3://outbox/9"}`, "file=m=1"},
+		{python, "program=p.py=1", "file=p.py=1"},
+		{python, "program=p.py=1", "file=p.py/x=1"},
+		{python, "program=p.py=1", "file=.bucketmill/x=1"},
 	} {
 		body, header := form(t, parts...)
 		if a := s.ask("POST", "/v1/jobs", body, header); a.status != http.StatusBadRequest {
@@ -79,7 +85,7 @@ func TestProgramFileParts(t *testing.T) {
 		}
 	}
 	parts := []string{spec(9, "")}
-	for i := range 101 {
+	for i := range state.MaxProgramFiles + 1 {
 		parts = append(parts, fmt.Sprintf("file=f%d=1", i))
 	}
 	body, header := form(t, parts...)

@@ -91,7 +91,11 @@ func makeExecutable(path string) error {
 // are there already, of a process before, stay.
 func linkFiles(files map[string]string, folder string) error {
 	for name, file := range files {
-		err := os.Symlink(file, filepath.Join(folder, name))
+		link := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(link), 0o700); err != nil {
+			return fmt.Errorf("put %s into the working folder: %w", name, err)
+		}
+		err := os.Symlink(file, link)
 		if err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("put %s into the working folder: %w", name, err)
 		}

@@ -29,7 +29,7 @@ func Detect(arg string) (Kind, error) {
 	case info.Mode()&0o111 != 0:
 		return Exec, nil
 	}
-	return "", fmt.Errorf("program %s is neither a .py file nor executable", arg)
+	return "", fmt.Errorf("program %s is neither a .py file nor executable; what reads and writes lines is given by --mapper, as --mapper 'sh %[1]s'", arg)
 }
 
 func unknownProgram(arg string) error {

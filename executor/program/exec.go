@@ -20,10 +20,27 @@ func openExec(cfg Config, spec Spec, file string) (Program, error) {
 	if info.Mode()&0o111 == 0 {
 		return nil, fmt.Errorf("program %s is not executable", file)
 	}
+	files, err := artifacts(spec.Files)
+	if err != nil {
+		return nil, err
+	}
 	return &guestProgram{
-		cfg: cfg, spec: spec,
+		cfg: cfg, spec: spec, files: files,
 		command: func(context.Context, string) ([]string, error) { return []string{path}, nil },
 	}, nil
+}
+
+// artifacts returns the absolute paths of files, which must be regular ones, by their names.
+func artifacts(files map[string]string) (map[string]string, error) {
+	paths := make(map[string]string, len(files))
+	for name, file := range files {
+		path, err := artifact(file)
+		if err != nil {
+			return nil, err
+		}
+		paths[name] = path
+	}
+	return paths, nil
 }
 
 // artifact returns the absolute path of a program's file, which must be a regular one.

@@ -12,10 +12,13 @@ import (
 
 // guestProgram is a program that runs in processes of its own.
 type guestProgram struct {
-	cfg  Config
-	spec Spec
+	cfg   Config
+	spec  Spec
+	files map[string]string // absolute paths by the names in the working folder
 	// command prepares the scratch folder, and returns the command line.
 	command func(ctx context.Context, scratch string) ([]string, error)
+	// apart, if not nil, copies the program to a folder of its own, as it is at an executor.
+	apart func(folder string) (*guestProgram, error)
 }
 
 func (p *guestProgram) Traits() Traits { return Traits{} }
@@ -41,12 +44,14 @@ func (p *guestProgram) NewReducer(ctx context.Context, a Attempt) (Reducer, erro
 
 // guest is a conversation with a process.
 type guest struct {
-	name  string
-	cfg   Config
-	ctx   context.Context // ends with the attempt
-	moved func()          // see Attempt.Moved; not nil
-	stop  func() bool     // stops ctx from killing the process
-	proc  *process
+	name    string
+	foreign bool // it may be any executable, also one that does not speak the protocol
+	started bool // it has said READY; confined to whoever takes frames
+	cfg     Config
+	ctx     context.Context // ends with the attempt
+	moved   func()          // see Attempt.Moved; not nil
+	stop    func() bool     // stops ctx from killing the process
+	proc    *process
 
 	frames   *mapred.FrameWriter
 	incoming chan frame
@@ -77,15 +82,18 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	if err != nil {
 		return nil, err
 	}
+	if err := linkFiles(p.files, a.Scratch); err != nil {
+		return nil, err
+	}
 	proc, err := startProcess(argv, a, p.cfg, processOptions{})
 	if errors.Is(err, errNotRunnable) && p.spec.Kind == Exec {
-		return nil, &UserError{Program: p.spec.Name, Message: err.Error()}
+		return nil, &UserError{Program: p.spec.Name, Message: err.Error(), Final: true}
 	}
 	if err != nil {
 		return nil, err
 	}
 	g := &guest{
-		name: p.spec.Name, cfg: p.cfg, ctx: ctx, proc: proc, moved: a.Moved,
+		name: p.spec.Name, foreign: p.spec.Kind == Exec, cfg: p.cfg, ctx: ctx, proc: proc, moved: a.Moved,
 		frames:   mapred.NewFrameWriter(proc.stdin),
 		incoming: make(chan frame),
 		free:     make(chan []byte, framesAhead+1),
@@ -156,6 +164,7 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 	case mapred.FrameReady:
 		var ready mapred.Ready
 		err = mapred.DecodeMessage(f.kind, f.payload, &ready)
+		g.started = g.started || err == nil
 		select {
 		case g.ready <- ready:
 		default: // it is said more than once, which harms nobody
@@ -182,7 +191,9 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 	case mapred.FrameError:
 		var failure mapred.Failure
 		if err = mapred.DecodeMessage(f.kind, f.payload, &failure); err == nil {
-			return false, userError(g.name, failure)
+			user := userError(g.name, failure)
+			user.Final = !g.started && !failure.Again
+			return false, user
 		}
 	default:
 		err = fmt.Errorf("%w: %v from a guest", mapred.ErrFrame, f.kind)
@@ -269,6 +280,15 @@ func (g *guest) end() error {
 		return nil
 	}
 	return g.cause(g.proc.deathError(g.name, "it ended with "+g.proc.exit()+" after its work"))
+}
+
+// endInput tells the guest that its input has ended, in the protocol and outside of it: a program that does not know
+// the protocol, and would read on, ends too.
+func (g *guest) endInput() error {
+	if err := g.frames.Write(mapred.FrameEnd); err != nil {
+		return err
+	}
+	return ignoreClosed(g.proc.stdin.Close())
 }
 
 // Kill implements Mapper and Reducer. It returns when the process is reaped.

@@ -58,12 +58,29 @@ func (g *guest) died(err error) error {
 	if !g.proc.waitExit(g.ctx, g.cfg.Grace) {
 		return g.misbehaved(errors.New("it closed its standard output before it was done"))
 	}
-	return g.proc.deathError(g.name, "it ended before it was done: "+g.proc.exit())
+	if g.started {
+		return g.proc.deathError(g.name, "it ended before it was done: "+g.proc.exit())
+	}
+	user := g.proc.deathError(g.name, "it ended before it was ready: "+g.proc.exit()+g.perhapsCommand())
+	user.Final = g.proc.cmd.ProcessState.Exited() // who was killed may do better the next time
+	return user
 }
 
 // misbehaved is a UserError about a guest that does not keep to the protocol.
 func (g *guest) misbehaved(err error) error {
-	return g.cause(&UserError{
-		Program: g.name, Message: fmt.Sprintf("protocol: %v", err), Traceback: g.proc.stderr.lastLines(),
-	})
+	user := &UserError{Program: g.name, Message: fmt.Sprintf("protocol: %v", err), Traceback: g.proc.stderr.lastLines()}
+	if !g.started {
+		user.Message += g.perhapsCommand()
+		user.Final, user.Everywhere = true, true
+	}
+	return g.cause(user)
+}
+
+// perhapsCommand is what to say beside of an executable that does not begin as the protocol wants it.
+func (g *guest) perhapsCommand() string {
+	if !g.foreign {
+		return ""
+	}
+	return "; it does not seem to be a Bucketmill program (those say READY first): " +
+		"a program that reads and writes lines is given by --mapper, as for Hadoop Streaming"
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/bucketmill/bucketmill/mapred"
 )
@@ -25,7 +26,7 @@ func (m *guestMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 }
 
 func (m *guestMapper) Close(out *mapred.Emitter) error {
-	err := m.exchange(func() error { return m.frames.Write(mapred.FrameEnd) }, true, out)
+	err := m.exchange(m.endInput, true, out)
 	if err == nil && m.pairs != nil {
 		err = m.pairs.drain(out)
 	}
@@ -48,7 +49,7 @@ func (r *guestReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) 
 		for {
 			block, err := next()
 			if err == io.EOF {
-				return r.frames.Write(mapred.FrameEnd)
+				return r.endInput()
 			}
 			if err != nil {
 				return err
@@ -79,7 +80,7 @@ func (r *pythonReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter)
 		for {
 			block, err := next()
 			if err == io.EOF {
-				return errors.Join(groups.finish(), r.frames.Write(mapred.FrameEnd))
+				return errors.Join(groups.finish(), r.endInput())
 			}
 			if err != nil {
 				return err
@@ -102,26 +103,50 @@ func (p *guestProgram) check(ctx context.Context) (err error) {
 		return fmt.Errorf("check program: %w", err)
 	}
 	defer func() { err = errors.Join(err, scratch.Remove()) }()
+	if p.apart != nil {
+		if p, err = p.apart(filepath.Join(scratch.Folder, "program")); err != nil {
+			return err
+		}
+	}
 	folder := filepath.Join(scratch.Folder, "check")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return fmt.Errorf("check program: %w", err)
 	}
-	timeout := fmt.Errorf("%s is not ready after %v", p.spec.Name, p.cfg.Grace)
-	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Grace, timeout)
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.Grace)
 	defer cancel()
 	g, err := p.start(ctx, Attempt{Scratch: folder, MapOnly: p.spec.MapOnly}, mapred.RoleCheck)
 	if err != nil {
 		return err
 	}
 	defer g.Kill()
-	select {
-	case f := <-g.incoming:
-		if f.err == nil && f.kind != mapred.FrameReady && f.kind != mapred.FrameError {
-			return g.misbehaved(fmt.Errorf("%v where READY must be", f.kind))
+	return g.first(ctx)
+}
+
+// hearing is how long a program that is checked has before its input ends: one that reads lines goes on to its own
+// end then, which tells what it is.
+const hearing = time.Second
+
+// first takes what the guest says first, and returns what is wrong with that.
+func (g *guest) first(ctx context.Context) error {
+	timer := time.NewTimer(hearing)
+	defer timer.Stop()
+	for {
+		select {
+		case f := <-g.incoming:
+			if f.err == nil && f.kind != mapred.FrameReady && f.kind != mapred.FrameError {
+				return g.misbehaved(fmt.Errorf("%v where READY must be", f.kind))
+			}
+			_, err := g.take(f, nil) // neither has records
+			return g.cause(err)
+		case <-timer.C:
+			if err := ignoreClosed(g.proc.stdin.Close()); err != nil {
+				return fmt.Errorf("check program: %w", err)
+			}
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return &UserError{Program: g.name, Message: fmt.Sprintf("it is not ready after %v%s", g.cfg.Grace, g.perhapsCommand())}
+			}
+			return context.Cause(ctx)
 		}
-		_, err := g.take(f, nil) // neither has records
-		return g.cause(err)
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

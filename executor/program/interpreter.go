@@ -69,7 +69,7 @@ func findInterpreter(ctx context.Context, python string) (*interpreter, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, python, "-E", "-c", question) // guests see none of our PYTHON… variables either
+	cmd := exec.CommandContext(ctx, python, "-I", "-c", question) // guests see neither our PYTHON… variables nor this folder
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(sources), &stderr
 	out, err := cmd.Output()

@@ -233,7 +233,7 @@ func (p *process) exit() string {
 }
 
 // deathError is a UserError about how the process ended, with the end of its log.
-func (p *process) deathError(program, message string) error {
+func (p *process) deathError(program, message string) *UserError {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
 		message += " (was it out of memory?)"

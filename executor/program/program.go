@@ -31,10 +31,11 @@ type Spec struct {
 	// Params are the job's; a program that does not know one of them refuses it, if it is a
 	// builtin.
 	Params map[string]string
-	// Commands and Files are for a Stream: its commands, and the local paths of the files that it
-	// wants in its working folder, by their names there.
+	// Commands are a Stream's.
 	Commands Commands
-	Files    map[string]string
+	// Files are the local paths of the files that were sent along, by their names in the working folder. A Python
+	// program imports those that lie beside its own file; Check looks at them all as if they did.
+	Files map[string]string
 }
 
 // Config is how an executor runs programs. The zero Config is ready to use.

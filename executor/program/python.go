@@ -3,7 +3,9 @@ package program
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,21 +29,62 @@ func openPython(cfg Config, spec Spec, file string) (Program, error) {
 	if spec.Name == "" {
 		spec.Name = filepath.Base(path)
 	}
-	python := &pythonFinder{python: cfg.Python, found: cfg.interpreter}
-	return &guestProgram{
-		cfg: cfg, spec: spec,
-		command: func(ctx context.Context, scratch string) ([]string, error) {
-			found, err := python.find(ctx)
-			if err != nil {
+	files, err := artifacts(spec.Files)
+	if err != nil {
+		return nil, err
+	}
+	return pythonAt(cfg, spec, path, files, &pythonFinder{python: cfg.Python, found: cfg.interpreter}), nil
+}
+
+// pythonAt is a program whose file has a path.
+func pythonAt(cfg Config, spec Spec, path string, files map[string]string, python *pythonFinder) *guestProgram {
+	p := &guestProgram{cfg: cfg, spec: spec, files: files}
+	p.command = func(ctx context.Context, scratch string) ([]string, error) {
+		found, err := python.find(ctx)
+		if err != nil {
+			return nil, err
+		}
+		main, err := writeRunner(scratch, found.compiled)
+		if err != nil {
+			return nil, err
+		}
+		return []string{found.path, main, path, spec.Name}, nil
+	}
+	// What is beside the file is no part of the program unless it is sent along.
+	p.apart = func(folder string) (*guestProgram, error) {
+		copies := map[string]string{}
+		for name, file := range files {
+			copies[name] = filepath.Join(folder, filepath.FromSlash(name))
+			if err := copyFile(copies[name], file); err != nil {
 				return nil, err
 			}
-			main, err := writeRunner(scratch, found.compiled)
-			if err != nil {
-				return nil, err
-			}
-			return []string{found.path, main, path, spec.Name}, nil
-		},
-	}, nil
+		}
+		alone := filepath.Join(folder, filepath.Base(path))
+		if err := copyFile(alone, path); err != nil {
+			return nil, err
+		}
+		return pythonAt(cfg, spec, alone, copies, python), nil
+	}
+	return p
+}
+
+// copyFile copies a file to where there is none, in a folder that is made if need be.
+func copyFile(to, from string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return fmt.Errorf("copy the program: %w", err)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("copy the program: %w", err)
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("copy the program: %w", err)
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, in)
+	return err
 }
 
 // writeRunner writes the runner into scratch and returns the file to start. Compiled are files that go

@@ -63,7 +63,7 @@ func (g *streams) start(role string, args, env []string) (*stream, error) {
 	}
 	path, err := findCommand(args[0], g.attempt.Scratch, g.program.path)
 	if err != nil {
-		return nil, &UserError{Program: s.name, Message: err.Error()}
+		return nil, &UserError{Program: s.name, Message: err.Error(), Final: true}
 	}
 	opts := processOptions{
 		env:    slices.Concat(g.attempt.variables(), env, g.program.env),
@@ -75,7 +75,7 @@ func (g *streams) start(role string, args, env []string) (*stream, error) {
 		s.proc, err = startProcess(append([]string{"/bin/sh"}, argv...), g.attempt, g.program.cfg, opts)
 	}
 	if errors.Is(err, errNotRunnable) {
-		return nil, &UserError{Program: s.name, Message: err.Error()}
+		return nil, &UserError{Program: s.name, Message: err.Error(), Final: true}
 	}
 	if err != nil {
 		return nil, err
@@ -278,6 +278,9 @@ func (s *stream) finish(take func(lines []byte) error) error {
 	return s.cause(s.fault())
 }
 
+// shellFoundNothing are the exit statuses by which a shell says that a program is not there, or can't be run.
+var shellFoundNothing = []int{126, 127}
+
 // fault is what the process's end says of the program.
 func (s *stream) fault() error {
 	select {
@@ -297,7 +300,9 @@ func (s *stream) fault() error {
 		message += ", and said nothing on standard error; if it only found nothing, as grep says it, give " +
 			"-p " + paramExitIsFailure + "=false"
 	}
-	return s.proc.deathError(s.name, message)
+	user := s.proc.deathError(s.name, message)
+	user.Final = slices.Contains(shellFoundNothing, end.ExitCode())
+	return user
 }
 
 // forget ends the process for certain.

@@ -71,7 +71,7 @@ type streaming struct {
 }
 
 func openStreaming(cfg Config, spec Spec) (*streaming, error) {
-	p := &streaming{cfg: cfg, files: map[string]string{}, path: os.Getenv("PATH")}
+	p := &streaming{cfg: cfg, path: os.Getenv("PATH")}
 	for _, c := range []struct {
 		role, command string
 		args          *[]string
@@ -92,12 +92,9 @@ func openStreaming(cfg Config, spec Spec) (*streaming, error) {
 		}
 		*c.args = args
 	}
-	for name, file := range spec.Files {
-		path, err := artifact(file)
-		if err != nil {
-			return nil, err
-		}
-		p.files[name] = path
+	var err error
+	if p.files, err = artifacts(spec.Files); err != nil {
+		return nil, err
 	}
 	return p, p.configure(spec.Params)
 }

@@ -23,6 +23,10 @@ type UserError struct {
 	Line int
 	// Record is what was being worked on; nil if none was, or it is not known.
 	Record *RecordRef
+	// Final says that no other attempt can succeed: the program does not even start.
+	Final bool
+	// Everywhere says that it is the same on every machine, whatever is installed there.
+	Everywhere bool
 }
 
 // RecordRef points to a record.
@@ -68,7 +72,7 @@ func (r *RecordRef) String() string {
 // userError makes a UserError of what a guest sent.
 func userError(name string, f mapred.Failure) *UserError {
 	e := &UserError{
-		Program: name, Message: f.Message, Traceback: f.Traceback, File: f.File, Line: f.Line,
+		Program: name, Message: f.Message, Traceback: f.Traceback, File: f.File, Line: f.Line, Everywhere: f.Everywhere,
 	}
 	if r := f.Record; r != nil {
 		e.Record = &RecordRef{Input: r.Input, Offset: r.Offset, Key: r.Key, Value: r.Value}

@@ -14,4 +14,10 @@
     ordered     values as bytes that sort as the values do
     text        keys and values of the output as text
     failures    exceptions as ERROR messages
+    late        modules that are seldom needed, which the job's own may hide
 """
+
+import sys
+
+# What Python has loaded by itself.
+STARTUP = frozenset(sys.modules)

@@ -65,6 +65,7 @@ class Table:
     failed = None  # see PairSink
 
     def __init__(self, job, place, sink, hello):
+        self._job = job
         self._function = job.combine_fn
         self._place = place
         self._sink = sink
@@ -134,6 +135,7 @@ class Table:
         """Calls combine_fn for the lists that have at least that many values."""
         call, place = self._function.call, self._place
         before = place.function, place.record
+        reading = self._job.reads(None)
         place.function, place.record = self._function.name, self._describe
         gone = []
         for key, waiting in table.items():
@@ -155,6 +157,7 @@ class Table:
         for key in gone:
             del table[key]
         place.function, place.record = before
+        self._job.reads(reading)
 
     def _same_key(self, key, wanted):
         if type(key) is not type(wanted) or key != wanted:

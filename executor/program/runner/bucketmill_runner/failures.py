@@ -1,5 +1,10 @@
 """Exceptions as ERROR messages."""
 
+import os
+import sys
+
+from . import late
+
 _PREVIEW = 200  # characters of a key or a value
 _MESSAGE = 2000  # characters of an exception's text
 _COLUMNS = 20  # names in a hint
@@ -24,20 +29,51 @@ class Place:
 
 def describe(err, job_path, job_name, place):
     """Returns the ERROR message of an exception, as a dict."""
-    import traceback
-
+    traceback = late.module("traceback")
+    source = _Source(job_path, job_name)
     failure = {"message": _message(err, place)}
-    if isinstance(err, SyntaxError) and err.filename == job_name:
-        failure.update(file=job_name, line=err.lineno or 0)
-        failure["traceback"] = "".join(traceback.format_exception_only(type(err), err))
-    elif getattr(err, "line", 0) and type(err).__name__ == "JobError":
-        failure.update(file=job_name, line=err.line)
+    if isinstance(err, SyntaxError) and source.name(err.filename):
+        failure.update(file=source.name(err.filename), line=err.lineno or 0, everywhere=True)
+        failure["traceback"] = source.named("".join(traceback.format_exception_only(type(err), err)))
+    elif type(err).__name__ == "JobError":
+        failure["everywhere"] = True
+        if err.line:
+            failure.update(file=job_name, line=err.line)
     else:
-        _locate(failure, err, job_path, job_name, traceback)
+        _locate(failure, err, source, traceback)
     record = place.record and _record(place)
     if record:
         failure["record"] = record
     return failure
+
+
+class _Source:
+    """The job's own files: the job file, which goes by its name, and all below its folder."""
+
+    def __init__(self, job_path, job_name):
+        self._path, self._name = job_path, job_name
+        self._folder = os.path.join(os.path.dirname(job_path), "")
+
+    def name(self, filename):
+        """Returns what errors call a file, None if it is not the job's."""
+        if filename == self._name:
+            return filename
+        if filename and filename.startswith(self._folder):
+            return filename[len(self._folder) :]
+        return None
+
+    def named(self, text):
+        """Returns a traceback's text with files as errors call them."""
+        return text.replace('File "' + self._folder, 'File "')
+
+    def show(self):
+        """Lets tracebacks show the job file's lines under the name that it goes by."""
+        try:
+            with open(self._path, encoding="utf-8", errors="replace") as file:
+                lines = file.readlines()
+        except OSError:
+            return
+        late.module("linecache").cache[self._name] = (sum(map(len, lines)), None, lines, self._name)
 
 
 def _record(place):
@@ -56,8 +92,15 @@ def _message(err, place):
         text = text[:_MESSAGE] + "…"
     if type(err).__module__.startswith("bucketmill_runner."):
         return text if place.function is None or isinstance(err, BadRecord) else "%s: %s" % (place.function, text)
-    what = type(err).__name__ + (": " + text if text else "") + _columns_hint(err, place)
+    what = type(err).__name__ + (": " + text if text else "") + _columns_hint(err, place) + _module_hint(err)
     return what if place.function is None else "%s raised %s" % (place.function, what)
+
+
+def _module_hint(err):
+    """Returns where a module was looked for that is not there."""
+    if not isinstance(err, ModuleNotFoundError) or not err.name:
+        return ""
+    return "; it is neither sent along (--program-file) nor installed for %s" % sys.executable
 
 
 def _columns_hint(err, place):
@@ -72,39 +115,25 @@ def _columns_hint(err, place):
     return "; the columns are %s%s" % (names, " and %d more" % more if more > 0 else "")
 
 
-def _locate(failure, err, job_path, job_name, traceback):
-    """Adds the place of err in the job file, and the traceback from the first place there."""
-    _show_source(job_path, job_name)
+def _locate(failure, err, source, traceback):
+    """Adds the place of err in the job's files, and the traceback from the first place there."""
+    source.show()
     trimmed = err.__traceback__
-    while trimmed is not None and _file(trimmed) != job_name:
+    while trimmed is not None and not source.name(_file(trimmed)):
         trimmed = trimmed.tb_next
     if trimmed is None:
         if not type(err).__module__.startswith("bucketmill_runner."):
             failure["traceback"] = "".join(traceback.format_exception(type(err), err, err.__traceback__))
         return
-    lines = traceback.format_exception(type(err), err, trimmed)
-    failure["traceback"] = "".join(lines)
-    failure["file"] = job_name
+    failure["traceback"] = source.named("".join(traceback.format_exception(type(err), err, trimmed)))
     while trimmed is not None:
-        if _file(trimmed) == job_name:
-            failure["line"] = trimmed.tb_lineno
+        if source.name(_file(trimmed)):
+            failure["file"], failure["line"] = source.name(_file(trimmed)), trimmed.tb_lineno
         trimmed = trimmed.tb_next
 
 
 def _file(tb):
     return tb.tb_frame.f_code.co_filename
-
-
-def _show_source(job_path, job_name):
-    """Lets tracebacks show the job file's lines under the name that it goes by."""
-    import linecache
-
-    try:
-        with open(job_path, encoding="utf-8", errors="replace") as file:
-            lines = file.readlines()
-    except OSError:
-        return
-    linecache.cache[job_name] = (sum(map(len, lines)), None, lines, job_name)
 
 
 def preview(value):

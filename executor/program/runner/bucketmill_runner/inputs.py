@@ -13,6 +13,7 @@ Text is UTF-8; bytes that are not UTF-8 become lone surrogates (surrogateescape)
 from itertools import accumulate, chain, count
 from operator import add
 
+from . import late
 from .failures import BadRecord, preview
 from .frames import ProtocolError, read_bytes, read_uvarint
 
@@ -150,7 +151,7 @@ def _encoded(data, csv):
 
 
 def _json_decoder():
-    from json import loads
+    loads = late.module("json").loads
 
     def decode(text):
         try:

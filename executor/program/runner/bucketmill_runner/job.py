@@ -3,6 +3,7 @@
 import os
 import sys
 
+from . import late
 from .failures import NotAPair, preview
 
 # What the job file is called as a module: pickled values name their classes by it.
@@ -38,6 +39,7 @@ class Job:
         self.path = path
         self.name = name
         self.counters = _Counters()
+        self._input = None
         self._module = self._load(params)
         self.map_fn = self._function("map_fn", (2, 1), "(key, value) or (line)")
         self.combine_fn = self._function("combine_fn", (2,), "(key, values)")
@@ -50,19 +52,31 @@ class Job:
         with open(self.path, "rb") as file:
             code = compile(file.read(), self.name, "exec", dont_inherit=True)
         sys.path[0] = os.path.dirname(self.path)
+        late.make_way(sys.path[0])
         module = type(sys)(MODULE)
         module.__file__ = self.path
         module.PARAMS = params
         module.COUNTERS = self.counters
+        module.INPUT = None
         sys.modules[MODULE] = module
         exec(code, module.__dict__)
+        # A job file may have something of its own by that name.
+        self._tells_input = module.__dict__.get("INPUT") is None
         return module
+
+    def reads(self, url):
+        """Sets INPUT, and returns what it was: the URL of the object that records come from, or None."""
+        before, self._input = self._input, url
+        if self._tells_input:
+            self._module.INPUT = url
+        return before
 
     def need(self, *names):
         """Raises JobError if a function of these names is missing."""
         for name in names:
             if getattr(self, name) is None:
-                raise JobError("%s has no function %s" % (self.name, name))
+                hint = "; without reducers (--reducers 0) it needs none" if name == "reduce_fn" else ""
+                raise JobError("%s has no function %s%s" % (self.name, name, hint))
 
     def _function(self, name, arities, wanted):
         call = getattr(self._module, name, None)
@@ -97,10 +111,8 @@ def _takes(call, n):
 
 
 def _takes_by_signature(call, n):
-    import inspect  # slow to import, seldom needed
-
     try:
-        inspect.signature(call).bind(*range(n))
+        late.module("inspect").signature(call).bind(*range(n))
     except TypeError:
         return False
     except ValueError:  # a builtin that does not tell

@@ -30,6 +30,7 @@ class Mapper:
     """Calls map_fn and gives what it gives to a sink."""
 
     def __init__(self, job, place, sink):
+        self._job = job
         self._function = job.map_fn
         self._place = place
         self._sink = sink
@@ -40,7 +41,9 @@ class Mapper:
         place.function = self._function.name
         place.record = lambda: self._describe(records, texts)
         place.columns = records.columns
+        self._job.reads(records.input)
         self._sink.take(chain.from_iterable(self._results(records, texts)))
+        self._job.reads(None)
         place.function = place.record = None
 
     def _results(self, records, texts):

@@ -8,6 +8,8 @@ import sys
 from . import failures, frames
 
 _VERSION = bytes((frames.VERSION,))
+# What may go otherwise the next time, even where the job file is only loaded.
+_PASSING = (MemoryError, ConnectionError, TimeoutError, BlockingIOError)
 _PIPE = 1 << 20  # buffer of either direction, in bytes
 
 
@@ -21,6 +23,7 @@ def run(path, name):
     except BaseException as err:  # sys.exit() too is an error in a job
         status = 1
         failure = failures.describe(err, path, name, place)
+        failure["again"] = isinstance(err, _PASSING)
         writer.write(frames.ERROR, json.dumps(failure).encode())
     sys.stderr.flush()
     if status:

@@ -11,6 +11,7 @@ Nothing is escaped. A line end within a key or a value, or a tab within a key, m
 readers will take for something else: these are counted.
 """
 
+from . import late
 from .failures import preview
 
 KEY_COUNTER = "output keys with a tab or line end"
@@ -39,8 +40,7 @@ def encode(value):
 
 
 def _json(value):
-    import json
-
+    json = late.module("json")
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):

@@ -9,6 +9,8 @@ that are to be sorted, see ordered.py.
 
 from marshal import dumps, loads
 
+from . import late
+
 # Types that marshal keeps as they are.
 SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes))
 
@@ -24,8 +26,7 @@ def encode(value):
     """Returns value as bytes."""
     if _plain(value, 0):
         return dumps(value, 2)
-    import pickle
-
+    pickle = late.module("pickle")
     try:
         return pickle.dumps(value, 4)
     except (pickle.PicklingError, TypeError, AttributeError, RecursionError) as err:
@@ -50,7 +51,5 @@ def _plain(value, depth):
 def decode(data):
     """Returns the value that encode made data of."""
     if data[0] == 0x80:
-        import pickle
-
-        return pickle.loads(data)
+        return late.module("pickle").loads(data)
     return loads(data)

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// packFiles settles which local files are sent along with a program: all files of the folders that are named, and the
+// modules that a Python program imports from its own folder. It says on out what was added.
+func packFiles(ctx context.Context, cfg program.Config, spec *state.Spec, programPath string, out io.Writer) error {
+	files, err := unfoldFolders(spec.ProgramFiles)
+	if err != nil {
+		return err
+	}
+	if program.Kind(spec.Kind) == program.Python && programPath != "" {
+		modules, err := program.Modules(ctx, cfg, programPath)
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			fmt.Fprintf(out, "bucketmill: the modules that %s imports can't be looked for here; --program-file sends them along: %v\n", programPath, err)
+		}
+		files, modules = addModules(files, modules, filepath.Dir(programPath))
+		if len(modules) > 0 {
+			fmt.Fprintf(out, "  sent along: %s\n", firstFew(modules, 6))
+		}
+	}
+	spec.ProgramFiles = files
+	if base := filepath.Base(programPath); slices.ContainsFunc(files, func(f state.ProgramFile) bool { return f.Name == base }) {
+		return usageError{fmt.Errorf("--program-file: a file has the name of the program, %s: FILE#NAME gives another", base)}
+	}
+	if err := spec.Validate(); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// addModules adds those of the modules in a folder whose names are not taken, and returns which these are.
+func addModules(files []state.ProgramFile, modules []string, folder string) (all []state.ProgramFile, added []string) {
+	taken := map[string]bool{}
+	for _, f := range files {
+		taken[f.Name] = true
+	}
+	for _, name := range modules {
+		if !taken[name] {
+			files = append(files, state.ProgramFile{Source: filepath.Join(folder, filepath.FromSlash(name)), Name: name})
+			added = append(added, name)
+		}
+	}
+	return files, added
+}
+
+// unfoldFolders replaces local folders by the files that they hold, but for what Python or an editor keeps there:
+// __pycache__, and names that begin with a dot.
+func unfoldFolders(files []state.ProgramFile) (all []state.ProgramFile, err error) {
+	for _, f := range files {
+		info, err := os.Stat(f.Source)
+		if err != nil || !info.IsDir() {
+			all = append(all, f) // a URL, or a file; whoever reads it says what is wrong with it
+			continue
+		}
+		root := os.DirFS(f.Source)
+		err = fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+			switch base := path.Base(name); {
+			case err != nil:
+				return err
+			case entry.IsDir() && name != "." && (base == "__pycache__" || strings.HasPrefix(base, ".")):
+				return fs.SkipDir
+			case strings.HasPrefix(base, "."):
+				return nil
+			}
+			if info, err := fs.Stat(root, name); err != nil || !info.Mode().IsRegular() {
+				return err
+			}
+			all = append(all, state.ProgramFile{Source: filepath.Join(f.Source, filepath.FromSlash(name)), Name: path.Join(f.Name, name)})
+			if len(all) > state.MaxProgramFiles {
+				return usageError{fmt.Errorf("--program-file %s: more than %d files", f.Source, state.MaxProgramFiles)}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("program file %s: %w", f.Source, err)
+		}
+	}
+	return all, nil
+}
+
+// firstFew joins up to most names.
+func firstFew(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}

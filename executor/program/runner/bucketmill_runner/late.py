@@ -1,0 +1,33 @@
+"""Modules of the standard library that are seldom needed, and imported only then.
+
+A job may have modules of its own by their names, which hide them from whoever imports them later. As when
+Python itself runs the job file, its modules come first, but for those that Python has loaded at its start.
+"""
+
+import os
+import sys
+
+from . import STARTUP
+
+_kept = {}  # of ours, by name, where the job has one of that name
+
+
+def module(name):
+    """Returns a module of the standard library."""
+    return _kept.get(name) or __import__(name)
+
+
+def make_way(folder):
+    """Lets the job's modules, which are in folder, come before others of their names."""
+    own = {entry.name.partition(".")[0] for entry in os.scandir(folder)}
+    standard = getattr(sys, "stdlib_module_names", None)  # since Python 3.10
+    if standard is not None and own.isdisjoint(standard):
+        return
+    for name in "inspect", "json", "linecache", "pickle", "traceback":
+        _kept[name] = __import__(name)
+    from . import combine, csvrows, groups, inputs, mapside, ordered, pairs, reduceside, text
+
+    for name in list(sys.modules):
+        top = name.partition(".")[0]
+        if top in own and top not in STARTUP and top != __package__:
+            del sys.modules[name]
