@@ -20,6 +20,7 @@ type jobRecord struct {
 	Priority  int             `json:"priority"`
 	Spec      json.RawMessage `json:"spec"`
 	Submitted time.Time       `json:"submitted"`
+	By        string          `json:"submitted_by,omitempty"`
 }
 
 // planRecord says which plan a job was started by. It is written once the job is started, so
@@ -30,11 +31,16 @@ type planRecord struct {
 	Plan    string `json:"plan"`
 }
 
-// Submit checks a spec and creates its job. If the controller is durable, the job is on the
-// work store before it is in Redis. Created tells whether this call made it, as state.Store.Submit does.
+// Submit is SubmitFor for nobody.
 func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec) (created bool, err error) {
+	return c.SubmitFor(ctx, "", id, spec)
+}
+
+// SubmitFor checks a spec and creates its job, for a caller of that name. If the controller is durable, the job is on the
+// work store before it is in Redis. Created tells whether this call made it, as state.Store.Submit does.
+func (c *Controller) SubmitFor(ctx context.Context, by string, id state.JobID, spec state.Spec) (created bool, err error) {
 	if !c.cfg.Durable {
-		return Submit(ctx, c.cfg.Store, id, spec)
+		return SubmitFor(ctx, c.cfg.Store, by, id, spec)
 	}
 	text, err := encodeSpec(&spec)
 	if err != nil {
@@ -42,7 +48,7 @@ func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec
 	}
 	record := jobRecord{
 		Namespace: c.cfg.Store.Namespace(), Name: spec.Name, Priority: spec.Priority,
-		Spec: text, Submitted: time.Now().UTC(),
+		Spec: text, Submitted: time.Now().UTC(), By: by,
 	}
 	recorded, err := c.writeRecord(ctx, id, record)
 	if err == nil && !recorded {
@@ -51,7 +57,7 @@ func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec
 	if err != nil {
 		return false, err
 	}
-	created, err = c.cfg.Store.Submit(ctx, id, spec.Name, spec.Priority, text)
+	created, err = c.cfg.Store.SubmitFor(ctx, by, id, spec.Name, spec.Priority, text)
 	if recorded && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid) || errors.Is(err, state.ErrNotSubmitted)) {
 		// No job came of it, and none may come of the record later. After any other error there may be one.
 		return false, errors.Join(err, c.dropRecords(ctx, id))
@@ -154,7 +160,7 @@ func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec state.
 	}
 	if _, err := c.writeRecord(ctx, job.ID, jobRecord{
 		Namespace: c.cfg.Store.Namespace(), Name: job.Name, Priority: spec.Priority,
-		Spec: job.Spec, Submitted: job.Submitted,
+		Spec: job.Spec, Submitted: job.Submitted, By: job.SubmittedBy,
 	}); err != nil {
 		return err
 	}

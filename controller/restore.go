@@ -130,7 +130,7 @@ func (c *Controller) restoreJob(ctx context.Context, id state.JobID, r jobRecord
 			return err // any other, planning meets again, and it fails this job alone
 		}
 	}
-	err := c.cfg.Store.Restore(ctx, id, r.Name, r.Priority, r.Spec, r.Submitted)
+	err := c.cfg.Store.Restore(ctx, r.By, id, r.Name, r.Priority, r.Spec, r.Submitted)
 	if err != nil && !errors.Is(err, state.ErrExists) {
 		return err
 	}

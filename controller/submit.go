@@ -17,13 +17,19 @@ func NewJobID() state.JobID {
 	return state.JobID(strings.ToLower(ulid.MustNew(ulid.Now(), rand.Reader).String()))
 }
 
-// Submit checks a spec and creates its job. Created tells whether this call made it, as state.Store.Submit does.
+// Submit is SubmitFor for nobody.
 func Submit(ctx context.Context, store *state.Store, id state.JobID, spec state.Spec) (created bool, err error) {
+	return SubmitFor(ctx, store, "", id, spec)
+}
+
+// SubmitFor checks a spec and creates its job, for a caller of that name. Created tells whether this call made it, as
+// state.Store.Submit does.
+func SubmitFor(ctx context.Context, store *state.Store, by string, id state.JobID, spec state.Spec) (created bool, err error) {
 	text, err := encodeSpec(&spec)
 	if err != nil {
 		return false, err
 	}
-	return store.Submit(ctx, id, spec.Name, spec.Priority, text)
+	return store.SubmitFor(ctx, by, id, spec.Name, spec.Priority, text)
 }
 
 // encodeSpec checks a spec, names its job, and encodes it.

@@ -58,7 +58,11 @@ type Job struct {
 	ID       JobID
 	Name     string
 	Priority int
-	Spec     json.RawMessage
+	Spec     json.RawMessage // not of a summary
+	// SubmittedBy is the caller's name; "" of a job that an earlier version submitted, or that came without a server.
+	SubmittedBy string
+	// Program and Output are those of the spec.
+	Program, Output string
 	Plan     string // what the planning controller left for the executors
 	State    State
 	Phase    Phase

@@ -15,6 +15,9 @@ func (s *Store) executorsKey() string { return s.namespace + ":executors" } // z
 func (s *Store) outputsKey() string   { return s.namespace + ":outputs" }   // hash: URL of an output -> the job that writes there
 func (s *Store) reporterKey() string  { return s.namespace + ":reporter" }  // string, TTL: the controller that reports what the cluster is like
 
+// submitterKey is a zset: jobs of a submitter that have not ended -> when they were admitted (ms).
+func (s *Store) submitterKey(by string) string { return s.namespace + ":by:" + by }
+
 func (s *Store) executorKey(id ExecutorID) string {
 	return s.namespace + ":executor:{" + string(id) + "}"
 }

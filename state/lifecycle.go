@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -19,17 +20,26 @@ import (
 // that wraps ErrNotSubmitted says for certain that this call has made no job and will make none; after any
 // other but ErrExists and ErrInvalid there may be one.
 func (s *Store) Submit(ctx context.Context, id JobID, name string, priority int, spec []byte) (created bool, err error) {
-	return s.submit(ctx, id, name, priority, spec, "")
+	return s.SubmitFor(ctx, "", id, name, priority, spec)
 }
 
-// Restore is Submit for a job that Redis has lost. It keeps the time at which it was submitted.
-func (s *Store) Restore(ctx context.Context, id JobID, name string, priority int, spec []byte, submitted time.Time) error {
+// SubmitFor is Submit that also notes who submits the job.
+func (s *Store) SubmitFor(ctx context.Context, by string, id JobID, name string, priority int, spec []byte) (created bool, err error) {
+	return s.submit(ctx, by, id, name, priority, spec, "")
+}
+
+// Restore is SubmitFor for a job that Redis has lost. It keeps the time at which it was submitted.
+func (s *Store) Restore(ctx context.Context, by string, id JobID, name string, priority int, spec []byte, submitted time.Time) error {
 	// 0 of a record that does not say when that was.
-	_, err := s.submit(ctx, id, name, priority, spec, strconv.FormatInt(max(submitted.UnixMilli(), 0), 10))
+	_, err := s.submit(ctx, by, id, name, priority, spec, strconv.FormatInt(max(submitted.UnixMilli(), 0), 10))
+	if err != nil || by == "" {
+		return err
+	}
+	_, err = s.Admit(ctx, by, id, math.MaxInt) // Redis has lost that it was
 	return err
 }
 
-func (s *Store) submit(ctx context.Context, id JobID, name string, priority int, spec []byte, restored string) (created bool, err error) {
+func (s *Store) submit(ctx context.Context, by string, id JobID, name string, priority int, spec []byte, restored string) (created bool, err error) {
 	if !id.Valid() || !ValidPriority(priority) {
 		return false, fmt.Errorf("submit %q with priority %d: %w", id, priority, ErrInvalid)
 	}
@@ -43,7 +53,8 @@ func (s *Store) submit(ctx context.Context, id JobID, name string, priority int,
 			return false, fmt.Errorf("%w: %w", ErrNotSubmitted, err)
 		}
 	}
-	v, err := submitScript.call(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored)
+	program, output := headline(spec)
+	v, err := submitScript.call(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored, by, program, output)
 	var phase Phase
 	if err == nil {
 		phase, created, err = decodeSubmitted(v)
@@ -223,6 +234,15 @@ func (s *Store) Forget(ctx context.Context, id JobID, stage Stage, keep time.Dur
 		return err
 	}
 	return s.deactivate(ctx, id)
+}
+
+// Erase removes what is remembered of a job that has ended, before its time. It fails with ErrIllegal for a job
+// in another phase. A caller that dies in the middle leaves an id in the history without a job, which Expired finds.
+func (s *Store) Erase(ctx context.Context, id JobID) error {
+	if err := s.transition(ctx, "erase", eraseScript, id); err != nil {
+		return err
+	}
+	return s.Unlist(ctx, id)
 }
 
 // transition runs a script that answers {'ok'}, {'gone'} or {'illegal', phase}. That of Redo answers

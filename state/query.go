@@ -28,6 +28,9 @@ func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
 	if len(fields.Val()) == 0 {
 		return Job{}, fmt.Errorf("read job %s: %w", id, ErrNoJob)
 	}
+	if _, noted := fields.Val()["program"]; !noted { // by an earlier version
+		fields.Val()["program"], fields.Val()["output"] = headline([]byte(fields.Val()["spec"]))
+	}
 	job, err := decodeJob(id, fields.Val(), running.Val())
 	if err != nil {
 		return Job{}, fmt.Errorf("read job %s: %w", id, err)
@@ -40,7 +43,8 @@ func decodeJob(id JobID, fields map[string]string, running []string) (Job, error
 	r := &record{what: "job " + string(id), fields: fields}
 	job := Job{
 		ID: id, Name: fields["name"], Priority: int(r.signed("priority")),
-		Spec: json.RawMessage(fields["spec"]), Plan: fields["plan"],
+		Spec: json.RawMessage(fields["spec"]), Plan: fields["plan"], SubmittedBy: fields["by"],
+		Program: fields["program"], Output: fields["output"],
 		State: State(fields["state"]), Phase: Phase(fields["phase"]), Stage: Stage(r.number("stage")), Epoch: r.count("epoch"),
 		Born: r.number("born"), Restored: fields["restored"] != "",
 		Map:           r.progress("maps", "map"),

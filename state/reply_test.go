@@ -46,8 +46,10 @@ var decoders = map[string]struct {
 	"forget":  {moving(forgetScript), transitions3},
 	"keep":    {moving(keepScript), transitions3},
 	"discard": {moving(discardScript), transitions3},
+	"erase":   {moving(eraseScript), transitions3},
 	"retry":   {moving(retryScript), transitions3},
 	"note":    {moving(noteScript), transitions3},
+	"admit":   {nil, nil}, // as turn
 	"turn":    {nil, nil}, // answers one value: TestRepliesOfOneValue
 	"fit":     {nil, nil}, // TestServersThatOnlyLookLikeRedis
 }
@@ -148,6 +150,7 @@ func TestRepliesOfOneValue(t *testing.T) {
 		for what, err := range map[string]error{
 			"script turn answers":          s.turn(t.Context(), "j", 0, "NX"),
 			"script release answers":       s.Leave(t.Context(), "j", "me"),
+			"script admit answers":         errOf(s.Admit(t.Context(), "me", "j", 1)),
 			"script unlock output answers": s.UnlockOutput(t.Context(), "file:///x", "j"),
 		} {
 			if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), what) {

@@ -27,10 +27,12 @@ var (
 	discardScript = jobScript("discard")
 	retryScript   = jobScript("retry")
 	redoScript    = jobScript("redo")
+	eraseScript   = jobScript("erase")
 	noteScript    = jobScript("note")
 	boundsScript  = jobScript("bounds")
 	fitScript     = newScript("fit", luaFile("fit"))
 	turnScript    = newScript("turn", luaFile("turn"))
+	admitScript   = newScript("admit", luaFile("admit"))
 
 	// lockOutputScript locks an output, unless it is locked. KEYS: outputs. ARGV: output, job. Returns who
 	// holds it.

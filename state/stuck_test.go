@@ -167,7 +167,7 @@ func TestRestoredJobIsNotStartedByWhoPlannedItBefore(t *testing.T) {
 	before := inPhase(t, s, "j", PhasePlan)
 	must(t, s.Drop(t.Context(), "j"))
 	pass(time.Millisecond)
-	must(t, s.Restore(t.Context(), "j", "test", 0, []byte(`{}`), before.Submitted))
+	must(t, s.Restore(t.Context(), "", "j", "test", 0, []byte(`{}`), before.Submitted))
 	after := inPhase(t, s, "j", PhasePlan)
 	if !after.Restored || before.Restored || !after.Submitted.Equal(before.Submitted) || after.Born <= before.Born {
 		t.Fatalf("before %+v, after %+v", before, after)

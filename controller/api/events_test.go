@@ -175,7 +175,7 @@ func TestLostJobGoesOn(t *testing.T) {
 		if told++; !errors.As(err, &p) || p.Code != api.CodeJobNotFound {
 			t.Errorf("it waits because of %v", err)
 		}
-		must(t, s.store.Restore(t.Context(), id, before.Name, before.Priority, before.Spec, before.Submitted))
+		must(t, s.store.Restore(t.Context(), "", id, before.Name, before.Priority, before.Spec, before.Submitted))
 	})
 	if job, err := c.Job(t.Context(), id); err != nil || job.State != state.Submitted || told != 1 {
 		t.Errorf("%+v, %v; told %d times", job, err, told)
@@ -209,7 +209,7 @@ func TestEventsOfALostJob(t *testing.T) {
 	told := 0
 	c := s.client("").Knowing(func(error) {
 		told++
-		must(t, s.store.Restore(t.Context(), id, before.Name, before.Priority, before.Spec, before.Submitted))
+		must(t, s.store.Restore(t.Context(), "", id, before.Name, before.Priority, before.Spec, before.Submitted))
 		must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
 		must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 	})

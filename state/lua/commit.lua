@@ -55,6 +55,7 @@ call('HINCRBY', JOB, SPENT[side], now() - tonumber(claimed))
 -- A task whose output was lost has been counted already: it is the same input, so the sums
 -- stay. An overflow must not undo half a commit: that counter stays as it is, and overflowed_counters counts up.
 if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
+  local names = call('HLEN', COUNTERS)
   for i = 8, #ARGV, 2 do
     if ARGV[i] ~= mine then
       local sum, n = redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1]), tonumber(ARGV[i + 1])
@@ -65,6 +66,21 @@ if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
         overflowed = true
       end
       if overflowed then call('HINCRBY', COUNTERS, 'overflowed_counters', 1) end
+    end
+  end
+  -- Of the program's names the first in order of bytes stay, so which ones does not depend on the order of commits,
+  -- and the sum of each that stays is whole.
+  local new = call('HLEN', COUNTERS) - names
+  if new > 0 and call('HINCRBY', JOB, 'names', new) > 1000 then
+    local users = {}
+    for _, name in ipairs(call('HKEYS', COUNTERS)) do
+      if string.sub(name, 1, 5) == 'user:' then users[#users + 1] = name end
+    end
+    if #users > 1000 then
+      table.sort(users)
+      for i = 1001, #users do call('HDEL', COUNTERS, users[i]) end
+      call('HINCRBY', JOB, 'names', 1000 - #users)
+      call('HINCRBY', COUNTERS, 'dropped_counters', #users - 1000)
     end
   end
 end

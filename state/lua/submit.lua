@@ -1,13 +1,15 @@
 -- Creates a job. Submitting the same job again changes nothing.
 -- ARGV: 1 spec (JSON), 2 name, 3 priority, 4 when it was submitted at first (ms) if it is
---       restored from what the object store holds, else ''
+--       restored from what the object store holds, else '', 5 who submitted it,
+--       6 its program, 7 its output: listings show both, and do not read the spec for that
 -- Returns {'ok', phase, 1 if this created the job, else 0}, or {'exists'} when a job of that id has another spec.
 local spec = call('HGET', JOB, 'spec')
 if spec and spec ~= ARGV[1] then return {'exists'} end
 if spec then return {'ok', call('HGET', JOB, 'phase'), 0} end
 local at = ms(now())
 call('HSET', JOB, 'spec', ARGV[1], 'name', ARGV[2], 'priority', ARGV[3],
-  'state', 'SUBMITTED', 'submitted', at, 'born', at, 'epoch', 1)
+  'state', 'SUBMITTED', 'submitted', at, 'born', at, 'epoch', 1,
+  'by', ARGV[5], 'program', ARGV[6], 'output', ARGV[7])
 enter('plan')
 if ARGV[4] ~= '' then call('HSET', JOB, 'submitted', ARGV[4], 'restored', 1) end
 event(ARGV[4] == '' and 'SUBMITTED' or 'restored', '')

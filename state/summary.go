@@ -1,0 +1,112 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// summaryFields are all of a job's that decodeJob reads, but for its spec.
+var summaryFields = []string{
+	"name", "priority", "plan", "state", "phase", "stage", "epoch", "born", "restored", "by", "program", "output",
+	"maps", "mapdone", "mapfail", "mapnext", "maplost", "mapbackups", "mapspent", "mapclaims",
+	"reduces", "reddone", "redfail", "rednext", "redlost", "redbackups", "redspent", "redclaims",
+	"submitted", "mapat", "reduceat", "publishat", "ended", "keptuntil", "recovered", "error",
+}
+
+// Summaries returns the records of jobs without their specs, in that order. Jobs that there are none of are left out.
+func (s *Store) Summaries(ctx context.Context, ids []JobID) ([]Job, error) {
+	records := make([]*redis.SliceCmd, len(ids))
+	running := make([]*redis.StringSliceCmd, len(ids))
+	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			records[i] = p.HMGet(ctx, s.jobKey(id), summaryFields...)
+			running[i] = p.HKeys(ctx, s.runKey(id))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read jobs: %w", err)
+	}
+	jobs := make([]Job, 0, len(ids))
+	for i, id := range ids {
+		fields := map[string]string{}
+		for k, v := range records[i].Val() {
+			if text, ok := v.(string); ok {
+				fields[summaryFields[k]] = text
+			}
+		}
+		if len(fields) == 0 {
+			continue
+		}
+		if _, noted := fields["program"]; !noted { // by an earlier version
+			if err := s.readHeadline(ctx, id, fields); err != nil {
+				return nil, err
+			}
+		}
+		job, err := decodeJob(id, fields, running[i].Val())
+		if err != nil {
+			return nil, fmt.Errorf("read job %s: %w", id, err)
+		}
+		jobs = append(jobs, job)
+	}
+	return jobs, nil
+}
+
+// readHeadline takes from a job's spec what a listing shows of it.
+func (s *Store) readHeadline(ctx context.Context, id JobID, fields map[string]string) error {
+	spec, err := s.rdb.HGet(ctx, s.jobKey(id), "spec").Bytes()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("read the spec of %s: %w", id, err)
+	}
+	fields["program"], fields["output"] = headline(spec)
+	return nil
+}
+
+// headline is what listings show of a spec.
+func headline(spec []byte) (program, output string) {
+	var shown struct{ Program, Output string }
+	if json.Unmarshal(spec, &shown) != nil {
+		return "", "" // planning says what is wrong
+	}
+	return shown.Program, shown.Output
+}
+
+// Prefixed returns up to most of the remembered jobs whose ids begin with prefix, in no order.
+func (s *Store) Prefixed(ctx context.Context, prefix JobID, most int) ([]JobID, error) {
+	const page = 1000
+	var found []JobID
+	if !prefix.Valid() { // it may hold what a pattern gives a meaning
+		return nil, nil
+	}
+	for cursor := uint64(0); ; {
+		fields, next, err := s.rdb.ZScan(ctx, s.jobsKey(), cursor, string(prefix)+"*", page).Result()
+		if err != nil {
+			return nil, fmt.Errorf("look for jobs %s…: %w", prefix, err)
+		}
+		for i := 0; i+1 < len(fields); i += 2 {
+			id := JobID(fields[i])
+			if !strings.HasPrefix(fields[i], string(prefix)) {
+				continue // not every server takes the pattern
+			}
+			known, err := s.Known(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			if known && !slices.Contains(found, id) {
+				found = append(found, id)
+			}
+			if len(found) == most {
+				return found, nil
+			}
+		}
+		if cursor = next; cursor == 0 {
+			return found, nil
+		}
+	}
+}
