@@ -54,6 +54,8 @@ type Config struct {
 	// Slots is how many tasks all executors do side by side, where that is known beforehand; 0: Redis is
 	// asked when a job is planned.
 	Slots int
+	// MaxTasks is how many tasks, maps and reducers together, a job may have; 0 sets no limit.
+	MaxTasks int
 	// NoBackups leaves stragglers alone: see backUp.
 	NoBackups bool
 	// OrphanAge is how old what lies on the work store must be to be removed when Redis does

@@ -36,6 +36,11 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 	if err != nil {
 		return c.notPlanned(ctx, job, err)
 	}
+	if n := tasks.Count + reducersOf(spec, plan.Bytes); c.cfg.MaxTasks > 0 && n > c.cfg.MaxTasks {
+		return c.notPlanned(ctx, job, fmt.Errorf(
+			"the job would have %d tasks, %d maps and %d reducers; at most %d are taken: raise split_size, or have fewer maps or reducers",
+			n, tasks.Count, n-tasks.Count, c.cfg.MaxTasks))
+	}
 	layout := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
 	if err := c.storePages(ctx, layout, plan.Pages, tasks.All); err != nil {
 		return c.notPlanned(ctx, job, fmt.Errorf("store the plan: %w", err))

@@ -63,16 +63,16 @@ type Job struct {
 	SubmittedBy string
 	// Program and Output are those of the spec.
 	Program, Output string
-	Plan     string // what the planning controller left for the executors
-	State    State
-	Phase    Phase
-	Stage    Stage
-	Born     int64 // ms; another when the job was lost and restored
-	Restored bool  // from what the object store holds, after Redis had lost it
-	Epoch    int   // another, and a greater, one for each set of committed maps that is reduced
-	Map      Progress
-	Reduce   Progress
-	Error    *Failure // of a job that failed or was cancelled
+	Plan            string // what the planning controller left for the executors
+	State           State
+	Phase           Phase
+	Stage           Stage
+	Born            int64 // ms; another when the job was lost and restored
+	Restored        bool  // from what the object store holds, after Redis had lost it
+	Epoch           int   // another, and a greater, one for each set of committed maps that is reduced
+	Map             Progress
+	Reduce          Progress
+	Error           *Failure // of a job that failed or was cancelled
 	// Recovered are those tasks of an ended job that did not complete which were committed though an attempt that
 	// is still known failed.
 	Recovered []TaskID

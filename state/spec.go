@@ -169,8 +169,8 @@ func (s *Spec) Validate() error {
 	if !ValidPriority(s.Priority) {
 		bad("priority is %d: must be from -1000 to 1000", s.Priority)
 	}
-	if s.MaxAttempts < 0 {
-		bad("max_attempts is negative")
+	if s.MaxAttempts < 0 || s.MaxAttempts > MaxAttempts {
+		bad("max_attempts is %d: must be from 1 to %d, or absent", s.MaxAttempts, MaxAttempts)
 	}
 	if s.SkipBadRecords < 0 {
 		bad("skip_bad_records is negative")

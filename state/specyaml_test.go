@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // oddTexts look like something else to YAML.
@@ -251,5 +252,40 @@ func TestValidateWantsUTF8(t *testing.T) {
 		if err := s.Validate(); !errors.Is(err, ErrSpec) || !strings.Contains(err.Error(), name+" is not UTF-8") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// The whole document is bounded, not only each of its lists and maps, and so is the time that a text of a million bytes takes.
+func TestYAMLDocumentsAreBounded(t *testing.T) {
+	t.Parallel()
+	many := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"many maps":      many(120, "m%d: {"+many(900, "k%d: 1, ")+"}\n"),
+		"a wide map":     "params:\n" + many(80_000, "  k%d: 1\n"),
+		"a long list":    "input: [" + strings.Repeat("a,", 500_000) + "]",
+		"many comments":  "input:\n" + strings.Repeat("# c\n- a\n", 120_000),
+		"many anchors":   many(100_000, "- &a%d x\n"),
+		"empty maps":     "input: [" + strings.Repeat("{},", 300_000) + "]",
+		"explicit keys":  strings.Repeat("? a\n: b\n", 110_000),
+		"many aliases":   "a: &a {k: v}\nparams:\n" + many(80_000, " k%d: *a\n"),
+		"merges of maps": "params: &a {k: v}\ninput:\n" + strings.Repeat(" - {<<: *a}\n", 80_000),
+	} {
+		begun := time.Now()
+		_, err := ParseSpec([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), "more than 20000 keys and values") {
+			t.Errorf("%s: %.200v", name, err)
+		}
+		if took := time.Since(begun); took > 5*time.Second { // a tenth of that on an idle machine
+			t.Errorf("%s: it took %v", name, took)
+		}
+	}
+	if _, err := ParseSpec([]byte("input:\n" + strings.Repeat("- a\n", 10_000))); err != nil {
+		t.Error(err)
 	}
 }

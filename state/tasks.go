@@ -3,7 +3,9 @@ package state
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"time"
@@ -145,6 +147,36 @@ func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]Job
 		}
 	}
 	return expired, nil
+}
+
+// OldestEnded yields those jobs of the history that have ended, the oldest first, up to so many at a time. What was yielded
+// may be erased meanwhile.
+func (s *Store) OldestEnded(ctx context.Context, atOnce int) iter.Seq2[[]JobID, error] {
+	return func(yield func([]JobID, error) bool) {
+		for offset := 0; ; { // behind those that stay
+			ids, err := s.rdb.ZRange(ctx, s.jobsKey(), int64(offset), int64(offset+atOnce-1)).Result()
+			if err != nil {
+				yield(nil, fmt.Errorf("list old jobs: %w", err))
+				return
+			}
+			var ended []JobID
+			for _, id := range ids {
+				phase, err := s.Phase(ctx, JobID(id))
+				switch {
+				case errors.Is(err, ErrNoJob), err == nil && phase != PhaseEnded:
+					offset++
+				case err != nil:
+					yield(nil, err)
+					return
+				default:
+					ended = append(ended, JobID(id))
+				}
+			}
+			if len(ended) > 0 && !yield(ended, nil) || len(ids) == 0 {
+				return
+			}
+		}
+	}
 }
 
 // Unlist takes jobs out of the history.

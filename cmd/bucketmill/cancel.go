@@ -15,22 +15,50 @@ func newCancelCommand() *cobra.Command {
 	return jobCommand(&cobra.Command{
 		Use:   "cancel JOB…",
 		Short: "Stop jobs; what they wrote so far is removed",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usageError{errors.New("want the jobs to cancel")}
-			}
-			return nil
-		},
+		Args:  someJobs("cancel"),
 	}, func(ctx context.Context, s *session, args []string) error {
-		var failed []error
-		for _, arg := range args {
-			if err := s.explain(s.change(ctx, arg, s.Cancel)); err != nil {
-				fmt.Fprintf(s.err, "bucketmill: %s: %v\n", arg, err)
-				failed = append(failed, reportedError{err})
-			}
-		}
-		return errors.Join(failed...)
+		return s.each(args, func(arg string) error { return s.change(ctx, arg, s.Cancel) })
 	})
+}
+
+func newDeleteCommand() *cobra.Command {
+	return jobCommand(&cobra.Command{
+		Use:   "delete JOB…",
+		Short: "Forget jobs that have ended; their outputs stay",
+		Long: `Delete removes what the server remembers of jobs that have ended: their records, counters and logs, never their
+outputs. A failed job can't be retried afterwards. It takes a token of the role admin, or of who submitted the job.`,
+		Args: someJobs("delete"),
+	}, func(ctx context.Context, s *session, args []string) error {
+		return s.each(args, func(arg string) error {
+			id, err := s.jobNamed(ctx, arg)
+			if err != nil {
+				return err
+			}
+			return s.DeleteJob(ctx, id)
+		})
+	})
+}
+
+// someJobs wants one argument or more.
+func someJobs(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usageError{errors.New("want the jobs to " + what)}
+		}
+		return nil
+	}
+}
+
+// each does something for each argument, and goes on after an error.
+func (s *session) each(args []string, do func(arg string) error) error {
+	var failed []error
+	for _, arg := range args {
+		if err := s.explain(do(arg)); err != nil {
+			fmt.Fprintf(s.err, "bucketmill: %s: %v\n", arg, err)
+			failed = append(failed, reportedError{err})
+		}
+	}
+	return errors.Join(failed...)
 }
 
 func newRetryCommand() *cobra.Command {

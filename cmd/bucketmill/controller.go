@@ -40,6 +40,9 @@ type apiFlags struct {
 	maxUpload        state.ByteSize
 	uploads          int
 	rate             float64
+	maxJobs          int
+	maxPriority      int
+	maxStreams       int
 	publicS3Endpoint string
 }
 
@@ -54,10 +57,20 @@ func (f *apiFlags) register(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.allow, "allow", nil, "URL prefix (s3://bucket/prefix) that jobs and objects may name; repeatable (default: all that the credentials reach)")
 	fs.Var(&f.maxProgram, "max-program", "largest program, with all its files")
 	fs.Var(&f.maxUpload, "max-upload", "largest object to upload")
-	fs.IntVar(&f.uploads, "uploads", api.DefaultUploads, "uploads at a time")
+	fs.IntVar(&f.uploads, "uploads", api.DefaultUploads, "uploads at a time; each takes about 17 MB of memory")
+	fs.IntVar(&f.maxJobs, "max-jobs", defaultMaxJobs, "jobs of one caller that may be active at a time; 0: no limit")
+	fs.IntVar(&f.maxPriority, "max-priority", defaultMaxPriority, "highest priority that the role submit may give a job; admins, and everybody where there are no tokens, may give up to 1000")
+	fs.IntVar(&f.maxStreams, "max-streams", api.DefaultMaxStreams, "event streams of one caller at a time")
 	fs.Float64Var(&f.rate, "rate", 0, "requests per second of one client address; 0: no limit")
 	fs.StringVar(&f.publicS3Endpoint, "s3-public-endpoint", "", "URL by which clients reach the S3 store, for presigned links (default: --s3-endpoint)")
 }
+
+// Defaults of the limits that one caller has.
+const (
+	defaultMaxJobs     = 1000
+	defaultMaxPriority = 100
+	defaultMaxTasks    = 2_000_000
+)
 
 func (f *apiFlags) validate() error {
 	host, _, err := net.SplitHostPort(f.listen)
@@ -66,6 +79,12 @@ func (f *apiFlags) validate() error {
 	}
 	if f.tokens == "" && !f.open && !loopback(host) {
 		return usageError{fmt.Errorf("--listen %s reaches beyond this machine: give --tokens FILE, or --no-auth if everybody who reaches it may do everything", f.listen)}
+	}
+	if f.maxJobs < 0 || f.maxStreams < 1 {
+		return usageError{fmt.Errorf("--max-jobs %d, --max-streams %d: want at least 0 and 1", f.maxJobs, f.maxStreams)}
+	}
+	if !state.ValidPriority(f.maxPriority) {
+		return usageError{fmt.Errorf("--max-priority %d: want -1000 to 1000", f.maxPriority)}
 	}
 	if (f.tlsCert == "") != (f.tlsKey == "") {
 		return usageError{errors.New("--tls-cert and --tls-key belong together")}
@@ -107,6 +126,7 @@ type controllerFlags struct {
 	interval   time.Duration
 	history    time.Duration
 	keepFailed time.Duration
+	maxTasks   int
 	noBackup   bool
 }
 
@@ -130,12 +150,16 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs.DurationVar(&f.history, "history", 7*24*time.Hour, "how long the records of ended jobs are kept")
 	fs.BoolVar(&f.noBackup, "no-backup", false, "start no second attempts beside those that are far slower than others")
 	fs.DurationVar(&f.keepFailed, "keep-failed", time.Hour, "how long a failed job may be retried")
+	fs.IntVar(&f.maxTasks, "max-tasks", defaultMaxTasks, "tasks that one job may have, maps and reducers together; 0: no limit")
 	addConfig(cmd, f.check, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
 }
 
 // check is of all settings that can be checked without a request.
 func (f *controllerFlags) check(ctx context.Context) error {
+	if f.maxTasks < 0 {
+		return usageError{fmt.Errorf("--max-tasks %d: want at least 0", f.maxTasks)}
+	}
 	if f.interval <= 0 || f.history <= 0 || f.keepFailed < 0 {
 		return usageError{errors.New("--interval and --history must be positive, and --keep-failed can't be negative")}
 	}
@@ -154,7 +178,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 		Metrics: registry,
 		ID:      processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
 		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed, Notify: f.webhook.notify(log),
-		Durable: true, NoBackups: f.noBackup, Reads: program.Reads,
+		Durable: true, MaxTasks: f.maxTasks, NoBackups: f.noBackup, Reads: program.Reads,
 	})
 	if err != nil {
 		return err
@@ -181,6 +205,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 	return api.New(api.Config{
 		Store: store, Open: stores.Open, Work: s.work, Log: log, Version: version,
 		Allow: f.allow, AllowFiles: files, Tokens: f.admitted, Hosts: f.names(),
+		MaxJobs: f.maxJobs, MaxPriority: &f.maxPriority, MaxStreams: f.maxStreams,
 		MaxProgram: int64(f.maxProgram), MaxUpload: int64(f.maxUpload), Uploads: f.uploads, Rate: f.rate,
 		CheckBuiltin: func(name string, params map[string]string) error {
 			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Builtin, Name: name, Params: params}, "")
@@ -192,7 +217,8 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 		},
 		Metrics:      registry,
 		Reports:      boss.Reports,
-		Submit:       boss.Submit,
+		Submit:       boss.SubmitFor,
+		Delete:       boss.Delete,
 		Retry:        boss.Retry,
 		Restoring:    boss.Restoring,
 		Presign:      presigner(links),

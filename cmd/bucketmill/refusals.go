@@ -40,6 +40,7 @@ var advice = map[api.Code]string{
 	api.CodeForbidden:       "ask for a token with that role",
 	api.CodeNoRoute:         "is it a Bucketmill server, and as new as this command?",
 	api.CodeJobNotFound:     `"bucketmill list" shows the jobs that are remembered`,
+	api.CodeJobNotEnded:     `"bucketmill cancel" stops it`,
 	api.CodeTaskNotFound:    `"bucketmill tasks" lists them; an attempt is named like m12.1`,
 	api.CodeLogNotFound:     "a log is there once its attempt has ended, unless its program said nothing",
 	api.CodeObjectNotFound:  `"bucketmill ls" shows what there is, and "bucketmill put --make-bucket" makes a bucket`,
@@ -55,7 +56,7 @@ func refusal(p *api.Problem) error {
 		answer.Hint = hint
 	}
 	switch p.Code {
-	case api.CodeInvalidRequest, api.CodeInvalidQuery, api.CodeInvalidSpec, api.CodeInvalidLocation:
+	case api.CodeInvalidRequest, api.CodeInvalidQuery, api.CodeInvalidSpec, api.CodeAmbiguousID, api.CodeInvalidLocation:
 		return usageError{&answer}
 	}
 	return &answer

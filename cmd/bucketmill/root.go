@@ -79,7 +79,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	root.AddCommand(newRunCommand(), newGenerateCommand(), newProgramsCommand(), newInspectCommand(), newProbeCommand(),
 		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand(), newWatchCommand())
 	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newTasksCommand(), newExecutorsCommand(),
-		newEventsCommand(), newLogsCommand(), newResultsCommand(), newCancelCommand(), newRetryCommand(),
+		newEventsCommand(), newLogsCommand(), newResultsCommand(), newCancelCommand(), newRetryCommand(), newDeleteCommand(),
 		newPutCommand(), newGetCommand(), newLsCommand())
 	return root
 }

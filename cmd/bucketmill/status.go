@@ -22,7 +22,7 @@ func newStatusCommand() *cobra.Command {
 		Use:   "status JOB",
 		Short: "Show how far a job is, or how it ended",
 		Long: `Status shows a job's state, progress and counters; of a failed job, why it failed and what to do.
-JOB is an id, or "last" for the newest job. It exits with 0 whatever has become of the job.
+JOB is an id, the beginning of one, or "last" for the newest job. It exits with 0 whatever has become of the job.
 
 With --watch it shows how far the job is until it has ended, and ends as "submit --wait" does, with
 the same exit codes.`,
@@ -37,7 +37,7 @@ the same exit codes.`,
 			return err
 		}
 		if watch {
-			return s.attend(ctx, id, false)
+			return s.attend(ctx, job.ID, false)
 		}
 		if s.json {
 			return s.printJSON(job)
@@ -57,7 +57,7 @@ func (s *session) printJob(ctx context.Context, job api.Job) error {
 	row("job", "%s  %s", job.ID, job.Name)
 	row("state", "%s", stateOf(job))
 	row("program", "%s", job.Program)
-	row("submitted", "%s", ago(job.Times.Submitted))
+	row("submitted", "%s%s", ago(job.Times.Submitted), by(job))
 	row("took", "%s", between(job.Times.Submitted, job.Times.Ended))
 	if job.Inputs > 0 {
 		row("input", "%s in %s", size(job.InputBytes), plural(job.Inputs, "object"))
@@ -80,6 +80,14 @@ func (s *session) printJob(ctx context.Context, job api.Job) error {
 		fmt.Fprintf(s.out, "\nThe job was ended: %s\n", reason(job).Message)
 	}
 	return nil
+}
+
+// by says who submitted a job, where callers have names.
+func by(job api.Job) string {
+	if job.SubmittedBy == "" || job.SubmittedBy == "anonymous" {
+		return ""
+	}
+	return " by " + job.SubmittedBy
 }
 
 // stateOf is a job's state, with its phase where that says more.

@@ -97,26 +97,51 @@ func (s *Server) takePlace(c echo.Context) (giveBack func(), err error) {
 	}
 }
 
-// writeTimeout is how long one piece of an answer may wait for its client.
-const writeTimeout = time.Minute
+// paceAnswers gives every answer a pacedWriter.
+func (s *Server) paceAnswers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		w := pacedWriter{
+			ResponseWriter: c.Response().Writer, conn: http.NewResponseController(c.Response().Writer), grace: s.cfg.AnswerGrace,
+		}
+		w.wait() // the deadline of the answer before stands, on the same connection
+		c.Response().Writer = w
+		return next(c)
+	}
+}
 
-// pacedWriter gives up on clients that don't read what they asked for.
+// pace is how much of an answer is one piece, in bytes.
+const pace = 256 << 10
+
+// pacedWriter gives up on clients that don't read what they asked for: each piece of an answer has its time.
 type pacedWriter struct {
 	http.ResponseWriter
-	conn *http.ResponseController
+	conn  *http.ResponseController
+	grace time.Duration
 }
 
-func paced(w http.ResponseWriter) pacedWriter {
-	return pacedWriter{ResponseWriter: w, conn: http.NewResponseController(w)}
+// wait begins the time of another piece.
+func (w pacedWriter) wait() {
+	_ = w.conn.SetWriteDeadline(time.Now().Add(w.grace)) // where there are none, there is nobody to wait for
 }
 
-func (w pacedWriter) Write(p []byte) (int, error) {
-	_ = w.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // where there are none, there is nobody to wait for
-	n, err := w.ResponseWriter.Write(p)
-	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-		err = leftError{err}
+func (w pacedWriter) WriteHeader(status int) {
+	w.wait()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w pacedWriter) Write(p []byte) (n int, err error) {
+	for {
+		w.wait()
+		piece := p[:min(len(p), pace)]
+		written, err := w.ResponseWriter.Write(piece)
+		n += written
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			err = leftError{err}
+		}
+		if p = p[len(piece):]; err != nil || len(p) == 0 {
+			return n, err
+		}
 	}
-	return n, err
 }
 
 // leftError says that the client has closed the connection before it had the whole answer, as who wants only its

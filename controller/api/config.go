@@ -34,9 +34,17 @@ type Config struct {
 	// requests for others are refused: a page in somebody's browser may have made its own name lead here.
 	Hosts []string
 
-	MaxSpec    int64 // bytes of a job spec; default 1 MiB
+	MaxSpec    int64 // bytes of a job spec; default state.MaxSpec, which is also what a spec may have once it is read
 	MaxProgram int64 // bytes of a program, with all its files; default 256 MiB
 	MaxUpload  int64 // bytes of an uploaded object; default 5 TiB, what S3 can hold
+
+	// MaxJobs is how many jobs of one caller may be active: neither completed nor failed nor cancelled. 0 sets no limit.
+	MaxJobs int
+	// MaxPriority is the highest priority that a caller of the role submit may give a job; an admin may give any. Nil sets no
+	// limit.
+	MaxPriority *int
+	// MaxStreams is how many event streams one caller may have at a time; default 1000.
+	MaxStreams int
 
 	// Uploads is how many programs and objects are received at a time; default 32. One more
 	// is told to come back.
@@ -49,6 +57,8 @@ type Config struct {
 	// its bytes take at BodyRate; default 20s. BodyRate is in bytes per second; default 1 KiB.
 	BodyGrace time.Duration
 	BodyRate  int64
+	// AnswerGrace is how long a piece of an answer may wait for its client to read; default 1m.
+	AnswerGrace time.Duration
 	// Heartbeat is the time between two signs of life on a silent event stream; default 15s.
 	Heartbeat time.Duration
 
@@ -58,13 +68,16 @@ type Config struct {
 	// CheckStreaming says whether the commands of a spec have the right form, and its parameters are
 	// those of such a program. Nil leaves that to the executors.
 	CheckStreaming func(spec state.Spec) error
-	// Submit creates a job of that id, and tells whether this call made it; false if the job was there, with
-	// this very spec. Nil: controller.Submit, in Redis alone.
-	Submit func(ctx context.Context, id state.JobID, spec state.Spec) (created bool, err error)
+	// Submit creates a job of that id for the caller of that name, and tells whether this call made it; false if the job was there, with
+	// this very spec. Nil: controller.SubmitFor, in Redis alone.
+	Submit func(ctx context.Context, by string, id state.JobID, spec state.Spec) (created bool, err error)
 	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
 	// can't be, one that wraps controller.ErrOutputNotFree that its output can't be written to now. Nil: the
 	// route answers 501.
 	Retry func(ctx context.Context, id state.JobID) error
+	// Delete removes what is remembered of a job. An error that wraps state.ErrIllegal says that the job has not ended.
+	// Nil: the route answers 501.
+	Delete func(ctx context.Context, id state.JobID) error
 	// Restoring tells whether Redis has lost what it held, and jobs that it does not know are about to be
 	// restored: then nobody is told that there is no such job. Nil: that never happens.
 	Restoring func(ctx context.Context) (bool, error)
@@ -88,14 +101,16 @@ type Config struct {
 
 // What zeros in a Config mean.
 const (
-	DefaultMaxSpec    = 1 << 20
-	DefaultMaxProgram = 256 << 20
-	DefaultMaxUpload  = 5 << 40
-	DefaultUploads    = 32
-	DefaultBodyGrace  = 20 * time.Second
-	DefaultBodyRate   = 1 << 10
-	DefaultHeartbeat  = 15 * time.Second
-	DefaultReturns    = time.Minute
+	DefaultMaxSpec     = state.MaxSpec
+	DefaultMaxStreams  = 1000
+	DefaultMaxProgram  = 256 << 20
+	DefaultMaxUpload   = 5 << 40
+	DefaultUploads     = 32
+	DefaultBodyGrace   = 20 * time.Second
+	DefaultBodyRate    = 1 << 10
+	DefaultAnswerGrace = time.Minute
+	DefaultHeartbeat   = 15 * time.Second
+	DefaultReturns     = time.Minute
 )
 
 // orDefault returns v, or d when v is zero.
@@ -113,8 +128,10 @@ func (c *Config) validate() error {
 	c.MaxProgram = orDefault(c.MaxProgram, DefaultMaxProgram)
 	c.MaxUpload = orDefault(c.MaxUpload, DefaultMaxUpload)
 	c.Uploads = orDefault(c.Uploads, DefaultUploads)
+	c.MaxStreams = orDefault(c.MaxStreams, DefaultMaxStreams)
 	c.BodyGrace = orDefault(c.BodyGrace, DefaultBodyGrace)
 	c.BodyRate = orDefault(c.BodyRate, DefaultBodyRate)
+	c.AnswerGrace = orDefault(c.AnswerGrace, DefaultAnswerGrace)
 	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
 	c.Returns = orDefault(c.Returns, DefaultReturns)
 	c.Burst = orDefault(c.Burst, max(1, int(2*c.Rate)))
@@ -126,8 +143,8 @@ func (c *Config) validate() error {
 		c.Reports = func() bool { return true }
 	}
 	if c.Submit == nil {
-		c.Submit = func(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
-			return controller.Submit(ctx, c.Store, id, spec)
+		c.Submit = func(ctx context.Context, by string, id state.JobID, spec state.Spec) (bool, error) {
+			return controller.SubmitFor(ctx, c.Store, by, id, spec)
 		}
 	}
 	switch {
@@ -135,11 +152,15 @@ func (c *Config) validate() error {
 		return errors.New("store, opener and log are required")
 	case c.MaxSpec < 0 || c.MaxProgram < 0 || c.MaxUpload < 0:
 		return errors.New("a size limit is negative")
+	case c.MaxJobs < 0 || c.MaxStreams < 0:
+		return errors.New("a number of jobs or event streams is negative")
+	case c.MaxPriority != nil && !state.ValidPriority(*c.MaxPriority):
+		return fmt.Errorf("a highest priority of %d: must be from -1000 to 1000", *c.MaxPriority)
 	case c.Uploads < 0:
 		return fmt.Errorf("%d uploads at a time: at least 1 is needed", c.Uploads)
 	case c.Rate < 0 || c.Burst < 0:
 		return fmt.Errorf("a rate of %g with bursts of %d: neither may be negative", c.Rate, c.Burst)
-	case c.BodyGrace < 0 || c.BodyRate < 0 || c.Heartbeat < 0 || c.Returns < 0:
+	case c.BodyGrace < 0 || c.BodyRate < 0 || c.AnswerGrace < 0 || c.Heartbeat < 0 || c.Returns < 0:
 		return errors.New("a time or rate is negative")
 	}
 	return nil

@@ -82,6 +82,11 @@ func (s *Server) followJob(c echo.Context) error {
 	if over {
 		return c.NoContent(http.StatusNoContent)
 	}
+	giveBack, err := s.streams.take(c)
+	if err != nil {
+		return err
+	}
+	defer giveBack()
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, "text/event-stream")
 	header.Set("X-Accel-Buffering", "no") // of nginx
@@ -89,7 +94,7 @@ func (s *Server) followJob(c echo.Context) error {
 	if c.Request().Method == http.MethodHead {
 		return nil
 	}
-	f := &follower{s: s, c: c, id: job.ID, job: job, after: after, out: paced(c.Response())}
+	f := &follower{s: s, c: c, id: job.ID, job: job, after: after}
 	if err := f.run(); err != nil && c.Request().Context().Err() == nil {
 		s.brokenAnswer(c, err)
 	}
@@ -132,7 +137,6 @@ type follower struct {
 	c     echo.Context
 	id    state.JobID
 	after string // id of the last event written
-	out   pacedWriter
 
 	job      state.Job // as last looked at
 	missed   time.Time // since when the job is gone; zero: it is there
@@ -260,8 +264,8 @@ func (f *follower) send(e Event) error {
 
 func (f *follower) write(text string) error {
 	f.wrote = time.Now()
-	if _, err := f.out.Write([]byte(text)); err != nil {
+	if _, err := f.c.Response().Write([]byte(text)); err != nil {
 		return err
 	}
-	return f.out.conn.Flush()
+	return http.NewResponseController(f.c.Response()).Flush()
 }

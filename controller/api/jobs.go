@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/internal/pattern"
@@ -23,18 +23,20 @@ import (
 // Job is a job as clients see it. Lists leave spec, counters and the long parts of an error
 // out.
 type Job struct {
-	ID         state.JobID `json:"id"`
-	Name       string      `json:"name"`
-	Program    string      `json:"program"`
-	State      state.State `json:"state"`
-	Phase      state.Phase `json:"phase"`
-	Priority   int         `json:"priority"`
-	Progress   Progress    `json:"progress"`
-	Error      *Failure    `json:"error"` // null unless the job failed or was cancelled
-	Times      Times       `json:"times"`
-	Output     string      `json:"output"`                // URL of its folder
-	Inputs     int         `json:"inputs,omitempty"`      // input objects, once planned
-	InputBytes int64       `json:"input_bytes,omitempty"` // their bytes
+	ID       state.JobID `json:"id"`
+	Name     string      `json:"name"`
+	Program  string      `json:"program"`
+	State    state.State `json:"state"`
+	Phase    state.Phase `json:"phase"`
+	Priority int         `json:"priority"`
+	// The caller's name; empty of a job that an earlier version submitted.
+	SubmittedBy string   `json:"submitted_by"`
+	Progress    Progress `json:"progress"`
+	Error       *Failure `json:"error"` // null unless the job failed or was cancelled
+	Times       Times    `json:"times"`
+	Output      string   `json:"output"`                // URL of its folder
+	Inputs      int      `json:"inputs,omitempty"`      // input objects, once planned
+	InputBytes  int64    `json:"input_bytes,omitempty"` // their bytes
 	// Objects and folders that were passed over, since their names begin with "_" or "."; folders below the inputs'
 	// with outputs of jobs, and such of Bucketmill's own, which were passed over, too; inputs of 0 bytes, and the first of them.
 	PassedOver  int    `json:"passed_over,omitempty"`
@@ -108,19 +110,15 @@ func failureOf(f *state.Failure) *Failure {
 
 // summary is a job without what only one that looks at it alone wants to know.
 func summary(job state.Job) (Job, error) {
-	spec, err := state.ParseSpec(job.Spec)
-	if err != nil {
-		return Job{}, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
-	}
 	answer := Job{
-		ID: job.ID, Name: job.Name, Program: spec.Program, State: job.State, Phase: job.Phase, Priority: job.Priority,
+		ID: job.ID, Name: job.Name, Program: job.Program, SubmittedBy: job.SubmittedBy, State: job.State, Phase: job.Phase, Priority: job.Priority,
 		Progress: Progress{Map: job.Map, Reduce: job.Reduce},
 		Error:    failureOf(job.Error),
 		Times: Times{
 			Submitted: at(job.Submitted), Planned: at(job.Planned), MapsDone: at(job.MapsDone),
 			Published: at(job.PublishedFrom), Ended: at(job.Ended),
 		},
-		Output: spec.Output,
+		Output: job.Output,
 	}
 	if answer.Error != nil {
 		answer.Error.Detail, answer.Error.Record, answer.Error.Log = "", "", ""
@@ -141,9 +139,9 @@ func hide(err error) error { return errors.New(err.Error()) }
 
 // job reads the job that the path names.
 func (s *Server) job(c echo.Context) (state.Job, error) {
-	id := state.JobID(c.Param("id"))
-	if !id.Valid() {
-		return state.Job{}, newProblem(CodeJobNotFound, "%.140q names no job", string(id))
+	id, err := s.jobID(c)
+	if err != nil {
+		return state.Job{}, err
 	}
 	return s.jobNow(c.Request().Context(), id)
 }
@@ -211,7 +209,7 @@ func (s *Server) cancelJob(c echo.Context) error {
 	if stopErr != nil && !errors.Is(stopErr, state.ErrIllegal) {
 		return stopErr
 	}
-	if job, err = s.job(c); err != nil {
+	if job, err = s.jobNow(c.Request().Context(), job.ID); err != nil {
 		return err
 	}
 	if stopErr != nil && job.State != state.Cancelled {
@@ -232,6 +230,9 @@ func (s *Server) retryJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.admit(c, job.SubmittedBy, job.ID); err != nil {
+		return err
+	}
 	if err := s.cfg.Retry(c.Request().Context(), job.ID); err != nil {
 		if errors.Is(err, state.ErrIllegal) {
 			return newProblem(CodeJobNotRetryable, "job %s is %s%s", job.ID, job.State, whyNoRetry(job))
@@ -243,7 +244,7 @@ func (s *Server) retryJob(c echo.Context) error {
 		return err
 	}
 	s.audit.done(c, "job retried", "job", job.ID)
-	if job, err = s.job(c); err != nil {
+	if job, err = s.jobNow(c.Request().Context(), job.ID); err != nil {
 		return err
 	}
 	return s.answerJob(c, job)
@@ -305,12 +306,12 @@ func (s *Server) listJobs(c echo.Context) error {
 		if len(ids) == 0 {
 			return c.JSON(http.StatusOK, list)
 		}
-		jobs, err := s.readJobs(c, ids)
+		jobs, err := s.cfg.Store.Summaries(c.Request().Context(), ids)
 		if err != nil {
 			return err
 		}
-		for i, job := range jobs {
-			if job.ID == "" || !wanted(job) {
+		for _, job := range jobs {
+			if !wanted(job) {
 				continue
 			}
 			answer, err := summary(job)
@@ -319,29 +320,12 @@ func (s *Server) listJobs(c echo.Context) error {
 			}
 			list.Jobs = append(list.Jobs, answer)
 			if len(list.Jobs) == limit {
-				list.Next = cursor{offset: offset + i, after: job.ID}.String()
+				list.Next = cursor{offset: offset + slices.Index(ids, job.ID), after: job.ID}.String()
 				return c.JSON(http.StatusOK, list)
 			}
 		}
 		offset += scanStep
 	}
-}
-
-// readJobs reads so many jobs at once; one that is gone meanwhile is zero.
-func (s *Server) readJobs(c echo.Context, ids []state.JobID) ([]state.Job, error) {
-	jobs := make([]state.Job, len(ids))
-	g, ctx := errgroup.WithContext(c.Request().Context())
-	g.SetLimit(readsAtOnce)
-	for i, id := range ids {
-		g.Go(func() (err error) {
-			jobs[i], err = s.cfg.Store.Job(ctx, id)
-			if errors.Is(err, state.ErrNoJob) {
-				return nil
-			}
-			return err
-		})
-	}
-	return jobs, g.Wait()
 }
 
 // jobFilter reads the parameters state and name. A state may be given more than once, or with

@@ -90,7 +90,7 @@ func (s *Server) getObject(c echo.Context) error {
 	}
 	r := &objectReader{ctx: c.Request().Context(), bucket: b, object: o}
 	defer r.close()
-	w := &contentWriter{pacedWriter: paced(c.Response())}
+	w := &contentWriter{ResponseWriter: c.Response()}
 	http.ServeContent(w, c.Request(), "", o.ModTime, r)
 	switch {
 	case r.err != nil && !c.Response().Committed:
@@ -105,13 +105,13 @@ func (s *Server) getObject(c echo.Context) error {
 
 // contentWriter keeps http.ServeContent from saying in its own way that a range is not there.
 type contentWriter struct {
-	pacedWriter
+	http.ResponseWriter
 	unsatisfiable bool
 }
 
 func (w *contentWriter) WriteHeader(status int) {
 	if w.unsatisfiable = status == http.StatusRequestedRangeNotSatisfiable; !w.unsatisfiable {
-		w.pacedWriter.WriteHeader(status)
+		w.ResponseWriter.WriteHeader(status)
 	}
 }
 
@@ -119,7 +119,7 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 	if w.unsatisfiable {
 		return len(p), nil
 	}
-	return w.pacedWriter.Write(p)
+	return w.ResponseWriter.Write(p)
 }
 
 // putObject answers PUT /v1/objects/{bucket}/{key}. Nothing is seen of the object before all of

@@ -95,7 +95,11 @@ func TestRedisDoesNothing(t *testing.T) {
 			{"GET", "/v1/active"},
 			{"GET", "/v1/executors"},
 		} {
-			a := s.refused(api.CodeStateUnavailable, r[0], r[1], r[2])
+			code := api.CodeStateUnavailable
+			if strings.HasPrefix(string(answer), "OOM") {
+				code = api.CodeStateFull
+			}
+			a := s.refused(code, r[0], r[1], r[2])
 			if p := a.problem(t); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(p.Detail, strings.TrimPrefix(string(answer), "ERR ")) {
 				t.Errorf("%s %s: %d %v %s", r[0], r[1], a.status, a.header, a.body)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -50,6 +51,7 @@ const (
 	CodeInvalidQuery     Code = "invalid_query"
 	CodeInvalidSpec      Code = "invalid_spec"
 	CodeInvalidLocation  Code = "invalid_location"
+	CodeAmbiguousID      Code = "ambiguous_id"
 	CodeIncompleteBody   Code = "incomplete_body"
 	CodeUnauthorized     Code = "unauthorized"
 	CodeForbidden        Code = "forbidden"
@@ -67,18 +69,22 @@ const (
 	CodeJobEnded         Code = "job_ended"
 	CodeJobNotCompleted  Code = "job_not_completed"
 	CodeJobNotRetryable  Code = "job_not_retryable"
+	CodeJobNotEnded      Code = "job_not_ended"
 	CodeOutputChanged    Code = "output_changed"
 	CodePrecondition     Code = "precondition_failed"
 	CodeBodyTooLarge     Code = "body_too_large"
 	CodeMediaType        Code = "unsupported_media_type"
 	CodeRange            Code = "range_not_satisfiable"
 	CodeRateLimited      Code = "rate_limited"
+	CodeTooManyJobs      Code = "too_many_jobs"
+	CodeTooManyStreams   Code = "too_many_streams"
 	CodeInternal         Code = "internal"
 	CodeNotConfigured    Code = "not_configured"
 	CodeTooManyUploads   Code = "too_many_uploads"
 	CodeStoreThrottled   Code = "store_throttled"
 	CodeStoreUnavailable Code = "store_unavailable"
 	CodeStateUnavailable Code = "state_unavailable"
+	CodeStateFull        Code = "state_full"
 	CodeNotReady         Code = "not_ready"
 	CodeTimeout          Code = "timeout"
 )
@@ -95,6 +101,7 @@ var problems = map[Code]kindOfProblem{
 	CodeInvalidQuery:     {400, "A query parameter is not valid", "GET /v1/openapi.json lists the parameters of every request"},
 	CodeInvalidSpec:      {400, "The job spec is not valid", "GET /v1/openapi.json describes the spec"},
 	CodeInvalidLocation:  {400, "The location is not valid", "write s3://bucket/key, without \".\" or \"..\" elements"},
+	CodeAmbiguousID:      {400, "Several jobs have ids that begin like this", "write more of the id"},
 	CodeIncompleteBody:   {400, "The body did not arrive whole", "send it again"},
 	CodeUnauthorized:     {401, "A token is needed", "send the header Authorization: Bearer TOKEN"},
 	CodeForbidden:        {403, "The token's role is not enough", "ask for a token with the role that the detail names"},
@@ -112,18 +119,22 @@ var problems = map[Code]kindOfProblem{
 	CodeJobEnded:         {409, "The job has ended already", ""},
 	CodeJobNotCompleted:  {409, "The job has no results", "results are there once its state is COMPLETED"},
 	CodeJobNotRetryable:  {409, "The job can't be retried", "only a job whose state is FAILED can be; submit it anew otherwise"},
+	CodeJobNotEnded:      {409, "The job has not ended", "cancel it first"},
 	CodeOutputChanged:    {409, "The output is no longer what the job wrote", "submit the job again, to a folder of its own"},
 	CodePrecondition:     {412, "A condition of the request does not hold", "read it again, and see what it is now"},
 	CodeBodyTooLarge:     {413, "The body is too large", "put large data on the store and name it by URL"},
 	CodeMediaType:        {415, "The content type is not supported", "send application/json, application/yaml or multipart/form-data"},
 	CodeRange:            {416, "The range is not satisfiable", ""},
 	CodeRateLimited:      {429, "Too many requests from this address", "wait as long as the header Retry-After says"},
+	CodeTooManyJobs:      {429, "Too many jobs of this caller are active", "wait until some have ended, or cancel some"},
+	CodeTooManyStreams:   {429, "Too many event streams of this caller at once", "wait as long as the header Retry-After says, or close some"},
 	CodeInternal:         {500, "Something went wrong in the server", "its log has more under this request id"},
 	CodeNotConfigured:    {501, "This server does not offer that", ""},
 	CodeTooManyUploads:   {503, "Too many uploads at once", "wait as long as the header Retry-After says"},
 	CodeStoreThrottled:   {503, "The store asks to slow down", "try again later"},
 	CodeStoreUnavailable: {503, "The store does not answer", "try again later"},
 	CodeStateUnavailable: {503, "Redis can't be reached, or does nothing now", "try again later"},
+	CodeStateFull:        {503, "Redis is full", "wait, or have an admin delete jobs that have ended, or give Redis more memory (maxmemory)"},
 	CodeNotReady:         {503, "The server is not ready", ""},
 	CodeTimeout:          {504, "That took too long", "try again later"},
 }
@@ -200,7 +211,11 @@ func problemOf(err error) *Problem {
 	case state.IsOutage(err):
 		// The store's drivers have sentinels for theirs.
 		p := told(CodeStateUnavailable, err, true)
-		if reply := state.OutageReply(err); reply != "" {
+		reply := state.OutageReply(err)
+		if strings.HasPrefix(reply, "OOM") {
+			p = told(CodeStateFull, err, true)
+		}
+		if reply != "" {
 			p.Detail = "Redis answers: " + reply
 		}
 		return p

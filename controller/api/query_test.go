@@ -66,13 +66,13 @@ func TestMethods(t *testing.T) {
 	for path, allow := range map[string]string{
 		"/healthz": "OPTIONS, GET, HEAD", "/readyz": "OPTIONS, GET, HEAD", "/metrics": "OPTIONS, GET, HEAD",
 		"/v1/openapi.json": "OPTIONS, GET, HEAD", "/v1/openapi.yaml": "OPTIONS, GET, HEAD",
-		"/v1/jobs": "OPTIONS, GET, HEAD, POST", id: "OPTIONS, GET, HEAD", id + "/counters": "OPTIONS, GET, HEAD",
+		"/v1/jobs": "OPTIONS, GET, HEAD, POST", id: "OPTIONS, DELETE, GET, HEAD", id + "/counters": "OPTIONS, GET, HEAD",
 		id + "/events?after=9999999999999-": "OPTIONS, GET, HEAD", id + "/results": "OPTIONS, GET, HEAD", id + "/tasks": "OPTIONS, GET, HEAD",
 		id + "/results?part=1": "OPTIONS, GET, HEAD", id + "/nothing": "", id + "/results?part=7": "OPTIONS, GET, HEAD",
 		id + "/tasks/m0/attempts/1/log": "OPTIONS, GET, HEAD", "/v1/active": "OPTIONS, GET, HEAD",
 		"/v1/executors": "OPTIONS, GET, HEAD", "/v1/objects/inbox": "OPTIONS, GET, HEAD, PUT",
 		"/v1/objects/inbox/x": "OPTIONS, DELETE, GET, HEAD, POST, PUT", "/v1/objects/inbox/none": "OPTIONS, DELETE, GET, HEAD, POST, PUT",
-		id + "/cancel": "OPTIONS, POST", "/v1/nothing": "", "/v1/jobs/none": "OPTIONS, GET, HEAD",
+		id + "/cancel": "OPTIONS, POST", "/v1/nothing": "", "/v1/jobs/none": "OPTIONS, DELETE, GET, HEAD",
 	} {
 		get, head := s.ask("GET", path, ""), s.ask("HEAD", path, "")
 		if head.status != get.status || len(head.body) > 0 || head.header.Get("Content-Type") != get.header.Get("Content-Type") ||

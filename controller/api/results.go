@@ -148,7 +148,7 @@ func (s *Server) streamResults(c echo.Context, out output) error {
 		begin()
 		return nil
 	}
-	w := paced(c.Response())
+	w := c.Response()
 	for _, p := range out.parts {
 		r, err := out.bucket.Get(ctx, out.key(p.Name), 0, -1)
 		if errors.Is(err, objstore.ErrNotFound) {

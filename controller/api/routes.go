@@ -21,6 +21,7 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/jobs", RoleSubmit, s.submitJob, nil},
 		{http.MethodGet, "/v1/jobs", RoleRead, s.listJobs, []string{"state", "name", "limit", "cursor"}},
 		{http.MethodGet, "/v1/jobs/:id", RoleRead, s.getJob, nil},
+		{http.MethodDelete, "/v1/jobs/:id", RoleSubmit, s.deleteJob, nil},
 		{http.MethodPost, "/v1/jobs/:id/cancel", RoleSubmit, s.cancelJob, nil},
 		{http.MethodPost, "/v1/jobs/:id/retry", RoleSubmit, s.retryJob, nil},
 		{http.MethodGet, "/v1/jobs/:id/counters", RoleRead, s.getCounters, nil},

@@ -23,7 +23,8 @@ type Server struct {
 	hosts   []string // names of the server, in lower case
 	places  *places
 	uploads chan struct{} // holds one element for each upload under way
-	rates   *rates        // nil: no limit
+	streams *streams
+	rates   *rates // nil: no limit
 	metrics *metrics
 	openapi openapiDocument
 
@@ -40,7 +41,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("configure the API: %w", err)
 	}
-	s := &Server{cfg: cfg, uploads: make(chan struct{}, cfg.Uploads), ending: make(chan struct{})}
+	s := &Server{cfg: cfg, uploads: make(chan struct{}, cfg.Uploads), streams: newStreams(cfg.MaxStreams), ending: make(chan struct{})}
 	if cfg.Rate > 0 {
 		s.rates = newRates(cfg.Rate, cfg.Burst)
 	}
@@ -95,7 +96,7 @@ func (s *Server) HTTPServer(addr string) *http.Server {
 func (s *Server) build() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
-	e.Use(s.observe, s.recoverPanics, s.guardBody, s.limitRate, s.refuseOtherSites())
+	e.Use(s.observe, s.paceAnswers, s.recoverPanics, s.guardBody, s.limitRate, s.refuseOtherSites())
 	for _, r := range withHeads(s.routes()) {
 		handle := s.require(r.role, func(c echo.Context) error {
 			if err := checkQuery(c.Request().URL.RawQuery, r.query); err != nil {

@@ -28,6 +28,9 @@ func (s *Server) checkSpec(ctx context.Context, spec *state.Spec, who caller) er
 	if err := spec.Validate(); err != nil {
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}
+	if err := s.checkLimits(spec, who); err != nil {
+		return err
+	}
 	if _, err := split.ParseInput(spec.Format, spec.Compression); err != nil {
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/state"
@@ -65,7 +64,7 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	if err := s.settleProgram(&spec); err != nil {
 		return err
 	}
-	made, job, err := s.create(ctx, id, spec)
+	made, job, err := s.create(c, id, spec)
 	var refusal *Problem
 	keep = made.ours || err != nil && !errors.As(err, &refusal) // Redis may have made the job, and not said so
 	if err != nil {
@@ -88,8 +87,19 @@ func jobIDFor(c echo.Context) (state.JobID, error) {
 	if len(key) > maxIdempotencyKey {
 		return "", newProblem(CodeInvalidRequest, "the %s has %d bytes; at most %d are taken", headerIdempotencyKey, len(key), maxIdempotencyKey)
 	}
-	sum := sha256.Sum256([]byte(callerOf(c).name + "\x00" + key))
-	return state.JobID("k-" + hex.EncodeToString(sum[:16])), nil
+	return keyedID(callerOf(c).name, key), nil
+}
+
+// keyedID is the id that a caller's idempotency key always gives. It is like any other: a key that is a ULID, as our client's
+// are, gives it its time.
+func keyedID(who, key string) state.JobID {
+	var id ulid.ULID
+	sum := sha256.Sum256([]byte(who + "\x00" + key))
+	copy(id[:], sum[:])
+	if made, err := ulid.ParseStrict(strings.ToUpper(key)); err == nil {
+		copy(id[:6], made[:6])
+	}
+	return state.JobID(strings.ToLower(id.String()))
 }
 
 // readSubmission reads the spec and, of a multipart body, stores what comes with it. That is to be
@@ -141,10 +151,14 @@ type making struct {
 }
 
 // create makes the job, or finds that it was made before from the same spec.
-func (s *Server) create(ctx context.Context, id state.JobID, spec state.Spec) (made making, job state.Job, err error) {
+func (s *Server) create(c echo.Context, id state.JobID, spec state.Spec) (made making, job state.Job, err error) {
+	ctx, by := c.Request().Context(), callerOf(c).name
 	job, err = s.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
-		made.now, err = s.cfg.Submit(ctx, id, spec)
+		if err := s.admit(c, by, id); err != nil {
+			return making{}, job, err
+		}
+		made.now, err = s.cfg.Submit(ctx, by, id, spec)
 		if err == nil {
 			// The job has this very spec, files included, also if another request with the same key, or one of
 			// ours whose answer was lost, made it.
@@ -171,7 +185,7 @@ func (s *Server) create(ctx context.Context, id state.JobID, spec state.Spec) (m
 		return making{}, job, nil
 	}
 	// Again, exactly as it was: the first submission may have ended between its steps.
-	_, err = s.cfg.Store.Submit(ctx, id, job.Name, job.Priority, job.Spec)
+	_, err = s.cfg.Store.SubmitFor(ctx, job.SubmittedBy, id, job.Name, job.Priority, job.Spec)
 	return making{}, job, err
 }
 

@@ -224,7 +224,7 @@ func TestSpecKeepsText(t *testing.T) {
 
 // A small text must not become much work.
 func TestYAMLBombs(t *testing.T) {
-	s := serve(t, nil)
+	s := serve(t, func(c *api.Config) { c.MaxSpec = 1 << 20 })
 	wide := new(strings.Builder)
 	for i := range 50_000 {
 		fmt.Fprintf(wide, "k%d: 1\n", i)
@@ -304,10 +304,10 @@ func TestOneSubmissionMakesTheJob(t *testing.T) {
 			var meeting sync.WaitGroup
 			meeting.Add(callers)
 			s := serve(t, func(c *api.Config) {
-				c.Submit = func(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
+				c.Submit = func(ctx context.Context, by string, id state.JobID, spec state.Spec) (bool, error) {
 					meeting.Done()
 					meeting.Wait() // none has found the job by now
-					return controller.Submit(ctx, c.Store, id, spec)
+					return controller.SubmitFor(ctx, c.Store, by, id, spec)
 				}
 			})
 			text, header := body(t)

@@ -98,7 +98,7 @@ func (s *Server) listTasks(c echo.Context) error {
 		list.add(job, tasks)
 	}
 	// The records of its tasks may have gone while they were read.
-	if job, err = s.job(c); err != nil {
+	if job, err = s.jobNow(c.Request().Context(), job.ID); err != nil {
 		return err
 	}
 	if job.Phase == state.PhaseEnded {
@@ -169,9 +169,9 @@ func runningAttempt(r state.Running) Attempt {
 // getLog answers GET /v1/jobs/{id}/tasks/{task}/attempts/{number}/log. Logs may outlive their
 // jobs' records, so no job is asked for.
 func (s *Server) getLog(c echo.Context) error {
-	id := state.JobID(c.Param("id"))
-	if !id.Valid() {
-		return newProblem(CodeJobNotFound, "%.140q names no job", string(id))
+	id, err := s.jobID(c)
+	if err != nil {
+		return err
 	}
 	name := c.Param("task") + "." + c.Param("number")
 	attempt, err := state.ParseAttempt(id, name)
@@ -202,7 +202,7 @@ func (s *Server) getLog(c echo.Context) error {
 	}
 	defer func() { _ = r.Close() }() // all that was asked for has been read, or the connection breaks
 	begin()
-	if _, err := io.CopyN(paced(c.Response()), r, o.Size); err != nil {
+	if _, err := io.CopyN(c.Response(), r, o.Size); err != nil {
 		s.brokenAnswer(c, err)
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,6 +72,22 @@ type frame struct {
 	kind    mapred.FrameType
 	payload []byte
 	err     error // then nothing follows
+}
+
+// maxDone bounds the message that ends a program's work: as many counters as there may be, each byte of their names escaped.
+const maxDone = 2 << 20 // bytes
+
+// counterFault says what is wrong with the counters of an attempt; "" if nothing is.
+func counterFault(counters map[string]int64) string {
+	if len(counters) > maxCounters {
+		return fmt.Sprintf("it has %d different counters; at most %d are taken", len(counters), maxCounters)
+	}
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		if len(name) > maxCounterName {
+			return fmt.Sprintf("the name of the counter %s is longer than %d bytes", preview([]byte(name)), maxCounterName)
+		}
+	}
+	return ""
 }
 
 // framesAhead is how many frames the reader may be ahead of the attempt.
@@ -186,7 +204,13 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 			return false, &UserError{Program: g.name, Message: fmt.Sprintf("map_fn: %v", err)}
 		}
 	case mapred.FrameDone:
+		if len(f.payload) > maxDone {
+			return false, &UserError{Program: g.name, Message: fmt.Sprintf("its counters have %d bytes; at most %d are taken", len(f.payload), maxDone)}
+		}
 		err = mapred.DecodeMessage(f.kind, f.payload, &g.done)
+		if fault := counterFault(g.done.Counters); fault != "" {
+			return false, &UserError{Program: g.name, Message: fault}
+		}
 		done = true
 	case mapred.FrameError:
 		var failure mapred.Failure

@@ -13,6 +13,9 @@ import (
 // maxRepeated bounds what aliases and merge keys repeat, in bytes of text and 16 for every node.
 const maxRepeated = 1 << 20
 
+// maxNodes bounds the keys and values of a document, those in all of its lists and maps together.
+const maxNodes = 20_000
+
 // reader walks the nodes of one document.
 type reader struct {
 	repeated int                 // as maxRepeated counts
@@ -39,7 +42,23 @@ func document(text []byte) (*yaml.Node, error) {
 	case !errors.Is(err, io.EOF):
 		return nil, plain(err)
 	}
+	if left := maxNodes; !countDown(&first, &left) {
+		return nil, fmt.Errorf("it has more than %d keys and values in all", maxNodes)
+	}
 	return first.Content[0], nil
+}
+
+// countDown takes the nodes below n off what is left; false when that is used up.
+func countDown(n *yaml.Node, left *int) bool {
+	if *left -= len(n.Content); *left < 0 {
+		return false
+	}
+	for _, c := range n.Content {
+		if !countDown(c, left) {
+			return false
+		}
+	}
+	return true
 }
 
 // plain says that an error of the library's is one of YAML's form.

@@ -127,6 +127,9 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 func passing(err error) bool {
 	var p *api.Problem
 	if errors.As(err, &p) {
+		if p.Code == api.CodeTooManyJobs {
+			return false // it may take hours
+		}
 		return p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable
 	}
 	var network *url.Error // of http.Client

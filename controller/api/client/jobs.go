@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -36,7 +38,7 @@ type Submission struct {
 func (c *Client) Submit(ctx context.Context, s Submission) (api.Submitted, error) {
 	var answer api.Submitted
 	if s.Key == "" {
-		s.Key = rand.Text()
+		s.Key = ulid.Make().String() // so that the job's id begins with the time
 	}
 	if s.ProgramPath != "" {
 		s.Spec.Program = filepath.Base(s.ProgramPath)
@@ -182,6 +184,25 @@ func (c *Client) Cancel(ctx context.Context, id state.JobID) (job api.Job, err e
 // Retry starts a failed job again.
 func (c *Client) Retry(ctx context.Context, id state.JobID) (job api.Job, err error) {
 	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/retry"), once: true}, &job)
+}
+
+// DeleteJob removes what the server remembers of a job that has ended; its output stays. One that was deleted
+// by a request whose answer was lost is no error.
+func (c *Client) DeleteJob(ctx context.Context, id state.JobID) error {
+	r := request{method: http.MethodDelete, path: jobPath(id, ""), once: true}
+	for n := 1; ; n++ {
+		err := c.call(ctx, r, nil)
+		var p *api.Problem
+		switch {
+		case n > 1 && errors.As(err, &p) && p.Code == api.CodeJobNotFound:
+			return nil
+		case err == nil, n == attempts, !passing(err):
+			return err
+		}
+		if err := sleep(ctx, pauseAfter(err, n)); err != nil {
+			return err
+		}
+	}
 }
 
 // Counters returns a job's counters.

@@ -1,0 +1,69 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Delete removes what is remembered of a job that has ended: its logs, and its records in Redis and on the store; never
+// its output. It may be repeated after an error. It fails with state.ErrIllegal for a job that has not ended.
+func (c *Controller) Delete(ctx context.Context, id state.JobID) error {
+	phase, err := c.cfg.Store.Phase(ctx, id)
+	if err != nil {
+		return err
+	}
+	if phase != state.PhaseEnded {
+		return fmt.Errorf("delete %s in phase %s: %w", id, phase, state.ErrIllegal)
+	}
+	if err := c.deleteHistory(ctx, id); err != nil {
+		return fmt.Errorf("delete %s: %w", id, err)
+	}
+	return nil
+}
+
+// deleteHistory removes an ended job's records, those on the store first: as long as Redis knows the job it can be repeated.
+func (c *Controller) deleteHistory(ctx context.Context, id state.JobID) error {
+	if err := c.dropRecords(ctx, id); err != nil {
+		return err
+	}
+	if err := deleteAll(ctx, c.work, c.records(id).LogFolder()); err != nil {
+		return err
+	}
+	return c.cfg.Store.Erase(ctx, id)
+}
+
+// How full Redis may be, in parts of what it may use, before history is removed that would stay longer, and how full it
+// is to be then.
+const (
+	fullFrom  = 0.85
+	fullUntil = 0.75
+	// erasedAtOnce is how many jobs are removed before Redis is asked again.
+	erasedAtOnce = 50
+)
+
+// relieve removes the history of the jobs that were submitted first while Redis is almost full, so that the jobs
+// that have not ended can go on and others can be submitted.
+func (c *Controller) relieve(ctx context.Context) error {
+	used, most, err := c.cfg.Store.Memory(ctx)
+	if err != nil || float64(used) < fullFrom*float64(most) || most == 0 {
+		return err
+	}
+	for ids, err := range c.cfg.Store.OldestEnded(ctx, erasedAtOnce) {
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := c.deleteHistory(ctx, id); err != nil && !errors.Is(err, state.ErrNoJob) {
+				return err
+			}
+		}
+		c.cfg.Log.Warn("Redis is almost full: jobs that have ended are forgotten before their time", "jobs", len(ids), "used", used, "maxmemory", most)
+		if used, most, err = c.cfg.Store.Memory(ctx); err != nil || float64(used) < fullUntil*float64(most) {
+			return err
+		}
+	}
+	return nil
+}
