@@ -37,6 +37,15 @@ var (
 	ErrUnproven     = errors.New("store does not tell whose object it is")
 )
 
+// ErrNoBucket is the ErrNotFound of stores that say that the bucket itself is not there.
+var ErrNoBucket error = noBucket{}
+
+type noBucket struct{}
+
+func (noBucket) Error() string { return "no such bucket" }
+
+func (noBucket) Is(target error) bool { return target == ErrNotFound }
+
 // A Bucket holds objects by key. Keys are slash-separated, without a leading slash.
 type Bucket interface {
 	// URL names the bucket, "s3://logs" or "file:///data", without a slash at the end

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -66,7 +67,7 @@ func serve(t *testing.T, idle bool, adjust func(*api.Config)) *server {
 	cfg := api.Config{
 		Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Retry: s.boss.Retry,
 		Metrics: s.registry, Reports: s.boss.Reports,
-		EnsureBucket: func(context.Context, string) error { return nil }, // folders are made as they are written to
+		EnsureBucket: s.ensureBucket, Buckets: s.buckets,
 	}
 	if adjust != nil {
 		adjust(&cfg)
@@ -91,6 +92,20 @@ func (s *server) open(ctx context.Context, location string) (objstore.Bucket, st
 	}
 	b, err := file.Open(filepath.Join(s.root, u.Bucket))
 	return b, u.Key, err
+}
+
+// ensureBucket makes a bucket's folder.
+func (s *server) ensureBucket(_ context.Context, location string) error {
+	u, err := objstore.ParseURL(location)
+	return errors.Join(err, os.MkdirAll(filepath.Join(s.root, u.Bucket), 0o755))
+}
+
+func (s *server) buckets(context.Context) (names []string, err error) {
+	entries, err := os.ReadDir(s.root)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, err
 }
 
 func (s *server) listen() {

@@ -223,6 +223,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 		Restoring:    boss.Restoring,
 		Presign:      presigner(links),
 		EnsureBucket: stores.EnsureBucket,
+		Buckets:      stores.Buckets,
 		Ready:        func(ctx context.Context) error { return reachable(ctx, store, stores, s.work) },
 	})
 }

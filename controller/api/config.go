@@ -88,6 +88,8 @@ type Config struct {
 	Presign func(ctx context.Context, method, url string, expires time.Duration) (string, error)
 	// EnsureBucket makes the bucket of a URL unless there is one. Nil: the route answers 501.
 	EnsureBucket func(ctx context.Context, url string) error
+	// Buckets returns the names of the store's buckets. Nil: the route answers 501.
+	Buckets func(ctx context.Context) ([]string, error)
 	// Metrics is what GET /metrics shows beside the API's own; nil: nothing.
 	Metrics *prometheus.Registry
 	// Reports tells whether GET /metrics shows what the whole cluster is like. Of several servers one should

@@ -201,3 +201,37 @@ func TestBrokenSourceBreaksTheConnection(t *testing.T) {
 		t.Error("nobody was told")
 	}
 }
+
+func TestBuckets(t *testing.T) {
+	list := func(adjust func(*api.Config), token string) string {
+		s := serve(t, func(c *api.Config) {
+			c.Buckets = func(context.Context) ([]string, error) { return []string{"work", "outbox", "inbox"}, nil }
+			adjust(c)
+		})
+		buckets, err := s.client(token).Buckets(t.Context())
+		must(t, err)
+		var urls []string
+		for _, b := range buckets {
+			urls = append(urls, b.URL)
+		}
+		return strings.Join(urls, " ")
+	}
+	tokens := []api.Token{{Name: "ann", Role: api.RoleRead, Hash: api.HashToken("a")}, {Name: "eve", Role: api.RoleAdmin, Hash: api.HashToken("e")}}
+	for _, c := range []struct {
+		adjust      func(*api.Config)
+		token, want string
+	}{
+		{func(*api.Config) {}, "", "s3://inbox s3://outbox s3://work"},
+		{func(c *api.Config) { c.Allow = []string{"s3://outbox/x", "s3://nowhere"} }, "", "s3://outbox"},
+		{func(c *api.Config) { c.Work, c.Tokens = "s3://work", tokens }, "a", "s3://inbox s3://outbox"},
+		{func(c *api.Config) { c.Work, c.Tokens = "s3://work", tokens }, "e", "s3://inbox s3://outbox s3://work"},
+		{func(c *api.Config) { c.Tokens = tokens }, "a", "s3://inbox s3://outbox s3://work"}, // it has places that are not Bucketmill's own
+	} {
+		if got := list(c.adjust, c.token); got != c.want {
+			t.Errorf("listed %s, want %s", got, c.want)
+		}
+	}
+	if answer := serve(t, nil).ask("GET", "/v1/objects", ""); answer.status != http.StatusNotImplemented {
+		t.Errorf("where it is not set up: %+v", answer)
+	}
+}

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bucketmill/bucketmill/objstore"
@@ -126,4 +127,15 @@ func within(u, place objstore.URL) bool {
 		return strings.HasPrefix(key, folder+"/")
 	}
 	return strings.TrimSuffix(key, "/") == folder || strings.HasPrefix(key, folder+"/")
+}
+
+// shows tells whether a bucket is listed for somebody: it has a place that clients may name, and is not all
+// Bucketmill's own.
+func (p *places) shows(bucket string, who caller) bool {
+	if p.work.Scheme == "s3" && p.work.Bucket == bucket && p.work.Key == "" && who.role < RoleAdmin {
+		return false
+	}
+	return len(p.allow) == 0 || slices.ContainsFunc(p.allow, func(place objstore.URL) bool {
+		return place.Scheme == "s3" && place.Bucket == bucket
+	})
 }

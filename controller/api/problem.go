@@ -63,6 +63,7 @@ const (
 	CodeTaskNotFound     Code = "task_not_found"
 	CodeLogNotFound      Code = "log_not_found"
 	CodeObjectNotFound   Code = "object_not_found"
+	CodeBucketNotFound   Code = "bucket_not_found"
 	CodeMethodNotAllowed Code = "method_not_allowed"
 	CodeBodyTooSlow      Code = "body_too_slow"
 	CodeJobConflict      Code = "job_conflict"
@@ -113,6 +114,7 @@ var problems = map[Code]kindOfProblem{
 	CodeTaskNotFound:     {404, "No such task", "GET /v1/jobs/{id}/tasks lists them; one is named m0 or r0"},
 	CodeLogNotFound:      {404, "No such log", "a log is kept when its attempt has ended; executors can be told to keep none"},
 	CodeObjectNotFound:   {404, "No such object or bucket", "PUT /v1/objects/{bucket} makes a bucket"},
+	CodeBucketNotFound:   {404, "No such bucket", "PUT /v1/objects/{bucket} makes it"},
 	CodeMethodNotAllowed: {405, "The path does not take this method", "the header Allow says which it takes"},
 	CodeBodyTooSlow:      {408, "The body arrived too slowly", "send it again over a better connection"},
 	CodeJobConflict:      {409, "The idempotency key was used for another job", "use a new key for a new job"},
@@ -173,6 +175,7 @@ var sentinels = []struct {
 	{err: state.ErrExists, code: CodeJobConflict},
 	{err: state.ErrSpec, code: CodeInvalidSpec},
 	{err: state.ErrInvalid, code: CodeInvalidRequest},
+	{err: objstore.ErrNoBucket, code: CodeBucketNotFound},
 	{err: objstore.ErrNotFound, code: CodeObjectNotFound},
 	{err: objstore.ErrRange, code: CodeRange},
 	{err: objstore.ErrDenied, code: CodeStoreDenied},

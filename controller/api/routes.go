@@ -34,6 +34,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/active", RoleRead, s.listActive, nil},
 		{http.MethodGet, "/v1/executors", RoleRead, s.listExecutors, nil},
 
+		{http.MethodGet, "/v1/objects", RoleRead, s.listBuckets, nil},
 		{http.MethodGet, "/v1/objects/:bucket", RoleRead, s.listObjects, []string{"prefix", "after", "limit"}},
 		{http.MethodPut, "/v1/objects/:bucket", RoleSubmit, s.makeBucket, nil},
 		{http.MethodGet, "/v1/objects/:bucket/*", RoleRead, s.getObject, nil},

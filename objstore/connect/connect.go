@@ -127,6 +127,17 @@ func (s *Stores) EnsureBucket(ctx context.Context, rawURL string) error {
 	return nil
 }
 
+// Buckets returns the names of all buckets of the S3 store that the credentials own.
+func (s *Stores) Buckets(ctx context.Context) ([]string, error) {
+	b, _, err := s.Open(ctx, "s3://any") // the request names none
+	if err != nil {
+		return nil, err
+	}
+	return b.(interface {
+		Buckets(ctx context.Context) ([]string, error)
+	}).Buckets(ctx)
+}
+
 // Stats is what all buckets that were opened have asked of their stores.
 func (s *Stores) Stats() (total objstore.Stats) {
 	s.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,10 @@ func TestEnsureBucket(t *testing.T) {
 		}
 		if _, err := b.Put(t.Context(), key, nil); err != nil {
 			t.Errorf("after: %v", err)
+		}
+		names, err := s.Buckets(t.Context())
+		if err != nil || !slices.Contains(names, "ensured-by-"+string(driver)) {
+			t.Errorf("the buckets are %q, %v", names, err)
 		}
 	}
 	if err := stores(t, connect.Config{}).EnsureBucket(t.Context(), "file://"+t.TempDir()+"/x"); err != nil {

@@ -88,3 +88,6 @@ func (c *Client) Bucket(name string) (*Bucket, error) {
 
 // EnsureBucket makes the bucket in the store unless there is one already.
 func (b *Bucket) EnsureBucket(ctx context.Context) error { return b.Bucket.EnsureBucket(ctx) }
+
+// Buckets returns the names of all buckets of the store that the credentials own.
+func (b *Bucket) Buckets(ctx context.Context) ([]string, error) { return b.Bucket.Buckets(ctx) }

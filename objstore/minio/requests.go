@@ -207,6 +207,18 @@ func (r *requests) CreateBucket(ctx context.Context) error {
 	return translate(r.core.MakeBucket(ctx, r.bucket, minio.MakeBucketOptions{}))
 }
 
+func (r *requests) Buckets(ctx context.Context) ([]string, error) {
+	buckets, err := r.core.ListBuckets(ctx)
+	if err != nil {
+		return nil, translate(err)
+	}
+	names := make([]string, len(buckets))
+	for i, b := range buckets {
+		names[i] = b.Name
+	}
+	return names, nil
+}
+
 func (r *requests) Presign(ctx context.Context, method, key string, expires time.Duration) (string, error) {
 	link, err := r.core.Presign(ctx, method, r.bucket, key, expires, nil)
 	if err != nil {

@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
@@ -21,4 +22,18 @@ func (r *requests) CreateBucket(ctx context.Context) error {
 	}
 	_, err := r.api.CreateBucket(ctx, in)
 	return translate(err)
+}
+
+func (r *requests) Buckets(ctx context.Context) (names []string, err error) {
+	pages := awss3.NewListBucketsPaginator(r.api, &awss3.ListBucketsInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, translate(err)
+		}
+		for _, b := range page.Buckets {
+			names = append(names, aws.ToString(b.Name))
+		}
+	}
+	return names, nil
 }

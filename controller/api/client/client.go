@@ -76,6 +76,12 @@ func New(server, token string, h *http.Client) (*Client, error) {
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.User != nil {
 		return nil, fmt.Errorf("server %q: want http://host:port or https://host", u.Redacted())
 	}
+	if i := strings.IndexFunc(token, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
+		if token[i] == '\n' || token[i] == '\r' {
+			return nil, errors.New("the token has a line end, which is no part of it")
+		}
+		return nil, errors.New("the token has a character that no token has")
+	}
 	if h == nil {
 		h = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // nobody else gets the token

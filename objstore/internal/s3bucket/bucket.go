@@ -17,6 +17,7 @@ package s3bucket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -57,6 +58,8 @@ type Requests interface {
 
 	HeadBucket(ctx context.Context) error
 	CreateBucket(ctx context.Context) error
+	// Buckets gives the names of all buckets of the store that the credentials own.
+	Buckets(ctx context.Context) ([]string, error)
 }
 
 // Condition goes with a Put. The zero value asks for nothing.
@@ -190,7 +193,7 @@ func checkPrefix(prefix string) error {
 func (b *Bucket) EnsureBucket(ctx context.Context) error {
 	_, err := do(ctx, b, "create bucket", "", func(ctx context.Context, _ *watch) (struct{}, error) {
 		err := b.requests.HeadBucket(ctx)
-		if kind, _ := classify(err); kind != objstore.ErrNotFound { //nolint:errorlint // a bare sentinel
+		if kind, _ := classify(err); !errors.Is(kind, objstore.ErrNotFound) {
 			return struct{}{}, err
 		}
 		err = b.requests.CreateBucket(ctx)
@@ -200,4 +203,9 @@ func (b *Bucket) EnsureBucket(ctx context.Context) error {
 		return struct{}{}, err
 	})
 	return err
+}
+
+// Buckets returns the names of all buckets of the store that the credentials own, this one or others.
+func (b *Bucket) Buckets(ctx context.Context) ([]string, error) {
+	return do(ctx, b, "list buckets", "", func(ctx context.Context, _ *watch) ([]string, error) { return b.requests.Buckets(ctx) })
 }

@@ -50,7 +50,7 @@ func classify(err error) (kind error, again bool) {
 		return nil, false
 	}
 	for _, sentinel := range []error{
-		objstore.ErrNotFound, objstore.ErrExists, objstore.ErrRange, objstore.ErrDenied,
+		objstore.ErrNoBucket, objstore.ErrNotFound, objstore.ErrExists, objstore.ErrRange, objstore.ErrDenied,
 		objstore.ErrInvalid, objstore.ErrChanged, objstore.ErrNotSupported, objstore.ErrUnproven,
 	} {
 		if errors.Is(err, sentinel) {
@@ -87,7 +87,9 @@ func slowDown(err error) bool {
 // classifyCode knows those codes that say more than the status that they come with.
 func classifyCode(code string) (kind error, again bool) {
 	switch code {
-	case "NoSuchKey", "NoSuchBucket", "NoSuchUpload", "NoSuchVersion", "NotFound":
+	case "NoSuchBucket":
+		return objstore.ErrNoBucket, false
+	case "NoSuchKey", "NoSuchUpload", "NoSuchVersion", "NotFound":
 		return objstore.ErrNotFound, false
 	case "PreconditionFailed":
 		return objstore.ErrExists, false
