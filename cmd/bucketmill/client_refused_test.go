@@ -92,7 +92,7 @@ func TestClientMistakes(t *testing.T) {
 		{"put " + missing + " s3://inbox/x", 1, "missing: no such file"},
 		{"put client_test.go inbox/x", 2, "want s3://BUCKET/KEY"},
 		{"put client_test.go s3://inbox/../x", 2, "element"},
-		{"get s3://inbox/nothing", 1, `"bucketmill ls" shows`},
+		{"get s3://inbox/nothing", 1, `"bucketmill ls s3://BUCKET/" shows`},
 		{"get s3://inbox/nothing --json", 2, "--json needs a FILE"},
 		{"get s3://inbox/nothing " + missing, 1, "inbox"},
 		{"ls inbox", 2, "want s3://BUCKET/KEY"},

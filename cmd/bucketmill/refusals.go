@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 
 	"github.com/bucketmill/bucketmill/controller/api"
@@ -16,6 +17,7 @@ func (s *session) explain(err error) error {
 		told    reportedError
 		problem *api.Problem
 		network *url.Error
+		local   *fs.PathError
 	)
 	switch {
 	case err == nil, errors.As(err, &told):
@@ -24,6 +26,8 @@ func (s *session) explain(err error) error {
 		return errInterrupted
 	case errors.As(err, &problem):
 		return refusal(problem)
+	case errors.As(err, &network) && errors.As(network.Err, &local):
+		return local
 	case errors.As(err, &network):
 		return fmt.Errorf("can't reach the server at %s: %w (is it running? --server or %sSERVER names another)", s.server, network.Err, envPrefix)
 	}
@@ -43,7 +47,8 @@ var advice = map[api.Code]string{
 	api.CodeJobNotEnded:     `"bucketmill cancel" stops it`,
 	api.CodeTaskNotFound:    `"bucketmill tasks" lists them; an attempt is named like m12.1`,
 	api.CodeLogNotFound:     "a log is there once its attempt has ended, unless its program said nothing",
-	api.CodeObjectNotFound:  `"bucketmill ls" shows what there is, and "bucketmill put --make-bucket" makes a bucket`,
+	api.CodeObjectNotFound:  `"bucketmill ls s3://BUCKET/" shows what there is`,
+	api.CodeBucketNotFound:  `"bucketmill ls" shows the buckets, and "bucketmill mb" makes one`,
 	api.CodeJobConflict:     "use a new --idempotency-key for a new job",
 	api.CodeJobNotCompleted: `"bucketmill status" tells how far it is`,
 }

@@ -80,7 +80,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand(), newWatchCommand())
 	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newTasksCommand(), newExecutorsCommand(),
 		newEventsCommand(), newLogsCommand(), newResultsCommand(), newCancelCommand(), newRetryCommand(), newDeleteCommand(),
-		newPutCommand(), newGetCommand(), newLsCommand())
+		newPutCommand(), newGetCommand(), newLsCommand(), newRmCommand(), newMbCommand())
 	return root
 }
 

@@ -179,6 +179,9 @@ func (f *runFlags) checkOverlap(ctx context.Context, spec state.Spec) error {
 	if err != nil {
 		return err
 	}
+	if err := f.checkBuckets(ctx, stores, spec); err != nil {
+		return err
+	}
 	err = controller.CheckOverlap(ctx, stores.Open, spec)
 	if errors.Is(err, controller.ErrOverlap) {
 		return usageError{err}

@@ -18,12 +18,15 @@ type storeFlags struct {
 	region     string
 	addressing objstore.Addressing
 
+	set *pflag.FlagSet // that has them
+
 	// parts.Most is set by those that write with an executor's memory.
 	parts objstore.PartSizes
 }
 
 // register adds the flags to fs.
 func (f *storeFlags) register(fs *pflag.FlagSet) {
+	f.set = fs
 	fs.StringVar(&f.driver, "s3-driver", string(connect.DriverMinio),
 		"library that speaks to S3 stores: minio, or s3 for that of AWS")
 	fs.StringVar(&f.endpoint, "s3-endpoint", "",
@@ -62,6 +65,15 @@ func (p *pathStyle) Set(value string) error {
 }
 
 func (*pathStyle) Type() string { return "bool" }
+
+// given tells whether any flag was.
+func (f *storeFlags) given() bool {
+	changed := false
+	for _, name := range []string{"s3-driver", "s3-endpoint", "s3-region", "s3-path-style"} {
+		changed = changed || f.set.Changed(name)
+	}
+	return changed
+}
 
 // open makes stores of what the flags say. It reaches for none yet.
 func (f *storeFlags) open() (*connect.Stores, error) {

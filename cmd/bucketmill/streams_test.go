@@ -64,6 +64,7 @@ func onTerminal(t *testing.T, args ...string) string {
 	}), err))
 	terminal, err := os.OpenFile(filepath.Join("/dev/pts", strconv.Itoa(number)), os.O_RDWR|unix.O_NOCTTY, 0)
 	must(t, err)
+	must(t, unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 100}))
 	cmd := exec.Command(bucketmillBinary(t), args...)
 	cmd.Stdout, cmd.Stderr = terminal, terminal
 	must(t, cmd.Start())

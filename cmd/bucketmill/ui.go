@@ -28,10 +28,13 @@ type ui struct {
 // quiet is how long nothing is said about a phase that goes on, where there are no bars.
 const quiet = 5 * time.Second
 
+// barWidth is that of a bar, in columns.
+const barWidth = 48
+
 func newUI(out, err io.Writer) *ui {
 	u := &ui{out: out, err: err, begun: time.Now(), side: map[state.Side]*sideBar{}}
 	if f := terminalOf(err); f != nil {
-		u.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(48))
+		u.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(barWidth))
 	}
 	return u
 }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/objstore/connect"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// awsPatience is how long AWS may take to answer where nobody has said that it is the store.
+const awsPatience = 5 * time.Second
+
+// checkBuckets makes sure that the buckets of a job are there, before anything is started. What else may be wrong
+// with them shows when they are used.
+func (f *runFlags) checkBuckets(ctx context.Context, stores *connect.Stores, spec state.Spec) error {
+	checked := map[string]bool{}
+	for i, location := range append([]string{spec.Output}, spec.Input...) {
+		u, err := objstore.ParseURL(location)
+		if err != nil || u.Scheme != "s3" || checked[u.Bucket] {
+			continue // a mistake is told of elsewhere
+		}
+		checked[u.Bucket] = true
+		err = f.checkBucket(ctx, stores, u.BucketURL())
+		switch {
+		case errors.Is(err, objstore.ErrNoBucket) && i == 0:
+			return fmt.Errorf("output %s: %w: \"bucketmill mb %s%s\" makes it", u, objstore.ErrNoBucket, u.BucketURL(), f.store.endpointFlag())
+		case errors.Is(err, objstore.ErrNoBucket):
+			return fmt.Errorf("input %s: %w", u, objstore.ErrNoBucket)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// endpointFlag repeats the flag on a command line that reaches the same store.
+func (f *storeFlags) endpointFlag() string {
+	if f.endpoint == "" {
+		return " --s3-driver " + f.driver
+	}
+	return " --s3-endpoint " + f.endpoint
+}
+
+func (f *runFlags) checkBucket(ctx context.Context, stores *connect.Stores, url string) error {
+	b, _, err := stores.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	noEndpoint := firstOf(f.store.endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL")) == ""
+	asking := ctx
+	if noEndpoint {
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, awsPatience)
+		defer cancel()
+	}
+	for _, listErr := range b.List(asking, ".bucketmill/") { // any will do
+		err = listErr
+		break
+	}
+	switch {
+	case err == nil, ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, objstore.ErrNoBucket):
+		return err
+	case noEndpoint && (errors.Is(err, objstore.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)):
+		return fmt.Errorf("AWS does not answer for %s: is it on another store? Then name that with --s3-endpoint URL, or AWS_ENDPOINT_URL: %w", url, err)
+	}
+	return nil
+}
