@@ -65,7 +65,7 @@ func serve(t *testing.T, idle bool, adjust func(*api.Config)) *server {
 	})
 	must(t, err)
 	cfg := api.Config{
-		Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Retry: s.boss.Retry,
+		Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Retry: s.boss.Retry, Delete: s.boss.Delete,
 		Metrics: s.registry, Reports: s.boss.Reports,
 		EnsureBucket: s.ensureBucket, Buckets: s.buckets,
 	}
