@@ -45,13 +45,14 @@ const (
 )
 
 // relieve removes the history of the jobs that were submitted first while Redis is almost full, so that the jobs
-// that have not ended can go on and others can be submitted.
+// that have not ended can go on and others can be submitted. Where that is not enough, failed jobs are kept for a retry no
+// longer; they end soon, and go the next time.
 func (c *Controller) relieve(ctx context.Context) error {
 	used, most, err := c.cfg.Store.Memory(ctx)
-	if err != nil || float64(used) < fullFrom*float64(most) || most == 0 {
+	if err != nil || most == 0 || float64(used) < fullFrom*float64(most) {
 		return err
 	}
-	for ids, err := range c.cfg.Store.OldestEnded(ctx, erasedAtOnce) {
+	for ids, err := range c.cfg.Store.Oldest(ctx, state.PhaseEnded, erasedAtOnce) {
 		if err != nil {
 			return err
 		}
@@ -64,6 +65,21 @@ func (c *Controller) relieve(ctx context.Context) error {
 		if used, most, err = c.cfg.Store.Memory(ctx); err != nil || float64(used) < fullUntil*float64(most) {
 			return err
 		}
+	}
+	if float64(used) < fullFrom*float64(most) {
+		return nil
+	}
+	for ids, err := range c.cfg.Store.Oldest(ctx, state.PhaseKept, erasedAtOnce) {
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			err := c.cfg.Store.Discard(ctx, id, state.AnyStage)
+			if err != nil && !errors.Is(err, state.ErrNoJob) && !errors.Is(err, state.ErrIllegal) {
+				return err
+			}
+		}
+		c.cfg.Log.Warn("Redis is almost full: failed jobs can't be retried any more", "jobs", len(ids), "used", used, "maxmemory", most)
 	}
 	return nil
 }

@@ -7,17 +7,14 @@ import (
 
 const (
 	janitorInterval = time.Minute
+	relieveInterval = 10 * time.Second
 	janitorPage     = 100 // jobs looked at in one go
 	recentJobs      = 1000
 )
 
 // tidy looks for jobs that have been forgotten, and removes what is left of those whose history
-// has run out: their logs, and their places in the list. It makes room in a Redis that is almost full.
+// has run out: their logs, and their places in the list.
 func (c *Controller) tidy(ctx context.Context) error {
-	// First: a full Redis takes nothing.
-	if err := c.relieve(ctx); err != nil {
-		return err
-	}
 	if err := c.cfg.Store.Remember(ctx, recentJobs); err != nil {
 		return err
 	}

@@ -125,8 +125,8 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	_, after, _ := strings.Cut(info, "used_memory:")
 	_, err = fmt.Sscan(after, &used)
 	l.must(err)
-	l.must(rdb.ConfigSet(ctx, "maxmemory", fmt.Sprint(used*100/95)).Err()) // 95 % full
-	l.must(l.tidy(ctx))
+	l.must(rdb.ConfigSet(ctx, "maxmemory", fmt.Sprint(used*100/105)).Err()) // and over
+	l.must(l.relieve(ctx))
 	now, most, err := store.Memory(ctx)
 	l.must(err)
 	if float64(now) > fullUntil*float64(most) {
@@ -141,6 +141,36 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	for id, want := range map[string]bool{"running": true, "ended-000": false, "ended-199": true} {
 		if got := strings.Contains(left, id); got != want {
 			t.Errorf("%s is left: %t", id, got)
+		}
+	}
+
+	// The failed ones that may be retried are the last to go.
+	const kept = 50
+	l.must(rdb.ConfigSet(ctx, "maxmemory", "0").Err())
+	for i := range kept {
+		id := state.JobID(fmt.Sprintf("kept-%03d", i))
+		spec := l.spec(string(id))
+		spec.Params = state.Params{"x": strings.Repeat("x", 60_000)}
+		l.submit(id, spec)
+		l.must(store.Start(ctx, id, state.Outline{Maps: 1}))
+		l.must(store.Stop(ctx, id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob}))
+		l.must(store.Keep(ctx, id, state.AnyStage, time.Hour))
+	}
+	l.must(rdb.ConfigSet(ctx, "maxmemory", "6mb").Err())
+	l.must(l.relieve(ctx)) // the ended ones are gone, which is enough
+	if job, _ := l.job("kept-000"); job.Phase != state.PhaseKept {
+		t.Errorf("it is in %s", job.Phase)
+	}
+	now, _, err = store.Memory(ctx)
+	l.must(err)
+	l.must(rdb.ConfigSet(ctx, "maxmemory", fmt.Sprint(now*100/95)).Err())
+	l.must(l.relieve(ctx))
+	if ids, err := store.History(ctx, 0, 2*jobs); err != nil || len(ids) != kept+1 {
+		t.Errorf("%d jobs are left, %v", len(ids), err)
+	}
+	for i := range kept {
+		if job, _ := l.job(state.JobID(fmt.Sprintf("kept-%03d", i))); job.Phase != state.PhaseCleanup {
+			t.Errorf("%s is in %s", job.ID, job.Phase)
 		}
 	}
 }

@@ -47,6 +47,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		}},
 	}
 	if c.cfg.Durable {
+		chores = append(chores, &chore{what: "make room in Redis", every: relieveInterval, do: c.relieve})
 		chores = append(chores, &chore{what: "look for what belongs to no job", do: c.collect, every: orphanInterval, last: time.Now()})
 	}
 	restored := time.Now()

@@ -149,31 +149,40 @@ func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]Job
 	return expired, nil
 }
 
-// OldestEnded yields those jobs of the history that have ended, the oldest first, up to so many at a time. What was yielded
-// may be erased meanwhile.
-func (s *Store) OldestEnded(ctx context.Context, atOnce int) iter.Seq2[[]JobID, error] {
+// Oldest yields those jobs of the history that are in a phase, the oldest first, up to so many at a time. What was yielded
+// may be erased meanwhile, or brought to another phase.
+func (s *Store) Oldest(ctx context.Context, in Phase, atOnce int) iter.Seq2[[]JobID, error] {
 	return func(yield func([]JobID, error) bool) {
-		for offset := 0; ; { // behind those that stay
+		for offset := 0; ; {
 			ids, err := s.rdb.ZRange(ctx, s.jobsKey(), int64(offset), int64(offset+atOnce-1)).Result()
 			if err != nil {
 				yield(nil, fmt.Errorf("list old jobs: %w", err))
 				return
 			}
-			var ended []JobID
+			var found []JobID
 			for _, id := range ids {
 				phase, err := s.Phase(ctx, JobID(id))
-				switch {
-				case errors.Is(err, ErrNoJob), err == nil && phase != PhaseEnded:
-					offset++
-				case err != nil:
+				if err != nil && !errors.Is(err, ErrNoJob) {
 					yield(nil, err)
 					return
-				default:
-					ended = append(ended, JobID(id))
+				}
+				if phase == in {
+					found = append(found, JobID(id))
 				}
 			}
-			if len(ended) > 0 && !yield(ended, nil) || len(ids) == 0 {
+			if len(found) > 0 && !yield(found, nil) || len(ids) < atOnce {
 				return
+			}
+			// What was erased no longer stands before those that follow.
+			for _, id := range ids {
+				listed, err := s.rdb.ZScore(ctx, s.jobsKey(), id).Result()
+				if err != nil && !errors.Is(err, redis.Nil) {
+					yield(nil, fmt.Errorf("list old jobs: %w", err))
+					return
+				}
+				if listed > 0 {
+					offset++
+				}
 			}
 		}
 	}
