@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -23,6 +22,7 @@ const settleTime = 10 * time.Second
 type attempt struct {
 	state.Claim
 	executor *Executor
+	user     *program.User           // that its program runs as
 	stop     context.CancelCauseFunc // ends the attempt's context; the cause says why
 	done     chan struct{}           // closed when the attempt has ended
 	renewed  time.Time               // confined to the heartbeat: when its last successful renewal was sent
@@ -78,16 +78,24 @@ func (e *Executor) judge(ctx context.Context, a *attempt, err error) {
 	if errors.As(err, &segment) || errors.Is(err, objstore.ErrThrottled) {
 		infra = false // another's doing, or all others' trouble too
 	}
-	if d := e.bench.saw(infra); d > 0 {
-		e.cfg.Log.Error("attempts fail here one after the other: no tasks are claimed for a while", "executor", e.cfg.ID, "pause", d, "attempt", a.Attempt, "error", err)
+	shunned, benched := e.bench.saw(a.Attempt.Job, infra)
+	if shunned > 0 {
+		e.cfg.Log.Error("attempts of a job fail here one after the other: its tasks are left to others for a while", "executor", e.cfg.ID, "pause", shunned, "attempt", a.Attempt, "error", err)
+	}
+	if benched > 0 {
+		e.cfg.Log.Error("attempts of several jobs fail here one after the other: no tasks are claimed for a while", "executor", e.cfg.ID, "pause", benched, "attempt", a.Attempt, "error", err)
 	}
 }
 
 // perform makes the attempt's result and commits it. What is not committed is thrown away.
 func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	scratch := filepath.Join(e.cfg.Scratch, "attempts", fmt.Sprintf("%s-%s-%d", a.Attempt.Job, a.Attempt.Name(), a.Attempt.Claimed))
+	user := <-e.users // there is one for each slot
+	defer func() { e.users <- user }()
+	a.user = user
+	room := e.diskRoom()
 	defer func() {
-		err = e.blameDisk(err)
+		err = e.blameDisk(err, room, user.Usage, filepath.Join(scratch, programFolder))
 		e.leftovers.clear(scratch)
 	}()
 	job, err := e.jobs.get(ctx, a)
@@ -96,7 +104,7 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	}
 	defer e.jobs.put(job)
 	if job.foreign() { // builtins make it when they need it
-		if err := os.MkdirAll(scratch, 0o700); err != nil {
+		if err := program.PassableFolder(scratch); err != nil {
 			return fmt.Errorf("make scratch folder: %w", err)
 		}
 	}
@@ -216,6 +224,13 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error, class stat
 	return e.cfg.Store.Fail(ctx, a.Attempt, e.cfg.ID, failure, limits)
 }
 
+// configError says that a job is not one that can be run here, whatever is read for it. That may be no more than this
+// executor's version.
+type configError struct{ err error }
+
+func (e *configError) Error() string { return e.err.Error() }
+func (e *configError) Unwrap() error { return e.err }
+
 // hopeless tells whether an attempt failed as every other would: the program does not even start, or the input is no
 // longer what the job was planned with, or the whole of it is of a kind that is not read.
 func hopeless(why error) bool {
@@ -233,6 +248,7 @@ func classify(ctx context.Context, err error) state.Class {
 	var (
 		user     *program.UserError
 		tooLarge *shuffle.RecordTooLargeError
+		config   *configError
 	)
 	switch {
 	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errUnsure):
@@ -241,7 +257,7 @@ func classify(ctx context.Context, err error) state.Class {
 		return state.ClassReleased
 	case errors.Is(err, errDiskFull):
 		return state.ClassInfra
-	case errors.As(err, &user), errors.As(err, &tooLarge), errors.Is(err, split.ErrInput),
+	case errors.As(err, &user), errors.As(err, &tooLarge), errors.As(err, &config), errors.Is(err, split.ErrInput),
 		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid),
 		errors.Is(err, objstore.ErrCorrupt):
 		return state.ClassUser // trying again is unlikely to help, so it is not tried for long

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 		if free == 0 {
 			return
 		}
-		claims, err := e.cfg.Store.Claim(ctx, e.cfg.ID, free, e.cfg.Lease)
+		claims, err := e.claim(ctx, free)
 		for range free - len(claims) {
 			<-slots
 		}
@@ -48,6 +49,18 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 			pause(ctx, idleWait)
 		}
 	}
+}
+
+// claim claims up to wanted tasks, but none of jobs that keep failing here.
+func (e *Executor) claim(ctx context.Context, wanted int) ([]state.Claim, error) {
+	shunned, last := e.bench.avoided()
+	if len(last) > 0 {
+		claims, err := e.cfg.Store.Claim(ctx, e.cfg.ID, wanted, e.cfg.Lease, slices.Concat(shunned, last)...)
+		if err != nil || len(claims) > 0 {
+			return claims, err
+		}
+	}
+	return e.cfg.Store.Claim(ctx, e.cfg.ID, wanted, e.cfg.Lease, shunned...)
 }
 
 // takeSlots takes what slots are free, at least one, and returns how many; 0 when ctx has ended.

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -57,6 +56,8 @@ type Config struct {
 	// ProgramMemory is how much data one attempt's program may have in memory, in bytes, each of
 	// its processes by itself; 0: there is no limit.
 	ProgramMemory int64
+	// Users are who programs run as; nil: the executor's own user. There is one, whom all share, or one for each slot.
+	Users *program.Users
 	// ProgramLog receives what user programs write to standard error, whole lines at a time,
 	// from all attempts; nil drops it. The end of it is kept for failures in any case.
 	ProgramLog func(attempt state.AttemptID, line []byte)
@@ -75,6 +76,9 @@ type Config struct {
 	// Version is shown to people who list executors.
 	Version string
 }
+
+// What a job may ask for, every collector takes.
+var _ [shuffle.MaxPartitions - state.MaxReducers]struct{}
 
 // MinMemory is the least memory for a slot, in bytes.
 const MinMemory = 16 << 20
@@ -98,6 +102,13 @@ func (c *Config) validate() error {
 		return fmt.Errorf("heartbeat of %v is too slow for a lease of %v: at most a third", c.Heartbeat, c.Lease)
 	case c.Scratch == "":
 		return errors.New("scratch folder is missing")
+	case c.Users != nil && c.Users.Count() > 1 && c.Users.Count() < c.Slots:
+		return fmt.Errorf("%d users for the programs of %d slots: want one for each slot, or one for all", c.Users.Count(), c.Slots)
+	}
+	if c.Users != nil {
+		if err := c.Users.Check(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -109,6 +120,7 @@ type Executor struct {
 	workPrefix string
 	jobs       *jobCache
 	metrics    *metrics
+	users      chan *program.User // that no attempt's program runs as
 
 	bench   bench
 	working context.Context // ends when attempts must; set before the first one begins
@@ -132,7 +144,7 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(cfg.Scratch, 0o700); err != nil {
+	if err := program.PassableFolder(cfg.Scratch); err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	work, prefix, err := cfg.Open(ctx, cfg.Work)
@@ -142,6 +154,10 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	e := &Executor{
 		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"),
 		attempts: map[state.AttemptID]*attempt{}, leftovers: leftovers{log: cfg.Log},
+	}
+	e.users = make(chan *program.User, cfg.Slots)
+	for i := range cfg.Slots {
+		e.users <- cfg.Users.At(i)
 	}
 	e.jobs = newJobCache(e, filepath.Join(cfg.Scratch, "jobs"))
 	e.metrics = newMetrics(cfg.Metrics, e)

@@ -156,13 +156,13 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	}
 	job.restored = record.Restored
 	if job.spec, err = state.ParseSpec(record.Spec); err != nil {
-		return err
+		return &configError{err}
 	}
 	if job.plan, err = state.ParsePlan(record.Plan); err != nil {
-		return err
+		return &configError{err}
 	}
 	if job.format, err = split.ParseInput(job.spec.Format, job.spec.Compression); err != nil {
-		return err
+		return &configError{err}
 	}
 	job.maps, job.reduces = record.Map.Total, record.Reduce.Total
 	job.layout = state.Layout{Prefix: e.workPrefix, Job: job.id, Spread: job.plan.Spread}
@@ -191,6 +191,10 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 		Kind: program.Kind(job.spec.Kind), Name: job.spec.Program, Params: job.spec.Params, MapOnly: job.reduces == 0,
 		Commands: program.Commands{Mapper: job.spec.Mapper, Combiner: job.spec.Combiner, Reducer: job.spec.Reducer}, Files: files,
 	}, file)
+	var local *fs.PathError // its file on our disk
+	if err != nil && !errors.As(err, &local) {
+		return &configError{err}
+	}
 	return err
 }
 
@@ -240,7 +244,7 @@ func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Ar
 }
 
 func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string, moved func()) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := program.PassableFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -251,6 +255,9 @@ func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *state.Artifa
 		return err
 	}
 	defer func() {
+		if err == nil { // programs that run as other users read it, too; nobody but us gets to its folder otherwise
+			err = f.Chmod(0o555)
+		}
 		if err = errors.Join(err, f.Close()); err != nil {
 			// It may not be written to a second time, and takes room.
 			err = errors.Join(err, os.Remove(path))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/program"
@@ -52,7 +53,10 @@ func (e *Executor) mapTask(ctx context.Context, a *attempt, job *jobContext, scr
 // do maps all records of the task but those to omit.
 func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 	e, a, job := w.executor, w.attempt, w.job
-	attempt := e.programAttempt(a, job, w.scratch)
+	attempt, err := e.programAttempt(a, job, w.scratch)
+	if err != nil {
+		return result{}, err
+	}
 	attempt.Inputs = inputsOf(w.task)
 	mapper, err := job.program.NewMapper(ctx, attempt)
 	if err != nil {
@@ -103,8 +107,8 @@ func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, omit
 		Scratch:     w.scratch,
 		Codec:       e.cfg.Codec,
 	})
-	if err != nil {
-		return result{}, err
+	if err != nil { // for want of memory for the job's reducers: nothing was opened yet
+		return result{}, &configError{fmt.Errorf("%w: fewer reducers, or executors with more --memory for each slot, are needed", err)}
 	}
 	defer func() { err = errors.Join(err, collector.Close()) }()
 	sink := mapSink{mapper: mapper, emitter: collector.Emitter()}
@@ -293,8 +297,17 @@ func userCounters(worker any) map[string]int64 {
 	return counters
 }
 
-// programAttempt tells a program what it runs for.
-func (e *Executor) programAttempt(a *attempt, job *jobContext, scratch string) program.Attempt {
+// programFolder is where a program works in an attempt's scratch folder, apart from what is spilled there.
+const programFolder = "program"
+
+// programAttempt tells a program what it runs for, and makes the folder that it works in.
+func (e *Executor) programAttempt(a *attempt, job *jobContext, scratch string) (program.Attempt, error) {
+	scratch = filepath.Join(scratch, programFolder)
+	if job.foreign() {
+		if err := a.user.MakeFolder(scratch); err != nil {
+			return program.Attempt{}, fmt.Errorf("make the program's folder: %w", err)
+		}
+	}
 	if log := e.cfg.ProgramLog; log != nil {
 		a.log.pass = func(line []byte) { log(a.Attempt, line) }
 	}
@@ -304,9 +317,9 @@ func (e *Executor) programAttempt(a *attempt, job *jobContext, scratch string) p
 		Moved: moved,
 		Job:   string(job.id), Phase: a.Attempt.Task.Side.String(),
 		Task: a.Attempt.Task.Index, Number: a.Attempt.Number - 1,
-		Scratch: scratch, Log: &a.log, Format: job.format.String(),
+		Scratch: scratch, User: a.user, Log: &a.log, Format: job.format.String(),
 		SortValues: job.spec.SortValues,
 		Reducers:   job.reduces, MapOnly: job.reduces == 0 && a.Attempt.Task.Side == state.Map,
 		Memory: e.cfg.ProgramMemory, Buffer: e.slotMemory() / bufferShare,
-	}
+	}, nil
 }

@@ -95,7 +95,11 @@ func (w *reduceWork) reduce(ctx context.Context, in *mergeInput, omit []int64, o
 	if w.job.program.Traits().Identity {
 		return map[string]int64{}, in.copyTo(out)
 	}
-	reducer, err := w.job.program.NewReducer(ctx, w.executor.programAttempt(w.attempt, w.job, w.scratch))
+	attempt, err := w.executor.programAttempt(w.attempt, w.job, w.scratch)
+	if err != nil {
+		return nil, err
+	}
+	reducer, err := w.job.program.NewReducer(ctx, attempt)
 	if err != nil {
 		return nil, err
 	}

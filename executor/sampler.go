@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 
+	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/executor/split"
 	"github.com/bucketmill/bucketmill/mapred"
@@ -83,11 +83,14 @@ func (s *sampler) mapEach(ctx context.Context, plan []piece) error {
 // mapPieces maps pieces by one program.
 func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 	scratch := filepath.Join(s.scratch, "sample")
-	if err := os.MkdirAll(scratch, 0o700); err != nil {
+	if err := program.PassableFolder(scratch); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	attempt := s.executor.programAttempt(s.attempt, s.job, scratch)
+	defer func() { err = errors.Join(err, program.RemoveScratch(scratch)) }()
+	attempt, err := s.executor.programAttempt(s.attempt, s.job, scratch)
+	if err != nil {
+		return err
+	}
 	task := make(split.Task, len(plan))
 	for i, p := range plan {
 		task[i] = p.split

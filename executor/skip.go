@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"unicode/utf8"
 
@@ -193,11 +192,14 @@ type probing struct {
 // log nobody wants.
 func (p *probing) probe(run func(attempt program.Attempt, drop *mapred.Emitter) error) (err error) {
 	scratch := filepath.Join(p.scratch, "probe")
-	if err := os.MkdirAll(scratch, 0o700); err != nil {
+	if err := program.PassableFolder(scratch); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	attempt := p.executor.programAttempt(p.attempt, p.job, scratch)
+	defer func() { err = errors.Join(err, program.RemoveScratch(scratch)) }()
+	attempt, err := p.executor.programAttempt(p.attempt, p.job, scratch)
+	if err != nil {
+		return err
+	}
 	attempt.Log = nil
 	return run(attempt, mapred.NewEmitter(emitBlock, func(block []byte) ([]byte, error) { return block, nil }))
 }

@@ -23,15 +23,15 @@ const readyJobs = 8
 
 // Claim gives an executor up to wanted ready tasks, from the job whose turn it is first.
 // Each comes with a lease: unless it is renewed within that time the attempt is given
-// away. It returns none when none is ready. Claims whose reply was lost are given away like
+// away. Jobs to avoid are passed over. It returns none when none is ready. Claims whose reply was lost are given away like
 // those of an executor that died.
-func (s *Store) Claim(ctx context.Context, executor ExecutorID, wanted int, lease time.Duration) ([]Claim, error) {
+func (s *Store) Claim(ctx context.Context, executor ExecutorID, wanted int, lease time.Duration, avoid ...JobID) ([]Claim, error) {
 	if !executor.Valid() || lease < time.Millisecond {
 		return nil, fmt.Errorf("claim for %q with a lease of %v: %w", executor, lease, ErrInvalid)
 	}
 	var claims []Claim
 	for place, more := 0, true; more && len(claims) < wanted; {
-		got, passed, left, err := s.claimStep(ctx, executor, place, wanted-len(claims), lease)
+		got, passed, left, err := s.claimStep(ctx, executor, place, wanted-len(claims), lease, avoid)
 		claims = append(claims, got...)
 		if err != nil && len(claims) == 0 {
 			return nil, err
@@ -44,7 +44,7 @@ func (s *Store) Claim(ctx context.Context, executor ExecutorID, wanted int, leas
 
 // claimStep claims from the jobs at a place of the ready set. Passed is how many of these stay
 // there, and more says that there are others behind them.
-func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wanted int, lease time.Duration) (claims []Claim, passed int, more bool, err error) {
+func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wanted int, lease time.Duration, avoid []JobID) (claims []Claim, passed int, more bool, err error) {
 	jobs, err := s.rdb.ZRangeWithScores(ctx, s.readyKey(), int64(place), int64(place)+readyJobs-1).Result()
 	if err != nil {
 		return nil, 0, false, fmt.Errorf("look for ready jobs: %w", err)
@@ -54,6 +54,10 @@ func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wante
 			break
 		}
 		id := JobID(fmt.Sprint(z.Member))
+		if slices.Contains(avoid, id) {
+			passed++
+			continue
+		}
 		got, left, err := s.claimFrom(ctx, id, executor, wanted-len(claims), lease)
 		claims = append(claims, got...)
 		switch {

@@ -43,6 +43,27 @@ func TestOneClaimTakesFromManyJobs(t *testing.T) {
 	})
 }
 
+// Jobs that a claim avoids stay where they are, for others, and hide nothing that comes behind them.
+func TestAvoidedJobsAreLeftToOthers(t *testing.T) {
+	onServers(t, func(t *testing.T, s *Store) {
+		var avoided []JobID
+		for i := range 2 * readyJobs {
+			id := JobID(fmt.Sprintf("j%d", i))
+			started(t, s, id, 1, 0)
+			avoided = append(avoided, id)
+		}
+		started(t, s, "last", 1, 0)
+		for _, want := range [][]JobID{{"last"}, nil} {
+			claims, err := s.Claim(t.Context(), "me", 2, time.Minute, avoided...)
+			must(t, err)
+			if len(claims) != len(want) || len(want) > 0 && claims[0].Attempt.Job != want[0] {
+				t.Fatalf("claimed %v, want of %v", claims, want)
+			}
+		}
+		claim(t, s, "another", 2*readyJobs)
+	})
+}
+
 func TestDrainedJobsDoNotHideOthers(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		for i := range 2 * readyJobs {

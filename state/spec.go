@@ -90,6 +90,9 @@ var ErrSpec = errors.New("job spec is not valid")
 // MaxTasks bounds the tasks of one side of a job.
 const MaxTasks = 10_000_000
 
+// MaxReducers bounds a job's reducers: each map task makes so many segments.
+const MaxReducers = 1 << 20
+
 // ParseSpec reads a spec from JSON or YAML. Unknown fields are errors, and so is whatever would be read as
 // something else than it says: names given twice, text that is not UTF-8, a second document. A text of
 // YAML is what stands there, not what YAML takes it for: see package yamltext.
@@ -160,8 +163,8 @@ func (s *Spec) Validate() error {
 	if s.SplitSize < 0 {
 		bad("split_size is negative")
 	}
-	if s.Reducers != nil && (*s.Reducers < 0 || *s.Reducers > MaxTasks) {
-		bad("reducers is %d: must be from 0 to %d, or absent", *s.Reducers, MaxTasks)
+	if s.Reducers != nil && (*s.Reducers < 0 || *s.Reducers > MaxReducers) {
+		bad("reducers is %d: must be from 0 to %d, or absent", *s.Reducers, MaxReducers)
 	}
 	for _, problem := range s.orderProblems() {
 		bad("%s", problem)

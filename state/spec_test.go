@@ -74,6 +74,15 @@ func TestOrderNeedsReducers(t *testing.T) {
 	}
 }
 
+func TestReducersHaveALimit(t *testing.T) {
+	for n, fine := range map[int]bool{-1: false, 0: true, MaxReducers: true, MaxReducers + 1: false, 2_000_000: false} {
+		s := Spec{Program: "a", Input: []string{"b"}, Output: "c", Reducers: &n}
+		if err := s.Validate(); (err == nil) != fine {
+			t.Errorf("%d reducers: %v", n, err)
+		}
+	}
+}
+
 func TestWebhookIsAPlainURL(t *testing.T) {
 	for text, fine := range map[string]bool{
 		"": true, "https://example.com": true, "http://[::1]:8080/a?b=c": true, "HTTPS://example.com/": true,

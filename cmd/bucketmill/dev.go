@@ -30,6 +30,8 @@ type devFlags struct {
 	slots   int
 	memory  state.ByteSize
 	python  string
+
+	programUser programUserFlag
 }
 
 func newDevCommand() *cobra.Command {
@@ -58,6 +60,7 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run side by side")
 	fs.Var(&f.memory, "memory", "memory for buffers of all slots together")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
+	f.programUser.register(fs)
 	addConfig(cmd, f.check, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
 }
@@ -87,6 +90,9 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	defer redis.Close()
 	f.redis = redis.URL()
 	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
+	if err := f.programUser.check(f.slots, log); err != nil {
+		return err
+	}
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
 	store, stores, err := f.connect(ctx, log)
 	if err != nil {
@@ -98,6 +104,9 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinRemove(err, scratch) }()
+	if err := f.programUser.admit(scratch); err != nil {
+		return err
+	}
 	registry := newRegistry(stores.Stats)
 	boss, err := controller.New(ctx, controller.Config{
 		Metrics: registry,
@@ -112,7 +121,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		ID:      "dev", Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
 		Slots: f.slots, Memory: int64(f.memory), Scratch: filepath.Join(scratch.Folder, "executor"),
 		Lease: localLease, Heartbeat: localHeartbeat, Limits: f.limits, KeepLogs: true,
-		Program: program.Config{Python: f.python}, ProgramMemory: programMemory(f.slots), NoBench: true,
+		Program: program.Config{Python: f.python, Launcher: []string{launchCommand}}, Users: f.programUser.users, ProgramMemory: programMemory(f.slots), NoBench: true,
 	})
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ type executorFlags struct {
 	grace            time.Duration
 	scratch          string
 	python           string
+	programUser      programUserFlag
 	listen           string
 }
 
@@ -54,6 +55,7 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long tasks may go on once told to stop")
 	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
+	f.programUser.register(fs)
 	fs.StringVar(&f.listen, "listen", "", "HOST:PORT for /healthz, /readyz and /metrics (default: none)")
 	addConfig(cmd, f.check, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
@@ -78,6 +80,9 @@ func (f *executorFlags) check(ctx context.Context) error {
 
 func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	ctx, log := cmd.Context(), f.logger(cmd.ErrOrStderr())
+	if err := f.programUser.check(f.slots, log); err != nil {
+		return err
+	}
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
 	f.store.parts.Most = executor.MostPart(int64(f.memory) / int64(f.slots))
 	store, stores, err := f.reach(ctx, log)
@@ -90,6 +95,9 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = joinRemove(err, scratch) }()
+	if err := f.programUser.admit(scratch); err != nil {
+		return err
+	}
 	id := f.id
 	if id == "" {
 		id = processID()
@@ -100,7 +108,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 		ID:      state.ExecutorID(id), Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
 		Slots: f.slots, Memory: int64(f.memory), Scratch: scratch.Folder + "/executor",
 		Lease: f.lease, Heartbeat: f.heartbeat, Limits: f.limits, Grace: f.grace, KeepLogs: true,
-		Program: program.Config{Python: f.python}, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.slots)),
+		Program: program.Config{Python: f.python, Launcher: []string{launchCommand}}, Users: f.programUser.users, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.slots)),
 	})
 	if err != nil {
 		return err

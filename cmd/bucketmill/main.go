@@ -9,9 +9,14 @@ import (
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/bucketmill/bucketmill/executor/program"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == launchCommand {
+		program.Launch(os.Args[2:])
+	}
 	if err := shield(); err != nil {
 		fmt.Fprintf(os.Stderr, "bucketmill: %v\n", err)
 		os.Exit(exitCode(err))

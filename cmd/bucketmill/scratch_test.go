@@ -47,6 +47,8 @@ func TestScratchOfTheDeadIsReclaimed(t *testing.T) {
 	// A folder that nobody locked is not ours, and one whose lock is another's is in use.
 	writeFile(t, filepath.Join(scratch, "bucketmill-unlocked", "file"), "somebody's")
 	_, third := start()
+	// Its watcher may be at it, and then the new executor leaves it to that.
+	eventually(t, "end of the dead executor's folder", func() bool { return !folders()[deadFolder] })
 	left := folders()
 	if left[deadFolder] || !left[liveFolder] || !left[third] || !left["bucketmill-unlocked"] || len(left) != 3 {
 		t.Errorf("left: %v; dead %s, live %s, new %s", left, deadFolder, liveFolder, third)

@@ -121,22 +121,32 @@ func writeOpen(t *testing.T, path, text string) {
 	must(t, os.Chmod(path, 0o644))
 }
 
-// runOnCluster submits a job to the controllers of a Redis, and waits until it is done.
-func runOnCluster(t *testing.T, redis string, spec state.Spec) {
+// submitToCluster submits a job to the controllers of a Redis, and returns how it stands when asked.
+func submitToCluster(t *testing.T, redis string, spec state.Spec) (job func() state.Job) {
 	t.Helper()
 	store, err := state.Connect(t.Context(), redis, state.DefaultNamespace)
 	must(t, err)
-	defer func() { must(t, store.Close()) }()
+	t.Cleanup(func() { must(t, store.Close()) })
 	id := controller.NewJobID()
 	_, err = controller.Submit(t.Context(), store, id, spec)
 	must(t, err)
-	eventually(t, "end of the job", func() bool {
+	return func() state.Job {
 		job, err := store.Job(t.Context(), id)
 		must(t, err)
-		if job.State == state.Failed {
-			t.Fatalf("the job failed: %+v", job)
+		return job
+	}
+}
+
+// runOnCluster submits a job, and waits until it is done.
+func runOnCluster(t *testing.T, redis string, spec state.Spec) {
+	t.Helper()
+	job := submitToCluster(t, redis, spec)
+	eventually(t, "end of the job", func() bool {
+		now := job()
+		if now.State == state.Failed {
+			t.Fatalf("the job failed: %+v", now.Error)
 		}
-		return job.State == state.Completed
+		return now.State == state.Completed
 	})
 }
 

@@ -26,7 +26,7 @@ func openExec(cfg Config, spec Spec, file string) (Program, error) {
 	}
 	return &guestProgram{
 		cfg: cfg, spec: spec, files: files,
-		command: func(context.Context, string) ([]string, error) { return []string{path}, nil },
+		command: func(context.Context, Attempt) ([]string, error) { return []string{path}, nil },
 	}, nil
 }
 

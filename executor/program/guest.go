@@ -17,8 +17,8 @@ type guestProgram struct {
 	cfg   Config
 	spec  Spec
 	files map[string]string // absolute paths by the names in the working folder
-	// command prepares the scratch folder, and returns the command line.
-	command func(ctx context.Context, scratch string) ([]string, error)
+	// command prepares the attempt's scratch folder, and returns the command line.
+	command func(ctx context.Context, a Attempt) ([]string, error)
 	// apart, if not nil, copies the program to a folder of its own, as it is at an executor.
 	apart func(folder string) (*guestProgram, error)
 }
@@ -96,16 +96,16 @@ const framesAhead = 2
 // start starts a process and sends its HELLO. READY is not waited for: it comes before all
 // other frames, or an ERROR does.
 func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (*guest, error) {
-	argv, err := p.command(ctx, a.Scratch)
+	argv, err := p.command(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	if err := linkFiles(p.files, a.Scratch); err != nil {
+	if err := a.User.as(func() error { return linkFiles(p.files, a.Scratch) }); err != nil {
 		return nil, err
 	}
 	proc, err := startProcess(argv, a, p.cfg, processOptions{})
 	if errors.Is(err, errNotRunnable) && p.spec.Kind == Exec {
-		return nil, &UserError{Program: p.spec.Name, Message: err.Error(), Final: true}
+		return nil, &UserError{Program: p.spec.Name, Message: err.Error(), Final: true, Cause: err}
 	}
 	if err != nil {
 		return nil, err

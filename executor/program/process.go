@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -52,6 +53,13 @@ type processOptions struct {
 // errNotRunnable says that there is no program in a file that the kernel could start.
 var errNotRunnable = errors.New("the program cannot be started")
 
+// notRunnable are the kernel's reasons that lie in what is to be started, and how. All others, as a want of
+// memory or processes, are the machine's.
+var notRunnable = []error{
+	syscall.ENOEXEC, os.ErrNotExist, os.ErrPermission, syscall.E2BIG, syscall.EINVAL, syscall.ELOOP, syscall.ENAMETOOLONG,
+	syscall.ENOTDIR, syscall.EISDIR, syscall.ELIBBAD,
+}
+
 // startProcess starts argv in the attempt's scratch folder.
 func startProcess(argv []string, a Attempt, cfg Config, opts processOptions) (_ *process, err error) {
 	childIn, stdin, err := os.Pipe()
@@ -86,8 +94,11 @@ func startProcess(argv []string, a Attempt, cfg Config, opts processOptions) (_ 
 	// A grandchild that left the group may still hold standard error.
 	cmd.WaitDelay = cfg.Grace
 	p.cmd = cmd
-	err = cmd.Start()
-	if errors.Is(err, syscall.ENOEXEC) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) {
+	started, err := launched(cmd, a, cfg.Launcher)
+	if err == nil {
+		err = started(cmd.Start())
+	}
+	if slices.ContainsFunc(notRunnable, func(why error) bool { return errors.Is(err, why) }) {
 		err = fmt.Errorf("%w: %w", errNotRunnable, err)
 	}
 	// The child has its own copies now; or there is none.
@@ -96,6 +107,9 @@ func startProcess(argv []string, a Attempt, cfg Config, opts processOptions) (_ 
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	go p.wait()
+	if a.User != nil { // the launcher has done the rest
+		return p, nil
+	}
 	offerToKill(cmd.Process.Pid)
 	if err := limitMemory(cmd.Process.Pid, a.Memory); err != nil {
 		p.kill()
@@ -127,11 +141,14 @@ func growPipe(f *os.File) {
 	_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
 }
 
+// firstToKill is the oom_score_adj of what the kernel is to kill before anything else.
+const firstToKill = "1000"
+
 // offerToKill has the kernel kill a guest, and what that starts, before anything else when memory
 // runs out: an executor, a Redis or a store on the same machine are worth more.
 func offerToKill(pid int) {
 	// It may have ended already, or /proc may be missing; then all are alike to the kernel.
-	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0)
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(firstToKill), 0)
 }
 
 func limitMemory(pid int, limit int64) error {

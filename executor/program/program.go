@@ -50,6 +50,10 @@ type Config struct {
 	// dropped, and a line says so. 0 means DefaultLogLimit.
 	LogLimit int64
 
+	// Launcher are the arguments with which this binary calls Launch; needed where programs run as other
+	// users.
+	Launcher []string
+
 	interpreter *interpreter // behind Python; nil if not found out yet
 }
 
@@ -84,6 +88,8 @@ type Attempt struct {
 	// Scratch is a folder that exists, belongs to the attempt alone, and is removed by its
 	// owner; builtins don't need one.
 	Scratch string
+	// User is who the program runs as; nil: our own user. The scratch folder has to be the user's.
+	User *User
 	// Log takes the process's standard error, whole lines at a time; nil drops it. After its
 	// first error nothing more is written.
 	Log io.Writer

@@ -39,13 +39,16 @@ func openPython(cfg Config, spec Spec, file string) (Program, error) {
 // pythonAt is a program whose file has a path.
 func pythonAt(cfg Config, spec Spec, path string, files map[string]string, python *pythonFinder) *guestProgram {
 	p := &guestProgram{cfg: cfg, spec: spec, files: files}
-	p.command = func(ctx context.Context, scratch string) ([]string, error) {
+	p.command = func(ctx context.Context, a Attempt) ([]string, error) {
 		found, err := python.find(ctx)
 		if err != nil {
 			return nil, err
 		}
-		main, err := writeRunner(scratch, found.compiled)
-		if err != nil {
+		var main string
+		if err := a.User.as(func() (err error) {
+			main, err = writeRunner(a.Scratch, found.compiled)
+			return err
+		}); err != nil {
 			return nil, err
 		}
 		return []string{found.path, main, path, spec.Name}, nil

@@ -37,7 +37,7 @@ func MakeScratch(parent string) (*Scratch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
-	if err := os.MkdirAll(parent, 0o700); err != nil {
+	if err := os.MkdirAll(parent, passable); err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	left := reclaimScratch(parent)
@@ -116,18 +116,119 @@ func lockFile(path string, flags int) (*os.File, error) {
 }
 
 // RemoveScratch removes a folder in which programs have run, as os.RemoveAll does. These may have
-// left folders that can't be written to, whose files only the superuser could remove.
+// left folders that can't be written to, whose files only the superuser could remove, or may have run as other
+// users, whose folders only they can empty.
 func RemoveScratch(folder string) error {
 	err := os.RemoveAll(folder)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
-			// A folder is visited before it is read. What is not ours stays, and is told of below.
-			_ = os.Chmod(path, 0o700)
+		if err != nil || !entry.IsDir() {
+			return nil
 		}
+		if owner := ownerOf(entry); owner != nil {
+			// What it can't remove is named by what follows.
+			_ = owner.as(func() error { return emptyFolder(path) })
+			return fs.SkipDir
+		}
+		// A folder is visited before it is read, and others may have to pass it. What is not ours stays, and is
+		// named below.
+		_ = os.Chmod(path, passable)
 		return nil
 	})
 	return errors.Join(err, os.RemoveAll(folder))
+}
+
+// ownerOf returns the user that a folder belongs to, if that is not ours or the superuser.
+func ownerOf(entry fs.DirEntry) *User {
+	info, err := entry.Info()
+	if err != nil {
+		return nil
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid == 0 || int(stat.Uid) == os.Geteuid() {
+		return nil
+	}
+	return &User{ID: int(stat.Uid), Group: int(stat.Gid)}
+}
+
+// emptyFolder removes all that is in a folder of the caller's.
+func emptyFolder(folder string) error {
+	if err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(folder)
+	errs := []error{err}
+	for _, entry := range entries {
+		errs = append(errs, os.RemoveAll(filepath.Join(folder, entry.Name())))
+	}
+	return errors.Join(errs...)
+}
+
+// PassableFolder makes a folder, and what is missing above it, through which other users get to what is in
+// it, without being able to see what that is.
+func PassableFolder(path string) error {
+	err := os.Mkdir(path, passable)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := PassableFolder(filepath.Dir(path)); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, passable)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.Chmod(path, passable) // whatever the process's mask
+}
+
+const passable = 0o711
+
+// Admit lets the programs of other users get to their folders.
+func (s *Scratch) Admit(users *Users) error {
+	if err := os.Chmod(s.Folder, passable); err != nil {
+		return fmt.Errorf("let user %d pass the scratch folder: %w", users.First, err)
+	}
+	err := users.At(0).as(func() error {
+		_, err := os.Lstat(filepath.Join(s.Folder, scratchLock))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("user %d can't get to the scratch folder %s, since a folder above it lets nobody pass: allow that (chmod o+x), or give another --scratch: %w", users.First, s.Folder, err)
+	}
+	return nil
+}
+
+// MakeFolder makes the folder that a program of the user's works in; it may be there already.
+func (u *User) MakeFolder(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	if u == nil {
+		return nil
+	}
+	return os.Chown(path, u.ID, u.Group)
+}
+
+// Usage is how many bytes of its disk the files in a folder of the user's take.
+func (u *User) Usage(folder string) (used int64) {
+	_ = u.as(func() error {
+		return filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return nil // what can't be read can't be counted
+			}
+			if info, err := entry.Info(); err == nil {
+				if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+					used += stat.Blocks * 512
+				}
+			}
+			return nil
+		})
+	})
+	return used
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,12 +48,52 @@ func killStrays(folder string) (found int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	others := map[User][]int{} // processes that we can't look into, by user
 	for _, p := range processes {
 		pid, err := strconv.Atoi(p.Name())
-		if err != nil || !livesIn(pid, folder) {
+		if err != nil {
 			continue
 		}
-		if err := killStray(pid, folder); err != nil {
+		at, err := livesIn(pid, folder)
+		if errors.Is(err, fs.ErrPermission) {
+			if owner := ownerOf(p); owner != nil {
+				others[*owner] = append(others[*owner], pid)
+			}
+		}
+		if !at {
+			continue
+		}
+		if err := killStray(pid, folder, nil); err != nil {
+			return found, err
+		}
+		found++
+	}
+	if held, err := held(); err != nil || held&(1<<unix.CAP_SETUID) == 0 || held&(1<<unix.CAP_KILL) == 0 {
+		return found, err // they are none of our programs
+	}
+	for user, pids := range others {
+		n, err := user.killStrays(pids, folder)
+		if found += n; err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// killStrays ends those of a user's processes that live in a folder.
+func (u *User) killStrays(pids []int, folder string) (found int, err error) {
+	strays := []int{}
+	// Where we may not take its rights, it is nobody who runs programs for us.
+	_ = u.as(func() error {
+		for _, pid := range pids {
+			if at, _ := livesIn(pid, folder); at {
+				strays = append(strays, pid)
+			}
+		}
+		return nil
+	})
+	for _, pid := range strays {
+		if err := killStray(pid, folder, u); err != nil {
 			return found, err
 		}
 		found++
@@ -60,12 +101,18 @@ func killStrays(folder string) (found int, err error) {
 	return found, nil
 }
 
-// killStray ends a process if it still is the one that was found: its id may be another's by now.
-func killStray(pid int, folder string) error {
+// killStray ends a process, of a user if it is not ours, if it still is the one that was found: its id may be
+// another's by now.
+func killStray(pid int, folder string, u *User) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err == nil {
 		defer func() { _ = unix.Close(fd) }() // nothing was written through it
-		if livesIn(pid, folder) {
+		still := false
+		_ = u.as(func() (err error) {
+			still, err = livesIn(pid, folder)
+			return err
+		})
+		if still {
 			err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 		}
 	} else if errors.Is(err, unix.ENOSYS) {
@@ -77,25 +124,25 @@ func killStray(pid int, folder string) error {
 	return err
 }
 
-// livesIn tells whether a process was started with its home in a folder. One that is another
-// user's, or has ended, was not: its environment can't be read, or is empty.
-func livesIn(pid int, folder string) bool {
+// livesIn tells whether a process was started with its home in a folder. One that has ended was not: its
+// environment can't be read, or is empty. That of another user can't be read, either.
+func livesIn(pid int, folder string) (bool, error) {
 	environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 	if err != nil {
-		return false
+		return false, err
 	}
 	if len(environment) == 0 {
 		// So it looks while it takes up another program (execve), too.
 		at, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "cwd"))
-		return err == nil && within(at, folder)
+		return err == nil && within(at, folder), nil
 	}
 	for variable := range bytes.SplitSeq(environment, []byte{0}) {
 		home, ok := strings.CutPrefix(string(variable), "HOME=")
 		if ok && within(home, folder) {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // within tells whether a path is that of a folder or below it.

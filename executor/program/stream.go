@@ -61,7 +61,11 @@ func (g *streams) start(role string, args, env []string) (*stream, error) {
 		streams: g, name: role + " " + filepath.Base(args[0]),
 		incoming: make(chan piece), free: make(chan []byte, piecesAhead+1), gone: make(chan struct{}),
 	}
-	path, err := findCommand(args[0], g.attempt.Scratch, g.program.path)
+	var path string
+	err := g.attempt.User.as(func() (err error) {
+		path, err = findCommand(args[0], g.attempt.Scratch, g.program.path)
+		return err
+	})
 	if err != nil {
 		return nil, &UserError{Program: s.name, Message: err.Error(), Final: true}
 	}
@@ -75,7 +79,7 @@ func (g *streams) start(role string, args, env []string) (*stream, error) {
 		s.proc, err = startProcess(append([]string{"/bin/sh"}, argv...), g.attempt, g.program.cfg, opts)
 	}
 	if errors.Is(err, errNotRunnable) {
-		return nil, &UserError{Program: s.name, Message: err.Error(), Final: true}
+		return nil, &UserError{Program: s.name, Message: err.Error(), Final: true, Cause: err}
 	}
 	if err != nil {
 		return nil, err

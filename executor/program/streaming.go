@@ -87,6 +87,9 @@ func openStreaming(cfg Config, spec Spec) (*streaming, error) {
 		if err == nil {
 			err = javaName(args[0])
 		}
+		if long := slices.IndexFunc(args, func(arg string) bool { return len(arg) > mostVariable }); err == nil && long >= 0 {
+			err = fmt.Errorf("an argument has %d bytes, and the most is %d: send it as a file (--program-file)", len(args[long]), mostVariable)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.role, err)
 		}
@@ -137,6 +140,14 @@ func (p *streaming) configure(given map[string]string) error {
 			p.path = given[name]
 		}
 		p.env = append(p.env, variable+"="+given[name])
+		if len(given[name]) > mostVariable {
+			return fmt.Errorf("%s: parameter %s has %d bytes, and becomes an environment variable, which takes %d: send it as a file (--program-file)",
+				StreamingName, name, len(given[name]), mostVariable)
+		}
+	}
+	if size := environmentSize(p.env, p.mapper, p.combiner, p.reducer); size > mostEnvironment {
+		return fmt.Errorf("%s: the commands and the parameters, which become environment variables, have %d bytes, of %d that a process takes: send the large ones as files (--program-file)",
+			StreamingName, size, mostEnvironment)
 	}
 	params, err := readParams(Streaming(), known)
 	if err != nil {
@@ -149,6 +160,24 @@ func (p *streaming) configure(given map[string]string) error {
 	p.reporterPrefix = params.required(paramReporterPrefix, "some text")
 	p.exitIsFailure = params.flag(paramExitIsFailure)
 	return params.err
+}
+
+// What Linux passes on to a process. One text takes 128 KiB, of which the name and what ends it need a little; all
+// together take a quarter of the stack's limit, mostly 8 MiB, and what we add ourselves needs some of that.
+const (
+	mostVariable    = 120 << 10
+	mostEnvironment = 1 << 20
+)
+
+// environmentSize is about how many bytes texts take that are passed to a process.
+func environmentSize(lists ...[]string) (size int) {
+	const pointer = 8
+	for _, list := range lists {
+		for _, text := range list {
+			size += len(text) + 1 + pointer
+		}
+	}
+	return size
 }
 
 // environmentName is a parameter's name as an environment variable.
@@ -186,7 +215,7 @@ func (p *streaming) prepare(ctx context.Context, a Attempt) (*streams, error) {
 	if a.Buffer <= 0 {
 		a.Buffer = DefaultBuffer
 	}
-	if err := linkFiles(p.files, a.Scratch); err != nil {
+	if err := a.User.as(func() error { return linkFiles(p.files, a.Scratch) }); err != nil {
 		return nil, err
 	}
 	return &streams{

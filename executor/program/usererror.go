@@ -27,7 +27,12 @@ type UserError struct {
 	Final bool
 	// Everywhere says that it is the same on every machine, whatever is installed there.
 	Everywhere bool
+	// Cause is the error behind it, if there is one.
+	Cause error
 }
+
+// Unwrap returns the error behind it.
+func (e *UserError) Unwrap() error { return e.Cause }
 
 // RecordRef points to a record.
 type RecordRef struct {
