@@ -22,14 +22,14 @@ SHELL       := /bin/bash
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## a static binary, bin/bucketmill
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/bucketmill ./cmd/bucketmill
 
 packages := go list ./... | grep -Ev '/deploy/(e2e|chaos)$$'
 
-test: ## vet, then every test but e2e and chaos, with the race detector and real servers; a skipped test fails (V=1: all output; REPEAT=1: those that depend on time get a second try)
+test: ## vet, then every test but e2e and chaos, with the race detector and real servers; a skipped test fails; about ten minutes on two cores (V=1: all output; REPEAT=1: those that depend on time get a second try)
 	./deploy/tools/get.sh redis-server minio python3
 	go vet ./...
 	$(report) go test -race -count=1 -vet=off -timeout=30m $$($(packages))
@@ -49,6 +49,10 @@ scale: ## a job of TASKS tasks on a real Redis, with EXECUTORS executors that do
 paper: ## the runs of the MapReduce paper's sort: normal, slow executor without and with backups, executors killed
 	./deploy/tools/get.sh redis-server minio
 	go test -count=1 -v -vet=off -timeout=0 ./deploy/chaos -run Paper $(FLAGS)
+
+update-pages: ## writes what the commands of README.md and the other pages print today into them
+	./deploy/tools/get.sh python3
+	go test -count=1 ./deploy/pages -run TestPages -update
 
 quick: ## the tests of packages that need no server, without the race detector
 	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
@@ -91,4 +95,4 @@ down: ## takes that cluster away, with its data
 tools: ## all programs that the targets above run: servers, python3, linters
 	./deploy/tools/get.sh
 
-.PHONY: help build test e2e chaos paper scale quick lint format fuzz simulate bench hotpaths images up down tools
+.PHONY: help build test e2e chaos paper scale update-pages quick lint format fuzz simulate bench hotpaths images up down tools

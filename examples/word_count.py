@@ -1,9 +1,4 @@
-"""Counts words.
-
-    bucketmill run examples/word_count.py --input 'texts/*.txt' --output counts/
-
-Output: word, tab, how often it occurs. Parameter: lower=true counts without regard to case.
-"""
+"""Counts words. With the parameter lower=true, upper and lower case are the same."""
 
 
 def map_fn(key, value):
@@ -14,8 +9,7 @@ def map_fn(key, value):
         yield (word, 1)
 
 
-def combine_fn(key, values):
-    """Adds up what a mapper has before it goes over the network."""
+def combine_fn(key, values):  # optional: adds up what one mapper has
     yield (key, sum(values))
 
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 )
 
@@ -56,7 +57,10 @@ type Task struct {
 	// attempt.
 	Hello
 	// Input is the URL of the object that Map's records come from; it changes between calls.
-	Input    string
+	Input string
+	// Header is the first line of that object, without its end, if the job's format is csv or
+	// csv-multiline: it names the columns. It changes with Input, and is valid as long.
+	Header   []byte
 	counters map[string]int64
 	overflow error // of the first counter that did
 }
@@ -80,6 +84,15 @@ type Values struct {
 
 // Next returns the next value, or false after the last one.
 func (v *Values) Next() ([]byte, bool) { return v.groups.Value() }
+
+// All yields the values that are left. They can be read once.
+func (v *Values) All() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for value, ok := v.Next(); ok && yield(value); {
+			value, ok = v.Next()
+		}
+	}
+}
 
 // Main runs job as the guest of an executor, on standard input and output, and ends the
 // process: with status 0 when all went well. While it runs, os.Stdout is standard error, so

@@ -119,7 +119,7 @@ func (g *guest) runMap() error {
 }
 
 func (g *guest) mapBatch(b *Batch, emit *Emitter) error {
-	g.task.Input = b.Input
+	g.task.Input, g.task.Header = b.Input, b.Header
 	var key [8]byte
 	for offset, value := range b.Records() {
 		binary.BigEndian.PutUint64(key[:], uint64(offset))

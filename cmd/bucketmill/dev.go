@@ -35,7 +35,7 @@ type devFlags struct {
 }
 
 func newDevCommand() *cobra.Command {
-	f := &devFlags{memory: defaultMemory}
+	f := &devFlags{memory: enoughMemory(defaultMemory, runtime.NumCPU())}
 	f.limits = state.DefaultLimits
 	cmd := &cobra.Command{
 		Use:   "dev",

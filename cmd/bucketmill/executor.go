@@ -32,7 +32,7 @@ type executorFlags struct {
 }
 
 func newExecutorCommand() *cobra.Command {
-	f := &executorFlags{memory: 1 << 30}
+	f := &executorFlags{memory: enoughMemory(1<<30, runtime.NumCPU())}
 	cmd := &cobra.Command{
 		Use:   "executor --redis URL --store s3://BUCKET[/PREFIX]",
 		Short: "Claim tasks and do them, until told to stop",

@@ -28,7 +28,10 @@ func buildFolder() string {
 
 var build = sync.OnceValues(func() (string, error) {
 	binary := filepath.Join(buildFolder(), "bucketmill")
-	out, err := exec.CommandContext(context.Background(), "go", "build", "-o", binary, ".").CombinedOutput()
+	// As "make build" does, so that Go's cache serves both.
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", binary, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build bucketmill: %w\n%s", err, out)
 	}

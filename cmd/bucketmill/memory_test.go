@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/state"
 )
 
 const (
@@ -57,4 +59,18 @@ func maxRSS(t *testing.T, usage any) int64 {
 		t.Fatalf("resource usage is a %T", usage)
 	}
 	return u.Maxrss << 10 // Linux counts in KiB
+}
+
+// What a command does without flags it does on a machine of any number of cores.
+func TestDefaultMemoryIsEnoughForAllCores(t *testing.T) {
+	t.Parallel()
+	for cores, want := range map[int]state.ByteSize{1: 256 * mib, 16: 256 * mib, 17: 272 * mib, 128: 2048 * mib} {
+		f := runFlags{memory: enoughMemory(defaultMemory, cores), executors: cores}
+		if f.memory != want {
+			t.Errorf("%d cores: %v, want %v", cores, &f.memory, &want)
+		}
+		if err := f.validate(); err != nil {
+			t.Errorf("%d cores: %v", cores, err)
+		}
+	}
 }

@@ -36,8 +36,13 @@ type runFlags struct {
 // defaultMemory suits a laptop, and leaves what is gained by more to those who ask.
 const defaultMemory = 256 << 20
 
+// enoughMemory is memory, or on a machine of many cores what a slot for each of them needs at least.
+func enoughMemory(memory state.ByteSize, cores int) state.ByteSize {
+	return max(memory, state.ByteSize(cores)*executor.MinMemory)
+}
+
 func newRunCommand() *cobra.Command {
-	f := &runFlags{memory: defaultMemory}
+	f := &runFlags{memory: enoughMemory(defaultMemory, runtime.NumCPU())}
 	cmd := &cobra.Command{
 		Use:   "run [PROGRAM] --input … --output …",
 		Short: "Run a job here and now, with everything it needs in this process",

@@ -1,7 +1,7 @@
 // Command wordcount-go counts words. It is a Bucketmill program in Go:
 //
-//	go build -o wordcount ./examples/wordcount-go
-//	bucketmill run ./wordcount --input 'texts/*.txt' --output counts/
+//	go build -o bin/ ./examples/wordcount-go
+//	bucketmill run bin/wordcount-go --input 'texts/*.txt' --output counts/
 package main
 
 import (
@@ -32,7 +32,7 @@ func mapLine(_, line []byte, emit *mapred.Emitter) error {
 // add emits the sum of a word's counts.
 func add(word []byte, counts *mapred.Values, emit *mapred.Emitter) error {
 	var total int64
-	for count, ok := counts.Next(); ok; count, ok = counts.Next() {
+	for count := range counts.All() {
 		n, err := strconv.ParseInt(string(count), 10, 64)
 		if err != nil {
 			return fmt.Errorf("count of %q: %w", word, err)
