@@ -36,3 +36,30 @@ func TestPageHasAllFlagsOfJobs(t *testing.T) {
 		t.Errorf("the page has the flags\n%q, but there are\n%q", got, want)
 	}
 }
+
+// Each setting that the page on operating a cluster names is one of some command.
+func TestPageNamesSettingsThatExist(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, cmd := range newRootCommand().Commands() {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { known["--"+f.Name] = true })
+	}
+	foreign := []string{"--from-env-file", "--from-file", "--no-install-recommends"} // of kubectl and apt-get
+	names := regexp.MustCompile(`--[a-z][a-z0-9-]+|BUCKETMILL_[A-Z0-9_]+`).FindAllString(string(page), -1)
+	if len(names) < 20 {
+		t.Fatalf("only %d settings were found", len(names))
+	}
+	for _, name := range names {
+		flag := "--" + strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, envPrefix), "_", "-"))
+		if strings.HasPrefix(name, "--") {
+			flag = name
+		}
+		if !known[flag] && !slices.Contains(foreign, name) {
+			t.Errorf("there is no setting %s", name)
+		}
+	}
+}
