@@ -91,7 +91,7 @@ def sessions():
 wrong = []
 for output, expected in {
     "words": words, "commands": words, "go": words, "job-file": words, "clients": clients,
-    "users": users, "amounts": amounts, "sessions": sessions,
+    "users": users, "amounts": amounts, "bought": bought, "sessions": sessions,
 }.items():
     got, want = sorted(lines(f"out/{output}/part-*")), sorted(expected())
     if got != want:
