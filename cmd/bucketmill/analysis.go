@@ -79,7 +79,7 @@ func remedy(job api.Job, why api.Failure) string {
 	first := ""
 	switch why.Class {
 	case state.ClassUser:
-		first = "The program or its input is at fault, and would be again: mend it and submit the job anew."
+		first = "The program or its input is at fault, and would be again: correct it and submit the job again."
 		if why.Attempt != "" {
 			first += fmt.Sprintf("\n\"bucketmill logs %s %s\" shows all that the program said.", job.ID, why.Attempt)
 		}
@@ -91,9 +91,9 @@ func remedy(job api.Job, why api.Failure) string {
 	case state.ClassSegment:
 		first = "What a map task had written was gone or altered on the work store: make sure that nothing else (a lifecycle rule?) touches it."
 	default:
-		return joinLines("See to what the reason names, and submit the job anew.", retry)
+		return joinLines("Put right what the reason names, and submit the job again.", retry)
 	}
-	return joinLines(first, firstOf(retry, "Then submit the job anew."))
+	return joinLines(first, firstOf(retry, "Then submit the job again."))
 }
 
 func joinLines(first, second string) string {

@@ -69,7 +69,7 @@ func TestClientMistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		{"status", 2, "want one job"},
+		{"status a b", 2, "want one job"},
 		{"status nope", 1, `nope.*"bucketmill list" shows`},
 		{"status nope --watch", 1, `nope.*"bucketmill list" shows`},
 		{"tasks nope", 1, "nope"},

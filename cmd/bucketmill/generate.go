@@ -22,6 +22,7 @@ type generateFlags struct {
 	seed       uint64
 	files      int
 	vocabulary int
+	overwrite  bool
 	stores     storeFlags
 }
 
@@ -61,6 +62,7 @@ however many there are.`,
 	fs.Uint64Var(&flags.seed, "seed", 1, "another number makes other data of the same kind")
 	fs.IntVar(&flags.files, "files", 1, "number of files")
 	fs.IntVar(&flags.vocabulary, "vocabulary", sample.DefaultVocabulary, "text only: number of different words")
+	fs.BoolVar(&flags.overwrite, "overwrite", false, "replace files that are there, all of that kind in the folder")
 	flags.stores.register(fs)
 	return cmd
 }
@@ -104,11 +106,21 @@ func (f *generateFlags) run(cmd *cobra.Command, name string) error {
 	files := sampleFiles{bucket: bucket, key: func(n int) string {
 		return strings.TrimPrefix(fmt.Sprintf("%s/%s-%05d%s", strings.TrimSuffix(prefix, "/"), kind.name, n, kind.extension), "/")
 	}}
+	old, err := files.find(cmd.Context(), strings.TrimPrefix(strings.TrimSuffix(prefix, "/")+"/"+kind.name+"-", "/"), kind.extension)
+	if err != nil {
+		return err
+	}
+	if len(old) > 0 && !f.overwrite {
+		return fmt.Errorf("%s/%s is there already: --overwrite replaces it", bucket.URL(), old[0])
+	}
 	if err := files.write(cmd.Context(), source, size, f.files); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(cmd.ErrOrStderr(), "made %s of %s in %d file(s): %s/%s\n",
-		humanize.IBytes(uint64(files.written)), kind.name, f.files, bucket.URL(), files.key(0))
+	if err := files.drop(cmd.Context(), old, f.files); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.ErrOrStderr(), "made %s of %s in %s: %s/%s\n",
+		humanize.IBytes(uint64(files.written)), kind.name, plural(f.files, "file"), bucket.URL(), files.key(0))
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
 
 	"github.com/bucketmill/bucketmill/cmd/bucketmill/internal/sample"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -101,4 +103,38 @@ func (s *sampleFiles) finish() error {
 	}
 	s.written += object.Size
 	return nil
+}
+
+// sampleNumber is what stands between a file's kind and its extension.
+var sampleNumber = regexp.MustCompile(`^[0-9]{5}$`)
+
+// find returns the keys of objects that are named like these files: they begin with prefix and end with extension.
+func (s *sampleFiles) find(ctx context.Context, prefix, extension string) (keys []string, err error) {
+	for o, err := range s.bucket.List(ctx, prefix) {
+		if errors.Is(err, objstore.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		number, ok := strings.CutSuffix(strings.TrimPrefix(o.Key, prefix), extension)
+		if ok && sampleNumber.MatchString(number) {
+			keys = append(keys, o.Key)
+		}
+	}
+	return keys, nil
+}
+
+// drop deletes those of older objects that no file has replaced.
+func (s *sampleFiles) drop(ctx context.Context, old []string, files int) error {
+	var rest []string
+	for _, key := range old {
+		if key >= s.key(files) {
+			rest = append(rest, key)
+		}
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	return s.bucket.Delete(ctx, rest...)
 }

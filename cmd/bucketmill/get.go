@@ -51,6 +51,7 @@ After an object that fails it goes on with the others, and exits with 1. --json 
 		return s.get(ctx, from, to, flags)
 	})
 	flags.register(cmd.Flags())
+	cmd.ValidArgsFunction = completeLocations
 	return cmd
 }
 

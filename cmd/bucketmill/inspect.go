@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/objstore"
 )
 
 func newInspectCommand() *cobra.Command {
@@ -43,6 +45,9 @@ func inspect(cmd *cobra.Command, store *storeFlags, location string) error {
 	if err != nil {
 		return err
 	}
+	if err := looksWritten(ctx, b, key, location); err != nil {
+		return err
+	}
 	report, err := shuffle.Verify(ctx, shuffle.Object{
 		Name: location, Size: o.Size,
 		Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
@@ -60,4 +65,21 @@ func inspect(cmd *cobra.Command, store *storeFlags, location string) error {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t\n", i, humanize.Comma(s.Records), humanize.Comma(s.RawBytes), humanize.Comma(s.Length), s.Offset)
 	}
 	return w.Flush()
+}
+
+// looksWritten makes sure that an object begins as what map tasks write does.
+func looksWritten(ctx context.Context, b objstore.Bucket, key, location string) (err error) {
+	r, err := b.Get(ctx, key, 0, int64(len(shuffle.Magic)))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	begin, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if string(begin) != shuffle.Magic {
+		return fmt.Errorf("%s is no intermediate: it does not begin as what map tasks write; --keep-intermediates keeps that", location)
+	}
+	return nil
 }

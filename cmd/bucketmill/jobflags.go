@@ -29,7 +29,7 @@ type jobFlags struct {
 
 func (f *jobFlags) register(fs *pflag.FlagSet) {
 	f.set = fs
-	fs.StringVarP(&f.file, "file", "f", "", "job file, YAML or JSON; flags win over it")
+	fs.StringVarP(&f.file, "file", "f", "", "job file, YAML or JSON, - for standard input; flags win over it, and its paths begin in its folder")
 	fs.StringVar(&f.spec.Name, "name", "", "name of the job, for people")
 	fs.StringVar(&f.spec.Mapper, "mapper", "", "command that reads lines and prints lines of key<TAB>value, instead of PROGRAM; no shell (say sh -c '…')")
 	fs.StringVar(&f.spec.Combiner, "combiner", "", "command that does a reducer's work on part of the pairs, for --mapper")
@@ -58,7 +58,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 // file names the program.
 func oneProgram(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usageError{fmt.Errorf("one program is wanted, got %q", args)}
+		return usageError{fmt.Errorf("one program is wanted, got %q%s", args, strayFiles(args[1:]))}
 	}
 	return nil
 }
@@ -103,12 +103,8 @@ func (f *jobFlags) assemble(args []string) (spec state.Spec, err error) {
 		return spec, fmt.Errorf("%s is not a program: did you mean --file %[1]s, as for a job file?", args[0])
 	}
 	if f.file != "" {
-		text, err := readLimited(f.file)
-		if err != nil {
-			return spec, fmt.Errorf("read job file: %w", err)
-		}
-		if spec, err = state.ParseSpec(text); err != nil {
-			return spec, fmt.Errorf("job file %s: %w", f.file, err)
+		if spec, err = readJobFile(f.file); err != nil {
+			return spec, err
 		}
 	}
 	if err := f.overlay(&spec); err != nil {
@@ -116,6 +112,9 @@ func (f *jobFlags) assemble(args []string) (spec state.Spec, err error) {
 	}
 	if len(args) > 0 {
 		spec.Program, spec.Kind = args[0], ""
+	}
+	if err := refuseStreams(spec); err != nil {
+		return spec, err
 	}
 	if err := spec.Validate(); err != nil {
 		return spec, err
@@ -151,6 +150,7 @@ func (f *jobFlags) overlay(spec *state.Spec) error {
 	given("priority", func() { spec.Priority = f.spec.Priority })
 	given("task-timeout", func() { spec.TaskTimeout = &f.timeout })
 	given("max-attempts", func() { spec.MaxAttempts = f.spec.MaxAttempts })
+	given("webhook", func() { spec.Webhook = f.spec.Webhook })
 	given("skip-bad-records", func() { spec.SkipBadRecords = f.spec.SkipBadRecords })
 	if len(f.files) > 0 {
 		spec.ProgramFiles = nil

@@ -32,14 +32,18 @@ func newListCommand() *cobra.Command {
 		if s.json {
 			return printList(s.out, "jobs", jobs)
 		}
-		return printTable(s.out, "ID NAME STATE MAP REDUCE SUBMITTED TOOK", jobs, jobCells)
+		return printTable(s.out, jobHead, jobs, jobCells)
 	})
 	fs := cmd.Flags()
 	fs.StringSliceVar(&states, "state", nil, "submitted, mapping, reducing, completed, failed or cancelled; several with commas")
 	fs.StringVar(&name, "name", "", "a part of the name, or a glob")
 	fs.IntVar(&limit, "limit", 20, "how many; 0: all")
+	complete(cmd, "state", "submitted", "mapping", "reducing", "completed", "failed", "cancelled")
 	return cmd
 }
+
+// jobHead names the cells of jobCells.
+const jobHead = "ID NAME STATE MAP REDUCE SUBMITTED TOOK"
 
 func jobCells(job api.Job) []string {
 	return []string{

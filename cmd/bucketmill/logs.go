@@ -17,7 +17,7 @@ import (
 )
 
 func newLogsCommand() *cobra.Command {
-	return jobCommand(&cobra.Command{
+	cmd := jobCommand(&cobra.Command{
 		Use:   "logs JOB [TASK[.ATTEMPT]]",
 		Short: "Show what a job's program wrote to standard error",
 		Long: `Logs shows what a job's program wrote to standard error, which is kept when an attempt ends: of one
@@ -43,6 +43,8 @@ line is a JSON object with attempt and text.`,
 		}
 		return s.printLogs(ctx, id, which)
 	})
+	cmd.ValidArgsFunction = completeTasks
+	return cmd
 }
 
 var errNoLogs = errors.New(`there are no logs: they are kept when an attempt ends, unless its program said nothing`)

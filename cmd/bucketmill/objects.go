@@ -12,7 +12,7 @@ import (
 )
 
 func newLsCommand() *cobra.Command {
-	return clientCommand(&cobra.Command{
+	cmd := clientCommand(&cobra.Command{
 		Use:   "ls [s3://BUCKET[/PREFIX]]",
 		Short: "List objects of the store, or its buckets, through the server",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -37,6 +37,8 @@ func newLsCommand() *cobra.Command {
 			return []string{size(o.Size), ago(o.Modified), o.URL}
 		})
 	})
+	cmd.ValidArgsFunction = completeLocations
+	return cmd
 }
 
 func (s *session) printBuckets(ctx context.Context) error {

@@ -66,6 +66,7 @@ After a file that fails it goes on with the others, and exits with 1.`,
 	})
 	cmd.Flags().BoolVar(&makeBucket, "make-bucket", false, "make the bucket unless there is one")
 	flags.register(cmd.Flags())
+	cmd.ValidArgsFunction = completeLocations
 	return cmd
 }
 

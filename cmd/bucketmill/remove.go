@@ -50,6 +50,7 @@ After an object that fails it goes on with the others, and exits with 1.`,
 	})
 	cmd.Flags().BoolVarP(&recursive, "recursive", "r", false, "remove all objects below a KEY, or of a bucket")
 	flags.register(cmd.Flags())
+	cmd.ValidArgsFunction = completeLocations
 	return cmd
 }
 

@@ -98,14 +98,14 @@ func (u *ui) completed(ctx context.Context, o outcome) error {
 		fmt.Fprintf(w, "%s\t%s\n", visible(name), visible(fmt.Sprintf(format, args...)))
 	}
 	row("job", "%s  %s  %s in %s", job.ID, job.Name, job.State, took.Round(time.Millisecond))
-	row("input", "%s in %s, %s records, %s/s", humanize.IBytes(uint64(o.inputBytes)), plural(o.inputs, "object"),
-		humanize.Comma(n["map_input_records"]), humanize.IBytes(uint64(float64(o.inputBytes)/max(took.Seconds(), 0.001))))
+	row("input", "%s in %s, %s, %s/s", humanize.IBytes(uint64(o.inputBytes)), plural(o.inputs, "object"),
+		plural64(n["map_input_records"], "record"), humanize.IBytes(uint64(float64(o.inputBytes)/max(took.Seconds(), 0.001))))
 	o.left.rows(row)
 	if job.Reduce.Total > 0 {
-		row("shuffle", "%s, %s records of %s mapped", humanize.IBytes(uint64(n["shuffle_bytes"])),
-			humanize.Comma(n["shuffle_records"]), humanize.Comma(n["map_output_records"]))
+		row("shuffle", "%s, %s of %s mapped", humanize.IBytes(uint64(n["shuffle_bytes"])),
+			plural64(n["shuffle_records"], "record"), humanize.Comma(n["map_output_records"]))
 	}
-	row("output", "%s in %s, %s records", humanize.IBytes(uint64(n["output_bytes"])), plural(outputs(job), "part"), humanize.Comma(n["output_records"]))
+	row("output", "%s in %s, %s", humanize.IBytes(uint64(n["output_bytes"])), plural(outputs(job), "part"), plural64(n["output_records"], "record"))
 	row("attempts", "%s", attempts(job))
 	for _, name := range slices.Sorted(maps.Keys(n)) {
 		if user, ok := strings.CutPrefix(name, "user:"); ok {
@@ -151,11 +151,13 @@ func attempts(job state.Job) string {
 	return s
 }
 
-func plural(n int, what string) string {
+func plural(n int, what string) string { return plural64(int64(n), what) }
+
+func plural64(n int64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return humanize.Comma(int64(n)) + " " + what + "s"
+	return humanize.Comma(n) + " " + what + "s"
 }
 
 // place shows a URL as people write it.

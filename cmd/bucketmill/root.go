@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/executor/program"
 )
 
 // version is stamped by the build (-X main.version=…).
@@ -77,7 +79,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
 	root.SuggestionsMinimumDistance = 2 // letters
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{flagError(cmd, err)} })
 	root.AddCommand(newRunCommand(), newGenerateCommand(), newProgramsCommand(), newInspectCommand(), newProbeCommand(),
-		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand(), newWatchCommand())
+		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand(), newWatchCommand(), newVersionCommand())
 	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newTasksCommand(), newExecutorsCommand(),
 		newEventsCommand(), newLogsCommand(), newResultsCommand(), newCancelCommand(), newRetryCommand(), newDeleteCommand(),
 		newPutCommand(), newGetCommand(), newLsCommand(), newRmCommand(), newMbCommand())
@@ -113,6 +115,9 @@ func checkTopics(root *cobra.Command) {
 
 func suggestions(cmd *cobra.Command, name string) string {
 	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		if nearest := program.Nearest(name, near); nearest != "" {
+			near = []string{nearest}
+		}
 		return ": did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return ""

@@ -31,6 +31,7 @@ type runFlags struct {
 	scratch       string
 	python        string
 	verbose       bool
+	quiet, json   bool
 }
 
 // defaultMemory suits a laptop, and leaves what is gained by more to those who ask.
@@ -66,6 +67,7 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 	}
 	fs := cmd.Flags()
 	f.job.register(fs)
+	completeJobFlags(cmd)
 	f.store.register(fs)
 	f.cost.register(fs)
 	fs.IntVar(&f.executors, "executors", runtime.NumCPU(), "tasks that run side by side")
@@ -75,6 +77,8 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 	fs.StringVar(&f.work, "work", "", "folder or URL for intermediates (default: a temporary folder, or .bucketmill in the output's bucket)")
 	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors")
+	fs.BoolVar(&f.json, "json", false, "print how the job ended as JSON, as the API has it")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log what happens")
 	addProfileFlag(cmd)
 	return cmd
@@ -129,6 +133,12 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
 
 	ui := newUI(cmd.OutOrStdout(), cmd.ErrOrStderr())
+	if ui.quiet = f.quiet; f.quiet {
+		ui.close()
+	}
+	if sortsNothing(spec) && !f.quiet {
+		fmt.Fprintln(cmd.ErrOrStderr(), "  sort with 0 reducers sorts nothing: the lines stay as they are")
+	}
 	level := slog.LevelError + 4 // nothing: what matters is in the report
 	if f.verbose {
 		level = slog.LevelDebug
@@ -224,8 +234,16 @@ func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, j
 	// The job is over; telling so takes a moment.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
+	if f.json {
+		if err := c.printEnd(ctx, cmd.OutOrStdout(), job, spec); err != nil {
+			return err
+		}
+	}
 	switch job.State {
 	case state.Completed:
+		if f.json || f.quiet {
+			return nil
+		}
 		return ui.summary(ctx, c, job, spec)
 	case state.Cancelled:
 		fmt.Fprintln(cmd.ErrOrStderr(), "bucketmill: interrupted; the job was cancelled")

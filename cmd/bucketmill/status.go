@@ -13,21 +13,34 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/controller/api/client"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 func newStatusCommand() *cobra.Command {
 	var watch bool
 	cmd := jobCommand(&cobra.Command{
-		Use:   "status JOB",
+		Use:   "status [JOB]",
 		Short: "Show how far a job is, or how it ended",
 		Long: `Status shows a job's state, progress and counters; of a failed job, why it failed and what to do.
-JOB is an id, the beginning of one, or "last" for the newest job. It exits with 0 whatever has become of the job.
+JOB is an id, the beginning of one, or "last" for the newest job; without it, the jobs that have not ended are listed. It exits with 0 whatever has become of the job.
 
 With --watch it shows how far the job is until it has ended, and ends as "submit --wait" does, with
 the same exit codes.`,
-		Args: exactArgs(1, "one job: an id, or last"),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 || watch && len(args) == 0 {
+				return usageError{fmt.Errorf("want one job: an id, or last, got %d arguments", len(args))}
+			}
+			return nil
+		},
 	}, func(ctx context.Context, s *session, args []string) error {
+		if len(args) == 0 {
+			jobs := s.Jobs(ctx, client.Filter{States: []state.State{state.Submitted, state.Mapping, state.Reducing}})
+			if s.json {
+				return printList(s.out, "jobs", jobs)
+			}
+			return printTable(s.out, jobHead, jobs, jobCells)
+		}
 		id, err := s.jobNamed(ctx, args[0])
 		if err != nil {
 			return err

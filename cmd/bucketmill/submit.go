@@ -44,6 +44,8 @@ Exit codes: 0 submitted, or with --wait done, 1 failed, 2 wrong usage, 130 inter
 	}, f.run)
 	fs := cmd.Flags()
 	f.job.register(fs)
+	fs.StringVar(&f.job.spec.Webhook, "webhook", "", "URL that the server tells how the job ended")
+	completeJobFlags(cmd)
 	fs.BoolVarP(&f.wait, "wait", "w", false, "show how far the job is, until it has ended")
 	fs.BoolVar(&f.cancelOnInterrupt, "cancel-on-interrupt", false, "with --wait: cancel the job on Ctrl-C")
 	fs.BoolVar(&f.noCheck, "no-check", false, "don't try on this machine first whether the program starts")

@@ -47,6 +47,7 @@ newest 200), and below them how many tasks and attempts there were.`,
 		return s.printForgotten(job, wanted)
 	})
 	cmd.Flags().StringVar(&wanted, "side", "", "map or reduce (default: both)")
+	complete(cmd, "side", "map", "reduce")
 	return cmd
 }
 

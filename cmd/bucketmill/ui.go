@@ -18,6 +18,8 @@ type ui struct {
 	out, err io.Writer
 	begun    time.Time
 
+	quiet bool // show no progress
+
 	mu   sync.Mutex
 	bars *mpb.Progress // guarded by mu: nil where there is no terminal, and before and after
 	side map[state.Side]*sideBar
@@ -25,8 +27,8 @@ type ui struct {
 	at   time.Time // guarded by mu: when it was said
 }
 
-// quiet is how long nothing is said about a phase that goes on, where there are no bars.
-const quiet = 5 * time.Second
+// progressEvery is how long nothing is said about a phase that goes on, where there are no bars.
+const progressEvery = 5 * time.Second
 
 // barWidth is that of a bar, in columns.
 const barWidth = 48
@@ -75,7 +77,10 @@ func (u *ui) programLog(a state.AttemptID, line []byte) {
 func (u *ui) progress(job state.Job, running []state.Running) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.bars == nil {
+	switch {
+	case u.quiet:
+		return
+	case u.bars == nil:
 		u.line(job, running)
 		return
 	}
@@ -97,7 +102,7 @@ func (u *ui) line(job state.Job, running []state.Running) {
 		return // the report says it
 	}
 	samePhase := len(u.said) > 4 && text[:4] == u.said[:4]
-	if text == u.said || (samePhase && time.Since(u.at) < quiet) {
+	if text == u.said || (samePhase && time.Since(u.at) < progressEvery) {
 		return
 	}
 	u.said, u.at = text, time.Now()

@@ -57,7 +57,7 @@ func eventOf(e state.Event) (Event, error) {
 		if err := json.Unmarshal([]byte(e.Text), &f); err != nil {
 			return event, fmt.Errorf("read event %s: %w", e.ID, err)
 		}
-		event.Failure = failureOf(&f)
+		event.Failure = FailureOf(&f)
 	}
 	return event, nil
 }

@@ -94,7 +94,8 @@ type Failure struct {
 	Log      string           `json:"log,omitempty"`    // the attempt's last lines on stderr
 }
 
-func failureOf(f *state.Failure) *Failure {
+// FailureOf is a failure as the API shows it; nil for none.
+func FailureOf(f *state.Failure) *Failure {
 	if f == nil {
 		return nil
 	}
@@ -113,7 +114,7 @@ func summary(job state.Job) (Job, error) {
 	answer := Job{
 		ID: job.ID, Name: job.Name, Program: job.Program, SubmittedBy: job.SubmittedBy, State: job.State, Phase: job.Phase, Priority: job.Priority,
 		Progress: Progress{Map: job.Map, Reduce: job.Reduce},
-		Error:    failureOf(job.Error),
+		Error:    FailureOf(job.Error),
 		Times: Times{
 			Submitted: at(job.Submitted), Planned: at(job.Planned), MapsDone: at(job.MapsDone),
 			Published: at(job.PublishedFrom), Ended: at(job.Ended),
@@ -180,7 +181,7 @@ func (s *Server) answerJob(c echo.Context, job state.Job) error {
 	if answer.Counters, err = s.cfg.Store.Counters(c.Request().Context(), job.ID); err != nil {
 		return err
 	}
-	answer.Error, answer.Spec = failureOf(job.Error), job.Spec
+	answer.Error, answer.Spec = FailureOf(job.Error), job.Spec
 	return c.JSON(http.StatusOK, answer)
 }
 

@@ -137,7 +137,7 @@ func taskOf(job state.Job, t state.Task) Task {
 		}
 	}
 	for i := range t.Failures {
-		f := failureOf(&t.Failures[i])
+		f := FailureOf(&t.Failures[i])
 		a, err := state.ParseAttempt(job.ID, f.Attempt)
 		if err != nil {
 			continue // Store.Tasks returns none

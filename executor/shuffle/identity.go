@@ -17,6 +17,9 @@ type Identity struct {
 	Attempt int
 }
 
+// Magic is how every file begins.
+const Magic = "BMSH"
+
 const (
 	formatVersion = 1
 	// maxJobLen is the longest Identity.Job, in bytes.
@@ -26,7 +29,7 @@ const (
 )
 
 var (
-	headerMagic = [4]byte{'B', 'M', 'S', 'H'}
+	headerMagic = [4]byte([]byte(Magic))
 	footerMagic = [4]byte{'B', 'M', 'S', 'F'}
 )
 

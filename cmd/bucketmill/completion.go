@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+)
+
+// complete offers fixed values for a flag, as "VALUE" or "VALUE\tDESCRIPTION".
+func complete(cmd *cobra.Command, flag string, values ...cobra.Completion) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // there is no such flag, whatever the command line says
+	}
+}
+
+// completeJobFlags completes a program, and the values of jobFlags.
+func completeJobFlags(cmd *cobra.Command) {
+	complete(cmd, "format", "text", "jsonl", "csv", "csv-multiline", "whole", "fixed:")
+	complete(cmd, "compression", "auto", "none")
+	complete(cmd, "sort-order", "partition", "total")
+	for _, flag := range []string{"input", "output"} {
+		if err := cmd.RegisterFlagCompletionFunc(flag, completeLocations); err != nil {
+			panic(err) // as above
+		}
+	}
+	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var names []cobra.Completion
+		for _, b := range program.Builtins() {
+			names = append(names, cobra.CompletionWithDesc(b.Name, b.Summary))
+		}
+		return names, cobra.ShellCompDirectiveDefault // and files
+	}
+}
+
+// completedLocations is how many objects a shell is offered.
+const completedLocations = 200
+
+// completeLocations offers what is in the store, a folder at a time, to who has begun an s3 URL; and files.
+func completeLocations(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	const scheme = "s3://"
+	if !strings.HasPrefix(begun, scheme) {
+		if begun != "" && strings.HasPrefix(scheme, begun) {
+			return []cobra.Completion{scheme}, cobra.ShellCompDirectiveNoSpace
+		}
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	s, err := sessionOf(cmd)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionWait)
+	defer cancel()
+	bucket, prefix, inBucket := strings.Cut(strings.TrimPrefix(begun, scheme), "/")
+	var found []cobra.Completion
+	if !inBucket {
+		buckets, err := s.Buckets(ctx)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		for _, b := range buckets {
+			if strings.HasPrefix(b.Name, bucket) {
+				found = append(found, b.URL+"/")
+			}
+		}
+		return found, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+	}
+	last := ""
+	for o, err := range atMost(10*completedLocations, s.List(ctx, bucket, prefix)) {
+		if err != nil {
+			break // what has come is better than nothing
+		}
+		location := scheme + bucket + "/" + o.Key
+		if folder, _, deeper := strings.Cut(o.Key[len(prefix):], "/"); deeper {
+			location = begun + folder + "/"
+		}
+		if location == last {
+			continue
+		}
+		if last = location; len(found) == completedLocations {
+			break
+		}
+		found = append(found, location)
+	}
+	return found, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+}
+
+// sessionOf is a session of a command that is only completed. One that has no flags of a connection uses the environment.
+func sessionOf(cmd *cobra.Command) (*session, error) {
+	var c connection
+	for name, value := range map[string]*string{"server": &c.server, "token": &c.token, "ca": &c.ca} {
+		if f := cmd.Flag(name); f != nil {
+			*value = f.Value.String()
+		}
+	}
+	return c.open(cmd)
+}
+
+// completeTasks offers jobs, and then the tasks of one.
+func completeTasks(cmd *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) != 1 {
+		return completeJobs(cmd, args, begun)
+	}
+	s, err := sessionOf(cmd)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionWait)
+	defer cancel()
+	id, err := s.jobNamed(ctx, args[0])
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var found []cobra.Completion
+	for task, err := range atMost(completedLocations, s.everyTask(ctx, id, "")) {
+		if err != nil {
+			break // what has come is better than nothing
+		}
+		found = append(found, cobra.CompletionWithDesc(task.ID, task.State))
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}

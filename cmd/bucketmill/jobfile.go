@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// readJobFile reads the job in a file, or in standard input for -. Paths in a file begin in its folder, wherever the command
+// runs, as those of docker compose do; those in standard input, or another stream, in the working folder.
+func readJobFile(name string) (spec state.Spec, err error) {
+	path := name
+	if name == fromStdin {
+		path = "/dev/stdin"
+	}
+	text, err := readLimited(path)
+	if err != nil {
+		return spec, fmt.Errorf("read job file: %w", err)
+	}
+	if spec, err = state.ParseSpec(text); err != nil {
+		return spec, fmt.Errorf("job file %s: %w", name, err)
+	}
+	if folder := filepath.Dir(path); folder != "." && !strings.HasPrefix(path, "/dev/") {
+		moveTo(&spec, folder)
+	}
+	return spec, nil
+}
+
+// moveTo lets the relative paths of a job begin in a folder.
+func moveTo(spec *state.Spec, folder string) {
+	move := func(path string) string {
+		if path == "" || filepath.IsAbs(path) || strings.Contains(path, "://") {
+			return path
+		}
+		return strings.TrimSuffix(folder, "/") + "/" + path // not cleaned: a slash at the end means something
+	}
+	for i := range spec.Input {
+		spec.Input[i] = move(spec.Input[i])
+	}
+	spec.Output = move(spec.Output)
+	for i := range spec.ProgramFiles {
+		spec.ProgramFiles[i].Source = move(spec.ProgramFiles[i].Source)
+	}
+	builtin := slices.ContainsFunc(program.Builtins(), func(b program.Info) bool { return b.Name == spec.Program })
+	if !builtin && spec.Kind != string(program.Builtin) && !spec.Streaming() {
+		spec.Program = move(spec.Program)
+	}
+}
+
+// refuseStreams refuses - for an input or output, which are files and folders.
+func refuseStreams(spec state.Spec) error {
+	if spec.Output == toStdout {
+		return fmt.Errorf("output %q: a job writes a folder, not standard output; ./- is a folder of that name", spec.Output)
+	}
+	if slices.Contains(spec.Input, fromStdin) {
+		return fmt.Errorf("input %q: a job reads files, not standard input; ./- is a file of that name", fromStdin)
+	}
+	return nil
+}
+
+// sortsNothing tells of a sort without the reducers that sort.
+func sortsNothing(spec state.Spec) bool {
+	return spec.Program == "sort" && program.Kind(spec.Kind) == program.Builtin && spec.Reducers != nil && *spec.Reducers == 0
+}
+
+// strayFiles says what may have been meant by arguments behind the program.
+func strayFiles(args []string) string {
+	for _, arg := range args {
+		if _, err := os.Stat(arg); err != nil {
+			return ": name the input with --input and the output with --output"
+		}
+	}
+	return ": name the input with --input, and quote a glob (--input '*.md'), or the shell makes arguments of it"
+}
