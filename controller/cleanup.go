@@ -70,7 +70,7 @@ func (c *Controller) completedBefore(ctx context.Context, job state.Job, spec st
 	if job.State == state.Completed || !job.PublishedFrom.IsZero() {
 		return false, nil
 	}
-	success, done, err := c.published(ctx, job.ID, spec)
+	success, done, err := c.published(ctx, job.ID, spec, job.Parts())
 	if err != nil || !done {
 		return false, c.settled(job, "", err)
 	}

@@ -44,7 +44,7 @@ func (c *Controller) publish(ctx context.Context, job state.Job, spec state.Spec
 		return err
 	}
 	// A failover may have brought a publication back that was done.
-	if success, done, readErr := c.published(ctx, job.ID, spec); done || readErr != nil {
+	if success, done, readErr := c.published(ctx, job.ID, spec, job.Parts()); done || readErr != nil {
 		if readErr != nil {
 			return errors.Join(err, readErr)
 		}
@@ -76,7 +76,7 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 		return cmp.Or(err, errOutputTaken)
 	}
 	success := outputName(prefix, state.SuccessName)
-	before, done, err := c.published(ctx, job.ID, spec)
+	before, done, err := c.published(ctx, job.ID, spec, job.Parts())
 	if err != nil {
 		return err
 	}
@@ -168,11 +168,12 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 	if !errors.Is(err, objstore.ErrExists) {
 		return err
 	}
-	there, readErr := objstore.ReadAll(ctx, out, key)
+	there, readErr := objstore.ReadAll(ctx, out, key, int64(len(text)))
 	if bytes.Equal(there, text) {
 		return nil // written before, by this controller or another
 	}
-	if s := (state.Success{}); readErr != nil || json.Unmarshal(there, &s) != nil || s.Job != job.ID {
+	s, readErr := c.success(ctx, spec)
+	if readErr != nil || s == nil || s.Job != job.ID {
 		return errors.Join(err, readErr)
 	}
 	// By one that was held up when it published what a retry has thrown away.
@@ -183,7 +184,7 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 // redoLost is redo, unless the job was published before: its clean-up has removed the manifests then, and a failover of
 // Redis has brought the publication back.
 func (c *Controller) redoLost(ctx context.Context, job state.Job, spec state.Spec, lost []state.Lost) error {
-	before, done, err := c.published(ctx, job.ID, spec)
+	before, done, err := c.published(ctx, job.ID, spec, job.Parts())
 	if err != nil {
 		return err
 	}

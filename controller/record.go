@@ -31,6 +31,14 @@ type planRecord struct {
 	Plan    string `json:"plan"`
 }
 
+// parts is how many parts the job's output has.
+func (p planRecord) parts() int {
+	if p.Reduces == 0 {
+		return p.Maps
+	}
+	return p.Reduces
+}
+
 // Submit is SubmitFor for nobody.
 func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec) (created bool, err error) {
 	return c.SubmitFor(ctx, "", id, spec)

@@ -3,9 +3,9 @@ package controller
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -145,7 +145,11 @@ func (c *Controller) resume(ctx context.Context, job state.Job, spec state.Spec)
 	if err != nil || !planned && !job.Restored {
 		return false, err
 	}
-	success, done, err := c.published(ctx, job.ID, spec)
+	parts := -1
+	if planned {
+		parts = p.parts()
+	}
+	success, done, err := c.published(ctx, job.ID, spec, parts)
 	switch {
 	case err != nil:
 		return false, err
@@ -183,32 +187,56 @@ func takenOver(job state.Job, there *state.Success) (bool, error) {
 	return there.Job != plan.Replaces, err
 }
 
-// published reads the _SUCCESS object of an output, as success does, and finds out whether it is the job's and
-// its parts are there: a publisher that was held up may have written it of what a retry then threw away.
-func (c *Controller) published(ctx context.Context, id state.JobID, spec state.Spec) (*state.Success, bool, error) {
+// published reads the _SUCCESS object of an output, as success does, and finds out whether it is that of a job with so
+// many parts (-1: it is not known how many) and its parts are there: a publisher that was held up may have written it of
+// what a retry then threw away. Counters are those of the job's own only.
+func (c *Controller) published(ctx context.Context, id state.JobID, spec state.Spec, parts int) (*state.Success, bool, error) {
 	s, err := c.success(ctx, spec)
-	if err != nil || s == nil || s.Job != id || len(s.Parts) == 0 {
+	if err != nil || s == nil || s.Job != id {
 		return s, false, err
 	}
 	out, prefix, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return s, false, err
 	}
+	sizes, own, err := ownParts(ctx, out, outputName(prefix, state.SuccessName), id, parts)
+	switch {
+	case isNotFound(err):
+		return nil, false, nil // gone meanwhile
+	case errors.Is(err, state.ErrNoSuccess):
+		return &state.Success{}, false, nil
+	case err != nil || len(sizes) == 0:
+		return s, false, err
+	}
 	g, looking := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
-	for _, p := range s.Parts {
+	for i, size := range sizes {
 		g.Go(func() error {
-			o, err := out.Stat(looking, outputName(prefix, p.Name))
-			if isNotFound(err) || err == nil && o.Size != p.Bytes {
+			o, err := out.Stat(looking, outputName(prefix, state.PartName(i)))
+			if isNotFound(err) || err == nil && o.Size != size {
 				return errNotWhole
 			}
 			return err
 		})
 	}
 	if err := g.Wait(); !errors.Is(err, errNotWhole) {
-		return s, err == nil, err
+		return own, err == nil, err
 	}
-	return s, false, nil
+	return own, false, nil
+}
+
+// ownParts reads the _SUCCESS object that names a job: the sizes of its parts, and the rest.
+func ownParts(ctx context.Context, out objstore.Bucket, key string, id state.JobID, parts int) (sizes []int64, s *state.Success, err error) {
+	r, err := out.Get(ctx, key, 0, -1)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	own, err := state.ReadSuccess(r, id, parts, func(p state.SuccessPart) error {
+		sizes = append(sizes, p.Bytes)
+		return nil
+	})
+	return sizes, &own, err
 }
 
 var errNotWhole = errors.New("a part of the output is missing")
@@ -226,23 +254,24 @@ func (c *Controller) deleteOwnSuccess(ctx context.Context, id state.JobID, spec 
 	return out.Delete(ctx, outputName(prefix, state.SuccessName))
 }
 
-// success reads the _SUCCESS object of an output; nil: there is none. One that no job of ours has
-// written is of no job.
-func (c *Controller) success(ctx context.Context, spec state.Spec) (*state.Success, error) {
+// success reads from the _SUCCESS object of an output whose it is; nil: there is none. One that no job of ours has
+// written is of no job. It reads no more than that, for the object may be anything.
+func (c *Controller) success(ctx context.Context, spec state.Spec) (s *state.Success, err error) {
 	out, prefix, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return nil, err
 	}
-	text, err := objstore.ReadAll(ctx, out, outputName(prefix, state.SuccessName))
+	r, err := out.Get(ctx, outputName(prefix, state.SuccessName), 0, state.SuccessHead)
 	if isNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	var s state.Success
-	if json.Unmarshal(text, &s) != nil {
-		s = state.Success{}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	head, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
 	}
-	return &s, nil
+	return &state.Success{Job: state.SuccessJob(head)}, nil
 }

@@ -221,9 +221,12 @@ func (e *Executor) storedBounds(ctx context.Context, job *jobContext, had string
 	return "", nil
 }
 
+// maxBounds is more than the bounds of any job have, in bytes: they are keys of a sample.
+const maxBounds = 1 << 30
+
 // loadBounds reads bounds from the work store. What they are not called by, they are not.
 func (e *Executor) loadBounds(ctx context.Context, job *jobContext, name string) (*bounds, error) {
-	data, err := objstore.ReadAll(ctx, e.work, job.layout.Bounds(job.plan.Pages, name))
+	data, err := objstore.ReadAll(ctx, e.work, job.layout.Bounds(job.plan.Pages, name), maxBounds)
 	if err != nil {
 		return nil, fmt.Errorf("read the partition bounds: %w", err)
 	}

@@ -53,7 +53,7 @@ func (w *CheckedWriter) Commit() (Object, error) {
 // is not what was written, each time that it is read.
 func ReadChecked(ctx context.Context, b Bucket, key string) ([]byte, error) {
 	for range resolveReads {
-		data, err := ReadAll(ctx, b, key)
+		data, err := ReadAll(ctx, b, key, maxPayload)
 		if err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ func TestChecked(t *testing.T) {
 		if _, err := checked.Commit(); err != nil {
 			t.Fatal(err)
 		}
-		whole, err := objstore.ReadAll(ctx, b, "written")
+		whole, err := objstore.ReadAll(ctx, b, "written", 1<<30)
 		if err != nil || !bytes.Equal(whole, objstore.Checked(data)) {
 			t.Fatalf("%d bytes: the writer makes another object, %v", size, err)
 		}

@@ -56,7 +56,7 @@ func Resolve(ctx context.Context, b Bucket, ref []byte) ([]byte, error) {
 
 func readChecked(ctx context.Context, b Bucket, key string, sum uint32) ([]byte, error) {
 	for range resolveReads {
-		data, err := ReadAll(ctx, b, key)
+		data, err := ReadAll(ctx, b, key, maxPayload)
 		if err != nil {
 			return nil, err
 		}
@@ -67,12 +67,21 @@ func readChecked(ctx context.Context, b Bucket, key string, sum uint32) ([]byte,
 	return nil, corrupt(b, key)
 }
 
-// ReadAll reads a whole small object.
-func ReadAll(ctx context.Context, b Bucket, key string) (data []byte, err error) {
+// maxPayload bounds what is stored for a reference, and a checked object, in bytes. Both are written by Bucketmill
+// alone. The largest are the manifests of map tasks that have millions of reducers.
+const maxPayload = 1 << 30
+
+// ReadAll reads a whole small object. It fails with ErrTooLarge where that has more bytes than the limit, before it
+// holds more.
+func ReadAll(ctx context.Context, b Bucket, key string, limit int64) (data []byte, err error) {
 	r, err := b.Get(ctx, key, 0, -1)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	return io.ReadAll(r)
+	data, err = io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("read %s/%s: %w: more than %d bytes", b.URL(), key, ErrTooLarge, limit)
+	}
+	return data, err
 }

@@ -34,6 +34,7 @@ var (
 	ErrChanged      = errors.New("object changed meanwhile")       // Get, GetVersion and their readers
 	ErrNotSupported = errors.New("store can't do this")
 	ErrCorrupt      = errors.New("object is not what was written") // Resolve, ReadChecked and CopyChecked only
+	ErrTooLarge     = errors.New("object is too large")            // ReadAll only
 	ErrUnproven     = errors.New("store does not tell whose object it is")
 )
 

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -70,7 +69,7 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 	if job.State != state.Completed {
 		return output{}, newProblem(CodeJobNotCompleted, "job %s is %s", job.ID, job.State)
 	}
-	out, err := s.openOutput(c.Request().Context(), job)
+	out, err := s.openOutput(c.Request().Context(), job, callerOf(c))
 	if err != nil {
 		return output{}, err
 	}
@@ -87,11 +86,16 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 	return out, nil
 }
 
-// openOutput reads what the job wrote, and makes sure that it is still there.
-func (s *Server) openOutput(ctx context.Context, job state.Job) (out output, err error) {
+// openOutput reads what the job wrote, and makes sure that it is still there. The caller must be allowed to read there
+// now: the allow-list may have been another when the job was submitted. What says which parts there are may have been
+// written by anybody.
+func (s *Server) openOutput(ctx context.Context, job state.Job, who caller) (out output, err error) {
 	spec, err := state.ParseSpec(job.Spec)
 	if err != nil {
 		return out, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
+	}
+	if _, err := s.places.readable(asPrefix(spec.Output), who); err != nil {
+		return out, err
 	}
 	if out.bucket, out.prefix, err = s.cfg.Open(ctx, spec.Output); err != nil {
 		return out, err
@@ -104,13 +108,18 @@ func (s *Server) openOutput(ctx context.Context, job state.Job) (out output, err
 		return out, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	var success state.Success
-	if err := json.NewDecoder(r).Decode(&success); err != nil || success.Job != job.ID {
+	_, err = state.ReadSuccess(r, job.ID, job.Parts(), func(p state.SuccessPart) error {
+		out.parts = append(out.parts, p)
+		return nil
+	})
+	if errors.Is(err, state.ErrNoSuccess) {
 		return out, newProblem(CodeOutputChanged, "%s is not what job %s wrote", spec.Output, job.ID)
 	}
-	out.parts = success.Parts
-	return out, nil
+	return out, err
 }
+
+// asPrefix names all that is below a folder.
+func asPrefix(folder string) string { return strings.TrimSuffix(folder, "/") + "/" }
 
 // getResultLinks answers GET /v1/jobs/{id}/results/links.
 func (s *Server) getResultLinks(c echo.Context) error {

@@ -176,7 +176,7 @@ func use(t *testing.T, s *connect.Stores, place string) {
 		t.Error(err)
 	}
 	for _, key := range []string{"/a", "/w2"} {
-		check(objstore.ReadAll(t.Context(), b, prefix+key))
+		check(objstore.ReadAll(t.Context(), b, prefix+key, 1<<30))
 	}
 	for _, err := range b.List(t.Context(), prefix+"/") {
 		check(nil, err)

@@ -53,7 +53,7 @@ func testParts(t *testing.T, parts objstore.PartSizes) {
 		if _, err := b.Complete(t.Context(), upload); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := objstore.ReadAll(t.Context(), b, "large"); err != nil || !bytes.Equal(got, data) {
+		if got, err := objstore.ReadAll(t.Context(), b, "large", 1<<40); err != nil || !bytes.Equal(got, data) {
 			t.Errorf("read %d bytes, %v", len(got), err)
 		}
 	}

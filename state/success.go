@@ -1,0 +1,227 @@
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+)
+
+// A _SUCCESS object lies where users write. Whoever reads one must take it for what anybody may have written: it may
+// be of any size, and name any job, part or counter. SuccessJob looks at the beginning alone. ReadSuccess goes through
+// the whole in little memory, and takes only what the job itself can have written: its parts are those that PartName
+// names, in their order.
+
+// ErrNoSuccess says that an object is not a _SUCCESS that a job of ours has written.
+var ErrNoSuccess = errors.New("it is not what a job has written")
+
+// SuccessHead is how many bytes of a _SUCCESS object tell whose it is.
+const SuccessHead = 512
+
+// successBegin is how a _SUCCESS of a job of ours begins.
+var successBegin = regexp.MustCompile(`^\{\s{0,16}"job":\s{0,16}"([A-Za-z0-9_-]{1,128})"`)
+
+// SuccessJob returns the job of a _SUCCESS object by its first SuccessHead bytes; "": none of ours.
+func SuccessJob(head []byte) JobID {
+	if found := successBegin.FindSubmatch(head); found != nil {
+		return JobID(found[1])
+	}
+	return ""
+}
+
+const (
+	// successElement is the most bytes that one element of a _SUCCESS has: a part, a counter.
+	successElement = 64 << 10
+	// successMembers is the most members that it has, of later versions, too.
+	successMembers = 100
+	// successCounters is the most counters that it has beside those of its tasks.
+	successCounters = 10_000
+)
+
+// ReadSuccess reads the _SUCCESS object of a job that has written so many parts (-1: it is not known how many), and
+// calls each for every one of them, in order. What it returns has no parts. It fails with ErrNoSuccess where the object
+// is not one, or is another job's.
+func ReadSuccess(r io.Reader, id JobID, parts int, each func(SuccessPart) error) (Success, error) {
+	most := parts
+	if parts < 0 {
+		most = MaxTasks
+	}
+	m := &meter{r: r}
+	s := &successReader{meter: m, json: json.NewDecoder(m), id: id, most: most, each: each}
+	err := s.read()
+	if err == nil && (s.got.Job != id || parts >= 0 && s.parts != parts) {
+		err = ErrNoSuccess
+	}
+	if malformed(err) {
+		err = fmt.Errorf("%w: %w", ErrNoSuccess, err)
+	}
+	return s.got, err
+}
+
+// malformed tells whether it is the text's fault, not that of its reader.
+func malformed(err error) bool {
+	var (
+		syntax *json.SyntaxError
+		kind   *json.UnmarshalTypeError
+	)
+	return errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}
+
+// successReader is at work on one object.
+type successReader struct {
+	meter *meter
+	json  *json.Decoder
+	id    JobID
+	most  int // parts
+	each  func(SuccessPart) error
+
+	got   Success
+	parts int // read so far
+}
+
+func (s *successReader) read() error {
+	known := 0
+	return s.members(func(name string) error {
+		if known++; known > successMembers {
+			return ErrNoSuccess
+		}
+		switch name {
+		case "job":
+			if err := s.value(&s.got.Job); err != nil {
+				return err
+			}
+			if s.got.Job != s.id {
+				return ErrNoSuccess
+			}
+			return nil
+		case "name":
+			return s.value(&s.got.Name)
+		case "records":
+			return s.value(&s.got.Records)
+		case "bytes":
+			return s.value(&s.got.Bytes)
+		case "counters":
+			return s.counters()
+		case "parts":
+			return s.elements(s.part)
+		case "skipped":
+			n := 0
+			return s.elements(func() error { n++; return s.skipped(n) })
+		}
+		return s.value(new(json.RawMessage)) // a later version's
+	})
+}
+
+// part reads one part.
+func (s *successReader) part() error {
+	var p SuccessPart
+	if err := s.value(&p); err != nil {
+		return err
+	}
+	if s.got.Job != s.id || s.parts == s.most || p.Name != PartName(s.parts) || p.Bytes < 0 || p.Records < 0 || len(p.Checksum) > len("xxh64:")+16 {
+		return ErrNoSuccess
+	}
+	s.parts++
+	return s.each(p)
+}
+
+// skipped reads one of the objects with records that were set aside. Nobody asks for them here.
+func (s *successReader) skipped(n int) error {
+	var skipped SuccessSkipped
+	if err := s.value(&skipped); err != nil {
+		return err
+	}
+	if n > 2*MaxTasks {
+		return ErrNoSuccess
+	}
+	return nil
+}
+
+func (s *successReader) counters() error {
+	s.got.Counters = map[string]int64{}
+	return s.members(func(name string) error {
+		var n int64
+		if err := s.value(&n); err != nil {
+			return err
+		}
+		if s.got.Counters[name] = n; len(s.got.Counters) > successCounters+2*s.most {
+			return ErrNoSuccess
+		}
+		return nil
+	})
+}
+
+// value reads a small value.
+func (s *successReader) value(to any) error {
+	s.meter.left = successElement
+	return s.json.Decode(to)
+}
+
+// members reads an object: each is called when the next value is that of a member.
+func (s *successReader) members(each func(name string) error) error {
+	return s.between('{', func() error {
+		s.meter.left = successElement
+		token, err := s.json.Token()
+		if err != nil {
+			return err
+		}
+		name, ok := token.(string)
+		if !ok {
+			return ErrNoSuccess
+		}
+		return each(name)
+	})
+}
+
+// elements reads an array.
+func (s *successReader) elements(each func() error) error { return s.between('[', each) }
+
+// between reads what is in an object or array, or null in its place.
+func (s *successReader) between(opening json.Delim, each func() error) error {
+	s.meter.left = successElement
+	token, err := s.json.Token()
+	if err != nil {
+		return err
+	}
+	if token == nil {
+		return nil
+	}
+	if token != opening {
+		return ErrNoSuccess
+	}
+	for s.json.More() {
+		if err := each(); err != nil {
+			return err
+		}
+		s.meter.left = successElement
+	}
+	_, err = s.json.Token()
+	return err
+}
+
+// Parts is how many parts the output of a job has, or -1 as long as it is not planned.
+func (j Job) Parts() int {
+	switch {
+	case j.Plan == "":
+		return -1
+	case j.Reduce.Total == 0:
+		return j.Map.Total
+	}
+	return j.Reduce.Total
+}
+
+// meter is a reader that fails with ErrNoSuccess when more is read than is left.
+type meter struct {
+	r    io.Reader
+	left int
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	if m.left == 0 {
+		return 0, fmt.Errorf("%w: an element of it is too long", ErrNoSuccess)
+	}
+	n, err := m.r.Read(p[:min(len(p), m.left)])
+	m.left -= n
+	return n, err
+}
