@@ -13,6 +13,9 @@ import (
 // maxRepeated bounds what aliases and merge keys repeat, in bytes of text and 16 for every node.
 const maxRepeated = 1 << 20
 
+// maxText bounds a document, in bytes: the library takes a second for a million bytes of the worst forms.
+const maxText = 256 << 10
+
 // maxNodes bounds the keys and values of a document, those in all of its lists and maps together.
 const maxNodes = 20_000
 
@@ -27,6 +30,9 @@ func newReader() *reader { return &reader{open: map[*yaml.Node]bool{}} }
 
 // document returns the root of the only document in text; nil if there is none.
 func document(text []byte) (*yaml.Node, error) {
+	if len(text) > maxText {
+		return nil, fmt.Errorf("it has %d bytes of YAML; at most %d are taken", len(text), maxText)
+	}
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var first, second yaml.Node
 	err := d.Decode(&first)

@@ -176,3 +176,28 @@ func TestEventsComeBack(t *testing.T) {
 		t.Errorf("asked %d times for a job that is not there", asked.Load())
 	}
 }
+
+// Room for another job may take hours to come, so nobody is left waiting for that without a word.
+func TestTooManyJobsIsToldAtOnce(t *testing.T) {
+	c, asked := answering(t, problem(429, api.CodeTooManyJobs), text200(`{"id":"j","state":"SUBMITTED"}`))
+	_, err := c.Submit(t.Context(), Submission{Spec: state.Spec{Output: "s3://o"}})
+	var p *api.Problem
+	if !errors.As(err, &p) || p.Code != api.CodeTooManyJobs || asked.Load() != 1 {
+		t.Errorf("%v after %d requests", err, asked.Load())
+	}
+}
+
+// A deletion whose answer was lost has done what was asked.
+func TestDeletionIsRepeated(t *testing.T) {
+	c, asked := answering(t, problem(503, api.CodeStateUnavailable), problem(404, api.CodeJobNotFound))
+	if err := c.DeleteJob(t.Context(), "j"); err != nil || asked.Load() != 2 {
+		t.Errorf("%v after %d requests", err, asked.Load())
+	}
+	var p *api.Problem
+	for _, code := range []api.Code{api.CodeJobNotFound, api.CodeJobNotEnded} {
+		c, asked = answering(t, problem(409, code))
+		if err := c.DeleteJob(t.Context(), "j"); !errors.As(err, &p) || p.Code != code || asked.Load() != 1 {
+			t.Errorf("%v after %d requests", err, asked.Load())
+		}
+	}
+}
