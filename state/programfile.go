@@ -71,7 +71,7 @@ func (f *ProgramFile) UnmarshalJSON(text []byte) (err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode((*plain)(f)); err != nil {
-		return errors.New("a program file must be a text, FILE or FILE#NAME, or an object with source and name: " + strings.TrimPrefix(err.Error(), "json: "))
+		return errors.New("a program file must be a text, FILE or FILE#NAME, or an object with the texts source and name")
 	}
 	if f.Name == "" {
 		f.Name = path.Base(f.Source)

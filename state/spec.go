@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,6 +95,9 @@ const MaxTasks = 10_000_000
 // MaxReducers bounds a job's reducers: each map task makes so many segments.
 const MaxReducers = 1 << 20
 
+// maxSkipBadRecords is the most bad records that a job may set aside.
+const maxSkipBadRecords = 1_000_000_000
+
 // ParseSpec reads a spec from JSON or YAML. Unknown fields are errors, and so is whatever would be read as
 // something else than it says: names given twice, text that is not UTF-8, a second document. A text of
 // YAML is what stands there, not what YAML takes it for: see package yamltext.
@@ -111,15 +116,32 @@ func ParseSpec(text []byte) (Spec, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			return Spec{}, fmt.Errorf("%w: %s must be %s, not %s", ErrSpec, wrong.Field, yamltext.Wanted(wrong.Type), article(wrong.Value))
-		}
-		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, strings.TrimPrefix(err.Error(), "json: "))
+		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, inWords(err, text))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Spec{}, fmt.Errorf("%w: something follows it", ErrSpec)
 	}
 	return s, nil
+}
+
+// inWords says what package encoding/json has against a text, in the words of a spec. The errors of types that read
+// themselves don't name the field; it is the first that can't be read alone.
+func inWords(err error, text []byte) string {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return fmt.Sprintf("%s must be %s, not %s", wrong.Field, yamltext.Wanted(wrong.Type), article(wrong.Value))
+	}
+	said := strings.TrimPrefix(err.Error(), "json: ")
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(text, &fields) != nil {
+		return said // it is no JSON
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		alone, err := json.Marshal(map[string]json.RawMessage{name: fields[name]})
+		if err == nil && json.Unmarshal(alone, new(Spec)) != nil && !strings.HasPrefix(said, "param") {
+			return name + ": " + said
+		}
+	}
+	return said
 }
 
 // article puts an article before what package encoding/json calls a value.
@@ -175,8 +197,8 @@ func (s *Spec) Validate() error {
 	if s.MaxAttempts < 0 || s.MaxAttempts > MaxAttempts {
 		bad("max_attempts is %d: must be from 1 to %d, or absent", s.MaxAttempts, MaxAttempts)
 	}
-	if s.SkipBadRecords < 0 {
-		bad("skip_bad_records is negative")
+	if s.SkipBadRecords < 0 || s.SkipBadRecords > maxSkipBadRecords {
+		bad("skip_bad_records is %d: must be from 0 to %d", s.SkipBadRecords, maxSkipBadRecords)
 	}
 	if s.TaskTimeout != nil && (*s.TaskTimeout < 0 || *s.TaskTimeout > 0 && time.Duration(*s.TaskTimeout) < time.Second) {
 		bad("task_timeout is %s: must be at least 1s, or 0 for none", s.TaskTimeout)
@@ -264,6 +286,11 @@ func webhookProblem(text string) string {
 	case u.User != nil:
 		return "must not hold a user name or password"
 	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return "has a port that is not from 1 to 65535"
+		}
+	}
 	return ""
 }
 
@@ -278,17 +305,29 @@ func (s *Spec) StallLimit() time.Duration {
 	return time.Duration(*s.TaskTimeout)
 }
 
+// shorten leaves the beginning of a text that an error shows.
+func shorten(text string) string {
+	const most = 100 // bytes
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
 // Duration is a length of time; in text "90s", "10m", "1h30m".
 type Duration time.Duration
 
 // String gives a length of time that Set reads.
 func (d Duration) String() string { return time.Duration(d).String() }
 
+// lengthOfTime is how a length of time is written.
+var lengthOfTime = regexp.MustCompile(`^(0|([0-9]+([.][0-9]+)?[smh])+)$`)
+
 // Set makes a Duration a command line flag's value.
 func (d *Duration) Set(text string) error {
 	v, err := time.ParseDuration(text)
-	if err != nil {
-		return fmt.Errorf("%q is not a length of time: write 90s, 10m or 1h30m", text)
+	if err != nil || !lengthOfTime.MatchString(text) {
+		return fmt.Errorf("%q is not a length of time: write 90s, 10m or 1h30m", shorten(text))
 	}
 	*d = Duration(v)
 	return nil
@@ -343,11 +382,14 @@ func (p *Params) UnmarshalJSON(text []byte) error {
 // ByteSize is a number of bytes; in text "64KiB", "1.5GB" or a plain number.
 type ByteSize int64
 
+// sizeText is how a number of bytes is written: whole, unless it has a unit.
+var sizeText = regexp.MustCompile(`^([0-9]+[bB]?|[0-9]+([.][0-9]+)? ?[kKmMgGtTpPeE][iI]?[bB]?)$`)
+
 // ParseByteSize reads "64KiB", "1.5GB", "4096".
 func ParseByteSize(text string) (ByteSize, error) {
 	n, err := humanize.ParseBytes(text)
-	if err != nil || n > 1<<62 {
-		return 0, fmt.Errorf("%q is not a size: write 64KiB, 1.5GB or 4096", text)
+	if err != nil || n > 1<<62 || !sizeText.MatchString(text) {
+		return 0, fmt.Errorf("%q is not a size: write 64KiB, 1.5GB or 4096", shorten(text))
 	}
 	return ByteSize(n), nil
 }

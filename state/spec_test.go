@@ -123,3 +123,23 @@ func TestByteSizeRoundTrips(t *testing.T) {
 		}
 	}
 }
+
+// Errors use the words of the spec, and an unknown field's says what may be meant.
+func TestSpecErrorsInWords(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"progam":"x"}`:               `unknown field "progam": did you mean "program"?`,
+		"input: [x]\nreducer_s: 2\n":   `line 2: unknown field "reducer_s": did you mean "reducers"?`,
+		"splitsize: 2\n":               `line 1: unknown field "splitsize": did you mean "split_size"?`,
+		`{"zzzzzzzzzz":1}`:             `unknown field "zzzzzzzzzz"`,
+		`{"split_size":1.5}`:           `split_size: "1.5" is not a size`,
+		"name: x\nsplit_size: 1.5\n":   `split_size: "1.5" is not a size`,
+		`{"task_timeout":"5 minutes"}`: `task_timeout: "5 minutes" is not a length of time`,
+		`{"input":"x"}`:                "input must be a list of texts, not a string",
+		`{"program_files":[1]}`:        "program_files: a program file must be a text, FILE or FILE#NAME, or an object with the texts source and name",
+	} {
+		_, err := ParseSpec([]byte(text))
+		if err == nil || !strings.HasPrefix(strings.TrimPrefix(err.Error(), "job spec is not valid: "), want) || strings.Contains(err.Error(), "Go ") {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}

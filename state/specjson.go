@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/bucketmill/bucketmill/state/yamltext"
@@ -84,7 +85,7 @@ func checkObject(d *json.Decoder, t reflect.Type, name string) error {
 		seen[key] = true
 		of, known := yamltext.Member(t, key)
 		if !known {
-			return fmt.Errorf("unknown field %.80q", inside)
+			return yamltext.Unknown(t, strings.TrimPrefix(name+".", "."), key)
 		}
 		if err := checkValue(d, of, inside, false); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -62,6 +63,9 @@ func (s *Server) guardBody(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.Body == nil || r.Body == http.NoBody {
 			return next(c)
 		}
+		if err := checkCoding(c, r.Header.Get(echo.HeaderContentEncoding)); err != nil {
+			return err
+		}
 		conn := http.NewResponseController(c.Response())
 		_ = conn.SetReadDeadline(time.Now().Add(s.cfg.BodyGrace)) // as in Read
 		r.Body = &bodyReader{
@@ -70,6 +74,15 @@ func (s *Server) guardBody(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// checkCoding refuses a body that is compressed, or otherwise another than its type says: it would be taken as it is.
+func checkCoding(c echo.Context, coding string) error {
+	if coding == "" || strings.EqualFold(coding, "identity") {
+		return nil
+	}
+	c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity")
+	return newProblem(CodeMediaType, "content encoding %.40q", coding).hinted("send the body as it is, without a Content-Encoding")
 }
 
 // allowBody raises the limit of the request's body to so many bytes. It refuses at once what

@@ -106,15 +106,15 @@ var eventID = regexp.MustCompile(`^[0-9]{1,18}(-[0-9]{1,18})?$`)
 
 // lastEventID is the id that the stream is to go on after; "" if it is to begin with the first event.
 func lastEventID(c echo.Context) (string, error) {
+	after := c.QueryParam("after")
+	if c.QueryParams().Has("after") && !eventID.MatchString(after) {
+		return "", invalidQuery("after", "%.40q is not an event's id", after)
+	}
 	if sent := c.Request().Header.Values("Last-Event-ID"); len(sent) > 0 {
 		if !eventID.MatchString(sent[0]) {
 			return "", newProblem(CodeInvalidRequest, "Last-Event-ID %.40q is not an event's id", sent[0])
 		}
 		return sent[0], nil
-	}
-	after := c.QueryParam("after")
-	if c.QueryParams().Has("after") && !eventID.MatchString(after) {
-		return "", invalidQuery("after", "%.40q is not an event's id", after)
 	}
 	return after, nil
 }

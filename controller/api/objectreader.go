@@ -16,6 +16,7 @@ type objectReader struct {
 	bucket objstore.Bucket
 	object objstore.Object
 	offset int64
+	end    int64         // of what will be read
 	open   io.ReadCloser // at offset; nil when it is yet to be opened
 	err    error         // the first of a Read, but for io.EOF
 }
@@ -25,13 +26,13 @@ func (r *objectReader) Read(p []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	if r.open == nil {
-		r.open, err = r.bucket.Get(r.ctx, r.object.Key, r.offset, r.object.Size-r.offset)
+		r.open, err = r.bucket.Get(r.ctx, r.object.Key, r.offset, min(r.end, r.object.Size)-r.offset)
 	}
 	if err == nil {
 		n, err = r.open.Read(p)
 		r.offset += int64(n)
 	}
-	if errors.Is(err, io.EOF) && r.offset < r.object.Size {
+	if errors.Is(err, io.EOF) && r.offset < min(r.end, r.object.Size) {
 		err = fmt.Errorf("%s/%s: %w", r.bucket.URL(), r.object.Key, objstore.ErrChanged)
 	}
 	if r.err == nil && !errors.Is(err, io.EOF) {
@@ -53,9 +54,13 @@ func (r *objectReader) Seek(offset int64, whence int) (int64, error) {
 	if offset != r.offset {
 		r.close()
 	}
-	r.offset = offset
+	r.offset, r.end = offset, r.object.Size
 	return offset, nil
 }
+
+func (r *objectReader) expect(n int64) { r.end = r.offset + n }
+
+func (r *objectReader) failed() error { return r.err }
 
 func (r *objectReader) close() {
 	if r.open != nil {

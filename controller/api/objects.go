@@ -83,43 +83,10 @@ func (s *Server) getObject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	header := c.Response().Header()
-	header.Set(echo.HeaderContentType, echo.MIMEOctetStream) // whatever it is: nothing that a browser runs
 	if o.ETag != "" {
-		header.Set("ETag", `"`+strings.Trim(o.ETag, `"`)+`"`)
+		c.Response().Header().Set("ETag", `"`+strings.Trim(o.ETag, `"`)+`"`)
 	}
-	r := &objectReader{ctx: c.Request().Context(), bucket: b, object: o}
-	defer r.close()
-	w := &contentWriter{ResponseWriter: c.Response()}
-	http.ServeContent(w, c.Request(), "", o.ModTime, r)
-	switch {
-	case r.err != nil && !c.Response().Committed:
-		return r.err
-	case r.err != nil:
-		s.brokenAnswer(c, r.err)
-	case w.unsatisfiable:
-		return newProblem(CodeRange, "%s has %d bytes", u, o.Size)
-	}
-	return nil
-}
-
-// contentWriter keeps http.ServeContent from saying in its own way that a range is not there.
-type contentWriter struct {
-	http.ResponseWriter
-	unsatisfiable bool
-}
-
-func (w *contentWriter) WriteHeader(status int) {
-	if w.unsatisfiable = status == http.StatusRequestedRangeNotSatisfiable; !w.unsatisfiable {
-		w.ResponseWriter.WriteHeader(status)
-	}
-}
-
-func (w *contentWriter) Write(p []byte) (int, error) {
-	if w.unsatisfiable {
-		return len(p), nil
-	}
-	return w.ResponseWriter.Write(p)
+	return s.serveContent(c, u.String(), o.Size, o.ModTime, &objectReader{ctx: c.Request().Context(), bucket: b, object: o, end: o.Size})
 }
 
 // putObject answers PUT /v1/objects/{bucket}/{key}. Nothing is seen of the object before all of

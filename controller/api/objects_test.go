@@ -71,6 +71,13 @@ func TestObjectRanges(t *testing.T) {
 		{"Range: bytes=7-", "789", 206},
 		{"Range: bytes=-2", "89", 206},
 		{"Range: bytes=0-100", "0123456789", 206},
+		{"Range: lines=0-1", "0123456789", 200},
+		{"Range: bytes=0-1,4-5", "0123456789", 200},
+		{"Range: bytes=" + strings.Repeat("0-,", 500) + "0-", "0123456789", 200},
+		{"If-Match: *", "0123456789", 200},
+		{"If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT", "0123456789", 200},
+		{"If-None-Match: *", "", 304},
+		{"If-Modified-Since: Fri, 31 Dec 2100 00:00:00 GMT", "", 304},
 	} {
 		if a := s.ask("GET", "/v1/objects/inbox/x", "", c.header); a.status != c.status || string(a.body) != c.body {
 			t.Errorf("%s: %d %q", c.header, a.status, a.body)
@@ -78,6 +85,15 @@ func TestObjectRanges(t *testing.T) {
 	}
 	if a := s.refused(api.CodeRange, "GET", "/v1/objects/inbox/x", "", "Range: bytes=20-"); a.status != 416 || a.header.Get("Content-Range") != "bytes */10" {
 		t.Errorf("past the end: %d %v", a.status, a.header)
+	}
+	if a := s.refused(api.CodeRange, "GET", "/v1/objects/inbox/x", "", "Range: bytes=-0"); a.header.Get("Content-Range") != "bytes */10" {
+		t.Errorf("none of them: %v", a.header)
+	}
+	for _, header := range []string{`If-Match: "other"`, "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT"} {
+		s.refused(api.CodePrecondition, "GET", "/v1/objects/inbox/x", "", header)
+		if a := s.ask("HEAD", "/v1/objects/inbox/x", "", header); a.status != http.StatusPreconditionFailed {
+			t.Errorf("HEAD with %s: %d", header, a.status)
+		}
 	}
 	head := s.ask("HEAD", "/v1/objects/inbox/x", "")
 	if head.status != 200 || head.header.Get("Content-Length") != "10" || head.header.Get("Etag") == "" ||

@@ -146,9 +146,10 @@ var problems = map[Code]kindOfProblem{
 func newProblem(code Code, format string, args ...any) *Problem {
 	kind := problems[code]
 	cause := fmt.Errorf(format, args...)
+	detail := bound(cause.Error())
 	return &Problem{
 		Type: "urn:bucketmill:problem:" + string(code), Title: kind.title, Status: kind.status,
-		Detail: cause.Error(), Code: code, Hint: kind.hint, cause: cause,
+		Detail: detail, Code: code, Hint: kind.hint, cause: cause,
 	}
 }
 

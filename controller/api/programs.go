@@ -64,9 +64,15 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 		if err != nil {
 			return spec, sent, framingProblem(err)
 		}
+		if err := checkCoding(c, part.Header.Get(echo.HeaderContentEncoding)); err != nil {
+			return spec, sent, err
+		}
 		switch name := part.FormName(); {
 		case name == "spec" && !haveSpec:
 			haveSpec = true
+			if _, err := mediaType(part.Header.Get(echo.HeaderContentType)); err != nil {
+				return spec, sent, err
+			}
 			if spec, err = readSpec(bounded(framed{part}, s.cfg.MaxSpec)); err != nil {
 				return spec, sent, err
 			}

@@ -34,6 +34,8 @@ func checkQuery(raw string, taken []string) error {
 			return invalidQuery(name, "a semicolon is written %%3B; what separates parameters is &")
 		case err != nil:
 			return invalidQuery(name, "%w: a percent sign is written %%25", err)
+		case utf8.RuneCountInString(value) > maxText:
+			return invalidQuery(name, "the value has more than %d characters", maxText)
 		case !utf8.ValidString(value):
 			return invalidQuery(name, "the value is not UTF-8")
 		case !slices.Contains(taken, name):
@@ -58,6 +60,9 @@ func takes(taken []string) string {
 func invalidQuery(name, format string, args ...any) *Problem {
 	return newProblem(CodeInvalidQuery, "query parameter %.80q: "+format, append([]any{name}, args...)...)
 }
+
+// maxText is the longest text in a query, in characters: a key has at most as many bytes.
+const maxText = 1024
 
 // intParam reads a query parameter from low to high.
 func intParam(c echo.Context, name string, byDefault, low, high int) (int, error) {

@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/labstack/echo/v4"
 
 	"github.com/bucketmill/bucketmill/objstore"
@@ -57,7 +54,10 @@ func (s *Server) getResults(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.streamResults(c, out)
+	id := state.JobID(c.Param("id"))
+	c.Response().Header().Set("ETag", out.etag(id))
+	size := out.bytes()
+	return s.serveContent(c, fmt.Sprintf("the output of job %s", id), size, time.Time{}, &outputReader{ctx: c.Request().Context(), out: out, size: size, end: size})
 }
 
 // wantedOutput opens the output of the job that the path names, or the part of it that the query does.
@@ -141,66 +141,4 @@ func (s *Server) getResultLinks(c echo.Context) error {
 	}
 	s.audit.done(c, "links made", "method", http.MethodGet, "output", out.bucket.URL()+"/"+out.prefix, "links", len(list.Parts))
 	return c.JSON(http.StatusOK, list)
-}
-
-// streamResults writes the parts one after the other. An error before the first byte is
-// answered, one after it breaks the connection.
-func (s *Server) streamResults(c echo.Context, out output) error {
-	ctx := c.Request().Context()
-	begin := func() {
-		header := c.Response().Header()
-		header.Set(echo.HeaderContentType, echo.MIMEOctetStream)
-		header.Set(echo.HeaderContentLength, strconv.FormatInt(out.bytes(), 10))
-		c.Response().WriteHeader(http.StatusOK)
-	}
-	if c.Request().Method == http.MethodHead {
-		begin()
-		return nil
-	}
-	w := c.Response()
-	for _, p := range out.parts {
-		r, err := out.bucket.Get(ctx, out.key(p.Name), 0, -1)
-		if errors.Is(err, objstore.ErrNotFound) {
-			err = newProblem(CodeOutputChanged, "%s is gone", p.Name)
-		}
-		if err != nil && !c.Response().Committed {
-			return err
-		}
-		if err == nil {
-			if !c.Response().Committed {
-				begin()
-			}
-			err = errors.Join(copyPart(w, r, p), r.Close())
-		}
-		if err != nil {
-			s.brokenAnswer(c, err)
-		}
-	}
-	if !c.Response().Committed {
-		begin() // no parts
-	}
-	return nil
-}
-
-// copyPart copies a part and checks it. The last byte goes out only when all of them were
-// right, so that a client never has the whole of something else.
-func copyPart(w io.Writer, r io.Reader, p state.SuccessPart) error {
-	sum := xxhash.New()
-	r = io.TeeReader(r, sum)
-	if p.Bytes > 1 {
-		if _, err := io.CopyN(w, r, p.Bytes-1); err != nil {
-			return fmt.Errorf("copy %s: %w", p.Name, err)
-		}
-	}
-	last, err := io.ReadAll(io.LimitReader(r, 2))
-	if err != nil {
-		return fmt.Errorf("copy %s: %w", p.Name, err)
-	}
-	if got := fmt.Sprintf("xxh64:%016x", sum.Sum64()); int64(len(last)) != min(p.Bytes, 1) || got != p.Checksum {
-		return fmt.Errorf("copy %s: it is not what the job wrote: checksum %s, want %s", p.Name, got, p.Checksum)
-	}
-	if _, err := w.Write(last); err != nil {
-		return fmt.Errorf("copy %s: %w", p.Name, err)
-	}
-	return nil
 }

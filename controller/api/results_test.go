@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,82 @@ func TestResults(t *testing.T) {
 	if empty := s.ask("GET", path, ""); empty.status != 200 {
 		t.Errorf("%d", empty.status)
 	}
+}
+
+// A range of the results is that of the parts as one stream, wherever they meet.
+func TestResultRanges(t *testing.T) {
+	s := serve(t, nil)
+	parts := []string{"one\n", "", "x", "three\n", ""}
+	whole := strings.Join(parts, "")
+	path := "/v1/jobs/" + string(s.completed(parts...)) + "/results"
+	size := len(whole)
+	all := s.ask("GET", path, "")
+	etag := all.header.Get("ETag")
+	if etag == "" || all.header.Get("Accept-Ranges") != "bytes" {
+		t.Errorf("%v", all.header)
+	}
+	for from := range size {
+		for to := from; to < size; to++ {
+			a := s.ask("GET", path, "", fmt.Sprintf("Range: bytes=%d-%d", from, to), "If-Range: "+etag)
+			if a.status != http.StatusPartialContent || string(a.body) != whole[from:to+1] ||
+				a.header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", from, to, size) || a.header.Get("ETag") != etag {
+				t.Errorf("%d to %d: %d %q %v", from, to, a.status, a.body, a.header)
+			}
+		}
+	}
+	for wanted, want := range map[string]string{
+		"bytes=4-": whole[4:], "bytes=-3": whole[size-3:], "bytes=-99": whole, "bytes=2-999": whole[2:], "BYTES=1-1": "n",
+		"bytes=0-99999999999999999999": whole, "bytes=-99999999999999999999": whole, "bytes=001-002": "ne",
+	} {
+		if a := s.ask("GET", path, "", "Range: "+wanted); a.status != http.StatusPartialContent || string(a.body) != want {
+			t.Errorf("%s: %d %q", wanted, a.status, a.body)
+		}
+	}
+	for _, ignored := range []string{"bytes=0-1,3-4", "lines=0-1", "bytes=-", "bytes=a-b", "bytes", "bytes=1-2-3", "=0-1", "bytes=--1"} {
+		if a := s.ask("GET", path, "", "Range: "+ignored); a.status != http.StatusOK || string(a.body) != whole {
+			t.Errorf("%s: %d %q", ignored, a.status, a.body)
+		}
+	}
+	for _, beyond := range []string{"bytes=11-", "bytes=-0", "bytes=-00", "bytes=99999999999999999999-", "bytes=5-2"} {
+		a := s.refused(api.CodeRange, "GET", path, "", "Range: "+beyond)
+		if got := a.header.Get("Content-Range"); got != fmt.Sprintf("bytes */%d", size) && beyond != "bytes=5-2" {
+			t.Errorf("%s: %q", beyond, got)
+		}
+	}
+	if a := s.ask("GET", path, "", "If-None-Match: "+etag); a.status != http.StatusNotModified || len(a.body) > 0 || a.header.Get("ETag") != etag {
+		t.Errorf("%d %q %v", a.status, a.body, a.header)
+	}
+	if a := s.ask("GET", path, "", "Range: bytes=1-2", `If-Range: "other"`); a.status != http.StatusOK || string(a.body) != whole {
+		t.Errorf("%d %q", a.status, a.body)
+	}
+	s.refused(api.CodePrecondition, "GET", path, "", `If-Match: "other"`)
+	if a := s.ask("HEAD", path, "", "Range: bytes=1-2"); a.status != http.StatusOK || a.header.Get("Content-Length") != fmt.Sprint(size) {
+		t.Errorf("%d %v", a.status, a.header)
+	}
+	part := s.ask("GET", path+"?part=3", "", "Range: bytes=-2")
+	if string(part.body) != "e\n" || part.header.Get("ETag") == etag {
+		t.Errorf("%d %q %v", part.status, part.body, part.header)
+	}
+	if a := s.ask("GET", path+"?part=1", "", "Range: bytes=0-"); a.status != http.StatusOK || len(a.body) > 0 {
+		t.Errorf("an empty part: %d %q", a.status, a.body)
+	}
+}
+
+// The rest of a part is checked with what came before it; what is found before the first byte is answered.
+func TestRangeOfChangedResults(t *testing.T) {
+	s := serve(t, nil)
+	path := "/v1/jobs/" + string(s.completed("first\n", "second\n")) + "/results"
+	s.put("s3://outbox/wc/part-00001", "Second\n") // of the same size
+	s.refused(api.CodeOutputChanged, "GET", path, "", "Range: bytes=-1")
+	if _, err := s.client("").Results(t.Context(), "x"); err == nil {
+		t.Error("there is no such job")
+	}
+	if a := s.ask("GET", path, "", "Range: bytes=0-5"); string(a.body) != "first\n" {
+		t.Errorf("%d %q", a.status, a.body)
+	}
+	s.put("s3://outbox/wc/part-00001", "sec")
+	s.refused(api.CodeOutputChanged, "GET", path, "", "Range: bytes=10-")
+	s.refused(api.CodeOutputChanged, "GET", path, "", "Range: bytes=10-11")
 }
 
 // An output that is not what the job wrote is never given out whole.

@@ -106,9 +106,9 @@ func keyedID(who, key string) state.JobID {
 // discarded also if there is an error.
 func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, parcel, error) {
 	header := c.Request().Header.Get(echo.HeaderContentType)
-	kind, _, err := mime.ParseMediaType(header)
-	if err != nil && header != "" {
-		return state.Spec{}, parcel{}, newProblem(CodeMediaType, "content type %q: %w", header, err)
+	kind, err := mediaType(header)
+	if err != nil {
+		return state.Spec{}, parcel{}, err
 	}
 	switch kind {
 	case "multipart/form-data":
@@ -122,6 +122,21 @@ func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, par
 		return spec, parcel{}, err
 	}
 	return state.Spec{}, parcel{}, newProblem(CodeMediaType, "content type %q", kind)
+}
+
+// mediaType is what a body's type is without its parameters; "" if the header is. Text is UTF-8.
+func mediaType(header string) (string, error) {
+	if header == "" {
+		return "", nil
+	}
+	kind, params, err := mime.ParseMediaType(header)
+	if err != nil {
+		return "", newProblem(CodeMediaType, "content type %q: %w", header, err)
+	}
+	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii" {
+		return "", newProblem(CodeMediaType, "the charset %.40q is not taken", charset).hinted("send text as UTF-8")
+	}
+	return kind, nil
 }
 
 func readSpec(r io.Reader) (state.Spec, error) {

@@ -340,3 +340,53 @@ func TestOneSubmissionMakesTheJob(t *testing.T) {
 		})
 	}
 }
+
+// What a body is said to be, it is taken for, or refused.
+func TestEncodings(t *testing.T) {
+	s := serve(t, nil)
+	const kind = "Content-Type: application/json"
+	for _, headers := range [][]string{
+		{kind + "; charset=utf-16"},
+		{kind + "; charset=iso-8859-1"},
+		{kind + `; charset="UTF-32LE"`},
+		{"Content-Type: application/yaml; charset=latin1"},
+		{kind, "Content-Encoding: br"},
+		{kind, "Content-Encoding: gzip"},
+		{kind, "Content-Encoding: gzip, identity"},
+		{kind, "Content-Encoding: x"},
+	} {
+		s.refused(api.CodeMediaType, "POST", "/v1/jobs", wordcount, headers...)
+	}
+	s.refused(api.CodeMediaType, "PUT", "/v1/objects/inbox/x", "text", "Content-Encoding: gzip")
+	for _, header := range []string{"Content-Type: text/plain; charset=utf-16", "Content-Encoding: gzip"} {
+		body := "--b\r\nContent-Disposition: form-data; name=\"spec\"\r\n" + header + "\r\n\r\n" + wordcount + "\r\n--b--\r\n"
+		s.refused(api.CodeMediaType, "POST", "/v1/jobs", body, "Content-Type: multipart/form-data; boundary=b")
+	}
+	for _, charset := range []string{"utf-8", "UTF-8", "us-ascii"} {
+		s.submit(wordcount, kind+"; charset="+charset, "Content-Encoding: identity")
+	}
+	with := func(field string) string { return strings.Replace(wordcount, `"name":"wc"`, field, 1) }
+	for _, wrong := range []string{
+		"\"name\":\"\xff\"", `"webhook":"http://example.com:0/"`, `"webhook":"https://example.com:99999"`, `"webhook":"https://[::1]:65536/"`,
+		`"max_attempts":101`, `"skip_bad_records":1000000001`, `"task_timeout":"1us"`, `"task_timeout":"+90s"`,
+	} {
+		s.refused(api.CodeInvalidSpec, "POST", "/v1/jobs", with(wrong), kind)
+	}
+	for _, size := range []string{"1.5", `"1.5"`, `"1.5B"`, "1e3", "-1", `"1,000"`, `" 5"`, `"5 "`, "true", "{}"} {
+		spec := strings.Replace(wordcount, `"split_size":"16"`, `"split_size":`+size, 1)
+		a := s.refused(api.CodeInvalidSpec, "POST", "/v1/jobs", spec, kind)
+		if p := a.problem(t); !strings.Contains(p.Detail, "split_size: ") {
+			t.Errorf("%s: %s", size, p.Detail)
+		}
+	}
+	long := strings.Repeat("A", 120_000)
+	for _, spec := range []string{
+		with(`"name":"` + long + `"`), with(`"` + long + `":1`), with(`"webhook":"` + long + `"`), with(`"kind":"` + long + `"`), long,
+		strings.Replace(wordcount, "s3://inbox/", long, 1), strings.Replace(wordcount, `"16"`, `"`+long+`"`, 1),
+	} {
+		a := s.ask("POST", "/v1/jobs", spec, kind)
+		if a.status != 400 || len(a.body) > 4<<10 {
+			t.Errorf("%d, %d bytes: %.200s", a.status, len(a.body), a.body)
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/bucketmill/bucketmill/state/yamltext"
 )
 
 // Detect says what a program named on the command line is: a builtin by its name, a Python
@@ -45,37 +47,5 @@ func unknownProgram(arg string) error {
 		arg, strings.Join(names, ", "), hint)
 }
 
-// Nearest returns the one of names that differs least from arg, if it is near enough to be
-// what was meant; else "". Of names that differ as little it is the one of arg's length.
-func Nearest(arg string, names []string) string {
-	best, least := "", len(arg)/3+2
-	for _, name := range names {
-		d := distance(strings.ToLower(arg), name)
-		if d < least || d == least && best != "" && len(name) == len(arg) && len(best) != len(arg) {
-			best, least = name, d
-		}
-	}
-	return best
-}
-
-// distance is the least number of bytes to insert, delete or change to make b of a
-// (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
-}
+// Nearest returns the one of names that differs least from arg, if it is near enough to be what was meant; else "".
+func Nearest(arg string, names []string) string { return yamltext.Nearest(arg, names) }

@@ -127,7 +127,7 @@ func (w writer) object(n *yaml.Node, t reflect.Type, at place) error {
 		}
 		of, known := Member(t, p.name)
 		if !known {
-			return fmt.Errorf("line %d: unknown field %.80q", p.line, at.field(p.name).name)
+			return fmt.Errorf("line %d: %w", p.line, Unknown(t, strings.TrimPrefix(at.name+".", "."), p.name))
 		}
 		if err := w.quote(p.name); err != nil {
 			return err
@@ -182,6 +182,8 @@ func Wanted(t reflect.Type) string {
 		return "true or false"
 	case t.Kind() == reflect.Struct && own:
 		return "text or a map"
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.String:
+		return "a list of texts"
 	case t.Kind() == reflect.Slice:
 		return "a list"
 	case t.Kind() == reflect.Struct, t.Kind() == reflect.Map:

@@ -135,6 +135,56 @@ func TestResultsNeedALength(t *testing.T) {
 	}
 }
 
+// A stream that breaks is gone on with where it broke, unless it is another by now, or that never helps.
+func TestResultsGoOn(t *testing.T) {
+	const text = "0123456789"
+	var ranges []string
+	answer := func(etag string, most int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			ranges = append(ranges, r.Header.Get("Range"))
+			from := 0
+			if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err == nil && r.Header.Get("If-Range") == etag {
+				w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-9/10", from))
+			} else {
+				from = 0
+			}
+			w.Header().Set("ETag", etag)
+			w.Header().Set("Content-Length", fmt.Sprint(len(text)-from))
+			if w.Header().Get("Content-Range") != "" {
+				w.WriteHeader(http.StatusPartialContent)
+			}
+			_, _ = io.WriteString(w, text[from:min(from+most, len(text))])
+			_ = http.NewResponseController(w).Flush()
+			if from+most < len(text) {
+				panic(http.ErrAbortHandler)
+			}
+		}
+	}
+	read := func(answers ...http.HandlerFunc) (string, error) {
+		ranges = nil
+		c, _ := answering(t, answers...)
+		r, err := c.Results(t.Context(), "j")
+		if err != nil {
+			return "", err
+		}
+		got, err := io.ReadAll(r)
+		return string(got), errors.Join(err, r.Close())
+	}
+	if got, err := read(answer(`"a"`, 4), answer(`"a"`, 3), answer(`"a"`, 100)); got != text || err != nil || fmt.Sprint(ranges) != "[ bytes=4- bytes=7-]" {
+		t.Errorf("%q, %v by %q", got, err, ranges)
+	}
+	if got, err := read(answer(`"a"`, 4), answer(`"b"`, 100)); got != text[:4] || err == nil {
+		t.Errorf("%q, %v though it is another", got, err)
+	}
+	var p *api.Problem
+	if got, err := read(answer(`"a"`, 4), problem(409, api.CodeOutputChanged)); got != text[:4] || !errors.As(err, &p) || p.Code != api.CodeOutputChanged {
+		t.Errorf("%q, %v", got, err)
+	}
+	if got, err := read(answer(`"a"`, 4), answer(`"a"`, 0)); got != text[:4] || err == nil || len(ranges) != 1+maxResumes {
+		t.Errorf("%q, %v after %d requests", got, err, len(ranges))
+	}
+}
+
 func TestEventsComeBack(t *testing.T) {
 	var after []string
 	stream := func(events string) http.HandlerFunc {

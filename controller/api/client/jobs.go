@@ -246,23 +246,15 @@ func (c *Client) Log(ctx context.Context, id state.JobID, attempt string) (io.Re
 	return c.open(ctx, jobPath(id, "/tasks/"+url.PathEscape(task)+"/attempts/"+url.PathEscape(number)+"/log"))
 }
 
-// Results opens the parts of a job's output, in order, as one stream. A Read fails where the
-// stream ends early.
+// Results opens the parts of a job's output, in order, as one stream. A stream that breaks is gone on with; a Read
+// fails where that does not help.
 func (c *Client) Results(ctx context.Context, id state.JobID) (io.ReadCloser, error) {
-	resp, err := c.do(ctx, request{method: http.MethodGet, path: jobPath(id, "/results")})
-	if err != nil {
-		return nil, err
-	}
-	if resp.ContentLength < 0 {
-		// Then an early end could not be told from the real one.
-		return nil, errors.Join(errors.New("results have no length: does a proxy change them?"), resp.Body.Close())
-	}
-	return resp.Body, nil
+	return c.openWhole(ctx, jobPath(id, "/results"))
 }
 
-// Part opens one part of a job's output.
+// Part opens one part of a job's output, as Results does.
 func (c *Client) Part(ctx context.Context, id state.JobID, part int) (io.ReadCloser, error) {
-	return c.open(ctx, jobPath(id, "/results?part="+strconv.Itoa(part)))
+	return c.openWhole(ctx, jobPath(id, "/results?part="+strconv.Itoa(part)))
 }
 
 // Links returns the parts of a job's output with URLs to read them by.
