@@ -14,7 +14,7 @@ var varying = []struct {
 	form  *regexp.Regexp
 	stand string
 }{
-	{regexp.MustCompile(`\b([0-9a-hjkmnp-tv-z]{26}|k-[0-9a-f]{32})\b`), "JOB"},
+	{regexp.MustCompile(`\b[0-9a-hjkmnp-tv-z]{26}\b`), "JOB"},
 	{regexp.MustCompile(`\b\d[\d.]* ([KMG]i)?B/s`), "RATE"},
 	{regexp.MustCompile(`\b(\d+h)?(\d+m)?\d+(\.\d+)?(µs|ms|s)\b`), "TIME"},
 }
