@@ -22,19 +22,19 @@ def lines(pattern):
 
 
 def rows():
-    for name in glob.glob("data/events/*.csv"):
+    for name in glob.glob("samples/events/*.csv"):
         with open(name, newline="") as f:
             yield from csv.DictReader(f)
 
 
 def words():
-    counts = Counter(word for line in lines("data/texts/*") for word in line.split())
+    counts = Counter(word for line in lines("samples/texts/*") for word in line.split())
     return [f"{word}\t{n}" for word, n in counts.items()]
 
 
 def clients():
     statuses = defaultdict(list)
-    for line in lines("data/logs/*.log"):
+    for line in lines("samples/logs/*.log"):
         before, _, rest = line.partition('"')
         statuses[before.split()[0]].append(int(rest.rpartition('" "')[0].split('" ')[1].split()[0]))
     for client, all_of_it in statuses.items():
@@ -93,10 +93,10 @@ for output, expected in {
     "words": words, "commands": words, "go": words, "job-file": words, "clients": clients,
     "users": users, "amounts": amounts, "bought": bought, "sessions": sessions,
 }.items():
-    got, want = sorted(lines(f"out/{output}/part-*")), sorted(expected())
+    got, want = sorted(lines(f"results/{output}/part-*")), sorted(expected())
     if got != want:
         differences = sorted(set(got) ^ set(want))
-        wrong.append(f"out/{output}: {len(got)} lines, want {len(want)}; differences begin {differences[:4]}")
-if lines("out/sorted/part-*") != sorted(lines("data/texts/*"), key=str.encode):
-    wrong.append("out/sorted: the parts, one after the other, are not the sorted texts")
+        wrong.append(f"results/{output}: {len(got)} lines, want {len(want)}; differences begin {differences[:4]}")
+if lines("results/sorted/part-*") != sorted(lines("samples/texts/*"), key=str.encode):
+    wrong.append("results/sorted: the parts, one after the other, are not the sorted texts")
 sys.exit("\n".join(wrong) or 0)
