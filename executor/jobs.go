@@ -247,6 +247,9 @@ func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *state.Artifa
 	if err := program.PassableFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
+	if err := os.Chmod(filepath.Dir(path), 0o755); err != nil { // Python lists the folders that it imports from
+		return err
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // what an earlier try has left can't be written to
 	}

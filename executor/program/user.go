@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -139,7 +140,7 @@ func (u *User) credential() *syscall.Credential {
 // as has f use the file system, /proc as well, with the user's rights. F starts no goroutines or processes.
 //
 // Only the thread's ids for the file system are changed: with others of the user's the programs could send us
-// signals. The thread ends with the goroutine that is locked to it.
+// signals. The thread may not end with that, either: the kernel would end the programs that it has started.
 func (u *User) as(f func() error) error {
 	if u == nil {
 		return f()
@@ -147,33 +148,57 @@ func (u *User) as(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		if err := u.enter(); err != nil {
-			done <- fmt.Errorf("take the rights of user %d: %w", u.ID, err)
-			return
+		own, err := threadRights()
+		if err == nil {
+			if err = setThreadRights(u.ID, u.Group, nil); err != nil {
+				err = fmt.Errorf("take the rights of user %d: %w", u.ID, err)
+			}
 		}
-		done <- f()
+		if err == nil {
+			err = f()
+		}
+		back := setThreadRights(own.id, own.group, own.groups)
+		done <- errors.Join(err, back)
+		if back != nil {
+			select {} // nobody else may get this thread
+		}
+		runtime.UnlockOSThread()
 	}()
 	return <-done
 }
 
-func (u *User) enter() error {
-	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
+// rights are the ids of a thread for the file system.
+type rights struct {
+	id, group int
+	groups    []uint32
+}
+
+func threadRights() (r rights, err error) {
+	groups, err := unix.Getgroups()
+	for _, g := range groups {
+		r.groups = append(r.groups, uint32(g))
+	}
+	r.id, r.group = unix.Geteuid(), unix.Getegid()
+	return r, err
+}
+
+// setThreadRights sets them for this thread alone.
+func setThreadRights(id, group int, groups []uint32) error {
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(unsafe.SliceData(groups))), 0); errno != 0 {
 		return errno
 	}
 	// These calls don't say whether they worked, but what was set before them.
-	_, err := unix.SetfsgidRetGid(u.Group)
-	if _, err2 := unix.SetfsuidRetUid(u.ID); err == nil {
-		err = err2
-	}
-	if err != nil {
-		return err
-	}
-	group, err := unix.SetfsgidRetGid(-1)
-	id, err2 := unix.SetfsuidRetUid(-1)
+	_, err := unix.SetfsgidRetGid(group)
+	_, err2 := unix.SetfsuidRetUid(id)
 	if err := errors.Join(err, err2); err != nil {
 		return err
 	}
-	if group != u.Group || id != u.ID {
+	nowGroup, err := unix.SetfsgidRetGid(-1)
+	now, err2 := unix.SetfsuidRetUid(-1)
+	if err := errors.Join(err, err2); err != nil {
+		return err
+	}
+	if nowGroup != group || now != id {
 		return syscall.EPERM
 	}
 	return nil
