@@ -26,17 +26,27 @@ secret() {
 }
 
 # settle writes .env after .env.example, readable for its owner alone, unless there are
-# passwords already. Compose wants them even to remove what it started.
+# passwords already; one of an earlier version gets those that it lacks. Compose wants them even to remove what it
+# started.
 settle() (
-	if [ -e .env ] || [ -n "${REDIS_PASSWORD-}" ]; then
+	if [ -n "${REDIS_PASSWORD-}" ]; then
 		return
 	fi
 	umask 077
+	if [ ! -e .env ]; then
+		while IFS= read -r line; do
+			echo "${line/%=change-me/=$(secret)}"
+		done <.env.example >.env.new
+		mv .env.new .env
+		echo "wrote .env, with new passwords" >&2
+		return
+	fi
 	while IFS= read -r line; do
-		echo "${line/%=change-me/=$(secret)}"
-	done <.env.example >.env.new
-	mv .env.new .env
-	echo "wrote .env, with new passwords" >&2
+		if [[ $line == *=change-me ]] && ! grep -q "^${line%%=*}=" .env; then
+			echo "${line/%=change-me/=$(secret)}" >>.env
+			echo "added ${line%%=*} to .env, with a new password" >&2
+		fi
+	done <.env.example
 )
 
 # ready prints how many executors are healthy, and fails unless the controller is too.

@@ -96,16 +96,16 @@ make_redis() {
 
 make_minio() {
 	local version image hash from=deploy/images/minio context
-	./deploy/tools/get.sh minio
+	./deploy/tools/get.sh minio mc
 	version=$(go version -m .tools/bin/minio | awk '$1 == "mod" { print $3 }')
 	image=bucketmill/minio:$(cut -d- -f2 <<<"$version" | cut -c1-8) # the day of its newest commit
-	hash=$(recipe "$version" "$from/Dockerfile" "$from/healthy")
+	hash=$(recipe "$version $(go version -m .tools/bin/mc | awk '$1 == "mod" { print $3 }')" "$from/Dockerfile" "$from/healthy" "$from/accounts")
 	if made "$image" "$hash"; then
 		return
 	fi
 	make_debian
 	context=$(mktemp -d)
-	cp "$from/Dockerfile" "$from/healthy" .tools/bin/minio "$context"
+	cp "$from/Dockerfile" "$from/healthy" "$from/accounts" .tools/bin/minio .tools/bin/mc "$context"
 	build "$image" "$hash" "$context" || { rm -rf "$context" && return 1; }
 	rm -rf "$context"
 }

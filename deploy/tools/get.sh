@@ -45,6 +45,7 @@ apt_install() {
 get() {
 	case $1 in
 	minio) go_program minio github.com/minio/minio v0.0.0-20260212201848-7aac2a2c5b7c github.com/minio/minio ;;
+	mc) go_program mc github.com/minio/mc v0.0.0-20250313080218-cf909e1063a9 github.com/minio/mc ;; # the version that this MinIO's own module names
 	gofumpt) go_program gofumpt mvdan.cc/gofumpt v0.12.0 mvdan.cc/gofumpt ;;
 	golangci-lint) go_program golangci-lint github.com/golangci/golangci-lint/v2 v2.15.0 github.com/golangci/golangci-lint/v2/cmd/golangci-lint ;;
 	redis-server) system_program redis-server redis-server ;;
