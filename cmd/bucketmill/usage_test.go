@@ -21,7 +21,7 @@ func TestWrongUsage(t *testing.T) {
 		{"controller --s3-path-style=perhaps", `--s3-path-style "perhaps": want true or false`},
 		{"controller --log-level loud", `--log-level "loud": want DEBUG, INFO, WARN or ERROR`},
 		{"completion nonsense", `no completion for "nonsense"`},
-		{"completion bsh", `did you mean bash`},
+		{"completion bahs", `did you mean bash\?`},
 		{"help nonsense", `no command "nonsense"`},
 		{"help stats", `no command "stats": did you mean status\?`},
 		{"statsu", `unknown command "statsu": did you mean status\?`},
