@@ -20,7 +20,7 @@ func (u *ui) bar(side state.Side, name string, p state.Progress, running []state
 	if bar == nil {
 		bar = &sideBar{}
 		bar.Bar = u.bars.AddBar(int64(p.Total)*1000,
-			mpb.PrependDecorators(decor.Name(name+" "), decor.Percentage(decor.WCSyncSpace)),
+			mpb.PrependDecorators(decor.Name(lineStart+name+" "), decor.Percentage(decor.WCSyncSpace)),
 			mpb.AppendDecorators(
 				decor.Any(func(s decor.Statistics) string {
 					return fmt.Sprintf(" %d/%d tasks ", s.Current/1000, s.Total/1000)
@@ -38,6 +38,9 @@ func (u *ui) bar(side state.Side, name string, p state.Progress, running []state
 		bar.SetCurrent(current)
 	}
 }
+
+// lineStart begins every line of a bar: a terminal that has shown ^C is not at the beginning of its line.
+const lineStart = "\r"
 
 // sideBar is the bar of one side's tasks, in thousandths of a task. It is drawn while it is
 // moved.

@@ -71,6 +71,9 @@ func onTerminal(t *testing.T, args ...string) string {
 	must(t, terminal.Close())
 	text, _ := io.ReadAll(bufio.NewReader(master)) // it ends with an error when the program does
 	_ = cmd.Wait()
+	if drawn := regexp.MustCompile(`\x1b\[\d+A\x1b\[J[^\r\n]`).Find(text); drawn != nil {
+		t.Errorf("a bar is drawn from where the cursor is: %q", drawn)
+	}
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
 }
 

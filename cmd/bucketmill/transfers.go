@@ -119,7 +119,7 @@ func (s *session) showTransfers(verb string, all []transfer, flags transferFlags
 	}
 	v.bars = mpb.New(mpb.WithOutput(terminal), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(barWidth))
 	v.bar = v.bars.AddBar(0, // so it is not over before close says so
-		mpb.PrependDecorators(decor.Name(verb+" "), decor.Percentage()),
+		mpb.PrependDecorators(decor.Name(lineStart+verb+" "), decor.Percentage()),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 			v.mu.Lock()
 			defer v.mu.Unlock()
