@@ -31,6 +31,7 @@ type attempt struct {
 	// Confined to the heartbeat: moves as of the last renewal that was sent, and that succeeded.
 	movesSent, movesTold int64
 	log                  logTail
+	upload               logUpload
 }
 
 // result is what an attempt has made: an object that stays void until it is committed.
@@ -47,7 +48,7 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 	err := e.perform(ctx, a)
 	e.metrics.attemptEnded(ctx, a, time.Since(started), err)
 	e.judge(ctx, a, err)
-	e.storeLog(ctx, a)
+	e.finishLog(ctx, a, err)
 	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID, "took", time.Since(started).Round(time.Millisecond))
 	switch {
 	case err == nil:
@@ -119,6 +120,7 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	}
 	ref, err := objstore.Refer(ctx, e.work, job.layout.Manifest(a.Attempt), r.manifest, InlineManifest)
 	if err == nil {
+		e.storeLog(ctx, a) // whoever learns of the commit may ask for it
 		err = e.commit(ctx, a, ref, r.counters)
 	}
 	if err != nil {
@@ -143,20 +145,6 @@ func (e *Executor) commit(ctx context.Context, a *attempt, manifest []byte, coun
 		}
 		e.cfg.Log.Warn("commit an attempt", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
 		pause(ctx, commitPause)
-	}
-}
-
-// storeLog puts what the program said on the store. That it can't is no reason to fail.
-func (e *Executor) storeLog(ctx context.Context, a *attempt) {
-	log := a.log.all()
-	if !e.cfg.KeepLogs || len(log) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
-	defer cancel()
-	layout := state.Layout{Prefix: e.workPrefix, Job: a.Attempt.Job}
-	if _, err := e.work.Put(ctx, layout.Log(a.Attempt), log); err != nil {
-		e.cfg.Log.Warn("store an attempt's log", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
 	}
 }
 
@@ -213,7 +201,13 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error, class stat
 			failure.Record = user.Record.String()
 		}
 	}
+	if said(failure.Log, failure.Detail) {
+		failure.Detail = "" // the last lines of the log are all there is
+	}
 	limits := e.limits(e.jobs.peek(a.Attempt.Job, a.Born))
+	if others, err := e.cfg.Store.HasOthers(ctx, e.cfg.ID); err == nil && !others {
+		limits.Shun = -1 // nobody else would take the task
+	}
 	if hopeless(why) {
 		limits.User = 1
 	}

@@ -125,6 +125,7 @@ type Executor struct {
 	bench   bench
 	working context.Context // ends when attempts must; set before the first one begins
 	shared  sync.WaitGroup  // flights
+	logs    sync.WaitGroup  // uploads of growing logs
 
 	mu       sync.Mutex
 	attempts map[state.AttemptID]*attempt // guarded by mu: those that run
@@ -189,6 +190,7 @@ func (e *Executor) Run(ctx context.Context) error {
 	e.shared.Wait()
 	stopBeating()
 	helpers.Wait()
+	e.logs.Wait()
 	if err := program.RemoveScratch(e.cfg.Scratch); err != nil {
 		return fmt.Errorf("empty scratch folder: %w", err)
 	}

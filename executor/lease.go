@@ -110,9 +110,9 @@ func (e *Executor) renew(ctx context.Context) {
 		beats[i] = state.Beat{Attempt: a.Attempt, Progress: int(a.progress.Load()), Moved: a.movesSent != a.movesTold}
 	}
 	sent := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, e.cfg.Lease/3)
+	asking, cancel := context.WithTimeout(ctx, e.cfg.Lease/3)
 	defer cancel()
-	lost, err := e.cfg.Store.Renew(ctx, e.cfg.ID, e.cfg.Lease, beats)
+	lost, read, err := e.cfg.Store.Renew(asking, e.cfg.ID, e.cfg.Lease, beats)
 	if err != nil {
 		e.metrics.renewals.Inc()
 		e.cfg.Log.Warn("renew leases", "executor", e.cfg.ID, "attempts", len(running), "error", err)
@@ -132,6 +132,9 @@ func (e *Executor) renew(ctx context.Context) {
 			a.stop(errGivenAway)
 		} else {
 			a.renewed, a.movesTold = sent, a.movesSent
+		}
+		if slices.Contains(read, a.Attempt) {
+			e.shareLog(ctx, a)
 		}
 	}
 }

@@ -2,7 +2,10 @@ package executor
 
 import (
 	"bytes"
+	"fmt"
 	"sync"
+
+	"github.com/bucketmill/bucketmill/state"
 )
 
 // How much of an attempt's log is kept, and how much of that is told with its failure, in
@@ -17,8 +20,9 @@ type logTail struct {
 	pass  func(line []byte) // may be nil
 	moved func()            // called for each write; may be nil
 
-	mu   sync.Mutex
-	tail []byte // guarded by mu
+	mu      sync.Mutex
+	tail    []byte // guarded by mu
+	written int64  // guarded by mu: bytes, all in all
 }
 
 // Write takes whole lines.
@@ -29,6 +33,7 @@ func (l *logTail) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tail = append(l.tail, p...)
+	l.written += int64(len(p))
 	if over := len(l.tail) - logTailSize; over > logTailSize/4 { // not at every line
 		l.tail = append(l.tail[:0], l.tail[over:]...)
 	}
@@ -45,6 +50,16 @@ func (l *logTail) all() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return bytes.Clone(l.tail)
+}
+
+// kept returns the log as it is stored, and its length in bytes: what is kept, below a line that says how much is not.
+func (l *logTail) kept() (log []byte, length int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if missing := l.written - int64(len(l.tail)); missing > 0 {
+		log = fmt.Appendf(nil, state.LogCut, missing)
+	}
+	return append(log, l.tail...), l.written
 }
 
 // String returns the end, for a failure.

@@ -119,29 +119,29 @@ type Beat struct {
 }
 
 // Renew extends the leases of all attempts that an executor runs, in one round trip, and
-// reports their progress. It returns those that are not the executor's any more: they must
-// stop.
-func (s *Store) Renew(ctx context.Context, executor ExecutorID, lease time.Duration, beats []Beat) (lost []AttemptID, err error) {
+// reports their progress. It returns those that are not the executor's any more, which must
+// stop, and those of the others whose logs somebody reads as they grow.
+func (s *Store) Renew(ctx context.Context, executor ExecutorID, lease time.Duration, beats []Beat) (lost, read []AttemptID, err error) {
 	byJob := map[JobID][]Beat{}
 	for _, b := range beats {
 		byJob[b.Attempt.Job] = append(byJob[b.Attempt.Job], b)
 	}
-	lost, err = s.renew(ctx, executor, lease, byJob)
+	lost, read, err = s.renew(ctx, executor, lease, byJob)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") { // Redis restarted: a pipeline doesn't load scripts by itself
 		if err := renewScript.Load(ctx, s.rdb).Err(); err != nil {
-			return nil, fmt.Errorf("load the renew script: %w", err)
+			return nil, nil, fmt.Errorf("load the renew script: %w", err)
 		}
-		lost, err = s.renew(ctx, executor, lease, byJob)
+		lost, read, err = s.renew(ctx, executor, lease, byJob)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("renew %d leases: %w", len(beats), err)
+		return nil, nil, fmt.Errorf("renew %d leases: %w", len(beats), err)
 	}
-	return lost, nil
+	return lost, read, nil
 }
 
-func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Duration, byJob map[JobID][]Beat) ([]AttemptID, error) {
+func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Duration, byJob map[JobID][]Beat) (lost, read []AttemptID, err error) {
 	replies := make(map[JobID]*redis.Cmd, len(byJob))
-	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, id := range slices.Sorted(maps.Keys(byJob)) {
 			beats := byJob[id]
 			args := make([]any, 0, 2+4*len(beats))
@@ -154,31 +154,36 @@ func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Durat
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var lost []AttemptID
 	for id, beats := range byJob {
-		gone, err := decodeRenewed(replies[id].Val(), beats)
+		gone, wanted, err := decodeRenewed(replies[id].Val(), beats)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		lost = append(lost, gone...)
+		lost, read = append(lost, gone...), append(read, wanted...)
 	}
-	return lost, nil
+	return lost, read, nil
 }
 
-// decodeRenewed reads what renew.lua answers: which of the attempts are lost.
-func decodeRenewed(v any, beats []Beat) (lost []AttemptID, err error) {
+// decodeRenewed reads what renew.lua answers: which of the attempts are lost, and whose logs are read.
+func decodeRenewed(v any, beats []Beat) (lost, read []AttemptID, err error) {
 	r := renewScript.replyOf(v)
 	for _, b := range beats {
-		if !r.yes("whether an attempt is held") {
+		switch n := r.integer("whether an attempt is held", 0); n {
+		case 0:
 			lost = append(lost, b.Attempt)
+		case 1:
+		case 2:
+			read = append(read, b.Attempt)
+		default:
+			r.fail("whether an attempt is held is %d: must be 0, 1 or 2", n)
 		}
 	}
 	if err := r.done(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return lost, nil
+	return lost, read, nil
 }
 
 // Commit makes an attempt the winner of its task. Manifest describes its output; the

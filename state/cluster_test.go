@@ -59,7 +59,7 @@ func TestJobOnACluster(t *testing.T) {
 		beats = append(beats, Beat{Attempt: claim(t, s, "me", 1)[0]})
 	}
 	must(t, s.rdb.ScriptFlush(t.Context()).Err())
-	lost, err := s.Renew(t.Context(), "me", lease, beats)
+	lost, _, err := s.Renew(t.Context(), "me", lease, beats)
 	if err != nil || len(lost) > 0 {
 		t.Fatalf("lost %v, %v", lost, err)
 	}

@@ -195,7 +195,7 @@ func TestClusterOfThree(t *testing.T) {
 		beats = append(beats, Beat{Attempt: a, Progress: 5})
 	}
 	must(t, s.rdb.ScriptFlush(t.Context()).Err())
-	lost, err := s.Renew(t.Context(), "me", lease, append(beats, Beat{Attempt: AttemptID{Job: "other", Task: TaskID{Side: Map}, Number: 1}}))
+	lost, _, err := s.Renew(t.Context(), "me", lease, append(beats, Beat{Attempt: AttemptID{Job: "other", Task: TaskID{Side: Map}, Number: 1}}))
 	if err != nil || len(lost) != 1 || lost[0].Job != "other" {
 		t.Fatalf("lost %v, %v", lost, err)
 	}

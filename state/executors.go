@@ -46,6 +46,37 @@ func (s *Store) ReportExecutor(ctx context.Context, info ExecutorInfo, ttl time.
 	return nil
 }
 
+// lastReports is how many executors, those that reported themselves last, are asked for another.
+const lastReports = 16
+
+// HasOthers tells whether an executor other than this one reported itself lately, and claims tasks.
+func (s *Store) HasOthers(ctx context.Context, id ExecutorID) (bool, error) {
+	ids, err := s.rdb.ZRevRange(ctx, s.executorsKey(), 0, lastReports-1).Result()
+	if err != nil {
+		return false, fmt.Errorf("look for other executors: %w", err)
+	}
+	for _, other := range ids {
+		if ExecutorID(other) == id {
+			continue
+		}
+		text, err := s.rdb.Get(ctx, s.executorKey(ExecutorID(other))).Bytes()
+		if errors.Is(err, redis.Nil) {
+			continue // it is gone
+		}
+		if err != nil {
+			return false, fmt.Errorf("look for other executors: %w", err)
+		}
+		var info ExecutorInfo
+		if err := json.Unmarshal(text, &info); err != nil {
+			return false, fmt.Errorf("%w: executor %s: %w", ErrMalformed, other, err)
+		}
+		if !info.Draining {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // RemoveExecutor forgets an executor that has stopped.
 func (s *Store) RemoveExecutor(ctx context.Context, id ExecutorID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {

@@ -24,6 +24,7 @@ func (s *Store) executorKey(id ExecutorID) string {
 
 func (s *Store) jobKey(id JobID) string      { return fmt.Sprintf("%s:{%s}", s.namespace, id) }
 func (s *Store) minderKey(id JobID) string   { return s.jobKey(id) + ":minder" }
+func (s *Store) readerKey(id JobID) string   { return s.jobKey(id) + ":reader" }
 func (s *Store) samplerKey(id JobID) string  { return s.jobKey(id) + ":sampler" }
 func (s *Store) errorsKey(id JobID) string   { return s.jobKey(id) + ":errors" }
 func (s *Store) eventsKey(id JobID) string   { return s.jobKey(id) + ":events" }

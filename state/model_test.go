@@ -183,7 +183,7 @@ func (p *play) renew(by ExecutorID) {
 			beats = append(beats, Beat{Attempt: a, Progress: 1})
 		}
 	}
-	lost, err := p.s.Renew(p.Context(), by, lease, beats)
+	lost, _, err := p.s.Renew(p.Context(), by, lease, beats)
 	must(p, err)
 	for _, b := range beats {
 		held := p.runs(b.Attempt, by) && p.now.leases[b.Attempt.Name()]

@@ -60,7 +60,7 @@ func enter(t *testing.T, s *Store, state string) {
 var errLost = errors.New("lease is lost")
 
 func renewOne(t *testing.T, s *Store, a AttemptID, executor ExecutorID) error {
-	lost, err := s.Renew(t.Context(), executor, lease, []Beat{{Attempt: known(t, s, a), Progress: 500, Moved: true}})
+	lost, _, err := s.Renew(t.Context(), executor, lease, []Beat{{Attempt: known(t, s, a), Progress: 500, Moved: true}})
 	if err == nil && len(lost) > 0 {
 		return errLost
 	}

@@ -51,7 +51,7 @@ func TestRenewAfterScriptsAreGone(t *testing.T) {
 	}
 	for range 2 {
 		must(t, s.rdb.ScriptFlush(t.Context()).Err())
-		lost, err := s.Renew(t.Context(), "me", lease, beats)
+		lost, _, err := s.Renew(t.Context(), "me", lease, beats)
 		if err != nil || len(lost) > 0 {
 			t.Fatalf("lost %v, %v", lost, err)
 		}
@@ -73,7 +73,7 @@ func TestRestartOfADurableRedis(t *testing.T) {
 	server.Kill(t)
 	server.Restart(t)
 	sameState(t, s, before, dump(t, s), false)
-	lost, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: attempts[1]}})
+	lost, _, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: attempts[1]}})
 	if err != nil || len(lost) > 0 {
 		t.Fatalf("lost %v, %v", lost, err)
 	}
@@ -89,7 +89,7 @@ func TestRestartOfAForgetfulRedis(t *testing.T) {
 	a := claim(t, s, "me", 1)[0]
 	server.Kill(t)
 	server.Restart(t)
-	lost, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: a}})
+	lost, _, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: a}})
 	if err != nil || len(lost) != 1 {
 		t.Fatalf("lost %v, %v", lost, err)
 	}

@@ -26,9 +26,9 @@ var decoders = map[string]struct {
 		{"ok", "r", "1", int64(0), "5000", "4000", "7", "1", "9", "2"},
 	}},
 	"renew": {func(v any) error {
-		_, err := decodeRenewed(v, make([]Beat, 2))
+		_, _, err := decodeRenewed(v, make([]Beat, 2))
 		return err
-	}, [][]any{{int64(1), int64(0)}}},
+	}, [][]any{{int64(1), int64(0)}, {int64(2), int64(0)}}},
 	"submit": {func(v any) error { return errOfTwo(decodeSubmitted(v)) }, [][]any{{"ok", "plan", int64(1)}, {"ok", "ended", int64(0)}, {"exists"}}},
 	"sweep":  {func(v any) error { return errOfTwo(decodeSwept(v)) }, [][]any{{"gone"}, {"map", int64(1), int64(2), "17"}}},
 	"bounds": {func(v any) error {

@@ -29,7 +29,7 @@ func TestAttemptWithoutProgressIsGivenAway(t *testing.T) {
 		slow, hangs := attempts[0], attempts[1]
 		for range 7 { // the leases live, and one of them gets on
 			pass(lease / 3)
-			lost, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: slow, Moved: true}, {Attempt: hangs, Progress: 700}})
+			lost, _, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: slow, Moved: true}, {Attempt: hangs, Progress: 700}})
 			if err != nil || len(lost) > 0 {
 				t.Fatalf("lost %v, %v", lost, err)
 			}
@@ -39,7 +39,7 @@ func TestAttemptWithoutProgressIsGivenAway(t *testing.T) {
 			t.Fatalf("swept %+v, %v", swept, err)
 		}
 		if round == 0 {
-			lost, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: slow}, {Attempt: hangs}})
+			lost, _, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: slow}, {Attempt: hangs}})
 			if err != nil || len(lost) != 1 || lost[0] != hangs {
 				t.Fatalf("lost %v, %v", lost, err)
 			}

@@ -81,7 +81,7 @@ func remedy(job api.Job, why api.Failure) string {
 	case state.ClassUser:
 		first = "The program or its input is at fault, and would be again: correct it and submit the job again."
 		if why.Attempt != "" {
-			first += fmt.Sprintf("\n\"bucketmill logs %s %s\" shows all that the program said.", job.ID, why.Attempt)
+			first += fmt.Sprintf("\n\"bucketmill logs %s %s\" shows all that the program said, and how it failed.", job.ID, why.Attempt)
 		}
 		return first
 	case state.ClassInfra:

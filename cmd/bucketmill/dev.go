@@ -37,6 +37,7 @@ type devFlags struct {
 func newDevCommand() *cobra.Command {
 	f := &devFlags{memory: enoughMemory(defaultMemory, runtime.NumCPU())}
 	f.limits = state.DefaultLimits
+	f.limits.Shun = -1 // there is no other executor
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a server on a laptop: controller and executor in one process, nothing else needed",

@@ -17,12 +17,16 @@ import (
 )
 
 func newLogsCommand() *cobra.Command {
+	follow := false
 	cmd := jobCommand(&cobra.Command{
 		Use:   "logs JOB [TASK[.ATTEMPT]]",
 		Short: "Show what a job's program wrote to standard error",
-		Long: `Logs shows what a job's program wrote to standard error, which is kept when an attempt ends: of one
-attempt (m12.1), of a task (m12), or of all of them, each below a line with its name. With --json every
-line is a JSON object with attempt and text.`,
+		Long: `Logs shows what a job's program wrote to standard error: of one attempt (m12.1), of a task (m12), or of
+all of them, each below a line with its name. Of an attempt that runs it shows what there is so far; that comes
+within a heartbeat of its executor (5 s). With --follow it goes on until the job has ended. An attempt whose program
+failed ends with how. With --json every line is a JSON object with attempt and text.`,
+		Example: `  bucketmill logs last --follow
+  bucketmill logs JOB m12.1`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 && len(args) != 2 {
 				return usageError{fmt.Errorf("want a job, and possibly a task or attempt, got %d arguments", len(args))}
@@ -38,32 +42,39 @@ line is a JSON object with attempt and text.`,
 		if len(args) > 1 {
 			which = args[1]
 		}
-		if strings.Contains(which, ".") {
-			return s.printLog(ctx, id, which, false)
+		l, err := s.logReader(ctx, id)
+		switch {
+		case err != nil:
+			return err
+		case follow:
+			return l.follow(ctx, which)
+		case strings.Contains(which, "."):
+			return l.printLog(ctx, which, false)
 		}
-		return s.printLogs(ctx, id, which)
+		return l.printLogs(ctx, which)
 	})
 	cmd.ValidArgsFunction = completeTasks
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written, until the job, or the attempt if one is named, has ended")
 	return cmd
 }
 
-var errNoLogs = errors.New(`there are no logs: they are kept when an attempt ends, unless its program said nothing`)
+var errNoLogs = errors.New("there are no logs: the program has written nothing to standard error (where Python's print goes, too)")
 
 // printLogs shows the logs of a task, or of all.
-func (s *session) printLogs(ctx context.Context, id state.JobID, which string) error {
+func (l *logReader) printLogs(ctx context.Context, which string) error {
 	side, err := sideOf(which)
 	if err != nil {
 		return err
 	}
 	tasks, logs := 0, 0
-	for task, err := range s.everyTask(ctx, id, side) {
+	for task, err := range l.everyTask(ctx, l.id, side) {
 		if err != nil {
 			return err
 		}
 		if which != "" && task.ID != which {
 			continue
 		}
-		n, err := s.printTaskLogs(ctx, id, task)
+		n, err := l.printTaskLogs(ctx, task)
 		if err != nil {
 			return err
 		}
@@ -74,7 +85,7 @@ func (s *session) printLogs(ctx context.Context, id state.JobID, which string) e
 	}
 	switch {
 	case which != "" && tasks == 0:
-		return fmt.Errorf("job %s has no task %s: \"bucketmill tasks %[1]s\" lists them", id, which)
+		return fmt.Errorf("job %s has no task %s: \"bucketmill tasks %[1]s\" lists them", l.id, which)
 	case logs == 0:
 		return errNoLogs
 	}
@@ -126,15 +137,14 @@ func sideOf(task string) (string, error) {
 
 // printTaskLogs shows the logs of a task's attempts, and tells how many there were. Of an
 // ended job not all attempts are known, but each comes after the one before.
-func (s *session) printTaskLogs(ctx context.Context, id state.JobID, task api.Task) (logs int, err error) {
+func (l *logReader) printTaskLogs(ctx context.Context, task api.Task) (logs int, err error) {
 	known := 1
 	if n := len(task.Attempts); n > 0 {
 		known = task.Attempts[n-1].Number
 	}
 	for number := 1; ; number++ {
-		err := s.printLog(ctx, id, fmt.Sprintf("%s.%d", task.ID, number), true)
-		var p *api.Problem
-		missing := errors.As(err, &p) && p.Code == api.CodeLogNotFound
+		err := l.printLog(ctx, fmt.Sprintf("%s.%d", task.ID, number), true)
+		missing := noLog(err)
 		switch {
 		case missing && number > known:
 			return logs, nil
@@ -144,23 +154,6 @@ func (s *session) printTaskLogs(ctx context.Context, id state.JobID, task api.Ta
 			return logs, err
 		}
 	}
-}
-
-// printLog shows the log of an attempt, below its name if that is wanted.
-func (s *session) printLog(ctx context.Context, id state.JobID, attempt string, named bool) (err error) {
-	r, err := s.Log(ctx, id, attempt)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	if s.json {
-		return logLines(s.out, attempt, r)
-	}
-	if named {
-		fmt.Fprintf(s.out, "==> %s <==\n", attempt)
-	}
-	_, err = io.Copy(raw(s.out), r)
-	return err
 }
 
 // logLine is a line of a log, or a piece of a very long one.

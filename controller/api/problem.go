@@ -112,7 +112,7 @@ var problems = map[Code]kindOfProblem{
 	CodeNoRoute:          {404, "There is nothing at this path", "GET /v1/openapi.json lists all paths"},
 	CodeJobNotFound:      {404, "No such job", "GET /v1/jobs lists the jobs that are remembered"},
 	CodeTaskNotFound:     {404, "No such task", "GET /v1/jobs/{id}/tasks lists them; one is named m0 or r0"},
-	CodeLogNotFound:      {404, "No such log", "a log is kept when its attempt has ended; executors can be told to keep none"},
+	CodeLogNotFound:      {404, "No such log", "a log is there when the program has written something, of an attempt that runs within seconds of the first request for it"},
 	CodeObjectNotFound:   {404, "No such object or bucket", "PUT /v1/objects/{bucket} makes a bucket"},
 	CodeBucketNotFound:   {404, "No such bucket", "PUT /v1/objects/{bucket} makes it"},
 	CodeMethodNotAllowed: {405, "The path does not take this method", "the header Allow says which it takes"},

@@ -179,8 +179,15 @@ func (s *Server) getLog(c echo.Context) error {
 		return newProblem(CodeTaskNotFound, "%.80q names no attempt", name)
 	}
 	ctx, key := c.Request().Context(), s.layout(id).Log(attempt)
+	running, askErr := s.cfg.Store.ReadLog(ctx, attempt)
 	o, err := s.work.Stat(ctx, key)
-	if errors.Is(err, objstore.ErrNotFound) {
+	switch {
+	case errors.Is(err, objstore.ErrNotFound) && askErr != nil:
+		return askErr
+	case errors.Is(err, objstore.ErrNotFound) && running:
+		return newProblem(CodeLogNotFound, "attempt %s of job %s runs, and its log is not there yet", attempt.Name(), id).
+			hinted("ask again in a few seconds: now that somebody reads it, it is stored as it grows, once the program has written something")
+	case errors.Is(err, objstore.ErrNotFound):
 		return newProblem(CodeLogNotFound, "attempt %s of job %s has left no log", attempt.Name(), id)
 	}
 	if err != nil {

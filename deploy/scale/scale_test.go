@@ -223,7 +223,7 @@ func (f *fleet) beat(ctx context.Context) {
 			return
 		case <-pace.C:
 		}
-		_, err := f.store.Renew(ctx, "executor-host-00000", lease, []state.Beat{{
+		_, _, err := f.store.Renew(ctx, "executor-host-00000", lease, []state.Beat{{
 			Attempt: state.AttemptID{Job: f.job, Task: state.TaskID{Side: state.Map, Index: 1}, Number: 1, Claimed: 1},
 		}})
 		if err == nil {

@@ -2,8 +2,9 @@
 -- A lease that is gone stays gone: its attempt is given away by the next sweep.
 -- ARGV: 1 executor, 2 lease (ms), then for each attempt: its name, claimed (ms),
 --       progress (0-1000), 1 if it has got on since its last renewal
--- Returns for each attempt 1 (renewed) or 0 (lost: stop it).
+-- Returns for each attempt 0 (lost: stop it), 1 (renewed), or 2 (renewed, and somebody reads its log as it grows).
 local out, at = {}, ms(now())
+local held = 1 + call('EXISTS', JOB .. ':reader')
 for i = 3, #ARGV, 4 do
   local attempt, claimed = ARGV[i], ARGV[i + 1]
   local ok = holds(attempt, ARGV[1], claimed) and call('PEXPIRE', lease(attempt), ARGV[2]) == 1
@@ -12,6 +13,6 @@ for i = 3, #ARGV, 4 do
     if ARGV[i + 3] ~= '1' then moved = string.match(call('HGET', RUN, attempt), '%S+$') end
     call('HSET', RUN, attempt, ARGV[1] .. ' ' .. claimed .. ' ' .. ARGV[i + 2] .. ' ' .. moved)
   end
-  out[#out + 1] = ok and 1 or 0
+  out[#out + 1] = ok and held or 0
 end
 return out
