@@ -10,6 +10,7 @@ EXECUTORS ?= 4
 DURATION ?= 45s
 TASKS    ?= 1000000
 SEED     ?= 0
+EXAMPLES ?= 10
 FLAGS    ?=
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
@@ -27,9 +28,9 @@ help: ## this list
 build: ## a static binary, bin/bucketmill
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/bucketmill ./cmd/bucketmill
 
-packages := go list ./... | grep -Ev '/deploy/(e2e|chaos)$$'
+packages := go list ./... | grep -Ev '/deploy/(e2e|chaos|apitest)$$'
 
-test: ## vet, then every test but e2e and chaos, with the race detector and real servers; a skipped test fails; about ten minutes on two cores (V=1: all output; REPEAT=1: those that depend on time get a second try)
+test: ## vet, then every test but e2e, chaos and api, with the race detector and real servers; a skipped test fails; about ten minutes on two cores (V=1: all output; REPEAT=1: those that depend on time get a second try)
 	./deploy/tools/get.sh redis-server minio python3
 	go vet ./...
 	$(report) go test -race -count=1 -vet=off -timeout=30m $$($(packages))
@@ -37,6 +38,11 @@ test: ## vet, then every test but e2e and chaos, with the race detector and real
 e2e: images ## the tests in containers; needs Docker
 	./deploy/tools/get.sh compose
 	$(report) go test -race -count=1 -vet=off -timeout=15m ./deploy/e2e
+
+api: ## the API against its document: linters, schemathesis (EXAMPLES, SEED), and clients generated for Go, Python, TypeScript; needs PyPI, npm and Node 20.19
+	./deploy/tools/get.sh redis-server minio python3 venv npm
+	./deploy/apitest/setup.sh
+	go test -count=1 -v -vet=off -timeout=20m ./deploy/apitest -examples $(EXAMPLES) -seed $(SEED) $(FLAGS)
 
 chaos: ## breaks things under real processes for DURATION (45s), seeded by SEED; FLAGS: see deploy/chaos/main_test.go
 	./deploy/tools/get.sh redis-server minio python3
@@ -95,4 +101,4 @@ down: ## takes that cluster away, with its data
 tools: ## all programs that the targets above run: servers, python3, linters
 	./deploy/tools/get.sh
 
-.PHONY: help build test e2e chaos paper scale update-pages quick lint format fuzz simulate bench hotpaths images up down tools
+.PHONY: help build test e2e api chaos paper scale update-pages quick lint format fuzz simulate bench hotpaths images up down tools

@@ -61,3 +61,27 @@ func TestCodesAreDocumented(t *testing.T) {
 		t.Errorf("openapi.yaml has the codes %q, problem.go %q", documented, known)
 	}
 }
+
+// A comma in YAML's {key: some, text} ends a text, and makes a key without a value of the rest.
+func TestNoTextIsCut(t *testing.T) {
+	var tree any
+	if err := yaml.Unmarshal(openapiYAML, &tree); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch v := v.(type) {
+		case nil:
+			t.Errorf("%s has no value", path)
+		case map[string]any:
+			for key, inner := range v {
+				walk(path+"/"+key, inner)
+			}
+		case []any:
+			for _, inner := range v {
+				walk(path+"/[]", inner)
+			}
+		}
+	}
+	walk("", tree)
+}
