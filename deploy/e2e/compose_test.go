@@ -67,10 +67,11 @@ func checkReach(t *testing.T, c *cluster) {
 	s := spec{Name: "reach", Program: "reach.py", Input: []string{c.put("in/line.txt", []byte("a line\n"))}, Output: c.output("reach")}
 	id := c.submit(t, s, program)
 	eventually(t, "end of the job", func() error {
-		if j, err := c.job(t.Context(), id); err != nil || j.State != "COMPLETED" {
-			return fmt.Errorf("it is %q, %v", j.State, err)
+		j, err := c.job(t.Context(), id)
+		if err == nil && j.State != "COMPLETED" {
+			err = fmt.Errorf("it is %s", j.State)
 		}
-		return nil
+		return err
 	})
 	got := string(c.must(t, http.MethodGet, "/v1/objects/"+c.name+"/out/reach/part-00000", "", nil))
 	want := "user\t65600\ncapabilities\t0\nenvironment\tfalse\nmemory\tfalse\ndescriptors\tfalse\nsignals\tfalse\n" +
