@@ -67,9 +67,11 @@ func TestAPI(t *testing.T) {
 		if *seed == 0 {
 			*seed = 1 + rand.IntN(1_000_000)
 		}
+		config, err := filepath.Abs("testdata/schemathesis.toml")
+		must(t, err)
 		t.Logf("the seed is %d, of %d examples", *seed, *examples)
 		run(
-			t, t.TempDir(), nil, filepath.Join(python, "schemathesis"), "run", s.url+"/v1/openapi.json", "--header", "Authorization: Bearer "+s.token,
+			t, t.TempDir(), nil, filepath.Join(python, "schemathesis"), "--config-file", config, "run", s.url+"/v1/openapi.json", "--header", "Authorization: Bearer "+s.token,
 			"--checks", "all",
 			// A schema can't say which programs, inputs and outputs go together.
 			"--exclude-checks", "positive_data_acceptance",
