@@ -168,8 +168,7 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 	if !errors.Is(err, objstore.ErrExists) {
 		return err
 	}
-	there, readErr := objstore.ReadAll(ctx, out, key, int64(len(text)))
-	if bytes.Equal(there, text) {
+	if there, readErr := objstore.ReadAll(ctx, out, key, int64(len(text))); readErr == nil && bytes.Equal(there, text) {
 		return nil // written before, by this controller or another
 	}
 	s, readErr := c.success(ctx, spec)

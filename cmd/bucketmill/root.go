@@ -82,7 +82,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of 
 	root.SuggestionsMinimumDistance = 2 // letters
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError{flagError(cmd, err)} })
 	root.AddCommand(newRunCommand(), newGenerateCommand(), newProgramsCommand(), newInspectCommand(), newProbeCommand(),
-		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand(), newWatchCommand(), newVersionCommand())
+		newDevCommand(), newControllerCommand(), newExecutorCommand(), newHealthCommand(), newWatchCommand(), newVersionCommand(), newTokenCommand())
 	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newTasksCommand(), newExecutorsCommand(),
 		newEventsCommand(), newLogsCommand(), newResultsCommand(), newCancelCommand(), newRetryCommand(), newDeleteCommand(),
 		newPutCommand(), newGetCommand(), newLsCommand(), newRmCommand(), newMbCommand())

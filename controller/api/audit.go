@@ -38,6 +38,7 @@ func (a *audit) rejected(c echo.Context, why error) {
 
 // done says what the caller of a request has done.
 func (a *audit) done(c echo.Context, what string, args ...any) {
-	a.log.InfoContext(c.Request().Context(), what, append(args, "caller", callerOf(c).name, "client", c.Request().RemoteAddr,
+	a.log.InfoContext(c.Request().Context(), what, append( //nolint:sloglint // what has been done is a constant of each caller
+		args, "caller", callerOf(c).name, "client", c.Request().RemoteAddr,
 		"request", c.Response().Header().Get(echo.HeaderXRequestID))...)
 }

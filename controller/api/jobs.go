@@ -181,7 +181,10 @@ func (s *Server) answerJob(c echo.Context, job state.Job) error {
 	if answer.Counters, err = s.cfg.Store.Counters(c.Request().Context(), job.ID); err != nil {
 		return err
 	}
-	answer.Error, answer.Spec = FailureOf(job.Error), job.Spec
+	if answer.Spec, err = shownSpec(job, callerOf(c)); err != nil {
+		return err
+	}
+	answer.Error = FailureOf(job.Error)
 	return c.JSON(http.StatusOK, answer)
 }
 

@@ -35,7 +35,7 @@ func (s *Server) checkSpec(ctx context.Context, spec *state.Spec, who caller) er
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}
 	for _, name := range []string{spec.Name, spec.Program} {
-		if len(name) > maxName && !isReference(name) || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		if len(name) > maxName && !isReference(name) || !utf8.ValidString(name) || strings.ContainsFunc(name, pretends) {
 			return newProblem(CodeInvalidSpec, "the name %.40q is longer than %d bytes or has control characters", name, maxName)
 		}
 	}
@@ -50,12 +50,22 @@ func (s *Server) checkSpec(ctx context.Context, spec *state.Spec, who caller) er
 	if err != nil {
 		return err
 	}
-	spec.Output = u.String()
+	if spec.Output = u.String(); strings.ContainsFunc(spec.Output, pretends) {
+		return newProblem(CodeInvalidLocation, "the output %.200q has control characters, or such that change how text is shown", spec.Output)
+	}
 	err = controller.CheckOverlap(ctx, s.cfg.Open, *spec)
 	if errors.Is(err, controller.ErrOverlap) {
 		return newProblem(CodeInvalidLocation, "%w", err).hinted("")
 	}
 	return err
+}
+
+// pretends tells whether a character changes how a terminal or page shows what stands around it: control characters,
+// line separators, and those that turn the direction of text or can't be seen. The joiners of some scripts, and of
+// pictures, do no harm.
+func pretends(r rune) bool {
+	const joiner, nonJoiner = 0x200d, 0x200c
+	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) && r != joiner && r != nonJoiner
 }
 
 // settleProgram fills in what kind of program it is, once its file is stored if it has one,
