@@ -4,7 +4,8 @@
 
 The columns are timestamp, user, action and amount, in any order; an amount is empty where nothing
 was bought. Output: user, tab, events, tab, amount, tab, first, tab, last. Amounts are added up
-exactly, as Decimal: values keep their Python type on the way to the reducer.
+exactly, as Decimal: values keep their Python type on the way to the reducer. The builtin program
+"activity" does the same, faster.
 """
 
 from decimal import Decimal
@@ -13,7 +14,7 @@ from decimal import Decimal
 def map_fn(key, row):
     """The value is a dict by the CSV header."""
     when = row["timestamp"]
-    yield (row["user"], (1, Decimal(row["amount"] or 0), when, when))
+    yield (row["user"], (1, Decimal(row["amount"] or "0.00"), when, when))
 
 
 def combine_fn(key, values):

@@ -157,7 +157,7 @@ func TestUserActivityOfGeneratedData(t *testing.T) {
 		n, err := strconv.Atoi(fields[1])
 		must(t, err)
 		events += n
-		bought = bought || fields[2] != "0"
+		bought = bought || fields[2] != "0.00"
 	}
 	files, err := filepath.Glob(folder + "/events/*.csv")
 	must(t, err)
@@ -170,4 +170,11 @@ func TestUserActivityOfGeneratedData(t *testing.T) {
 	if events != rows || rows < 1000 || !bought {
 		t.Errorf("%d events of %d rows; something was bought: %v", events, rows, bought)
 	}
+
+	r := runJob(t, "activity", "--format", "csv", "-i", folder+"/events/*.csv", "-r", "1", "-o", folder+"/builtin")
+	if r.code != exitDone {
+		t.Fatalf("the builtin: exit code %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	wants(t, r.stdout, `malformed records +0\n`)
+	sameLines(t, joined(checkOutput(t, folder+"/builtin")), lines)
 }

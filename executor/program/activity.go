@@ -14,7 +14,7 @@ var activityBuiltin = builtin{
 		Name: "activity",
 		Summary: "events, total amount, first and last time per user " +
 			"of CSV files with the columns timestamp, user, action, amount",
-		Reads: "a row of CSV with a timestamp (2026-11-21T15:04:05Z, 2026-11-21, or Unix seconds) and an amount (at most 6 decimals and 12 digits before them)",
+		Reads: "a row of CSV with a timestamp (2026-11-21T15:04:05Z, 2026-11-21, or Unix seconds) and an amount (at most 6 decimals and 12 digits before them; empty for none)",
 		Params: []Param{
 			{Name: "by", Default: "user", Summary: "what to group by: user, action, day or hour (UTC)"},
 			strictParam,
@@ -144,9 +144,11 @@ func (m *activityMapper) event(record []byte, out *mapred.Emitter) error {
 	if err != nil {
 		return fmt.Errorf("timestamp: %w", err)
 	}
-	amount, err := parseMicros(fields[m.at.amount])
-	if err != nil {
-		return fmt.Errorf("amount: %w", err)
+	var amount int64 // of what has none
+	if field := fields[m.at.amount]; len(field) > 0 {
+		if amount, err = parseMicros(field); err != nil {
+			return fmt.Errorf("amount: %w", err)
+		}
 	}
 	key := m.key[:0]
 	switch m.by {

@@ -88,6 +88,10 @@ func TestActivityCountsBadRows(t *testing.T) {
 		{good, ""},
 		{good + "\r\r", ""},
 		{"2026-11-21,5\" pipe,buy,1", ""},
+		{"2026-11-21,ann,view,", ""}, // no amount
+		{"2026-11-21,ann,view,\"\"", ""},
+		{"2026-11-21,ann,view, ", "amount"},
+		{",ann,buy,1", "timestamp"},
 		{"2026-11-21,\"a\rb\",\"x\r\",1\r", ""},
 		{good + ",", "5 fields where the header has 4"},
 		{"2026-11-21,ann,1", "3 fields where the header has 4"},
