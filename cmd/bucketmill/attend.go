@@ -24,15 +24,24 @@ func (s *session) tellOfWaiting(w io.Writer, id state.JobID) func(error) {
 	}
 }
 
+// attendance is how a job is attended.
+type attendance struct {
+	cancelOnInterrupt bool
+	quiet             bool // show nothing but errors, and JSON where that is wanted
+}
+
 // attend shows how far a job is that is known to be there until it is settled, and reports its end as run does, in
 // print and exit code. An interrupt leaves the job running, or cancels it.
-func (s *session) attend(ctx context.Context, id state.JobID, cancelOnInterrupt bool) error {
+func (s *session) attend(ctx context.Context, id state.JobID, how attendance) error {
 	outliveReader(s.out)
 	ui := newUI(s.out, s.err)
+	if ui.quiet = how.quiet; how.quiet {
+		ui.close()
+	}
 	job, err := s.follow(ctx, id, ui)
 	ui.close()
 	if ctx.Err() != nil && !settled(job) {
-		return s.leave(ctx, id, cancelOnInterrupt)
+		return s.leave(ctx, id, how.cancelOnInterrupt)
 	}
 	if err != nil {
 		return err
@@ -44,7 +53,7 @@ func (s *session) attend(ctx context.Context, id state.JobID, cancelOnInterrupt 
 	}
 	switch job.State {
 	case state.Completed:
-		if s.json {
+		if s.json || how.quiet {
 			return nil
 		}
 		o, err := s.outcome(job)

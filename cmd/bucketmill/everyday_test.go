@@ -81,6 +81,7 @@ func TestHintsForArguments(t *testing.T) {
 	}{
 		{[]string{"run", "wordcount", "-i", a, b, "-o", folder + "/out"}, `one program is wanted.*quote a glob \(--input '\*\.md'\)`},
 		{[]string{"submit", "wordcount", a, b, "-o", "s3://outbox/out"}, `quote a glob`},
+		{[]string{"run", "wordcount", "-i", a, b, b, b, b, b, b, "-o", folder + "/out"}, `one program is wanted, got "wordcount", ".*/b.md", ".*/b.md", ".*/b.md" and 3 more: `},
 		{[]string{"run", "wordcount", folder, folder + "/out"}, `name the input with --input and the output with --output`},
 		{[]string{"run", "wordcount", "-i", a, "-o", "-"}, `output "-": a job writes a folder, not standard output`},
 		{[]string{"run", "wordcount", "-i", "-", "-o", folder + "/out"}, `input "-": a job reads files, not standard input`},
@@ -117,6 +118,34 @@ func TestQuietRun(t *testing.T) {
 		t.Errorf("exit code %d", r.code)
 	}
 	checkComplaint(t, r, "is not empty")
+}
+
+// A quiet submission says its id, or nothing if it is waited for; errors are said.
+func TestQuietSubmission(t *testing.T) {
+	t.Parallel()
+	s := serve(t, false, nil)
+	s.put("s3://inbox/a.txt", "a\n")
+	folder := writeFiles(t, map[string]string{
+		"helper.py": "def same(line):\n    return line\n",
+		"job.py":    "from helper import same\ndef map_fn(line):\n    yield same(line), 1\n",
+		"in.txt":    "a\n",
+	})
+	job := []string{folder + "/job.py", "-r", "0", "-i", "s3://inbox/a.txt", "-o"}
+	r := s.command(append([]string{"submit", "-q"}, append(job, "s3://outbox/1")...)...)
+	if id := strings.TrimSpace(r.stdout); r.code != exitDone || r.stderr != "" || len(id) != 26 {
+		t.Errorf("%+v", r)
+	}
+	if r := s.command(append([]string{"submit", "--wait", "--quiet"}, append(job, "s3://outbox/2")...)...); r != (result{}) {
+		t.Errorf("%+v", r)
+	}
+	r = s.command(append([]string{"submit", "-wq"}, append(job, "s3://outbox/2")...)...)
+	if r.code != exitFailed || r.stdout != "" {
+		t.Errorf("%+v", r)
+	}
+	wants(t, r.stderr, `^bucketmill: job failed: output .*is not empty`)
+	if r := runJob(t, folder+"/job.py", "-q", "-r", "0", "-i", folder+"/in.txt", "-o", folder+"/out"); r != (result{}) {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestRunAsJSON(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,9 +59,18 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 // file names the program.
 func oneProgram(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usageError{fmt.Errorf("one program is wanted, got %q%s", args, strayFiles(args[1:]))}
+		return usageError{fmt.Errorf("one program is wanted, got %s%s", firstFew(quoted(args), 4), strayFiles(args[1:]))}
 	}
 	return nil
+}
+
+// quoted is every text in quotes.
+func quoted(texts []string) []string {
+	all := make([]string, len(texts))
+	for i, text := range texts {
+		all[i] = strconv.Quote(text)
+	}
+	return all
 }
 
 // job puts the spec together, and finds what the program is. ProgramPath is its file, empty

@@ -106,7 +106,11 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 			return usageUnlessStopped(ctx, err)
 		}
 	}
-	if err := packFiles(ctx, programs, &spec, programPath, cmd.ErrOrStderr()); err != nil {
+	remarks := cmd.ErrOrStderr()
+	if f.quiet {
+		remarks = io.Discard
+	}
+	if err := packFiles(ctx, programs, &spec, programPath, remarks); err != nil {
 		return err
 	}
 	if _, err := program.Open(programs, programSpec(spec), programPath); err != nil {

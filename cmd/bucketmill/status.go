@@ -50,7 +50,7 @@ the same exit codes.`,
 			return err
 		}
 		if watch {
-			return s.attend(ctx, job.ID, false)
+			return s.attend(ctx, job.ID, attendance{})
 		}
 		if s.json {
 			return s.printJSON(job)

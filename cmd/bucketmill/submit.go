@@ -20,6 +20,7 @@ type submitFlags struct {
 	wait              bool
 	cancelOnInterrupt bool
 	noCheck           bool
+	quiet             bool
 	key               string
 }
 
@@ -48,6 +49,7 @@ Exit codes: 0 submitted, or with --wait done, 1 failed, 2 wrong usage, 130 inter
 	completeJobFlags(cmd)
 	fs.BoolVarP(&f.wait, "wait", "w", false, "show how far the job is, until it has ended")
 	fs.BoolVar(&f.cancelOnInterrupt, "cancel-on-interrupt", false, "with --wait: cancel the job on Ctrl-C")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but the id, or with --wait nothing at all, and errors")
 	fs.BoolVar(&f.noCheck, "no-check", false, "don't try on this machine first whether the program starts")
 	fs.StringVar(&f.key, "idempotency-key", "", "text that names the submission: the same key never makes a second job")
 	return cmd
@@ -64,8 +66,10 @@ func (f *submitFlags) run(ctx context.Context, s *session, args []string) error 
 	case err != nil:
 		return err
 	case f.wait:
-		fmt.Fprintf(s.err, "  submitted %s\n", submitted.ID)
-		return s.attend(ctx, submitted.ID, f.cancelOnInterrupt)
+		if !f.quiet {
+			fmt.Fprintf(s.err, "  submitted %s\n", submitted.ID)
+		}
+		return s.attend(ctx, submitted.ID, attendance{cancelOnInterrupt: f.cancelOnInterrupt, quiet: f.quiet})
 	case s.json:
 		return s.printJSON(submitted)
 	}
@@ -81,18 +85,26 @@ func (f *submitFlags) submission(ctx context.Context, out io.Writer, args []stri
 	}
 	submission := client.Submission{Spec: spec, Key: f.key}
 	if strings.Contains(spec.Program, "://") {
-		return submission, packFiles(ctx, program.Config{}, &submission.Spec, "", out)
+		return submission, packFiles(ctx, program.Config{}, &submission.Spec, "", f.remarks(out))
 	}
 	if submission.ProgramPath, err = detect(&submission.Spec); err != nil {
 		return submission, err
 	}
-	if err := packFiles(ctx, program.Config{}, &submission.Spec, submission.ProgramPath, out); err != nil {
+	if err := packFiles(ctx, program.Config{}, &submission.Spec, submission.ProgramPath, f.remarks(out)); err != nil {
 		return submission, err
 	}
 	if f.noCheck || submission.ProgramPath == "" {
 		return submission, nil
 	}
 	return submission, tryHere(ctx, submission, out)
+}
+
+// remarks is where goes what is no error.
+func (f *submitFlags) remarks(out io.Writer) io.Writer {
+	if f.quiet {
+		return io.Discard
+	}
+	return out
 }
 
 // readyHere is how long a program has to become ready on this machine before the job is submitted all the same.
