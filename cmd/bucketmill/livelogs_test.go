@@ -92,6 +92,37 @@ func TestLogsOfRunningTasks(t *testing.T) {
 	}
 }
 
+// A task's logs are followed to the end of the task, though its job goes on.
+func TestFollowedTaskEndsBeforeItsJob(t *testing.T) {
+	t.Parallel()
+	s := serve(t, false, nil)
+	s.put("s3://inbox/a.txt", "one\n")
+	gate := t.TempDir() + "/gate"
+	folder := writeFiles(t, map[string]string{"job.py": fmt.Sprintf(`import os, time
+def map_fn(line):
+    print("mapped", line)
+    yield line, 1
+def reduce_fn(key, values):
+    print("reducing", key, flush=True)
+    while not os.path.exists(%q):
+        time.sleep(0.01)
+    yield key, sum(values)
+`, gate)})
+	id := strings.TrimSpace(s.must("submit", folder+"/job.py", "-r", "1", "-i", "s3://inbox/a.txt", "-o", "s3://outbox/1"))
+	for range 2 { // while it runs or before, and after
+		if got := s.must("logs", id, "m0", "--follow"); got != "==> m0.1 <==\nmapped one\n" {
+			t.Errorf("the task's log is %q", got)
+		}
+	}
+	if got := s.must("status", id); !strings.Contains(got, "REDUCING") {
+		t.Errorf("the job has ended first:\n%s", got)
+	}
+	must(t, os.WriteFile(gate, nil, 0o600))
+	if got := s.must("logs", id, "r0", "--follow"); got != "==> r0.1 <==\nreducing one\n" {
+		t.Errorf("the reducer's log is %q", got)
+	}
+}
+
 // A long log loses its beginning, and says so; who follows it gets every line that is stored once.
 func TestLongLogIsFollowed(t *testing.T) {
 	t.Parallel()

@@ -106,7 +106,7 @@ func (l *logReader) printLog(ctx context.Context, attempt string, named bool) er
 	return err
 }
 
-// follow shows the logs of an attempt, of a task, or of all, as they grow, until the job or the attempt has ended.
+// follow shows the logs of an attempt, of a task, or of all, as they grow, until the attempt, the task or the job has ended.
 func (l *logReader) follow(ctx context.Context, which string) error {
 	if _, err := sideOf(strings.SplitN(which, ".", 2)[0]); err != nil {
 		return err
@@ -143,6 +143,15 @@ func (l *logReader) follow(ctx context.Context, which string) error {
 		if _, seen := grow[which]; one && seen && !l.running[which] {
 			return nil
 		}
+		if which != "" && !one && !slices.ContainsFunc(slices.Collect(maps.Keys(l.running)), wanted) {
+			done, err := l.committed(ctx, which)
+			if err != nil {
+				return err
+			}
+			if done {
+				break
+			}
+		}
 		if err := pause(ctx, followPause); err != nil {
 			return err
 		}
@@ -152,6 +161,23 @@ func (l *logReader) follow(ctx context.Context, which string) error {
 	}
 	return l.printLogs(ctx, which)
 }
+
+// committed tells whether a task is done.
+func (l *logReader) committed(ctx context.Context, name string) (bool, error) {
+	side, err := sideOf(name)
+	if err != nil {
+		return false, err
+	}
+	for task, err := range l.Tasks(ctx, l.id, side) {
+		if err != nil || task.ID == name {
+			return task.State == taskCommitted, err
+		}
+	}
+	return false, nil // it is not planned yet, or its job has just ended
+}
+
+// taskCommitted is the state of a task that is done.
+const taskCommitted = "committed"
 
 // pause waits, or returns why that came to an early end.
 func pause(ctx context.Context, d time.Duration) error {

@@ -23,7 +23,7 @@ func newLogsCommand() *cobra.Command {
 		Short: "Show what a job's program wrote to standard error",
 		Long: `Logs shows what a job's program wrote to standard error: of one attempt (m12.1), of a task (m12), or of
 all of them, each below a line with its name. Of an attempt that runs it shows what there is so far; that comes
-within a heartbeat of its executor (5 s). With --follow it goes on until the job has ended. An attempt whose program
+within a heartbeat of its executor (5 s). With --follow it goes on until that has ended. An attempt whose program
 failed ends with how. With --json every line is a JSON object with attempt and text.`,
 		Example: `  bucketmill logs last --follow
   bucketmill logs JOB m12.1`,
@@ -54,7 +54,7 @@ failed ends with how. With --json every line is a JSON object with attempt and t
 		return l.printLogs(ctx, which)
 	})
 	cmd.ValidArgsFunction = completeTasks
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written, until the job, or the attempt if one is named, has ended")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written, until the job, or the task or attempt that is named, has ended")
 	return cmd
 }
 
