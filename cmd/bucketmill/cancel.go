@@ -54,7 +54,11 @@ func (s *session) each(args []string, do func(arg string) error) error {
 	var failed []error
 	for _, arg := range args {
 		if err := s.explain(do(arg)); err != nil {
-			fmt.Fprintf(s.err, "bucketmill: %s: %v\n", arg, err)
+			which := ""
+			if len(args) > 1 {
+				which = arg + ": "
+			}
+			fmt.Fprintf(s.err, "bucketmill: %s%v\n", which, err)
 			failed = append(failed, reportedError{err})
 		}
 	}

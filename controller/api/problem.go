@@ -120,7 +120,7 @@ var problems = map[Code]kindOfProblem{
 	CodeJobConflict:      {409, "The idempotency key was used for another job", "use a new key for a new job"},
 	CodeJobEnded:         {409, "The job has ended already", ""},
 	CodeJobNotCompleted:  {409, "The job has no results", "results are there once its state is COMPLETED"},
-	CodeJobNotRetryable:  {409, "The job can't be retried", "only a job whose state is FAILED can be; submit it anew otherwise"},
+	CodeJobNotRetryable:  {409, "The job can't be retried", "only a job that has FAILED can be retried; submit any other again"},
 	CodeJobNotEnded:      {409, "The job has not ended", "cancel it first"},
 	CodeOutputChanged:    {409, "The output is no longer what the job wrote", "submit the job again, to a folder of its own"},
 	CodePrecondition:     {412, "A condition of the request does not hold", "read it again, and see what it is now"},

@@ -63,6 +63,14 @@ if sys.version_info >= (3, 8):
     print(json.dumps(compiled))
 `
 
+// afterColon is what a program said, behind a colon, if it said anything.
+func afterColon(said []byte) string {
+	if text := strings.TrimSpace(string(said)); text != "" {
+		return ": " + text
+	}
+	return ""
+}
+
 // findInterpreter asks python the question.
 func findInterpreter(ctx context.Context, python string) (*interpreter, error) {
 	sources, err := runnerSources()
@@ -75,7 +83,7 @@ func findInterpreter(ctx context.Context, python string) (*interpreter, error) {
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, errors.Join(
-			fmt.Errorf("find the Python interpreter %s: %w: %s", python, err, strings.TrimSpace(stderr.String())),
+			fmt.Errorf("find the Python interpreter %s: %w%s", python, err, afterColon(stderr.Bytes())),
 			context.Cause(ctx))
 	}
 	answer := strings.SplitN(strings.TrimSpace(string(out)), "\n", 4)
