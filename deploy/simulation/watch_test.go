@@ -272,8 +272,11 @@ func (s *sim) checkJob(j *job) {
 	}
 	for _, key := range s.store.keys(j.output) {
 		o := s.store.objects[key]
-		if s.excused(key, o.writer, o.made) || j.struck["manifest"] && j.reached[state.PhasePublish] {
-			continue // nobody can tell a part that is visible from another's when its manifest is gone
+		// Nobody can tell a part that is visible from another's when its manifest is gone: from the store, or from
+		// Redis while the store lost what it takes to make the part again.
+		gone := j.struck["manifest"] || s.back(j) && j.struck["page of a plan"]
+		if s.excused(key, o.writer, o.made) || gone && j.reached[state.PhasePublish] {
+			continue
 		}
 		if o.upload != "" || !j.old || bytes.Contains(o.data, []byte(`"job"`)) {
 			bad("left in its output: %s", key)
