@@ -145,6 +145,9 @@ func (c *cluster) run(part func(context.Context) error) (stop func()) {
 // executor starts an executor with two slots; change may be nil.
 func (c *cluster) executor(id state.ExecutorID, lease time.Duration, change func(*executor.Config)) (stop func()) {
 	c.t.Helper()
+	if lease == soon {
+		c.t.Attr("timing", "leases of 300 ms end early on a busy machine")
+	}
 	cfg := executor.Config{
 		ID: id, Store: c.store, Open: c.open, Work: c.path("work"), Log: c.log,
 		Slots: 2, Memory: 64 << 20, Scratch: filepath.Join(c.t.TempDir(), "scratch"), Lease: lease, Heartbeat: lease / 6,

@@ -19,6 +19,7 @@ import (
 
 // A job whose attempts fail again and again, of the highest priority, does not keep an executor from another's.
 func TestAFailingJobHoldsUpNoOther(t *testing.T) {
+	t.Attr("timing", "a job must be quick")
 	t.Parallel()
 	c := newCluster(t)
 	c.executor("only", forEver, func(cfg *executor.Config) {

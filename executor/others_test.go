@@ -15,6 +15,7 @@ import (
 // Jobs whose inputs take for ever to be looked at, whose webhooks don't answer or whose outputs can't be cleaned
 // up hold up no other job: however many they are, and whatever is asked of the store for them.
 func TestSlowJobsHoldUpNobody(t *testing.T) {
+	t.Attr("timing", "jobs must be quick")
 	t.Parallel()
 	const slow = 30
 	wait := func(ctx context.Context, release <-chan struct{}) error {

@@ -37,6 +37,7 @@ func TestStragglerIsBackedUp(t *testing.T) {
 
 // A cancelled job's attempts end at once, long before the next heartbeat.
 func TestCancellingEndsAttemptsAtOnce(t *testing.T) {
+	t.Attr("timing", "an attempt must end within a second")
 	t.Parallel()
 	c := newCluster(t)
 	reached, stopped := make(chan struct{}, 9), make(chan struct{}, 9)

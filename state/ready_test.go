@@ -152,6 +152,7 @@ func TestTokensDoNotPileUp(t *testing.T) {
 }
 
 func TestWaitingExecutorClaimsAtOnce(t *testing.T) {
+	t.Attr("timing", "claims must be quick")
 	onServers(t, func(t *testing.T, s *Store) {
 		const jobs = 200
 		claimed := make(chan error)
@@ -191,6 +192,7 @@ func claimNext(t *testing.T, s *Store) error {
 }
 
 func TestIdleExecutorMakesOneCallASecond(t *testing.T) {
+	t.Attr("timing", "calls are counted over seconds")
 	t.Parallel()
 	server := testservices.NewRedis(t)
 	s := open(t, server.Addr)

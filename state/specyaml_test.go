@@ -257,6 +257,7 @@ func TestValidateWantsUTF8(t *testing.T) {
 
 // The whole document is bounded, not only each of its lists and maps, and so is the time that it takes.
 func TestYAMLDocumentsAreBounded(t *testing.T) {
+	t.Attr("timing", "reading must be quick")
 	t.Parallel()
 	many := func(n int, format string) string {
 		var b strings.Builder

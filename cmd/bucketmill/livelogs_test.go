@@ -153,6 +153,7 @@ func TestLongLogIsFollowed(t *testing.T) {
 
 // An executor that is alone tries a task again at once, where it would leave it to others for some seconds.
 func TestLoneExecutorDoesNotWaitForOthers(t *testing.T) {
+	t.Attr("timing", "four attempts must be quick")
 	t.Parallel()
 	s := serve(t, false, nil)
 	s.put("s3://inbox/a.txt", "one\n")

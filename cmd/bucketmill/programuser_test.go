@@ -108,6 +108,7 @@ var rightful = map[string]func(*exec.Cmd){
 // Programs of other users can do what they need, and nothing to their executor and to each other; nothing of them
 // outlives their tasks.
 func TestProgramUser(t *testing.T) {
+	t.Attr("timing", "leases end while processes start")
 	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Fatal("this test must run as root: it starts processes of other users")

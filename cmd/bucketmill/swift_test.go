@@ -9,6 +9,7 @@ import (
 // A job of no size takes no time: nothing in its way polls slowly, or waits for a time-out. And
 // when it is over nothing of it runs on.
 func TestSmallJobIsSwiftAndLeavesNoGoroutine(t *testing.T) {
+	t.Attr("timing", "a job must take less than a second")
 	folder := writeFiles(t, map[string]string{"in.txt": "to be or not to be\n"})
 	before := runtime.NumGoroutine()
 	best := time.Hour

@@ -224,6 +224,7 @@ func TestSpecKeepsText(t *testing.T) {
 
 // A small text must not become much work.
 func TestYAMLBombs(t *testing.T) {
+	t.Attr("timing", "answers must be quick")
 	s := serve(t, func(c *api.Config) { c.MaxSpec = 1 << 20 })
 	wide := new(strings.Builder)
 	for i := range 50_000 {

@@ -112,6 +112,7 @@ func (s *service) job(id state.JobID) state.Job {
 
 // Who may only read can't keep the server busy with a glob.
 func TestGlobsOfNamesAreAnsweredAtOnce(t *testing.T) {
+	t.Attr("timing", "answers must be quick")
 	s := serve(t, nil)
 	s.submit(strings.Replace(wordcount, `"wc"`, `"`+strings.Repeat("a", 60)+`"`, 1))
 	begun := time.Now()

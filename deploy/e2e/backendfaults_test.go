@@ -7,6 +7,7 @@ import (
 
 // Redis is killed in mid-job and comes back with its data.
 func TestRedisIsKilledInMidJob(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	b := ownBackends(t)
 	c, _, _ := newClusterOn(t, b, 2)
@@ -20,6 +21,7 @@ func TestRedisIsKilledInMidJob(t *testing.T) {
 
 // So is MinIO.
 func TestMinIOIsKilledInMidJob(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	b := ownBackends(t)
 	c, _, _ := newClusterOn(t, b, 2)

@@ -9,6 +9,7 @@ import (
 // A controller that is killed in mid-job is replaced by one that knows nothing but what Redis
 // and the store say.
 func TestControllerIsReplacedInMidJob(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	shared, err := sharedBackends()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 // Of several jobs the one with the highest priority goes first, and equals take turns.
 func TestJobsTakeTurnsByPriorityAndFairly(t *testing.T) {
+	t.Attr("timing", "jobs must be submitted while others run")
 	t.Parallel()
 	c, _ := newCluster(t, 1)
 	// While this one runs the others are planned, so that all are ready when it ends.

@@ -11,6 +11,7 @@ import (
 // An executor that is cut off from Redis for longer than its lease loses its task to another,
 // and works on when it is back.
 func TestExecutorIsCutOffFromRedis(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	c, executors := newCluster(t, 2)
 	n := c.slowCounting("no-redis", 80, 250*time.Millisecond)
@@ -27,6 +28,7 @@ func TestExecutorIsCutOffFromRedis(t *testing.T) {
 // An executor that is cut off from the store gets nothing done; its job gets done all the
 // same, and it takes part again when it is back.
 func TestExecutorIsCutOffFromMinIO(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	c, executors := newCluster(t, 2)
 	n := c.slowCounting("no-minio", 180, 250*time.Millisecond) // what hung with the network may take twice as long to come back

@@ -8,6 +8,7 @@ import (
 
 // Executors that come in mid-job take their share of it.
 func TestExecutorsAreAddedInMidJob(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	c, _ := newCluster(t, 1)
 	n := c.slowCounting("grow", 60, 200*time.Millisecond)
@@ -21,6 +22,7 @@ func TestExecutorsAreAddedInMidJob(t *testing.T) {
 
 // An executor that is told to stop ends its task first, and no attempt is lost by that.
 func TestExecutorsAreStoppedInMidJob(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	c, executors := newCluster(t, 2)
 	n := c.slowCounting("stop", 30, 250*time.Millisecond)
@@ -39,6 +41,7 @@ func TestExecutorsAreStoppedInMidJob(t *testing.T) {
 
 // What a killed executor had in hand is done by others.
 func TestExecutorsAreKilledInMidJob(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	c, executors := newCluster(t, 3)
 	n := c.slowCounting("kill", 60, 300*time.Millisecond)
@@ -57,6 +60,7 @@ func TestExecutorsAreKilledInMidJob(t *testing.T) {
 // A reduce task has written a part of its output when its executor is killed; another one
 // writes it anew.
 func TestExecutorIsKilledInMidReduce(t *testing.T) {
+	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	c, executors := newCluster(t, 2)
 	n := c.slowCounting("reduce", 8, 0, withReducePause(4*time.Millisecond))
