@@ -58,7 +58,7 @@ def users():
     for user, events in by_user().items():
         times = sorted(e["timestamp"] for e in events)
         amounts = [cents(e["amount"]) for e in events if e["amount"]]
-        total = f"{sum(amounts) // 100}.{sum(amounts) % 100:02}" if amounts else "0"
+        total = f"{sum(amounts) // 100}.{sum(amounts) % 100:02}"
         yield f"{user}\t{len(events)}\t{total}\t{times[0]}\t{times[-1]}"
 
 
