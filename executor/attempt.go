@@ -205,7 +205,7 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error, class stat
 		failure.Detail = "" // the last lines of the log are all there is
 	}
 	limits := e.limits(e.jobs.peek(a.Attempt.Job, a.Born))
-	if others, err := e.cfg.Store.HasOthers(ctx, e.cfg.ID); err == nil && !others {
+	if e.alone(ctx) {
 		limits.Shun = -1 // nobody else would take the task
 	}
 	if hopeless(why) {
@@ -216,6 +216,12 @@ func (e *Executor) settle(ctx context.Context, a *attempt, why error, class stat
 		return e.cfg.Store.LoseSegment(ctx, a.Attempt, e.cfg.ID, segment.attempt, failure, limits)
 	}
 	return e.cfg.Store.Fail(ctx, a.Attempt, e.cfg.ID, failure, limits)
+}
+
+// alone tells whether there is no other executor, as far as Redis says. Attempts that ask at the same time ask once.
+func (e *Executor) alone(ctx context.Context) bool {
+	others, err, _ := e.others.Do("", func() (any, error) { return e.cfg.Store.HasOthers(ctx, e.cfg.ID) })
+	return err == nil && others == false
 }
 
 // configError says that a job is not one that can be run here, whatever is read for it. That may be no more than this

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
@@ -131,6 +132,7 @@ type Executor struct {
 	attempts map[state.AttemptID]*attempt // guarded by mu: those that run
 
 	leftovers leftovers
+	others    singleflight.Group // questions whether there are other executors
 
 	info     state.ExecutorInfo // confined to the heartbeat
 	usage    usage              // confined to the heartbeat
