@@ -39,8 +39,8 @@ e2e: images ## the tests in containers; needs Docker
 	./deploy/tools/get.sh compose
 	$(report) go test -race -count=1 -vet=off -timeout=15m ./deploy/e2e
 
-api: ## the API against its document: linters, schemathesis (EXAMPLES, SEED), and clients generated for Go, Python, TypeScript; needs PyPI, npm and Node 20.19
-	./deploy/tools/get.sh redis-server minio python3 venv npm
+api: ## the API against its document: linters, schemathesis (EXAMPLES, SEED), and clients generated for Go, Python, TypeScript; needs PyPI and npm's registry
+	./deploy/tools/get.sh redis-server minio python3 venv
 	./deploy/apitest/setup.sh
 	go test -count=1 -v -vet=off -timeout=20m ./deploy/apitest -examples $(EXAMPLES) -seed $(SEED) $(FLAGS)
 

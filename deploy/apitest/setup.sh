@@ -1,28 +1,28 @@
 #!/bin/sh
-# Installs the tools of this folder into .tools/api, from PyPI and npm, unless they are there. It
-# needs Python with venv, and Node 20.19 or newer with npm.
+# Installs the tools of this folder into .tools/api unless they are there: Python's and Node itself
+# from PyPI, Node's from npm, all at fixed versions. It needs Python with venv.
 set -eu
 
 cd "$(dirname "$0")"
-tools=$(cd ../.. && pwd)/.tools/api
-mkdir -p "$tools"
+mkdir -p ../../.tools/api
+tools=$(cd ../../.tools/api && pwd -P)
 
-# fresh FILE: the tools are those of FILE
-fresh() {
-	cmp -s "$1" "$tools/$1.installed"
-}
-
-if ! fresh requirements.txt; then
-	echo "installing Python's tools for the API" >&2
-	rm -rf "$tools/venv"
-	python3 -m venv "$tools/venv"
-	"$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt
-	cp requirements.txt "$tools/requirements.txt.installed"
+# What is installed. Programs of a venv name their folder, so that they don't survive a move.
+wanted=$tools/wanted installed=$tools/installed
+{
+	echo "$tools"
+	python3 --version
+	cat requirements.txt constraints.txt package.json package-lock.json
+} >"$wanted"
+if cmp -s "$wanted" "$installed"; then
+	exit
 fi
-if ! fresh package.json; then
-	echo "installing Node's tools for the API" >&2
-	rm -rf "$tools/node_modules" "$tools/package.json" "$tools/package-lock.json"
-	cp package.json "$tools/"
-	(cd "$tools" && npm install --no-audit --no-fund --ignore-scripts --loglevel=error)
-	cp package.json "$tools/package.json.installed"
-fi
+rm -rf "$installed" "$tools/venv" "$tools/node_modules"
+echo "installing Python's tools for the API" >&2
+python3 -m venv "$tools/venv"
+export PATH="$tools/venv/bin:$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore npm_config_update_notifier=false
+pip install --quiet --only-binary :all: --requirement requirements.txt --constraint constraints.txt
+echo "installing Node's tools for the API" >&2
+cp package.json package-lock.json "$tools/"
+(cd "$tools" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error)
+mv "$wanted" "$installed"

@@ -51,7 +51,6 @@ get() {
 	redis-server) system_program redis-server redis-server ;;
 	python3) system_program python3 python3 ;;
 	venv) python3 -c 'import ensurepip, venv' 2>/dev/null || system_program no-venv python3-venv ;;
-	npm) system_program npm npm ;;
 	compose) docker compose version >/dev/null 2>&1 || system_program docker-compose docker-compose ;;
 	debootstrap) system_program debootstrap debootstrap ;;
 	*)
