@@ -97,11 +97,11 @@ var byteRange = regexp.MustCompile(`^(?i:bytes)=[ \t]*([0-9]*)-([0-9]*)[ \t]*$`)
 
 // oneRange is the range that a request asks for, as package http takes it; "" if there is none to be heeded. Several
 // ranges, other units and malformed ones are ignored, as RFC 9110 allows and stores do: each range would be a request
-// to the store. So is a range in HEAD.
+// to the store. So is a range in HEAD, and one of nothing, which no Content-Range could name.
 func oneRange(r *http.Request, size int64) string {
 	const digits = 18 // of a number that fits
 	wanted := byteRange.FindStringSubmatch(strings.Join(r.Header.Values("Range"), ","))
-	if wanted == nil || r.Method != http.MethodGet || wanted[1] == "" && wanted[2] == "" {
+	if wanted == nil || r.Method != http.MethodGet || size == 0 || wanted[1] == "" && wanted[2] == "" {
 		return ""
 	}
 	first, last := strings.TrimLeft(wanted[1], "0"), strings.TrimLeft(wanted[2], "0")
@@ -115,6 +115,8 @@ func oneRange(r *http.Request, size int64) string {
 		return "bytes=-" + last
 	}
 	switch {
+	case wanted[1] != "" && wanted[2] != "" && (len(last) < len(first) || len(last) == len(first) && last < first):
+		return "" // it ends before it begins
 	case len(first) > digits:
 		return fmt.Sprintf("bytes=%d-", size)
 	case wanted[2] == "" || len(last) > digits:

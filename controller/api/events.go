@@ -110,11 +110,12 @@ func lastEventID(c echo.Context) (string, error) {
 	if c.QueryParams().Has("after") && !eventID.MatchString(after) {
 		return "", invalidQuery("after", "%.40q is not an event's id", after)
 	}
-	if sent := c.Request().Header.Values("Last-Event-ID"); len(sent) > 0 {
-		if !eventID.MatchString(sent[0]) {
-			return "", newProblem(CodeInvalidRequest, "Last-Event-ID %.40q is not an event's id", sent[0])
+	if values := c.Request().Header.Values("Last-Event-ID"); len(values) > 0 {
+		sent := strings.Join(values, ", ")
+		if !eventID.MatchString(sent) {
+			return "", newProblem(CodeInvalidRequest, "Last-Event-ID %.40q is not an event's id", sent)
 		}
-		return sent[0], nil
+		return sent, nil
 	}
 	return after, nil
 }

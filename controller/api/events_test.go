@@ -85,6 +85,7 @@ func TestEventStream(t *testing.T) {
 		}
 		s.refused(api.CodeInvalidRequest, "GET", events, "", "Last-Event-ID: "+odd)
 	}
+	s.refused(api.CodeInvalidRequest, "GET", events, "", "Last-Event-ID: 1-0", "Last-Event-ID: 2-0")
 	s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/nope/events", "")
 }
 

@@ -230,7 +230,7 @@ func (s *service) ask(method, path, body string, headers ...string) answer {
 	must(s.t, err)
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
-		req.Header.Set(name, value)
+		req.Header.Add(name, value)
 	}
 	resp, err := (&http.Client{Transport: checking{s.t}}).Do(req)
 	must(s.t, err)

@@ -2,11 +2,11 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -373,29 +373,30 @@ type cursor struct {
 }
 
 func (c cursor) String() string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(c.offset) + " " + string(c.after)))
+	if c.after == "" {
+		return strconv.Itoa(c.offset)
+	}
+	return strconv.Itoa(c.offset) + "." + string(c.after)
 }
 
+// cursorText is what a cursor looks like.
+var cursorText = regexp.MustCompile(`^(0|[1-9][0-9]{0,7})([.][A-Za-z0-9_-]{1,128})?$`)
+
 func parseCursor(text string) (cursor, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil {
-		return cursor{}, invalidQuery("cursor", "it is not one that this server gave").because(err)
+	if !cursorText.MatchString(text) {
+		return cursor{}, invalidQuery("cursor", "%.40q is not one that this server gave", text)
 	}
-	number, after, _ := strings.Cut(string(raw), " ")
+	number, after, _ := strings.Cut(text, ".")
 	offset, err := strconv.Atoi(number)
-	if err != nil || offset < 0 || offset > state.MaxTasks {
-		return cursor{}, invalidQuery("cursor", "it is not one that this server gave")
-	}
-	return cursor{offset: offset, after: state.JobID(after)}, nil
+	return cursor{offset: offset, after: state.JobID(after)}, err
 }
 
 // resume finds the offset where the page that the request asks for starts.
 func (s *Server) resume(c echo.Context) (int, error) {
-	text := c.QueryParam("cursor")
-	if text == "" {
+	if !c.QueryParams().Has("cursor") {
 		return 0, nil
 	}
-	from, err := parseCursor(text)
+	from, err := parseCursor(c.QueryParam("cursor"))
 	if err != nil || from.after == "" {
 		return from.offset, err
 	}

@@ -73,7 +73,7 @@ func TestListJobs(t *testing.T) {
 	if !slices.Equal(paged, slices.Sorted(slices.Values(ids))) {
 		t.Errorf("paged %v, want %v", paged, ids)
 	}
-	for _, query := range []string{"limit=0", "limit=x", "limit=501", "state=RUNNING", "cursor=x!", "cursor=eA", "name=[a"} {
+	for _, query := range []string{"limit=0", "limit=x", "limit=501", "state=RUNNING", "cursor=x!", "cursor=", "cursor=-1", "cursor=01", "cursor=1.", "cursor=1.%2F", "cursor=123456789", "name=[a"} {
 		s.refused(api.CodeInvalidQuery, "GET", "/v1/jobs?"+query, "")
 	}
 }

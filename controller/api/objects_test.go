@@ -72,6 +72,7 @@ func TestObjectRanges(t *testing.T) {
 		{"Range: bytes=-2", "89", 206},
 		{"Range: bytes=0-100", "0123456789", 206},
 		{"Range: lines=0-1", "0123456789", 200},
+		{"Range: bytes=5-4", "0123456789", 200},
 		{"Range: bytes=0-1,4-5", "0123456789", 200},
 		{"Range: bytes=" + strings.Repeat("0-,", 500) + "0-", "0123456789", 200},
 		{"If-Match: *", "0123456789", 200},
@@ -81,6 +82,13 @@ func TestObjectRanges(t *testing.T) {
 	} {
 		if a := s.ask("GET", "/v1/objects/inbox/x", "", c.header); a.status != c.status || string(a.body) != c.body {
 			t.Errorf("%s: %d %q", c.header, a.status, a.body)
+		}
+	}
+	s.put("s3://inbox/empty", "")
+	for _, wanted := range []string{"bytes=0-", "bytes=-1", "bytes=-0", "bytes=0-0", "bytes=7-"} {
+		a := s.ask("GET", "/v1/objects/inbox/empty", "", "Range: "+wanted)
+		if a.status != http.StatusOK || len(a.body) > 0 || a.header.Get("Content-Range") != "" {
+			t.Errorf("%s of nothing: %d %v", wanted, a.status, a.header)
 		}
 	}
 	if a := s.refused(api.CodeRange, "GET", "/v1/objects/inbox/x", "", "Range: bytes=20-"); a.status != 416 || a.header.Get("Content-Range") != "bytes */10" {
@@ -249,5 +257,22 @@ func TestBuckets(t *testing.T) {
 	}
 	if answer := serve(t, nil).ask("GET", "/v1/objects", ""); answer.status != http.StatusNotImplemented {
 		t.Errorf("where it is not set up: %+v", answer)
+	}
+}
+
+// Who writes under a condition must not find it passed over.
+func TestConditionsOfWritesAreRefused(t *testing.T) {
+	s := serve(t, nil)
+	s.put("s3://inbox/x", "before")
+	job := "/v1/jobs/" + string(s.submit(wordcount))
+	for _, header := range []string{"If-None-Match: *", `If-Match: "other"`, "If-Unmodified-Since: Thu, 01 Jan 1970 00:00:00 GMT"} {
+		for _, request := range []string{"PUT /v1/objects/inbox/x", "DELETE /v1/objects/inbox/x", "PUT /v1/objects/inbox", "DELETE " + job, "POST " + job + "/cancel"} {
+			method, path, _ := strings.Cut(request, " ")
+			s.refused(api.CodeNotConfigured, method, path, "", header)
+		}
+	}
+	s.refused(api.CodeInvalidRequest, "PUT", "/v1/objects/inbox/x", "after", "Content-Range: bytes 0-4/9")
+	if a := s.ask("GET", "/v1/objects/inbox/x", ""); string(a.body) != "before" {
+		t.Errorf("it was written: %q", a.body)
 	}
 }

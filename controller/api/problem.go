@@ -61,6 +61,7 @@ const (
 	CodeNoRoute          Code = "no_route"
 	CodeJobNotFound      Code = "job_not_found"
 	CodeTaskNotFound     Code = "task_not_found"
+	CodePartNotFound     Code = "part_not_found"
 	CodeLogNotFound      Code = "log_not_found"
 	CodeObjectNotFound   Code = "object_not_found"
 	CodeBucketNotFound   Code = "bucket_not_found"
@@ -112,6 +113,7 @@ var problems = map[Code]kindOfProblem{
 	CodeNoRoute:          {404, "There is nothing at this path", "GET /v1/openapi.json lists all paths"},
 	CodeJobNotFound:      {404, "No such job", "GET /v1/jobs lists the jobs that are remembered"},
 	CodeTaskNotFound:     {404, "No such task", "GET /v1/jobs/{id}/tasks lists them; one is named m0 or r0"},
+	CodePartNotFound:     {404, "The output has no such part", "parts are counted from 0; GET /v1/jobs/{id}/results without part has all of them"},
 	CodeLogNotFound:      {404, "No such log", "a log is there when the program has written something, of an attempt that runs within seconds of the first request for it"},
 	CodeObjectNotFound:   {404, "No such object or bucket", "PUT /v1/objects/{bucket} makes a bucket"},
 	CodeBucketNotFound:   {404, "No such bucket", "PUT /v1/objects/{bucket} makes it"},

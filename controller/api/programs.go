@@ -43,7 +43,7 @@ func (p *parcel) size() (n int64) {
 // readMultipart reads a submission in parts, in any order: spec, and perhaps program and any number of files. They
 // stream to the work store as they come.
 func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec, sent parcel, err error) {
-	if err := allowBody(c, s.cfg.MaxSpec+s.cfg.MaxProgram+multipartFrame); err != nil {
+	if err := allowBody(c, overfull*s.cfg.MaxSpec+s.cfg.MaxProgram+multipartFrame); err != nil {
 		return spec, sent, err
 	}
 	giveBack, err := s.takePlace(c)
@@ -73,7 +73,7 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 			if _, err := mediaType(part.Header.Get(echo.HeaderContentType)); err != nil {
 				return spec, sent, err
 			}
-			if spec, err = readSpec(bounded(framed{part}, s.cfg.MaxSpec)); err != nil {
+			if spec, err = readSpec(bounded(framed{part}, overfull*s.cfg.MaxSpec), s.cfg.MaxSpec); err != nil {
 				return spec, sent, err
 			}
 		case name == "program" && sent.program == nil:

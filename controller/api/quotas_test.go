@@ -56,7 +56,9 @@ func TestLargeSpecsAreRefused(t *testing.T) {
 		code api.Code
 		says string
 	}{
-		"a million bytes":  {specTo("o", `,"params":{"x":"`+x(1_000_000)+`"}`), api.CodeBodyTooLarge, "131072"},
+		"a million bytes":  {specTo("o", `,"params":{"x":"`+x(1_000_000)+`"}`), api.CodeBodyTooLarge, "524288"},
+		"blanks":           {specTo("o", strings.Repeat(" ", 132_000)), api.CodeInvalidSpec, "131072"},
+		"long inputs":      {`{"program":"wordcount","input":[` + many(2001, `"s3://inbox/`+x(80)+`%d"`) + `],"output":"s3://outbox/o"}`, api.CodeInvalidSpec, "2000"},
 		"params":           {specTo("o", `,"params":{"x":"`+x(70_000)+`"}`), api.CodeInvalidSpec, "65536"},
 		"two large params": {specTo("o", `,"params":{"x":"`+x(40_000)+`","y":"`+x(40_000)+`"}`), api.CodeInvalidSpec, "65536"},
 		"many params":      {specTo("o", `,"params":{`+many(1001, `"p%d":1`)+`}`), api.CodeInvalidSpec, "1000"},
@@ -65,9 +67,9 @@ func TestLargeSpecsAreRefused(t *testing.T) {
 		"an output":        {specTo(x(3000), ""), api.CodeInvalidSpec, "2048"},
 		"many inputs":      {`{"program":"wordcount","input":[` + many(2001, `"s3://inbox/%d"`) + `],"output":"s3://outbox/o"}`, api.CodeInvalidSpec, "2000"},
 		"many attempts":    {specTo("o", `,"max_attempts":101`), api.CodeInvalidSpec, "100"},
-		"commands":         {`{"mapper":"` + x(50_000) + `","reducer":"` + x(50_000) + `","combiner":"` + x(50_000) + `","input":["s3://inbox/"],"output":"s3://outbox/o"}`, api.CodeBodyTooLarge, "131072"},
+		"commands":         {`{"mapper":"` + x(50_000) + `","reducer":"` + x(50_000) + `","combiner":"` + x(50_000) + `","input":["s3://inbox/"],"output":"s3://outbox/o"}`, api.CodeInvalidSpec, "131072"},
 		"aliases in YAML":  {"mapper: &c '" + x(50_000) + "'\nreducer: *c\ncombiner: *c\ninput: [s3://inbox/]\noutput: s3://outbox/o\n", api.CodeInvalidSpec, "131072"},
-		"a part of a form": {"", api.CodeBodyTooLarge, "131072"},
+		"a part of a form": {"", api.CodeInvalidSpec, "65536"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			headers := []string{}

@@ -18,6 +18,9 @@ import (
 // linkLife is how long a presigned link is good for.
 const linkLife = time.Hour
 
+// maxPart is the highest number that a part may have.
+const maxPart = 9_999_999
+
 // Link is a part of a job's output with a URL that anyone may read it by.
 type Link struct {
 	state.SuccessPart
@@ -62,6 +65,10 @@ func (s *Server) getResults(c echo.Context) error {
 
 // wantedOutput opens the output of the job that the path names, or the part of it that the query does.
 func (s *Server) wantedOutput(c echo.Context) (output, error) {
+	wanted, err := intParam(c, "part", -1, 0, maxPart)
+	if err != nil {
+		return output{}, err
+	}
 	job, err := s.job(c)
 	if err != nil {
 		return output{}, err
@@ -73,15 +80,11 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	if c.QueryParams().Has("part") {
-		if len(out.parts) == 0 {
-			return output{}, invalidQuery("part", "the output has no parts")
-		}
-		part, err := intParam(c, "part", 0, 0, len(out.parts)-1)
-		if err != nil {
-			return output{}, err
-		}
-		out.parts = out.parts[part : part+1]
+	if wanted >= len(out.parts) {
+		return output{}, newProblem(CodePartNotFound, "the output of job %s has %d parts, and none with the number %d", job.ID, len(out.parts), wanted)
+	}
+	if wanted >= 0 {
+		out.parts = out.parts[wanted : wanted+1]
 	}
 	return out, nil
 }

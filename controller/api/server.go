@@ -102,6 +102,9 @@ func (s *Server) build() http.Handler {
 			if err := checkQuery(c.Request().URL.RawQuery, r.query); err != nil {
 				return err
 			}
+			if err := checkConditions(c.Request()); err != nil {
+				return err
+			}
 			return r.handle(c)
 		})
 		e.Add(r.method, r.path, func(c echo.Context) error {

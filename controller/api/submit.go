@@ -4,11 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"reflect"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 	"github.com/oklog/ulid/v2"
@@ -80,7 +82,11 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 
 // jobIDFor returns a new id, or the one that belongs to the caller's idempotency key.
 func jobIDFor(c echo.Context) (state.JobID, error) {
-	key := c.Request().Header.Get(headerIdempotencyKey)
+	keys := c.Request().Header.Values(headerIdempotencyKey)
+	if len(keys) > 1 {
+		return "", newProblem(CodeInvalidRequest, "the %s is given %d times", headerIdempotencyKey, len(keys))
+	}
+	key := strings.Join(keys, "")
 	if key == "" {
 		return controller.NewJobID(), nil
 	}
@@ -115,10 +121,10 @@ func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, par
 		return s.readMultipart(c, id)
 	case "", "application/x-www-form-urlencoded", // curl's default for --data
 		"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml":
-		if err := allowBody(c, s.cfg.MaxSpec); err != nil {
+		if err := allowBody(c, overfull*s.cfg.MaxSpec); err != nil {
 			return state.Spec{}, parcel{}, err
 		}
-		spec, err := readSpec(c.Request().Body)
+		spec, err := readSpec(c.Request().Body, s.cfg.MaxSpec)
 		return spec, parcel{}, err
 	}
 	return state.Spec{}, parcel{}, newProblem(CodeMediaType, "content type %q", kind)
@@ -139,14 +145,27 @@ func mediaType(header string) (string, error) {
 	return kind, nil
 }
 
-func readSpec(r io.Reader) (state.Spec, error) {
+// overfull is how much more than a whole spec is read of one: of what is a little too large, the answer can say why.
+const overfull = 4
+
+// readSpec reads a spec of at most so many bytes.
+func readSpec(r io.Reader, most int64) (state.Spec, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return state.Spec{}, err
 	}
+	if !utf8.Valid(text) {
+		return state.Spec{}, newProblem(CodeInvalidSpec, "the job spec is not UTF-8")
+	}
 	spec, err := state.ParseSpec(text)
 	if err != nil {
 		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err)
+	}
+	if size := int64(len(text)); size > most {
+		if err = spec.CheckLimits(); err == nil {
+			err = fmt.Errorf("the job spec has %d bytes; at most %d are taken", size, most)
+		}
+		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err).hinted(problems[CodeBodyTooLarge].hint)
 	}
 	sent := spec.Artifact != nil
 	for _, f := range spec.ProgramFiles {

@@ -169,7 +169,9 @@ func TestSpecRefusals(t *testing.T) {
 		{api.CodeNotAllowed, spec("s3://outbox/mine/y", "s3://outbox/mine2/y")},
 		{api.CodeNotAllowed, spec("s3://outbox/mine/y", "s3://work/bm/jobs/x")},
 		{api.CodeNotAllowed, spec(`"wordcount"`, `"s3://secrets/no.py"`)},
-		{api.CodeBodyTooLarge, spec() + strings.Repeat(" ", 2000)},
+		{api.CodeInvalidSpec, spec() + strings.Repeat(" ", 2000)},
+		{api.CodeBodyTooLarge, spec() + strings.Repeat(" ", 8000)},
+		{api.CodeInvalidSpec, "\xff\xfe" + strings.Join(strings.Split(spec(), ""), "\x00") + "\x00"},
 	} {
 		s.refused(c.code, "POST", "/v1/jobs", c.body, "Content-Type: application/json")
 	}
@@ -177,6 +179,7 @@ func TestSpecRefusals(t *testing.T) {
 	s.refused(api.CodeMediaType, "POST", "/v1/jobs", spec(), "Content-Type: /")
 	s.refused(api.CodeInvalidRequest, "POST", "/v1/jobs", spec(), "Content-Type: multipart/form-data")
 	s.refused(api.CodeInvalidRequest, "POST", "/v1/jobs", spec(), "Idempotency-Key: "+strings.Repeat("k", 300))
+	s.refused(api.CodeInvalidRequest, "POST", "/v1/jobs", spec(), "Idempotency-Key: k", "Idempotency-Key: k")
 	if ids, err := s.store.History(t.Context(), 0, 10); err != nil || len(ids) > 0 {
 		t.Errorf("jobs %v came to be, %v", ids, err)
 	}
