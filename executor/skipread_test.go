@@ -126,7 +126,7 @@ func TestReadFromTheMiddle(t *testing.T) {
 					t.Errorf("%d marks: no way into the middle", len(w.marks))
 				}
 				rng := rand.New(rand.NewPCG(1, 2))
-				for range 8 {
+				for range 3 {
 					from := rng.Int64N(int64(len(all)))
 					until := min(from+1+rng.Int64N(50), int64(len(all)))
 					got := w.places(t, from, until)

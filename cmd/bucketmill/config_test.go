@@ -82,7 +82,7 @@ func TestPrintedSettingsAreReadBack(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, name := range []string{"controller", "executor", "dev"} {
-		for range 200 {
+		for range 60 {
 			args := []string{name, "--print-config"}
 			cmd := findCommand(t, name)
 			cmd.Flags().VisitAll(func(f *pflag.Flag) {

@@ -83,7 +83,7 @@ func (s *server) process(t *testing.T, args ...string) {
 		default:
 		}
 		must(t, cmd.Process.Signal(syscall.SIGTERM))
-		_ = <-ended // it was told to end
+		<-ended // it was told to end
 	})
 }
 
