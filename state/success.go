@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 )
 
@@ -37,6 +38,8 @@ const (
 	successMembers = 100
 	// successCounters is the most counters that it has beside those of its tasks.
 	successCounters = 10_000
+	// successCounter is the longest name of one, in bytes.
+	successCounter = 1 << 10
 )
 
 // ReadSuccess reads the _SUCCESS object of a job that has written so many parts (-1: it is not known how many), and
@@ -77,7 +80,8 @@ type successReader struct {
 	each  func(SuccessPart) error
 
 	got   Success
-	parts int // read so far
+	parts int   // read so far
+	bytes int64 // of these parts
 }
 
 func (s *successReader) read() error {
@@ -122,7 +126,11 @@ func (s *successReader) part() error {
 	if s.got.Job != s.id || s.parts == s.most || p.Name != PartName(s.parts) || p.Bytes < 0 || p.Records < 0 || len(p.Checksum) > len("xxh64:")+16 {
 		return ErrNoSuccess
 	}
+	if p.Bytes > math.MaxInt64-s.bytes {
+		return ErrNoSuccess
+	}
 	s.parts++
+	s.bytes += p.Bytes
 	return s.each(p)
 }
 
@@ -145,7 +153,7 @@ func (s *successReader) counters() error {
 		if err := s.value(&n); err != nil {
 			return err
 		}
-		if s.got.Counters[name] = n; len(s.got.Counters) > successCounters+2*s.most {
+		if s.got.Counters[name] = n; len(name) > successCounter || len(s.got.Counters) > successCounters+2*s.most {
 			return ErrNoSuccess
 		}
 		return nil

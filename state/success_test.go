@@ -65,11 +65,16 @@ func TestForgedSuccess(t *testing.T) {
 		"the job comes late": `{"parts":[{"name":"part-00000"}],"job":"j-1"}`, "another job at last": `{"job":"j-1","parts":[{"name":"part-00000"}],"job":"j-2"}`,
 		"a negative size": `{"job":"j-1","parts":[{"name":"part-00000","bytes":-1}]}`, "another part": part("part-00001"), "a path": part("../../private/s.txt"),
 		"a longer path": part("part-00000/../../s"), "an absolute path": part("/part-00000"), "no name": part(""), "another form": part("part-0"), "_SUCCESS": part("_SUCCESS"),
-		"parts of a wrong kind": `{"job":"j-1","parts":{"name":"part-00000"}}`, "a long checksum": `{"job":"j-1","parts":[{"name":"part-00000","checksum":"` + strings.Repeat("x", 100) + `"}]}`,
+		"a counter of a long name": `{"job":"j-1","counters":{"` + strings.Repeat("x", 2000) + `":1},"parts":[{"name":"part-00000"}]}`, // 10,000 are too much of those that are longer still
+		"parts of a wrong kind":    `{"job":"j-1","parts":{"name":"part-00000"}}`, "a long checksum": `{"job":"j-1","parts":[{"name":"part-00000","checksum":"` + strings.Repeat("x", 100) + `"}]}`,
 	} {
 		if _, err := state.ReadSuccess(strings.NewReader(text), "j-1", 1, ignore); !errors.Is(err, state.ErrNoSuccess) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	together := `{"job":"j-1","parts":[{"name":"part-00000","bytes":9223372036854775807},{"name":"part-00001","bytes":1}]}`
+	if _, err := state.ReadSuccess(strings.NewReader(together), "j-1", 2, ignore); !errors.Is(err, state.ErrNoSuccess) {
+		t.Errorf("parts that are larger together than any object: %v", err)
 	}
 	if id := state.SuccessJob([]byte(`{"job":"../x"`)); id != "" {
 		t.Errorf("it is of job %q", id)
