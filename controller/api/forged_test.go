@@ -12,6 +12,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/state"
 )
 
 // Who may write to an output can't have the server read anything else for it: what _SUCCESS says is not believed.
@@ -61,6 +62,24 @@ func TestResultsKeepToTheAllowList(t *testing.T) {
 		must(t, err)
 		w := httptest.NewRecorder()
 		narrowed.Handler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/v1/jobs/"+string(id)+"/results", nil))
+		if w.Code != status {
+			t.Errorf("--allow %s: %d %s", allow, w.Code, w.Body)
+		}
+	}
+}
+
+// A job is retried for those only who may read its inputs and write its output now.
+func TestRetryKeepsToTheAllowList(t *testing.T) {
+	s := serve(t, nil)
+	id := s.submit(wordcount)
+	for allow, status := range map[string]int{"s3://inbox,s3://outbox": 200, "s3://inbox": 403, "s3://outbox": 403, "s3://other": 403} {
+		narrowed, err := api.New(api.Config{
+			Store: s.store, Open: s.folders.open, Work: work, Log: slog.New(slog.DiscardHandler), Allow: strings.Split(allow, ","),
+			Retry: func(context.Context, state.JobID) error { return nil },
+		})
+		must(t, err)
+		w := httptest.NewRecorder()
+		narrowed.Handler().ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/v1/jobs/"+string(id)+"/retry", nil))
 		if w.Code != status {
 			t.Errorf("--allow %s: %d %s", allow, w.Code, w.Body)
 		}

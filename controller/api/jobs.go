@@ -234,6 +234,14 @@ func (s *Server) retryJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	// The allow-list may have been another when the job was submitted, and its submitter an admin.
+	spec, err := state.ParseSpec(job.Spec)
+	if err != nil {
+		return fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
+	}
+	if err := s.places.checkJob(&spec, callerOf(c)); err != nil {
+		return err
+	}
 	if err := s.admit(c, job.SubmittedBy, job.ID); err != nil {
 		return err
 	}

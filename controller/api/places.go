@@ -72,6 +72,23 @@ func (p *places) writable(location string, longest int) (objstore.URL, error) {
 	return u, p.allowed(u)
 }
 
+// checkJob checks what a job reads and writes, and puts it into the one form that locations have.
+func (p *places) checkJob(spec *state.Spec, who caller) error {
+	for i, location := range spec.Input {
+		u, err := p.readable(location, who)
+		if err != nil {
+			return err
+		}
+		spec.Input[i] = u.String()
+	}
+	u, err := p.writable(spec.Output, state.LongestName)
+	if err != nil {
+		return err
+	}
+	spec.Output = u.String()
+	return nil
+}
+
 func (p *places) named(location string) (objstore.URL, error) {
 	u, err := parseLocation(location)
 	if err != nil {

@@ -39,21 +39,13 @@ func (s *Server) checkSpec(ctx context.Context, spec *state.Spec, who caller) er
 			return newProblem(CodeInvalidSpec, "the name %.40q is longer than %d bytes or has control characters", name, maxName)
 		}
 	}
-	for i, location := range spec.Input {
-		u, err := s.places.readable(location, who)
-		if err != nil {
-			return err
-		}
-		spec.Input[i] = u.String()
-	}
-	u, err := s.places.writable(spec.Output, state.LongestName)
-	if err != nil {
+	if err := s.places.checkJob(spec, who); err != nil {
 		return err
 	}
-	if spec.Output = u.String(); strings.ContainsFunc(spec.Output, pretends) {
+	if strings.ContainsFunc(spec.Output, pretends) {
 		return newProblem(CodeInvalidLocation, "the output %.200q has control characters, or such that change how text is shown", spec.Output)
 	}
-	err = controller.CheckOverlap(ctx, s.cfg.Open, *spec)
+	err := controller.CheckOverlap(ctx, s.cfg.Open, *spec)
 	if errors.Is(err, controller.ErrOverlap) {
 		return newProblem(CodeInvalidLocation, "%w", err).hinted("")
 	}
