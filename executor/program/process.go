@@ -86,7 +86,9 @@ func startProcess(argv []string, a Attempt, cfg Config, opts processOptions) (_ 
 	cmd.Env = append(environment(a.Scratch), opts.env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, p.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Setpgid: true,
+		// A group of its own, and a session: from our terminal, if we have one, a program could read what is typed
+		// there, and type in its turn.
+		Setsid: true,
 		// The kernel watches the thread that started the process, not us as a whole. Go ends
 		// threads only when a goroutine that is locked to one ends.
 		Pdeathsig: syscall.SIGKILL,

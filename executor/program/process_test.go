@@ -285,3 +285,12 @@ func TestManyAttemptsAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// From the terminal of its executor a program could read what is typed there, and type in its turn.
+func TestProgramHasASessionOfItsOwn(t *testing.T) {
+	p := openSource(t, "import os\ndef map_fn(key, value):\n    yield 'own', os.getsid(0) == os.getpid() == os.getpgrp()\n"+goodReduce, nil)
+	got, err := mapAll(t, p, attempt(t), lines("f", "x\n", 1<<20))
+	if err != nil || len(got) != 1 || !strings.HasSuffix(got[0].value, "T") {
+		t.Errorf("%v, %v", got, err)
+	}
+}
