@@ -92,7 +92,14 @@ func (e *Executor) judge(ctx context.Context, a *attempt, err error) {
 func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	scratch := filepath.Join(e.cfg.Scratch, "attempts", fmt.Sprintf("%s-%s-%d", a.Attempt.Job, a.Attempt.Name(), a.Attempt.Claimed))
 	user := <-e.users // there is one for each slot
-	defer func() { e.users <- user }()
+	defer func() {
+		if e.cfg.Users != nil && e.cfg.Users.Count() > 1 {
+			if err := user.EndAll(); err != nil {
+				e.cfg.Log.Warn("a program has left processes", "error", err)
+			}
+		}
+		e.users <- user
+	}()
 	a.user = user
 	room := e.diskRoom()
 	defer func() {

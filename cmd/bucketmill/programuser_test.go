@@ -33,11 +33,12 @@ def tries(what):
         return False
 
 child = subprocess.Popen(["sleep", "1000"], start_new_session=True, stdout=subprocess.DEVNULL)
+moved = subprocess.Popen(["sleep", "1000"], start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={}, cwd="/")
 os.makedirs("closed/deep")
 open("closed/deep/secret", "w").close()
 open("secret", "w").close()
 os.chmod("closed", 0)
-me = {"pid": os.getpid(), "child": child.pid, "cwd": os.getcwd()}
+me = {"pid": os.getpid(), "child": child.pid, "moved": moved.pid, "cwd": os.getcwd()}
 with open(MEET + "/.%%d" %% os.getpid(), "w") as f:
     json.dump(me, f)
 os.rename(MEET + "/.%%d" %% os.getpid(), MEET + "/here.%%d" %% os.getpid())
@@ -85,6 +86,7 @@ sys.stdout.write(sys.stdin.read())
 // tale is what a neighbour tells.
 type tale struct {
 	PID, Child       int
+	Moved            int // a child with another home
 	CWD              string
 	UID, GID, Groups []int
 	Caps             []string
@@ -161,7 +163,7 @@ func TestProgramUser(t *testing.T) {
 				var it tale
 				must(t, json.Unmarshal(text, &it))
 				users[it.UID[0]] = true
-				gone = append(gone, it.PID, it.Child)
+				gone = append(gone, it.PID, it.Child, it.Moved)
 				if fmt.Sprint(it.UID) != fmt.Sprint([]int{it.UID[0], it.UID[0], it.UID[0]}) || fmt.Sprint(it.GID) != "[41200 41200 41200]" || len(it.Groups) > 0 {
 					t.Errorf("it ran as %v:%v, in groups %v", it.UID, it.GID, it.Groups)
 				}

@@ -80,6 +80,64 @@ func killStrays(folder string) (found int, err error) {
 	return found, nil
 }
 
+// EndAll ends all processes of a user whom nobody else uses, also those that have another home by now: they could look
+// into what the user's next program does. It returns when none is left.
+func (u *User) EndAll() error {
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		found, err := u.endAll()
+		if err == nil && found > 0 && time.Since(began) > strayPatience {
+			err = fmt.Errorf("%d of them do not end", found)
+		}
+		if err != nil {
+			return fmt.Errorf("end the processes of user %d: %w", u.ID, err)
+		}
+		if found == 0 {
+			return nil
+		}
+	}
+}
+
+// endAll looks once, and returns how many it found.
+func (u *User) endAll() (found int, err error) {
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range processes {
+		pid, err := strconv.Atoi(p.Name())
+		if err != nil || !u.runs(pid) {
+			continue
+		}
+		found++
+		if err := kill(pid, func() bool { return u.runs(pid) }); err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// runs tells whether a process is the user's and has not ended. The owner of its folder in /proc does not tell: it is
+// the superuser where a process lets nobody look into it.
+func (u *User) runs(pid int) bool {
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return false // it has ended
+	}
+	own := false
+	for line := range bytes.Lines(status) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		fields := bytes.Fields(value)
+		switch {
+		case len(fields) == 0:
+		case string(name) == "State" && (fields[0][0] == 'Z' || fields[0][0] == 'X'):
+			return false
+		case string(name) == "Uid":
+			own = string(fields[0]) == strconv.Itoa(u.ID)
+		}
+	}
+	return own
+}
+
 // killStrays ends those of a user's processes that live in a folder.
 func (u *User) killStrays(pids []int, folder string) (found int, err error) {
 	strays := []int{}
@@ -104,15 +162,21 @@ func (u *User) killStrays(pids []int, folder string) (found int, err error) {
 // killStray ends a process, of a user if it is not ours, if it still is the one that was found: its id may be
 // another's by now.
 func killStray(pid int, folder string, u *User) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err == nil {
-		defer func() { _ = unix.Close(fd) }() // nothing was written through it
-		still := false
+	return kill(pid, func() (still bool) {
 		_ = u.as(func() (err error) {
 			still, err = livesIn(pid, folder)
 			return err
 		})
-		if still {
+		return still
+	})
+}
+
+// kill ends a process if it still is the one that was found.
+func kill(pid int, still func() bool) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err == nil {
+		defer func() { _ = unix.Close(fd) }() // nothing was written through it
+		if still() {
 			err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 		}
 	} else if errors.Is(err, unix.ENOSYS) {
