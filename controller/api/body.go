@@ -68,10 +68,13 @@ func (s *Server) guardBody(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		conn := http.NewResponseController(c.Response())
 		_ = conn.SetReadDeadline(time.Now().Add(s.cfg.BodyGrace)) // as in Read
-		r.Body = &bodyReader{
+		// In a copy: package http looks at its own request's body to see whether who waits for 100 Continue still has it.
+		guarded := *r
+		guarded.Body = &bodyReader{
 			body: r.Body, conn: conn, limit: maxPlainBody,
 			grace: s.cfg.BodyGrace, rate: s.cfg.BodyRate,
 		}
+		c.SetRequest(&guarded)
 		return next(c)
 	}
 }

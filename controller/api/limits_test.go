@@ -118,6 +118,21 @@ func received(t *testing.T, signal <-chan string) {
 	}
 }
 
+// Who waits with the body for 100 Continue is told at once when it is not wanted.
+func TestUnwantedBodiesAreNotAwaited(t *testing.T) {
+	s := serve(t, func(c *api.Config) { withTokens(c); c.BodyGrace = time.Hour })
+	for _, request := range []string{
+		"PUT /v1/objects/inbox/x HTTP/1.1\r\n", // no token
+		"POST /v1/jobs HTTP/1.1\r\nAuthorization: Bearer bob's\r\n",
+		"POST /v1/jobs HTTP/1.1\r\nAuthorization: Bearer bob's\r\nContent-Type: text/csv\r\n",
+	} {
+		a, _ := s.raw(request + "Host: localhost\r\nContent-Length: 9000000\r\nExpect: 100-continue\r\n\r\n")
+		if a.status < 400 {
+			t.Errorf("%q: %d", request, a.status)
+		}
+	}
+}
+
 func TestUploadsHavePlaces(t *testing.T) {
 	s := serve(t, func(c *api.Config) { c.Uploads = 1 })
 	begun := make(chan string, 1)

@@ -73,7 +73,7 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 			if _, err := mediaType(part.Header.Get(echo.HeaderContentType)); err != nil {
 				return spec, sent, err
 			}
-			if spec, err = readSpec(bounded(framed{part}, overfull*s.cfg.MaxSpec), s.cfg.MaxSpec); err != nil {
+			if spec, err = readSpec(boundedSpec(framed{part}, s.cfg.MaxSpec), s.cfg.MaxSpec); err != nil {
 				return spec, sent, err
 			}
 		case name == "program" && sent.program == nil:
@@ -175,22 +175,29 @@ func framingProblem(err error) error {
 	return newProblem(CodeInvalidRequest, "%w", err)
 }
 
-// bounded fails with a problem where more than limit bytes come from r.
-func bounded(r io.Reader, limit int64) io.Reader {
-	return &boundedReader{r: r, limit: limit, left: limit}
+// boundedSpec fails with a problem where a spec is too large to be read.
+func boundedSpec(r io.Reader, limit int64) io.Reader {
+	return &boundedReader{r: io.LimitReader(r, overfull*limit+1), left: overfull * limit, problem: largeSpec(limit)}
 }
 
+// boundedReader fails with a problem when more bytes come than it may read.
 type boundedReader struct {
-	r           io.Reader
-	limit, left int64 // bytes
+	r       io.Reader
+	left    int64 // bytes
+	problem error
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, newProblem(CodeBodyTooLarge, "at most %d bytes are taken here", b.limit)
+		return 0, b.problem
 	}
 	return n, err
+}
+
+// largeSpec is the problem with a spec that has more than so many bytes.
+func largeSpec(limit int64) error {
+	return newProblem(CodeInvalidSpec, "a job spec has at most %d bytes, and this one has more", limit).hinted(problems[CodeBodyTooLarge].hint)
 }
 
 // storeProgram streams a program's file to the work store, under a key of its own below the
@@ -202,7 +209,10 @@ func (s *Server) storeProgram(ctx context.Context, id state.JobID, sent *parcel,
 		return nil, err
 	}
 	sum := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(w, sum), &boundedReader{r: r, limit: s.cfg.MaxProgram, left: s.cfg.MaxProgram - sent.size()}); err != nil {
+	bounded := &boundedReader{
+		r: r, left: s.cfg.MaxProgram - sent.size(), problem: newProblem(CodeBodyTooLarge, "at most %d bytes are taken here", s.cfg.MaxProgram),
+	}
+	if _, err := io.Copy(io.MultiWriter(w, sum), bounded); err != nil {
 		return nil, errors.Join(err, w.Abort())
 	}
 	o, err := w.Commit()

@@ -56,7 +56,7 @@ func TestLargeSpecsAreRefused(t *testing.T) {
 		code api.Code
 		says string
 	}{
-		"a million bytes":  {specTo("o", `,"params":{"x":"`+x(1_000_000)+`"}`), api.CodeBodyTooLarge, "524288"},
+		"a million bytes":  {specTo("o", `,"params":{"x":"`+x(1_000_000)+`"}`), api.CodeInvalidSpec, "131072"},
 		"blanks":           {specTo("o", strings.Repeat(" ", 132_000)), api.CodeInvalidSpec, "131072"},
 		"long inputs":      {`{"program":"wordcount","input":[` + many(2001, `"s3://inbox/`+x(80)+`%d"`) + `],"output":"s3://outbox/o"}`, api.CodeInvalidSpec, "2000"},
 		"params":           {specTo("o", `,"params":{"x":"`+x(70_000)+`"}`), api.CodeInvalidSpec, "65536"},

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -121,10 +120,10 @@ func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, par
 		return s.readMultipart(c, id)
 	case "", "application/x-www-form-urlencoded", // curl's default for --data
 		"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml":
-		if err := allowBody(c, overfull*s.cfg.MaxSpec); err != nil {
-			return state.Spec{}, parcel{}, err
+		if err := allowBody(c, overfull*s.cfg.MaxSpec+1); err != nil {
+			return state.Spec{}, parcel{}, largeSpec(s.cfg.MaxSpec)
 		}
-		spec, err := readSpec(c.Request().Body, s.cfg.MaxSpec)
+		spec, err := readSpec(boundedSpec(c.Request().Body, s.cfg.MaxSpec), s.cfg.MaxSpec)
 		return spec, parcel{}, err
 	}
 	return state.Spec{}, parcel{}, newProblem(CodeMediaType, "content type %q", kind)
@@ -161,11 +160,11 @@ func readSpec(r io.Reader, most int64) (state.Spec, error) {
 	if err != nil {
 		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err)
 	}
-	if size := int64(len(text)); size > most {
-		if err = spec.CheckLimits(); err == nil {
-			err = fmt.Errorf("the job spec has %d bytes; at most %d are taken", size, most)
+	if int64(len(text)) > most {
+		if err := spec.CheckLimits(); err != nil {
+			return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err).hinted(problems[CodeBodyTooLarge].hint)
 		}
-		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err).hinted(problems[CodeBodyTooLarge].hint)
+		return state.Spec{}, largeSpec(most)
 	}
 	sent := spec.Artifact != nil
 	for _, f := range spec.ProgramFiles {

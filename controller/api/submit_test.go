@@ -170,7 +170,7 @@ func TestSpecRefusals(t *testing.T) {
 		{api.CodeNotAllowed, spec("s3://outbox/mine/y", "s3://work/bm/jobs/x")},
 		{api.CodeNotAllowed, spec(`"wordcount"`, `"s3://secrets/no.py"`)},
 		{api.CodeInvalidSpec, spec() + strings.Repeat(" ", 2000)},
-		{api.CodeBodyTooLarge, spec() + strings.Repeat(" ", 8000)},
+		{api.CodeInvalidSpec, spec() + strings.Repeat(" ", 8000)},
 		{api.CodeInvalidSpec, "\xff\xfe" + strings.Join(strings.Split(spec(), ""), "\x00") + "\x00"},
 	} {
 		s.refused(c.code, "POST", "/v1/jobs", c.body, "Content-Type: application/json")
