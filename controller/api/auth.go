@@ -63,7 +63,7 @@ func HashToken(secret string) string {
 func ParseTokens(text string) ([]Token, error) {
 	tokens := []Token{}
 	n := 0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) { // editors may begin a file with that mark
 		n++
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue

@@ -76,6 +76,14 @@ func TestParseTokensRefusals(t *testing.T) {
 	}
 }
 
+// A file that an editor of Windows has saved begins with a mark, and its lines end with a carriage return.
+func TestParseTokensOfWindows(t *testing.T) {
+	tokens, err := api.ParseTokens("\ufeffann admin " + api.HashToken("a") + "\r\n")
+	if err != nil || len(tokens) != 1 || tokens[0].Name != "ann" {
+		t.Errorf("%q, %v", tokens, err)
+	}
+}
+
 func TestOtherSitesAreRefused(t *testing.T) {
 	s := serve(t, nil)
 	s.refused(api.CodeCrossOrigin, "POST", "/v1/jobs", wordcount, "Origin: https://evil.example")
