@@ -58,15 +58,17 @@ func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 		return result{}, err
 	}
 	attempt.Inputs = inputsOf(w.task)
+	how := &mapProgress{attempt: a}
+	attempt.Took = how.took
 	mapper, err := job.program.NewMapper(ctx, attempt)
 	if err != nil {
 		return result{}, err
 	}
 	defer mapper.Kill()
 	if job.reduces == 0 {
-		return w.mapToOutput(ctx, mapper, omit)
+		return w.mapToOutput(ctx, mapper, how, omit)
 	}
-	return w.mapToSegments(ctx, mapper, omit)
+	return w.mapToSegments(ctx, mapper, how, omit)
 }
 
 // inputsOf are what a task reads, as programs are told.
@@ -78,7 +80,7 @@ func inputsOf(task split.Task) []program.Input {
 	return inputs
 }
 
-func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, omit []int64) (r result, err error) {
+func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (r result, err error) {
 	e, a, job := w.executor, w.attempt, w.job
 	var in intake
 	count := func(stats shuffle.CollectStats) map[string]int64 {
@@ -111,7 +113,7 @@ func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, omit
 		return result{}, &configError{fmt.Errorf("%w: fewer reducers, or executors with more --memory for each slot, are needed", err)}
 	}
 	defer func() { err = errors.Join(err, collector.Close()) }()
-	sink := mapSink{mapper: mapper, emitter: collector.Emitter()}
+	sink := mapSink{mapper: mapper, emitter: collector.Emitter(), progress: how}
 	if direct, ok := mapper.(program.Collecting); ok {
 		sink.collector, sink.direct = collector, direct
 	}
@@ -151,13 +153,13 @@ func (w movingWriter) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
-func (w *mapWork) mapToOutput(ctx context.Context, mapper program.Mapper, omit []int64) (result, error) {
+func (w *mapWork) mapToOutput(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (result, error) {
 	out, err := w.executor.createPart(ctx, w.job, w.attempt.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
 	emitter := mapred.NewEmitter(emitBlock, out.take)
-	in, err := w.feed(ctx, mapSink{mapper: mapper, emitter: emitter}, omit)
+	in, err := w.feed(ctx, mapSink{mapper: mapper, emitter: emitter, progress: how}, omit)
 	if err == nil {
 		err = emitter.Flush()
 	}
@@ -178,6 +180,8 @@ type intake struct {
 type mapSink struct {
 	mapper  program.Mapper
 	emitter *mapred.Emitter
+	// progress is told what the mapper was handed.
+	progress *mapProgress
 	// direct is the mapper again, if it fills the collector itself.
 	direct    program.Collecting
 	collector *shuffle.Collector
@@ -215,7 +219,7 @@ func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in inta
 				return fmt.Errorf("map %s: %w", objstore.Shown(s.Input), err)
 			}
 			in.records += int64(b.Len())
-			w.attempt.progress.Store((done + progress) * 1000 / total)
+			sink.progress.handed(sink.mapper, (done+progress)*1000/total)
 			return nil
 		})
 		in.bytes += n
@@ -227,6 +231,7 @@ func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in inta
 	if err := sink.mapper.Close(sink.emitter); err != nil {
 		return in, err
 	}
+	w.attempt.progress.Store(1000)
 	return in, sink.emitter.Err()
 }
 

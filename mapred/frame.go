@@ -28,11 +28,12 @@ const (
 	FramePairs                        // guest, map side, Python runner only: pickled pairs
 	FrameGroups                       // host, reduce side, Python runner only: marshalled keys with their values
 	FrameRun                          // likewise: a key with some of its values
+	FrameTook                         // guest, map side, Python runner only: how many bytes of the batches it has mapped, a uvarint
 )
 
 // String returns the type's name as FRAMES.md has it.
 func (t FrameType) String() string {
-	names := [...]string{"", "HELLO", "READY", "BATCH", "RECORDS", "END", "DONE", "ERROR", "PAIRS", "GROUPS", "RUN"}
+	names := [...]string{"", "HELLO", "READY", "BATCH", "RECORDS", "END", "DONE", "ERROR", "PAIRS", "GROUPS", "RUN", "TOOK"}
 	if t == 0 || int(t) >= len(names) {
 		return fmt.Sprintf("frame type %d", byte(t))
 	}
@@ -65,7 +66,7 @@ func (f *FrameReader) Next(buf []byte) (FrameType, []byte, error) {
 		return 0, nil, err
 	}
 	t, length := FrameType(f.head[0]), binary.BigEndian.Uint32(f.head[1:])
-	if t < FrameHello || t > FrameRun {
+	if t < FrameHello || t > FrameTook {
 		return 0, nil, fmt.Errorf("%w: unknown type %d", ErrFrame, byte(t))
 	}
 	if length > MaxFrameLen {

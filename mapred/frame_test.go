@@ -44,7 +44,7 @@ func TestFrameReaderIsStrict(t *testing.T) {
 		want   error
 	}{
 		"no type 0":      {[]byte{0, 0, 0, 0, 0}, ErrFrame},
-		"no type 11":     {[]byte{11, 0, 0, 0, 0}, ErrFrame},
+		"no type 12":     {[]byte{12, 0, 0, 0, 0}, ErrFrame},
 		"too long":       {tooLong, ErrFrame},
 		"cut in header":  {[]byte{4, 0, 0}, io.ErrUnexpectedEOF},
 		"cut in payload": {[]byte{4, 0, 0, 0, 3, 1, 2}, io.ErrUnexpectedEOF},

@@ -123,6 +123,45 @@ def reduce_fn(key, values):
 	}
 }
 
+// A task is as far as its program, not as what was read for it.
+func TestProgressOfProgramThatIsSlow(t *testing.T) {
+	t.Parallel()
+	s := serve(t, false, nil)
+	s.put("s3://inbox/a.txt", strings.Repeat("line\n", 100))
+	gate := t.TempDir() + "/gate"
+	folder := writeFiles(t, map[string]string{"job.py": fmt.Sprintf(`import os, time
+seen = 0
+def map_fn(line):
+    global seen
+    seen += 1
+    while seen > 80 and not os.path.exists(%q):
+        time.sleep(0.01)
+    time.sleep(0.02)
+    yield line, 1
+def reduce_fn(key, values):
+    yield key, sum(values)
+`, gate)})
+	id := strings.TrimSpace(s.must("submit", folder+"/job.py", "-r", "1", "-i", "s3://inbox/a.txt", "-o", "s3://outbox/1"))
+	progress := 0.0
+	await(t, "the task gets on", func() bool {
+		var list api.TaskList
+		must(t, json.Unmarshal([]byte(s.must("tasks", id, "--side", "map", "--json")), &list))
+		for _, task := range list.Tasks {
+			for _, a := range task.Attempts {
+				progress = max(progress, a.Progress)
+			}
+		}
+		return progress > 0
+	})
+	if progress > 0.8 {
+		t.Errorf("80 of 100 records are mapped, progress is %v", progress)
+	}
+	must(t, os.WriteFile(gate, nil, 0o600))
+	if r := s.command("status", id, "--watch"); r.code != exitDone || !strings.Contains(r.stdout, "100 records") {
+		t.Errorf("%+v", r)
+	}
+}
+
 // A long log loses its beginning, and says so; who follows it gets every line that is stored once.
 func TestLongLogIsFollowed(t *testing.T) {
 	t.Parallel()

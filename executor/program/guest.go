@@ -2,9 +2,11 @@ package program
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -30,6 +32,9 @@ func (p *guestProgram) NewMapper(ctx context.Context, a Attempt) (Mapper, error)
 	if err != nil {
 		return nil, err
 	}
+	if p.spec.Kind == Python {
+		return &pythonMapper{guestMapper: guestMapper{guest: g}}, nil
+	}
 	return &guestMapper{guest: g}, nil
 }
 
@@ -52,6 +57,7 @@ type guest struct {
 	cfg     Config
 	ctx     context.Context // ends with the attempt
 	moved   func()          // see Attempt.Moved; not nil
+	took    func(int64)     // see Attempt.Took; nil: the guest may not tell that
 	stop    func() bool     // stops ctx from killing the process
 	proc    *process
 
@@ -130,6 +136,11 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.spec.Params,
 		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, SortValues: a.SortValues, Memory: a.Memory,
 	}
+	if p.spec.Kind == Python && role == mapred.RoleMap {
+		if g.took = a.Took; g.took == nil {
+			g.took = func(int64) {}
+		}
+	}
 	if p.spec.Kind == Python && role == mapred.RoleMap && !a.MapOnly {
 		g.pairs = &pairs{limit: a.Buffer}
 		if a.Buffer == 0 {
@@ -203,6 +214,13 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 		if errors.Is(err, errPair) || errors.Is(err, errKey) {
 			return false, &UserError{Program: g.name, Message: fmt.Sprintf("map_fn: %v", err)}
 		}
+	case mapred.FrameTook:
+		bytes, n := binary.Uvarint(f.payload)
+		if g.took == nil || n <= 0 || n < len(f.payload) || bytes > math.MaxInt64 {
+			err = fmt.Errorf("%w: %v with %d bytes", mapred.ErrFrame, f.kind, len(f.payload))
+			break
+		}
+		g.took(int64(bytes))
 	case mapred.FrameDone:
 		if len(f.payload) > maxDone {
 			return false, &UserError{Program: g.name, Message: fmt.Sprintf("its counters have %d bytes; at most %d are taken", len(f.payload), maxDone)}

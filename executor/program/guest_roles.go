@@ -41,6 +41,21 @@ func (m *guestMapper) MapOutput() (records int64, ok bool) {
 	return m.done.MapOutput, m.done.MapOutput > 0
 }
 
+// pythonMapper is a mapper that says what it has mapped.
+type pythonMapper struct {
+	guestMapper
+	handed int64
+}
+
+func (m *pythonMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+	err := m.guestMapper.Map(b, out)
+	m.handed += int64(len(m.header) + len(b.Data))
+	return err
+}
+
+// Handed implements Telling.
+func (m *pythonMapper) Handed() int64 { return m.handed }
+
 // guestReducer is a Reducer in another process.
 type guestReducer struct{ *guest }
 

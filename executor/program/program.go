@@ -105,6 +105,9 @@ type Attempt struct {
 	// Moved, if not nil, is called whenever the process shows that it gets on: by a frame, or a
 	// line on standard error.
 	Moved func()
+	// Took, if not nil, is told by mappers that are Telling how many of the bytes that they were handed are mapped. It is
+	// called within Map and Close.
+	Took func(bytes int64)
 	// Memory limits the process's data segment, in bytes (RLIMIT_DATA); 0 sets no limit.
 	// Builtins ignore it.
 	Memory int64
@@ -182,6 +185,13 @@ type Combining interface {
 	// MapOutput returns how many records were emitted before that, once Close has returned; ok is
 	// false if there was none.
 	MapOutput() (records int64, ok bool)
+}
+
+// Telling is what a Mapper may implement besides, if it tells what is mapped by Attempt.Took; that Map has returned
+// says little then.
+type Telling interface {
+	// Handed returns how many bytes it was handed so far.
+	Handed() int64
 }
 
 // Open returns the program of spec. File is the local path of its artifact, empty for a

@@ -2,7 +2,7 @@
 
 import struct
 
-HELLO, READY, BATCH, RECORDS, END, DONE, ERROR, PAIRS, GROUPS, RUN = range(1, 11)
+HELLO, READY, BATCH, RECORDS, END, DONE, ERROR, PAIRS, GROUPS, RUN, TOOK = range(1, 12)
 VERSION = 1
 
 # RECORDS frames are sent when they reach this length, in bytes.

@@ -54,6 +54,7 @@ class Records:
 
     def __init__(self, url, offset, framing, length, header, data, form):
         self.input = url
+        self.size = len(data)
         self.decode = None
         self.columns = None  # of CSV: the header's names
         csv = form.startswith("csv")

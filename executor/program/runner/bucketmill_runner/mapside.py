@@ -7,6 +7,7 @@ record an exception belongs to is asked of the iterator afterwards.
 
 from itertools import chain, islice
 from operator import length_hint
+from time import monotonic
 
 from . import frames, keys, values
 from .failures import NotAPair, preview
@@ -26,10 +27,32 @@ def a_pair(item):
     return item if isinstance(item, tuple) else not_a_pair(item)
 
 
+# Records are mapped so many at a time that it takes about so long, in seconds.
+_LEAST, _MOST = 0.1, 0.5
+
+
+class Progress:
+    """Tells the executor now and then how many bytes of the batches are done."""
+
+    def __init__(self, writer):
+        self._writer = writer
+        self._told = monotonic()
+        self.done = 0  # bytes of batches that are done as a whole, or almost
+
+    def tell(self, more=0):
+        now = monotonic()
+        if now - self._told >= _MOST:
+            self._told = now
+            self._writer.write(frames.TOOK, frames.uvarint(self.done + more))
+
+
 class Mapper:
     """Calls map_fn and gives what it gives to a sink."""
 
-    def __init__(self, job, place, sink):
+    def __init__(self, job, place, sink, progress):
+        self._progress = progress
+        self._many = 1  # records at a time
+        self._first = 0  # of those that are being mapped
         self._job = job
         self._function = job.map_fn
         self._place = place
@@ -42,16 +65,28 @@ class Mapper:
         place.record = lambda: self._describe(records, texts)
         place.columns = records.columns
         self._job.reads(records.input)
-        self._sink.take(chain.from_iterable(self._results(records, texts)))
+        results = self._results(records, texts)
+        total = left = len(records.texts)
+        while left:
+            begun = monotonic()
+            self._first = total - left
+            self._sink.take(chain.from_iterable(islice(results, self._many)))
+            took = monotonic() - begun
+            if took < _LEAST:
+                self._many = min(2 * self._many, 1 << 20)
+            elif took > _MOST:
+                self._many = max(1, self._many // 2)
+            left = length_hint(texts)
+            self._progress.tell(records.size * (total - left) // total)
         self._job.reads(None)
         place.function = place.record = None
 
-    def _results(self, records, texts):
-        """Returns what map_fn gives for each of the records, whose texts are an iterator."""
+    def _results(self, records, texts, first=0):
+        """Returns what map_fn gives for each of the records from first on, whose texts are an iterator."""
         function = self._function
         inputs = texts if records.decode is None else map(records.decode, texts)
         if function.arity == 2:
-            results = map(function.call, records.keys, inputs)
+            results = map(function.call, records.keys[first:] if first else records.keys, inputs)
         else:
             results = map(function.call, inputs)
         return results if function.generator else map(pairs, results)
@@ -62,7 +97,9 @@ class Mapper:
         if pair is None:
             return records.describe(len(records.texts) - length_hint(texts) - 1)
         # Other records were read since. Which one it was shows when map_fn is called again.
-        for index, result in enumerate(self._results(records, iter(records.texts))):
+        first = self._first
+        results = self._results(records, iter(records.texts[first:]), first)
+        for index, result in enumerate(results, first):
             for _ in result:
                 if pair == 0:
                     return records.describe(index)

@@ -113,13 +113,18 @@ def _map(job, hello, reader, writer, place):
         sink = mapside.TextSink(text.Output(writer, frames, job.counters))
     else:
         sink = _intermediate(job, hello, writer, place)
-    mapper = mapside.Mapper(job, place, sink)
+    progress = mapside.Progress(writer)
+    mapper = mapside.Mapper(job, place, sink, progress)
+    handed = 0
     while True:
         kind, payload = reader.next(frames.BATCH, frames.END)
         if kind == frames.END:
             break
         for records in inputs.read(payload, hello.get("format", "")):
             mapper.batch(records)
+            progress.done += records.size
+        handed += len(payload)
+        progress.done = handed
     mapper.close()
     return getattr(sink, "given", 0)
 

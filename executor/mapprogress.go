@@ -1,0 +1,46 @@
+package executor
+
+import "github.com/bucketmill/bucketmill/executor/program"
+
+// mapProgress finds out how far a map attempt is: what its mapper has mapped, where the mapper tells that, otherwise
+// what it was handed. It belongs to the goroutine that hands batches to the mapper.
+type mapProgress struct {
+	attempt *attempt
+	marks   []progressMark // of batches that are not mapped yet, in order
+	before  progressMark   // of the last batch that is
+	mapped  int64          // bytes
+}
+
+// progressMark says how far the task is when so many bytes are mapped.
+type progressMark struct {
+	bytes, thousandths int64
+}
+
+// handed notes that the mapper was handed a batch, with which the task would be so far.
+func (p *mapProgress) handed(m program.Mapper, thousandths int64) {
+	telling, ok := m.(program.Telling)
+	if !ok {
+		p.attempt.progress.Store(thousandths)
+		return
+	}
+	p.marks = append(p.marks, progressMark{telling.Handed(), thousandths})
+	p.store()
+}
+
+// took notes how many bytes are mapped, perhaps some of a batch that is not noted yet.
+func (p *mapProgress) took(bytes int64) {
+	p.mapped = max(p.mapped, bytes)
+	p.store()
+}
+
+func (p *mapProgress) store() {
+	for len(p.marks) > 0 && p.marks[0].bytes <= p.mapped {
+		p.before, p.marks = p.marks[0], p.marks[1:]
+	}
+	at := p.before.thousandths
+	if len(p.marks) > 0 {
+		next := p.marks[0]
+		at += (next.thousandths - at) * (p.mapped - p.before.bytes) / (next.bytes - p.before.bytes)
+	}
+	p.attempt.progress.Store(at)
+}
