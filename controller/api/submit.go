@@ -1,18 +1,22 @@
 package api
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 	"github.com/oklog/ulid/v2"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/state"
@@ -160,6 +164,9 @@ func readSpec(r io.Reader, most int64) (state.Spec, error) {
 	if err != nil {
 		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err)
 	}
+	if name := nullField(text); name != "" {
+		return state.Spec{}, newProblem(CodeInvalidSpec, "%.80s is null", name).hinted("leave out fields that have no value")
+	}
 	if int64(len(text)) > most {
 		if err := spec.CheckLimits(); err != nil {
 			return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err).hinted(problems[CodeBodyTooLarge].hint)
@@ -175,6 +182,27 @@ func readSpec(r io.Reader, most int64) (state.Spec, error) {
 			hinted("send the program as the part named program, or put it on the store and name it by URL in the field program")
 	}
 	return spec, nil
+}
+
+// nullField names a field of a spec that is written without a value; "" if there is none. A job file may have such
+// fields; a request that does has most likely lost a value.
+func nullField(text []byte) string {
+	fields := map[string]any{}
+	var err error
+	if text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))); bytes.HasPrefix(text, []byte("{")) {
+		err = json.Unmarshal(text, &fields)
+	} else {
+		err = yaml.Unmarshal(text, &fields)
+	}
+	if err != nil {
+		return "" // it was read before: the two readers differ
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if fields[name] == nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // making is what became of a submission's job.

@@ -133,6 +133,8 @@ func TestSpecRefusals(t *testing.T) {
 		{api.CodeInvalidSpec, `[]`},
 		{api.CodeInvalidSpec, `"text"`},
 		{api.CodeInvalidSpec, "a: [b"},
+		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcount","name":null`)},
+		{api.CodeInvalidSpec, "program: wordcount\ninput: [s3://inbox/x]\noutput: s3://outbox/mine/y\nreducers:\n"},
 		{api.CodeInvalidSpec, spec() + spec()},
 		{api.CodeInvalidSpec, spec(`"program"`, `"programme"`)},
 		{api.CodeInvalidSpec, spec(`"wordcount"`, `"wordcunt"`)},
