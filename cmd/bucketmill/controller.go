@@ -49,7 +49,7 @@ type apiFlags struct {
 func (f *apiFlags) register(fs *pflag.FlagSet) {
 	f.maxProgram, f.maxUpload = api.DefaultMaxProgram, api.DefaultMaxUpload
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:8080", "HOST:PORT of the HTTP API")
-	fs.StringVar(&f.tokens, "tokens", "", "file of bearer tokens: lines of NAME ROLE sha256:HEX, roles read, submit, admin (see \"bucketmill token\"); read again when it changes")
+	fs.Var((*tokensFile)(&f.tokens), "tokens", "file of bearer tokens: lines of NAME ROLE sha256:HEX, roles read, submit, admin (see \"bucketmill token\"); read again when it changes")
 	fs.BoolVar(&f.open, "no-auth", false, "ask nobody for a token, also if --listen reaches beyond this machine")
 	fs.StringSliceVar(&f.hosts, "host", nil, "name that clients reach this server by; repeatable. Without tokens only localhost, IP addresses and these are answered")
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "file of the TLS certificate chain, PEM")

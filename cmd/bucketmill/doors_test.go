@@ -33,6 +33,17 @@ func TestTokensFileWithoutTokens(t *testing.T) {
 	}
 }
 
+// A setting that is there and empty opens nothing.
+func TestTokensWithoutAName(t *testing.T) {
+	service := []string{"controller", "--listen", "127.0.0.1:0", "--store", "s3://work", "--redis", "redis://127.0.0.1:1/0"}
+	file := filepath.Join(writeFiles(t, map[string]string{"c.yaml": "tokens: ''\n"}), "c.yaml")
+	t.Setenv("BUCKETMILL_TOKENS", "")
+	checkComplaint(t, command(t.Context(), service...), `BUCKETMILL_TOKENS: tokens: .*names no file`)
+	must(t, os.Unsetenv("BUCKETMILL_TOKENS"))
+	checkComplaint(t, command(t.Context(), append(service, "--tokens", "")...), `--tokens.*names no file`)
+	checkComplaint(t, command(t.Context(), append(service, "--config", file)...), `tokens: .*names no file`)
+}
+
 // devServer is a "bucketmill dev" of a user with a cache folder of its own.
 type devServer struct {
 	*process

@@ -22,6 +22,21 @@ const (
 	tokensInterval = 2 * time.Second
 )
 
+// tokensFile is the name of a file of tokens. An empty name, as an unset variable in a template gives it, must not
+// open the server to everybody.
+type tokensFile string
+
+func (f *tokensFile) String() string { return string(*f) }
+func (f *tokensFile) Type() string   { return "string" }
+
+func (f *tokensFile) Set(name string) error {
+	if name == "" {
+		return errors.New("it names no file: leave the setting out where nobody is to be asked for a token")
+	}
+	*f = tokensFile(name)
+	return nil
+}
+
 // errNoTokenInFile is that a server was told to ask for tokens, and would admit nobody.
 var errNoTokenInFile = errors.New("it has no token: nobody could be admitted; \"bucketmill token NAME ROLE\" makes one")
 
