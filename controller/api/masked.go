@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,8 +16,11 @@ const masked = "***"
 
 // secretWords are what the names of secret parameters have in them; those that end with "_key" are secret, too.
 var secretWords = []string{
-	"password", "passwd", "passphrase", "secret", "token", "credential", "authorization", "apikey", "api_key", "access_key", "private_key",
+	"password", "passwd", "pwd", "passphrase", "secret", "token", "credential", "authorization", "apikey", "api_key", "access_key", "private_key",
 }
+
+// passwordInURL finds a password in a URL, such as postgres://user:secret@host/db.
+var passwordInURL = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]*:[^/?#\s]*@`)
 
 // secretName tells whether the value of a parameter with that name is to be masked.
 func secretName(name string) bool {
@@ -25,7 +29,7 @@ func secretName(name string) bool {
 }
 
 // shownSpec is a job's spec as the caller may see it: whole for admins and for who has submitted the job. For others,
-// parameters whose names say that they are secret are masked, and of the webhook's URL all but the host.
+// parameters whose names say that they are secret, or that are a URL with a password, are masked, and of the webhook's URL all but the host.
 func shownSpec(job state.Job, who caller) (json.RawMessage, error) {
 	if who.role >= RoleAdmin || job.SubmittedBy != "" && job.SubmittedBy == who.name {
 		return job.Spec, nil
@@ -35,8 +39,8 @@ func shownSpec(job state.Job, who caller) (json.RawMessage, error) {
 		return nil, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
 	}
 	changed := false
-	for name := range spec.Params {
-		if secretName(name) {
+	for name, value := range spec.Params {
+		if secretName(name) || passwordInURL.MatchString(value) {
 			spec.Params[name], changed = masked, true
 		}
 	}

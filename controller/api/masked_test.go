@@ -16,7 +16,7 @@ func TestSecretsOfSpecsAreMasked(t *testing.T) {
 		c.CheckBuiltin = nil
 	})
 	spec := `{"program":"wordcount","input":["s3://inbox/x"],"output":"s3://outbox/wc","webhook":"https://hooks.example/a/b?token=T0PSECRET",
-		"params":{"DB_PASSWORD":"hunter2","api-key":"hunter2","AWS_SECRET_ACCESS_KEY":"hunter2","github.token":"hunter2","column":"visible","monkey":"visible"}}`
+		"params":{"DB_PASSWORD":"hunter2","api-key":"hunter2","AWS_SECRET_ACCESS_KEY":"hunter2","github.token":"hunter2","pwd":"hunter2","dsn":"postgres://u:hunter2@h/d","column":"visible","monkey":"visible"}}`
 	id := "/v1/jobs/" + string(s.submit(spec, "Authorization: Bearer b"))
 	for token, whole := range map[string]bool{"a": true, "b": true, "c": false, "d": false} {
 		text := string(s.ask("GET", id, "", "Authorization: Bearer "+token).body)
