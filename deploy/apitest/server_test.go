@@ -83,7 +83,9 @@ func (s *server) process(t *testing.T, args ...string) {
 		default:
 		}
 		must(t, cmd.Process.Signal(syscall.SIGTERM))
-		<-ended // it was told to end
+		if err := <-ended; err != nil {
+			t.Logf("%s, told to end: %v", args[0], err)
+		}
 	})
 }
 
