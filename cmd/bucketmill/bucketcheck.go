@@ -22,7 +22,7 @@ func (f *runFlags) checkBuckets(ctx context.Context, stores *connect.Stores, spe
 	for i, location := range append([]string{spec.Output}, spec.Input...) {
 		u, err := objstore.ParseURL(location)
 		if err != nil || u.Scheme != "s3" || checked[u.Bucket] {
-			continue // a mistake is told of elsewhere
+			continue // a mistake is reported elsewhere
 		}
 		checked[u.Bucket] = true
 		err = f.checkBucket(ctx, stores, u.BucketURL())

@@ -32,7 +32,7 @@ var secretSettings = map[string]bool{"token": true, "webhook-secret": true}
 func addConfig(cmd *cobra.Command, check func(context.Context) error, service func(*cobra.Command) error) {
 	fs := cmd.Flags()
 	path := fs.String("config", os.Getenv(envPrefix+"CONFIG"), "YAML file of settings, named like the flags; flags and BUCKETMILL_* variables win over it")
-	show := fs.Bool("print-config", false, "print the settings in force, as a file for --config but for secrets, check them, and exit")
+	show := fs.Bool("print-config", false, "print the settings in force, as a file for --config, without secrets; check them, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := readConfig(fs, *path, os.LookupEnv); err != nil {
 			return usageError{err}

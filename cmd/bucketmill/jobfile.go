@@ -63,7 +63,7 @@ func refuseStreams(spec state.Spec) error {
 	return nil
 }
 
-// sortsNothing tells of a sort without the reducers that sort.
+// sortsNothing warns of a sort that has no reducers, which do the sorting.
 func sortsNothing(spec state.Spec) bool {
 	return spec.Program == "sort" && program.Kind(spec.Kind) == program.Builtin && spec.Reducers != nil && *spec.Reducers == 0
 }

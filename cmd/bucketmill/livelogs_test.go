@@ -143,7 +143,7 @@ def reduce_fn(key, values):
 `, gate)})
 	id := strings.TrimSpace(s.must("submit", folder+"/job.py", "-r", "1", "-i", "s3://inbox/a.txt", "-o", "s3://outbox/1"))
 	progress := 0.0
-	await(t, "the task gets on", func() bool {
+	await(t, "the task makes progress", func() bool {
 		var list api.TaskList
 		must(t, json.Unmarshal([]byte(s.must("tasks", id, "--side", "map", "--json")), &list))
 		for _, task := range list.Tasks {

@@ -116,7 +116,7 @@ func TestPutGoesOnAfterAFailure(t *testing.T) {
 	wants(t, r.stderr, `bucketmill: \S+/in/up: \S+ is a symbolic link to a folder`)
 	wants(t, r.stderr, `bucketmill: 2 of 4 objects failed, the others are put\n$`)
 	sameTexts(t, "the others", s.urls("s3://inbox"), "s3://inbox/in/a.txt", "s3://inbox/in/b.txt")
-	// A server that is not there is told of once.
+	// A server that is not there is reported once.
 	r = command(t.Context(), "put", filepath.Join(folder, "in/a.txt"), filepath.Join(folder, "in/b.txt"), "s3://inbox/", "--server", "127.0.0.1:1")
 	if r.code != exitFailed {
 		t.Errorf("exit code %d", r.code)

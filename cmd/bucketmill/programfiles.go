@@ -60,13 +60,13 @@ func addModules(files []state.ProgramFile, modules []string, folder string) (all
 	return files, added
 }
 
-// unfoldFolders replaces local folders by the files that they hold, but for what Python or an editor keeps there:
+// unfoldFolders replaces local folders by the files in them, except what Python or an editor keeps there:
 // __pycache__, and names that begin with a dot.
 func unfoldFolders(files []state.ProgramFile) (all []state.ProgramFile, err error) {
 	for _, f := range files {
 		info, err := os.Stat(f.Source)
 		if err != nil || !info.IsDir() {
-			all = append(all, f) // a URL, or a file; whoever reads it says what is wrong with it
+			all = append(all, f) // a URL, or a file: reading it will show what is wrong with it
 			continue
 		}
 		root := os.DirFS(f.Source)

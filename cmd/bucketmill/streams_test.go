@@ -188,7 +188,7 @@ func TestReaderThatLeaves(t *testing.T) {
 	}
 }
 
-// A full disk is told of.
+// A full disk is reported.
 func TestFullOutput(t *testing.T) {
 	t.Parallel()
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)

@@ -144,7 +144,7 @@ func (v *transferView) moved(bytes int) {
 	}
 }
 
-// done tells of an object that is done.
+// done reports an object that is done.
 func (v *transferView) done(o api.Object) error {
 	v.mu.Lock()
 	v.count++
