@@ -54,6 +54,9 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	}
 	m.ended.WithLabelValues(string(state.Completed), "")
 	m.ended.WithLabelValues(string(state.Cancelled), "")
+	for _, st := range []state.State{state.Completed, state.Failed, state.Cancelled} {
+		m.seconds.WithLabelValues(string(st))
+	}
 	for _, result := range []string{"delivered", "failed"} {
 		m.webhooks.WithLabelValues(result)
 	}

@@ -78,7 +78,7 @@ func TestClientMistakes(t *testing.T) {
 		{"results nope", 1, "nope"},
 		{"cancel", 2, "want the jobs"},
 		{"results " + id, 1, `is SUBMITTED \("bucketmill status" tells`},
-		{"retry " + id, 1, "SUBMITTED.*only a job whose state is FAILED"},
+		{"retry " + id, 1, "SUBMITTED.*only a job that has FAILED can be retried"},
 		{"logs " + id, 1, "there are no logs"},
 		{"logs " + id + " x", 2, `"x" is not a task like m12`},
 		{"logs " + id + " m0.1", 1, "no log"},

@@ -116,7 +116,7 @@ func TestTerminalEscapes(t *testing.T) {
 		{"ls s3://inbox", `k\u001b]0;PWNED`},
 		{"ls s3://inbox --json", `\u202e`},
 		{"get s3://inbox/k" + escapes, `\u009b1m`},
-		{"cancel x\x1b[2J", `x\u001b[2J`},
+		{"cancel x\x1b[2J", `x\x1b[2J`},
 		{"status x\x1b[2J", `[2J`},
 	} {
 		args := append(strings.Fields(c.args), onWire...)

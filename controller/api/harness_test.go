@@ -122,7 +122,9 @@ func serve(t *testing.T, adjust func(*api.Config)) *service {
 	ended := make(chan error, 1)
 	go func() { ended <- s.http.Serve(listener) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		// A connection that the client has opened and not used is waited for, 5 seconds.
+		http.DefaultClient.CloseIdleConnections()
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
 		if err := s.http.Shutdown(ctx); err != nil {
 			t.Errorf("requests are left: %v", err)
