@@ -277,8 +277,9 @@ const (
 	showInterval = 200 * time.Millisecond
 	// outageWait is how long a Redis that is out is waited for.
 	outageWait = time.Minute
-	// cleanUpWait is how long a job that is over is waited for to be cleaned up.
-	cleanUpWait = 30 * time.Second
+	// cleanUpWait is how long a job that is over is waited for to be cleaned up: longer than a store that does not
+	// answer is tried.
+	cleanUpWait = 50 * time.Second
 )
 
 // waitJob polls a job until it has ended, showing how far it is. When ctx ends the job is
