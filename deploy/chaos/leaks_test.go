@@ -74,8 +74,9 @@ func (c *cluster) guests() []string {
 	return found
 }
 
-// lasting are the keys that outlive jobs: histories, and what the services say of themselves.
-var lasting = regexp.MustCompile(`^bm:(jobs|wake|control|news|alive|executors|executor:\{.*\}|\{[^}]*\}(:counters|:errors|:events)?)$`)
+// lasting are the keys that outlive jobs: histories, what the services say of themselves, and the jobs of each caller, which
+// are taken off when there is no room for more.
+var lasting = regexp.MustCompile(`^bm:(jobs|wake|control|news|alive|executors|executor:\{.*\}|reporter|by:.*|\{[^}]*\}(:counters|:errors|:events)?)$`)
 
 func (c *cluster) keys(ctx context.Context) ([]string, error) {
 	var found []string
