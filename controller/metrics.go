@@ -42,7 +42,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Name: "bucketmill_controller_failures_total", Help: "Looks at a job that failed, for a reason such as a store that does not answer; each is repeated.",
 		}),
 		webhooks: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "bucketmill_webhooks_total", Help: "Webhooks that were told of a job's end, by result.",
+			Name: "bucketmill_webhooks_total", Help: "Notices of jobs' ends that were sent to webhooks, by result.",
 		}, []string{"result"}),
 		left: f.NewCounter(prometheus.CounterOpts{
 			Name: "bucketmill_cleanups_abandoned_total", Help: "Clean-ups that left something on the store, since the store refused for too long.",

@@ -127,7 +127,7 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	}
 	ref, err := objstore.Refer(ctx, e.work, job.layout.Manifest(a.Attempt), r.manifest, InlineManifest)
 	if err == nil {
-		e.storeLog(ctx, a) // whoever learns of the commit may ask for it
+		e.storeLog(ctx, a) // a reader who sees the commit may ask for it
 		err = e.commit(ctx, a, ref, r.counters)
 	}
 	if err != nil {

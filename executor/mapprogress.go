@@ -11,7 +11,7 @@ type mapProgress struct {
 	mapped  int64          // bytes
 }
 
-// progressMark says how far the task is when so many bytes are mapped.
+// progressMark says how far the task is when that many bytes are mapped.
 type progressMark struct {
 	bytes, thousandths int64
 }

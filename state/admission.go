@@ -12,7 +12,7 @@ import (
 const admissionGrace = time.Minute
 
 // Admit enters a job, before it is submitted or retried, among those of its submitter that have not ended, unless there
-// are so many already. It tells whether the job is among them. Jobs are taken off only when there is no room: the
+// are that many already. It tells whether the job is among them. Jobs are taken off only when there is no room: the
 // record of a job says whether it has ended, so nothing has to be remembered for that when one ends.
 func (s *Store) Admit(ctx context.Context, by string, id JobID, most int) (bool, error) {
 	admitted, err := s.admit(ctx, by, id, most)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A submitter has so many jobs that have not ended, however many ask at once; one that ends makes room.
+// A submitter has up to the limit of jobs that have not ended, however many ask at once; one that ends makes room.
 func TestAdmission(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()

@@ -23,5 +23,5 @@ func (s *Store) ReadLog(ctx context.Context, a AttemptID) (running bool, err err
 	return running, nil
 }
 
-// LogCut is the format of a stored log's first line if bytes before it, so many, are not kept.
+// LogCut is the format of a stored log's first line with the number of bytes before it that are not kept.
 const LogCut = "[the first %d bytes of the log are not kept]\n"

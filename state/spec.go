@@ -53,7 +53,7 @@ type Spec struct {
 	TaskTimeout       *Duration `json:"task_timeout,omitempty"`       // how long an attempt may make no progress; 0: for ever; absent: 10m
 	KeepIntermediates bool      `json:"keep_intermediates,omitempty"` // leave segments on the store when the job ends
 
-	Webhook string `json:"webhook,omitempty"` // URL that a server tells of the job's end
+	Webhook string `json:"webhook,omitempty"` // URL to which a server posts the job's end
 }
 
 // SortOrder says in which order the records of a job's output are.
@@ -92,7 +92,7 @@ var ErrSpec = errors.New("job spec is not valid")
 // MaxTasks bounds the tasks of one side of a job.
 const MaxTasks = 10_000_000
 
-// MaxReducers bounds a job's reducers: each map task makes so many segments.
+// MaxReducers bounds a job's reducers: each map task makes that many segments.
 const MaxReducers = 1 << 20
 
 // maxSkipBadRecords is the most bad records that a job may set aside.

@@ -9,7 +9,7 @@ import (
 	"regexp"
 )
 
-// A _SUCCESS object lies where users write. Whoever reads one must take it for what anybody may have written: it may
+// A _SUCCESS object lies where users write. A reader must take it for what anybody may have written: it may
 // be of any size, and name any job, part or counter. SuccessJob looks at the beginning alone. ReadSuccess goes through
 // the whole in little memory, and takes only what the job itself can have written: its parts are those that PartName
 // names, in their order.
@@ -42,7 +42,7 @@ const (
 	successCounter = 1 << 10
 )
 
-// ReadSuccess reads the _SUCCESS object of a job that has written so many parts (-1: it is not known how many), and
+// ReadSuccess reads the _SUCCESS object of a job that has written that many parts (-1: it is not known how many), and
 // calls each for every one of them, in order. What it returns has no parts. It fails with ErrNoSuccess where the object
 // is not one, or is another job's.
 func ReadSuccess(r io.Reader, id JobID, parts int, each func(SuccessPart) error) (Success, error) {

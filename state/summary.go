@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// summaryFields are all of a job's that decodeJob reads, but for its spec.
+// summaryFields are all fields of a job that decodeJob reads, except its spec.
 var summaryFields = []string{
 	"name", "priority", "plan", "state", "phase", "stage", "epoch", "born", "restored", "by", "program", "output",
 	"maps", "mapdone", "mapfail", "mapnext", "maplost", "mapbackups", "mapspent", "mapclaims",

@@ -149,7 +149,7 @@ func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]Job
 	return expired, nil
 }
 
-// Oldest yields those jobs of the history that are in a phase, the oldest first, up to so many at a time. What was yielded
+// Oldest yields those jobs of the history that are in a phase, the oldest first, up to that many at a time. What was yielded
 // may be erased meanwhile, or brought to another phase.
 func (s *Store) Oldest(ctx context.Context, in Phase, atOnce int) iter.Seq2[[]JobID, error] {
 	return func(yield func([]JobID, error) bool) {

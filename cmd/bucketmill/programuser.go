@@ -38,7 +38,7 @@ func (f *programUserFlag) Set(text string) (err error) {
 // Type names the setting in usage texts.
 func (f *programUserFlag) Type() string { return "user" }
 
-// check refuses users as which this process can't run programs of so many slots, and warns where nothing keeps
+// check refuses users as whom this process can't run the programs of that many slots, and warns where nothing keeps
 // programs from its credentials.
 func (f *programUserFlag) check(slots int, log *slog.Logger) error {
 	if f.users == nil {

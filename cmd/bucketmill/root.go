@@ -58,7 +58,7 @@ func newRootCommand() *cobra.Command {
 		Short: "MapReduce straight on object storage",
 		Long: `Bucketmill runs MapReduce jobs on files and on S3-compatible object stores.
 
-Environment variables that begin with BUCKETMILL_ are settings, and an error if there is no such setting, but for
+Environment variables that begin with BUCKETMILL_ are settings, and an error if there is no such setting, except
 those that Kubernetes makes of Services (BUCKETMILL_…_SERVICE_HOST, …_PORT_8080_TCP_ADDR and their kind).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of the output left (a pipe to head).`,

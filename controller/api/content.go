@@ -105,7 +105,7 @@ func oneRange(r *http.Request, size int64) string {
 		return ""
 	}
 	first, last := strings.TrimLeft(wanted[1], "0"), strings.TrimLeft(wanted[2], "0")
-	if wanted[1] == "" { // so many at the end
+	if wanted[1] == "" { // that many at the end
 		switch {
 		case last == "":
 			return fmt.Sprintf("bytes=%d-", size) // none of them: behind the end

@@ -18,7 +18,7 @@ type objectReader struct {
 	offset int64
 	end    int64         // of what will be read
 	open   io.ReadCloser // at offset; nil when it is yet to be opened
-	err    error         // the first of a Read, but for io.EOF
+	err    error         // the first of a Read, except io.EOF
 }
 
 func (r *objectReader) Read(p []byte) (n int, err error) {

@@ -28,7 +28,7 @@ type outputReader struct {
 	left int64         // bytes that are wanted of it
 	is   state.SuccessPart
 	sum  *xxhash.Digest // of the part so far; nil: it is not checked
-	err  error          // the first of a Read, but for io.EOF
+	err  error          // the first of a Read, except io.EOF
 }
 
 func (r *outputReader) Read(p []byte) (n int, err error) {

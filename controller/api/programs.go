@@ -195,7 +195,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// largeSpec is the problem with a spec that has more than so many bytes.
+// largeSpec is the problem with a spec that has more bytes than the limit.
 func largeSpec(limit int64) error {
 	return newProblem(CodeInvalidSpec, "a job spec has at most %d bytes, and this one has more", limit).hinted(problems[CodeBodyTooLarge].hint)
 }

@@ -151,7 +151,7 @@ func mediaType(header string) (string, error) {
 // overfull is how much more than a whole spec is read of one: of what is a little too large, the answer can say why.
 const overfull = 4
 
-// readSpec reads a spec of at most so many bytes.
+// readSpec reads a spec of at most that many bytes.
 func readSpec(r io.Reader, most int64) (state.Spec, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
