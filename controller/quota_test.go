@@ -10,9 +10,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func (l lab) spec(output string) state.Spec {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func TestURLsOfRedis(t *testing.T) {

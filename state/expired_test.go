@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func TestControllersAreCalledWhenALeaseEnds(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func TestServerIsChecked(t *testing.T) {

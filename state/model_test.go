@@ -14,7 +14,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // A play is one job that actors do random things to, one at a time: the scripts are atomic,

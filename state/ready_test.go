@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func TestHigherPriorityFirstAndEqualsTakeTurns(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func TestRepeatedCommitCountsOnce(t *testing.T) {

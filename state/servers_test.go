@@ -11,8 +11,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/state/embedded"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // onServers runs a test on every server that state runs on: Redis, the embedded one, and

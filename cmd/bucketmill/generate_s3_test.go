@@ -5,8 +5,8 @@ import (
 	"io"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/objstore/connect"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func TestGenerateToS3(t *testing.T) {

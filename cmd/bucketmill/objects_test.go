@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // filesOf reads all files below a folder, by path.

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // neighbour is a mapper that waits for another one beside it, and then tries what it must not be able to do. %q

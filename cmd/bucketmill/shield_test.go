@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/controller"
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // probe looks, as a program of a job, for what its executor and the watcher keep to themselves. It

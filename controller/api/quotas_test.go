@@ -17,8 +17,8 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // Holders of tokens, and how they say so.

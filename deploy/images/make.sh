@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the images that docker-compose.yml and the tests of deploy/e2e run. README.md says which
+# Makes the images that docker-compose.yml and the tests of test/e2e run. README.md says which
 # and why.
 #
 #   make.sh [IMAGE...]      debian, redis, minio, bucketmill; all by default
@@ -52,7 +52,7 @@ have() {
 # bootstrap IMAGE makes a Debian from its packages.
 bootstrap() (
 	mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-	./deploy/tools/get.sh debootstrap
+	./test/tools/get.sh debootstrap
 	echo "no registry can be reached: making $1 from the packages of $mirror" >&2
 	root=$(mktemp -d)
 	trap '$sudo rm -rf "$root"' EXIT
@@ -96,7 +96,7 @@ make_redis() {
 
 make_minio() {
 	local version image hash from=deploy/images/minio context
-	./deploy/tools/get.sh minio mc
+	./test/tools/get.sh minio mc
 	version=$(go version -m .tools/bin/minio | awk '$1 == "mod" { print $3 }')
 	image=bucketmill/minio:$(cut -d- -f2 <<<"$version" | cut -c1-8) # the day of its newest commit
 	hash=$(recipe "$version $(go version -m .tools/bin/mc | awk '$1 == "mod" { print $3 }')" "$from/Dockerfile" "$from/healthy" "$from/accounts")

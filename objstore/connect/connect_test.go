@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func stores(t *testing.T, c connect.Config) *connect.Stores {

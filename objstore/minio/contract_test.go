@@ -8,10 +8,10 @@ import (
 
 	miniogo "github.com/minio/minio-go/v7"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/minio"
 	"github.com/bucketmill/bucketmill/objstore/objstoretest"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // open opens a bucket of the tests' server by what c leaves out.

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // TestParts uploads an object in parts that grow, and in equal ones, and reads it.

@@ -3,10 +3,10 @@ package s3_test
 import (
 	"testing"
 
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/objstoretest"
 	"github.com/bucketmill/bucketmill/objstore/s3"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // open opens a bucket of the tests' server by what c leaves out.

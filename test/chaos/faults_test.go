@@ -18,8 +18,8 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/bucketmill/bucketmill/deploy/chaos/proxy"
 	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
 // A fault breaks something, and after a while mends it again.

@@ -21,8 +21,8 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
-	"github.com/bucketmill/bucketmill/deploy/chaos/proxy"
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/chaos/proxy"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // The buckets.

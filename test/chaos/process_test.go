@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/bucketmill/bucketmill/deploy/chaos/proxy"
+	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
 // service is one bucketmill process, started again whenever it ends, with its own way to Redis

@@ -21,6 +21,6 @@
 //
 // A comment before a block says where it runs, if it is not run with the others:
 //
-//	<!-- console: docker -->             by the tests of deploy/e2e
+//	<!-- console: docker -->             by the tests of test/e2e
 //	<!-- console: not run: REASON -->    nowhere
 package pages

@@ -21,10 +21,10 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/bucketmill/bucketmill/controller"
-	"github.com/bucketmill/bucketmill/deploy/testservices"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 var (

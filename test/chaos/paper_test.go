@@ -19,8 +19,8 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
-	"github.com/bucketmill/bucketmill/deploy/chaos/proxy"
 	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
 // The paper's sort (Dean and Ghemawat, MapReduce, OSDI 2004, 5.3 to 5.5), at our size. Machines

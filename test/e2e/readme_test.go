@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/deploy/pages"
+	"github.com/bucketmill/bucketmill/test/pages"
 )
 
 // What the README says about a cluster in containers is so, from "make up" to "make down".

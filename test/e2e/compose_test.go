@@ -123,7 +123,7 @@ func inService(t *testing.T, service, command string) (string, error) {
 // clusterScript runs deploy/cluster.sh.
 func clusterScript(t *testing.T, args ...string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "../cluster.sh", args...)
+	cmd := exec.CommandContext(t.Context(), "../../deploy/cluster.sh", args...)
 	cmd.Env = os.Environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cluster.sh %v: %v\n%s", args, err, out)

@@ -232,7 +232,7 @@ func (s *sim) excused(key string, writer *process, at time.Time) bool {
 }
 
 func replay(seed uint64) string {
-	return fmt.Sprintf("go test ./deploy/simulation -run 'TestSeeds$' -v -seed %d", seed)
+	return fmt.Sprintf("go test ./test/simulation -run 'TestSeeds$' -v -seed %d", seed)
 }
 
 // enough failing seeds to see what is wrong.

@@ -15,7 +15,7 @@ type Where string
 // The places at which a block can be run.
 const (
 	Here   Where = ""       // by the tests of this package
-	Docker Where = "docker" // by deploy/e2e
+	Docker Where = "docker" // by test/e2e
 	NotRun Where = "not run"
 )
 

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/deploy/testservices"
+	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // server is a cluster of a controller and an executor.
