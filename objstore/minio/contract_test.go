@@ -1,6 +1,7 @@
 package minio_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -14,35 +15,44 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// open opens a bucket of the tests' server by what c leaves out.
-func open(t *testing.T, name string, c objstore.S3Config) objstore.Bucket {
+func driver(t *testing.T) objstoretest.S3 {
 	t.Helper()
 	server := testservices.MinIO(t)
-	c.AccessKeyID, c.SecretAccessKey = server.AccessKey, server.SecretKey
-	if c.Endpoint == "" {
-		c.Endpoint = server.Endpoint
+	return objstoretest.S3{
+		Store:  objstore.S3Config{Endpoint: server.Endpoint, AccessKeyID: server.AccessKey, SecretAccessKey: server.SecretKey},
+		Bucket: server.Bucket(t),
+		Open:   open,
 	}
+}
+
+func open(_ context.Context, bucket string, c objstore.S3Config) (objstore.Bucket, error) {
 	client, err := minio.NewClient(c)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	b, err := client.Bucket(name)
+	return client.Bucket(bucket)
+}
+
+func TestContract(t *testing.T)   { objstoretest.RunContract(t, driver(t)) }
+func TestDeviations(t *testing.T) { objstoretest.RunDeviations(t, driver(t)) }
+func TestTLS(t *testing.T)        { objstoretest.RunTLS(t, driver(t)) }
+func TestSlow(t *testing.T)       { objstoretest.RunSlow(t, driver(t)) }
+
+func TestFaults(t *testing.T) {
+	// minio-go waits once after a failure, even when it may not retry.
+	unit := miniogo.DefaultRetryUnit
+	miniogo.DefaultRetryUnit = time.Millisecond
+	t.Cleanup(func() { miniogo.DefaultRetryUnit = unit })
+	objstoretest.RunFaults(t, driver(t))
+}
+
+// TestOwnRefusals checks that a key which minio-go itself refuses is refused at once: nothing listens
+// at this endpoint.
+func TestOwnRefusals(t *testing.T) {
+	b, err := open(t.Context(), "nowhere", objstore.S3Config{Endpoint: "http://127.0.0.1:1", Region: "us-east-1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
-}
-
-func TestContract(t *testing.T) {
-	name := testservices.MinIO(t).Bucket(t)
-	objstoretest.Run(t, func(t *testing.T) objstore.Bucket {
-		return open(t, name, objstore.S3Config{Parts: objstore.PartSizes{Least: objstore.MinPartSize}})
-	})
-}
-
-// TestOwnRefusals wants what minio-go refuses by itself refused at once: nobody answers here.
-func TestOwnRefusals(t *testing.T) {
-	b := open(t, "nowhere", objstore.S3Config{Endpoint: "http://127.0.0.1:1", Region: "us-east-1"})
 	long := strings.Repeat("k", objstore.MaxKey+1)
 	for _, key := range []string{"", " ", " \t ", long, "\xff"} {
 		_, err := b.Put(t.Context(), key, nil)
@@ -72,38 +82,4 @@ func wantInvalid(t *testing.T, verb, key string, err error) {
 	if !errors.Is(err, objstore.ErrInvalid) || errors.Is(err, objstore.ErrUnavailable) {
 		t.Errorf("%s of %.20q: %v", verb, key, err)
 	}
-}
-
-func TestFaults(t *testing.T) {
-	// minio-go waits once after a failure even where it is told not to repeat.
-	unit := miniogo.DefaultRetryUnit
-	miniogo.DefaultRetryUnit = time.Millisecond
-	t.Cleanup(func() { miniogo.DefaultRetryUnit = unit })
-	name := testservices.MinIO(t).Bucket(t)
-	objstoretest.RunFaults(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
-		return open(t, name, c)
-	})
-}
-
-func TestDeviations(t *testing.T) {
-	name := testservices.MinIO(t).Bucket(t)
-	objstoretest.RunDeviations(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
-		return open(t, name, c)
-	})
-}
-
-func TestTLS(t *testing.T) {
-	server := testservices.MinIO(t)
-	name := server.Bucket(t)
-	objstoretest.RunTLS(t, server.Endpoint, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
-		return open(t, name, c)
-	})
-}
-
-func TestSlow(t *testing.T) {
-	server := testservices.MinIO(t)
-	name := server.Bucket(t)
-	objstoretest.RunSlow(t, server.Endpoint, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
-		return open(t, name, c)
-	})
 }

@@ -6,10 +6,9 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// TestParts uploads an object in parts that grow, and in equal ones, and reads it.
+// TestParts uploads an object in parts that grow, and in equal parts, and reads it.
 func TestParts(t *testing.T) {
 	for name, parts := range map[string]objstore.PartSizes{
 		"growing": {Least: objstore.MinPartSize, Most: 7 << 20},
@@ -21,10 +20,15 @@ func TestParts(t *testing.T) {
 
 func testParts(t *testing.T, parts objstore.PartSizes) {
 	t.Helper()
-	b := open(t, testservices.MinIO(t).Bucket(t), objstore.S3Config{Parts: parts})
+	d := driver(t)
+	d.Store.Parts = parts
+	b, err := open(t.Context(), d.Bucket, d.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
 	data := make([]byte, 50<<20+12345)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(data) // it never fails
-	for range 2 {                                  // with buffers that were used already, too
+	for range 2 {                                  // the second time with reused buffers
 		w, err := b.Create(t.Context(), "large")
 		if err != nil {
 			t.Fatal(err)

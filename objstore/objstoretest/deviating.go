@@ -34,9 +34,8 @@ type deviating struct {
 	faults *Faults // of the bucket that was opened last
 }
 
-// RunDeviations holds an S3 driver to the contract on stores that deviate. Open gives a bucket of a real store with
-// the rest of the configuration filled in.
-func RunDeviations(t *testing.T, open func(t *testing.T, c objstore.S3Config) objstore.Bucket) {
+// RunDeviations holds an S3 driver to the contract on stores that deviate.
+func RunDeviations(t *testing.T, driver S3) {
 	for _, d := range deviations() {
 		t.Run(d.name, func(t *testing.T) {
 			s := &deviating{}
@@ -44,7 +43,7 @@ func RunDeviations(t *testing.T, open func(t *testing.T, c objstore.S3Config) ob
 			s.faults = NewFaults(newTransport(t, nil))
 			d.deviate(s.faults)
 			s.suite = &suite{open: func(t *testing.T) objstore.Bucket {
-				return open(t, objstore.S3Config{
+				return driver.open(t, objstore.S3Config{
 					Parts:     objstore.PartSizes{Least: objstore.MinPartSize},
 					Transport: s.faults,
 					Retry:     objstore.Retry{Attempts: 8, BaseDelay: time.Millisecond, MaxDelay: 20 * time.Millisecond},

@@ -16,10 +16,9 @@ import (
 // attempts is how often the drivers try in these tests.
 const attempts = 4
 
-// RunFaults holds an S3 driver to what the contract says of retries and broken connections. Open
-// gives a bucket of a real store with the rest of the configuration filled in.
-func RunFaults(t *testing.T, open func(t *testing.T, c objstore.S3Config) objstore.Bucket) {
-	f := &faulty{open: open}
+// RunFaults holds an S3 driver to what the contract says about retries and broken connections.
+func RunFaults(t *testing.T, s S3) {
+	f := &faulty{driver: s}
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T)
@@ -52,9 +51,7 @@ func RunFaults(t *testing.T, open func(t *testing.T, c objstore.S3Config) objsto
 	}
 }
 
-type faulty struct {
-	open func(t *testing.T, c objstore.S3Config) objstore.Bucket
-}
+type faulty struct{ driver S3 }
 
 // bucket opens one with little patience for retries, and a lot for answers.
 func (f *faulty) bucket(t *testing.T) (*Faults, objstore.Bucket, string) {
@@ -65,7 +62,7 @@ func (f *faulty) bucket(t *testing.T) (*Faults, objstore.Bucket, string) {
 func (f *faulty) impatient(t *testing.T, timeout time.Duration) (*Faults, objstore.Bucket, string) {
 	t.Helper()
 	faults := NewFaults(newTransport(t, nil))
-	b := f.open(t, objstore.S3Config{
+	b := f.driver.open(t, objstore.S3Config{
 		Parts:          objstore.PartSizes{Least: objstore.MinPartSize},
 		Transport:      faults,
 		RequestTimeout: timeout,
@@ -192,7 +189,7 @@ func (f *faulty) notRepeated(t *testing.T) {
 // cancelledWhileWaiting ends the context during a delay that would outlast the test.
 func (f *faulty) cancelledWhileWaiting(t *testing.T) {
 	faults := NewFaults(newTransport(t, nil))
-	b := f.open(t, objstore.S3Config{
+	b := f.driver.open(t, objstore.S3Config{
 		Transport: faults,
 		Retry:     objstore.Retry{Attempts: 2, BaseDelay: 1000 * time.Hour, MaxDelay: 1000 * time.Hour},
 	})

@@ -14,10 +14,10 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// RunTLS puts an encrypted front before the store at endpoint. Over TLS the drivers don't sign
-// bodies, so it is their checksums that have to tell of damage.
-func RunTLS(t *testing.T, endpoint string, open func(t *testing.T, c objstore.S3Config) objstore.Bucket) {
-	target, err := url.Parse(endpoint)
+// RunTLS puts an encrypting proxy in front of the store. Over TLS the drivers don't sign bodies, so
+// only their checksums can reveal damage.
+func RunTLS(t *testing.T, s S3) {
+	target, err := url.Parse(s.Store.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func RunTLS(t *testing.T, endpoint string, open func(t *testing.T, c objstore.S3
 	t.Run("Write", func(t *testing.T) {
 		c := config
 		c.Transport = newTransport(t, &tls.Config{RootCAs: roots})
-		b := open(t, c)
+		b := s.open(t, c)
 		data := noise(objstore.MinPartSize + 100)
 		put(t, b, "tls/put", string(data))
 		wantContent(t, b, "tls/put", data)
@@ -53,10 +53,10 @@ func RunTLS(t *testing.T, endpoint string, open func(t *testing.T, c objstore.S3
 		c := config
 		faults := NewFaults(newTransport(t, &tls.Config{RootCAs: roots}))
 		c.Transport = faults
-		corrupted(t, faults, open(t, c), "tls/")
+		corrupted(t, faults, s.open(t, c), "tls/")
 	})
 	t.Run("UnknownAuthority", func(t *testing.T) {
-		b := open(t, config)
+		b := s.open(t, config)
 		_, err := b.Stat(t.Context(), "key")
 		wantError(t, b, "key", err, objstore.ErrUnavailable)
 	})

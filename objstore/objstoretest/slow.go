@@ -23,12 +23,12 @@ const hang = 30 * time.Second
 
 // RunSlow holds an S3 driver to what [objstore.S3Config] says of reads that are slow, by a front
 // before the store at endpoint.
-func RunSlow(t *testing.T, endpoint string, open func(t *testing.T, c objstore.S3Config) objstore.Bucket) {
-	target, err := url.Parse(endpoint)
+func RunSlow(t *testing.T, driver S3) {
+	target, err := url.Parse(driver.Store.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &slowly{target: target, open: open}
+	s := &slowly{target: target, driver: driver}
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T)
@@ -50,7 +50,7 @@ func RunSlow(t *testing.T, endpoint string, open func(t *testing.T, c objstore.S
 
 type slowly struct {
 	target *url.URL
-	open   func(t *testing.T, c objstore.S3Config) objstore.Bucket
+	driver S3
 }
 
 // front is a store's server of which some reads are slow.
@@ -79,7 +79,7 @@ func (s *slowly) front(t *testing.T) (*front, objstore.Bucket) {
 	f.Config.ConnState = f.connState
 	f.Start()
 	t.Cleanup(f.Close)
-	return f, s.open(t, objstore.S3Config{Endpoint: f.URL, Transport: newTransport(t, nil)})
+	return f, s.driver.open(t, objstore.S3Config{Endpoint: f.URL, Transport: newTransport(t, nil)})
 }
 
 func (f *front) connState(c net.Conn, state http.ConnState) {

@@ -1,6 +1,7 @@
 package s3_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/bucketmill/bucketmill/objstore"
@@ -9,58 +10,24 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// open opens a bucket of the tests' server by what c leaves out.
-func open(t *testing.T, name string, c objstore.S3Config) objstore.Bucket {
+func driver(t *testing.T) objstoretest.S3 {
 	t.Helper()
 	server := testservices.MinIO(t)
-	c.AccessKeyID, c.SecretAccessKey = server.AccessKey, server.SecretKey
-	if c.Endpoint == "" {
-		c.Endpoint = server.Endpoint
+	return objstoretest.S3{
+		Store:  objstore.S3Config{Endpoint: server.Endpoint, AccessKeyID: server.AccessKey, SecretAccessKey: server.SecretKey},
+		Bucket: server.Bucket(t),
+		Open: func(ctx context.Context, bucket string, c objstore.S3Config) (objstore.Bucket, error) {
+			client, err := s3.NewClient(ctx, c)
+			if err != nil {
+				return nil, err
+			}
+			return client.Bucket(bucket)
+		},
 	}
-	client, err := s3.NewClient(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := client.Bucket(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
-func TestContract(t *testing.T) {
-	name := testservices.MinIO(t).Bucket(t)
-	objstoretest.Run(t, func(t *testing.T) objstore.Bucket {
-		return open(t, name, objstore.S3Config{Parts: objstore.PartSizes{Least: objstore.MinPartSize}})
-	})
-}
-
-func TestFaults(t *testing.T) {
-	name := testservices.MinIO(t).Bucket(t)
-	objstoretest.RunFaults(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
-		return open(t, name, c)
-	})
-}
-
-func TestDeviations(t *testing.T) {
-	name := testservices.MinIO(t).Bucket(t)
-	objstoretest.RunDeviations(t, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
-		return open(t, name, c)
-	})
-}
-
-func TestTLS(t *testing.T) {
-	server := testservices.MinIO(t)
-	name := server.Bucket(t)
-	objstoretest.RunTLS(t, server.Endpoint, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
-		return open(t, name, c)
-	})
-}
-
-func TestSlow(t *testing.T) {
-	server := testservices.MinIO(t)
-	name := server.Bucket(t)
-	objstoretest.RunSlow(t, server.Endpoint, func(t *testing.T, c objstore.S3Config) objstore.Bucket {
-		return open(t, name, c)
-	})
-}
+func TestContract(t *testing.T)   { objstoretest.RunContract(t, driver(t)) }
+func TestFaults(t *testing.T)     { objstoretest.RunFaults(t, driver(t)) }
+func TestDeviations(t *testing.T) { objstoretest.RunDeviations(t, driver(t)) }
+func TestTLS(t *testing.T)        { objstoretest.RunTLS(t, driver(t)) }
+func TestSlow(t *testing.T)       { objstoretest.RunSlow(t, driver(t)) }
