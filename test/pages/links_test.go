@@ -2,7 +2,6 @@ package pages
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -14,14 +13,8 @@ var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 // Every link from one page of the project to a file of it leads somewhere.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	list := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md")
-	list.Dir = repository
-	names, err := list.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	checked := 0
-	for _, path := range strings.Fields(string(names)) {
+	for _, path := range listed(t, "*.md") {
 		page := filepath.Join(repository, path)
 		text, err := os.ReadFile(page)
 		if err != nil {
