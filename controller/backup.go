@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -24,23 +25,23 @@ const (
 
 // straggler is an attempt that a second one would overtake.
 type straggler struct {
-	attempt state.AttemptID
+	attempt job.AttemptID
 	left    time.Duration // estimated
 }
 
 // backUp has backup attempts started beside stragglers, once a job has no other task to give
 // out. An attempt is one if it would take longer from now on, at the pace that it has had, than
 // attempts at such tasks have taken on average: then a second one is expected to end first.
-func (c *Controller) backUp(ctx context.Context, id state.JobID) error {
-	job, err := c.cfg.Store.Job(ctx, id)
+func (c *Controller) backUp(ctx context.Context, id job.ID) error {
+	j, err := c.cfg.Store.Job(ctx, id)
 	if err != nil {
 		return err
 	}
-	side, done := state.Map, job.Map
-	if job.Phase == state.PhaseReduce {
-		side, done = state.Reduce, job.Reduce
+	side, done := job.Map, j.Map
+	if j.Phase == state.PhaseReduce {
+		side, done = job.Reduce, j.Reduce
 	}
-	if hasWork(job.Phase) || done.Done == 0 || done.Claimed < done.Total {
+	if hasWork(j.Phase) || done.Done == 0 || done.Claimed < done.Total {
 		return nil
 	}
 	now, err := c.cfg.Store.Now(ctx)
@@ -66,8 +67,8 @@ func (c *Controller) backUp(ctx context.Context, id state.JobID) error {
 }
 
 // stragglers returns those running attempts that are to be backed up, the slowest first.
-func stragglers(running []state.Running, side state.Side, now time.Time, average time.Duration) []straggler {
-	attempts := map[state.TaskID]int{}
+func stragglers(running []state.Running, side job.Side, now time.Time, average time.Duration) []straggler {
+	attempts := map[job.TaskID]int{}
 	total, doubled := 0, 0
 	for _, r := range running {
 		if r.Attempt.Task.Side != side {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -11,7 +12,7 @@ func TestStragglers(t *testing.T) {
 	now := time.Now()
 	run := func(index, number, progress int, age, silent time.Duration) state.Running {
 		return state.Running{
-			Attempt: state.AttemptID{Task: state.TaskID{Side: state.Map, Index: index}, Number: number},
+			Attempt: job.AttemptID{Task: job.TaskID{Side: job.Map, Index: index}, Number: number},
 			Started: now.Add(-age), Moved: now.Add(-silent), Progress: progress,
 		}
 	}
@@ -39,9 +40,9 @@ func TestStragglers(t *testing.T) {
 			5 * time.Second,
 			[]int{1, 2},
 		},
-		"other side": {[]state.Running{{Attempt: state.AttemptID{Task: state.TaskID{Side: state.Reduce}, Number: 1}, Started: now.Add(-time.Hour)}}, time.Second, nil},
+		"other side": {[]state.Running{{Attempt: job.AttemptID{Task: job.TaskID{Side: job.Reduce}, Number: 1}, Started: now.Add(-time.Hour)}}, time.Second, nil},
 	} {
-		got := stragglers(test.running, state.Map, now, test.average)
+		got := stragglers(test.running, job.Map, now, test.average)
 		tasks := make([]int, len(got))
 		for i, s := range got {
 			tasks[i] = s.attempt.Task.Index

@@ -3,22 +3,23 @@ package controller
 import (
 	"testing"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // A spec that this version can't read, as one of a newer version may be.
 const badSpec = `{"program":"sort","from the future":1}`
 
-func (l lab) endsFailed(id state.JobID) {
+func (l lab) endsFailed(id job.ID) {
 	l.t.Helper()
 	for range 5 {
 		l.must(l.round(l.t.Context()))
 		l.working.Wait()
 	}
-	job, err := l.cfg.Store.Job(l.t.Context(), id)
+	j, err := l.cfg.Store.Job(l.t.Context(), id)
 	l.must(err)
-	if job.Phase != state.PhaseEnded || job.State != state.Failed {
-		l.t.Errorf("%s is %s, in phase %s", id, job.State, job.Phase)
+	if j.Phase != state.PhaseEnded || j.State != job.Failed {
+		l.t.Errorf("%s is %s, in phase %s", id, j.State, j.Phase)
 	}
 }
 
@@ -32,7 +33,7 @@ func TestJobWithABadSpecEnds(t *testing.T) {
 // A record that can't be used is its job's trouble: the others are brought back.
 func TestBadRecordStopsNobodyElse(t *testing.T) {
 	l := newLab(t, func(cfg *Config) { cfg.Durable = true })
-	for id, spec := range map[state.JobID]string{
+	for id, spec := range map[job.ID]string{
 		"a-spec": badSpec, "b-output": `{"program":"sort","input":["x"],"output":"gopher://x"}`, "c-plan": badSpec,
 	} {
 		_, err := l.writeRecord(t.Context(), id, jobRecord{Namespace: l.cfg.Store.Namespace(), Spec: []byte(spec)})
@@ -44,7 +45,7 @@ func TestBadRecordStopsNobodyElse(t *testing.T) {
 	_, err = l.work.Put(t.Context(), l.records("0-record").Record(), []byte("no JSON"))
 	l.must(err)
 	l.must(l.restore(t.Context()))
-	for _, id := range []state.JobID{"a-spec", "b-output", "c-plan"} {
+	for _, id := range []job.ID{"a-spec", "b-output", "c-plan"} {
 		l.endsFailed(id)
 	}
 }

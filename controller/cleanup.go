@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -16,82 +18,82 @@ import (
 // parts of an output that did not come to be, intermediates, the plan. Only its history
 // stays. It may be done again from the start, at any point. What the store refuses for good
 // (access denied, say), or for too long, is left; a job must end.
-func (c *Controller) cleanUp(ctx context.Context, job state.Job, spec state.Spec) error {
-	layout, err := c.layout(job)
+func (c *Controller) cleanUp(ctx context.Context, j state.Job, spec job.Spec) error {
+	layout, err := c.layout(j)
 	if err != nil {
 		return err
 	}
-	if err := c.stillIn(ctx, job); err != nil {
+	if err := c.stillIn(ctx, j); err != nil {
 		return err // a failover has sent it back, and it needs all that is there
 	}
-	if err := c.settled(job, "record", c.dropRecords(ctx, job.ID)); err != nil {
+	if err := c.settled(j, "record", c.dropRecords(ctx, j.ID)); err != nil {
 		return err
 	}
-	if found, err := c.completedBefore(ctx, job, spec); found || err != nil {
+	if found, err := c.completedBefore(ctx, j, spec); found || err != nil {
 		return err
 	}
-	if err := c.leaveOutput(ctx, job, spec); err != nil {
+	if err := c.leaveOutput(ctx, j, spec); err != nil {
 		return err
 	}
-	if c.cfg.KeepFailed > 0 && job.State == state.Failed && job.Plan != "" && job.KeptUntil.IsZero() {
-		if err := c.notify(ctx, job, spec); err != nil {
+	if c.cfg.KeepFailed > 0 && j.State == job.Failed && j.Plan != "" && j.KeptUntil.IsZero() {
+		if err := c.notify(ctx, j, spec); err != nil {
 			return err
 		}
-		c.cfg.Log.Info("job failed, and may be retried", "job", job.ID, "within", c.cfg.KeepFailed)
-		err := c.cfg.Store.Keep(ctx, job.ID, job.Stage, c.cfg.KeepFailed)
+		c.cfg.Log.Info("job failed, and may be retried", "job", j.ID, "within", c.cfg.KeepFailed)
+		err := c.cfg.Store.Keep(ctx, j.ID, j.Stage, c.cfg.KeepFailed)
 		if err == nil {
-			c.metrics.jobEnded(job)
+			c.metrics.jobEnded(j)
 		}
 		return err
 	}
 	if !spec.KeepIntermediates {
-		if err := c.settled(job, "unfinished segments", c.abortSegments(ctx, job, layout)); err != nil {
+		if err := c.settled(j, "unfinished segments", c.abortSegments(ctx, j, layout)); err != nil {
 			return err
 		}
-		if err := c.settled(job, "intermediates", c.deleteFolders(ctx, job, layout.Folders())); err != nil {
+		if err := c.settled(j, "intermediates", c.deleteFolders(ctx, j, layout.Folders())); err != nil {
 			return err
 		}
 	}
-	if err := c.notify(ctx, job, spec); err != nil {
+	if err := c.notify(ctx, j, spec); err != nil {
 		return err
 	}
-	c.cfg.Log.Info("job ended", "job", job.ID, "state", job.State)
-	if err := c.cfg.Store.Forget(ctx, job.ID, job.Stage, max(c.cfg.History, 0)); err != nil {
+	c.cfg.Log.Info("job ended", "job", j.ID, "state", j.State)
+	if err := c.cfg.Store.Forget(ctx, j.ID, j.Stage, max(c.cfg.History, 0)); err != nil {
 		return err
 	}
-	c.metrics.jobEnded(job)
+	c.metrics.jobEnded(j)
 	return nil
 }
 
 // completedBefore finds out whether a failed or cancelled job has completed in a time that Redis has forgotten: a
 // failover may send one back whose output was published, and what it needs to go on is gone. True:
 // it was settled as what it is.
-func (c *Controller) completedBefore(ctx context.Context, job state.Job, spec state.Spec) (bool, error) {
-	if job.State == state.Completed || !job.PublishedFrom.IsZero() {
+func (c *Controller) completedBefore(ctx context.Context, j state.Job, spec job.Spec) (bool, error) {
+	if j.State == job.Completed || !j.PublishedFrom.IsZero() {
 		return false, nil
 	}
-	success, done, err := c.published(ctx, job.ID, spec, job.Parts())
+	success, done, err := c.published(ctx, j.ID, spec, j.Parts())
 	if err != nil || !done {
-		return false, c.settled(job, "", err)
+		return false, c.settled(j, "", err)
 	}
-	c.cfg.Log.Warn("job had completed before a failover", "job", job.ID, "since", job.State)
-	return true, c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, success.Counters)
+	c.cfg.Log.Warn("job had completed before a failover", "job", j.ID, "since", j.State)
+	return true, c.cfg.Store.FinishFound(ctx, j.ID, j.Stage, success.Counters)
 }
 
 // abortSegments ends the uploads of segments that attempts which came to nothing had begun. Those
 // that a store lists by prefix are found without: see abortUploads.
-func (c *Controller) abortSegments(ctx context.Context, job state.Job, layout state.Layout) error {
-	if job.Plan == "" {
+func (c *Controller) abortSegments(ctx context.Context, j state.Job, layout layout.Layout) error {
+	if j.Plan == "" {
 		return nil
 	}
-	void, err := c.cfg.Store.Void(ctx, job.ID)
+	void, err := c.cfg.Store.Void(ctx, j.ID)
 	if err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for _, a := range void {
-		if a.Task.Side == state.Map {
+		if a.Task.Side == job.Map {
 			g.Go(func() error { return abortAll(ctx, c.work, layout.Segment(a)) })
 		}
 	}
@@ -116,7 +118,7 @@ func (c *Controller) settled(job state.Job, what string, err error) error {
 
 // leaveOutput cleans up a job's output and releases it. A job whose plan failed because the
 // output was not its own never wrote there, and one that was kept has left it to others already.
-func (c *Controller) leaveOutput(ctx context.Context, job state.Job, spec state.Spec) error {
+func (c *Controller) leaveOutput(ctx context.Context, job state.Job, spec job.Spec) error {
 	if !job.KeptUntil.IsZero() {
 		return c.unlockOutput(ctx, job.ID, spec) // a retry that came to nothing may have taken it
 	}
@@ -132,7 +134,7 @@ func (c *Controller) leaveOutput(ctx context.Context, job state.Job, spec state.
 
 // ownsOutput looks, and takes nothing: a controller that is late must not lock the output of a
 // job that has ended. A job that was planned had the lock, also if Redis has lost it since.
-func (c *Controller) ownsOutput(ctx context.Context, job state.Job, spec state.Spec) (bool, error) {
+func (c *Controller) ownsOutput(ctx context.Context, job state.Job, spec job.Spec) (bool, error) {
 	b, key, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return false, nil // a place that can't be named was never written to
@@ -143,28 +145,28 @@ func (c *Controller) ownsOutput(ctx context.Context, job state.Job, spec state.S
 
 // cleanOutput aborts the uploads of attempts that came to nothing and, of a job that did not
 // complete, takes back what was published already.
-func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.Spec) error {
-	if job.Plan == "" && !job.Restored {
+func (c *Controller) cleanOutput(ctx context.Context, j state.Job, spec job.Spec) error {
+	if j.Plan == "" && !j.Restored {
 		return nil // no attempt ever ran
 	}
 	out, prefix, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return err
 	}
-	if job.State == state.Completed {
-		repeated, err := c.cfg.Store.Repeated(ctx, job.ID)
+	if j.State == job.Completed {
+		repeated, err := c.cfg.Store.Repeated(ctx, j.ID)
 		if err != nil {
 			return err
 		}
-		if !repeated && !job.Restored {
+		if !repeated && !j.Restored {
 			// Every attempt that Redis knows of committed. One may have been forgotten in a failover,
 			// and died before it threw its upload away.
-			return c.abortBelow(ctx, job, out, outputName(prefix, "part-"))
+			return c.abortBelow(ctx, j, out, outputName(prefix, "part-"))
 		}
-		return c.abortUploads(ctx, job, out, prefix)
+		return c.abortUploads(ctx, j, out, prefix)
 	}
 	// Uploads whose manifests are lost are found by their keys.
-	parts, lost, err := c.committedParts(ctx, job)
+	parts, lost, err := c.committedParts(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -173,29 +175,29 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 			return err
 		}
 	}
-	if err := c.abortUploads(ctx, job, out, prefix); err != nil {
+	if err := c.abortUploads(ctx, j, out, prefix); err != nil {
 		return err
 	}
-	if job.PublishedFrom.IsZero() {
+	if j.PublishedFrom.IsZero() {
 		return nil
 	}
 	there, err := c.success(ctx, spec)
 	if err != nil {
 		return err
 	}
-	if taken, err := takenOver(job, there); err != nil || taken {
+	if taken, err := takenOver(j, there); err != nil || taken {
 		return err // and has its own parts there, perhaps with the same bytes
 	}
-	if err := c.stillIn(ctx, job); err != nil {
+	if err := c.stillIn(ctx, j); err != nil {
 		return err
 	}
-	if err := c.deleteOwnSuccess(ctx, job.ID, spec); err != nil {
+	if err := c.deleteOwnSuccess(ctx, j.ID, spec); err != nil {
 		return err
 	}
-	if err := c.unpublishSkipped(ctx, job, out, prefix); err != nil {
+	if err := c.unpublishSkipped(ctx, j, out, prefix); err != nil {
 		return err
 	}
-	if err := c.unpublish(ctx, job, out, parts); err != nil {
+	if err := c.unpublish(ctx, j, out, parts); err != nil {
 		return err
 	}
 	return visibleStill(ctx, out, prefix, lost)
@@ -205,7 +207,7 @@ func (c *Controller) cleanOutput(ctx context.Context, job state.Job, spec state.
 // it is the job's, so it stays.
 func visibleStill(ctx context.Context, out objstore.Bucket, prefix string, lost []state.Lost) error {
 	for _, l := range lost {
-		key := outputName(prefix, state.PartName(l.Attempt.Task.Index))
+		key := outputName(prefix, layout.PartName(l.Attempt.Task.Index))
 		_, err := out.Stat(ctx, key)
 		if err == nil {
 			err = fmt.Errorf("%s/%s may be the job's: what would tell is lost: %s", out.URL(), key, l.Why)
@@ -230,7 +232,7 @@ func (c *Controller) abortUploads(ctx context.Context, job state.Job, out objsto
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
 	for i := range min(parts, exactUploads) {
-		g.Go(func() error { return c.abortBelow(ctx, job, out, outputName(prefix, state.PartName(i))) })
+		g.Go(func() error { return c.abortBelow(ctx, job, out, outputName(prefix, layout.PartName(i))) })
 	}
 	return g.Wait()
 }

@@ -19,6 +19,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -62,7 +65,7 @@ type Config struct {
 	// not know the job; default 7 days, at least History.
 	OrphanAge time.Duration
 	// Abandoned is told what of a job's could not be looked for and removed, and why; may be nil.
-	Abandoned func(id state.JobID, what string, why error)
+	Abandoned func(id job.ID, what string, why error)
 	// Reads says what a record must be for a builtin that passes over malformed ones; empty of all other programs. Nil:
 	// a job none of whose records was usable completes.
 	Reads func(builtin string) string
@@ -70,7 +73,7 @@ type Config struct {
 	Metrics prometheus.Registerer
 	// Notify tells spec.Webhook how a job ended; nil: nobody is told. It is called at least once
 	// for each ending, for at most notifyTimeout, and perhaps by several controllers at a time.
-	Notify func(ctx context.Context, job state.Job, spec state.Spec, counters map[string]int64) error
+	Notify func(ctx context.Context, job state.Job, spec job.Spec, counters map[string]int64) error
 }
 
 // Controller looks after jobs until its context ends.
@@ -85,11 +88,11 @@ type Controller struct {
 	works   *semaphore.Weighted
 
 	mu    sync.Mutex
-	notes map[state.JobID]*note // guarded by mu
+	notes map[job.ID]*note // guarded by mu
 	// reportsUntil is how long this controller is the one that reports what the cluster is like; guarded by mu.
 	reportsUntil time.Time
 
-	unreadable map[state.JobID]bool // guarded by mu: lost jobs whose records can't be read, of which the log says so
+	unreadable map[job.ID]bool // guarded by mu: lost jobs whose records can't be read, of which the log says so
 }
 
 const (
@@ -121,14 +124,14 @@ func New(ctx context.Context, cfg Config) (*Controller, error) {
 		return nil, fmt.Errorf("open work store: %w", err)
 	}
 	return &Controller{
-		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), metrics: newMetrics(cfg.Metrics), notes: map[state.JobID]*note{}, unreadable: map[state.JobID]bool{},
+		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"), metrics: newMetrics(cfg.Metrics), notes: map[job.ID]*note{}, unreadable: map[job.ID]bool{},
 		sweeps: semaphore.NewWeighted(sweepsAtOnce), works: semaphore.NewWeighted(worksAtOnce),
 	}, nil
 }
 
 // lookAfter gives away what a job's dead executors had claimed, and does for the job whatever its phases
 // ask for, until it must wait for executors.
-func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
+func (c *Controller) lookAfter(ctx context.Context, id job.ID) error {
 	phase, err := c.sweep(ctx, id)
 	if err != nil || !hasWork(phase) || c.rests(id, phase) {
 		return err
@@ -161,7 +164,7 @@ func (c *Controller) lookAfter(ctx context.Context, id state.JobID) error {
 
 // sweep gives away attempts that lost their leases or make no progress, has stragglers backed up, and returns
 // the job's phase; "": there is no such job, since it was submitted this moment or is gone.
-func (c *Controller) sweep(ctx context.Context, id state.JobID) (state.Phase, error) {
+func (c *Controller) sweep(ctx context.Context, id job.ID) (state.Phase, error) {
 	if err := c.sweeps.Acquire(ctx, 1); err != nil {
 		return "", err
 	}
@@ -191,7 +194,7 @@ func hasWork(p state.Phase) bool {
 // advance does the work of one phase. That the job was moved on by somebody else meanwhile
 // is no error.
 func (c *Controller) advance(ctx context.Context, job state.Job) error {
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	if err != nil && (job.Phase == state.PhasePlan || job.Phase == state.PhasePublish) {
 		return c.fail(ctx, job, err) // the clean-up makes do with what there is
 	}
@@ -212,10 +215,10 @@ func (c *Controller) advance(ctx context.Context, job state.Job) error {
 }
 
 // fail settles a job as failed by why, if it still is where the record says.
-func (c *Controller) fail(ctx context.Context, job state.Job, why error) error {
-	err := c.cfg.Store.Stop(ctx, job.ID, job.Stage, state.Failed, state.Failure{Class: state.ClassJob, Message: why.Error()})
+func (c *Controller) fail(ctx context.Context, j state.Job, why error) error {
+	err := c.cfg.Store.Stop(ctx, j.ID, j.Stage, job.Failed, job.Failure{Class: job.ClassJob, Message: why.Error()})
 	if err == nil {
-		c.cfg.Log.Error("job failed", "job", job.ID, "error", why)
+		c.cfg.Log.Error("job failed", "job", j.ID, "error", why)
 	}
 	return err
 }
@@ -243,15 +246,15 @@ func (c *Controller) passing(job state.Job, err error, patience time.Duration) b
 	return time.Since(n.trouble.since) < patience
 }
 
-func (c *Controller) layout(job state.Job) (state.Layout, error) {
-	l := c.records(job.ID)
-	if job.Plan == "" {
-		if job.Restored { // nobody knows how it was planned before
-			l.Spread = state.SpreadFor(state.MaxTasks)
+func (c *Controller) layout(j state.Job) (layout.Layout, error) {
+	l := c.records(j.ID)
+	if j.Plan == "" {
+		if j.Restored { // nobody knows how it was planned before
+			l.Spread = layout.SpreadFor(job.MaxTasks)
 		}
 		return l, nil
 	}
-	plan, err := state.ParsePlan(job.Plan)
+	plan, err := layout.ParsePlan(j.Plan)
 	l.Spread = plan.Spread
 	return l, err
 }

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // Delete removes what is remembered of a job that has ended: its logs, and its records in Redis and on the store; never
 // its output. It may be repeated after an error. It fails with state.ErrIllegal for a job that has not ended.
-func (c *Controller) Delete(ctx context.Context, id state.JobID) error {
+func (c *Controller) Delete(ctx context.Context, id job.ID) error {
 	phase, err := c.cfg.Store.Phase(ctx, id)
 	if err != nil {
 		return err
@@ -25,7 +26,7 @@ func (c *Controller) Delete(ctx context.Context, id state.JobID) error {
 }
 
 // deleteHistory removes an ended job's records, those on the store first: as long as Redis knows the job it can be repeated.
-func (c *Controller) deleteHistory(ctx context.Context, id state.JobID) error {
+func (c *Controller) deleteHistory(ctx context.Context, id job.ID) error {
 	if err := c.dropRecords(ctx, id); err != nil {
 		return err
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // A _SUCCESS that somebody has made large takes the controller's memory neither when a job is planned over it nor when
@@ -17,11 +18,11 @@ func TestLargeSuccessIsOfNoJob(t *testing.T) {
 	l := newLab(t, nil)
 	l.write(filepath.Join(l.folder, "in.txt"), "x\n")
 	out := filepath.Join(l.folder, "out")
-	l.submit("j", state.Spec{Program: "wordcount", Kind: "builtin", Input: []string{l.folder + "/in.txt"}, Output: out, Overwrite: true, Format: "text"})
+	l.submit("j", job.Spec{Program: "wordcount", Kind: "builtin", Input: []string{l.folder + "/in.txt"}, Output: out, Overwrite: true, Format: "text"})
 	job, spec := l.job("j")
 	for _, begin := range []string{`"`, `{"job":"j","name":"`, `{"job":"j","counters":{"`, `{"job":"`} {
-		l.write(filepath.Join(out, state.SuccessName), begin)
-		f, err := os.OpenFile(filepath.Join(out, state.SuccessName), os.O_APPEND|os.O_WRONLY, 0)
+		l.write(filepath.Join(out, layout.SuccessName), begin)
+		f, err := os.OpenFile(filepath.Join(out, layout.SuccessName), os.O_APPEND|os.O_WRONLY, 0)
 		l.must(err)
 		block := []byte(strings.Repeat("x", 1<<20))
 		for range 300 {

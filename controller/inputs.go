@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // inputs are the objects that a job reads.
@@ -110,7 +110,7 @@ func (l *listing) isEmpty(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if l.passedOver > 0 {
-		_, err := l.bucket.Stat(ctx, l.base+state.SuccessName)
+		_, err := l.bucket.Stat(ctx, l.base+layout.SuccessName)
 		if isNotFound(err) {
 			return false, nil // it says which names are passed over
 		}
@@ -246,7 +246,7 @@ func (l *listing) passOver(name string, end int) {
 		return
 	}
 	l.passedOver++
-	if strings.HasSuffix(name, "/"+state.SuccessName) {
+	if strings.HasSuffix(name, "/"+layout.SuccessName) {
 		l.finished = append(l.finished, l.base+name)
 	}
 	if end < len(name) {
@@ -273,7 +273,7 @@ func (l *listing) passOverOutputs(ctx context.Context) error {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			folders = append(folders, strings.TrimSuffix(key, state.SuccessName))
+			folders = append(folders, strings.TrimSuffix(key, layout.SuccessName))
 			return nil
 		})
 	}

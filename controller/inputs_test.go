@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 func writeTree(t *testing.T, files ...string) string {
@@ -161,7 +161,7 @@ func TestEmptyInputs(t *testing.T) {
 			t.Errorf("%s: got %s, of them empty %s", c.locations, got, empty)
 		}
 		for _, maps := range []int{0, 3} {
-			p, err := PreviewJob(t.Context(), opener(t), state.Spec{
+			p, err := PreviewJob(t.Context(), opener(t), job.Spec{
 				Program: "wordcount", Kind: "builtin", Input: locations, Output: root + ".out", Format: "text", Maps: maps,
 			}, 1)
 			if err != nil || p.Maps != 1 && p.Bytes == 0 || p.Reducers != 1 {
@@ -236,7 +236,7 @@ func TestTooManyTasks(t *testing.T) {
 	if err := os.Truncate(path, 1<<40); err != nil { // without a block on the disk
 		t.Fatal(err)
 	}
-	_, err := PreviewJob(t.Context(), opener(t), state.Spec{
+	_, err := PreviewJob(t.Context(), opener(t), job.Spec{
 		Program: "wordcount", Kind: "builtin", Input: []string{path}, Output: path + ".out", Format: "text", SplitSize: 1,
 	}, 1)
 	if err == nil || !strings.Contains(err.Error(), "use a larger split size") {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
@@ -52,11 +54,11 @@ func newLab(t *testing.T, change func(*Config)) lab {
 	return lab{Controller: c, t: t, folder: folder}
 }
 
-func (l lab) job(id state.JobID) (state.Job, state.Spec) {
+func (l lab) job(id job.ID) (state.Job, job.Spec) {
 	l.t.Helper()
 	job, err := l.cfg.Store.Job(l.t.Context(), id)
 	l.must(err)
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	l.must(err)
 	return job, spec
 }
@@ -69,7 +71,7 @@ func (l lab) must(err error) {
 }
 
 // submit creates a job.
-func (l lab) submit(id state.JobID, spec state.Spec) {
+func (l lab) submit(id job.ID, spec job.Spec) {
 	l.t.Helper()
 	_, err := l.Submit(l.t.Context(), id, spec)
 	l.must(err)

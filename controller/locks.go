@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -15,7 +16,7 @@ import (
 // removed when nobody does.
 
 // takeOutput takes the lock on a job's output; false: another job holds it.
-func (c *Controller) takeOutput(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
+func (c *Controller) takeOutput(ctx context.Context, id job.ID, spec job.Spec) (bool, error) {
 	b, key, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return false, err
@@ -24,7 +25,7 @@ func (c *Controller) takeOutput(ctx context.Context, id state.JobID, spec state.
 	return holder == id, err
 }
 
-func (c *Controller) unlockOutput(ctx context.Context, id state.JobID, spec state.Spec) error {
+func (c *Controller) unlockOutput(ctx context.Context, id job.ID, spec job.Spec) error {
 	b, key, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return err
@@ -33,7 +34,7 @@ func (c *Controller) unlockOutput(ctx context.Context, id state.JobID, spec stat
 }
 
 // lockOutput takes the lock on an output, also from a job that is over.
-func (c *Controller) lockOutput(ctx context.Context, url string, id state.JobID) (state.JobID, error) {
+func (c *Controller) lockOutput(ctx context.Context, url string, id job.ID) (job.ID, error) {
 	holder, err := c.cfg.Store.LockOutput(ctx, url, id)
 	if err != nil || holder == id {
 		return holder, err
@@ -49,7 +50,7 @@ func (c *Controller) lockOutput(ctx context.Context, url string, id state.JobID)
 
 // isOver tells whether a job has ended. One that Redis does not know, but the store does, has not: it is
 // about to be restored.
-func (c *Controller) isOver(ctx context.Context, id state.JobID) (bool, error) {
+func (c *Controller) isOver(ctx context.Context, id job.ID) (bool, error) {
 	phase, err := c.cfg.Store.Phase(ctx, id)
 	if !errors.Is(err, state.ErrNoJob) {
 		return err == nil && phase == state.PhaseEnded, err

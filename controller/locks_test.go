@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -16,29 +18,29 @@ import (
 func TestLockOfAJobThatIsOver(t *testing.T) {
 	for name, test := range map[string]struct {
 		durable bool
-		holder  func(l lab, spec state.Spec) // brings job "j" where it is when it is given the lock
+		holder  func(l lab, spec job.Spec) // brings job "j" where it is when it is given the lock
 		over    bool
 	}{
-		"waits to be planned": {false, func(l lab, spec state.Spec) { l.submit("j", spec) }, false},
-		"is cleaned up after": {false, func(l lab, spec state.Spec) {
+		"waits to be planned": {false, func(l lab, spec job.Spec) { l.submit("j", spec) }, false},
+		"is cleaned up after": {false, func(l lab, spec job.Spec) {
 			l.submit("j", spec)
-			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, job.Cancelled, job.Failure{}))
 		}, false},
-		"has ended": {false, func(l lab, spec state.Spec) {
+		"has ended": {false, func(l lab, spec job.Spec) {
 			l.submit("j", spec)
-			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+			l.must(l.cfg.Store.Stop(l.t.Context(), "j", state.AnyStage, job.Cancelled, job.Failure{}))
 			l.must(l.cfg.Store.Forget(l.t.Context(), "j", state.AnyStage, time.Hour))
 		}, true},
-		"is unknown":              {false, func(lab, state.Spec) {}, true},
-		"is unknown to the store": {true, func(lab, state.Spec) {}, true},
-		"is about to be restored": {true, func(l lab, _ state.Spec) {
+		"is unknown":              {false, func(lab, job.Spec) {}, true},
+		"is unknown to the store": {true, func(lab, job.Spec) {}, true},
+		"is about to be restored": {true, func(l lab, _ job.Spec) {
 			_, err := l.writeRecord(l.t.Context(), "j", jobRecord{Namespace: l.cfg.Store.Namespace()})
 			l.must(err)
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, func(cfg *Config) { cfg.Durable = test.durable })
-			spec := state.Spec{Program: "sort", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
+			spec := job.Spec{Program: "sort", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
 			test.holder(l, spec)
 			out, key, err := l.cfg.Open(t.Context(), spec.Output)
 			l.must(err)
@@ -73,38 +75,38 @@ func TestLockOfAJobThatIsOver(t *testing.T) {
 // keep others from the output meanwhile.
 func TestRetryWhereTheOutputIsNotFree(t *testing.T) {
 	for name, c := range map[string]struct {
-		take, free func(l lab, spec state.Spec)
+		take, free func(l lab, spec job.Spec)
 		says       string
 	}{
 		"something is there": {
-			func(l lab, spec state.Spec) { l.write(spec.Output+"/part-00000", "x") },
-			func(l lab, spec state.Spec) { l.must(os.Remove(spec.Output + "/part-00000")) },
+			func(l lab, spec job.Spec) { l.write(spec.Output+"/part-00000", "x") },
+			func(l lab, spec job.Spec) { l.must(os.Remove(spec.Output + "/part-00000")) },
 			"is not empty (it has part-00000)",
 		},
 		"an object is there": {
-			func(l lab, spec state.Spec) { l.write(spec.Output, "x") },
-			func(l lab, spec state.Spec) { l.must(os.Remove(spec.Output)) },
+			func(l lab, spec job.Spec) { l.write(spec.Output, "x") },
+			func(l lab, spec job.Spec) { l.must(os.Remove(spec.Output)) },
 			"exists already, as an object of 1 bytes",
 		},
 		"another job writes there": {
-			func(l lab, spec state.Spec) {
+			func(l lab, spec job.Spec) {
 				l.submit("other", spec)
 				_, err := l.takeOutput(l.t.Context(), "other", spec)
 				l.must(err)
 			},
-			func(l lab, spec state.Spec) { l.must(l.unlockOutput(l.t.Context(), "other", spec)) },
+			func(l lab, spec job.Spec) { l.must(l.unlockOutput(l.t.Context(), "other", spec)) },
 			"job other is writing to it",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, nil)
-			spec := state.Spec{Program: "wordcount", Kind: "builtin", Format: "text", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
+			spec := job.Spec{Program: "wordcount", Kind: "builtin", Format: "text", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
 			l.submit("j", spec)
-			l.write(filepath.Join(l.folder, "work", state.Layout{Job: "j"}.PlanPage("x", 0)), "{}")
-			plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x"}.Encode()
+			l.write(filepath.Join(l.folder, "work", layout.Layout{Job: "j"}.PlanPage("x", 0)), "{}")
+			plan, err := layout.Plan{Spread: 1, PageSize: 1, Pages: "x"}.Encode()
 			l.must(err)
 			l.must(l.cfg.Store.Start(t.Context(), "j", state.Outline{Maps: 1, Plan: plan}))
-			l.must(l.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
+			l.must(l.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Failed, job.Failure{Class: job.ClassJob, Message: "no"}))
 			l.must(l.cfg.Store.Keep(t.Context(), "j", state.AnyStage, time.Hour))
 			c.take(l, spec)
 			err = l.Retry(t.Context(), "j")

@@ -3,13 +3,13 @@ package controller
 import (
 	"fmt"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // unusable returns why a job has nothing to publish: its builtin passed over every record as malformed. To most
 // people an empty output says that nothing was found, where the input is in fact of another format.
-func (c *Controller) unusable(spec state.Spec, counters map[string]int64) error {
-	n := counters[state.Malformed]
+func (c *Controller) unusable(spec job.Spec, counters map[string]int64) error {
+	n := counters[job.Malformed]
 	if n == 0 || counters["map_output_records"] > 0 || c.cfg.Reads == nil || spec.Kind != "" && spec.Kind != "builtin" {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -49,12 +50,12 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		}),
 	}
 	// Rates need a first value, zero.
-	for _, class := range []state.Class{state.ClassUser, state.ClassStuck, state.ClassInfra, state.ClassLost, state.ClassSegment, state.ClassJob} {
-		m.ended.WithLabelValues(string(state.Failed), string(class))
+	for _, class := range []job.Class{job.ClassUser, job.ClassStuck, job.ClassInfra, job.ClassLost, job.ClassSegment, job.ClassJob} {
+		m.ended.WithLabelValues(string(job.Failed), string(class))
 	}
-	m.ended.WithLabelValues(string(state.Completed), "")
-	m.ended.WithLabelValues(string(state.Cancelled), "")
-	for _, st := range []state.State{state.Completed, state.Failed, state.Cancelled} {
+	m.ended.WithLabelValues(string(job.Completed), "")
+	m.ended.WithLabelValues(string(job.Cancelled), "")
+	for _, st := range []job.State{job.Completed, job.Failed, job.Cancelled} {
 		m.seconds.WithLabelValues(string(st))
 	}
 	for _, result := range []string{"delivered", "failed"} {
@@ -64,17 +65,17 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 }
 
 // jobEnded counts an ending of a job. A job that was kept for a retry has been counted then.
-func (m *metrics) jobEnded(job state.Job) {
-	if !job.KeptUntil.IsZero() {
+func (m *metrics) jobEnded(j state.Job) {
+	if !j.KeptUntil.IsZero() {
 		return
 	}
 	reason := ""
-	if job.State == state.Failed {
-		reason = string(state.ClassJob)
-		if job.Error != nil {
-			reason = string(job.Error.Class)
+	if j.State == job.Failed {
+		reason = string(job.ClassJob)
+		if j.Error != nil {
+			reason = string(j.Error.Class)
 		}
 	}
-	m.ended.WithLabelValues(string(job.State), reason).Inc()
-	m.seconds.WithLabelValues(string(job.State)).Observe(job.Ended.Sub(job.Submitted).Seconds())
+	m.ended.WithLabelValues(string(j.State), reason).Inc()
+	m.seconds.WithLabelValues(string(j.State)).Observe(j.Ended.Sub(j.Submitted).Seconds())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -16,17 +17,17 @@ const notifyTimeout = 10 * time.Second
 // ending, as the transition that follows may be lost and clean-up done again, here or by
 // another controller. A job that was kept has told already. A webhook that fails is noted
 // among the job's events; the job ends all the same.
-func (c *Controller) notify(ctx context.Context, job state.Job, spec state.Spec) error {
-	if spec.Webhook == "" || c.cfg.Notify == nil || !job.KeptUntil.IsZero() {
+func (c *Controller) notify(ctx context.Context, j state.Job, spec job.Spec) error {
+	if spec.Webhook == "" || c.cfg.Notify == nil || !j.KeptUntil.IsZero() {
 		return nil
 	}
-	counters, err := c.cfg.Store.Counters(ctx, job.ID)
+	counters, err := c.cfg.Store.Counters(ctx, j.ID)
 	if err != nil {
 		return err
 	}
 	sending, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
-	why := c.cfg.Notify(sending, job, spec, counters)
+	why := c.cfg.Notify(sending, j, spec, counters)
 	if why == nil {
 		c.metrics.webhooks.WithLabelValues("delivered").Inc()
 		return nil
@@ -35,7 +36,7 @@ func (c *Controller) notify(ctx context.Context, job state.Job, spec state.Spec)
 		return err // this controller is stopping: the next one tells
 	}
 	c.metrics.webhooks.WithLabelValues("failed").Inc()
-	noted := c.cfg.Store.Note(ctx, job.ID, state.NoteWebhookFailed, state.Failure{Class: state.ClassJob, Message: why.Error()})
-	c.cfg.Log.Error("tell the webhook of the job's end", "job", job.ID, "error", errors.Join(why, noted))
+	noted := c.cfg.Store.Note(ctx, j.ID, state.NoteWebhookFailed, job.Failure{Class: job.ClassJob, Message: why.Error()})
+	c.cfg.Log.Error("tell the webhook of the job's end", "job", j.ID, "error", errors.Join(why, noted))
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // orphanInterval is how often the work store is searched for what belongs to no job.
@@ -29,7 +29,7 @@ func (c *Controller) collect(ctx context.Context) error {
 // collectBelow looks at one folder, whose next level are jobs.
 func (c *Controller) collectBelow(ctx context.Context, folder string) error {
 	// Keys come in order, so those of a job lie together.
-	newest, current := time.Time{}, state.JobID("")
+	newest, current := time.Time{}, job.ID("")
 	settle := func() error {
 		if current == "" || time.Since(newest) < c.cfg.OrphanAge {
 			return nil
@@ -63,7 +63,7 @@ func (c *Controller) collectBelow(ctx context.Context, folder string) error {
 }
 
 // jobOf returns which job an object below one of the work prefix's folders belongs to.
-func jobOf(folder, key string) state.JobID {
+func jobOf(folder, key string) job.ID {
 	id, _, _ := strings.Cut(strings.TrimPrefix(key, folder), "/")
-	return state.JobID(id)
+	return job.ID(id)
 }

@@ -8,8 +8,9 @@ import (
 	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // A job must not read what it writes, nor write over what it reads. Two checks see to that, before anything is
@@ -55,7 +56,7 @@ type outputFolder struct {
 	lastSeen   string // folder that seenFrom was asked about
 }
 
-func newOutputFolder(ctx context.Context, open Opener, spec state.Spec) (*outputFolder, error) {
+func newOutputFolder(ctx context.Context, open Opener, spec job.Spec) (*outputFolder, error) {
 	b, key, err := open(ctx, spec.Output)
 	if err != nil {
 		return nil, fmt.Errorf("output %s: %w", spec.Output, err)
@@ -84,7 +85,7 @@ func (out *outputFolder) follow(folder string) string {
 
 // CheckOverlap fails with ErrOverlap where the locations of a job's inputs and output overlap. It makes no
 // request.
-func CheckOverlap(ctx context.Context, open Opener, spec state.Spec) error {
+func CheckOverlap(ctx context.Context, open Opener, spec job.Spec) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
 		return err
@@ -142,7 +143,7 @@ func (out *outputFolder) checkGlob(location string, g *glob) error {
 		return nil
 	}
 	for i := range partsTried {
-		if g.matches(below + state.PartName(i)) {
+		if g.matches(below + layout.PartName(i)) {
 			return overlaps(out.name, "has parts that are matched by the", location, readsOwn)
 		}
 	}
@@ -150,7 +151,7 @@ func (out *outputFolder) checkGlob(location string, g *glob) error {
 }
 
 // checkObjects fails where one of the objects that were found lies in the output's folder.
-func checkObjects(ctx context.Context, open Opener, spec state.Spec, objects []split.Object) error {
+func checkObjects(ctx context.Context, open Opener, spec job.Spec, objects []split.Object) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
 		return err
@@ -193,7 +194,7 @@ func (out *outputFolder) seenFrom(key string) string {
 	if real == folder || !inside {
 		return ""
 	}
-	return folder + below + state.PartName(0)
+	return folder + below + layout.PartName(0)
 }
 
 // foundBy returns the first of some locations that would find an object of that key; "" if none would.

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -15,7 +16,7 @@ import (
 // to its stage: it may have waited for a controller all the while. Another stage has time of its own.
 func TestPatienceBeginsWithTheTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &Controller{notes: map[state.JobID]*note{}}
+		c := &Controller{notes: map[job.ID]*note{}}
 		away := fmt.Errorf("list: %w", objstore.ErrUnavailable)
 		old := state.Job{ID: "j", Stage: 1, Submitted: time.Now().Add(-time.Hour)}
 		check := func(job state.Job, err error, want bool) {
@@ -34,7 +35,7 @@ func TestPatienceBeginsWithTheTrouble(t *testing.T) {
 		again := old
 		again.Stage = 2
 		check(again, away, true)
-		c.forgetOthers([]state.JobID{"other"})
+		c.forgetOthers([]job.ID{"other"})
 		if len(c.notes) > 0 {
 			t.Errorf("left: %v", c.notes)
 		}

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -22,7 +24,7 @@ const pageSize = 500
 
 // plan lists the inputs, cuts them into map tasks, stores what the executors need, and
 // starts the job. A plan that can't be made, but for trouble that may pass, fails the job.
-func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) error {
+func (c *Controller) plan(ctx context.Context, job state.Job, spec job.Spec) error {
 	if c.cfg.Durable {
 		done, err := c.resume(ctx, job, spec)
 		if done || errors.Is(err, state.ErrIllegal) {
@@ -41,7 +43,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec state.Spec) e
 			"the job would have %d tasks, %d maps and %d reducers; at most %d are taken: raise split_size, or have fewer maps or reducers",
 			n, tasks.Count, n-tasks.Count, c.cfg.MaxTasks))
 	}
-	layout := state.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
+	layout := layout.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
 	if err := c.storePages(ctx, layout, plan.Pages, tasks.All); err != nil {
 		return c.notPlanned(ctx, job, fmt.Errorf("store the plan: %w", err))
 	}
@@ -77,7 +79,7 @@ func (c *Controller) notPlanned(ctx context.Context, job state.Job, err error) e
 }
 
 // outline is what Redis is told of a planned job.
-func outline(job state.Job, spec state.Spec, p planRecord) state.Outline {
+func outline(job state.Job, spec job.Spec, p planRecord) state.Outline {
 	return state.Outline{
 		Maps: p.Maps, Reduces: p.Reduces, Plan: p.Plan, Stage: job.Stage,
 		TaskTimeout: spec.StallLimit(), MaxAttempts: spec.MaxAttempts,
@@ -86,7 +88,7 @@ func outline(job state.Job, spec state.Spec, p planRecord) state.Outline {
 
 // dropPlan removes what a planning has left that came too late: another controller has planned
 // the job, and perhaps cleaned up after it already.
-func (c *Controller) dropPlan(ctx context.Context, job state.Job, layout state.Layout, pages string, p planRecord) error {
+func (c *Controller) dropPlan(ctx context.Context, job state.Job, layout layout.Layout, pages string, p planRecord) error {
 	now, err := c.cfg.Store.Job(ctx, job.ID)
 	if err != nil && !errors.Is(err, state.ErrNoJob) {
 		return err
@@ -100,15 +102,15 @@ func (c *Controller) dropPlan(ctx context.Context, job state.Job, layout state.L
 	return deleteAll(ctx, c.work, layout.PlanFolder(pages))
 }
 
-func (c *Controller) makePlan(ctx context.Context, job state.Job, spec state.Spec) (mapTasks, state.Plan, error) {
+func (c *Controller) makePlan(ctx context.Context, job state.Job, spec job.Spec) (mapTasks, layout.Plan, error) {
 	if err := spec.Validate(); err != nil {
-		return mapTasks{}, state.Plan{}, err
+		return mapTasks{}, layout.Plan{}, err
 	}
 	if err := CheckOverlap(ctx, c.cfg.Open, spec); err != nil {
-		return mapTasks{}, state.Plan{}, err
+		return mapTasks{}, layout.Plan{}, err
 	}
 	if err := c.claimOutput(ctx, job.ID, spec, false); err != nil {
-		return mapTasks{}, state.Plan{}, err
+		return mapTasks{}, layout.Plan{}, err
 	}
 	tasks, plan, err := cut(ctx, c.cfg.Open, c.area(), spec, c.slots)
 	if err != nil || !spec.Overwrite {
@@ -140,35 +142,35 @@ type mapTasks struct {
 }
 
 // cut lists the inputs and cuts them into map tasks. Slots is asked for inputs that are not small.
-func cut(ctx context.Context, open Opener, area workArea, spec state.Spec, slots func(context.Context) (int, error)) (mapTasks, state.Plan, error) {
+func cut(ctx context.Context, open Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (mapTasks, layout.Plan, error) {
 	tasks, plan, err := cutInputs(ctx, open, area, spec, slots)
 	if err != nil {
-		return mapTasks{}, state.Plan{}, err
+		return mapTasks{}, layout.Plan{}, err
 	}
 	counted := mapTasks{All: tasks}
 	for range tasks {
-		if counted.Count++; counted.Count > state.MaxTasks {
-			return mapTasks{}, state.Plan{}, fmt.Errorf("there are more map tasks than the %d that a job may have: use a larger split size", state.MaxTasks)
+		if counted.Count++; counted.Count > job.MaxTasks {
+			return mapTasks{}, layout.Plan{}, fmt.Errorf("there are more map tasks than the %d that a job may have: use a larger split size", job.MaxTasks)
 		}
 	}
-	plan.Spread = state.SpreadFor(counted.Count)
+	plan.Spread = layout.SpreadFor(counted.Count)
 	return counted, plan, nil
 }
 
-func cutInputs(ctx context.Context, open Opener, area workArea, spec state.Spec, slots func(context.Context) (int, error)) (iter.Seq[split.Task], state.Plan, error) {
+func cutInputs(ctx context.Context, open Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[split.Task], layout.Plan, error) {
 	format, err := split.ParseInput(spec.Format, spec.Compression)
 	if err != nil {
-		return nil, state.Plan{}, err
+		return nil, layout.Plan{}, err
 	}
 	in, err := findInputs(ctx, open, area, spec.Input)
 	if err != nil {
-		return nil, state.Plan{}, err
+		return nil, layout.Plan{}, err
 	}
 	if err := checkObjects(ctx, open, spec, in.objects); err != nil {
-		return nil, state.Plan{}, err
+		return nil, layout.Plan{}, err
 	}
 	objects := in.objects
-	plan := state.Plan{
+	plan := layout.Plan{
 		PageSize: pageSize, Pages: rand.Text(),
 		Inputs: len(objects), PassedOver: in.passedOver, Outputs: in.outputs, Own: in.own, Empty: len(in.empty),
 	}
@@ -195,7 +197,7 @@ func cutInputs(ctx context.Context, open Opener, area workArea, spec state.Spec,
 			}
 		}
 		waves := int64(maxWaves)
-		if spec.Kind == state.KindStreaming {
+		if spec.Kind == job.KindStreaming {
 			waves = commandWaves
 		}
 		size = splitSizeFor(plan.Bytes, n, waves)
@@ -220,7 +222,7 @@ func (notFreeError) Is(target error) bool { return target == ErrOutputNotFree }
 //
 // What a job that was planned before left there when a failover sent it back is its own, unless it is retried: then
 // its output was cleaned up when it failed, and what is there now is somebody else's.
-func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state.Spec, retried bool) error {
+func (c *Controller) claimOutput(ctx context.Context, id job.ID, spec job.Spec, retried bool) error {
 	b, key, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return fmt.Errorf("output %s: %w", spec.Output, err)
@@ -261,7 +263,7 @@ func (c *Controller) claimOutput(ctx context.Context, id state.JobID, spec state
 var errOutputBusy = errors.New("is being cleaned up; try again in a moment")
 
 // outputHeld says why an output can't be taken that another job has locked.
-func (c *Controller) outputHeld(ctx context.Context, output string, holder state.JobID) error {
+func (c *Controller) outputHeld(ctx context.Context, output string, holder job.ID) error {
 	job, err := c.cfg.Store.Job(ctx, holder)
 	switch {
 	case err != nil && !errors.Is(err, state.ErrNoJob):
@@ -274,19 +276,19 @@ func (c *Controller) outputHeld(ctx context.Context, output string, holder state
 
 // plannedBefore tells whether the job was planned already, so that its output was free, and a failover has sent
 // it back from its publication: then what lies there is its own. But one that is complete is left alone.
-func (c *Controller) plannedBefore(ctx context.Context, id state.JobID, spec state.Spec) (bool, error) {
+func (c *Controller) plannedBefore(ctx context.Context, id job.ID, spec job.Spec) (bool, error) {
 	there, err := c.success(ctx, spec)
 	if err != nil || there != nil {
 		return false, err
 	}
-	layout := state.Layout{Prefix: c.workPrefix, Job: id}
+	layout := layout.Layout{Prefix: c.workPrefix, Job: id}
 	for _, err := range c.work.List(ctx, layout.PlanFolders()) {
 		return err == nil, err
 	}
 	return false, nil
 }
 
-func (c *Controller) storePages(ctx context.Context, layout state.Layout, pages string, tasks iter.Seq[split.Task]) error {
+func (c *Controller) storePages(ctx context.Context, layout layout.Layout, pages string, tasks iter.Seq[split.Task]) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce) // and no more pages in memory
 	n := 0
@@ -362,7 +364,7 @@ func splitSizeFor(bytes int64, slots int, mostWaves int64) int64 {
 }
 
 // reducersOf is the number of reducers of a job with inputs of so many bytes.
-func reducersOf(spec state.Spec, bytes int64) int {
+func reducersOf(spec job.Spec, bytes int64) int {
 	if spec.Reducers != nil {
 		return *spec.Reducers
 	}

@@ -5,7 +5,7 @@ import (
 	"iter"
 
 	"github.com/bucketmill/bucketmill/executor/split"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Preview is what a job would be cut into, were it planned now.
@@ -21,7 +21,7 @@ type Preview struct {
 
 // PreviewJob plans a job as a controller would whose executors have so many slots, but for all that
 // changes anything: it lists the inputs and cuts them.
-func PreviewJob(ctx context.Context, open Opener, spec state.Spec, slots int) (Preview, error) {
+func PreviewJob(ctx context.Context, open Opener, spec job.Spec, slots int) (Preview, error) {
 	if err := spec.Validate(); err != nil {
 		return Preview{}, err
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -26,15 +28,15 @@ const requestsAtOnce = 32
 // part is a part of the output that a committed attempt has written.
 type part struct {
 	index   int
-	attempt state.AttemptID
+	attempt job.AttemptID
 	upload  objstore.Upload
-	state.Part
+	layout.Part
 }
 
 // publish makes the output visible. Nothing of it was until now: every part is an upload
 // that its attempt sealed. All are completed, their sizes are checked, and _SUCCESS comes
 // last. Any controller may do this again from the start, at any point.
-func (c *Controller) publish(ctx context.Context, job state.Job, spec state.Spec) error {
+func (c *Controller) publish(ctx context.Context, job state.Job, spec job.Spec) error {
 	err := c.publishParts(ctx, job, spec)
 	if err == nil || errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
 		return err
@@ -53,44 +55,44 @@ func (c *Controller) publish(ctx context.Context, job state.Job, spec state.Spec
 	return c.fail(ctx, job, err)
 }
 
-func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state.Spec) error {
+func (c *Controller) publishParts(ctx context.Context, j state.Job, spec job.Spec) error {
 	out, prefix, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return err
 	}
-	parts, lost, err := c.parts(ctx, job)
+	parts, lost, err := c.parts(ctx, j)
 	if err != nil {
 		return err
 	}
 	if len(lost) > 0 {
-		return c.redoLost(ctx, job, spec, lost)
+		return c.redoLost(ctx, j, spec, lost)
 	}
-	if err := c.keepPlan(ctx, job); err != nil {
+	if err := c.keepPlan(ctx, j); err != nil {
 		return err
 	}
-	counters, err := c.cfg.Store.Counters(ctx, job.ID)
+	counters, err := c.cfg.Store.Counters(ctx, j.ID)
 	if err != nil {
 		return err
 	}
-	if owned, err := c.takeOutput(ctx, job.ID, spec); err != nil || !owned {
+	if owned, err := c.takeOutput(ctx, j.ID, spec); err != nil || !owned {
 		return cmp.Or(err, errOutputTaken)
 	}
-	success := outputName(prefix, state.SuccessName)
-	before, done, err := c.published(ctx, job.ID, spec, job.Parts())
+	success := outputName(prefix, layout.SuccessName)
+	before, done, err := c.published(ctx, j.ID, spec, j.Parts())
 	if err != nil {
 		return err
 	}
 	if done {
-		return c.cfg.Store.FinishFound(ctx, job.ID, job.Stage, before.Counters) // but Redis was not told, or forgot
+		return c.cfg.Store.FinishFound(ctx, j.ID, j.Stage, before.Counters) // but Redis was not told, or forgot
 	}
-	if taken, err := takenOver(job, before); err != nil || taken {
+	if taken, err := takenOver(j, before); err != nil || taken {
 		return cmp.Or(err, errOutputTaken)
 	}
 	if why := c.unusable(spec, counters); why != nil {
-		return c.fail(ctx, job, why)
+		return c.fail(ctx, j, why)
 	}
 	if before != nil && spec.Overwrite {
-		if err := c.stillIn(ctx, job); err != nil {
+		if err := c.stillIn(ctx, j); err != nil {
 			return err
 		}
 		if err := out.Delete(ctx, success); err != nil {
@@ -102,24 +104,24 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 		return err
 	}
 	if len(lost) > 0 {
-		return c.redo(ctx, job, lost)
+		return c.redo(ctx, j, lost)
 	}
 	if spec.Overwrite {
-		if err := c.deleteOldParts(ctx, job, out, prefix, len(parts)); err != nil {
+		if err := c.deleteOldParts(ctx, j, out, prefix, len(parts)); err != nil {
 			return err
 		}
 	}
-	skipped, lost, err := c.publishSkipped(ctx, job, spec, out, prefix, counters)
+	skipped, lost, err := c.publishSkipped(ctx, j, spec, out, prefix, counters)
 	if err != nil {
 		return err
 	}
 	if len(lost) > 0 {
-		return c.redo(ctx, job, lost)
+		return c.redo(ctx, j, lost)
 	}
-	report := state.Success{Job: job.ID, Name: job.Name, Counters: counters, Skipped: skipped}
+	report := layout.Success{Job: j.ID, Name: j.Name, Counters: counters, Skipped: skipped}
 	for i, p := range parts {
-		report.Parts = append(report.Parts, state.SuccessPart{
-			Name: state.PartName(i), Bytes: p.Bytes, Records: p.Records, Checksum: p.Checksum,
+		report.Parts = append(report.Parts, layout.SuccessPart{
+			Name: layout.PartName(i), Bytes: p.Bytes, Records: p.Records, Checksum: p.Checksum,
 		})
 		report.Records += p.Records
 		report.Bytes += p.Bytes
@@ -128,17 +130,17 @@ func (c *Controller) publishParts(ctx context.Context, job state.Job, spec state
 	if err != nil {
 		return err
 	}
-	if err := c.putSuccess(ctx, job, spec, out, success, text); err != nil {
+	if err := c.putSuccess(ctx, j, spec, out, success, text); err != nil {
 		return err
 	}
-	err = c.cfg.Store.Finish(ctx, job.ID, job.Stage)
+	err = c.cfg.Store.Finish(ctx, j.ID, j.Stage)
 	if errors.Is(err, state.ErrIllegal) {
 		// Cancelled while we published: what we wrote says something that is not so. Otherwise another
 		// controller has finished the job, or will find it to be complete, after a failover that has sent it
 		// back to before its publication.
-		now, jobErr := c.cfg.Store.Job(ctx, job.ID)
-		if jobErr == nil && (now.State == state.Cancelled || now.State == state.Failed) && !now.PublishedFrom.IsZero() {
-			return errors.Join(err, c.deleteOwnSuccess(ctx, job.ID, spec))
+		now, jobErr := c.cfg.Store.Job(ctx, j.ID)
+		if jobErr == nil && (now.State == job.Cancelled || now.State == job.Failed) && !now.PublishedFrom.IsZero() {
+			return errors.Join(err, c.deleteOwnSuccess(ctx, j.ID, spec))
 		}
 	}
 	return err
@@ -156,7 +158,7 @@ func (c *Controller) stillIn(ctx context.Context, job state.Job) error {
 }
 
 // putSuccess writes the _SUCCESS object. One that is there is replaced only where the job may do so.
-func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.Spec, out objstore.Bucket, key string, text []byte) error {
+func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec job.Spec, out objstore.Bucket, key string, text []byte) error {
 	if err := c.stillIn(ctx, job); err != nil {
 		return err
 	}
@@ -182,7 +184,7 @@ func (c *Controller) putSuccess(ctx context.Context, job state.Job, spec state.S
 
 // redoLost is redo, unless the job was published before: its clean-up has removed the manifests then, and a failover of
 // Redis has brought the publication back.
-func (c *Controller) redoLost(ctx context.Context, job state.Job, spec state.Spec, lost []state.Lost) error {
+func (c *Controller) redoLost(ctx context.Context, job state.Job, spec job.Spec, lost []state.Lost) error {
 	before, done, err := c.published(ctx, job.ID, spec, job.Parts())
 	if err != nil {
 		return err
@@ -231,11 +233,11 @@ func (c *Controller) parts(ctx context.Context, job state.Job) ([]part, []state.
 }
 
 // outputSide is the side whose tasks write the output, and how many there are.
-func outputSide(job state.Job) (state.Side, int) {
-	if job.Reduce.Total == 0 {
-		return state.Map, job.Map.Total
+func outputSide(j state.Job) (job.Side, int) {
+	if j.Reduce.Total == 0 {
+		return job.Map, j.Map.Total
 	}
-	return state.Reduce, job.Reduce.Total
+	return job.Reduce, j.Reduce.Total
 }
 
 // committedParts returns those parts that are committed, by index, and the attempts whose manifests the
@@ -282,7 +284,7 @@ func (c *Controller) committedParts(ctx context.Context, job state.Job) ([]part,
 	return parts, lost, nil
 }
 
-func (c *Controller) committedPart(ctx context.Context, layout state.Layout, committed state.Committed) (part, error) {
+func (c *Controller) committedPart(ctx context.Context, layout layout.Layout, committed state.Committed) (part, error) {
 	text, err := objstore.Resolve(ctx, c.work, committed.Manifest)
 	if err != nil {
 		err = objstore.Withheld(ctx, c.work, layout.Manifest(committed.Attempt), err, func() error {
@@ -384,9 +386,9 @@ func (c *Controller) deleteOldParts(ctx context.Context, job state.Job, out objs
 }
 
 // partIndex reads the index from a part's key; false when the name is not one that
-// state.PartName makes.
+// layout.PartName makes.
 func partIndex(key string) (int, bool) {
 	name := key[strings.LastIndexByte(key, '/')+1:]
 	index, err := strconv.Atoi(strings.TrimPrefix(name, "part-"))
-	return index, err == nil && name == state.PartName(index)
+	return index, err == nil && name == layout.PartName(index)
 }

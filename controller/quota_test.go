@@ -10,13 +10,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-func (l lab) spec(output string) state.Spec {
-	return state.Spec{Program: "sort", Kind: "builtin", Input: []string{filepath.Join(l.folder, "in.txt")}, Output: filepath.Join(l.folder, output)}
+func (l lab) spec(output string) job.Spec {
+	return job.Spec{Program: "sort", Kind: "builtin", Input: []string{filepath.Join(l.folder, "in.txt")}, Output: filepath.Join(l.folder, output)}
 }
 
 // A job that would have too many tasks fails when it is planned, and leaves no plan.
@@ -24,7 +25,7 @@ func TestJobsOfTooManyTasksFail(t *testing.T) {
 	l := newLab(t, func(cfg *Config) { cfg.MaxTasks = 12 })
 	l.write(filepath.Join(l.folder, "in.txt"), strings.Repeat("ten bytes\n", 10))
 	reducers := 2
-	for id, split := range map[state.JobID]state.ByteSize{"fits": 10, "large": 9} {
+	for id, split := range map[job.ID]job.ByteSize{"fits": 10, "large": 9} {
 		spec := l.spec(string(id))
 		spec.SplitSize, spec.Reducers = split, &reducers
 		l.submit(id, spec)
@@ -36,9 +37,9 @@ func TestJobsOfTooManyTasksFail(t *testing.T) {
 	if job, _ := l.job("fits"); job.Phase != state.PhaseMap {
 		t.Errorf("the one that fits is in %s: %+v", job.Phase, job.Error)
 	}
-	job, _ := l.job("large")
-	if job.State != state.Failed || job.Error == nil || !strings.Contains(job.Error.Message, "14 tasks, 12 maps and 2 reducers; at most 12") {
-		t.Errorf("%s %+v", job.State, job.Error)
+	j, _ := l.job("large")
+	if j.State != job.Failed || j.Error == nil || !strings.Contains(j.Error.Message, "14 tasks, 12 maps and 2 reducers; at most 12") {
+		t.Errorf("%s %+v", j.State, j.Error)
 	}
 	for o, err := range l.work.List(t.Context(), l.records("large").PlanFolders()) {
 		t.Errorf("%s is left, %v", o.Key, err)
@@ -61,12 +62,12 @@ func TestSubmitterOutlivesRedis(t *testing.T) {
 }
 
 // ended makes a job that has failed and was cleaned up.
-func (l lab) ended(id state.JobID, params state.Params) {
+func (l lab) ended(id job.ID, params job.Params) {
 	l.t.Helper()
 	spec := l.spec(string(id))
 	spec.Params = params
 	l.submit(id, spec)
-	l.must(l.cfg.Store.Stop(l.t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob}))
+	l.must(l.cfg.Store.Stop(l.t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassJob}))
 	l.must(l.cfg.Store.Forget(l.t.Context(), id, state.AnyStage, time.Hour))
 }
 
@@ -113,7 +114,7 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	l.submit("running", l.spec("running"))
 	const jobs = 200
 	for i := range jobs {
-		l.ended(state.JobID(fmt.Sprintf("ended-%03d", i)), state.Params{"x": strings.Repeat("x", 60_000)})
+		l.ended(job.ID(fmt.Sprintf("ended-%03d", i)), job.Params{"x": strings.Repeat("x", 60_000)})
 	}
 	l.must(l.relieve(ctx))
 	if ids, err := store.History(ctx, 0, 2*jobs); err != nil || len(ids) != jobs+1 {
@@ -148,12 +149,12 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	const kept = 50
 	l.must(rdb.ConfigSet(ctx, "maxmemory", "0").Err())
 	for i := range kept {
-		id := state.JobID(fmt.Sprintf("kept-%03d", i))
+		id := job.ID(fmt.Sprintf("kept-%03d", i))
 		spec := l.spec(string(id))
-		spec.Params = state.Params{"x": strings.Repeat("x", 60_000)}
+		spec.Params = job.Params{"x": strings.Repeat("x", 60_000)}
 		l.submit(id, spec)
 		l.must(store.Start(ctx, id, state.Outline{Maps: 1}))
-		l.must(store.Stop(ctx, id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob}))
+		l.must(store.Stop(ctx, id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassJob}))
 		l.must(store.Keep(ctx, id, state.AnyStage, time.Hour))
 	}
 	l.must(rdb.ConfigSet(ctx, "maxmemory", "6mb").Err())
@@ -169,7 +170,7 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 		t.Errorf("%d jobs are left, %v", len(ids), err)
 	}
 	for i := range kept {
-		if job, _ := l.job(state.JobID(fmt.Sprintf("kept-%03d", i))); job.Phase != state.PhaseCleanup {
+		if job, _ := l.job(job.ID(fmt.Sprintf("kept-%03d", i))); job.Phase != state.PhaseCleanup {
 			t.Errorf("%s is in %s", job.ID, job.Phase)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -40,13 +42,13 @@ func (p planRecord) parts() int {
 }
 
 // Submit is SubmitFor for nobody.
-func (c *Controller) Submit(ctx context.Context, id state.JobID, spec state.Spec) (created bool, err error) {
+func (c *Controller) Submit(ctx context.Context, id job.ID, spec job.Spec) (created bool, err error) {
 	return c.SubmitFor(ctx, "", id, spec)
 }
 
 // SubmitFor checks a spec and creates its job, for a caller of that name. If the controller is durable, the job is on the
 // work store before it is in Redis. Created tells whether this call made it, as state.Store.Submit does.
-func (c *Controller) SubmitFor(ctx context.Context, by string, id state.JobID, spec state.Spec) (created bool, err error) {
+func (c *Controller) SubmitFor(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error) {
 	if !c.cfg.Durable {
 		return SubmitFor(ctx, c.cfg.Store, by, id, spec)
 	}
@@ -81,7 +83,7 @@ func (c *Controller) SubmitFor(ctx context.Context, by string, id state.JobID, s
 
 // sameRecord fails with state.ErrExists where a job's record is of another spec: another submission has written it,
 // and its job has the id, or is about to. A damaged record is replaced.
-func (c *Controller) sameRecord(ctx context.Context, id state.JobID, r jobRecord) error {
+func (c *Controller) sameRecord(ctx context.Context, id job.ID, r jobRecord) error {
 	var there jobRecord
 	key := c.records(id).Record()
 	found, err := c.readRecord(ctx, key, &there)
@@ -104,7 +106,7 @@ func (c *Controller) sameRecord(ctx context.Context, id state.JobID, r jobRecord
 // dropLateRecord removes the records of a job that was settled before one of them was written: by a submission
 // that was repeated after its answer was lost, or by a controller that was held up. Left there, they would bring
 // the job back when its history expires.
-func (c *Controller) dropLateRecord(ctx context.Context, id state.JobID) error {
+func (c *Controller) dropLateRecord(ctx context.Context, id job.ID) error {
 	job, err := c.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
 		return nil // lost this moment: the record brings it back
@@ -116,7 +118,7 @@ func (c *Controller) dropLateRecord(ctx context.Context, id state.JobID) error {
 }
 
 // writeRecord writes a job's record unless there is one.
-func (c *Controller) writeRecord(ctx context.Context, id state.JobID, r jobRecord) (created bool, err error) {
+func (c *Controller) writeRecord(ctx context.Context, id job.ID, r jobRecord) (created bool, err error) {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return false, fmt.Errorf("encode the record of %s: %w", id, err)
@@ -129,7 +131,7 @@ func (c *Controller) writeRecord(ctx context.Context, id state.JobID, r jobRecor
 }
 
 // writePlan writes by which plan a job was started.
-func (c *Controller) writePlan(ctx context.Context, id state.JobID, p planRecord) error {
+func (c *Controller) writePlan(ctx context.Context, id job.ID, p planRecord) error {
 	if !c.cfg.Durable {
 		return nil
 	}
@@ -162,7 +164,7 @@ func (c *Controller) keepPlan(ctx context.Context, job state.Job) error {
 }
 
 // keepRecords writes both records of a job that was settled, and goes on.
-func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec state.Spec) error {
+func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec job.Spec) error {
 	if !c.cfg.Durable {
 		return nil
 	}
@@ -177,7 +179,7 @@ func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec state.
 
 // readPlan returns the plan by which a job was started, before Redis lost it; false: it was not, or what said so
 // is damaged, and the job is planned again.
-func (c *Controller) readPlan(ctx context.Context, id state.JobID) (planRecord, bool, error) {
+func (c *Controller) readPlan(ctx context.Context, id job.ID) (planRecord, bool, error) {
 	var p planRecord
 	found, err := c.readRecord(ctx, c.records(id).Planned(), &p)
 	if errors.Is(err, objstore.ErrCorrupt) {
@@ -207,7 +209,7 @@ func (c *Controller) readRecord(ctx context.Context, key string, record any) (bo
 }
 
 // dropRecords makes sure that a job which is settled is not restored.
-func (c *Controller) dropRecords(ctx context.Context, id state.JobID) error {
+func (c *Controller) dropRecords(ctx context.Context, id job.ID) error {
 	if !c.cfg.Durable {
 		return nil
 	}
@@ -216,6 +218,6 @@ func (c *Controller) dropRecords(ctx context.Context, id state.JobID) error {
 }
 
 // records is the layout of a job's keys that don't depend on its plan.
-func (c *Controller) records(id state.JobID) state.Layout {
-	return state.Layout{Prefix: c.workPrefix, Job: id, Spread: 1}
+func (c *Controller) records(id job.ID) layout.Layout {
+	return layout.Layout{Prefix: c.workPrefix, Job: id, Spread: 1}
 }

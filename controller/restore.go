@@ -11,6 +11,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -52,8 +55,8 @@ func (c *Controller) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var waiting []state.JobID
-	records := map[state.JobID]jobRecord{}
+	var waiting []job.ID
+	records := map[job.ID]jobRecord{}
 	for o, err := range c.work.List(ctx, folder) {
 		if isNotFound(err) {
 			break
@@ -112,7 +115,7 @@ func (c *Controller) restore(ctx context.Context) error {
 }
 
 // firstTrouble tells whether nothing was said yet of a job that can't be restored.
-func (c *Controller) firstTrouble(id state.JobID) bool {
+func (c *Controller) firstTrouble(id job.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	said := c.unreadable[id]
@@ -120,9 +123,9 @@ func (c *Controller) firstTrouble(id state.JobID) bool {
 	return !said
 }
 
-func (c *Controller) restoreJob(ctx context.Context, id state.JobID, r jobRecord, planned bool) error {
+func (c *Controller) restoreJob(ctx context.Context, id job.ID, r jobRecord, planned bool) error {
 	if planned {
-		spec, err := state.ParseSpec(r.Spec)
+		spec, err := jobfile.Parse(r.Spec)
 		if err == nil {
 			_, err = c.takeOutput(ctx, id, spec)
 		}
@@ -140,7 +143,7 @@ func (c *Controller) restoreJob(ctx context.Context, id state.JobID, r jobRecord
 
 // resume takes a job up where it was that Redis had lost, or that a failover has sent back to
 // its planning; false: it has to be planned.
-func (c *Controller) resume(ctx context.Context, job state.Job, spec state.Spec) (bool, error) {
+func (c *Controller) resume(ctx context.Context, job state.Job, spec job.Spec) (bool, error) {
 	p, planned, err := c.readPlan(ctx, job.ID)
 	if err != nil || !planned && !job.Restored {
 		return false, err
@@ -179,18 +182,18 @@ var errOutputTaken = errors.New("while Redis had lost the job another one took i
 
 // takenOver tells whether a _SUCCESS object is of a job that has published after this one was planned: Redis has
 // forgotten that job, and that this one was over.
-func takenOver(job state.Job, there *state.Success) (bool, error) {
+func takenOver(job state.Job, there *layout.Success) (bool, error) {
 	if there == nil || there.Job == "" || there.Job == job.ID || job.Plan == "" {
 		return false, nil
 	}
-	plan, err := state.ParsePlan(job.Plan)
+	plan, err := layout.ParsePlan(job.Plan)
 	return there.Job != plan.Replaces, err
 }
 
 // published reads the _SUCCESS object of an output, as success does, and finds out whether it is that of a job with so
 // many parts (-1: it is not known how many) and its parts are there: a publisher that was held up may have written it of
 // what a retry then threw away. Counters are those of the job's own only.
-func (c *Controller) published(ctx context.Context, id state.JobID, spec state.Spec, parts int) (*state.Success, bool, error) {
+func (c *Controller) published(ctx context.Context, id job.ID, spec job.Spec, parts int) (*layout.Success, bool, error) {
 	s, err := c.success(ctx, spec)
 	if err != nil || s == nil || s.Job != id {
 		return s, false, err
@@ -199,12 +202,12 @@ func (c *Controller) published(ctx context.Context, id state.JobID, spec state.S
 	if err != nil {
 		return s, false, err
 	}
-	sizes, own, err := ownParts(ctx, out, outputName(prefix, state.SuccessName), id, parts)
+	sizes, own, err := ownParts(ctx, out, outputName(prefix, layout.SuccessName), id, parts)
 	switch {
 	case isNotFound(err):
 		return nil, false, nil // gone meanwhile
-	case errors.Is(err, state.ErrNoSuccess):
-		return &state.Success{}, false, nil
+	case errors.Is(err, layout.ErrNoSuccess):
+		return &layout.Success{}, false, nil
 	case err != nil || len(sizes) == 0:
 		return s, false, err
 	}
@@ -212,7 +215,7 @@ func (c *Controller) published(ctx context.Context, id state.JobID, spec state.S
 	g.SetLimit(requestsAtOnce)
 	for i, size := range sizes {
 		g.Go(func() error {
-			o, err := out.Stat(looking, outputName(prefix, state.PartName(i)))
+			o, err := out.Stat(looking, outputName(prefix, layout.PartName(i)))
 			if isNotFound(err) || err == nil && o.Size != size {
 				return errNotWhole
 			}
@@ -226,13 +229,13 @@ func (c *Controller) published(ctx context.Context, id state.JobID, spec state.S
 }
 
 // ownParts reads the _SUCCESS object that names a job: the sizes of its parts, and the rest.
-func ownParts(ctx context.Context, out objstore.Bucket, key string, id state.JobID, parts int) (sizes []int64, s *state.Success, err error) {
+func ownParts(ctx context.Context, out objstore.Bucket, key string, id job.ID, parts int) (sizes []int64, s *layout.Success, err error) {
 	r, err := out.Get(ctx, key, 0, -1)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	own, err := state.ReadSuccess(r, id, parts, func(p state.SuccessPart) error {
+	own, err := layout.ReadSuccess(r, id, parts, func(p layout.SuccessPart) error {
 		sizes = append(sizes, p.Bytes)
 		return nil
 	})
@@ -242,7 +245,7 @@ func ownParts(ctx context.Context, out objstore.Bucket, key string, id state.Job
 var errNotWhole = errors.New("a part of the output is missing")
 
 // deleteOwnSuccess removes the _SUCCESS object of a job's output, if it is the job's.
-func (c *Controller) deleteOwnSuccess(ctx context.Context, id state.JobID, spec state.Spec) error {
+func (c *Controller) deleteOwnSuccess(ctx context.Context, id job.ID, spec job.Spec) error {
 	s, err := c.success(ctx, spec)
 	if err != nil || s == nil || s.Job != id {
 		return err
@@ -251,17 +254,17 @@ func (c *Controller) deleteOwnSuccess(ctx context.Context, id state.JobID, spec 
 	if err != nil {
 		return err
 	}
-	return out.Delete(ctx, outputName(prefix, state.SuccessName))
+	return out.Delete(ctx, outputName(prefix, layout.SuccessName))
 }
 
 // success reads from the _SUCCESS object of an output whose it is; nil: there is none. One that no job of ours has
 // written is of no job. It reads no more than that, for the object may be anything.
-func (c *Controller) success(ctx context.Context, spec state.Spec) (s *state.Success, err error) {
+func (c *Controller) success(ctx context.Context, spec job.Spec) (s *layout.Success, err error) {
 	out, prefix, err := c.cfg.Open(ctx, spec.Output)
 	if err != nil {
 		return nil, err
 	}
-	r, err := out.Get(ctx, outputName(prefix, state.SuccessName), 0, state.SuccessHead)
+	r, err := out.Get(ctx, outputName(prefix, layout.SuccessName), 0, layout.SuccessHead)
 	if isNotFound(err) {
 		return nil, nil
 	}
@@ -273,5 +276,5 @@ func (c *Controller) success(ctx context.Context, spec state.Spec) (s *state.Suc
 	if err != nil {
 		return nil, err
 	}
-	return &state.Success{Job: state.SuccessJob(head)}, nil
+	return &layout.Success{Job: layout.SuccessJob(head)}, nil
 }

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // Retry starts a failed job again where it stopped: what its map tasks committed stays. It
 // fails, wrapping state.ErrIllegal, for a job that is not kept (any more), and with ErrOutputNotFree where
 // the output was free when the job was planned, and is not now.
-func (c *Controller) Retry(ctx context.Context, id state.JobID) error {
+func (c *Controller) Retry(ctx context.Context, id job.ID) error {
 	job, err := c.cfg.Store.Job(ctx, id)
 	if err != nil {
 		return err
@@ -19,7 +21,7 @@ func (c *Controller) Retry(ctx context.Context, id state.JobID) error {
 	if job.Phase != state.PhaseKept {
 		return fmt.Errorf("retry %s in phase %s: only a failed job can be retried, and only for a time: %w", id, job.Phase, state.ErrIllegal)
 	}
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	if err != nil {
 		return err
 	}

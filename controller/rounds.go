@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -124,7 +125,7 @@ func (c *Controller) round(ctx context.Context) error {
 }
 
 // look looks after a job, and again if it was to be looked after meanwhile.
-func (c *Controller) look(ctx context.Context, id state.JobID) {
+func (c *Controller) look(ctx context.Context, id job.ID) {
 	for {
 		err := c.lookAfter(ctx, id)
 		if errors.Is(err, errOutputBusy) {
@@ -141,7 +142,7 @@ func (c *Controller) look(ctx context.Context, id state.JobID) {
 }
 
 // begin tells whether a job is to be looked after by the caller: it is not looked after, and does not rest.
-func (c *Controller) begin(id state.JobID) bool {
+func (c *Controller) begin(id job.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.note(id)
@@ -154,7 +155,7 @@ func (c *Controller) begin(id state.JobID) bool {
 }
 
 // end notes that a look at a job has ended, and how. It tells whether the caller is to look once more.
-func (c *Controller) end(id state.JobID, err error) (again bool) {
+func (c *Controller) end(id job.ID, err error) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.note(id)
@@ -171,7 +172,7 @@ func (c *Controller) end(id state.JobID, err error) (again bool) {
 }
 
 // note returns what is remembered of a job. The caller holds mu.
-func (c *Controller) note(id state.JobID) *note {
+func (c *Controller) note(id job.ID) *note {
 	n := c.notes[id]
 	if n == nil {
 		n = &note{}
@@ -181,7 +182,7 @@ func (c *Controller) note(id state.JobID) *note {
 }
 
 // rests tells whether a job is kept and was looked at before: nothing is to be done for it yet.
-func (c *Controller) rests(id state.JobID, phase state.Phase) bool {
+func (c *Controller) rests(id job.ID, phase state.Phase) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.note(id)
@@ -203,7 +204,7 @@ func (c *Controller) keptFor(job state.Job) {
 }
 
 // forgetOthers drops what is remembered of jobs that are not among these.
-func (c *Controller) forgetOthers(active []state.JobID) {
+func (c *Controller) forgetOthers(active []job.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id, n := range c.notes {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -19,7 +21,7 @@ func TestOutputOfAJobThatWasSentBack(t *testing.T) {
 	}{
 		"its own":         {planned: true, ok: true},
 		"another's":       {},
-		"complete by now": {planned: true, file: state.SuccessName},
+		"complete by now": {planned: true, file: layout.SuccessName},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, nil)
@@ -35,20 +37,20 @@ func TestOutputOfAJobThatWasSentBack(t *testing.T) {
 			}
 			id := NewJobID()
 			if c.planned {
-				write("work/"+state.Layout{Job: id}.PlanPage("EARLIER", 0), "{}")
+				write("work/"+layout.Layout{Job: id}.PlanPage("EARLIER", 0), "{}")
 			}
-			l.submit(id, state.Spec{
+			l.submit(id, job.Spec{
 				Program: "wordcount", Kind: "builtin", Format: "text",
 				Input: []string{filepath.Join(l.folder, "in")}, Output: filepath.Join(l.folder, "out"),
 			})
-			job, spec := l.job(id)
-			l.must(l.plan(t.Context(), job, spec))
-			job, _ = l.job(id)
-			if c.ok && job.Phase != state.PhaseMap {
-				t.Errorf("the job is in phase %s: %+v", job.Phase, job.Error)
+			j, spec := l.job(id)
+			l.must(l.plan(t.Context(), j, spec))
+			j, _ = l.job(id)
+			if c.ok && j.Phase != state.PhaseMap {
+				t.Errorf("the job is in phase %s: %+v", j.Phase, j.Error)
 			}
-			if !c.ok && (job.State != state.Failed || !strings.Contains(job.Error.Message, "is not empty")) {
-				t.Errorf("the job is %s: %+v", job.State, job.Error)
+			if !c.ok && (j.State != job.Failed || !strings.Contains(j.Error.Message, "is not empty")) {
+				t.Errorf("the job is %s: %+v", j.State, j.Error)
 			}
 		})
 	}

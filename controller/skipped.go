@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -20,12 +22,12 @@ import (
 // publishSkipped copies what the job's tasks have set aside to its output, and, of an output
 // that is overwritten, removes what others had. It may be done again. It returns the attempts whose records
 // the store has lost or damaged; then nothing was removed.
-func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec state.Spec, out objstore.Bucket, prefix string, counters map[string]int64) ([]state.SuccessSkipped, []state.Lost, error) {
-	layout, err := c.layout(job)
+func (c *Controller) publishSkipped(ctx context.Context, j state.Job, spec job.Spec, out objstore.Bucket, prefix string, counters map[string]int64) ([]layout.SuccessSkipped, []state.Lost, error) {
+	l, err := c.layout(j)
 	if err != nil {
 		return nil, nil, err
 	}
-	tasks := state.SkippedTasks(counters)
+	tasks := job.SkippedTasks(counters)
 	var (
 		mu   sync.Mutex
 		lost []state.Lost
@@ -34,17 +36,17 @@ func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec sta
 	g.SetLimit(requestsAtOnce)
 	for task := range tasks {
 		g.Go(func() error {
-			won, ok, err := c.cfg.Store.Winner(copying, job.ID, task)
+			won, ok, err := c.cfg.Store.Winner(copying, j.ID, task)
 			if err != nil {
 				return err
 			}
 			if !ok {
 				return fmt.Errorf("%s has set records aside, but is not committed", task)
 			}
-			if err := c.stillIn(copying, job); err != nil {
+			if err := c.stillIn(copying, j); err != nil {
 				return err
 			}
-			err = copySkipped(copying, out, outputName(prefix, state.SkippedName(task)), c.work, layout.Skipped(won.Attempt))
+			err = copySkipped(copying, out, outputName(prefix, layout.SkippedName(task)), c.work, l.Skipped(won.Attempt))
 			if errors.Is(err, errLostRecords) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -59,23 +61,23 @@ func (c *Controller) publishSkipped(ctx context.Context, job state.Job, spec sta
 		return nil, lost, err
 	}
 	if spec.Overwrite {
-		if err := c.deleteOldSkipped(ctx, job, out, prefix, tasks); err != nil {
+		if err := c.deleteOldSkipped(ctx, j, out, prefix, tasks); err != nil {
 			return nil, nil, err
 		}
 	}
 	return listSkipped(tasks), nil, nil
 }
 
-func compareTasks(a, b state.TaskID) int {
+func compareTasks(a, b job.TaskID) int {
 	return cmp.Or(cmp.Compare(a.Side, b.Side), cmp.Compare(a.Index, b.Index))
 }
 
 // listSkipped lists the objects with the tasks' records, by side and index.
-func listSkipped(tasks map[state.TaskID]int64) []state.SuccessSkipped {
+func listSkipped(tasks map[job.TaskID]int64) []layout.SuccessSkipped {
 	ids := slices.SortedFunc(maps.Keys(tasks), compareTasks)
-	var list []state.SuccessSkipped
+	var list []layout.SuccessSkipped
 	for _, task := range ids {
-		list = append(list, state.SuccessSkipped{Name: state.SkippedName(task), Records: tasks[task]})
+		list = append(list, layout.SuccessSkipped{Name: layout.SkippedName(task), Records: tasks[task]})
 	}
 	return list
 }
@@ -119,9 +121,9 @@ func copySkipped(ctx context.Context, to objstore.Bucket, toKey string, from obj
 
 // deleteOldSkipped removes what the job that is overwritten had set aside, by tasks that have
 // nothing now.
-func (c *Controller) deleteOldSkipped(ctx context.Context, job state.Job, out objstore.Bucket, prefix string, tasks map[state.TaskID]int64) error {
+func (c *Controller) deleteOldSkipped(ctx context.Context, job state.Job, out objstore.Bucket, prefix string, tasks map[job.TaskID]int64) error {
 	var old []string
-	for o, err := range out.List(ctx, outputName(prefix, state.SkippedFolder)+"/") {
+	for o, err := range out.List(ctx, outputName(prefix, layout.SkippedFolder)+"/") {
 		if isNotFound(err) {
 			break
 		}
@@ -129,7 +131,7 @@ func (c *Controller) deleteOldSkipped(ctx context.Context, job state.Job, out ob
 			return err
 		}
 		task, ok := skippedTask(o.Key)
-		if ok && tasks[task] == 0 && o.Key == outputName(prefix, state.SkippedName(task)) {
+		if ok && tasks[task] == 0 && o.Key == outputName(prefix, layout.SkippedName(task)) {
 			old = append(old, o.Key)
 		}
 	}
@@ -143,28 +145,28 @@ func (c *Controller) deleteOldSkipped(ctx context.Context, job state.Job, out ob
 }
 
 // skippedTask reads the task from the key of what it has set aside, if it is one.
-func skippedTask(key string) (state.TaskID, bool) {
+func skippedTask(key string) (job.TaskID, bool) {
 	name := strings.TrimSuffix(key[strings.LastIndexByte(key, '/')+1:], ".jsonl")
-	task, err := state.ParseTask(name)
+	task, err := job.ParseTask(name)
 	return task, err == nil
 }
 
 // unpublishSkipped deletes those objects of records set aside that are this job's.
-func (c *Controller) unpublishSkipped(ctx context.Context, job state.Job, out objstore.Bucket, prefix string) error {
-	counters, err := c.cfg.Store.Counters(ctx, job.ID)
+func (c *Controller) unpublishSkipped(ctx context.Context, j state.Job, out objstore.Bucket, prefix string) error {
+	counters, err := c.cfg.Store.Counters(ctx, j.ID)
 	if err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
-	for task := range state.SkippedTasks(counters) {
+	for task := range job.SkippedTasks(counters) {
 		g.Go(func() error {
-			key := outputName(prefix, state.SkippedName(task))
-			mine, err := beginsWith(ctx, out, key, fmt.Sprintf(`{"job":%q,`, job.ID))
+			key := outputName(prefix, layout.SkippedName(task))
+			mine, err := beginsWith(ctx, out, key, fmt.Sprintf(`{"job":%q,`, j.ID))
 			if err != nil || !mine {
 				return err
 			}
-			if err := c.stillIn(ctx, job); err != nil {
+			if err := c.stillIn(ctx, j); err != nil {
 				return err
 			}
 			return out.Delete(ctx, key)

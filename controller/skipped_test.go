@@ -13,15 +13,17 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // aside is what the tests' tasks have set aside: text of job "j".
-var aside = map[state.TaskID]string{
-	{Side: state.Map, Index: 0}:    `{"job":"j","task":"m0"}` + "\n",
-	{Side: state.Map, Index: 2}:    `{"job":"j","task":"m2"}` + "\n" + `{"job":"j","task":"m2"}` + "\n",
-	{Side: state.Reduce, Index: 1}: `{"job":"j","task":"r1"}` + "\n",
+var aside = map[job.TaskID]string{
+	{Side: job.Map, Index: 0}:    `{"job":"j","task":"m0"}` + "\n",
+	{Side: job.Map, Index: 2}:    `{"job":"j","task":"m2"}` + "\n" + `{"job":"j","task":"m2"}` + "\n",
+	{Side: job.Reduce, Index: 1}: `{"job":"j","task":"r1"}` + "\n",
 }
 
 // skipping has a job that waits to be published.
@@ -30,13 +32,13 @@ type skipping struct{ lab }
 func newSkipping(t *testing.T, overwrite bool) skipping {
 	t.Helper()
 	s := skipping{newLab(t, nil)}
-	s.submit("j", state.Spec{
+	s.submit("j", job.Spec{
 		Program: "p.py", Kind: "python", Input: []string{s.folder}, Output: filepath.Join(s.folder, "out"),
 		Overwrite: overwrite, SkipBadRecords: 4,
 	})
 	job, spec := s.job("j")
 	s.must(s.claimOutput(t.Context(), job.ID, spec, false))
-	plan, err := state.Plan{Spread: 1, PageSize: 1, Pages: "x", Replaces: "before"}.Encode()
+	plan, err := layout.Plan{Spread: 1, PageSize: 1, Pages: "x", Replaces: "before"}.Encode()
 	s.must(err)
 	s.must(s.cfg.Store.Start(t.Context(), "j", state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
 	s.perform(3)
@@ -68,26 +70,26 @@ func (s skipping) complete(out objstore.Bucket, parts []part) {
 }
 
 // finish does an attempt's work.
-func (s skipping) finish(a state.AttemptID) {
+func (s skipping) finish(a job.AttemptID) {
 	s.t.Helper()
 	counters := map[string]int64{}
 	if text := aside[a.Task]; text != "" {
-		layout := state.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
+		layout := layout.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
 		_, err := s.work.Put(s.t.Context(), layout.Skipped(a), objstore.Checked([]byte(text)))
 		s.must(err)
-		counters[state.SkippedBy(a.Task)] = int64(strings.Count(text, "\n"))
+		counters[job.SkippedBy(a.Task)] = int64(strings.Count(text, "\n"))
 	}
 	var manifest []byte
-	if a.Task.Side == state.Reduce {
+	if a.Task.Side == job.Reduce {
 		out, prefix, err := s.cfg.Open(s.t.Context(), filepath.Join(s.folder, "out"))
 		s.must(err)
-		w, err := out.Create(s.t.Context(), outputName(prefix, state.PartName(a.Task.Index)))
+		w, err := out.Create(s.t.Context(), outputName(prefix, layout.PartName(a.Task.Index)))
 		s.must(err)
 		upload, err := w.Seal()
 		s.must(err)
 		handle, err := json.Marshal(upload)
 		s.must(err)
-		part, err := json.Marshal(state.Part{Upload: handle, Checksum: fmt.Sprintf("xxh64:%016x", xxhash.Sum64(nil))})
+		part, err := json.Marshal(layout.Part{Upload: handle, Checksum: fmt.Sprintf("xxh64:%016x", xxhash.Sum64(nil))})
 		s.must(err)
 		manifest, err = objstore.Refer(s.t.Context(), s.work, "none", part, 1<<20)
 		s.must(err)
@@ -111,7 +113,7 @@ func (s skipping) check(when string, want map[string]string) {
 	root := os.DirFS(filepath.Join(s.folder, "out"))
 	got := map[string]string{}
 	s.must(walkFiles(root, func(name string, text []byte) {
-		if !strings.HasPrefix(name, "part-") && name != state.SuccessName && !strings.HasSuffix(name, ".pending") {
+		if !strings.HasPrefix(name, "part-") && name != layout.SuccessName && !strings.HasSuffix(name, ".pending") {
 			got[name] = string(text)
 		}
 	}))
@@ -123,7 +125,7 @@ func (s skipping) check(when string, want map[string]string) {
 func published() map[string]string {
 	files := map[string]string{}
 	for task, text := range aside {
-		files[state.SkippedName(task)] = text
+		files[layout.SkippedName(task)] = text
 	}
 	return files
 }
@@ -142,11 +144,11 @@ func TestPublishSkippedRecords(t *testing.T) {
 	}
 	s.must(s.publish(t.Context(), job, spec))
 	s.check("published again", published())
-	text, err := os.ReadFile(filepath.Join(s.folder, "out", state.SuccessName))
+	text, err := os.ReadFile(filepath.Join(s.folder, "out", layout.SuccessName))
 	s.must(err)
-	var success state.Success
+	var success layout.Success
 	s.must(json.Unmarshal(text, &success))
-	want := []state.SuccessSkipped{{Name: "_skipped/m0.jsonl", Records: 1}, {Name: "_skipped/m2.jsonl", Records: 2}, {Name: "_skipped/r1.jsonl", Records: 1}}
+	want := []layout.SuccessSkipped{{Name: "_skipped/m0.jsonl", Records: 1}, {Name: "_skipped/m2.jsonl", Records: 2}, {Name: "_skipped/r1.jsonl", Records: 1}}
 	if len(success.Skipped) != 3 || success.Skipped[0] != want[0] || success.Skipped[1] != want[1] || success.Skipped[2] != want[2] {
 		t.Errorf("_SUCCESS lists %+v", success.Skipped)
 	}
@@ -174,7 +176,7 @@ func TestLostSkippedRecords(t *testing.T) {
 				s := newSkipping(t, false)
 				won, _, err := s.cfg.Store.Winner(t.Context(), "j", task)
 				s.must(err)
-				layout := state.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
+				layout := layout.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
 				s.must(happen("/" + layout.Skipped(won.Attempt)))
 				job, spec := s.job("j")
 				s.must(s.publish(t.Context(), job, spec))
@@ -193,19 +195,19 @@ func TestLostSkippedRecords(t *testing.T) {
 // A job that is cancelled while it is published takes back what it has set aside, and nothing else.
 func TestUnpublishSkippedRecords(t *testing.T) {
 	s := newSkipping(t, false)
-	job, spec := s.job("j")
+	j, spec := s.job("j")
 	out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
 	s.must(err)
 	counters, err := s.cfg.Store.Counters(t.Context(), "j")
 	s.must(err)
-	_, _, err = s.publishSkipped(t.Context(), job, spec, out, prefix, counters)
+	_, _, err = s.publishSkipped(t.Context(), j, spec, out, prefix, counters)
 	s.must(err)
 	s.must(os.Remove(filepath.Join(s.folder, "out/_skipped/m0.jsonl")))
-	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": aside[state.TaskID{Side: state.Map}], "_skipped/notes": "mine"}
+	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": aside[job.TaskID{Side: job.Map}], "_skipped/notes": "mine"}
 	s.write(foreign)
-	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{Message: "no"}))
-	job, spec = s.job("j")
-	s.must(s.cleanUp(t.Context(), job, spec))
+	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Cancelled, job.Failure{Message: "no"}))
+	j, spec = s.job("j")
+	s.must(s.cleanUp(t.Context(), j, spec))
 	s.check("taken back", foreign)
 }
 

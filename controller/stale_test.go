@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -34,7 +36,7 @@ func (s skipping) whole() map[string]string {
 func (s skipping) retryOnce() {
 	s.t.Helper()
 	s.cfg.KeepFailed = time.Hour
-	s.must(s.cfg.Store.Stop(s.t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Message: "no"}))
+	s.must(s.cfg.Store.Stop(s.t.Context(), "j", state.AnyStage, job.Failed, job.Failure{Message: "no"}))
 	job, spec := s.job("j")
 	s.must(s.cleanUp(s.t.Context(), job, spec))
 	s.must(s.Retry(s.t.Context(), "j"))
@@ -58,13 +60,13 @@ func TestLatePublisher(t *testing.T) {
 			t.Errorf("there is %s", name)
 		}
 	}
-	job, _ := s.job("j")
-	if job.Phase != state.PhasePublish {
-		t.Fatalf("it is in phase %s", job.Phase)
+	j, _ := s.job("j")
+	if j.Phase != state.PhasePublish {
+		t.Fatalf("it is in phase %s", j.Phase)
 	}
-	s.must(s.publish(t.Context(), job, spec))
-	if job, _ = s.job("j"); job.State != state.Completed {
-		t.Errorf("it is %s", job.State)
+	s.must(s.publish(t.Context(), j, spec))
+	if j, _ = s.job("j"); j.State != job.Completed {
+		t.Errorf("it is %s", j.State)
 	}
 }
 
@@ -74,21 +76,21 @@ func TestLateCleanUp(t *testing.T) {
 	for _, when := range []string{"before it reads what was committed", "before it deletes _SUCCESS", "before it deletes parts"} {
 		t.Run(when, func(t *testing.T) {
 			s := newSkipping(t, false)
-			job, spec := s.job("j")
+			j, spec := s.job("j")
 			out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
 			s.must(err)
-			parts, _, err := s.parts(t.Context(), job)
+			parts, _, err := s.parts(t.Context(), j)
 			s.must(err)
 			s.complete(out, parts)
-			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Message: "no"}))
+			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Failed, job.Failure{Message: "no"}))
 			stale, _ := s.job("j")
 
 			s.cfg.KeepFailed = time.Hour
 			s.must(s.cleanUp(t.Context(), stale, spec))
 			s.must(s.Retry(t.Context(), "j"))
 			s.perform(2)
-			job, _ = s.job("j")
-			s.must(s.publish(t.Context(), job, spec))
+			j, _ = s.job("j")
+			s.must(s.publish(t.Context(), j, spec))
 			want := s.whole()
 			if len(want) != 2+1+len(aside) {
 				t.Fatalf("the output has %q", want)
@@ -118,7 +120,7 @@ func TestLateCleanUp(t *testing.T) {
 func TestLateCleanUpLeavesIntermediates(t *testing.T) {
 	s := newSkipping(t, false)
 	s.cfg.Durable = true
-	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Failed, state.Failure{Message: "no"}))
+	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Failed, job.Failure{Message: "no"}))
 	stale, spec := s.job("j")
 	s.must(s.cfg.Store.Keep(t.Context(), "j", stale.Stage, time.Hour))
 	s.must(s.Retry(t.Context(), "j"))
@@ -145,10 +147,10 @@ func (s skipping) workFiles() map[string]string {
 // A _SUCCESS that a late publisher has written of what a retry then threw away is replaced.
 func TestSuccessOfAnEarlierPublication(t *testing.T) {
 	s := newSkipping(t, false)
-	s.write(map[string]string{state.SuccessName: `{"job":"j","records":7,"parts":[{"name":"part-00000","bytes":7}]}`})
+	s.write(map[string]string{layout.SuccessName: `{"job":"j","records":7,"parts":[{"name":"part-00000","bytes":7}]}`})
 	job, spec := s.job("j")
 	s.must(s.publish(t.Context(), job, spec))
-	if text := s.whole()[state.SuccessName]; !strings.Contains(text, `"records": 0`) {
+	if text := s.whole()[layout.SuccessName]; !strings.Contains(text, `"records": 0`) {
 		t.Errorf("_SUCCESS says %s", text)
 	}
 }
@@ -170,12 +172,12 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 	for _, next := range []bool{false, true} {
 		s := newSkipping(t, false)
 		after := func(key string) {
-			if filepath.Base(key) != state.SuccessName {
+			if filepath.Base(key) != layout.SuccessName {
 				return
 			}
-			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
+			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Cancelled, job.Failure{}))
 			if next {
-				s.write(map[string]string{state.SuccessName: `{"job":"k"}`})
+				s.write(map[string]string{layout.SuccessName: `{"job":"k"}`})
 			}
 		}
 		plain := s.cfg.Open
@@ -187,7 +189,7 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 		if err := s.publish(t.Context(), job, spec); !errors.Is(err, state.ErrIllegal) {
 			t.Errorf("published: %v", err)
 		}
-		if _, left := s.whole()[state.SuccessName]; left != next {
+		if _, left := s.whole()[layout.SuccessName]; left != next {
 			t.Errorf("with another job there: %t, a _SUCCESS is left: %t", next, left)
 		}
 	}
@@ -196,15 +198,15 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 // A job whose output the store refuses for good fails: that is no trouble with Redis, which may pass.
 func TestPublishingIsRefused(t *testing.T) {
 	s := newSkipping(t, false)
-	job, spec := s.job("j")
+	j, spec := s.job("j")
 	plain := s.cfg.Open
 	s.cfg.Open = func(ctx context.Context, url string) (objstore.Bucket, string, error) {
 		b, key, err := plain(ctx, url)
 		return denying{b}, key, err
 	}
-	s.must(s.publish(t.Context(), job, spec))
-	if job, _ = s.job("j"); job.State != state.Failed {
-		t.Errorf("it is %s", job.State)
+	s.must(s.publish(t.Context(), j, spec))
+	if j, _ = s.job("j"); j.State != job.Failed {
+		t.Errorf("it is %s", j.State)
 	}
 }
 
@@ -218,16 +220,16 @@ func (denying) Complete(context.Context, objstore.Upload) (objstore.Object, erro
 // A job whose lock Redis has lost, and another one has taken, publishes nothing.
 func TestOutputIsAnothersAtPublication(t *testing.T) {
 	s := newSkipping(t, false)
-	job, spec := s.job("j")
+	j, spec := s.job("j")
 	s.must(s.unlockOutput(t.Context(), "j", spec))
-	_, err := s.cfg.Store.Submit(t.Context(), "k", "", 0, job.Spec)
+	_, err := s.cfg.Store.Submit(t.Context(), "k", "", 0, j.Spec)
 	s.must(err)
 	owned, err := s.takeOutput(t.Context(), "k", spec)
 	s.must(err)
-	s.must(s.publish(t.Context(), job, spec))
-	job, _ = s.job("j")
-	if !owned || job.State != state.Failed || len(s.whole()) > 0 {
-		t.Errorf("it is %s: %v; the output has %q", job.State, job.Error, s.whole())
+	s.must(s.publish(t.Context(), j, spec))
+	j, _ = s.job("j")
+	if !owned || j.State != job.Failed || len(s.whole()) > 0 {
+		t.Errorf("it is %s: %v; the output has %q", j.State, j.Error, s.whole())
 	}
 }
 
@@ -244,20 +246,20 @@ func TestOutputWasTakenOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSkipping(t, true)
-			job, spec := s.job("j")
+			j, spec := s.job("j")
 			out, _, err := s.cfg.Open(t.Context(), spec.Output)
 			s.must(err)
-			parts, _, err := s.parts(t.Context(), job)
+			parts, _, err := s.parts(t.Context(), j)
 			s.must(err)
 			s.complete(out, parts) // those of the other are the same
-			s.write(map[string]string{state.SuccessName: test.there})
+			s.write(map[string]string{layout.SuccessName: test.there})
 			before := s.whole()
 
-			s.must(s.publish(t.Context(), job, spec))
-			job, _ = s.job("j")
-			s.must(s.cleanUp(t.Context(), job, spec))
-			if failed := job.State == state.Failed; failed != test.stays {
-				t.Errorf("it is %s: %v", job.State, job.Error)
+			s.must(s.publish(t.Context(), j, spec))
+			j, _ = s.job("j")
+			s.must(s.cleanUp(t.Context(), j, spec))
+			if failed := j.State == job.Failed; failed != test.stays {
+				t.Errorf("it is %s: %v", j.State, j.Error)
 			}
 			if same := maps.Equal(before, s.whole()); same != test.stays {
 				t.Errorf("the output has %q, had %q", s.whole(), before)
@@ -270,29 +272,29 @@ func TestOutputWasTakenOver(t *testing.T) {
 // may abort our upload. What is there is what ours would be, or the task is done again.
 func TestPartThatAnotherAttemptWrote(t *testing.T) {
 	const nothing = "nothing" // is there
-	for text, want := range map[string]state.State{"": state.Completed, "other\n": state.Reducing, nothing: state.Reducing} {
+	for text, want := range map[string]job.State{"": job.Completed, "other\n": job.Reducing, nothing: job.Reducing} {
 		s := newSkipping(t, false)
-		job, spec := s.job("j")
-		parts, _, err := s.parts(t.Context(), job)
+		j, spec := s.job("j")
+		parts, _, err := s.parts(t.Context(), j)
 		s.must(err)
 		out, _, err := s.cfg.Open(t.Context(), spec.Output)
 		s.must(err)
 		s.must(out.Abort(t.Context(), parts[1].upload))
 		if text != nothing {
-			s.write(map[string]string{state.PartName(1): text})
+			s.write(map[string]string{layout.PartName(1): text})
 		}
-		s.must(s.publish(t.Context(), job, spec))
-		if job, _ = s.job("j"); job.State != want {
-			t.Errorf("with %q in its place it is %s: %+v", text, job.State, job.Error)
+		s.must(s.publish(t.Context(), j, spec))
+		if j, _ = s.job("j"); j.State != want {
+			t.Errorf("with %q in its place it is %s: %+v", text, j.State, j.Error)
 		}
-		if want == state.Completed {
+		if want == job.Completed {
 			continue
 		}
 		s.perform(1)
-		job, _ = s.job("j")
-		s.must(s.publish(t.Context(), job, spec))
-		if job, _ = s.job("j"); job.State != state.Completed || s.whole()[state.PartName(1)] != "" {
-			t.Errorf("done again it is %s: %+v, %q", job.State, job.Error, s.whole())
+		j, _ = s.job("j")
+		s.must(s.publish(t.Context(), j, spec))
+		if j, _ = s.job("j"); j.State != job.Completed || s.whole()[layout.PartName(1)] != "" {
+			t.Errorf("done again it is %s: %+v, %q", j.State, j.Error, s.whole())
 		}
 	}
 }

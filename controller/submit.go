@@ -9,22 +9,23 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // NewJobID returns an id that no other job has; ids sort by the time they were made.
-func NewJobID() state.JobID {
-	return state.JobID(strings.ToLower(ulid.MustNew(ulid.Now(), rand.Reader).String()))
+func NewJobID() job.ID {
+	return job.ID(strings.ToLower(ulid.MustNew(ulid.Now(), rand.Reader).String()))
 }
 
 // Submit is SubmitFor for nobody.
-func Submit(ctx context.Context, store *state.Store, id state.JobID, spec state.Spec) (created bool, err error) {
+func Submit(ctx context.Context, store *state.Store, id job.ID, spec job.Spec) (created bool, err error) {
 	return SubmitFor(ctx, store, "", id, spec)
 }
 
 // SubmitFor checks a spec and creates its job, for a caller of that name. Created tells whether this call made it, as
 // state.Store.Submit does.
-func SubmitFor(ctx context.Context, store *state.Store, by string, id state.JobID, spec state.Spec) (created bool, err error) {
+func SubmitFor(ctx context.Context, store *state.Store, by string, id job.ID, spec job.Spec) (created bool, err error) {
 	text, err := encodeSpec(&spec)
 	if err != nil {
 		return false, err
@@ -33,7 +34,7 @@ func SubmitFor(ctx context.Context, store *state.Store, by string, id state.JobI
 }
 
 // encodeSpec checks a spec, names its job, and encodes it.
-func encodeSpec(spec *state.Spec) ([]byte, error) {
+func encodeSpec(spec *job.Spec) ([]byte, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -48,25 +50,25 @@ func TestUnpublishTakesBackItsOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSkipping(t, true)
-			s.write(map[string]string{state.PartName(0): "", state.PartName(1): ""})
+			s.write(map[string]string{layout.PartName(0): "", layout.PartName(1): ""})
 			var told error
-			s.cfg.Abandoned = func(_ state.JobID, what string, err error) { told = errors.Join(told, err) }
+			s.cfg.Abandoned = func(_ job.ID, what string, err error) { told = errors.Join(told, err) }
 			open := s.cfg.Open
 			s.cfg.Open = func(ctx context.Context, url string) (objstore.Bucket, string, error) {
 				b, key, err := open(ctx, url)
 				return test.wrap(b), key, err
 			}
-			job, spec := s.job("j")
+			j, spec := s.job("j")
 			out, _, err := s.cfg.Open(t.Context(), spec.Output)
 			s.must(err)
-			parts, _, err := s.parts(t.Context(), job)
+			parts, _, err := s.parts(t.Context(), j)
 			s.must(err)
 			if lost, err := completeParts(t.Context(), out, parts[:1]); err != nil || len(lost) > 0 {
 				t.Fatal(lost, err)
 			}
-			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, state.Cancelled, state.Failure{}))
-			job, _ = s.job("j")
-			s.must(s.cleanUp(t.Context(), job, spec))
+			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Cancelled, job.Failure{}))
+			j, _ = s.job("j")
+			s.must(s.cleanUp(t.Context(), j, spec))
 			if left := slices.Sorted(maps.Keys(s.whole())); !slices.Equal(left, test.left) {
 				t.Errorf("left: %q, not %q", left, test.left)
 			}
@@ -86,7 +88,7 @@ func TestPartsThatAreNotThere(t *testing.T) {
 	out, _, err := s.cfg.Open(t.Context(), spec.Output)
 	s.must(err)
 	s.must(out.Abort(t.Context(), parts[1].upload))
-	s.write(map[string]string{state.PartName(1): "old"})
+	s.write(map[string]string{layout.PartName(1): "old"})
 	lost, err := completeParts(t.Context(), trusting{out}, parts)
 	if err == nil && len(lost) == 0 {
 		t.Error("the old part was taken for the job's")

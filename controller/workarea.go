@@ -3,19 +3,19 @@ package controller
 import (
 	"strings"
 
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // workArea is what Bucketmill keeps on the work store for itself. The zero workArea has nothing.
 type workArea struct {
 	bucket string // its URL
-	layout state.Layout
+	layout layout.Layout
 }
 
 // area is the controller's.
 func (c *Controller) area() workArea {
-	return workArea{bucket: c.work.URL(), layout: state.Layout{Prefix: c.workPrefix}}
+	return workArea{bucket: c.work.URL(), layout: layout.Layout{Prefix: c.workPrefix}}
 }
 
 // in returns a function that tells for keys of a bucket in which folder of the area they are, "" if in none. It tells
@@ -30,7 +30,7 @@ func (a workArea) in(b objstore.Bucket, location string) func(key string) string
 		return a.layout.Owned
 	}
 	// Links may lead into the area, and the area may lie behind one.
-	real := state.Layout{Prefix: strings.Trim(linked.Follow(a.layout.Prefix), "/")}
+	real := layout.Layout{Prefix: strings.Trim(linked.Follow(a.layout.Prefix), "/")}
 	asked, owner := "", ""
 	return func(key string) string {
 		if folder := a.layout.Owned(key); folder != "" {

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 )
 
 // No location leads into the work area, but one that lies in there as it is written.
@@ -30,7 +31,7 @@ func TestInputsPassOverTheWorkArea(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		area := workArea{bucket: b.URL(), layout: state.Layout{Prefix: strings.Trim(key, "/")}}
+		area := workArea{bucket: b.URL(), layout: layout.Layout{Prefix: strings.Trim(key, "/")}}
 		find := func(pattern string) (string, inputs, error) {
 			in, err := findInputs(t.Context(), opener(t), area, []string{filepath.Join(root) + "/" + pattern})
 			return paths(root, in), in, err
@@ -69,7 +70,7 @@ func TestPlansPassOverTheWorkArea(t *testing.T) {
 	l := newLab(t, nil)
 	l.write(filepath.Join(l.folder, "in.txt"), "x\n")
 	l.write(filepath.Join(l.folder, "work", "jobs", "other", "program", "p.py"), "secret\n")
-	l.submit("j", state.Spec{Program: "wordcount", Kind: "builtin", Input: []string{l.folder + "/"}, Output: l.folder + ".out", Format: "text"})
+	l.submit("j", job.Spec{Program: "wordcount", Kind: "builtin", Input: []string{l.folder + "/"}, Output: l.folder + ".out", Format: "text"})
 	job, spec := l.job("j")
 	tasks, plan, err := l.makePlan(t.Context(), job, spec)
 	l.must(err)
@@ -87,8 +88,8 @@ func TestPlansPassOverTheWorkArea(t *testing.T) {
 
 func TestOwnedKeys(t *testing.T) {
 	for _, prefix := range []string{"", "p", "p/q"} {
-		l := state.Layout{Prefix: prefix, Job: "j", Spread: 16}
-		a := state.AttemptID{Job: "j", Task: state.TaskID{Side: state.Map, Index: 3}, Number: 1}
+		l := layout.Layout{Prefix: prefix, Job: "j", Spread: 16}
+		a := job.AttemptID{Job: "j", Task: job.TaskID{Side: job.Map, Index: 3}, Number: 1}
 		keys := append(l.SpreadFolders(), l.Segment(a), l.Manifest(a), l.Skipped(a), l.Record(), l.Planned(), l.Program("x"), l.Log(a), l.PlanPage("p", 1))
 		for _, key := range append(keys, l.Folders()...) {
 			if l.Owned(key) == "" || l.Owned("/"+strings.ReplaceAll(key, "/", "//")) == "" {

@@ -9,7 +9,7 @@ import (
 	"io"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // segmentNote is what a map attempt leaves in its object for a job that must be restored: all of
@@ -25,7 +25,7 @@ type segmentNote struct {
 // manifest.
 const adoptedManifest = 2
 
-func appendAdopted(dst []byte, from state.AttemptID, manifest []byte) []byte {
+func appendAdopted(dst []byte, from job.AttemptID, manifest []byte) []byte {
 	dst = append(dst, adoptedManifest)
 	dst = binary.AppendUvarint(dst, uint64(from.Number))
 	dst = binary.AppendUvarint(dst, uint64(from.Claimed))
@@ -34,7 +34,7 @@ func appendAdopted(dst []byte, from state.AttemptID, manifest []byte) []byte {
 
 // parseAdopted returns which attempt has written a committed map attempt's object, and the
 // object's manifest.
-func parseAdopted(committed state.AttemptID, b []byte) (writer state.AttemptID, manifest []byte, err error) {
+func parseAdopted(committed job.AttemptID, b []byte) (writer job.AttemptID, manifest []byte, err error) {
 	if len(b) == 0 || b[0] != adoptedManifest {
 		return committed, b, nil
 	}

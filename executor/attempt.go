@@ -11,6 +11,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -74,7 +75,7 @@ func (e *Executor) judge(ctx context.Context, a *attempt, err error) {
 	if e.cfg.NoBench || ctx.Err() != nil || errors.Is(err, state.ErrStale) {
 		return // it says nothing
 	}
-	infra := err != nil && classify(ctx, err) == state.ClassInfra
+	infra := err != nil && classify(ctx, err) == job.ClassInfra
 	var segment *segmentError
 	if errors.As(err, &segment) || errors.Is(err, objstore.ErrThrottled) {
 		infra = false // another's doing, or all others' trouble too
@@ -106,32 +107,32 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 		err = e.blameDisk(err, room, user.Usage, filepath.Join(scratch, programFolder))
 		e.leftovers.clear(scratch)
 	}()
-	job, err := e.jobs.get(ctx, a)
+	j, err := e.jobs.get(ctx, a)
 	if err != nil {
 		return err
 	}
-	defer e.jobs.put(job)
-	if job.foreign() { // builtins make it when they need it
+	defer e.jobs.put(j)
+	if j.foreign() { // builtins make it when they need it
 		if err := program.PassableFolder(scratch); err != nil {
 			return fmt.Errorf("make scratch folder: %w", err)
 		}
 	}
 	var r result
-	if a.Attempt.Task.Side == state.Map {
-		r, err = e.mapTask(ctx, a, job, scratch)
+	if a.Attempt.Task.Side == job.Map {
+		r, err = e.mapTask(ctx, a, j, scratch)
 	} else {
-		r, err = e.reduceTask(ctx, a, job, scratch)
+		r, err = e.reduceTask(ctx, a, j, scratch)
 	}
 	if err != nil {
 		return err
 	}
-	ref, err := objstore.Refer(ctx, e.work, job.layout.Manifest(a.Attempt), r.manifest, InlineManifest)
+	ref, err := objstore.Refer(ctx, e.work, j.layout.Manifest(a.Attempt), r.manifest, InlineManifest)
 	if err == nil {
 		e.storeLog(ctx, a) // a reader who sees the commit may ask for it
 		err = e.commit(ctx, a, ref, r.counters)
 	}
 	if err != nil {
-		err = e.undo(ctx, a, job, r, err)
+		err = e.undo(ctx, a, j, r, err)
 	}
 	if err == nil {
 		e.metrics.committed(r.counters)
@@ -182,14 +183,14 @@ func (e *Executor) undo(ctx context.Context, a *attempt, job *jobContext, r resu
 }
 
 // committed tells whether an attempt is its task's winner.
-func (e *Executor) committed(ctx context.Context, id state.AttemptID) (bool, error) {
+func (e *Executor) committed(ctx context.Context, id job.AttemptID) (bool, error) {
 	c, ok, err := e.cfg.Store.Winner(ctx, id.Job, id.Task)
 	return ok && c.Attempt == id && c.Executor == e.cfg.ID, err
 }
 
 // segmentError says that a committed map attempt's segment can't be read.
 type segmentError struct {
-	attempt state.AttemptID
+	attempt job.AttemptID
 	err     error
 }
 
@@ -199,8 +200,8 @@ func (e *segmentError) Error() string {
 func (e *segmentError) Unwrap() error { return e.err }
 
 // settle tells Redis how an attempt failed.
-func (e *Executor) settle(ctx context.Context, a *attempt, why error, class state.Class) error {
-	failure := state.Failure{Class: class, Message: why.Error(), Log: a.log.String()}
+func (e *Executor) settle(ctx context.Context, a *attempt, why error, class job.Class) error {
+	failure := job.Failure{Class: class, Message: why.Error(), Log: a.log.String()}
 	var user *program.UserError
 	if errors.As(why, &user) {
 		failure.Message, failure.Detail = user.Error(), user.Traceback
@@ -251,7 +252,7 @@ func hopeless(why error) bool {
 }
 
 // classify finds whose fault an error of an attempt is, given its context.
-func classify(ctx context.Context, err error) state.Class {
+func classify(ctx context.Context, err error) job.Class {
 	var (
 		user     *program.UserError
 		tooLarge *shuffle.RecordTooLargeError
@@ -259,15 +260,15 @@ func classify(ctx context.Context, err error) state.Class {
 	)
 	switch {
 	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errUnsure):
-		return state.ClassReleased // we are being stopped
+		return job.ClassReleased // we are being stopped
 	case errors.Is(err, errMapsGone):
-		return state.ClassReleased
+		return job.ClassReleased
 	case errors.Is(err, errDiskFull):
-		return state.ClassInfra
+		return job.ClassInfra
 	case errors.As(err, &user), errors.As(err, &tooLarge), errors.As(err, &config), errors.Is(err, split.ErrInput),
 		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid),
 		errors.Is(err, objstore.ErrCorrupt):
-		return state.ClassUser // trying again is unlikely to help, so it is not tried for long
+		return job.ClassUser // trying again is unlikely to help, so it is not tried for long
 	}
-	return state.ClassInfra
+	return job.ClassInfra
 }

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // An executor where attempts fail one after the other through no fault of their programs takes
@@ -30,29 +30,29 @@ const shunMemory = 256
 // bench remembers how an executor's attempts ended.
 type bench struct {
 	mu   sync.Mutex
-	all  spell                  // guarded by mu: of all jobs
-	jobs map[state.JobID]*spell // guarded by mu: of those whose attempts failed here last
+	all  spell             // guarded by mu: of all jobs
+	jobs map[job.ID]*spell // guarded by mu: of those whose attempts failed here last
 }
 
 // spell is a series of infrastructure failures.
 type spell struct {
-	failures int                  // since the last attempt that ended otherwise
-	of       map[state.JobID]bool // the jobs that failed in it
-	until    time.Time            // end of the pause that they led to
-	last     time.Time            // when the last one was
+	failures int             // since the last attempt that ended otherwise
+	of       map[job.ID]bool // the jobs that failed in it
+	until    time.Time       // end of the pause that they led to
+	last     time.Time       // when the last one was
 }
 
 // add counts a failure of a job, and returns for how long there is a pause because of it.
-func (s *spell) add(job state.JobID, jobs int) time.Duration {
+func (s *spell) add(j job.ID, jobs int) time.Duration {
 	now := time.Now()
 	if now.Before(s.until) {
 		return 0 // others that ran beside the one that was the last straw don't count
 	}
 	if s.of == nil {
-		s.of = map[state.JobID]bool{}
+		s.of = map[job.ID]bool{}
 	}
 	s.failures++
-	s.of[job], s.last = true, now
+	s.of[j], s.last = true, now
 	if s.failures < benchAfter || len(s.of) < jobs {
 		return 0
 	}
@@ -63,24 +63,24 @@ func (s *spell) add(job state.JobID, jobs int) time.Duration {
 
 // saw takes down how an attempt of a job ended. It returns for how long the job's tasks are left to others
 // because of that, and for how long the executor is benched.
-func (b *bench) saw(job state.JobID, infra bool) (shunned, benched time.Duration) {
+func (b *bench) saw(j job.ID, infra bool) (shunned, benched time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !infra {
 		b.all = spell{}
-		delete(b.jobs, job)
+		delete(b.jobs, j)
 		return 0, 0
 	}
 	if b.jobs == nil {
-		b.jobs = map[state.JobID]*spell{}
+		b.jobs = map[job.ID]*spell{}
 	}
-	s := b.jobs[job]
+	s := b.jobs[j]
 	if s == nil {
 		b.forget()
 		s = &spell{}
-		b.jobs[job] = s
+		b.jobs[j] = s
 	}
-	return s.add(job, 1), b.all.add(job, benchJobs)
+	return s.add(j, 1), b.all.add(j, benchJobs)
 }
 
 // forget makes room for one more job.
@@ -88,7 +88,7 @@ func (b *bench) forget() {
 	if len(b.jobs) < shunMemory {
 		return
 	}
-	oldest := slices.MinFunc(slices.Collect(maps.Keys(b.jobs)), func(x, y state.JobID) int {
+	oldest := slices.MinFunc(slices.Collect(maps.Keys(b.jobs)), func(x, y job.ID) int {
 		return b.jobs[x].last.Compare(b.jobs[y].last)
 	})
 	delete(b.jobs, oldest)
@@ -106,7 +106,7 @@ func (b *bench) trial() bool { return b.all.failures >= benchAfter && len(b.all.
 
 // avoided returns the jobs whose tasks are left to others now, and those which come last: on trial, the ones
 // that led to it.
-func (b *bench) avoided() (shunned, last []state.JobID) {
+func (b *bench) avoided() (shunned, last []job.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()

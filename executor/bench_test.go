@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 func TestBenchAfterFailuresInARow(t *testing.T) {
@@ -63,7 +63,7 @@ func TestBenchAfterFailuresInARow(t *testing.T) {
 func TestAJobThatFailsIsLeftToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bench
-		check := func(want ...state.JobID) {
+		check := func(want ...job.ID) {
 			t.Helper()
 			if shunned, last := b.avoided(); !slices.Equal(shunned, want) || len(last) > 0 {
 				t.Errorf("avoided: %v, and %v come last; want %v", shunned, last, want)
@@ -91,7 +91,7 @@ func TestAJobThatFailsIsLeftToOthers(t *testing.T) {
 		b.saw("bad", true)
 		check()
 		for i := range 2 * shunMemory { // by name, many jobs; no more are kept than there is room for
-			b.saw(state.JobID(fmt.Sprint(i)), true)
+			b.saw(job.ID(fmt.Sprint(i)), true)
 			b.saw("good", false)
 		}
 		if len(b.jobs) > shunMemory {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -31,20 +32,20 @@ const boundsPause = 100 * time.Millisecond
 
 // bounds returns a job's bounds, and makes them if nobody else does. While it waits, the attempt
 // gets on as long as somebody holds the lock: whoever hangs is given away, and the lock with it.
-func (e *Executor) bounds(ctx context.Context, a *attempt, job *jobContext, scratch string) (*bounds, error) {
-	if job.spec.SortOrder != state.OrderTotal || job.reduces <= 1 {
-		return &bounds{partitioner: shuffle.Partitioner{Partitions: job.reduces}}, nil
+func (e *Executor) bounds(ctx context.Context, a *attempt, j *jobContext, scratch string) (*bounds, error) {
+	if j.spec.SortOrder != job.OrderTotal || j.reduces <= 1 {
+		return &bounds{partitioner: shuffle.Partitioner{Partitions: j.reduces}}, nil
 	}
 	for {
-		if b := job.bounds.Load(); b != nil {
+		if b := j.bounds.Load(); b != nil {
 			return b, nil
 		}
-		b, err := e.findBounds(ctx, a, job, scratch)
+		b, err := e.findBounds(ctx, a, j, scratch)
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case err == nil && b != nil:
-			job.bounds.Store(b)
+			j.bounds.Store(b)
 			return b, nil
 		case err != nil && (!state.IsOutage(err) || errors.Is(err, objstore.ErrUnavailable)):
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -63,9 +64,9 @@ func TestChangedInputFailsTheJob(t *testing.T) {
 						return nil
 					})
 				})
-				job := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
-				if job.State != state.Failed || job.Error == nil || !strings.Contains(job.Error.Message, "in.txt changed after the job was planned") {
-					t.Errorf("the job is %s: %+v", job.State, job.Error)
+				j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+				if j.State != job.Failed || j.Error == nil || !strings.Contains(j.Error.Message, "in.txt changed after the job was planned") {
+					t.Errorf("the job is %s: %+v", j.State, j.Error)
 				}
 				if left := c.files("out"); len(left) > 0 {
 					t.Errorf("it leaves %q", left)

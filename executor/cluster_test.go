@@ -17,6 +17,8 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/state/embedded"
@@ -143,7 +145,7 @@ func (c *cluster) run(part func(context.Context) error) (stop func()) {
 }
 
 // executor starts an executor with two slots; change may be nil.
-func (c *cluster) executor(id state.ExecutorID, lease time.Duration, change func(*executor.Config)) (stop func()) {
+func (c *cluster) executor(id job.ExecutorID, lease time.Duration, change func(*executor.Config)) (stop func()) {
 	c.t.Helper()
 	if lease == soon {
 		c.t.Attr("timing", "leases of 300 ms end early on a busy machine")
@@ -167,14 +169,14 @@ func (c *cluster) executor(id state.ExecutorID, lease time.Duration, change func
 const words = 9
 
 // submit starts a job that counts words: four map tasks, and reducers.
-func (c *cluster) submit(reducers int) state.JobID {
+func (c *cluster) submit(reducers int) job.ID {
 	c.t.Helper()
 	spec := c.spec(reducers)
 	spec.KeepIntermediates = true
 	return c.submitSpec(spec)
 }
 
-func (c *cluster) submitSpec(spec state.Spec) state.JobID {
+func (c *cluster) submitSpec(spec job.Spec) job.ID {
 	c.t.Helper()
 	id := controller.NewJobID()
 	if _, err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
@@ -184,7 +186,7 @@ func (c *cluster) submitSpec(spec state.Spec) state.JobID {
 }
 
 // spec writes the input of a job that counts words, and describes it.
-func (c *cluster) spec(reducers int) state.Spec {
+func (c *cluster) spec(reducers int) job.Spec {
 	c.t.Helper()
 	var text strings.Builder
 	for n := 1; n <= words; n++ {
@@ -195,19 +197,19 @@ func (c *cluster) spec(reducers int) state.Spec {
 	if err := os.WriteFile(c.path("in.txt"), []byte(text.String()), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
-	return state.Spec{
+	return job.Spec{
 		Program: "wordcount", Kind: "builtin", Input: []string{c.path("in.txt")}, Output: c.path("out"),
 		Maps: 4, Reducers: &reducers,
 	}
 }
 
 // completed waits for a job's end, which must be a good one, and checks its output.
-func (c *cluster) completed(id state.JobID) state.Job {
+func (c *cluster) completed(id job.ID) state.Job {
 	c.t.Helper()
-	job := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
-	if job.State != state.Completed {
+	j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+	if j.State != job.Completed {
 		failures, err := c.store.Failures(c.t.Context(), id)
-		c.t.Fatalf("%s: %+v, %v, %v", job.State, job.Error, failures, err)
+		c.t.Fatalf("%s: %+v, %v, %v", j.State, j.Error, failures, err)
 	}
 	counts := map[string]int{}
 	for _, name := range c.files("out") {
@@ -232,10 +234,10 @@ func (c *cluster) completed(id state.JobID) state.Job {
 	if err != nil || counters["map_input_records"] != words*(words+1)/2 {
 		c.t.Errorf("%d input records are counted, %v", counters["map_input_records"], err)
 	}
-	return job
+	return j
 }
 
-func (c *cluster) wait(id state.JobID, ok func(state.Job) bool) (job state.Job) {
+func (c *cluster) wait(id job.ID, ok func(state.Job) bool) (job state.Job) {
 	c.t.Helper()
 	c.eventually("what the test waits for", func() bool {
 		var err error
@@ -294,7 +296,7 @@ func (c *cluster) checkWritten(reducers int) {
 // what an attempt that lost has left.
 func (c *cluster) checkFiles(parts, segments int) {
 	c.t.Helper()
-	if names := c.files("out"); len(names) != parts+1 || names[0] != state.SuccessName {
+	if names := c.files("out"); len(names) != parts+1 || names[0] != layout.SuccessName {
 		c.t.Errorf("the output has %q", names)
 	}
 	n := 0

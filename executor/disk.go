@@ -8,7 +8,7 @@ import (
 	"syscall"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // errDiskFull says that an attempt failed for want of room on its executor's own disk. That is
@@ -71,7 +71,7 @@ func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, fo
 }
 
 // filledDisk is the error of an attempt whose program filled the disk.
-func filledDisk(id state.ExecutorID, used, room int64, err error) error {
+func filledDisk(id job.ExecutorID, used, room int64, err error) error {
 	return &program.UserError{
 		Program: "executor " + string(id),
 		Message: fmt.Sprintf("the program filled the scratch disk: its own files took %d MiB of the %d MiB that were free: %v", used>>20, room>>20, err),

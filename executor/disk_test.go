@@ -13,6 +13,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -92,17 +93,17 @@ func TestFullScratchDisk(t *testing.T) {
 					stop()
 					cl.executor("large", forEver, nil)
 				}
-				job := cl.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+				j := cl.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
 				for _, f := range cl.failures(id) {
-					if f.Class != state.ClassInfra || f.Attempt[0] != c.side || f.Executor != "small" ||
+					if f.Class != job.ClassInfra || f.Attempt[0] != c.side || f.Executor != "small" ||
 						!strings.Contains(f.Message, "executor small: its scratch disk is full") ||
 						!strings.Contains(f.Message, disk) || !strings.Contains(f.Message, "no space left on device") ||
 						!strings.Contains(f.Message, c.place) || strings.Contains(f.Message, "no such file") {
 						t.Errorf("failure %+v", f)
 					}
 				}
-				if job.State != state.Completed {
-					t.Fatalf("%s: %+v", job.State, job.Error)
+				if j.State != job.Completed {
+					t.Fatalf("%s: %+v", j.State, j.Error)
 				}
 				cl.checkNoise()
 				if remedy == "room" {
@@ -119,13 +120,13 @@ func TestFullScratchDisk(t *testing.T) {
 const noiseSize = 24 << 20
 
 // submitNoise starts a job over noise; a program with a dot in its name is Python.
-func (c *cluster) submitNoise(name string, maps int) state.JobID {
+func (c *cluster) submitNoise(name string, maps int) job.ID {
 	c.t.Helper()
 	if err := os.WriteFile(c.path("in.txt"), []byte(noise(noiseSize)), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
 	reducers := 1
-	spec := state.Spec{
+	spec := job.Spec{
 		Program: name, Kind: "builtin", Input: []string{c.path("in.txt")}, Output: c.path("out"), Maps: maps, Reducers: &reducers,
 	}
 	if strings.HasSuffix(name, ".py") {
@@ -139,7 +140,7 @@ func (c *cluster) submitNoise(name string, maps int) state.JobID {
 		sum := sha256.Sum256(text)
 		spec.Kind, spec.Params = "python", nil
 		reducers = 0
-		spec.Artifact = &state.Artifact{Key: strings.TrimPrefix(c.path(name), "/"), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(text))}
+		spec.Artifact = &job.Artifact{Key: strings.TrimPrefix(c.path(name), "/"), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(text))}
 	}
 	id := controller.NewJobID()
 	if _, err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
@@ -149,7 +150,7 @@ func (c *cluster) submitNoise(name string, maps int) state.JobID {
 }
 
 // mapAll has an executor do the maps of a job and none of its reduces.
-func (c *cluster) mapAll(id state.JobID) {
+func (c *cluster) mapAll(id job.ID) {
 	c.t.Helper()
 	g := newGate("get", ".seg")
 	stop := c.executor("mapper", forEver, func(cfg *executor.Config) { cfg.Open = faulty(c.open, g.fault) })
@@ -166,7 +167,7 @@ func (c *cluster) mapAll(id state.JobID) {
 	}
 }
 
-func (c *cluster) failures(id state.JobID) []state.Failure {
+func (c *cluster) failures(id job.ID) []job.Failure {
 	c.t.Helper()
 	all, err := c.store.Failures(c.t.Context(), id)
 	if err != nil {

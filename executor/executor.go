@@ -28,6 +28,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -37,10 +38,10 @@ type Opener func(ctx context.Context, url string) (objstore.Bucket, string, erro
 
 // Config is what an executor needs.
 type Config struct {
-	ID    state.ExecutorID // names this process; no two that live share one
-	Store *state.Store     // control state
-	Open  Opener           // for inputs, outputs and the work store
-	Work  string           // URL of the prefix for plans, artifacts and intermediates; as the controllers have it
+	ID    job.ExecutorID // names this process; no two that live share one
+	Store *state.Store   // control state
+	Open  Opener         // for inputs, outputs and the work store
+	Work  string         // URL of the prefix for plans, artifacts and intermediates; as the controllers have it
 	Log   *slog.Logger
 
 	Slots   int    // attempts that run side by side; at least 1
@@ -61,7 +62,7 @@ type Config struct {
 	Users *program.Users
 	// ProgramLog receives what user programs write to standard error, whole lines at a time,
 	// from all attempts; nil drops it. The end of it is kept for failures in any case.
-	ProgramLog func(attempt state.AttemptID, line []byte)
+	ProgramLog func(attempt job.AttemptID, line []byte)
 	// Codec compresses intermediates.
 	Codec shuffle.Codec
 
@@ -79,7 +80,7 @@ type Config struct {
 }
 
 // What a job may ask for, every collector takes.
-var _ [shuffle.MaxPartitions - state.MaxReducers]struct{}
+var _ [shuffle.MaxPartitions - job.MaxReducers]struct{}
 
 // MinMemory is the least memory for a slot, in bytes.
 const MinMemory = 16 << 20
@@ -129,7 +130,7 @@ type Executor struct {
 	logs    sync.WaitGroup  // uploads of growing logs
 
 	mu       sync.Mutex
-	attempts map[state.AttemptID]*attempt // guarded by mu: those that run
+	attempts map[job.AttemptID]*attempt // guarded by mu: those that run
 
 	leftovers leftovers
 	others    singleflight.Group // questions whether there are other executors
@@ -156,7 +157,7 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	}
 	e := &Executor{
 		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"),
-		attempts: map[state.AttemptID]*attempt{}, leftovers: leftovers{log: cfg.Log},
+		attempts: map[job.AttemptID]*attempt{}, leftovers: leftovers{log: cfg.Log},
 	}
 	e.users = make(chan *program.User, cfg.Slots)
 	for i := range cfg.Slots {
@@ -200,8 +201,8 @@ func (e *Executor) Run(ctx context.Context) error {
 }
 
 // Running names the attempts that run.
-func (e *Executor) Running() []state.AttemptID {
-	var ids []state.AttemptID
+func (e *Executor) Running() []job.AttemptID {
+	var ids []job.AttemptID
 	for _, a := range e.running() {
 		ids = append(ids, a.Attempt)
 	}

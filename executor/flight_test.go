@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -36,15 +37,15 @@ func TestWaitingAttemptsGetOn(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, suffix string
-		side         state.Side
+		side         job.Side
 		reads        int // that are held up
-		spec         func(c *cluster) state.Spec
+		spec         func(c *cluster) job.Spec
 	}{
 		// So many segments that their manifests are too large for Redis.
-		{"map outputs", ".manifest", state.Reduce, 4, func(c *cluster) state.Spec { return c.spec(300) }},
-		{"program", ".held", state.Map, 3, func(c *cluster) state.Spec {
+		{"map outputs", ".manifest", job.Reduce, 4, func(c *cluster) job.Spec { return c.spec(300) }},
+		{"program", ".held", job.Map, 3, func(c *cluster) job.Spec {
 			spec := c.spec(1)
-			spec.Program, spec.Kind = state.KindStreaming, state.KindStreaming
+			spec.Program, spec.Kind = job.KindStreaming, job.KindStreaming
 			spec.Mapper, spec.Reducer = "cat", `awk '{ n[$1]++ } END { for (w in n) print w "\t" n[w] }'`
 			for i := range 3 {
 				spec.ProgramFiles = append(spec.ProgramFiles, c.programFile(fmt.Sprintf("file%d.held", i)))
@@ -84,7 +85,7 @@ func TestWaitingAttemptsGetOn(t *testing.T) {
 }
 
 // running are a job's attempts that run on one side.
-func (c *cluster) running(id state.JobID, side state.Side) (attempts []state.Running) {
+func (c *cluster) running(id job.ID, side job.Side) (attempts []state.Running) {
 	c.t.Helper()
 	all, err := c.store.Running(c.t.Context(), id)
 	if err != nil {
@@ -99,7 +100,7 @@ func (c *cluster) running(id state.JobID, side state.Side) (attempts []state.Run
 }
 
 // programFile puts a file of a program on the work store, as it is when its job has been submitted.
-func (c *cluster) programFile(name string) state.ProgramFile {
+func (c *cluster) programFile(name string) job.ProgramFile {
 	c.t.Helper()
 	text := []byte("some text")
 	work, prefix, err := c.open(c.t.Context(), c.path("work"))
@@ -111,5 +112,5 @@ func (c *cluster) programFile(name string) state.ProgramFile {
 		c.t.Fatal(err)
 	}
 	sum := sha256.Sum256(text)
-	return state.ProgramFile{Name: name, Artifact: &state.Artifact{Key: key, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(text))}}
+	return job.ProgramFile{Name: name, Artifact: &job.Artifact{Key: key, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(text))}}
 }

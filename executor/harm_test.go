@@ -14,6 +14,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -48,7 +49,7 @@ func TestAFailingJobHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-func (c *cluster) job(id state.JobID) state.Job {
+func (c *cluster) job(id job.ID) state.Job {
 	c.t.Helper()
 	job, err := c.store.Job(c.t.Context(), id)
 	if err != nil {
@@ -61,13 +62,13 @@ func (c *cluster) job(id state.JobID) state.Job {
 func TestJobsThatCannotBeConfiguredFailByTheirOwnFault(t *testing.T) {
 	t.Parallel()
 	many := 1 << 20
-	for name, change := range map[string]func(*state.Spec){
-		"a parameter that is too large for the environment": func(s *state.Spec) {
-			s.Kind, s.Program, s.Mapper, s.Params = state.KindStreaming, state.KindStreaming, "cat", state.Params{"BIG": strings.Repeat("x", 300_000)}
+	for name, change := range map[string]func(*job.Spec){
+		"a parameter that is too large for the environment": func(s *job.Spec) {
+			s.Kind, s.Program, s.Mapper, s.Params = job.KindStreaming, job.KindStreaming, "cat", job.Params{"BIG": strings.Repeat("x", 300_000)}
 		},
-		"a parameter that the program does not know": func(s *state.Spec) { s.Params = state.Params{"nonsense": "1"} },
-		"a program that is not there":                func(s *state.Spec) { s.Program = "nonsense" },
-		"more reducers than there is memory for":     func(s *state.Spec) { s.Reducers = &many },
+		"a parameter that the program does not know": func(s *job.Spec) { s.Params = job.Params{"nonsense": "1"} },
+		"a program that is not there":                func(s *job.Spec) { s.Program = "nonsense" },
+		"more reducers than there is memory for":     func(s *job.Spec) { s.Reducers = &many },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -78,9 +79,9 @@ func TestJobsThatCannotBeConfiguredFailByTheirOwnFault(t *testing.T) {
 			spec := c.spec(1)
 			change(&spec)
 			id := c.submitSpec(spec)
-			job := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
-			if job.State != state.Failed || job.Error.Class != state.ClassUser {
-				t.Errorf("%s: %+v", job.State, job.Error)
+			j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+			if j.State != job.Failed || j.Error.Class != job.ClassUser {
+				t.Errorf("%s: %+v", j.State, j.Error)
 			}
 		})
 	}
@@ -118,13 +119,13 @@ func TestAProgramThatFillsTheDiskFailsByItsOwnFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec.Kind, spec.Program = "python", "hog.py"
-	spec.Artifact = &state.Artifact{Key: strings.TrimPrefix(c.path("hog.py"), "/"), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(hogDisk))}
+	spec.Artifact = &job.Artifact{Key: strings.TrimPrefix(c.path("hog.py"), "/"), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(hogDisk))}
 	id := controller.NewJobID()
 	if _, err := controller.Submit(t.Context(), c.store, id, spec); err != nil {
 		t.Fatal(err)
 	}
-	job := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
-	if job.State != state.Failed || job.Error.Class != state.ClassUser || !strings.Contains(job.Error.Message, "filled the scratch disk") {
-		t.Errorf("%s: %+v", job.State, job.Error)
+	j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+	if j.State != job.Failed || j.Error.Class != job.ClassUser || !strings.Contains(j.Error.Message, "filled the scratch disk") {
+		t.Errorf("%s: %+v", j.State, j.Error)
 	}
 }

@@ -15,6 +15,9 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -24,12 +27,12 @@ import (
 type jobContext struct {
 	jobKey
 	restored bool // Redis had lost it: map outputs may lie on the store
-	spec     state.Spec
-	plan     state.Plan
+	spec     job.Spec
+	plan     layout.Plan
 	format   split.Format
 	maps     int
 	reduces  int
-	layout   state.Layout
+	layout   layout.Layout
 	program  program.Program
 	folder   string // on local disk; holds the program's file
 
@@ -49,7 +52,7 @@ type jobContext struct {
 // jobKey names a job as it was submitted, or restored: a job that Redis has lost comes back with
 // the same id, but perhaps with another plan and other map outputs.
 type jobKey struct {
-	id   state.JobID
+	id   job.ID
 	born int64
 }
 
@@ -112,7 +115,7 @@ func (job *jobContext) ensureLoaded(ctx context.Context, e *Executor, a *attempt
 }
 
 // peek returns a job that is loaded, or nil.
-func (c *jobCache) peek(id state.JobID, born int64) *jobContext {
+func (c *jobCache) peek(id job.ID, born int64) *jobContext {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if job := c.jobs[jobKey{id, born}]; job != nil && job.loaded.Load() {
@@ -155,17 +158,17 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 		return fmt.Errorf("load job %s: %w", job.id, state.ErrStale)
 	}
 	job.restored = record.Restored
-	if job.spec, err = state.ParseSpec(record.Spec); err != nil {
+	if job.spec, err = jobfile.Parse(record.Spec); err != nil {
 		return &configError{err}
 	}
-	if job.plan, err = state.ParsePlan(record.Plan); err != nil {
+	if job.plan, err = layout.ParsePlan(record.Plan); err != nil {
 		return &configError{err}
 	}
 	if job.format, err = split.ParseInput(job.spec.Format, job.spec.Compression); err != nil {
 		return &configError{err}
 	}
 	job.maps, job.reduces = record.Map.Total, record.Reduce.Total
-	job.layout = state.Layout{Prefix: e.workPrefix, Job: job.id, Spread: job.plan.Spread}
+	job.layout = layout.Layout{Prefix: e.workPrefix, Job: job.id, Spread: job.plan.Spread}
 	file := ""
 	if job.spec.Artifact != nil {
 		folder := job.folder
@@ -203,16 +206,16 @@ func (job *jobContext) filesFolder() string { return filepath.Join(job.folder, "
 
 // fetchFiles puts the files that were sent along with the program into a folder of their own, and returns their
 // paths by their names.
-func (job *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, moved func()) (map[string]string, error) {
+func (j *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, moved func()) (map[string]string, error) {
 	files := map[string]string{}
-	for _, f := range job.spec.ProgramFiles {
+	for _, f := range j.spec.ProgramFiles {
 		if f.Artifact == nil {
 			return nil, fmt.Errorf("the program file %s was not sent along with the job", f.Name)
 		}
-		if !state.ProgramFileName(f.Name) {
-			return nil, fmt.Errorf("%w: job %s has a program file %q", state.ErrMalformed, job.id, f.Name)
+		if !job.ProgramFileName(f.Name) {
+			return nil, fmt.Errorf("%w: job %s has a program file %q", state.ErrMalformed, j.id, f.Name)
 		}
-		path := filepath.Join(job.filesFolder(), filepath.FromSlash(f.Name))
+		path := filepath.Join(j.filesFolder(), filepath.FromSlash(f.Name))
 		if err := fetchArtifact(ctx, work, f.Artifact, path, moved); err != nil {
 			return nil, fmt.Errorf("fetch the program file %s: %w", f.Name, err)
 		}
@@ -234,7 +237,7 @@ func (f onWrite) Write(b []byte) (int, error) {
 const artifactReads = 3
 
 // fetchArtifact puts a file on local disk, verified. It calls moved as its bytes come.
-func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string, moved func()) (err error) {
+func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *job.Artifact, path string, moved func()) (err error) {
 	for range artifactReads {
 		if err = fetchOnce(ctx, work, artifact, path, moved); !errors.Is(err, objstore.ErrCorrupt) {
 			return objstore.Withheld(ctx, work, artifact.Key, err, func() error { return fetchOnce(ctx, work, artifact, path, moved) })
@@ -243,7 +246,7 @@ func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *state.Ar
 	return fmt.Errorf("%w (read %d times); submit the job again", err, artifactReads)
 }
 
-func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *state.Artifact, path string, moved func()) (err error) {
+func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *job.Artifact, path string, moved func()) (err error) {
 	if err := program.PassableFolder(filepath.Dir(path)); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -58,7 +59,7 @@ func (e *Executor) listen(ctx context.Context, news chan<- struct{}) {
 	place := ""
 	for ctx.Err() == nil {
 		var (
-			jobs []state.JobID
+			jobs []job.ID
 			err  error
 		)
 		if place == "" {
@@ -86,7 +87,7 @@ const (
 )
 
 // worksFor tells whether an attempt runs for one of these jobs.
-func (e *Executor) worksFor(jobs []state.JobID) bool {
+func (e *Executor) worksFor(jobs []job.ID) bool {
 	for _, a := range e.running() {
 		if slices.Contains(jobs, a.Attempt.Job) {
 			return true
@@ -123,7 +124,7 @@ func (e *Executor) renew(ctx context.Context) {
 		}
 		return
 	}
-	gone := make(map[state.AttemptID]bool, len(lost))
+	gone := make(map[job.AttemptID]bool, len(lost))
 	for _, id := range lost {
 		gone[id] = true
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -37,7 +38,7 @@ func losingManifests(c *cluster, happen func(path string) error) func(*controlle
 }
 
 // farOutput is a spec whose output has so long a name that manifests of parts are objects.
-func (c *cluster) farOutput(reducers int) state.Spec {
+func (c *cluster) farOutput(reducers int) job.Spec {
 	spec := c.spec(reducers)
 	spec.Output = c.path("out/" + strings.Repeat("far-", 60))
 	return spec
@@ -100,7 +101,7 @@ func TestLostManifestOfACancelledJob(t *testing.T) {
 			}
 		}
 	}
-	if err := c.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}); err != nil {
+	if err := c.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob}); err != nil {
 		t.Fatal(err)
 	}
 	close(release)

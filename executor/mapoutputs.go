@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // mapOutputs are the committed map attempts of a job, read once for all reduce tasks that an
@@ -30,8 +30,8 @@ type mapOutputTable struct {
 }
 
 type mapOutput struct {
-	attempt state.AttemptID // that was committed
-	writer  state.AttemptID // whose object it is, see adopt
+	attempt job.AttemptID // that was committed
+	writer  job.AttemptID // whose object it is, see adopt
 	index   shuffle.ManifestIndex
 	at      int64 // where the manifest is in the store
 }
@@ -76,17 +76,17 @@ func (e *Executor) mapOutputs(ctx context.Context, a *attempt, job *jobContext) 
 	}
 }
 
-func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext, moved func()) (*mapOutputTable, error) {
+func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, moved func()) (*mapOutputTable, error) {
 	table := &mapOutputTable{
-		outputs:   make([]mapOutput, job.maps),
+		outputs:   make([]mapOutput, j.maps),
 		manifests: manifestStore{folder: e.cfg.Scratch, limit: e.slotMemory() / manifestShare},
 	}
 	// Those that are objects are asked for side by side.
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(manifestReads)
-	missing := job.maps
+	missing := j.maps
 	var scan error
-	for committed, err := range e.cfg.Store.Committed(ctx, job.id, state.Map) {
+	for committed, err := range e.cfg.Store.Committed(ctx, j.id, job.Map) {
 		if gctx.Err() != nil {
 			break // which g.Wait explains
 		}
@@ -95,23 +95,23 @@ func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext, moved fu
 			break
 		}
 		index := committed.Attempt.Task.Index
-		if index >= job.maps {
-			scan = fmt.Errorf("map task %d is committed, but %s has %d", index, job.id, job.maps)
+		if index >= j.maps {
+			scan = fmt.Errorf("map task %d is committed, but %s has %d", index, j.id, j.maps)
 			break
 		}
 		o := &table.outputs[index]
 		if o.attempt == committed.Attempt {
 			continue
 		}
-		if o.attempt != (state.AttemptID{}) {
+		if o.attempt != (job.AttemptID{}) {
 			// It was committed anew while we looked: what is read may be of either epoch.
-			scan = fmt.Errorf("%s of %s: %w", committed.Attempt.Task, job.id, errMapsGone)
+			scan = fmt.Errorf("%s of %s: %w", committed.Attempt.Task, j.id, errMapsGone)
 			break
 		}
 		o.attempt = committed.Attempt
 		missing--
 		g.Go(func() error {
-			err := e.readManifest(gctx, job, &table.manifests, o, committed.Manifest)
+			err := e.readManifest(gctx, j, &table.manifests, o, committed.Manifest)
 			if err == nil {
 				moved()
 			}
@@ -122,7 +122,7 @@ func (e *Executor) readMapOutputs(ctx context.Context, job *jobContext, moved fu
 		return nil, err
 	}
 	if missing > 0 {
-		return nil, fmt.Errorf("%d of %d map outputs of %s: %w", missing, job.maps, job.id, errMapsGone)
+		return nil, fmt.Errorf("%d of %d map outputs of %s: %w", missing, j.maps, j.id, errMapsGone)
 	}
 	return table, nil
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/mapred"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // How a slot's memory is shared out in a map task. The rest is for batches, the parts of an
@@ -306,9 +306,9 @@ func userCounters(worker any) map[string]int64 {
 const programFolder = "program"
 
 // programAttempt tells a program what it runs for, and makes the folder that it works in.
-func (e *Executor) programAttempt(a *attempt, job *jobContext, scratch string) (program.Attempt, error) {
+func (e *Executor) programAttempt(a *attempt, j *jobContext, scratch string) (program.Attempt, error) {
 	scratch = filepath.Join(scratch, programFolder)
-	if job.foreign() {
+	if j.foreign() {
 		if err := a.user.MakeFolder(scratch); err != nil {
 			return program.Attempt{}, fmt.Errorf("make the program's folder: %w", err)
 		}
@@ -320,11 +320,11 @@ func (e *Executor) programAttempt(a *attempt, job *jobContext, scratch string) (
 	a.log.moved = moved
 	return program.Attempt{
 		Moved: moved,
-		Job:   string(job.id), Phase: a.Attempt.Task.Side.String(),
+		Job:   string(j.id), Phase: a.Attempt.Task.Side.String(),
 		Task: a.Attempt.Task.Index, Number: a.Attempt.Number - 1,
-		Scratch: scratch, User: a.user, Log: &a.log, Format: job.format.String(),
-		SortValues: job.spec.SortValues,
-		Reducers:   job.reduces, MapOnly: job.reduces == 0 && a.Attempt.Task.Side == state.Map,
+		Scratch: scratch, User: a.user, Log: &a.log, Format: j.format.String(),
+		SortValues: j.spec.SortValues,
+		Reducers:   j.reduces, MapOnly: j.reduces == 0 && a.Attempt.Task.Side == job.Map,
 		Memory: e.cfg.ProgramMemory, Buffer: e.slotMemory() / bufferShare,
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -55,9 +56,9 @@ func newMetrics(registry prometheus.Registerer, e *Executor) *metrics {
 	for _, total := range totals {
 		m.totals[total.counter] = f.NewCounter(prometheus.CounterOpts{Name: total.name, Help: total.help + " Of committed attempts."})
 	}
-	for _, side := range []state.Side{state.Map, state.Reduce} { // rates need a first value, zero
+	for _, side := range []job.Side{job.Map, job.Reduce} { // rates need a first value, zero
 		for _, result := range []string{
-			"committed", "given_away", string(state.ClassUser), string(state.ClassInfra), string(state.ClassSegment), string(state.ClassReleased),
+			"committed", "given_away", string(job.ClassUser), string(job.ClassInfra), string(job.ClassSegment), string(job.ClassReleased),
 		} {
 			m.attempts.WithLabelValues(side.String(), result)
 		}
@@ -89,7 +90,7 @@ func (m *metrics) attemptEnded(ctx context.Context, a *attempt, took time.Durati
 	case errors.Is(err, state.ErrStale), errors.Is(context.Cause(ctx), errGivenAway):
 		result = "given_away"
 	case errors.As(err, &segment):
-		result = string(state.ClassSegment)
+		result = string(job.ClassSegment)
 	default:
 		result = string(classify(ctx, err))
 	}

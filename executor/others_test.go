@@ -9,6 +9,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -44,7 +45,7 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 			}))
 		},
 		"webhooks": func(cfg *controller.Config, release chan struct{}) {
-			cfg.Notify = func(ctx context.Context, _ state.Job, spec state.Spec, _ map[string]int64) error {
+			cfg.Notify = func(ctx context.Context, _ state.Job, spec job.Spec, _ map[string]int64) error {
 				if strings.Contains(spec.Output, "slow") {
 					return wait(ctx, release)
 				}
@@ -69,7 +70,7 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 			if err := os.WriteFile(c.path("slow.txt"), text, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			var held []state.JobID
+			var held []job.ID
 			for i := range slow {
 				other := spec
 				other.Input, other.Output = []string{c.path("slow.txt")}, c.path(fmt.Sprintf("slow%d", i))
@@ -88,8 +89,8 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 			}
 			close(release)
 			for _, id := range held {
-				if job := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded }); job.State != state.Completed {
-					t.Errorf("%s is %s: %+v", id, job.State, job.Error)
+				if j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded }); j.State != job.Completed {
+					t.Errorf("%s is %s: %+v", id, j.State, j.Error)
 				}
 			}
 		})
@@ -119,7 +120,7 @@ func TestOutputThatIsBeingCleanedUp(t *testing.T) {
 	spec := c.spec(1)
 	spec.Overwrite = true
 	first := c.submitSpec(spec)
-	c.wait(first, func(job state.Job) bool { return job.State == state.Completed })
+	c.wait(first, func(j state.Job) bool { return j.State == job.Completed })
 	<-held
 	second := c.submitSpec(spec)
 	if job := c.wait(second, func(state.Job) bool { return true }); job.Phase != state.PhasePlan {

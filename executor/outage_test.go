@@ -13,6 +13,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
@@ -67,7 +68,7 @@ func strikeAt(t *testing.T, url, method, part string, n int, strike func()) time
 	})
 	boss := c.boss(func(cfg *controller.Config) { cfg.Durable = true })
 	for i := range 2 {
-		c.executor(state.ExecutorID(fmt.Sprint("hand-", i)), outageLease, func(cfg *executor.Config) { cfg.Open = c.open })
+		c.executor(job.ExecutorID(fmt.Sprint("hand-", i)), outageLease, func(cfg *executor.Config) { cfg.Open = c.open })
 	}
 	id := controller.NewJobID()
 	if _, err := boss.Submit(t.Context(), id, c.spec(2)); err != nil {

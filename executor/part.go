@@ -10,9 +10,9 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/mapred"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // writeSize is how many bytes of output are gathered before they are written.
@@ -34,7 +34,7 @@ func (e *Executor) createPart(ctx context.Context, job *jobContext, index int) (
 	if err != nil {
 		return nil, err
 	}
-	w, err := b.Create(ctx, strings.TrimPrefix(path.Join(prefix, state.PartName(index)), "/"))
+	w, err := b.Create(ctx, strings.TrimPrefix(path.Join(prefix, layout.PartName(index)), "/"))
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func (p *partWriter) seal(counters map[string]int64) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("encode upload: %w", err)
 	}
-	manifest, err := json.Marshal(state.Part{
+	manifest, err := json.Marshal(layout.Part{
 		Upload: handle, Bytes: p.bytes, Records: p.records,
 		Checksum: fmt.Sprintf("xxh64:%016x", p.sum.Sum64()),
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -231,7 +232,7 @@ func TestZombieCommitsNothing(t *testing.T) {
 			close(g.open)
 			stop()
 			c.checkWritten(place.reducers)
-			for _, side := range []state.Side{state.Map, state.Reduce} {
+			for _, side := range []job.Side{job.Map, job.Reduce} {
 				for committed, err := range c.store.Committed(t.Context(), id, side) {
 					if err != nil {
 						t.Fatal(err)
@@ -336,7 +337,7 @@ func TestLostCommitOfALostAttempt(t *testing.T) {
 		t.Run(fmt.Sprintf("%d reducers", reducers), func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t)
-			var id state.JobID
+			var id job.ID
 			submitted := make(chan struct{})
 			var once sync.Once
 			store := c.connect(&redis.Options{}, commits{before: func() (err error) {

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/mapred"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 const (
@@ -157,7 +157,7 @@ func (in *mergeInput) copyTo(out *partWriter) error {
 }
 
 // segmentOf finds the map attempt whose segment an error of the merge is about, if it is.
-func segmentOf(err error, sources []shuffle.Source, attempts []state.AttemptID) error {
+func segmentOf(err error, sources []shuffle.Source, attempts []job.AttemptID) error {
 	var corrupt *shuffle.CorruptError
 	if errors.As(err, &corrupt) {
 		for i, s := range sources {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -26,7 +27,7 @@ func (c *cluster) forget() {
 }
 
 // ended waits for the end of a job that Redis may not know for a time.
-func (c *cluster) ended(id state.JobID) {
+func (c *cluster) ended(id job.ID) {
 	c.t.Helper()
 	c.eventually("the job's end", func() bool {
 		job, err := c.store.Job(c.t.Context(), id)

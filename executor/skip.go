@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/mapred"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -49,14 +50,14 @@ func (e *Executor) limits(job *jobContext) state.Limits {
 
 // perhapsSkipping does an attempt's work. When the program fails, and the attempt may, it finds
 // the units that make it fail, sets them aside, and does the rest.
-func (e *Executor) perhapsSkipping(ctx context.Context, a *attempt, job *jobContext, w work) (result, error) {
+func (e *Executor) perhapsSkipping(ctx context.Context, a *attempt, j *jobContext, w work) (result, error) {
 	r, err := w.do(ctx, nil)
 	why := programFault(ctx, err)
-	if why == nil || why.Final || !e.careful(a, job) {
+	if why == nil || why.Final || !e.careful(a, j) {
 		return r, err
 	}
-	aside := &setAside{bucket: e.work, key: job.layout.Skipped(a.Attempt), attempt: a.Attempt}
-	bad, err := findBad(ctx, w, job.spec.SkipBadRecords, why, func(unit int64, why *program.UserError) error {
+	aside := &setAside{bucket: e.work, key: j.layout.Skipped(a.Attempt), attempt: a.Attempt}
+	bad, err := findBad(ctx, w, j.spec.SkipBadRecords, why, func(unit int64, why *program.UserError) error {
 		record, err := w.describe(ctx, unit)
 		if err != nil {
 			return err
@@ -76,7 +77,7 @@ func (e *Executor) perhapsSkipping(ctx context.Context, a *attempt, job *jobCont
 	if err := aside.commit(); err != nil {
 		return result{}, errors.Join(err, r.discard(ctx))
 	}
-	r.counters[state.SkippedBy(a.Attempt.Task)] = int64(len(bad))
+	r.counters[job.SkippedBy(a.Attempt.Task)] = int64(len(bad))
 	discard := r.discard
 	r.discard = func(ctx context.Context) error {
 		return errors.Join(discard(ctx), e.work.Delete(ctx, aside.key))
@@ -99,7 +100,7 @@ func programFault(ctx context.Context, err error) *program.UserError {
 type setAside struct {
 	bucket  objstore.Bucket
 	key     string
-	attempt state.AttemptID
+	attempt job.AttemptID
 	w       *objstore.CheckedWriter // nil before the first record
 }
 
@@ -136,17 +137,17 @@ func (s *setAside) abort() error {
 
 // skippedRecord is a line of a _skipped object. The job comes first: clean-up looks at that.
 type skippedRecord struct {
-	Job       state.JobID `json:"job"`
-	Task      string      `json:"task"`             // "m12"
-	Input     string      `json:"input,omitempty"`  // the object's URL; of a map task
-	Offset    *int64      `json:"offset,omitempty"` // in the object, after decompression, in bytes; of a map task
-	Record    int64       `json:"record"`           // its ordinal in the task, from 0; of a reduce task the key's
-	Key       *shown      `json:"key,omitempty"`    // of a reduce task
-	Value     *shown      `json:"value,omitempty"`  // of a map task
-	Values    int64       `json:"values,omitempty"` // how many the key has
-	First     []shown     `json:"first_values,omitempty"`
-	Error     string      `json:"error"`
-	Traceback string      `json:"traceback,omitempty"`
+	Job       job.ID  `json:"job"`
+	Task      string  `json:"task"`             // "m12"
+	Input     string  `json:"input,omitempty"`  // the object's URL; of a map task
+	Offset    *int64  `json:"offset,omitempty"` // in the object, after decompression, in bytes; of a map task
+	Record    int64   `json:"record"`           // its ordinal in the task, from 0; of a reduce task the key's
+	Key       *shown  `json:"key,omitempty"`    // of a reduce task
+	Value     *shown  `json:"value,omitempty"`  // of a map task
+	Values    int64   `json:"values,omitempty"` // how many the key has
+	First     []shown `json:"first_values,omitempty"`
+	Error     string  `json:"error"`
+	Traceback string  `json:"traceback,omitempty"`
 }
 
 // How much of a bad record is kept, in bytes, and how many of a key's values.

@@ -9,15 +9,15 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/mapred"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // reduceWork is the work of a reduce attempt; its units are groups.
 type reduceWork struct {
 	probing
 	sources  []shuffle.Source
-	attempts []state.AttemptID // whose sources they are
+	attempts []job.AttemptID // whose sources they are
 }
 
 func (w *reduceWork) try(ctx context.Context, from, until int64) (end int64, err error) {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/mapred"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
@@ -166,10 +168,10 @@ func TestCarefulAttempts(t *testing.T) {
 		{5, 2, "python", 2},
 		{5, 9, "python", 3},
 	} {
-		job := &jobContext{spec: state.Spec{SkipBadRecords: test.skip, MaxAttempts: test.most, Kind: test.kind}}
+		j := &jobContext{spec: job.Spec{SkipBadRecords: test.skip, MaxAttempts: test.most, Kind: test.kind}}
 		for number := 1; number < 12; number++ {
-			a := &attempt{Claim: state.Claim{Attempt: state.AttemptID{Number: number}}}
-			if got := e.careful(a, job); got != (test.careful > 0 && number >= test.careful) {
+			a := &attempt{Claim: state.Claim{Attempt: job.AttemptID{Number: number}}}
+			if got := e.careful(a, j); got != (test.careful > 0 && number >= test.careful) {
 				t.Errorf("%+v: attempt %d is careful: %v", test, number, got)
 			}
 		}
@@ -195,9 +197,9 @@ func (w *doing) do(_ context.Context, omit []int64) (result, error) {
 // What is set aside is on the work store when the attempt has a result, and goes with it.
 func TestSetAsideLivesAsLongAsTheResult(t *testing.T) {
 	e := reading(t, "text", 1<<20).executor
-	a := &attempt{Claim: state.Claim{Attempt: state.AttemptID{Job: "j", Task: state.TaskID{Side: state.Map, Index: 4}, Number: 3}}}
-	job := &jobContext{spec: state.Spec{SkipBadRecords: 2}, layout: state.Layout{Job: "j", Spread: 1, Prefix: e.workPrefix}}
-	key := job.layout.Skipped(a.Attempt)
+	a := &attempt{Claim: state.Claim{Attempt: job.AttemptID{Job: "j", Task: job.TaskID{Side: job.Map, Index: 4}, Number: 3}}}
+	j := &jobContext{spec: job.Spec{SkipBadRecords: 2}, layout: layout.Layout{Job: "j", Spread: 1, Prefix: e.workPrefix}}
+	key := j.layout.Skipped(a.Attempt)
 	bad := []int64{3, 8}
 	for name, test := range map[string]struct {
 		number int
@@ -215,7 +217,7 @@ func TestSetAsideLivesAsLongAsTheResult(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := &doing{trial: trial{total: 10, fails: first(test.bad), ahead: func() int64 { return 4 }, names: nobody}, last: test.last}
 			a.Attempt.Number = test.number
-			r, err := e.perhapsSkipping(t.Context(), a, job, w)
+			r, err := e.perhapsSkipping(t.Context(), a, j, w)
 			if test.says != "" {
 				if err == nil || !strings.Contains(err.Error(), test.says) {
 					t.Errorf("error %v, want %q", err, test.says)
@@ -225,7 +227,7 @@ func TestSetAsideLivesAsLongAsTheResult(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || fmt.Sprint(w.omitted) != "[[] [3 8]]" || r.counters[state.SkippedBy(a.Attempt.Task)] != 2 {
+			if err != nil || fmt.Sprint(w.omitted) != "[[] [3 8]]" || r.counters[job.SkippedBy(a.Attempt.Task)] != 2 {
 				t.Fatalf("omitted %v, counters %v, %v", w.omitted, r.counters, err)
 			}
 			text, err := objstore.ReadChecked(t.Context(), e.work, key)

@@ -6,20 +6,20 @@ import (
 	"io"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // sources are the runs that make up a partition: one of each map task, but for empty ones.
-func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]shuffle.Source, []state.AttemptID, error) {
+func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]shuffle.Source, []job.AttemptID, error) {
 	partition := a.Attempt.Task.Index
-	table, err := e.mapOutputs(ctx, a, job)
+	table, err := e.mapOutputs(ctx, a, j)
 	if err != nil {
 		return nil, nil, err
 	}
 	var (
 		sources  []shuffle.Source
-		attempts []state.AttemptID
+		attempts []job.AttemptID
 	)
 	for i := range table.outputs {
 		o := &table.outputs[i]
@@ -30,7 +30,7 @@ func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]
 		if segment.Length == 0 {
 			continue
 		}
-		key := job.layout.Segment(o.writer)
+		key := j.layout.Segment(o.writer)
 		attempts = append(attempts, o.attempt)
 		sources = append(sources, shuffle.Source{
 			Name:      e.work.URL() + "/" + key,
@@ -56,7 +56,7 @@ func (e *Executor) sources(ctx context.Context, a *attempt, job *jobContext) ([]
 // blame finds whose fault it is that a committed attempt's object can't be read. One that is gone, or that
 // the store does not give out though it answers otherwise, must be made again. Any other error stays as it is.
 // Again repeats the read.
-func (e *Executor) blame(ctx context.Context, a state.AttemptID, key string, err error, again func() error) error {
+func (e *Executor) blame(ctx context.Context, a job.AttemptID, key string, err error, again func() error) error {
 	if ctx.Err() != nil {
 		return err
 	}
@@ -94,6 +94,6 @@ func (b blamedBody) Read(p []byte) (int, error) {
 }
 
 // identity is what a map attempt's segments are marked with.
-func identity(a state.AttemptID) shuffle.Identity {
+func identity(a job.AttemptID) shuffle.Identity {
 	return shuffle.Identity{Job: string(a.Job), Task: a.Task.Index, Attempt: a.Number}
 }

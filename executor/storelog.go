@@ -7,7 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 )
 
 // logUpload is how far an attempt's log is on the store. It is one object, which is replaced as the log grows while
@@ -46,7 +47,7 @@ func (e *Executor) finishLog(ctx context.Context, a *attempt, why error) {
 	defer a.upload.mu.Unlock()
 	a.upload.final = true
 	end := ""
-	if why != nil && classify(ctx, why) == state.ClassUser {
+	if why != nil && classify(ctx, why) == job.ClassUser {
 		end = fmt.Sprintf("[the attempt failed: %v]\n", why)
 	}
 	if user := programFault(ctx, why); user != nil && user.Traceback != "" && !said(a.log.String(), user.Traceback) {
@@ -68,7 +69,7 @@ func (e *Executor) putLog(ctx context.Context, a *attempt, more string) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	layout := state.Layout{Prefix: e.workPrefix, Job: a.Attempt.Job}
+	layout := layout.Layout{Prefix: e.workPrefix, Job: a.Attempt.Job}
 	if _, err := e.work.Put(ctx, layout.Log(a.Attempt), append(log, more...)); err != nil {
 		e.cfg.Log.Warn("store an attempt's log", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
 		return

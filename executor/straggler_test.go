@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -57,7 +58,7 @@ func TestCancellingEndsAttemptsAtOnce(t *testing.T) {
 	<-reached
 	<-listens.seen
 	begun := time.Now()
-	if err := c.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Message: "enough"}); err != nil {
+	if err := c.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Message: "enough"}); err != nil {
 		t.Fatal(err)
 	}
 	<-stopped
@@ -73,16 +74,16 @@ func TestHangingAttemptIsEnded(t *testing.T) {
 	c := newCluster(t)
 	g := newGate("get", "in.txt")
 	c.executor("one", soon, func(cfg *executor.Config) { cfg.Open, cfg.Slots = faulty(c.open, g.fault), 1 })
-	timeout := state.Duration(time.Second)
+	timeout := job.Duration(time.Second)
 	spec := c.spec(1)
 	spec.TaskTimeout = &timeout
 	id := c.submitSpec(spec)
 	<-g.reached
 	c.executor("two", soon, nil)
-	job := c.completed(id)
+	j := c.completed(id)
 	close(g.open)
 	failures, err := c.store.Failures(t.Context(), id)
-	if err != nil || job.Map.Failed != 1 || failures[0].Class != state.ClassStuck {
-		t.Errorf("%d attempts failed, %+v, %v", job.Map.Failed, failures, err)
+	if err != nil || j.Map.Failed != 1 || failures[0].Class != job.ClassStuck {
+		t.Errorf("%d attempts failed, %+v, %v", j.Map.Failed, failures, err)
 	}
 }

@@ -20,19 +20,20 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // sorting writes lines, and describes the job that sorts them: four map tasks and reducers, in
 // total order.
-func (c *cluster) sorting(lines []string, reducers int) state.Spec {
+func (c *cluster) sorting(lines []string, reducers int) job.Spec {
 	c.t.Helper()
 	if err := os.WriteFile(c.path("in.txt"), []byte(strings.Join(lines, "")), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
-	return state.Spec{
+	return job.Spec{
 		Program: "sort", Kind: "builtin", Input: []string{c.path("in.txt")}, Output: c.path("out"),
-		Maps: 4, Reducers: &reducers, SortOrder: state.OrderTotal, KeepIntermediates: true,
+		Maps: 4, Reducers: &reducers, SortOrder: job.OrderTotal, KeepIntermediates: true,
 	}
 }
 
@@ -51,13 +52,13 @@ func randomLines(n, share int) []string {
 
 // inOrder waits for a job's end, and compares its parts, one after the other, with the lines
 // that it was given. It returns the parts' sizes.
-func (c *cluster) inOrder(id state.JobID, lines []string, reducers int) (sizes []int) {
+func (c *cluster) inOrder(id job.ID, lines []string, reducers int) (sizes []int) {
 	c.t.Helper()
 	c.ended(id)
-	job, err := c.store.Job(c.t.Context(), id)
-	if err != nil || job.State != state.Completed {
+	j, err := c.store.Job(c.t.Context(), id)
+	if err != nil || j.State != job.Completed {
 		failures, ferr := c.store.Failures(c.t.Context(), id)
-		c.t.Fatalf("%+v, %v, %v, %v", job.Error, failures, err, ferr)
+		c.t.Fatalf("%+v, %v, %v, %v", j.Error, failures, err, ferr)
 	}
 	var all []byte
 	for part := range reducers {
@@ -109,7 +110,7 @@ func TestTotalOrder(t *testing.T) {
 			c := newCluster(t)
 			var made, segments atomic.Int64
 			for i := range 3 {
-				c.executor(state.ExecutorID(fmt.Sprint("hand-", i)), forEver, func(cfg *executor.Config) {
+				c.executor(job.ExecutorID(fmt.Sprint("hand-", i)), forEver, func(cfg *executor.Config) {
 					cfg.Open = faulty(c.open, counted(&made, "put", "bounds-", counted(&segments, "create", ".seg", harmless)))
 				})
 			}
@@ -199,7 +200,7 @@ func TestLostBounds(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range 2 {
-				c.executor(state.ExecutorID(fmt.Sprint("next-", i)), forEver, func(cfg *executor.Config) { bounds(cfg, harmless) })
+				c.executor(job.ExecutorID(fmt.Sprint("next-", i)), forEver, func(cfg *executor.Config) { bounds(cfg, harmless) })
 			}
 			c.eventually("bounds are made again", func() bool { return made.Load() > 1 })
 			close(g.open)
@@ -230,7 +231,7 @@ func TestLateBounds(t *testing.T) {
 	spec.KeepIntermediates = false
 	id := c.submitSpec(spec)
 	<-g.reached
-	if err := c.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{}); err != nil {
+	if err := c.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{}); err != nil {
 		t.Fatal(err)
 	}
 	c.ended(id)
@@ -259,9 +260,9 @@ func TestLostBoundsThatCannotBeMadeAgain(t *testing.T) {
 	defer close(g.open)
 	c.executor("next", forEver, func(cfg *executor.Config) { cfg.Limits.Shun = -1 })
 	c.ended(id)
-	job, err := c.store.Job(t.Context(), id)
-	if err != nil || job.State != state.Failed || !strings.Contains(job.Error.Message, "no such object") || !strings.Contains(job.Error.Message, "gives others when it is asked again") {
-		t.Errorf("%s: %+v, %v", job.State, job.Error, err)
+	j, err := c.store.Job(t.Context(), id)
+	if err != nil || j.State != job.Failed || !strings.Contains(j.Error.Message, "no such object") || !strings.Contains(j.Error.Message, "gives others when it is asked again") {
+		t.Errorf("%s: %+v, %v", j.State, j.Error, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -14,7 +15,7 @@ const admissionGrace = time.Minute
 // Admit enters a job, before it is submitted or retried, among those of its submitter that have not ended, unless there
 // are that many already. It tells whether the job is among them. Jobs are taken off only when there is no room: the
 // record of a job says whether it has ended, so nothing has to be remembered for that when one ends.
-func (s *Store) Admit(ctx context.Context, by string, id JobID, most int) (bool, error) {
+func (s *Store) Admit(ctx context.Context, by string, id job.ID, most int) (bool, error) {
 	admitted, err := s.admit(ctx, by, id, most)
 	if err != nil || admitted {
 		return admitted, err
@@ -25,7 +26,7 @@ func (s *Store) Admit(ctx context.Context, by string, id JobID, most int) (bool,
 	return s.admit(ctx, by, id, most)
 }
 
-func (s *Store) admit(ctx context.Context, by string, id JobID, most int) (bool, error) {
+func (s *Store) admit(ctx context.Context, by string, id job.ID, most int) (bool, error) {
 	v, err := admitScript.call(ctx, s.rdb, []string{s.submitterKey(by)}, string(id), most)
 	if err != nil {
 		return false, fmt.Errorf("admit %s: %w", id, err)
@@ -47,8 +48,8 @@ func (s *Store) dropEnded(ctx context.Context, by string) error {
 	}
 	states := make([]*redis.SliceCmd, len(jobs))
 	if _, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, job := range jobs {
-			states[i] = p.HMGet(ctx, s.jobKey(JobID(fmt.Sprint(job.Member))), "state")
+		for i, j := range jobs {
+			states[i] = p.HMGet(ctx, s.jobKey(job.ID(fmt.Sprint(j.Member))), "state")
 		}
 		return nil
 	}); err != nil {
@@ -56,10 +57,10 @@ func (s *Store) dropEnded(ctx context.Context, by string) error {
 	}
 	young := float64(now.Add(-admissionGrace).UnixMilli())
 	var over []any
-	for i, job := range jobs {
+	for i, j := range jobs {
 		text, known := states[i].Val()[0].(string)
-		if known && State(text).Terminal() || !known && job.Score < young {
-			over = append(over, job.Member)
+		if known && job.State(text).Terminal() || !known && j.Score < young {
+			over = append(over, j.Member)
 		}
 	}
 	if len(over) == 0 {

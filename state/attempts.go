@@ -8,12 +8,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
 // Claim is an attempt that was given to an executor.
 type Claim struct {
-	Attempt AttemptID
+	Attempt job.AttemptID
 	Epoch   int   // the job's epoch at that moment: committed maps read in an older one may be void
 	Born    int64 // the job's: what is known of one that was born at another time is void
 }
@@ -25,7 +26,7 @@ const readyJobs = 8
 // Each comes with a lease: unless it is renewed within that time the attempt is given
 // away. Jobs to avoid are passed over. It returns none when none is ready. Claims whose reply was lost are given away like
 // those of an executor that died.
-func (s *Store) Claim(ctx context.Context, executor ExecutorID, wanted int, lease time.Duration, avoid ...JobID) ([]Claim, error) {
+func (s *Store) Claim(ctx context.Context, executor job.ExecutorID, wanted int, lease time.Duration, avoid ...job.ID) ([]Claim, error) {
 	if !executor.Valid() || lease < time.Millisecond {
 		return nil, fmt.Errorf("claim for %q with a lease of %v: %w", executor, lease, ErrInvalid)
 	}
@@ -44,7 +45,7 @@ func (s *Store) Claim(ctx context.Context, executor ExecutorID, wanted int, leas
 
 // claimStep claims from the jobs at a place of the ready set. Passed is how many of these stay
 // there, and more says that there are others behind them.
-func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wanted int, lease time.Duration, avoid []JobID) (claims []Claim, passed int, more bool, err error) {
+func (s *Store) claimStep(ctx context.Context, executor job.ExecutorID, place, wanted int, lease time.Duration, avoid []job.ID) (claims []Claim, passed int, more bool, err error) {
 	jobs, err := s.rdb.ZRangeWithScores(ctx, s.readyKey(), int64(place), int64(place)+readyJobs-1).Result()
 	if err != nil {
 		return nil, 0, false, fmt.Errorf("look for ready jobs: %w", err)
@@ -53,7 +54,7 @@ func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wante
 		if len(claims) == wanted {
 			break
 		}
-		id := JobID(fmt.Sprint(z.Member))
+		id := job.ID(fmt.Sprint(z.Member))
 		if slices.Contains(avoid, id) {
 			passed++
 			continue
@@ -76,7 +77,7 @@ func (s *Store) claimStep(ctx context.Context, executor ExecutorID, place, wante
 	return claims, passed, len(jobs) == readyJobs, nil
 }
 
-func (s *Store) claimFrom(ctx context.Context, id JobID, executor ExecutorID, wanted int, lease time.Duration) (claims []Claim, left int, err error) {
+func (s *Store) claimFrom(ctx context.Context, id job.ID, executor job.ExecutorID, wanted int, lease time.Duration) (claims []Claim, left int, err error) {
 	v, err := claimScript.call(ctx, s.rdb, s.jobKeys(id), string(executor), wanted, lease.Milliseconds())
 	if err == nil {
 		claims, left, err = decodeClaims(id, v)
@@ -88,7 +89,7 @@ func (s *Store) claimFrom(ctx context.Context, id JobID, executor ExecutorID, wa
 }
 
 // decodeClaims reads what claim.lua answers.
-func decodeClaims(id JobID, v any) (claims []Claim, left int, err error) {
+func decodeClaims(id job.ID, v any) (claims []Claim, left int, err error) {
 	r := claimScript.replyOf(v)
 	if r.status("ok", "none", "gone") != "ok" {
 		return nil, 0, r.done()
@@ -98,9 +99,9 @@ func decodeClaims(id JobID, v any) (claims []Claim, left int, err error) {
 	left = int(r.integer("the number of tasks that are ready", 0))
 	claimed, born := r.number("the time of the claim", 1), r.number("the birth", 1)
 	for r.more() {
-		task := TaskID{Side: side, Index: int(r.number("an index", 0))}
+		task := job.TaskID{Side: side, Index: int(r.number("an index", 0))}
 		claims = append(claims, Claim{
-			Attempt: AttemptID{Job: id, Task: task, Number: int(r.number("an attempt's number", 1)), Claimed: claimed},
+			Attempt: job.AttemptID{Job: id, Task: task, Number: int(r.number("an attempt's number", 1)), Claimed: claimed},
 			Epoch:   epoch,
 			Born:    born,
 		})
@@ -113,7 +114,7 @@ func decodeClaims(id JobID, v any) (claims []Claim, left int, err error) {
 
 // Beat is one attempt's part of a heartbeat.
 type Beat struct {
-	Attempt  AttemptID
+	Attempt  job.AttemptID
 	Progress int  // in thousandths
 	Moved    bool // it has got on since the last renewal
 }
@@ -121,8 +122,8 @@ type Beat struct {
 // Renew extends the leases of all attempts that an executor runs, in one round trip, and
 // reports their progress. It returns those that are not the executor's any more, which must
 // stop, and those of the others whose logs somebody reads as they grow.
-func (s *Store) Renew(ctx context.Context, executor ExecutorID, lease time.Duration, beats []Beat) (lost, read []AttemptID, err error) {
-	byJob := map[JobID][]Beat{}
+func (s *Store) Renew(ctx context.Context, executor job.ExecutorID, lease time.Duration, beats []Beat) (lost, read []job.AttemptID, err error) {
+	byJob := map[job.ID][]Beat{}
 	for _, b := range beats {
 		byJob[b.Attempt.Job] = append(byJob[b.Attempt.Job], b)
 	}
@@ -139,8 +140,8 @@ func (s *Store) Renew(ctx context.Context, executor ExecutorID, lease time.Durat
 	return lost, read, nil
 }
 
-func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Duration, byJob map[JobID][]Beat) (lost, read []AttemptID, err error) {
-	replies := make(map[JobID]*redis.Cmd, len(byJob))
+func (s *Store) renew(ctx context.Context, executor job.ExecutorID, lease time.Duration, byJob map[job.ID][]Beat) (lost, read []job.AttemptID, err error) {
+	replies := make(map[job.ID]*redis.Cmd, len(byJob))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, id := range slices.Sorted(maps.Keys(byJob)) {
 			beats := byJob[id]
@@ -167,7 +168,7 @@ func (s *Store) renew(ctx context.Context, executor ExecutorID, lease time.Durat
 }
 
 // decodeRenewed reads what renew.lua answers: which of the attempts are lost, and whose logs are read.
-func decodeRenewed(v any, beats []Beat) (lost, read []AttemptID, err error) {
+func decodeRenewed(v any, beats []Beat) (lost, read []job.AttemptID, err error) {
 	r := renewScript.replyOf(v)
 	for _, b := range beats {
 		switch n := r.integer("whether an attempt is held", 0); n {
@@ -192,7 +193,7 @@ func decodeRenewed(v any, beats []Beat) (lost, read []AttemptID, err error) {
 // sum: an attempt that takes that over the limit of its spec ends the job as Failed. It fails with ErrStale when the attempt is not the
 // executor's to commit: its output must then be thrown away. Committing again what this
 // attempt committed succeeds, so a commit whose answer was lost may be repeated.
-func (s *Store) Commit(ctx context.Context, a AttemptID, executor ExecutorID, manifest []byte, counters map[string]int64) error {
+func (s *Store) Commit(ctx context.Context, a job.AttemptID, executor job.ExecutorID, manifest []byte, counters map[string]int64) error {
 	args := append(attemptArgs(a), string(executor), a.Claimed, manifest)
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
 		args = append(args, name, counters[name])
@@ -202,15 +203,15 @@ func (s *Store) Commit(ctx context.Context, a AttemptID, executor ExecutorID, ma
 
 // Fail ends an attempt that came to nothing and puts its task back, or fails the job when the
 // limit for that class of failure is reached. It fails with ErrStale as Commit does.
-func (s *Store) Fail(ctx context.Context, a AttemptID, executor ExecutorID, why Failure, limits Limits) error {
+func (s *Store) Fail(ctx context.Context, a job.AttemptID, executor job.ExecutorID, why job.Failure, limits Limits) error {
 	limits = limits.Or(DefaultLimits)
 	why.Attempt, why.Executor = a.Name(), executor
-	text, err := encode(why)
+	text, err := why.Encode()
 	if err != nil {
 		return err
 	}
 	var wait time.Duration
-	if why.Class == ClassInfra {
+	if why.Class == job.ClassInfra {
 		most := limits.Backoff << min(a.Number-1, 6)
 		wait = most/2 + share(most/2, a)
 	}
@@ -221,7 +222,7 @@ func (s *Store) Fail(ctx context.Context, a AttemptID, executor ExecutorID, why 
 
 // share is a part of d, another for each attempt: those that failed together should not return
 // together.
-func share(d time.Duration, a AttemptID) time.Duration {
+func share(d time.Duration, a job.AttemptID) time.Duration {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(a.String())) // a hash takes every write
 	return time.Duration(h.Sum64() % uint64(d+1))
@@ -229,13 +230,13 @@ func share(d time.Duration, a AttemptID) time.Duration {
 
 // LoseSegment ends a reduce attempt that found a committed map attempt's segment missing or
 // corrupt, and has that map task done again. It fails with ErrStale as Commit does.
-func (s *Store) LoseSegment(ctx context.Context, a AttemptID, executor ExecutorID, segment AttemptID, why Failure, limits Limits) error {
-	if a.Task.Side != Reduce || segment.Task.Side != Map {
+func (s *Store) LoseSegment(ctx context.Context, a job.AttemptID, executor job.ExecutorID, segment job.AttemptID, why job.Failure, limits Limits) error {
+	if a.Task.Side != job.Reduce || segment.Task.Side != job.Map {
 		return fmt.Errorf("lose segment of %s for %s: %w", segment, a, ErrIllegal)
 	}
 	limits = limits.Or(DefaultLimits)
-	why.Attempt, why.Executor, why.Class = segment.Name(), executor, ClassSegment
-	text, err := encode(why)
+	why.Attempt, why.Executor, why.Class = segment.Name(), executor, job.ClassSegment
+	text, err := why.Encode()
 	if err != nil {
 		return err
 	}
@@ -248,17 +249,17 @@ func (s *Store) LoseSegment(ctx context.Context, a AttemptID, executor ExecutorI
 // Backup has a second attempt at a's task started beside it, by another executor. The first
 // of them to commit wins, the other is told so. It does nothing when the task has a second
 // attempt already, and fails with ErrStale when a does not run.
-func (s *Store) Backup(ctx context.Context, a AttemptID) error {
+func (s *Store) Backup(ctx context.Context, a job.AttemptID) error {
 	return s.settle(ctx, "back up", backupScript, a, append(attemptArgs(a), a.Claimed))
 }
 
-func attemptArgs(a AttemptID) []any {
+func attemptArgs(a job.AttemptID) []any {
 	return []any{a.Name(), string(rune(a.Task.Side)), a.Task.Index, a.Number}
 }
 
 // settle runs a script that ends or doubles an attempt and answers {'ok', phase after it} or
 // {'stale'}, followed by 'cleanup' if that ended the job, and passes on what that means for others.
-func (s *Store) settle(ctx context.Context, what string, script *script, a AttemptID, args []any) error {
+func (s *Store) settle(ctx context.Context, what string, script *script, a job.AttemptID, args []any) error {
 	v, err := script.call(ctx, s.rdb, s.jobKeys(a.Job), args...)
 	var did settled
 	if err == nil {
@@ -302,7 +303,7 @@ func decodeSettled(script *script, v any) (settled, error) {
 
 // hint passes on what a settled attempt means for others. Its errors are dropped: the
 // attempt is settled whatever becomes of them, and the next sweep makes up for a lost hint.
-func (s *Store) hint(ctx context.Context, a AttemptID, phase Phase, committed bool) {
+func (s *Store) hint(ctx context.Context, a job.AttemptID, phase Phase, committed bool) {
 	switch phase {
 	case PhaseCleanup:
 		s.tell(ctx, a.Job)
@@ -310,7 +311,7 @@ func (s *Store) hint(ctx context.Context, a AttemptID, phase Phase, committed bo
 	case PhasePublish:
 		_ = s.callController(ctx, a.Job)
 	case PhaseMap, PhaseReduce:
-		if !committed || (phase == PhaseReduce && a.Task.Side == Map) {
+		if !committed || (phase == PhaseReduce && a.Task.Side == job.Map) {
 			_ = s.announce(ctx, a.Job, maxTokens)
 		}
 	}

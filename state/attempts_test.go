@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // The task of these tests is m1 of a job whose other task runs elsewhere throughout. Its
 // first attempt is, or was, by executor "me".
-var first = AttemptID{Job: testJob, Task: TaskID{Side: Map, Index: 1}, Number: 1}
+var first = job.AttemptID{Job: testJob, Task: job.TaskID{Side: job.Map, Index: 1}, Number: 1}
 
-func second() AttemptID { a := first; a.Number = 2; return a }
+func second() job.AttemptID { a := first; a.Number = 2; return a }
 
 // taskStates bring the task into each state.
 var taskStates = map[string]func(t *testing.T, s *Store){
@@ -82,11 +84,11 @@ var taskEvents = []struct {
 	}, {
 		event: "fail: program",
 		cells: "stale   w       w       stale stale stale  w       2",
-		do:    failFirst(ClassUser),
+		do:    failFirst(job.ClassUser),
 	}, {
 		event: "fail: handed back",
 		cells: "stale   w       w       stale stale stale  w       2",
-		do:    failFirst(ClassReleased),
+		do:    failFirst(job.ClassReleased),
 	}, {
 		event: "sweep",
 		cells: "=       =       w       =     =     =      =       =",
@@ -113,9 +115,9 @@ func commitFirst(t *testing.T, s *Store) error {
 	return s.Commit(t.Context(), known(t, s, first), "me", []byte("m"), map[string]int64{"tasks": 1})
 }
 
-func failFirst(class Class) func(t *testing.T, s *Store) error {
+func failFirst(class job.Class) func(t *testing.T, s *Store) error {
 	return func(t *testing.T, s *Store) error {
-		return s.Fail(t.Context(), known(t, s, first), "me", Failure{Class: class}, Limits{})
+		return s.Fail(t.Context(), known(t, s, first), "me", job.Failure{Class: class}, Limits{})
 	}
 }
 

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // SetBounds says that an object on the work store (see Layout.Bounds) has the partition bounds of
 // a job, born when the caller read it, unless that was said of another one before. It returns the
 // name that holds. It fails with ErrStale when that job was lost and restored meanwhile, or is in
 // another phase than map or reduce.
-func (s *Store) SetBounds(ctx context.Context, id JobID, born int64, name string) (string, error) {
+func (s *Store) SetBounds(ctx context.Context, id job.ID, born int64, name string) (string, error) {
 	v, err := boundsScript.call(ctx, s.rdb, s.jobKeys(id), strconv.FormatInt(born, 10), name)
 	if err == nil {
 		name, err = decodeBounds(v)
@@ -42,18 +44,18 @@ func decodeBounds(v any) (name string, err error) {
 // HoldSampler makes the caller, named by token, the one that samples a job's keys, until it
 // releases that or ttl is over; repeated, it goes on. False means that another does. As with Mind,
 // this saves double work and guards nothing.
-func (s *Store) HoldSampler(ctx context.Context, id JobID, token string, ttl time.Duration) (bool, error) {
+func (s *Store) HoldSampler(ctx context.Context, id job.ID, token string, ttl time.Duration) (bool, error) {
 	holder, err := s.hold(ctx, s.samplerKey(id), token, ttl)
 	return holder == token, err
 }
 
 // ReleaseSampler ends HoldSampler.
-func (s *Store) ReleaseSampler(ctx context.Context, id JobID, token string) error {
+func (s *Store) ReleaseSampler(ctx context.Context, id job.ID, token string) error {
 	return s.release(ctx, s.samplerKey(id), token)
 }
 
 // Bounds returns what SetBounds has said of a job with that birth; "": nothing yet.
-func (s *Store) Bounds(ctx context.Context, id JobID, born int64) (string, error) {
+func (s *Store) Bounds(ctx context.Context, id job.ID, born int64) (string, error) {
 	fields, err := s.rdb.HMGet(ctx, s.jobKey(id), "born", "bounds").Result()
 	if err != nil {
 		return "", fmt.Errorf("read the bounds of %s: %w", id, err)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // A Redis that lost everything gives numbers out again: a claim of before has the name of one of now, by the
@@ -11,7 +13,7 @@ import (
 func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 	s, pass := driven(t)
 	// begin brings a new job to where m0 is committed and m1 runs, or, after reducing has begun, r0 runs.
-	begin := func(reducing bool) (committed, runs AttemptID) {
+	begin := func(reducing bool) (committed, runs job.AttemptID) {
 		must(t, s.Drop(t.Context(), "j"))
 		pass(time.Second)
 		started(t, s, "j", 2, 2)
@@ -38,7 +40,7 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 		for what, err := range map[string]error{
 			"commit":              s.Commit(t.Context(), oldRuns, "me", []byte("m"), nil),
 			"commit what is done": s.Commit(t.Context(), oldCommitted, "me", []byte("m"), map[string]int64{"tasks": 1}),
-			"fail":                s.Fail(t.Context(), oldRuns, "me", Failure{Class: ClassReleased}, Limits{}),
+			"fail":                s.Fail(t.Context(), oldRuns, "me", job.Failure{Class: job.ClassReleased}, Limits{}),
 			"back up":             s.Backup(t.Context(), oldRuns),
 			"renew":               renewOne(t, s, oldRuns, "me"),
 		} {
@@ -50,12 +52,12 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 			sameState(t, s, before, dump(t, s), false)
 			continue
 		}
-		if err := s.LoseSegment(t.Context(), oldRuns, "me", committed, Failure{}, Limits{}); !errors.Is(err, ErrStale) {
+		if err := s.LoseSegment(t.Context(), oldRuns, "me", committed, job.Failure{}, Limits{}); !errors.Is(err, ErrStale) {
 			t.Errorf("lose a segment: %v", err)
 		}
 		sameState(t, s, before, dump(t, s), false)
 		// A reducer of now that has read what was committed before takes back nothing of now.
-		must(t, s.LoseSegment(t.Context(), runs, "me", oldCommitted, Failure{}, Limits{}))
+		must(t, s.LoseSegment(t.Context(), runs, "me", oldCommitted, job.Failure{}, Limits{}))
 		if won, ok, err := s.Winner(t.Context(), "j", committed.Task); err != nil || !ok || won.Attempt != committed {
 			t.Errorf("the winner is %+v, %t, %v", won, ok, err)
 		}
@@ -70,8 +72,8 @@ func TestRetryAfterALostSegmentCountsOnce(t *testing.T) {
 		mapped := claim(t, s, "me", 1)[0]
 		count := map[string]int64{"records": 7}
 		must(t, s.Commit(t.Context(), mapped, "me", nil, count))
-		must(t, s.LoseSegment(t.Context(), claim(t, s, "me", 1)[0], "me", mapped, Failure{}, Limits{}))
-		must(t, s.Stop(t.Context(), "j", AnyStage, Failed, Failure{}))
+		must(t, s.LoseSegment(t.Context(), claim(t, s, "me", 1)[0], "me", mapped, job.Failure{}, Limits{}))
+		must(t, s.Stop(t.Context(), "j", AnyStage, job.Failed, job.Failure{}))
 		must(t, s.Keep(t.Context(), "j", AnyStage, time.Hour))
 		must(t, s.Retry(t.Context(), "j", AnyStage))
 		must(t, s.Commit(t.Context(), claim(t, s, "me", 1)[0], "me", nil, count))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
@@ -43,7 +44,7 @@ func TestJobOnACluster(t *testing.T) {
 	s := New(redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{server.Addr}}), "test-"+rand.Text())
 	t.Cleanup(func() { must(t, s.Close()) })
 
-	for _, id := range []JobID{"one", "two", "three"} {
+	for _, id := range []job.ID{"one", "two", "three"} {
 		wholeLife(t, s, id)
 	}
 	if history, err := s.History(t.Context(), 0, 10); err != nil || len(history) != 0 {
@@ -54,7 +55,7 @@ func TestJobOnACluster(t *testing.T) {
 	}
 
 	var beats []Beat
-	for _, id := range []JobID{"four", "five", "six"} {
+	for _, id := range []job.ID{"four", "five", "six"} {
 		started(t, s, id, 1, 0)
 		beats = append(beats, Beat{Attempt: claim(t, s, "me", 1)[0]})
 	}
@@ -70,7 +71,7 @@ func TestJobOnACluster(t *testing.T) {
 }
 
 // wholeLife takes a job through every script.
-func wholeLife(t *testing.T, s *Store, id JobID) {
+func wholeLife(t *testing.T, s *Store, id job.ID) {
 	t.Helper()
 	started(t, s, id, 2, 1)
 	attempts := claim(t, s, "me", 2)
@@ -83,7 +84,7 @@ func wholeLife(t *testing.T, s *Store, id JobID) {
 	if len(slots) != 1 {
 		t.Errorf("keys of %s are in slots %v", id, slots)
 	}
-	must(t, s.Fail(t.Context(), attempts[0], "me", Failure{Class: ClassReleased}, Limits{}))
+	must(t, s.Fail(t.Context(), attempts[0], "me", job.Failure{Class: job.ClassReleased}, Limits{}))
 	commit(t, s, "me", attempts[1])
 	expire(t, s, claim(t, s, "me", 1)[0])
 	if swept, err := s.Sweep(t.Context(), id, Limits{}); err != nil || swept.Lost != 1 {
@@ -92,7 +93,7 @@ func wholeLife(t *testing.T, s *Store, id JobID) {
 	must(t, s.Backup(t.Context(), claim(t, s, "me", 1)[0]))
 	commit(t, s, "another", claim(t, s, "another", 1)...)
 	reduce := claim(t, s, "me", 1)[0]
-	must(t, s.LoseSegment(t.Context(), reduce, "me", attempts[1], Failure{Message: "gone"}, Limits{}))
+	must(t, s.LoseSegment(t.Context(), reduce, "me", attempts[1], job.Failure{Message: "gone"}, Limits{}))
 	commit(t, s, "me", claim(t, s, "me", 1)...)
 	commit(t, s, "me", claim(t, s, "me", 1)...)
 	inPhase(t, s, id, PhasePublish)

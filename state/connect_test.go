@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
@@ -182,7 +183,7 @@ func TestConnectBySentinel(t *testing.T) {
 func TestClusterOfThree(t *testing.T) {
 	t.Parallel()
 	s := connectTo(t, testservices.NewRedisCluster(t, 3))
-	ids := []JobID{"a", "b", "c", "d", "e", "f", "g", "h"}
+	ids := []job.ID{"a", "b", "c", "d", "e", "f", "g", "h"}
 	for _, id := range ids {
 		wholeLife(t, s, id)
 	}
@@ -195,7 +196,7 @@ func TestClusterOfThree(t *testing.T) {
 		beats = append(beats, Beat{Attempt: a, Progress: 5})
 	}
 	must(t, s.rdb.ScriptFlush(t.Context()).Err())
-	lost, _, err := s.Renew(t.Context(), "me", lease, append(beats, Beat{Attempt: AttemptID{Job: "other", Task: TaskID{Side: Map}, Number: 1}}))
+	lost, _, err := s.Renew(t.Context(), "me", lease, append(beats, Beat{Attempt: job.AttemptID{Job: "other", Task: job.TaskID{Side: job.Map}, Number: 1}}))
 	if err != nil || len(lost) != 1 || lost[0].Job != "other" {
 		t.Fatalf("lost %v, %v", lost, err)
 	}
@@ -211,14 +212,14 @@ func TestClusterOfThree(t *testing.T) {
 		t.Errorf("active %v, %v", active, err)
 	}
 	for _, b := range beats {
-		job := inPhase(t, s, b.Attempt.Job, PhaseMap)
-		if running, err := s.Running(t.Context(), job.ID); err != nil || len(running) != 2 || running[0].Progress != 5 {
+		j := inPhase(t, s, b.Attempt.Job, PhaseMap)
+		if running, err := s.Running(t.Context(), j.ID); err != nil || len(running) != 2 || running[0].Progress != 5 {
 			t.Errorf("running %v, %v", running, err)
 		}
-		if tasks, err := s.Tasks(t.Context(), job, Map, 0, 10); err != nil || len(tasks) != 2 {
+		if tasks, err := s.Tasks(t.Context(), j, job.Map, 0, 10); err != nil || len(tasks) != 2 {
 			t.Errorf("tasks %v, %v", tasks, err)
 		}
-		if events, err := s.Events(t.Context(), job.ID, "", time.Millisecond); err != nil || len(events) == 0 {
+		if events, err := s.Events(t.Context(), j.ID, "", time.Millisecond); err != nil || len(events) == 0 {
 			t.Errorf("events %v, %v", events, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -17,7 +18,7 @@ func TestCrowdOfExecutorsNeedsNoSweep(t *testing.T) {
 		started(t, s, "j", maps, reduces)
 		var crowd errgroup.Group
 		for i := range executors {
-			executor := ExecutorID(fmt.Sprintf("e%d", i))
+			executor := job.ExecutorID(fmt.Sprintf("e%d", i))
 			rng := rand.New(rand.NewPCG(uint64(i), 0))
 			crowd.Go(func() error { return work(t, s, executor, rng) })
 		}
@@ -30,7 +31,7 @@ func TestCrowdOfExecutorsNeedsNoSweep(t *testing.T) {
 	})
 }
 
-func work(t *testing.T, s *Store, executor ExecutorID, rng *rand.Rand) error {
+func work(t *testing.T, s *Store, executor job.ExecutorID, rng *rand.Rand) error {
 	for idle := 0; idle < 20; {
 		claims, err := s.Claim(t.Context(), executor, 1+rng.IntN(3), lease)
 		if err != nil {
@@ -39,7 +40,7 @@ func work(t *testing.T, s *Store, executor ExecutorID, rng *rand.Rand) error {
 		for _, c := range claims {
 			idle = 0
 			if rng.IntN(4) == 0 {
-				err = s.Fail(t.Context(), c.Attempt, executor, Failure{Class: ClassReleased}, Limits{})
+				err = s.Fail(t.Context(), c.Attempt, executor, job.Failure{Class: job.ClassReleased}, Limits{})
 			} else {
 				err = s.Commit(t.Context(), c.Attempt, executor, nil, map[string]int64{"tasks": 1})
 			}

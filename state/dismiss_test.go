@@ -5,13 +5,15 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // A sweep that finds no job yet must not take the job off the lists that is submitted just then.
 func TestSweepWhileSubmitting(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		for i := range 200 {
-			id := JobID("job-" + string(rune('a'+i%26)) + string(rune('a'+i/26)))
+			id := job.ID("job-" + string(rune('a'+i%26)) + string(rune('a'+i/26)))
 			var sweeps sync.WaitGroup
 			for range 3 {
 				sweeps.Go(func() {

@@ -9,23 +9,24 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
 // ExecutorInfo is what an executor says of itself with its heartbeats. Nothing is decided by
 // it; it is for people.
 type ExecutorInfo struct {
-	ID       ExecutorID `json:"id"`
-	Host     string     `json:"host"`
-	Version  string     `json:"version"`
-	Started  time.Time  `json:"started"`
-	Seen     time.Time  `json:"seen"` // its last heartbeat
-	Slots    int        `json:"slots"`
-	Draining bool       `json:"draining"`         // claims no more
-	Benched  time.Time  `json:"benched,omitzero"` // until then it claims nothing, since attempts fail there
-	Running  []string   `json:"running"`          // attempts, "JOB/m12.1"
-	CPU      float64    `json:"cpu"`              // cores in use since the heartbeat before
-	Memory   int64      `json:"memory"`           // resident bytes
+	ID       job.ExecutorID `json:"id"`
+	Host     string         `json:"host"`
+	Version  string         `json:"version"`
+	Started  time.Time      `json:"started"`
+	Seen     time.Time      `json:"seen"` // its last heartbeat
+	Slots    int            `json:"slots"`
+	Draining bool           `json:"draining"`         // claims no more
+	Benched  time.Time      `json:"benched,omitzero"` // until then it claims nothing, since attempts fail there
+	Running  []string       `json:"running"`          // attempts, "JOB/m12.1"
+	CPU      float64        `json:"cpu"`              // cores in use since the heartbeat before
+	Memory   int64          `json:"memory"`           // resident bytes
 }
 
 // ReportExecutor tells who the executor is; it is forgotten after ttl unless it does so again.
@@ -50,16 +51,16 @@ func (s *Store) ReportExecutor(ctx context.Context, info ExecutorInfo, ttl time.
 const lastReports = 16
 
 // HasOthers tells whether an executor other than this one reported itself lately, and claims tasks.
-func (s *Store) HasOthers(ctx context.Context, id ExecutorID) (bool, error) {
+func (s *Store) HasOthers(ctx context.Context, id job.ExecutorID) (bool, error) {
 	ids, err := s.rdb.ZRevRange(ctx, s.executorsKey(), 0, lastReports-1).Result()
 	if err != nil {
 		return false, fmt.Errorf("look for other executors: %w", err)
 	}
 	for _, other := range ids {
-		if ExecutorID(other) == id {
+		if job.ExecutorID(other) == id {
 			continue
 		}
-		text, err := s.rdb.Get(ctx, s.executorKey(ExecutorID(other))).Bytes()
+		text, err := s.rdb.Get(ctx, s.executorKey(job.ExecutorID(other))).Bytes()
 		if errors.Is(err, redis.Nil) {
 			continue // it is gone
 		}
@@ -78,7 +79,7 @@ func (s *Store) HasOthers(ctx context.Context, id ExecutorID) (bool, error) {
 }
 
 // RemoveExecutor forgets an executor that has stopped.
-func (s *Store) RemoveExecutor(ctx context.Context, id ExecutorID) error {
+func (s *Store) RemoveExecutor(ctx context.Context, id job.ExecutorID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.Del(ctx, s.executorKey(id))
 		p.ZRem(ctx, s.executorsKey(), string(id))
@@ -99,7 +100,7 @@ func (s *Store) Executors(ctx context.Context) ([]ExecutorInfo, error) {
 	texts := make([]*redis.StringCmd, len(ids))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
-			texts[i] = p.Get(ctx, s.executorKey(ExecutorID(id)))
+			texts[i] = p.Get(ctx, s.executorKey(job.ExecutorID(id)))
 		}
 		return nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -34,8 +35,8 @@ func (s *Store) CallOnExpiry(ctx context.Context) {
 }
 
 // jobOfLease returns the job of a lease key; false for any other key.
-func (s *Store) jobOfLease(key string) (JobID, bool) {
+func (s *Store) jobOfLease(key string) (job.ID, bool) {
 	rest, ok := strings.CutPrefix(key, s.namespace+":{")
 	id, after, found := strings.Cut(rest, "}")
-	return JobID(id), ok && found && strings.HasPrefix(after, ":lease:")
+	return job.ID(id), ok && found && strings.HasPrefix(after, ":lease:")
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
@@ -33,7 +34,7 @@ func TestControllersAreCalledWhenALeaseEnds(t *testing.T) {
 
 func TestJobOfLease(t *testing.T) {
 	s := New(nil, "bm")
-	for key, want := range map[string]JobID{
+	for key, want := range map[string]job.ID{
 		s.jobKey("j") + ":lease:m0.1": "j", s.jobKey("j"): "", s.jobKey("j") + ":minder": "",
 		"bm:executor:{x}": "", "other:{j}:lease:m0.1": "", "bm:{j": "",
 	} {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -20,14 +21,14 @@ func TestJobToTheEnd(t *testing.T) {
 			onServers(t, func(t *testing.T, s *Store) {
 				started(t, s, "j", sizes.maps, sizes.reduces)
 				for i, a := range claim(t, s, "me", sizes.maps) {
-					if got := inPhase(t, s, "j", PhaseMap); got.State != Mapping || got.Map.Done != i || got.Map.Running != sizes.maps-i {
+					if got := inPhase(t, s, "j", PhaseMap); got.State != job.Mapping || got.Map.Done != i || got.Map.Running != sizes.maps-i {
 						t.Fatalf("with %d maps done: %+v", i, got)
 					}
 					commit(t, s, "me", a)
 				}
 				if sizes.reduces > 0 {
 					got := inPhase(t, s, "j", PhaseReduce)
-					if got.State != Reducing || got.MapsDone.IsZero() || got.Map.Done != sizes.maps {
+					if got.State != job.Reducing || got.MapsDone.IsZero() || got.Map.Done != sizes.maps {
 						t.Fatalf("with all maps done: %+v", got)
 					}
 					commit(t, s, "me", claim(t, s, "me", sizes.reduces)...)
@@ -35,7 +36,7 @@ func TestJobToTheEnd(t *testing.T) {
 				inPhase(t, s, "j", PhasePublish)
 				must(t, s.Finish(t.Context(), "j", AnyStage))
 				got := inPhase(t, s, "j", PhaseCleanup)
-				if got.State != Completed || got.Ended.IsZero() || got.Planned.IsZero() || got.PublishedFrom.IsZero() {
+				if got.State != job.Completed || got.Ended.IsZero() || got.Planned.IsZero() || got.PublishedFrom.IsZero() {
 					t.Fatalf("completed: %+v", got)
 				}
 				counters, err := s.Counters(t.Context(), "j")
@@ -43,7 +44,7 @@ func TestJobToTheEnd(t *testing.T) {
 					t.Fatalf("counters %v, %v", counters, err)
 				}
 				manifests := 0
-				for c, err := range s.Committed(t.Context(), "j", Map) {
+				for c, err := range s.Committed(t.Context(), "j", job.Map) {
 					if err != nil || string(c.Manifest) != "manifest of "+c.Attempt.Name() || c.Executor != "me" {
 						t.Fatalf("committed %+v, %v", c, err)
 					}
@@ -64,8 +65,8 @@ func TestForgetLeavesHistoryOrNothing(t *testing.T) {
 			started(t, s, "j", 3, 1)
 			attempts := claim(t, s, "me", 3)
 			commit(t, s, "me", attempts[0])
-			must(t, s.Fail(t.Context(), attempts[1], "me", Failure{Class: ClassUser}, Limits{}))
-			must(t, s.Stop(t.Context(), "j", AnyStage, Cancelled, Failure{}))
+			must(t, s.Fail(t.Context(), attempts[1], "me", job.Failure{Class: job.ClassUser}, Limits{}))
+			must(t, s.Stop(t.Context(), "j", AnyStage, job.Cancelled, job.Failure{}))
 			must(t, s.Forget(t.Context(), "j", AnyStage, keep))
 			history := map[string]bool{s.jobKey("j"): true, s.countersKey("j"): true, s.errorsKey("j"): true, s.eventsKey("j"): true}
 			for key, content := range dump(t, s) {
@@ -87,13 +88,13 @@ func TestLostSegmentSendsTheJobBack(t *testing.T) {
 		maps := claim(t, s, "me", 2)
 		commit(t, s, "me", maps...)
 		reduces := claim(t, s, "me", 2)
-		lose := func(a, segment AttemptID) error {
-			return s.LoseSegment(t.Context(), a, "me", segment, Failure{Message: "not there"}, Limits{})
+		lose := func(a, segment job.AttemptID) error {
+			return s.LoseSegment(t.Context(), a, "me", segment, job.Failure{Message: "not there"}, Limits{})
 		}
 		epoch := inPhase(t, s, "j", PhaseReduce).Epoch
 		must(t, lose(reduces[0], maps[1]))
 		got := inPhase(t, s, "j", PhaseMap)
-		if got.Map.Done != 1 || got.State != Mapping {
+		if got.Map.Done != 1 || got.State != job.Mapping {
 			t.Fatalf("after the loss: %+v", got)
 		}
 		planned := got.Planned
@@ -128,21 +129,21 @@ func TestLostSegmentSendsTheJobBack(t *testing.T) {
 
 func TestLimitOfEachClassEndsTheJobWithThatFailure(t *testing.T) {
 	limits := Limits{User: 2, Infra: 3, Lost: 2, Segment: 2, Backoff: time.Nanosecond}
-	for class, test := range map[Class]struct {
+	for class, test := range map[job.Class]struct {
 		limit int
-		fail  func(t *testing.T, s *Store, a AttemptID)
+		fail  func(t *testing.T, s *Store, a job.AttemptID)
 	}{
-		ClassUser:  {2, failing(ClassUser, limits)},
-		ClassInfra: {3, failing(ClassInfra, limits)},
-		ClassLost: {2, func(t *testing.T, s *Store, a AttemptID) {
+		job.ClassUser:  {2, failing(job.ClassUser, limits)},
+		job.ClassInfra: {3, failing(job.ClassInfra, limits)},
+		job.ClassLost: {2, func(t *testing.T, s *Store, a job.AttemptID) {
 			expire(t, s, a)
 			_, err := s.Sweep(t.Context(), a.Job, limits)
 			must(t, err)
 		}},
-		ClassSegment: {2, func(t *testing.T, s *Store, a AttemptID) {
+		job.ClassSegment: {2, func(t *testing.T, s *Store, a job.AttemptID) {
 			commit(t, s, "me", a)
 			reduce := claim(t, s, "me", 1)[0]
-			must(t, s.LoseSegment(t.Context(), reduce, "me", a, Failure{Message: "segment 2"}, limits))
+			must(t, s.LoseSegment(t.Context(), reduce, "me", a, job.Failure{Message: "segment 2"}, limits))
 		}},
 	} {
 		t.Run(string(class), func(t *testing.T) {
@@ -157,7 +158,7 @@ func TestLimitOfEachClassEndsTheJobWithThatFailure(t *testing.T) {
 				}
 				got := inPhase(t, s, "j", PhaseCleanup)
 				name := fmt.Sprintf("m0.%d", test.limit)
-				if got.State != Failed || got.Error == nil || got.Error.Class != class || got.Error.Attempt != name || got.Error.Executor != "me" {
+				if got.State != job.Failed || got.Error == nil || got.Error.Class != class || got.Error.Attempt != name || got.Error.Executor != "me" {
 					t.Fatalf("job is %s by %+v", got.State, got.Error)
 				}
 				failures, err := s.Failures(t.Context(), "j")
@@ -173,7 +174,7 @@ func TestHandingBackIsNoFailure(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		started(t, s, "j", 1, 0)
 		for range 10 {
-			failing(ClassReleased, Limits{User: 1, Infra: 1})(t, s, claim(t, s, "me", 1)[0])
+			failing(job.ClassReleased, Limits{User: 1, Infra: 1})(t, s, claim(t, s, "me", 1)[0])
 		}
 		if got := inPhase(t, s, "j", PhaseMap); got.Map.Failed != 0 {
 			t.Fatalf("failures: %+v", got.Map)
@@ -188,7 +189,7 @@ func TestBackoffOfInfrastructureFailures(t *testing.T) {
 		limits := Limits{Backoff: 100 * time.Millisecond}
 		a := claim(t, s, "me", 1)[0]
 		before := serverTime(t, s)
-		must(t, s.Fail(t.Context(), a, "me", Failure{Class: ClassInfra}, limits))
+		must(t, s.Fail(t.Context(), a, "me", job.Failure{Class: job.ClassInfra}, limits))
 		at, err := s.rdb.ZScore(t.Context(), s.jobKey("j")+":retry:m", "0").Result()
 		must(t, err)
 		wait := time.UnixMilli(int64(at)).Sub(before)
@@ -209,14 +210,14 @@ func serverTime(t *testing.T, s *Store) time.Time {
 	return now
 }
 
-func failing(class Class, limits Limits) func(t *testing.T, s *Store, a AttemptID) {
-	return func(t *testing.T, s *Store, a AttemptID) {
-		must(t, s.Fail(t.Context(), a, "me", Failure{Class: class, Message: "oops"}, limits))
+func failing(class job.Class, limits Limits) func(t *testing.T, s *Store, a job.AttemptID) {
+	return func(t *testing.T, s *Store, a job.AttemptID) {
+		must(t, s.Fail(t.Context(), a, "me", job.Failure{Class: class, Message: "oops"}, limits))
 	}
 }
 
 // claimWhenReady sweeps, as a controller does, until a task can be claimed.
-func claimWhenReady(t *testing.T, s *Store, executor ExecutorID) AttemptID {
+func claimWhenReady(t *testing.T, s *Store, executor job.ExecutorID) job.AttemptID {
 	t.Helper()
 	var got []Claim
 	until(t, "a task is ready", func(ctx context.Context) bool {

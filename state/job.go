@@ -3,25 +3,9 @@ package state
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
-
-// State is what a user sees of a job's life.
-type State string
-
-const (
-	Submitted State = "SUBMITTED"
-	Mapping   State = "MAPPING"
-	Reducing  State = "REDUCING"
-	Completed State = "COMPLETED"
-	Failed    State = "FAILED"
-	Cancelled State = "CANCELLED"
-)
-
-// Terminal says whether the job's outcome is settled. Clean-up may still go on: see Phase.
-func (s State) Terminal() bool { return s == Completed || s == Failed || s == Cancelled }
-
-// known tells whether it is one of these.
-func (s State) known() bool { return s == Submitted || s == Mapping || s == Reducing || s.Terminal() }
 
 // Phase is what is to be done next for a job; it decides which transitions are legal.
 type Phase string
@@ -55,7 +39,7 @@ const AnyStage Stage = 0
 
 // Job is a job's record.
 type Job struct {
-	ID       JobID
+	ID       job.ID
 	Name     string
 	Priority int
 	Spec     json.RawMessage // not of a summary
@@ -64,18 +48,18 @@ type Job struct {
 	// Program and Output are those of the spec.
 	Program, Output string
 	Plan            string // what the planning controller left for the executors
-	State           State
+	State           job.State
 	Phase           Phase
 	Stage           Stage
 	Born            int64 // ms; another when the job was lost and restored
 	Restored        bool  // from what the object store holds, after Redis had lost it
 	Epoch           int   // another, and a greater, one for each set of committed maps that is reduced
-	Map             Progress
-	Reduce          Progress
-	Error           *Failure // of a job that failed or was cancelled
+	Map             job.Progress
+	Reduce          job.Progress
+	Error           *job.Failure // of a job that failed or was cancelled
 	// Recovered are those tasks of an ended job that did not complete which were committed though an attempt that
 	// is still known failed.
-	Recovered []TaskID
+	Recovered []job.TaskID
 
 	// By the clock of Redis; zero: not yet. A job that maps again because a segment was lost
 	// keeps its first MapsDone.
@@ -83,19 +67,13 @@ type Job struct {
 	KeptUntil                                          time.Time // of a failed job: until when it may be retried
 }
 
-// Progress counts the tasks of one side.
-type Progress struct {
-	Total   int `json:"total"`
-	Done    int `json:"done"`
-	Running int `json:"running"` // attempts
-	Failed  int `json:"failed"`  // attempts that failed so far
-	// Attempts were given out so far, at any of the tasks. Of them, Lost are those that failed since their
-	// executors went silent, and Backups those that were started beside another.
-	Attempts int `json:"attempts"`
-	Lost     int `json:"lost"`
-	Backups  int `json:"backups"`
-	// Spent is the time from claim to commit of all committed attempts together.
-	Spent time.Duration `json:"-"`
-	// Claimed is how many tasks were claimed at least once.
-	Claimed int `json:"-"`
+// Parts is how many parts the output of a job has, or -1 as long as it is not planned.
+func (j Job) Parts() int {
+	switch {
+	case j.Plan == "":
+		return -1
+	case j.Reduce.Total == 0:
+		return j.Map.Total
+	}
+	return j.Reduce.Total
 }

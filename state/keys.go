@@ -1,6 +1,10 @@
 package state
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bucketmill/bucketmill/job"
+)
 
 // Global keys. Each stands alone (no script touches two of them), so they need no common
 // hash tag.
@@ -18,30 +22,30 @@ func (s *Store) reporterKey() string  { return s.namespace + ":reporter" }  // s
 // submitterKey is a zset: jobs of a submitter that have not ended -> when they were admitted (ms).
 func (s *Store) submitterKey(by string) string { return s.namespace + ":by:" + by }
 
-func (s *Store) executorKey(id ExecutorID) string {
+func (s *Store) executorKey(id job.ExecutorID) string {
 	return s.namespace + ":executor:{" + string(id) + "}"
 }
 
-func (s *Store) jobKey(id JobID) string      { return fmt.Sprintf("%s:{%s}", s.namespace, id) }
-func (s *Store) minderKey(id JobID) string   { return s.jobKey(id) + ":minder" }
-func (s *Store) readerKey(id JobID) string   { return s.jobKey(id) + ":reader" }
-func (s *Store) samplerKey(id JobID) string  { return s.jobKey(id) + ":sampler" }
-func (s *Store) errorsKey(id JobID) string   { return s.jobKey(id) + ":errors" }
-func (s *Store) eventsKey(id JobID) string   { return s.jobKey(id) + ":events" }
-func (s *Store) runKey(id JobID) string      { return s.jobKey(id) + ":run" }
-func (s *Store) countersKey(id JobID) string { return s.jobKey(id) + ":counters" }
-func (s *Store) attKey(id JobID) string      { return s.jobKey(id) + ":att" }
-func (s *Store) voidKey(id JobID) string     { return s.jobKey(id) + ":void" }
+func (s *Store) jobKey(id job.ID) string      { return fmt.Sprintf("%s:{%s}", s.namespace, id) }
+func (s *Store) minderKey(id job.ID) string   { return s.jobKey(id) + ":minder" }
+func (s *Store) readerKey(id job.ID) string   { return s.jobKey(id) + ":reader" }
+func (s *Store) samplerKey(id job.ID) string  { return s.jobKey(id) + ":sampler" }
+func (s *Store) errorsKey(id job.ID) string   { return s.jobKey(id) + ":errors" }
+func (s *Store) eventsKey(id job.ID) string   { return s.jobKey(id) + ":events" }
+func (s *Store) runKey(id job.ID) string      { return s.jobKey(id) + ":run" }
+func (s *Store) countersKey(id job.ID) string { return s.jobKey(id) + ":counters" }
+func (s *Store) attKey(id job.ID) string      { return s.jobKey(id) + ":att" }
+func (s *Store) voidKey(id job.ID) string     { return s.jobKey(id) + ":void" }
 
-func (s *Store) doneKey(id JobID, side Side) string {
+func (s *Store) doneKey(id job.ID, side job.Side) string {
 	return s.jobKey(id) + ":done:" + string(rune(side))
 }
 
 // jobKeys are the KEYS of every script, in the order that lua/common.lua names them.
-func (s *Store) jobKeys(id JobID) []string {
-	job := s.jobKey(id)
+func (s *Store) jobKeys(id job.ID) []string {
+	j := s.jobKey(id)
 	return []string{
-		job, s.runKey(id), job + ":retry:m", job + ":retry:r", s.attKey(id), job + ":fails",
-		s.doneKey(id, Map), s.doneKey(id, Reduce), s.countersKey(id), s.errorsKey(id), s.eventsKey(id), s.voidKey(id),
+		j, s.runKey(id), j + ":retry:m", j + ":retry:r", s.attKey(id), j + ":fails",
+		s.doneKey(id, job.Map), s.doneKey(id, job.Reduce), s.countersKey(id), s.errorsKey(id), s.eventsKey(id), s.voidKey(id),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -19,17 +20,17 @@ import (
 // made the job: of several at once for one job, at most one hears so (none, if an answer was lost). An error
 // that wraps ErrNotSubmitted says for certain that this call has made no job and will make none; after any
 // other but ErrExists and ErrInvalid there may be one.
-func (s *Store) Submit(ctx context.Context, id JobID, name string, priority int, spec []byte) (created bool, err error) {
+func (s *Store) Submit(ctx context.Context, id job.ID, name string, priority int, spec []byte) (created bool, err error) {
 	return s.SubmitFor(ctx, "", id, name, priority, spec)
 }
 
 // SubmitFor is Submit that also notes who submits the job.
-func (s *Store) SubmitFor(ctx context.Context, by string, id JobID, name string, priority int, spec []byte) (created bool, err error) {
+func (s *Store) SubmitFor(ctx context.Context, by string, id job.ID, name string, priority int, spec []byte) (created bool, err error) {
 	return s.submit(ctx, by, id, name, priority, spec, "")
 }
 
 // Restore is SubmitFor for a job that Redis has lost. It keeps the time at which it was submitted.
-func (s *Store) Restore(ctx context.Context, by string, id JobID, name string, priority int, spec []byte, submitted time.Time) error {
+func (s *Store) Restore(ctx context.Context, by string, id job.ID, name string, priority int, spec []byte, submitted time.Time) error {
 	// 0 of a record that does not say when that was.
 	_, err := s.submit(ctx, by, id, name, priority, spec, strconv.FormatInt(max(submitted.UnixMilli(), 0), 10))
 	if err != nil || by == "" {
@@ -39,8 +40,8 @@ func (s *Store) Restore(ctx context.Context, by string, id JobID, name string, p
 	return err
 }
 
-func (s *Store) submit(ctx context.Context, by string, id JobID, name string, priority int, spec []byte, restored string) (created bool, err error) {
-	if !id.Valid() || !ValidPriority(priority) {
+func (s *Store) submit(ctx context.Context, by string, id job.ID, name string, priority int, spec []byte, restored string) (created bool, err error) {
+	if !id.Valid() || !job.ValidPriority(priority) {
 		return false, fmt.Errorf("submit %q with priority %d: %w", id, priority, ErrInvalid)
 	}
 	known, err := s.Known(ctx, id)
@@ -77,7 +78,7 @@ func (s *Store) submit(ctx context.Context, by string, id JobID, name string, pr
 
 // perhapsSubmitted adds to the error of a submission's script that there is no job, if that is certain: Redis
 // has refused the script, and says that there is none.
-func (s *Store) perhapsSubmitted(ctx context.Context, id JobID, err error) error {
+func (s *Store) perhapsSubmitted(ctx context.Context, id job.ID, err error) error {
 	var refusal redis.Error
 	if !errors.As(err, &refusal) {
 		return err // no answer
@@ -116,7 +117,7 @@ type Outline struct {
 
 // Start ends planning: the job's tasks may be claimed from now on. It fails with ErrIllegal in
 // any phase but plan, or another stage.
-func (s *Store) Start(ctx context.Context, id JobID, o Outline) error {
+func (s *Store) Start(ctx context.Context, id job.ID, o Outline) error {
 	if o.Maps <= 0 || o.Reduces < 0 {
 		return fmt.Errorf("start %s: %d map and %d reduce tasks: %w", id, o.Maps, o.Reduces, ErrIllegal)
 	}
@@ -129,11 +130,11 @@ func (s *Store) Start(ctx context.Context, id JobID, o Outline) error {
 // Stop ends a job before its time, in that stage, as Failed or Cancelled. Executors are told at once, and find
 // out at their next renewal in any case. It fails with ErrIllegal when the job's outcome is settled already, or
 // it is in another stage.
-func (s *Store) Stop(ctx context.Context, id JobID, stage Stage, state State, why Failure) error {
-	if state != Failed && state != Cancelled {
+func (s *Store) Stop(ctx context.Context, id job.ID, stage Stage, state job.State, why job.Failure) error {
+	if state != job.Failed && state != job.Cancelled {
 		return fmt.Errorf("stop %s as %s: %w", id, state, ErrIllegal)
 	}
-	text, err := encode(why)
+	text, err := why.Encode()
 	if err != nil {
 		return err
 	}
@@ -145,14 +146,14 @@ func (s *Store) Stop(ctx context.Context, id JobID, stage Stage, state State, wh
 }
 
 // Finish settles a job as Completed that was published in that stage. It fails with ErrIllegal in another.
-func (s *Store) Finish(ctx context.Context, id JobID, stage Stage) error {
+func (s *Store) Finish(ctx context.Context, id job.ID, stage Stage) error {
 	return s.transition(ctx, "finish", finishScript, id, int64(stage))
 }
 
 // FinishFound settles a job as Completed whose output was found to be whole and in place in that stage, with
 // these counters, of which there must be some: one in phase plan, or a failed or cancelled one in phase
 // cleanup that, as far as Redis knows, never came to be published.
-func (s *Store) FinishFound(ctx context.Context, id JobID, stage Stage, counters map[string]int64) error {
+func (s *Store) FinishFound(ctx context.Context, id job.ID, stage Stage, counters map[string]int64) error {
 	args := []any{int64(stage)}
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
 		args = append(args, name, counters[name])
@@ -162,7 +163,7 @@ func (s *Store) FinishFound(ctx context.Context, id JobID, stage Stage, counters
 
 // Lost is a committed attempt of which something is lost that its job's publication needs, and why.
 type Lost struct {
-	Attempt AttemptID
+	Attempt job.AttemptID
 	Why     string
 }
 
@@ -172,13 +173,13 @@ const redoAtOnce = 100
 // Redo has the tasks done again whose committed attempts were found, in that stage of publication, to lack
 // what it needs. The job fails where a task has lost that too often. Redo fails with ErrIllegal in another
 // stage or phase.
-func (s *Store) Redo(ctx context.Context, id JobID, stage Stage, lost []Lost, limits Limits) error {
+func (s *Store) Redo(ctx context.Context, id job.ID, stage Stage, lost []Lost, limits Limits) error {
 	if len(lost) == 0 {
 		return fmt.Errorf("redo no task of %s: %w", id, ErrInvalid)
 	}
 	args := []any{int64(stage), limits.Or(DefaultLimits).Segment}
 	for _, l := range lost[:min(len(lost), redoAtOnce)] {
-		text, err := encode(Failure{Attempt: l.Attempt.Name(), Class: ClassSegment, Message: l.Why})
+		text, err := job.Failure{Attempt: l.Attempt.Name(), Class: job.ClassSegment, Message: l.Why}.Encode()
 		if err != nil {
 			return err
 		}
@@ -193,17 +194,17 @@ func (s *Store) Redo(ctx context.Context, id JobID, stage Stage, lost []Lost, li
 // Keep sets a failed job aside for a time whose output was cleaned up in that stage, in phase kept, so that it
 // may be retried. It fails with ErrIllegal for a job that did not fail, was never started, was kept before, or
 // is in another stage.
-func (s *Store) Keep(ctx context.Context, id JobID, stage Stage, keep time.Duration) error {
+func (s *Store) Keep(ctx context.Context, id job.ID, stage Stage, keep time.Duration) error {
 	return s.transition(ctx, "keep", keepScript, id, keep.Milliseconds(), int64(stage))
 }
 
 // Discard gives up a job that is kept in that stage: it is cleaned up for good.
-func (s *Store) Discard(ctx context.Context, id JobID, stage Stage) error {
+func (s *Store) Discard(ctx context.Context, id job.ID, stage Stage) error {
 	return s.transition(ctx, "discard", discardScript, id, int64(stage))
 }
 
 // Retry starts a job again that is kept in that stage, with the tasks that were not committed.
-func (s *Store) Retry(ctx context.Context, id JobID, stage Stage) error {
+func (s *Store) Retry(ctx context.Context, id job.ID, stage Stage) error {
 	if err := s.transition(ctx, "retry", retryScript, id, int64(stage)); err != nil {
 		return err
 	}
@@ -218,8 +219,8 @@ const NoteWebhookFailed = "webhook failed"
 
 // Note adds a failure that does not change the outcome to the events of a job in phase
 // cleanup, as one of that kind. It fails with ErrIllegal in any other phase.
-func (s *Store) Note(ctx context.Context, id JobID, kind string, why Failure) error {
-	text, err := encode(why)
+func (s *Store) Note(ctx context.Context, id job.ID, kind string, why job.Failure) error {
+	text, err := why.Encode()
 	if err != nil {
 		return err
 	}
@@ -229,7 +230,7 @@ func (s *Store) Note(ctx context.Context, id JobID, kind string, why Failure) er
 // Forget ends the clean-up after a job in that stage: all but the job's history goes now, and that after
 // keep (0: now). It fails with ErrIllegal for a job that was settled in another way since, as a failover had
 // sent it back.
-func (s *Store) Forget(ctx context.Context, id JobID, stage Stage, keep time.Duration) error {
+func (s *Store) Forget(ctx context.Context, id job.ID, stage Stage, keep time.Duration) error {
 	if err := s.transition(ctx, "forget", forgetScript, id, keep.Milliseconds(), int64(stage)); err != nil {
 		return err
 	}
@@ -238,7 +239,7 @@ func (s *Store) Forget(ctx context.Context, id JobID, stage Stage, keep time.Dur
 
 // Erase removes what is remembered of a job that has ended, before its time. It fails with ErrIllegal for a job
 // in another phase. A caller that dies in the middle leaves an id in the history without a job, which Expired finds.
-func (s *Store) Erase(ctx context.Context, id JobID) error {
+func (s *Store) Erase(ctx context.Context, id job.ID) error {
 	if err := s.transition(ctx, "erase", eraseScript, id); err != nil {
 		return err
 	}
@@ -247,7 +248,7 @@ func (s *Store) Erase(ctx context.Context, id JobID) error {
 
 // transition runs a script that answers {'ok'}, {'gone'} or {'illegal', phase}. That of Redo answers
 // {'ok', phase after it}.
-func (s *Store) transition(ctx context.Context, what string, script *script, id JobID, args ...any) error {
+func (s *Store) transition(ctx context.Context, what string, script *script, id job.ID, args ...any) error {
 	v, err := script.call(ctx, s.rdb, s.jobKeys(id), args...)
 	if err == nil {
 		err = decodeTransition(script, v)

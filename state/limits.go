@@ -2,6 +2,8 @@ package state
 
 import (
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Limits bound how often a task may fail, by class of failure, and how long it rests between.
@@ -40,13 +42,13 @@ func (l Limits) Or(d Limits) Limits {
 	return l
 }
 
-func (l Limits) of(c Class) int {
+func (l Limits) of(c job.Class) int {
 	switch c {
-	case ClassUser:
+	case job.ClassUser:
 		return l.User
-	case ClassLost:
+	case job.ClassLost:
 		return l.Lost
-	case ClassSegment:
+	case job.ClassSegment:
 		return l.Segment
 	}
 	return l.Infra

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
 // activate enters a job into the history and among those that have not ended.
-func (s *Store) activate(ctx context.Context, id JobID) error {
+func (s *Store) activate(ctx context.Context, id job.ID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAddNX(ctx, s.jobsKey(), redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(id)})
 		p.SAdd(ctx, s.activeKey(), string(id))
@@ -23,14 +24,14 @@ func (s *Store) activate(ctx context.Context, id JobID) error {
 }
 
 // Active returns the jobs that have not ended.
-func (s *Store) Active(ctx context.Context) ([]JobID, error) {
+func (s *Store) Active(ctx context.Context) ([]job.ID, error) {
 	ids, err := s.rdb.SMembers(ctx, s.activeKey()).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list active jobs: %w", err)
 	}
-	jobs := make([]JobID, len(ids))
+	jobs := make([]job.ID, len(ids))
 	for i, id := range ids {
-		jobs[i] = JobID(id)
+		jobs[i] = job.ID(id)
 	}
 	return jobs, nil
 }
@@ -77,7 +78,7 @@ func (s *Store) Remember(ctx context.Context, count int) error {
 
 // Enlist enters a job that has not ended into the lists, if it is not there: the script that made the job may
 // have been executed late, when Redis had lost them.
-func (s *Store) Enlist(ctx context.Context, id JobID) error {
+func (s *Store) Enlist(ctx context.Context, id job.ID) error {
 	phase, err := s.Phase(ctx, id)
 	if errors.Is(err, ErrNoJob) || phase == PhaseEnded {
 		return nil
@@ -89,7 +90,7 @@ func (s *Store) Enlist(ctx context.Context, id JobID) error {
 }
 
 // deactivate takes an ended or unknown job out of the indexes of work.
-func (s *Store) deactivate(ctx context.Context, id JobID) error {
+func (s *Store) deactivate(ctx context.Context, id job.ID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZRem(ctx, s.readyKey(), string(id))
 		p.SRem(ctx, s.activeKey(), string(id))
@@ -104,7 +105,7 @@ func (s *Store) deactivate(ctx context.Context, id JobID) error {
 // dismiss takes an id without a job off the lists. The job may come to be meanwhile: Submit
 // enters it into the lists after its script, so either that comes after our removal, or we see
 // the job here and enter it again.
-func (s *Store) dismiss(ctx context.Context, id JobID) error {
+func (s *Store) dismiss(ctx context.Context, id job.ID) error {
 	if err := s.deactivate(ctx, id); err != nil {
 		return err
 	}

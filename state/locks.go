@@ -7,19 +7,20 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
 // Mind makes the caller, named by token, the one controller that works on the job, until it
 // leaves it or ttl is over. It is a courtesy that saves double work, not a safeguard: every
 // transition is safe without it. False means that another controller minds the job.
-func (s *Store) Mind(ctx context.Context, id JobID, token string, ttl time.Duration) (bool, error) {
+func (s *Store) Mind(ctx context.Context, id job.ID, token string, ttl time.Duration) (bool, error) {
 	holder, err := s.hold(ctx, s.minderKey(id), token, ttl)
 	return holder == token, err
 }
 
 // Leave ends Mind.
-func (s *Store) Leave(ctx context.Context, id JobID, token string) error {
+func (s *Store) Leave(ctx context.Context, id job.ID, token string) error {
 	return s.release(ctx, s.minderKey(id), token)
 }
 
@@ -37,26 +38,26 @@ func (s *Store) LeaveReports(ctx context.Context, token string) error {
 
 // LockOutput keeps other jobs from writing to the same output until UnlockOutput. It
 // returns the job that holds it: id itself on success.
-func (s *Store) LockOutput(ctx context.Context, url string, id JobID) (JobID, error) {
+func (s *Store) LockOutput(ctx context.Context, url string, id job.ID) (job.ID, error) {
 	holder, err := s.holderBy(ctx, lockOutputScript, s.outputsKey(), outputField(url), string(id))
 	if err != nil {
 		return "", fmt.Errorf("lock output %s: %w", url, err)
 	}
-	return JobID(holder), nil
+	return job.ID(holder), nil
 }
 
 // OutputHolder returns the job that holds the lock on an output; "" if none does.
-func (s *Store) OutputHolder(ctx context.Context, url string) (JobID, error) {
+func (s *Store) OutputHolder(ctx context.Context, url string) (job.ID, error) {
 	holder, err := s.rdb.HGet(ctx, s.outputsKey(), outputField(url)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", fmt.Errorf("look for the holder of %s: %w", url, err)
 	}
-	return JobID(holder), nil
+	return job.ID(holder), nil
 }
 
 // UnlockOutput ends LockOutput, and calls a controller, since another job may wait for the output. It does
 // nothing when another job holds the lock.
-func (s *Store) UnlockOutput(ctx context.Context, url string, id JobID) error {
+func (s *Store) UnlockOutput(ctx context.Context, url string, id job.ID) error {
 	unlocked, err := s.freedBy(ctx, unlockOutputScript, s.outputsKey(), outputField(url), string(id))
 	if err != nil {
 		return fmt.Errorf("unlock output %s: %w", url, err)
@@ -68,16 +69,16 @@ func (s *Store) UnlockOutput(ctx context.Context, url string, id JobID) error {
 }
 
 // OutputLocks returns which job holds each output that is locked, by URL.
-func (s *Store) OutputLocks(ctx context.Context) (map[string]JobID, error) {
+func (s *Store) OutputLocks(ctx context.Context) (map[string]job.ID, error) {
 	const page = 1000
-	locks := map[string]JobID{}
+	locks := map[string]job.ID{}
 	for cursor := uint64(0); ; {
 		fields, next, err := s.rdb.HScan(ctx, s.outputsKey(), cursor, "", page).Result()
 		if err != nil {
 			return nil, fmt.Errorf("list locked outputs: %w", err)
 		}
 		for i := 0; i+1 < len(fields); i += 2 {
-			locks[fields[i]] = JobID(fields[i+1])
+			locks[fields[i]] = job.ID(fields[i+1])
 		}
 		if cursor = next; cursor == 0 {
 			return locks, nil

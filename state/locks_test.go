@@ -3,13 +3,15 @@ package state
 import (
 	"maps"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // An output is its first holder's until that one unlocks it, with or without a slash at its end.
 func TestOutputIsLockedByOne(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		const url = "s3://bucket/out"
-		lock := func(id, want JobID) {
+		lock := func(id, want job.ID) {
 			t.Helper()
 			holder, err := s.LockOutput(t.Context(), url+"/", id)
 			must(t, err)
@@ -24,7 +26,7 @@ func TestOutputIsLockedByOne(t *testing.T) {
 		lock("b", "a")
 		locks, err := s.OutputLocks(t.Context())
 		must(t, err)
-		if !maps.Equal(locks, map[string]JobID{url: "a"}) {
+		if !maps.Equal(locks, map[string]job.ID{url: "a"}) {
 			t.Errorf("locks are %v", locks)
 		}
 		must(t, s.UnlockOutput(t.Context(), url, "a"))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
@@ -28,11 +29,11 @@ type play struct {
 	pass   func(time.Duration) // lets time pass, or leases run out
 
 	now       snapshot
-	owner     map[AttemptID]ExecutorID // of every attempt ever claimed
-	committed map[TaskID]AttemptID
-	counted   map[TaskID]bool // committed at least once
-	taken     int             // commits taken back
-	epoch     int             // as of the last snapshot
+	owner     map[job.AttemptID]job.ExecutorID // of every attempt ever claimed
+	committed map[job.TaskID]job.AttemptID
+	counted   map[job.TaskID]bool // committed at least once
+	taken     int                 // commits taken back
+	epoch     int                 // as of the last snapshot
 	// takenBefore is how many commits had been taken back when reducing last went on.
 	takenBefore int
 	trace       []string
@@ -83,7 +84,7 @@ func newPlay(t *testing.T, s *Store, seed uint64, pass func(time.Duration)) *pla
 	p := &play{
 		T: t, s: s, rng: rng, pass: pass,
 		limits: Limits{User: 1 + rng.IntN(20), Infra: 50, Lost: 50, Segment: 1 + rng.IntN(20), Backoff: time.Second},
-		owner:  map[AttemptID]ExecutorID{}, committed: map[TaskID]AttemptID{}, counted: map[TaskID]bool{},
+		owner:  map[job.AttemptID]job.ExecutorID{}, committed: map[job.TaskID]job.AttemptID{}, counted: map[job.TaskID]bool{},
 	}
 	started(t, s, testJob, 1+rng.IntN(6), rng.IntN(4))
 	return p
@@ -127,7 +128,7 @@ func (p *play) act() {
 	case 39:
 		if p.rng.IntN(20) == 0 {
 			p.did("cancel")
-			if err := p.s.Stop(p.Context(), testJob, AnyStage, Cancelled, Failure{}); err != nil && !errors.Is(err, ErrIllegal) {
+			if err := p.s.Stop(p.Context(), testJob, AnyStage, job.Cancelled, job.Failure{}); err != nil && !errors.Is(err, ErrIllegal) {
 				p.Fatal(err)
 			}
 		}
@@ -138,11 +139,11 @@ func (p *play) did(format string, args ...any) {
 	p.trace = append(p.trace, fmt.Sprintf(format, args...))
 }
 
-func (p *play) executor() ExecutorID { return ExecutorID(fmt.Sprintf("e%d", p.rng.IntN(4))) }
+func (p *play) executor() job.ExecutorID { return job.ExecutorID(fmt.Sprintf("e%d", p.rng.IntN(4))) }
 
 // attempt returns one that was claimed some time, by whom, and now and then a stranger.
-func (p *play) attempt() (AttemptID, ExecutorID) {
-	all := slices.SortedFunc(maps.Keys(p.owner), func(a, b AttemptID) int {
+func (p *play) attempt() (job.AttemptID, job.ExecutorID) {
+	all := slices.SortedFunc(maps.Keys(p.owner), func(a, b job.AttemptID) int {
 		return cmp.Compare(a.Name(), b.Name())
 	})
 	if len(all) == 0 {
@@ -155,13 +156,13 @@ func (p *play) attempt() (AttemptID, ExecutorID) {
 	return a, p.owner[a]
 }
 
-func (p *play) runs(a AttemptID, by ExecutorID) bool { return p.now.run[a.Name()] == by }
+func (p *play) runs(a job.AttemptID, by job.ExecutorID) bool { return p.now.run[a.Name()] == by }
 
-func (p *play) claim(by ExecutorID, n int) []AttemptID {
+func (p *play) claim(by job.ExecutorID, n int) []job.AttemptID {
 	p.did("%s claims %d", by, n)
 	claims, err := p.s.Claim(p.Context(), by, n, lease)
 	must(p, err)
-	var got []AttemptID
+	var got []job.AttemptID
 	for _, c := range claims {
 		if other, ok := p.owner[c.Attempt]; ok {
 			p.Fatalf("%s was given to %s before", c.Attempt, other)
@@ -175,7 +176,7 @@ func (p *play) claim(by ExecutorID, n int) []AttemptID {
 	return got
 }
 
-func (p *play) renew(by ExecutorID) {
+func (p *play) renew(by job.ExecutorID) {
 	p.did("%s renews", by)
 	var beats []Beat
 	for a, owner := range p.owner {
@@ -201,7 +202,7 @@ func (p *play) expect(what string, err error, allowed bool) {
 	}
 }
 
-func (p *play) commit(a AttemptID, by ExecutorID) {
+func (p *play) commit(a job.AttemptID, by job.ExecutorID) {
 	p.did("%s commits %s", by, a.Name())
 	err := p.s.Commit(p.Context(), a, by, []byte("m"), map[string]int64{"tasks": 1})
 	won, done := p.committed[a.Task]
@@ -212,20 +213,20 @@ func (p *play) commit(a AttemptID, by ExecutorID) {
 	}
 }
 
-func (p *play) fail(a AttemptID, by ExecutorID) {
-	class := []Class{ClassUser, ClassInfra, ClassReleased}[p.rng.IntN(3)]
+func (p *play) fail(a job.AttemptID, by job.ExecutorID) {
+	class := []job.Class{job.ClassUser, job.ClassInfra, job.ClassReleased}[p.rng.IntN(3)]
 	p.did("%s fails %s: %s", by, a.Name(), class)
-	err := p.s.Fail(p.Context(), a, by, Failure{Class: class}, p.limits)
+	err := p.s.Fail(p.Context(), a, by, job.Failure{Class: class}, p.limits)
 	p.expect("fail", err, p.runs(a, by))
 }
 
-func (p *play) lose(a AttemptID, by ExecutorID) {
+func (p *play) lose(a job.AttemptID, by job.ExecutorID) {
 	segment, _ := p.attempt()
-	if a.Task.Side != Reduce || segment.Task.Side != Map {
+	if a.Task.Side != job.Reduce || segment.Task.Side != job.Map {
 		return
 	}
 	p.did("%s loses %s for %s", by, segment.Name(), a.Name())
-	err := p.s.LoseSegment(p.Context(), a, by, segment, Failure{}, p.limits)
+	err := p.s.LoseSegment(p.Context(), a, by, segment, job.Failure{}, p.limits)
 	p.expect("lose", err, p.runs(a, by))
 	if err == nil && p.committed[segment.Task] == segment && p.read().phase != "cleanup" {
 		delete(p.committed, segment.Task)
@@ -233,7 +234,7 @@ func (p *play) lose(a AttemptID, by ExecutorID) {
 	}
 }
 
-func (p *play) redo(a AttemptID, _ ExecutorID) {
+func (p *play) redo(a job.AttemptID, _ job.ExecutorID) {
 	stage := Stage(p.now.job["stage"])
 	if p.rng.IntN(4) == 0 {
 		stage--
@@ -264,7 +265,7 @@ func (p *play) sweep() {
 	}
 }
 
-func (p *play) backUp(a AttemptID, _ ExecutorID) {
+func (p *play) backUp(a job.AttemptID, _ job.ExecutorID) {
 	p.did("back up %s", a.Name())
 	_, running := p.now.run[a.Name()]
 	p.expect("back up", p.s.Backup(p.Context(), a), running)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -15,7 +16,7 @@ const keptNews = 1000
 // tell lets executors know that attempts of a job were ended by others than those that run
 // them: the job ended, another attempt won, or they were given away. An error is dropped: they
 // find out at their next renewal in any case.
-func (s *Store) tell(ctx context.Context, id JobID) {
+func (s *Store) tell(ctx context.Context, id job.ID) {
 	_ = s.rdb.XAdd(ctx, &redis.XAddArgs{
 		Stream: s.newsKey(), MaxLen: keptNews, Approx: true, Values: []any{"job", string(id)},
 	}).Err()
@@ -36,7 +37,7 @@ func (s *Store) NewsPlace(ctx context.Context) (string, error) {
 // WaitNews returns the jobs of which attempts were ended by others since place, and the place
 // after them. When there are none it waits for up to timeout. It costs Redis one call.
 // Cancelling ctx does not end the wait before its time.
-func (s *Store) WaitNews(ctx context.Context, place string, timeout time.Duration) ([]JobID, string, error) {
+func (s *Store) WaitNews(ctx context.Context, place string, timeout time.Duration) ([]job.ID, string, error) {
 	var streams []redis.XStream
 	err := s.leaveBehind(ctx, func(ctx context.Context) (err error) {
 		streams, err = s.rdb.XRead(ctx, &redis.XReadArgs{
@@ -58,15 +59,15 @@ func (s *Store) WaitNews(ctx context.Context, place string, timeout time.Duratio
 }
 
 // decodeNews reads the entries of the news, and the place after them.
-func decodeNews(streams []redis.XStream, place string) ([]JobID, string, error) {
-	var jobs []JobID
+func decodeNews(streams []redis.XStream, place string) ([]job.ID, string, error) {
+	var jobs []job.ID
 	for _, stream := range streams {
 		for _, m := range stream.Messages {
 			text, _ := m.Values["job"].(string)
-			if !JobID(text).Valid() {
+			if !job.ID(text).Valid() {
 				return nil, place, fmt.Errorf("%w: entry %s of the news names the job %.200q", ErrMalformed, m.ID, text)
 			}
-			jobs, place = append(jobs, JobID(text)), m.ID
+			jobs, place = append(jobs, job.ID(text)), m.ID
 		}
 	}
 	return jobs, place, nil

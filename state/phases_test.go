@@ -5,15 +5,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // The job of these tests has three tasks of each side: the first is committed, the second
 // runs by executor "me", the third may be claimed.
-const testJob = JobID("job")
+const testJob = job.ID("job")
 
 var (
-	mapAttempt    = AttemptID{Job: testJob, Task: TaskID{Side: Map, Index: 1}, Number: 1}
-	reduceAttempt = AttemptID{Job: testJob, Task: TaskID{Side: Reduce, Index: 1}, Number: 1}
+	mapAttempt    = job.AttemptID{Job: testJob, Task: job.TaskID{Side: job.Map, Index: 1}, Number: 1}
+	reduceAttempt = job.AttemptID{Job: testJob, Task: job.TaskID{Side: job.Reduce, Index: 1}, Number: 1}
 )
 
 // life brings a job into each state, from the one that it comes from.
@@ -35,10 +37,12 @@ var life = []struct {
 		commit(t, s, "me", append(claim(t, s, "me", 1), reduceAttempt)...)
 	}},
 	{"failed", "map", func(t *testing.T, s *Store) {
-		must(t, s.Stop(t.Context(), testJob, AnyStage, Failed, Failure{Message: "no"}))
+		must(t, s.Stop(t.Context(), testJob, AnyStage, job.Failed, job.Failure{Message: "no"}))
 	}},
 	{"kept", "failed", func(t *testing.T, s *Store) { must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour)) }},
-	{"cancelled", "reduce", func(t *testing.T, s *Store) { must(t, s.Stop(t.Context(), testJob, AnyStage, Cancelled, Failure{})) }},
+	{"cancelled", "reduce", func(t *testing.T, s *Store) {
+		must(t, s.Stop(t.Context(), testJob, AnyStage, job.Cancelled, job.Failure{}))
+	}},
 	{"completed", "publish", func(t *testing.T, s *Store) { must(t, s.Finish(t.Context(), testJob, AnyStage)) }},
 	{"ended", "completed", func(t *testing.T, s *Store) { must(t, s.Forget(t.Context(), testJob, AnyStage, time.Hour)) }},
 }
@@ -59,7 +63,7 @@ func enter(t *testing.T, s *Store, state string) {
 
 var errLost = errors.New("lease is lost")
 
-func renewOne(t *testing.T, s *Store, a AttemptID, executor ExecutorID) error {
+func renewOne(t *testing.T, s *Store, a job.AttemptID, executor job.ExecutorID) error {
 	lost, _, err := s.Renew(t.Context(), executor, lease, []Beat{{Attempt: known(t, s, a), Progress: 500, Moved: true}})
 	if err == nil && len(lost) > 0 {
 		return errLost
@@ -68,16 +72,16 @@ func renewOne(t *testing.T, s *Store, a AttemptID, executor ExecutorID) error {
 }
 
 // running is the attempt that runs in a state, or none that does.
-func running(state string) AttemptID {
+func running(state string) job.AttemptID {
 	if state == "map" {
 		return mapAttempt
 	}
 	return reduceAttempt
 }
 
-func fail(class Class) func(t *testing.T, s *Store, state string) error {
+func fail(class job.Class) func(t *testing.T, s *Store, state string) error {
 	return func(t *testing.T, s *Store, state string) error {
-		return s.Fail(t.Context(), known(t, s, running(state)), "me", Failure{Class: class, Message: "oops"}, Limits{})
+		return s.Fail(t.Context(), known(t, s, running(state)), "me", job.Failure{Class: class, Message: "oops"}, Limits{})
 	}
 }
 
@@ -145,15 +149,15 @@ var transitions = []struct {
 	}, {
 		event: "fail: program",
 		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
-		do:    fail(ClassUser),
+		do:    fail(job.ClassUser),
 	}, {
 		event: "fail: infrastructure",
 		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
-		do:    fail(ClassInfra),
+		do:    fail(job.ClassInfra),
 	}, {
 		event: "fail: handed back",
 		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
-		do:    fail(ClassReleased),
+		do:    fail(job.ClassReleased),
 	}, {
 		event: "back up",
 		cells: "stale  stale   map     reduce  stale   stale   stale     stale     stale  stale",
@@ -164,7 +168,7 @@ var transitions = []struct {
 		event: "lose segment",
 		cells: "stale  stale   stale   map     stale   stale   stale     stale     stale  stale",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.LoseSegment(t.Context(), known(t, s, reduceAttempt), "me", known(t, s, mapAttempt), Failure{Message: "gone"}, Limits{})
+			return s.LoseSegment(t.Context(), known(t, s, reduceAttempt), "me", known(t, s, mapAttempt), job.Failure{Message: "gone"}, Limits{})
 		},
 	}, {
 		event: "redo",
@@ -183,7 +187,7 @@ var transitions = []struct {
 		event: "stop",
 		cells: "no-job cleanup cleanup cleanup cleanup illegal illegal   illegal   illegal   illegal",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.Stop(t.Context(), testJob, AnyStage, Cancelled, Failure{Class: ClassJob})
+			return s.Stop(t.Context(), testJob, AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob})
 		},
 	}, {
 		event: "finish",
@@ -199,7 +203,7 @@ var transitions = []struct {
 		event: "note",
 		cells: "no-job illegal illegal illegal illegal cleanup cleanup   cleanup   illegal   illegal",
 		do: func(t *testing.T, s *Store, _ string) error {
-			return s.Note(t.Context(), testJob, NoteWebhookFailed, Failure{Class: ClassJob, Message: "no"})
+			return s.Note(t.Context(), testJob, NoteWebhookFailed, job.Failure{Class: job.ClassJob, Message: "no"})
 		},
 	}, {
 		event: "set bounds",
@@ -282,9 +286,9 @@ func TestArgumentsThatAreNeverAllowed(t *testing.T) {
 			"too high a priority":       {errOf(s.Submit(ctx, "a", "", 1001, nil)), ErrInvalid},
 			"no map tasks":              {s.Start(ctx, testJob, Outline{Maps: 0, Reduces: 1}), ErrIllegal},
 			"fewer than no reduces":     {s.Start(ctx, testJob, Outline{Maps: 1, Reduces: -1}), ErrIllegal},
-			"stop as completed":         {s.Stop(ctx, testJob, AnyStage, Completed, Failure{}), ErrIllegal},
-			"reduce output as segment":  {s.LoseSegment(ctx, reduce, "me", reduce, Failure{}, Limits{}), ErrIllegal},
-			"segment found by a map":    {s.LoseSegment(ctx, segment, "me", segment, Failure{}, Limits{}), ErrIllegal},
+			"stop as completed":         {s.Stop(ctx, testJob, AnyStage, job.Completed, job.Failure{}), ErrIllegal},
+			"reduce output as segment":  {s.LoseSegment(ctx, reduce, "me", reduce, job.Failure{}, Limits{}), ErrIllegal},
+			"segment found by a map":    {s.LoseSegment(ctx, segment, "me", segment, job.Failure{}, Limits{}), ErrIllegal},
 			"redo nothing":              {s.Redo(ctx, testJob, AnyStage, nil, Limits{}), ErrInvalid},
 			"white space in executor":   {claimError(t, s, "a b", lease), ErrInvalid},
 			"executor without a name":   {claimError(t, s, "", lease), ErrInvalid},
@@ -300,7 +304,7 @@ func TestArgumentsThatAreNeverAllowed(t *testing.T) {
 	})
 }
 
-func claimError(t *testing.T, s *Store, executor ExecutorID, lease time.Duration) error {
+func claimError(t *testing.T, s *Store, executor job.ExecutorID, lease time.Duration) error {
 	_, err := s.Claim(t.Context(), executor, 1, lease)
 	return err
 }

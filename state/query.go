@@ -10,11 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
 // Job returns a job's record, or ErrNoJob.
-func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
+func (s *Store) Job(ctx context.Context, id job.ID) (Job, error) {
 	var fields *redis.MapStringStringCmd
 	var running *redis.StringSliceCmd
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -39,13 +40,13 @@ func (s *Store) Job(ctx context.Context, id JobID) (Job, error) {
 }
 
 // decodeJob reads a job's record, and the names of its attempts that run.
-func decodeJob(id JobID, fields map[string]string, running []string) (Job, error) {
+func decodeJob(id job.ID, fields map[string]string, running []string) (Job, error) {
 	r := &record{what: "job " + string(id), fields: fields}
-	job := Job{
+	j := Job{
 		ID: id, Name: fields["name"], Priority: int(r.signed("priority")),
 		Spec: json.RawMessage(fields["spec"]), Plan: fields["plan"], SubmittedBy: fields["by"],
 		Program: fields["program"], Output: fields["output"],
-		State: State(fields["state"]), Phase: Phase(fields["phase"]), Stage: Stage(r.number("stage")), Epoch: r.count("epoch"),
+		State: job.State(fields["state"]), Phase: Phase(fields["phase"]), Stage: Stage(r.number("stage")), Epoch: r.count("epoch"),
 		Born: r.number("born"), Restored: fields["restored"] != "",
 		Map:           r.progress("maps", "map"),
 		Reduce:        r.progress("reduces", "red"),
@@ -56,42 +57,42 @@ func decodeJob(id JobID, fields map[string]string, running []string) (Job, error
 		Ended:         r.time("ended"),
 		KeptUntil:     r.time("keptuntil"),
 	}
-	if !job.Phase.known() {
-		r.fail("phase", fmt.Errorf("is %.40q", job.Phase))
+	if !j.Phase.known() {
+		r.fail("phase", fmt.Errorf("is %.40q", j.Phase))
 	}
-	if !job.State.known() {
-		r.fail("state", fmt.Errorf("is %.40q", job.State))
+	if !j.State.Known() {
+		r.fail("state", fmt.Errorf("is %.40q", j.State))
 	}
 	for _, name := range running {
-		a, err := ParseAttempt(id, name)
+		a, err := job.ParseAttempt(id, name)
 		switch {
 		case err != nil:
 			r.fail("a running attempt", err)
-		case a.Task.Side == Map:
-			job.Map.Running++
+		case a.Task.Side == job.Map:
+			j.Map.Running++
 		default:
-			job.Reduce.Running++
+			j.Reduce.Running++
 		}
 	}
 	for name := range strings.FieldsSeq(fields["recovered"]) {
-		task, err := ParseTask(name)
+		task, err := job.ParseTask(name)
 		if err != nil {
 			r.fail("recovered", err)
 		}
-		job.Recovered = append(job.Recovered, task)
+		j.Recovered = append(j.Recovered, task)
 	}
 	if text := fields["error"]; text != "" {
-		job.Error = new(Failure)
-		if err := json.Unmarshal([]byte(text), job.Error); err != nil {
+		j.Error = new(job.Failure)
+		if err := json.Unmarshal([]byte(text), j.Error); err != nil {
 			r.fail("error", err)
 		}
 	}
-	return job, r.err
+	return j, r.err
 }
 
 // progress reads what is counted of a side, whose fields begin with a prefix.
-func (r *record) progress(total, prefix string) Progress {
-	p := Progress{
+func (r *record) progress(total, prefix string) job.Progress {
+	p := job.Progress{
 		Total: r.count(total), Done: r.count(prefix + "done"), Failed: r.count(prefix + "fail"), Claimed: r.count(prefix + "next"),
 		Lost: r.count(prefix + "lost"), Backups: r.count(prefix + "backups"),
 		Spent: time.Duration(r.signed(prefix+"spent")) * time.Millisecond,
@@ -101,7 +102,7 @@ func (r *record) progress(total, prefix string) Progress {
 }
 
 // Stage returns the stage that a job is in, and its phase, or ErrNoJob. It is the cheap part of Job.
-func (s *Store) Stage(ctx context.Context, id JobID) (Stage, Phase, error) {
+func (s *Store) Stage(ctx context.Context, id job.ID) (Stage, Phase, error) {
 	fields, err := s.rdb.HMGet(ctx, s.jobKey(id), "stage", "phase").Result()
 	if err != nil {
 		return 0, "", fmt.Errorf("read the stage of %s: %w", id, err)
@@ -120,7 +121,7 @@ func (s *Store) Stage(ctx context.Context, id JobID) (Stage, Phase, error) {
 }
 
 // Phase returns the phase that a job is in, or ErrNoJob.
-func (s *Store) Phase(ctx context.Context, id JobID) (Phase, error) {
+func (s *Store) Phase(ctx context.Context, id job.ID) (Phase, error) {
 	phase, err := s.rdb.HGet(ctx, s.jobKey(id), "phase").Result()
 	switch {
 	case errors.Is(err, redis.Nil):
@@ -135,7 +136,7 @@ func (s *Store) Phase(ctx context.Context, id JobID) (Phase, error) {
 
 // History returns the newest jobs first, from offset on, at most count of them. Those whose
 // record is gone are left out; see Expired.
-func (s *Store) History(ctx context.Context, offset, count int) ([]JobID, error) {
+func (s *Store) History(ctx context.Context, offset, count int) ([]job.ID, error) {
 	ids, err := s.rdb.ZRevRange(ctx, s.jobsKey(), int64(offset), int64(offset+count-1)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
@@ -143,17 +144,17 @@ func (s *Store) History(ctx context.Context, offset, count int) ([]JobID, error)
 	known := make([]*redis.IntCmd, len(ids))
 	_, err = s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
-			known[i] = p.Exists(ctx, s.jobKey(JobID(id)))
+			known[i] = p.Exists(ctx, s.jobKey(job.ID(id)))
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
-	jobs := make([]JobID, 0, len(ids))
+	jobs := make([]job.ID, 0, len(ids))
 	for i, id := range ids {
 		if known[i].Val() == 1 {
-			jobs = append(jobs, JobID(id))
+			jobs = append(jobs, job.ID(id))
 		}
 	}
 	return jobs, nil
@@ -161,15 +162,15 @@ func (s *Store) History(ctx context.Context, offset, count int) ([]JobID, error)
 
 // Running is an attempt that runs.
 type Running struct {
-	Attempt  AttemptID
-	Executor ExecutorID
+	Attempt  job.AttemptID
+	Executor job.ExecutorID
 	Started  time.Time
 	Moved    time.Time // when it last got on
 	Progress int       // in thousandths
 }
 
 // Running returns the attempts of a job that run, in no order.
-func (s *Store) Running(ctx context.Context, id JobID) ([]Running, error) {
+func (s *Store) Running(ctx context.Context, id job.ID) ([]Running, error) {
 	entries, err := s.rdb.HGetAll(ctx, s.runKey(id)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list running attempts of %s: %w", id, err)
@@ -186,21 +187,21 @@ func (s *Store) Running(ctx context.Context, id JobID) ([]Running, error) {
 }
 
 // decodeRunning reads "EXECUTOR CLAIMED_MS PERMILLE MOVED_MS" of an attempt.
-func decodeRunning(id JobID, name, entry string) (Running, error) {
-	a, err := ParseAttempt(id, name)
+func decodeRunning(id job.ID, name, entry string) (Running, error) {
+	a, err := job.ParseAttempt(id, name)
 	if err != nil {
 		return Running{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	e := entryOf("the entry of running "+a.String(), entry, 4)
 	a.Claimed = e.number(1, 1)
-	running := Running{Attempt: a, Executor: ExecutorID(e.word(0)), Started: time.UnixMilli(a.Claimed), Progress: int(e.number(2, 0)), Moved: time.UnixMilli(e.number(3, 0))}
+	running := Running{Attempt: a, Executor: job.ExecutorID(e.word(0)), Started: time.UnixMilli(a.Claimed), Progress: int(e.number(2, 0)), Moved: time.UnixMilli(e.number(3, 0))}
 	return running, e.err
 }
 
 // Committed is the winning attempt of a task.
 type Committed struct {
-	Attempt        AttemptID
-	Executor       ExecutorID
+	Attempt        job.AttemptID
+	Executor       job.ExecutorID
 	Started, Ended time.Time
 	Manifest       []byte
 }
@@ -208,7 +209,7 @@ type Committed struct {
 // Committed yields the winning attempts of one side, in no order, a page at a time. While
 // attempts commit it may miss, but never invents, some; one that is there before and after is
 // yielded at least once, and rarely twice.
-func (s *Store) Committed(ctx context.Context, id JobID, side Side) iter.Seq2[Committed, error] {
+func (s *Store) Committed(ctx context.Context, id job.ID, side job.Side) iter.Seq2[Committed, error] {
 	const page = 1000
 	return func(yield func(Committed, error) bool) {
 		var cursor uint64
@@ -232,7 +233,7 @@ func (s *Store) Committed(ctx context.Context, id JobID, side Side) iter.Seq2[Co
 }
 
 // Winner returns the committed attempt of a task; false while there is none.
-func (s *Store) Winner(ctx context.Context, id JobID, task TaskID) (Committed, bool, error) {
+func (s *Store) Winner(ctx context.Context, id job.ID, task job.TaskID) (Committed, bool, error) {
 	index := strconv.Itoa(task.Index)
 	entry, err := s.rdb.HGet(ctx, s.doneKey(id, task.Side), index).Result()
 	if errors.Is(err, redis.Nil) {
@@ -247,12 +248,12 @@ func (s *Store) Winner(ctx context.Context, id JobID, task TaskID) (Committed, b
 
 // Void returns the attempts of a job that ended without a commit, oldest first, at most 10,000.
 // Whatever they have written is garbage.
-func (s *Store) Void(ctx context.Context, id JobID) ([]AttemptID, error) {
+func (s *Store) Void(ctx context.Context, id job.ID) ([]job.AttemptID, error) {
 	entries, err := s.rdb.LRange(ctx, s.voidKey(id), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list void attempts of %s: %w", id, err)
 	}
-	attempts := make([]AttemptID, len(entries))
+	attempts := make([]job.AttemptID, len(entries))
 	for i, entry := range entries {
 		if attempts[i], err = decodeVoid(id, entry); err != nil {
 			return nil, fmt.Errorf("list void attempts of %s: %w", id, err)
@@ -262,18 +263,18 @@ func (s *Store) Void(ctx context.Context, id JobID) ([]AttemptID, error) {
 }
 
 // decodeVoid reads "ATTEMPT CLAIMED_MS".
-func decodeVoid(id JobID, entry string) (AttemptID, error) {
+func decodeVoid(id job.ID, entry string) (job.AttemptID, error) {
 	e := entryOf("an entry of void attempts", entry, 2)
-	a, err := ParseAttempt(id, e.word(0))
+	a, err := job.ParseAttempt(id, e.word(0))
 	if err != nil {
-		return AttemptID{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+		return job.AttemptID{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	a.Claimed = e.number(1, 1)
 	return a, e.err
 }
 
 // Repeated tells whether any task of a job was claimed more than once.
-func (s *Store) Repeated(ctx context.Context, id JobID) (bool, error) {
+func (s *Store) Repeated(ctx context.Context, id job.ID) (bool, error) {
 	n, err := s.rdb.Exists(ctx, s.attKey(id)).Result()
 	if err != nil {
 		return false, fmt.Errorf("look for repeated attempts of %s: %w", id, err)
@@ -281,15 +282,15 @@ func (s *Store) Repeated(ctx context.Context, id JobID) (bool, error) {
 	return n > 0, nil
 }
 
-func parseCommitted(id JobID, side Side, index, entry string) (Committed, error) {
+func parseCommitted(id job.ID, side job.Side, index, entry string) (Committed, error) {
 	i, err := number(index, 0)
 	if err != nil {
 		return Committed{}, fmt.Errorf("%w: the index of a commit record of %s %w", ErrMalformed, id, err)
 	}
 	e := entryOf(fmt.Sprintf("the commit record of %s/%c%d", id, side, i), entry, 5)
 	c := Committed{
-		Attempt:  AttemptID{Job: id, Task: TaskID{Side: side, Index: int(i)}, Number: int(e.number(0, 1)), Claimed: e.number(2, 1)},
-		Executor: ExecutorID(e.word(1)), Ended: time.UnixMilli(e.number(3, 0)), Manifest: []byte(e.words[4]),
+		Attempt:  job.AttemptID{Job: id, Task: job.TaskID{Side: side, Index: int(i)}, Number: int(e.number(0, 1)), Claimed: e.number(2, 1)},
+		Executor: job.ExecutorID(e.word(1)), Ended: time.UnixMilli(e.number(3, 0)), Manifest: []byte(e.words[4]),
 	}
 	c.Started = time.UnixMilli(c.Attempt.Claimed)
 	if e.err != nil {
@@ -299,7 +300,7 @@ func parseCommitted(id JobID, side Side, index, entry string) (Committed, error)
 }
 
 // Counters returns the sums over all committed attempts.
-func (s *Store) Counters(ctx context.Context, id JobID) (map[string]int64, error) {
+func (s *Store) Counters(ctx context.Context, id job.ID) (map[string]int64, error) {
 	fields, err := s.rdb.HGetAll(ctx, s.countersKey(id)).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read counters of %s: %w", id, err)
@@ -316,12 +317,12 @@ func (s *Store) Counters(ctx context.Context, id JobID) (map[string]int64, error
 }
 
 // Failures returns the newest failures of a job's attempts, oldest first, at most 200.
-func (s *Store) Failures(ctx context.Context, id JobID) ([]Failure, error) {
+func (s *Store) Failures(ctx context.Context, id job.ID) ([]job.Failure, error) {
 	texts, err := s.rdb.LRange(ctx, s.errorsKey(id), 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list failures of %s: %w", id, err)
 	}
-	failures := make([]Failure, len(texts))
+	failures := make([]job.Failure, len(texts))
 	for i, text := range texts {
 		if err := json.Unmarshal([]byte(text), &failures[i]); err != nil {
 			return nil, fmt.Errorf("%w: a failure of %s: %w", ErrMalformed, id, err)
@@ -339,7 +340,7 @@ type Event struct {
 
 // Events returns the events after the one with id after ("" or "0" for all), waiting up to
 // wait for the first if there is none yet.
-func (s *Store) Events(ctx context.Context, id JobID, after string, wait time.Duration) ([]Event, error) {
+func (s *Store) Events(ctx context.Context, id job.ID, after string, wait time.Duration) ([]Event, error) {
 	if after == "" {
 		after = "0"
 	}

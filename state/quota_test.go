@@ -8,19 +8,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // A submitter has up to the limit of jobs that have not ended, however many ask at once; one that ends makes room.
 func TestAdmission(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		admit := func(id JobID) bool {
+		admit := func(id job.ID) bool {
 			t.Helper()
 			ok, err := s.Admit(ctx, "bob", id, 2)
 			must(t, err)
 			return ok
 		}
-		for _, id := range []JobID{"a", "b"} {
+		for _, id := range []job.ID{"a", "b"} {
 			for range 2 { // again is no other job
 				if !admit(id) {
 					t.Errorf("%s has no room", id)
@@ -34,7 +36,7 @@ func TestAdmission(t *testing.T) {
 		if ok, err := s.Admit(ctx, "alice", "c", 2); !ok || err != nil {
 			t.Errorf("another's jobs take her room: %v", err)
 		}
-		must(t, s.Stop(ctx, "a", AnyStage, Cancelled, Failure{}))
+		must(t, s.Stop(ctx, "a", AnyStage, job.Cancelled, job.Failure{}))
 		if !admit("c") || admit("d") {
 			t.Error("one job has ended: there is room for one")
 		}
@@ -52,7 +54,7 @@ func TestOfManyThatAskAtOnceSoManyAreAdmitted(t *testing.T) {
 		answers := make(chan bool)
 		for i := range askers {
 			go func() {
-				ok, err := s.Admit(t.Context(), "bob", JobID(fmt.Sprint(i)), most)
+				ok, err := s.Admit(t.Context(), "bob", job.ID(fmt.Sprint(i)), most)
 				if err != nil {
 					t.Error(err)
 				}
@@ -90,7 +92,7 @@ func TestSummaries(t *testing.T) {
 		ctx := t.Context()
 		enter(t, s, "map")
 		must(t, errOf(s.SubmitFor(ctx, "bob", "other", "name", 7, []byte(`{"program":"grep","output":"s3://b/o"}`))))
-		jobs, err := s.Summaries(ctx, []JobID{"other", "none", testJob})
+		jobs, err := s.Summaries(ctx, []job.ID{"other", "none", testJob})
 		must(t, err)
 		if len(jobs) != 2 {
 			t.Fatalf("%+v", jobs)
@@ -111,7 +113,7 @@ func TestSummaries(t *testing.T) {
 		}
 		// A job of an earlier version has neither of its own.
 		must(t, s.rdb.HDel(ctx, s.jobKey("other"), "program", "output", "by").Err())
-		jobs, err = s.Summaries(ctx, []JobID{"other"})
+		jobs, err = s.Summaries(ctx, []job.ID{"other"})
 		must(t, err)
 		if len(jobs) != 1 || jobs[0].Program != "grep" || jobs[0].Output != "s3://b/o" {
 			t.Errorf("%+v", jobs)
@@ -151,11 +153,11 @@ func TestErase(t *testing.T) {
 func TestPrefixed(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		for i := range 300 {
-			must(t, errOf(s.Submit(t.Context(), JobID(fmt.Sprintf("01m8%04d", i)), "", 0, []byte(`{}`))))
+			must(t, errOf(s.Submit(t.Context(), job.ID(fmt.Sprintf("01m8%04d", i)), "", 0, []byte(`{}`))))
 		}
 		must(t, errOf(s.Submit(t.Context(), "k-00ff", "", 0, []byte(`{}`))))
 		must(t, s.rdb.Del(t.Context(), s.jobKey("01m80010")).Err())
-		for prefix, want := range map[JobID]int{"k-00": 1, "01m8001": 9, "01m80299": 1, "01m9": 0, "01m8": 20, "*": 0, "01m8?": 0} {
+		for prefix, want := range map[job.ID]int{"k-00": 1, "01m8001": 9, "01m80299": 1, "01m9": 0, "01m8": 20, "*": 0, "01m8?": 0} {
 			ids, err := s.Prefixed(t.Context(), prefix, 20)
 			must(t, err)
 			if len(ids) != want {
@@ -176,7 +178,7 @@ func TestCountersOfAJobAreBounded(t *testing.T) {
 			started(t, s, testJob, tasks, 0)
 			claims, err := s.Claim(t.Context(), "me", tasks, lease)
 			must(t, err)
-			attempts := map[int]AttemptID{}
+			attempts := map[int]job.AttemptID{}
 			for _, c := range claims {
 				attempts[c.Attempt.Task.Index] = c.Attempt
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // readerTime is for how long a reader of a growing log is remembered. Readers that go on ask again, much sooner;
@@ -12,7 +14,7 @@ const readerTime = 30 * time.Second
 
 // ReadLog tells whether an attempt runs. If it does, executors put the logs of its job on the store as they grow,
 // for some time from now.
-func (s *Store) ReadLog(ctx context.Context, a AttemptID) (running bool, err error) {
+func (s *Store) ReadLog(ctx context.Context, a job.AttemptID) (running bool, err error) {
 	running, err = s.rdb.HExists(ctx, s.runKey(a.Job), a.Name()).Result()
 	if err == nil && running {
 		err = s.rdb.Set(ctx, s.readerKey(a.Job), 1, readerTime).Err()

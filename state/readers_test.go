@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Renewals tell of readers of a job's logs from when they ask, for some time, and ask is only worth it for attempts that run.
@@ -16,7 +18,7 @@ func TestReadersOfLogs(t *testing.T) {
 		for _, a := range attempts {
 			beats = append(beats, Beat{Attempt: a})
 		}
-		renewed := func(want ...AttemptID) {
+		renewed := func(want ...job.AttemptID) {
 			t.Helper()
 			lost, read, err := s.Renew(t.Context(), "me", lease, beats)
 			if err != nil || len(lost) > 0 || !slices.Equal(read, want) {
@@ -33,7 +35,7 @@ func TestReadersOfLogs(t *testing.T) {
 		if running, err := s.ReadLog(t.Context(), attempts[0]); err != nil || !running {
 			t.Fatalf("it does not run: %v, %v", running, err)
 		}
-		renewed(slices.DeleteFunc(slices.Clone(attempts), func(a AttemptID) bool { return a.Job != attempts[0].Job })...)
+		renewed(slices.DeleteFunc(slices.Clone(attempts), func(a job.AttemptID) bool { return a.Job != attempts[0].Job })...)
 		if left := s.rdb.PTTL(t.Context(), s.readerKey(attempts[0].Job)).Val(); left <= 0 || left > readerTime {
 			t.Errorf("the reader is remembered for %v", left)
 		}

@@ -7,15 +7,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
 // The ready set is one queue for each priority: a job that was served goes to the end of its
-// own, so that equals take turns. A score is (maxPriority - priority) * turnSpan + the place
+// own, so that equals take turns. A score is (MaxPriority - priority) * turnSpan + the place
 // in the queue; no two jobs of a priority have the same, and no clock is asked.
 const (
-	maxPriority = 1000
-	turnSpan    = 1e12 // places; counting starts again whenever the queue is empty
+	turnSpan = 1e12 // places; counting starts again whenever the queue is empty
 
 	// maxTokens bounds the tokens that wait in a list. An announcement wakes up to so many
 	// executors, each of which wakes another if work is left. While nobody waits tokens pile
@@ -23,12 +23,9 @@ const (
 	maxTokens = 16
 )
 
-// ValidPriority tells whether p is from -1000 to 1000; 0 is the default, higher goes first.
-func ValidPriority(p int) bool { return p >= -maxPriority && p <= maxPriority }
-
 // turn puts a job at the end of its priority's queue: mode is NX (a new one) or XX.
-func (s *Store) turn(ctx context.Context, id JobID, priority int, mode string) error {
-	first := int64(maxPriority-priority) * turnSpan
+func (s *Store) turn(ctx context.Context, id job.ID, priority int, mode string) error {
+	first := int64(job.MaxPriority-priority) * turnSpan
 	v, err := turnScript.call(ctx, s.rdb, []string{s.readyKey()}, string(id), first, first+turnSpan, mode)
 	if err != nil {
 		return err
@@ -43,8 +40,8 @@ func (s *Store) turn(ctx context.Context, id JobID, priority int, mode string) e
 // many, and those that never wait cost nothing.
 func (s *Store) served(ctx context.Context, z redis.Z, alone bool) error {
 	if !alone {
-		priority := maxPriority - int(z.Score/turnSpan)
-		if err := s.turn(ctx, JobID(fmt.Sprint(z.Member)), priority, "XX"); err != nil {
+		priority := job.MaxPriority - int(z.Score/turnSpan)
+		if err := s.turn(ctx, job.ID(fmt.Sprint(z.Member)), priority, "XX"); err != nil {
 			return fmt.Errorf("move %v to the end of its queue: %w", z.Member, err)
 		}
 	}
@@ -57,7 +54,7 @@ func (s *Store) served(ctx context.Context, z redis.Z, alone bool) error {
 // unready takes a job that had no ready tasks off the ready set. A task may have become ready
 // meanwhile, and its announcement gone under because the job was still listed: so the job
 // is looked at once more, now that an announcement would list it.
-func (s *Store) unready(ctx context.Context, id JobID) error {
+func (s *Store) unready(ctx context.Context, id job.ID) error {
 	if err := s.rdb.ZRem(ctx, s.readyKey(), string(id)).Err(); err != nil {
 		return fmt.Errorf("take %s off the ready jobs: %w", id, err)
 	}
@@ -69,7 +66,7 @@ func (s *Store) unready(ctx context.Context, id JobID) error {
 }
 
 // announce tells executors that a job has ready tasks.
-func (s *Store) announce(ctx context.Context, id JobID, ready int) error {
+func (s *Store) announce(ctx context.Context, id job.ID, ready int) error {
 	priority, err := s.rdb.HGet(ctx, s.jobKey(id), "priority").Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("announce %s: %w", id, err)
@@ -81,7 +78,7 @@ func (s *Store) announce(ctx context.Context, id JobID, ready int) error {
 }
 
 // announced tells whether executors know already that a job has ready tasks.
-func (s *Store) announced(ctx context.Context, id JobID) (bool, error) {
+func (s *Store) announced(ctx context.Context, id job.ID) (bool, error) {
 	err := s.rdb.ZScore(ctx, s.readyKey(), string(id)).Err()
 	if errors.Is(err, redis.Nil) {
 		return false, nil
@@ -156,6 +153,6 @@ func (s *Store) leaveBehind(ctx context.Context, call func(context.Context) erro
 }
 
 // callController asks for a controller to look after a job now.
-func (s *Store) callController(ctx context.Context, id JobID) error {
+func (s *Store) callController(ctx context.Context, id job.ID) error {
 	return s.push(ctx, s.controlKey(), string(id), 1)
 }

@@ -9,13 +9,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 func TestHigherPriorityFirstAndEqualsTakeTurns(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		for _, j := range []struct {
-			id       JobID
+			id       job.ID
 			priority int
 		}{{"a", 0}, {"b", 0}, {"low", -1000}, {"c", 0}, {"high", 1000}} {
 			must(t, errOf(s.Submit(t.Context(), j.id, "", j.priority, nil)))
@@ -37,7 +38,7 @@ func TestHigherPriorityFirstAndEqualsTakeTurns(t *testing.T) {
 func TestOneClaimTakesFromManyJobs(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		for i := range 3 * readyJobs {
-			started(t, s, JobID(fmt.Sprintf("j%d", i)), 1, 0)
+			started(t, s, job.ID(fmt.Sprintf("j%d", i)), 1, 0)
 		}
 		claim(t, s, "me", 3*readyJobs)
 	})
@@ -46,14 +47,14 @@ func TestOneClaimTakesFromManyJobs(t *testing.T) {
 // Jobs that a claim avoids stay where they are, for others, and hide nothing that comes behind them.
 func TestAvoidedJobsAreLeftToOthers(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
-		var avoided []JobID
+		var avoided []job.ID
 		for i := range 2 * readyJobs {
-			id := JobID(fmt.Sprintf("j%d", i))
+			id := job.ID(fmt.Sprintf("j%d", i))
 			started(t, s, id, 1, 0)
 			avoided = append(avoided, id)
 		}
 		started(t, s, "last", 1, 0)
-		for _, want := range [][]JobID{{"last"}, nil} {
+		for _, want := range [][]job.ID{{"last"}, nil} {
 			claims, err := s.Claim(t.Context(), "me", 2, time.Minute, avoided...)
 			must(t, err)
 			if len(claims) != len(want) || len(want) > 0 && claims[0].Attempt.Job != want[0] {
@@ -67,9 +68,9 @@ func TestAvoidedJobsAreLeftToOthers(t *testing.T) {
 func TestDrainedJobsDoNotHideOthers(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		for i := range 2 * readyJobs {
-			id := JobID(fmt.Sprintf("j%d", i))
+			id := job.ID(fmt.Sprintf("j%d", i))
 			started(t, s, id, 1, 0)
-			must(t, s.Stop(t.Context(), id, AnyStage, Cancelled, Failure{}))
+			must(t, s.Stop(t.Context(), id, AnyStage, job.Cancelled, job.Failure{}))
 		}
 		started(t, s, "last", 1, 0)
 		claim(t, s, "me", 1)
@@ -84,7 +85,7 @@ func TestAnnouncementDuringUnreadyIsNotLost(t *testing.T) {
 		if err != nil || left != 0 {
 			t.Fatalf("left %d, %v", left, err)
 		}
-		must(t, s.Fail(t.Context(), claims[0].Attempt, "me", Failure{Class: ClassReleased}, Limits{})) // announces: it is listed still
+		must(t, s.Fail(t.Context(), claims[0].Attempt, "me", job.Failure{Class: job.ClassReleased}, Limits{})) // announces: it is listed still
 		must(t, s.unready(t.Context(), "j"))
 		claim(t, s, "me", 1)
 	})
@@ -112,21 +113,21 @@ func TestListsOfWork(t *testing.T) {
 		if _, err := s.Sweep(ctx, "ghost", Limits{}); err == nil {
 			t.Error("swept a ghost")
 		}
-		if ids, err := s.Active(ctx); err != nil || !slices.Equal(ids, []JobID{"j"}) {
+		if ids, err := s.Active(ctx); err != nil || !slices.Equal(ids, []job.ID{"j"}) {
 			t.Errorf("active: %v, %v", ids, err)
 		}
-		if ids, err := s.History(ctx, 0, 10); err != nil || !slices.Equal(ids, []JobID{"j"}) {
+		if ids, err := s.History(ctx, 0, 10); err != nil || !slices.Equal(ids, []job.ID{"j"}) {
 			t.Errorf("history: %v, %v", ids, err)
 		}
 		expired, err := s.Expired(ctx, time.Now().Add(-time.Hour), 10)
-		if err != nil || !slices.Equal(expired, []JobID{"expired"}) {
+		if err != nil || !slices.Equal(expired, []job.ID{"expired"}) {
 			t.Errorf("expired: %v, %v", expired, err)
 		}
 		must(t, s.Unlist(ctx, expired...))
 		if n, err := s.rdb.ZCard(ctx, s.jobsKey()).Result(); err != nil || n != 1 {
 			t.Errorf("%d jobs in the history, %v", n, err)
 		}
-		must(t, s.Stop(ctx, "j", AnyStage, Cancelled, Failure{}))
+		must(t, s.Stop(ctx, "j", AnyStage, job.Cancelled, job.Failure{}))
 		must(t, s.Forget(ctx, "j", AnyStage, time.Hour))
 		must(t, s.rdb.SAdd(ctx, s.activeKey(), "j").Err()) // Forget's second half was lost
 		if swept, err := s.Sweep(ctx, "j", Limits{}); err != nil || swept.Phase != PhaseEnded {
@@ -141,7 +142,7 @@ func TestListsOfWork(t *testing.T) {
 func TestTokensDoNotPileUp(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		for i := range 2 * maxTokens {
-			started(t, s, JobID(fmt.Sprintf("j%d", i)), 100, 0)
+			started(t, s, job.ID(fmt.Sprintf("j%d", i)), 100, 0)
 		}
 		for _, key := range []string{s.wakeKey(), s.controlKey()} {
 			if n, err := s.rdb.LLen(t.Context(), key).Result(); err != nil || n != maxTokens {
@@ -163,7 +164,7 @@ func TestWaitingExecutorClaimsAtOnce(t *testing.T) {
 		}()
 		var latencies []time.Duration
 		for i := range jobs {
-			id := JobID(fmt.Sprintf("j%d", i))
+			id := job.ID(fmt.Sprintf("j%d", i))
 			must(t, errOf(s.Submit(t.Context(), id, "", 0, nil)))
 			begun := time.Now()
 			must(t, s.Start(t.Context(), id, Outline{Maps: 1, Reduces: 0}))

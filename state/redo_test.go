@@ -3,6 +3,8 @@ package state
 import (
 	"fmt"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Parts that can't be published send their tasks back, and no other; those count once.
@@ -70,7 +72,7 @@ func TestLimitOfRedoing(t *testing.T) {
 			must(t, s.Redo(t.Context(), "j", AnyStage, []Lost{{reduce[0], fmt.Sprintf("loss %d", number)}}, Limits{Segment: 2}))
 		}
 		got := inPhase(t, s, "j", PhaseCleanup)
-		if got.State != Failed || got.Error == nil || got.Error.Class != ClassSegment || got.Error.Message != "loss 2" {
+		if got.State != job.Failed || got.Error == nil || got.Error.Class != job.ClassSegment || got.Error.Message != "loss 2" {
 			t.Errorf("%s: %+v", got.State, got.Error)
 		}
 	})

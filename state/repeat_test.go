@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
@@ -45,7 +46,7 @@ func TestRenewAfterScriptsAreGone(t *testing.T) {
 	t.Parallel()
 	s := open(t, testservices.NewRedis(t).Addr)
 	var beats []Beat
-	for _, id := range []JobID{"one", "two"} {
+	for _, id := range []job.ID{"one", "two"} {
 		started(t, s, id, 1, 0)
 		beats = append(beats, Beat{Attempt: claim(t, s, "me", 1)[0], Progress: 7})
 	}
@@ -104,7 +105,7 @@ func TestRestartOfAForgetfulRedis(t *testing.T) {
 	if err := s.Commit(t.Context(), a, "me", nil, nil); !errors.Is(err, ErrStale) {
 		t.Fatalf("committed the attempt of before the restart: %v", err)
 	}
-	if err := s.Fail(t.Context(), a, "me", Failure{Class: ClassUser}, Limits{}); !errors.Is(err, ErrStale) {
+	if err := s.Fail(t.Context(), a, "me", job.Failure{Class: job.ClassUser}, Limits{}); !errors.Is(err, ErrStale) {
 		t.Fatalf("failed the attempt of before the restart: %v", err)
 	}
 	commit(t, s, "me", b)

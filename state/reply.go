@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -118,15 +119,15 @@ func (r *reply) yes(what string) bool {
 }
 
 // side takes the letter of a side.
-func (r *reply) side() Side {
+func (r *reply) side() job.Side {
 	switch r.text("the side") {
-	case string(rune(Map)):
-		return Map
-	case string(rune(Reduce)):
-		return Reduce
+	case string(rune(job.Map)):
+		return job.Map
+	case string(rune(job.Reduce)):
+		return job.Reduce
 	}
 	r.fail("the side must be m or r")
-	return Map
+	return job.Map
 }
 
 // phase takes the name of a phase.

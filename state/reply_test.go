@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -255,12 +256,12 @@ func TestMalformedRecords(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "1 me 5 6", "x me 5 6 {}", "0 me 5 6 {}", "1  5 6 {}", "1 me x 6 {}", "1 me 5 x {}", "1 me 0 6 {}"} {
-		if got, err := parseCommitted("j", Map, "3", text); !errors.Is(err, ErrMalformed) {
+		if got, err := parseCommitted("j", job.Map, "3", text); !errors.Is(err, ErrMalformed) {
 			t.Errorf("committed %q: %+v, %v", text, got, err)
 		}
 	}
 	for _, index := range []string{"", "x", "-1", "1.5"} {
-		if got, err := parseCommitted("j", Map, index, "1 me 5 6 {}"); !errors.Is(err, ErrMalformed) {
+		if got, err := parseCommitted("j", job.Map, index, "1 me 5 6 {}"); !errors.Is(err, ErrMalformed) {
 			t.Errorf("committed at %q: %+v, %v", index, got, err)
 		}
 	}

@@ -3,6 +3,8 @@ package state
 import (
 	"testing"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // A retried job keeps what was committed, does the rest again with higher attempt numbers, and
@@ -25,13 +27,13 @@ func TestRetryKeepsCommittedTasks(t *testing.T) {
 		}
 		commit(t, s, "me", again...)
 		inPhase(t, s, testJob, PhaseReduce)
-		job, err := s.Job(t.Context(), testJob)
+		j, err := s.Job(t.Context(), testJob)
 		must(t, err)
-		if job.Error != nil || !job.Ended.IsZero() || !job.KeptUntil.IsZero() {
-			t.Errorf("the job still shows its failure: %+v", job)
+		if j.Error != nil || !j.Ended.IsZero() || !j.KeptUntil.IsZero() {
+			t.Errorf("the job still shows its failure: %+v", j)
 		}
 		// It may fail, and be kept, again.
-		must(t, s.Stop(t.Context(), testJob, AnyStage, Failed, Failure{Message: "no"}))
+		must(t, s.Stop(t.Context(), testJob, AnyStage, job.Failed, job.Failure{Message: "no"}))
 		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 	})
 }
@@ -48,7 +50,7 @@ func TestRetryWritesAllOutputAgain(t *testing.T) {
 		}
 		reduces := claim(t, s, "me", 2)
 		must(t, s.Commit(t.Context(), reduces[0], "me", nil, count))
-		must(t, s.Stop(t.Context(), testJob, AnyStage, Failed, Failure{Message: "no"}))
+		must(t, s.Stop(t.Context(), testJob, AnyStage, job.Failed, job.Failure{Message: "no"}))
 		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 		must(t, s.Retry(t.Context(), testJob, AnyStage))
 		inPhase(t, s, testJob, PhaseReduce)
@@ -74,7 +76,7 @@ func TestRetryForgetsTheFirstPublication(t *testing.T) {
 		if inPhase(t, s, testJob, PhasePublish).PublishedFrom.IsZero() {
 			t.Fatal("it is published since never")
 		}
-		must(t, s.Stop(t.Context(), testJob, AnyStage, Failed, Failure{Message: "no"}))
+		must(t, s.Stop(t.Context(), testJob, AnyStage, job.Failed, job.Failure{Message: "no"}))
 		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 		must(t, s.Retry(t.Context(), testJob, AnyStage))
 		if from := inPhase(t, s, testJob, PhaseReduce).PublishedFrom; !from.IsZero() {

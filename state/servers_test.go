@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state/embedded"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
@@ -120,14 +121,14 @@ func sameState(t testing.TB, s *Store, before, after map[string]string, hints bo
 const lease = 30 * time.Second
 
 // started submits a job and ends its planning.
-func started(t testing.TB, s *Store, id JobID, maps, reduces int) {
+func started(t testing.TB, s *Store, id job.ID, maps, reduces int) {
 	t.Helper()
 	must(t, errOf(s.Submit(t.Context(), id, "test", 0, []byte(`{}`))))
 	must(t, s.Start(t.Context(), id, Outline{Maps: maps, Reduces: reduces}))
 }
 
 // claim has executor claim n tasks, and returns them in the order of their names.
-func claim(t testing.TB, s *Store, executor ExecutorID, n int) []AttemptID {
+func claim(t testing.TB, s *Store, executor job.ExecutorID, n int) []job.AttemptID {
 	t.Helper()
 	claims, err := s.Claim(t.Context(), executor, n, lease)
 	if err != nil {
@@ -136,15 +137,15 @@ func claim(t testing.TB, s *Store, executor ExecutorID, n int) []AttemptID {
 	if len(claims) != n {
 		t.Fatalf("%s claimed %v, wanted %d", executor, claims, n)
 	}
-	attempts := make([]AttemptID, n)
+	attempts := make([]job.AttemptID, n)
 	for i, c := range claims {
 		attempts[i] = c.Attempt
 	}
-	slices.SortFunc(attempts, func(a, b AttemptID) int { return cmp.Compare(a.Task.Index, b.Task.Index) })
+	slices.SortFunc(attempts, func(a, b job.AttemptID) int { return cmp.Compare(a.Task.Index, b.Task.Index) })
 	return attempts
 }
 
-func commit(t testing.TB, s *Store, executor ExecutorID, attempts ...AttemptID) {
+func commit(t testing.TB, s *Store, executor job.ExecutorID, attempts ...job.AttemptID) {
 	t.Helper()
 	for _, a := range attempts {
 		must(t, s.Commit(t.Context(), known(t, s, a), executor, []byte("manifest of "+a.Name()), map[string]int64{"tasks": 1}))
@@ -152,7 +153,7 @@ func commit(t testing.TB, s *Store, executor ExecutorID, attempts ...AttemptID) 
 }
 
 // known completes the id of an attempt that runs or has won, as a claim gives it.
-func known(t testing.TB, s *Store, a AttemptID) AttemptID {
+func known(t testing.TB, s *Store, a job.AttemptID) job.AttemptID {
 	t.Helper()
 	if a.Claimed != 0 {
 		return a
@@ -171,12 +172,12 @@ func known(t testing.TB, s *Store, a AttemptID) AttemptID {
 }
 
 // expire makes an attempt's lease run out now.
-func expire(t testing.TB, s *Store, a AttemptID) {
+func expire(t testing.TB, s *Store, a job.AttemptID) {
 	t.Helper()
 	must(t, s.rdb.Del(t.Context(), s.jobKey(a.Job)+":lease:"+a.Name()).Err())
 }
 
-func inPhase(t testing.TB, s *Store, id JobID, want Phase) Job {
+func inPhase(t testing.TB, s *Store, id job.ID, want Phase) Job {
 	t.Helper()
 	job, err := s.Job(t.Context(), id)
 	if err != nil {

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // commitSkipping commits an attempt that has set n records aside.
-func commitSkipping(t *testing.T, s *Store, a AttemptID, n int64) error {
-	return s.Commit(t.Context(), a, "me", nil, map[string]int64{"tasks": 1, SkippedBy(a.Task): n})
+func commitSkipping(t *testing.T, s *Store, a job.AttemptID, n int64) error {
+	return s.Commit(t.Context(), a, "me", nil, map[string]int64{"tasks": 1, job.SkippedBy(a.Task): n})
 }
 
 func startSkipping(t *testing.T, s *Store, spec string, maps, reduces int) {
@@ -33,17 +35,17 @@ func TestLimitOfSkippedRecords(t *testing.T) {
 			if err := commitSkipping(t, s, attempts[2], 1); !errors.Is(err, ErrStale) {
 				t.Errorf("one too many: %v", err)
 			}
-			job := inPhase(t, s, testJob, PhaseCleanup)
-			if job.State != Failed || job.Map.Done != 2 || job.Map.Failed != 1 || job.Error.Attempt != attempts[2].Name() ||
-				!strings.Contains(job.Error.Message, "more bad records than may be skipped") {
-				t.Errorf("job %+v, error %+v", job, job.Error)
+			j := inPhase(t, s, testJob, PhaseCleanup)
+			if j.State != job.Failed || j.Map.Done != 2 || j.Map.Failed != 1 || j.Error.Attempt != attempts[2].Name() ||
+				!strings.Contains(j.Error.Message, "more bad records than may be skipped") {
+				t.Errorf("job %+v, error %+v", j, j.Error)
 			}
 			failures, err := s.Failures(t.Context(), testJob)
-			if err != nil || len(failures) != 1 || failures[0] != *job.Error {
+			if err != nil || len(failures) != 1 || failures[0] != *j.Error {
 				t.Errorf("failures %+v, %v", failures, err)
 			}
 			counters, err := s.Counters(t.Context(), testJob)
-			if err != nil || counters["tasks"] != 2 || counters[Skipped] != limit {
+			if err != nil || counters["tasks"] != 2 || counters[job.Skipped] != limit {
 				t.Errorf("counters %v, %v", counters, err)
 			}
 			// A retry does not let it through, either.
@@ -69,18 +71,18 @@ func TestSkippedRecordsOfATaskThatIsDoneAgain(t *testing.T) {
 			reduce := claim(t, s, "me", 1)[0]
 			won, _, err := s.Winner(t.Context(), testJob, attempts[0].Task)
 			must(t, err)
-			must(t, s.LoseSegment(t.Context(), reduce, "me", won.Attempt, Failure{}, Limits{Segment: 9}))
+			must(t, s.LoseSegment(t.Context(), reduce, "me", won.Attempt, job.Failure{}, Limits{Segment: 9}))
 			must(t, commitSkipping(t, s, claim(t, s, "me", 1)[0], again))
 			counters, err := s.Counters(t.Context(), testJob)
 			must(t, err)
-			if counters[Skipped] != again+2 || counters[SkippedBy(attempts[0].Task)] != again || counters["tasks"] != 2 {
+			if counters[job.Skipped] != again+2 || counters[job.SkippedBy(attempts[0].Task)] != again || counters["tasks"] != 2 {
 				t.Errorf("with %d set aside by m0: %v", again, counters)
 			}
-			want := map[TaskID]int64{attempts[1].Task: 2}
+			want := map[job.TaskID]int64{attempts[1].Task: 2}
 			if again > 0 {
 				want[attempts[0].Task] = again
 			}
-			if got := SkippedTasks(counters); !maps.Equal(got, want) {
+			if got := job.SkippedTasks(counters); !maps.Equal(got, want) {
 				t.Errorf("tasks %v, want %v", got, want)
 			}
 		}

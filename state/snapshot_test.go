@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -13,10 +14,10 @@ import (
 type snapshot struct {
 	phase   string
 	job     map[string]int // the job's numbers
-	run     map[string]ExecutorID
+	run     map[string]job.ExecutorID
 	leases  map[string]bool
-	done    map[Side]map[string]string
-	retry   map[Side][]string
+	done    map[job.Side]map[string]string
+	retry   map[job.Side][]string
 	att     map[string]string
 	counter int
 }
@@ -40,9 +41,9 @@ func (p *play) read() snapshot {
 		p.Fatal(err)
 	}
 	now := snapshot{
-		phase: fields.Val()["phase"], job: map[string]int{}, run: map[string]ExecutorID{}, leases: map[string]bool{},
-		done:    map[Side]map[string]string{Map: doneMap.Val(), Reduce: doneReduce.Val()},
-		retry:   map[Side][]string{Map: retryMap.Val(), Reduce: retryReduce.Val()},
+		phase: fields.Val()["phase"], job: map[string]int{}, run: map[string]job.ExecutorID{}, leases: map[string]bool{},
+		done:    map[job.Side]map[string]string{job.Map: doneMap.Val(), job.Reduce: doneReduce.Val()},
+		retry:   map[job.Side][]string{job.Map: retryMap.Val(), job.Reduce: retryReduce.Val()},
 		att:     att.Val(),
 		counter: atoi(counter.Val()),
 	}
@@ -51,7 +52,7 @@ func (p *play) read() snapshot {
 	}
 	for name, entry := range run.Val() {
 		who, _, _ := strings.Cut(entry, " ")
-		now.run[name] = ExecutorID(who)
+		now.run[name] = job.ExecutorID(who)
 	}
 	for _, lease := range leases.Val() {
 		now.leases[strings.TrimPrefix(lease, key+":lease:")] = true
@@ -72,8 +73,8 @@ func (p *play) check() {
 		p.Errorf("counted %d tasks, %d were ever committed", p.now.counter, want)
 	}
 	p.checkEpoch()
-	p.checkSide(Map, "maps", "mapnext", "mapdone")
-	p.checkSide(Reduce, "reduces", "rednext", "reddone")
+	p.checkSide(job.Map, "maps", "mapnext", "mapdone")
+	p.checkSide(job.Reduce, "reduces", "rednext", "reddone")
 	p.checkPhase()
 	if p.Failed() {
 		p.FailNow()
@@ -103,7 +104,7 @@ func (p *play) checkPhase() {
 		want = "reduce"
 	}
 	if p.now.phase == "cleanup" {
-		if len(p.now.run)+len(p.now.retry[Map])+len(p.now.retry[Reduce]) > 0 {
+		if len(p.now.run)+len(p.now.retry[job.Map])+len(p.now.retry[job.Reduce]) > 0 {
 			p.Errorf("the job has ended, but %v run and %v wait", p.now.run, p.now.retry)
 		}
 	} else if p.now.phase != want {
@@ -113,7 +114,7 @@ func (p *play) checkPhase() {
 
 // checkSide checks that no task is lost or doubled: each is done, runs, waits to be tried
 // again, or was never claimed.
-func (p *play) checkSide(side Side, total, next, count string) {
+func (p *play) checkSide(side job.Side, total, next, count string) {
 	p.Helper()
 	done := p.now.done[side]
 	if len(done) != p.now.job[count] {
@@ -121,14 +122,14 @@ func (p *play) checkSide(side Side, total, next, count string) {
 	}
 	attempts := map[int][]int{}
 	for name := range p.now.run {
-		if a, err := ParseAttempt(testJob, name); err != nil {
+		if a, err := job.ParseAttempt(testJob, name); err != nil {
 			p.Error(err)
 		} else if a.Task.Side == side {
 			attempts[a.Task.Index] = append(attempts[a.Task.Index], a.Number)
 		}
 	}
 	for index := range p.now.job[total] {
-		task := TaskID{Side: side, Index: index}
+		task := job.TaskID{Side: side, Index: index}
 		entry, isDone := done[strconv.Itoa(index)]
 		waits := slices.Contains(p.now.retry[side], strconv.Itoa(index))
 		fresh := index >= p.now.job[next]

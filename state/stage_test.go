@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // decisions are what controllers do because of what a job's record said.
@@ -34,7 +36,7 @@ var decisions = []struct {
 }
 
 func stopIn(t *testing.T, s *Store, stage Stage) error {
-	return s.Stop(t.Context(), testJob, stage, Failed, Failure{Class: ClassJob})
+	return s.Stop(t.Context(), testJob, stage, job.Failed, job.Failure{Class: job.ClassJob})
 }
 
 // A decision is about the stage in which its reason was found. Come late, it must not be taken for one

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -79,7 +80,7 @@ func (s *Store) SetAlive(ctx context.Context) error {
 }
 
 // Known tells whether there is a record of a job.
-func (s *Store) Known(ctx context.Context, id JobID) (bool, error) {
+func (s *Store) Known(ctx context.Context, id job.ID) (bool, error) {
 	n, err := s.rdb.Exists(ctx, s.jobKey(id)).Result()
 	if err != nil {
 		return false, fmt.Errorf("look for job %s: %w", id, err)
@@ -97,7 +98,7 @@ func (s *Store) Close() error {
 
 // Drop removes jobs with all their history, and what the namespace has beside jobs. Nobody may
 // be at work in the namespace any more.
-func (s *Store) Drop(ctx context.Context, jobs ...JobID) error {
+func (s *Store) Drop(ctx context.Context, jobs ...job.ID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, id := range jobs {
 			p.Del(ctx, s.jobKeys(id)...)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // A driven server whose clock stands still but for what pass lets go by.
@@ -43,13 +44,13 @@ func TestAttemptWithoutProgressIsGivenAway(t *testing.T) {
 			if err != nil || len(lost) != 1 || lost[0] != hangs {
 				t.Fatalf("lost %v, %v", lost, err)
 			}
-			must(t, s.Fail(t.Context(), slow, "me", Failure{Class: ClassReleased}, Limits{}))
+			must(t, s.Fail(t.Context(), slow, "me", job.Failure{Class: job.ClassReleased}, Limits{}))
 		}
 	}
-	job := inPhase(t, s, "j", PhaseCleanup)
-	if job.State != Failed || job.Error.Class != ClassStuck || job.Error.Attempt != "m1.2" ||
-		!strings.Contains(job.Error.Message, "no progress for 60 s (--task-timeout)") {
-		t.Fatalf("the job ended by %+v", job.Error)
+	j := inPhase(t, s, "j", PhaseCleanup)
+	if j.State != job.Failed || j.Error.Class != job.ClassStuck || j.Error.Attempt != "m1.2" ||
+		!strings.Contains(j.Error.Message, "no progress for 60 s (--task-timeout)") {
+		t.Fatalf("the job ended by %+v", j.Error)
 	}
 }
 
@@ -61,9 +62,9 @@ func TestTaskThatKillsExecutorsIsCalledPoison(t *testing.T) {
 			_, err := s.Sweep(t.Context(), "j", Limits{Lost: 3})
 			must(t, err)
 		}
-		job := inPhase(t, s, "j", PhaseCleanup)
-		if job.Error.Class != ClassLost || !strings.HasPrefix(job.Error.Message, "task m0 is poison: 3 executors died") {
-			t.Fatalf("the job ended by %+v", job.Error)
+		j := inPhase(t, s, "j", PhaseCleanup)
+		if j.Error.Class != job.ClassLost || !strings.HasPrefix(j.Error.Message, "task m0 is poison: 3 executors died") {
+			t.Fatalf("the job ended by %+v", j.Error)
 		}
 	})
 }
@@ -72,14 +73,14 @@ func TestExecutorLeavesWhatItFailedAtToOthers(t *testing.T) {
 	s, pass := driven(t)
 	started(t, s, "j", 1, 0)
 	limits := Limits{Shun: time.Minute}
-	must(t, s.Fail(t.Context(), claim(t, s, "me", 1)[0], "me", Failure{Class: ClassUser}, limits))
+	must(t, s.Fail(t.Context(), claim(t, s, "me", 1)[0], "me", job.Failure{Class: job.ClassUser}, limits))
 	claim(t, s, "me", 0)
 	a := claim(t, s, "another", 1)[0]
-	must(t, s.Fail(t.Context(), a, "another", Failure{Class: ClassUser}, limits))
+	must(t, s.Fail(t.Context(), a, "another", job.Failure{Class: job.ClassUser}, limits))
 	a = claim(t, s, "me", 1)[0] // only the last failure counts
-	must(t, s.Fail(t.Context(), a, "me", Failure{Class: ClassReleased}, limits))
+	must(t, s.Fail(t.Context(), a, "me", job.Failure{Class: job.ClassReleased}, limits))
 	a = claim(t, s, "me", 1)[0] // handing back is no failure
-	must(t, s.Fail(t.Context(), a, "me", Failure{Class: ClassUser}, limits))
+	must(t, s.Fail(t.Context(), a, "me", job.Failure{Class: job.ClassUser}, limits))
 	claim(t, s, "me", 0)
 	pass(time.Minute) // nobody else came
 	claim(t, s, "me", 1)
@@ -88,12 +89,12 @@ func TestExecutorLeavesWhatItFailedAtToOthers(t *testing.T) {
 // A job whose ready tasks are for others must not hide those behind it.
 func TestJobsBehindShunnedOnesAreServed(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
-		ids := []JobID{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}
+		ids := []job.ID{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}
 		for _, id := range ids {
 			started(t, s, id, 1, 0)
 		}
 		for range ids[1:] {
-			must(t, s.Fail(t.Context(), claim(t, s, "me", 1)[0], "me", Failure{Class: ClassUser}, Limits{Shun: time.Minute}))
+			must(t, s.Fail(t.Context(), claim(t, s, "me", 1)[0], "me", job.Failure{Class: job.ClassUser}, Limits{Shun: time.Minute}))
 		}
 		if a := claim(t, s, "me", 1)[0]; a.Number != 1 {
 			t.Fatalf("claimed %v", a)
@@ -137,7 +138,7 @@ func TestNewsTellWhenAJobIsStopped(t *testing.T) {
 			_, _, err := s.WaitNews(t.Context(), place, 10*time.Second)
 			told <- err
 		}()
-		must(t, s.Stop(t.Context(), "j", AnyStage, Cancelled, Failure{}))
+		must(t, s.Stop(t.Context(), "j", AnyStage, job.Cancelled, job.Failure{}))
 		select {
 		case err := <-told:
 			must(t, err)
@@ -152,8 +153,8 @@ func TestVoidAttemptsAreRemembered(t *testing.T) {
 		started(t, s, "j", 3, 0)
 		attempts := claim(t, s, "me", 3)
 		commit(t, s, "me", attempts[0])
-		must(t, s.Fail(t.Context(), attempts[1], "me", Failure{Class: ClassUser}, Limits{}))
-		must(t, s.Stop(t.Context(), "j", AnyStage, Cancelled, Failure{}))
+		must(t, s.Fail(t.Context(), attempts[1], "me", job.Failure{Class: job.ClassUser}, Limits{}))
+		must(t, s.Stop(t.Context(), "j", AnyStage, job.Cancelled, job.Failure{}))
 		void, err := s.Void(t.Context(), "j")
 		if err != nil || len(void) != 2 || void[0] != attempts[1] || void[1] != attempts[2] {
 			t.Fatalf("void are %+v, %v", void, err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -20,7 +21,7 @@ var summaryFields = []string{
 }
 
 // Summaries returns the records of jobs without their specs, in that order. Jobs that there are none of are left out.
-func (s *Store) Summaries(ctx context.Context, ids []JobID) ([]Job, error) {
+func (s *Store) Summaries(ctx context.Context, ids []job.ID) ([]Job, error) {
 	records := make([]*redis.SliceCmd, len(ids))
 	running := make([]*redis.StringSliceCmd, len(ids))
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -59,7 +60,7 @@ func (s *Store) Summaries(ctx context.Context, ids []JobID) ([]Job, error) {
 }
 
 // readHeadline takes from a job's spec what a listing shows of it.
-func (s *Store) readHeadline(ctx context.Context, id JobID, fields map[string]string) error {
+func (s *Store) readHeadline(ctx context.Context, id job.ID, fields map[string]string) error {
 	spec, err := s.rdb.HGet(ctx, s.jobKey(id), "spec").Bytes()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("read the spec of %s: %w", id, err)
@@ -78,9 +79,9 @@ func headline(spec []byte) (program, output string) {
 }
 
 // Prefixed returns up to most of the remembered jobs whose ids begin with prefix, in no order.
-func (s *Store) Prefixed(ctx context.Context, prefix JobID, most int) ([]JobID, error) {
+func (s *Store) Prefixed(ctx context.Context, prefix job.ID, most int) ([]job.ID, error) {
 	const page = 1000
-	var found []JobID
+	var found []job.ID
 	if !prefix.Valid() { // it may hold what a pattern gives a meaning
 		return nil, nil
 	}
@@ -90,7 +91,7 @@ func (s *Store) Prefixed(ctx context.Context, prefix JobID, most int) ([]JobID, 
 			return nil, fmt.Errorf("look for jobs %s…: %w", prefix, err)
 		}
 		for i := 0; i+1 < len(fields); i += 2 {
-			id := JobID(fields[i])
+			id := job.ID(fields[i])
 			if !strings.HasPrefix(fields[i], string(prefix)) {
 				continue // not every server takes the pattern
 			}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Swept is what a sweep did.
@@ -17,7 +19,7 @@ type Swept struct {
 // Sweep gives away all running attempts of a job whose leases are gone, or that have made no
 // progress for as long as the job allows, and announces the job if it has ready tasks. A job that
 // has ended is taken off the lists of work, and so is the id of one that is gone, with ErrNoJob.
-func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, error) {
+func (s *Store) Sweep(ctx context.Context, id job.ID, limits Limits) (Swept, error) {
 	swept, err := s.sweepAll(ctx, id, limits.Or(DefaultLimits))
 	if errors.Is(err, ErrNoJob) {
 		return Swept{}, errors.Join(err, s.dismiss(ctx, id))
@@ -41,7 +43,7 @@ func (s *Store) Sweep(ctx context.Context, id JobID, limits Limits) (Swept, erro
 }
 
 // sweepAll runs the sweep script page by page.
-func (s *Store) sweepAll(ctx context.Context, id JobID, limits Limits) (Swept, error) {
+func (s *Store) sweepAll(ctx context.Context, id job.ID, limits Limits) (Swept, error) {
 	var swept Swept
 	for cursor := "0"; ; {
 		v, err := sweepScript.call(ctx, s.rdb, s.jobKeys(id), limits.Lost, limits.User, cursor)

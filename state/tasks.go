@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -24,28 +25,28 @@ const (
 
 // Task is what is known of a task.
 type Task struct {
-	Task     TaskID
+	Task     job.TaskID
 	State    TaskState
-	Running  []Running  // attempts that run
-	Winner   *Committed // the committed attempt, without its manifest; nil while there is none
-	Failures []Failure  // of its attempts, oldest first; only the job's newest 200 are kept
+	Running  []Running     // attempts that run
+	Winner   *Committed    // the committed attempt, without its manifest; nil while there is none
+	Failures []job.Failure // of its attempts, oldest first; only the job's newest 200 are kept
 }
 
 // FailedTasks returns the tasks of an ended job of which failed attempts are known, those of the map side first.
 // No more is kept of the tasks of such a job.
-func (s *Store) FailedTasks(ctx context.Context, job Job) ([]Task, error) {
-	failures, err := s.Failures(ctx, job.ID)
+func (s *Store) FailedTasks(ctx context.Context, j Job) ([]Task, error) {
+	failures, err := s.Failures(ctx, j.ID)
 	if err != nil {
 		return nil, err
 	}
-	failed, err := byTask(job.ID, failures)
+	failed, err := byTask(j.ID, failures)
 	if err != nil {
 		return nil, err
 	}
 	tasks := make([]Task, 0, len(failed))
 	for id, failures := range failed {
 		task := Task{Task: id, State: TaskPending, Failures: failures}
-		if job.State == Completed || slices.Contains(job.Recovered, id) {
+		if j.State == job.Completed || slices.Contains(j.Recovered, id) {
 			task.State = TaskCommitted
 		}
 		tasks = append(tasks, task)
@@ -57,13 +58,13 @@ func (s *Store) FailedTasks(ctx context.Context, job Job) ([]Task, error) {
 }
 
 // byTask sorts failures by the task that failed. Failures of the job as a whole are left out.
-func byTask(id JobID, failures []Failure) (map[TaskID][]Failure, error) {
-	failed := map[TaskID][]Failure{}
+func byTask(id job.ID, failures []job.Failure) (map[job.TaskID][]job.Failure, error) {
+	failed := map[job.TaskID][]job.Failure{}
 	for _, f := range failures {
 		if f.Attempt == "" {
 			continue
 		}
-		a, err := ParseAttempt(id, f.Attempt)
+		a, err := job.ParseAttempt(id, f.Attempt)
 		if err != nil {
 			return nil, fmt.Errorf("%w: a failure of %s: %w", ErrMalformed, id, err)
 		}
@@ -73,10 +74,10 @@ func byTask(id JobID, failures []Failure) (map[TaskID][]Failure, error) {
 }
 
 // Tasks returns the tasks of one side with indexes from first on, at most count of them.
-func (s *Store) Tasks(ctx context.Context, job Job, side Side, first, count int) ([]Task, error) {
-	total := job.Map.Total
-	if side == Reduce {
-		total = job.Reduce.Total
+func (s *Store) Tasks(ctx context.Context, j Job, side job.Side, first, count int) ([]Task, error) {
+	total := j.Map.Total
+	if side == job.Reduce {
+		total = j.Reduce.Total
 	}
 	last := min(first+count, total)
 	if first < 0 || first >= last {
@@ -86,27 +87,27 @@ func (s *Store) Tasks(ctx context.Context, job Job, side Side, first, count int)
 	for i := first; i < last; i++ {
 		indexes = append(indexes, strconv.Itoa(i))
 	}
-	entries, err := s.rdb.HMGet(ctx, s.doneKey(job.ID, side), indexes...).Result()
+	entries, err := s.rdb.HMGet(ctx, s.doneKey(j.ID, side), indexes...).Result()
 	if err != nil {
-		return nil, fmt.Errorf("list tasks of %s: %w", job.ID, err)
+		return nil, fmt.Errorf("list tasks of %s: %w", j.ID, err)
 	}
-	running, err := s.Running(ctx, job.ID)
-	if err != nil {
-		return nil, err
-	}
-	failures, err := s.Failures(ctx, job.ID)
+	running, err := s.Running(ctx, j.ID)
 	if err != nil {
 		return nil, err
 	}
-	failed, err := byTask(job.ID, failures)
+	failures, err := s.Failures(ctx, j.ID)
+	if err != nil {
+		return nil, err
+	}
+	failed, err := byTask(j.ID, failures)
 	if err != nil {
 		return nil, err
 	}
 	tasks := make([]Task, last-first)
 	for i := range tasks {
-		tasks[i] = Task{Task: TaskID{Side: side, Index: first + i}, State: TaskPending}
+		tasks[i] = Task{Task: job.TaskID{Side: side, Index: first + i}, State: TaskPending}
 		if entry, ok := entries[i].(string); ok {
-			c, err := parseCommitted(job.ID, side, indexes[i], entry)
+			c, err := parseCommitted(j.ID, side, indexes[i], entry)
 			if err != nil {
 				return nil, err
 			}
@@ -129,21 +130,21 @@ func (s *Store) Tasks(ctx context.Context, job Job, side Side, first, count int)
 }
 
 // Expired returns jobs that were submitted before a time and whose record is gone.
-func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]JobID, error) {
+func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]job.ID, error) {
 	ids, err := s.rdb.ZRangeByScore(ctx, s.jobsKey(), &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(before.UnixMilli(), 10), Count: int64(count),
 	}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list expired jobs: %w", err)
 	}
-	var expired []JobID
+	var expired []job.ID
 	for _, id := range ids {
-		known, err := s.Known(ctx, JobID(id))
+		known, err := s.Known(ctx, job.ID(id))
 		if err != nil {
 			return nil, err
 		}
 		if !known {
-			expired = append(expired, JobID(id))
+			expired = append(expired, job.ID(id))
 		}
 	}
 	return expired, nil
@@ -151,23 +152,23 @@ func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]Job
 
 // Oldest yields those jobs of the history that are in a phase, the oldest first, up to that many at a time. What was yielded
 // may be erased meanwhile, or brought to another phase.
-func (s *Store) Oldest(ctx context.Context, in Phase, atOnce int) iter.Seq2[[]JobID, error] {
-	return func(yield func([]JobID, error) bool) {
+func (s *Store) Oldest(ctx context.Context, in Phase, atOnce int) iter.Seq2[[]job.ID, error] {
+	return func(yield func([]job.ID, error) bool) {
 		for offset := 0; ; {
 			ids, err := s.rdb.ZRange(ctx, s.jobsKey(), int64(offset), int64(offset+atOnce-1)).Result()
 			if err != nil {
 				yield(nil, fmt.Errorf("list old jobs: %w", err))
 				return
 			}
-			var found []JobID
+			var found []job.ID
 			for _, id := range ids {
-				phase, err := s.Phase(ctx, JobID(id))
+				phase, err := s.Phase(ctx, job.ID(id))
 				if err != nil && !errors.Is(err, ErrNoJob) {
 					yield(nil, err)
 					return
 				}
 				if phase == in {
-					found = append(found, JobID(id))
+					found = append(found, job.ID(id))
 				}
 			}
 			if len(found) > 0 && !yield(found, nil) || len(ids) < atOnce {
@@ -189,7 +190,7 @@ func (s *Store) Oldest(ctx context.Context, in Phase, atOnce int) iter.Seq2[[]Jo
 }
 
 // Unlist takes jobs out of the history.
-func (s *Store) Unlist(ctx context.Context, ids ...JobID) error {
+func (s *Store) Unlist(ctx context.Context, ids ...job.ID) error {
 	members := make([]any, len(ids))
 	for i, id := range ids {
 		members[i] = string(id)

@@ -5,7 +5,7 @@ import (
 	"io"
 	"os/exec"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 const (
@@ -80,7 +80,7 @@ var serviceSortCase = benchmark{
 		}
 		reducers := 4
 		job := c.contender("bucketmill submit sort --sort-order total",
-			state.Spec{Program: "sort", Input: []string{input}, Reducers: &reducers, SortOrder: state.OrderTotal}, want.checkUnsorted)
+			job.Spec{Program: "sort", Input: []string{input}, Reducers: &reducers, SortOrder: job.OrderTotal}, want.checkUnsorted)
 		attempt := job.attempt
 		job.attempt = func(ctx context.Context) (result, error) {
 			r, err := attempt(ctx)

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 const (
@@ -121,7 +121,7 @@ var serviceCase = benchmark{
 			return nil, err
 		}
 		return []contender{
-			c.contender("bucketmill submit wordcount", state.Spec{Program: "wordcount", Input: []string{input}}, func(r io.Reader) error { return want.checkReader(r) }),
+			c.contender("bucketmill submit wordcount", job.Spec{Program: "wordcount", Input: []string{input}}, func(r io.Reader) error { return want.checkReader(r) }),
 			b.prints(want, false, "Go by hand, from a file", b.baseline, "wordcount", file),
 			b.reader(c, file),
 		}, nil
@@ -129,7 +129,7 @@ var serviceCase = benchmark{
 }
 
 // contender is the one that submits a job to the cluster and waits for it.
-func (c *cluster) contender(name string, spec state.Spec, compare func(io.Reader) error) contender {
+func (c *cluster) contender(name string, spec job.Spec, compare func(io.Reader) error) contender {
 	spec.Output, spec.Overwrite = "s3://"+outputBucket+"/out", true
 	return contender{name: name, attempt: func(ctx context.Context) (r result, err error) {
 		id, r, err := c.job(ctx, spec)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // The buckets of a cluster.
@@ -96,7 +96,7 @@ func (c *cluster) sessions() (ids []int) {
 
 // job runs a job and waits until it is cleaned up. The wall time is that from its submission to
 // its completion; CPU and memory are those of controller and executors.
-func (c *cluster) job(ctx context.Context, spec state.Spec) (id state.JobID, r result, err error) {
+func (c *cluster) job(ctx context.Context, spec job.Spec) (id job.ID, r result, err error) {
 	before, err := c.minio.requests(ctx)
 	if err != nil {
 		return id, r, err
@@ -118,7 +118,7 @@ func (c *cluster) job(ctx context.Context, spec state.Spec) (id state.JobID, r r
 }
 
 // submit runs a job and returns how long it took to complete.
-func (c *cluster) submit(ctx context.Context, spec state.Spec) (id state.JobID, wall time.Duration, err error) {
+func (c *cluster) submit(ctx context.Context, spec job.Spec) (id job.ID, wall time.Duration, err error) {
 	begun := time.Now()
 	submitted, err := c.client.Submit(ctx, client.Submission{Spec: spec})
 	if err != nil {
@@ -129,7 +129,7 @@ func (c *cluster) submit(ctx context.Context, spec state.Spec) (id state.JobID, 
 		switch {
 		case err != nil:
 			return id, wall, err
-		case event.Type == api.EventState && event.State == state.Completed:
+		case event.Type == api.EventState && event.State == job.Completed:
 			wall = time.Since(begun)
 		case event.Type == api.EventState && event.State.Terminal():
 			return id, wall, fmt.Errorf("the job is %s: %+v", event.State, event.Failure)
@@ -141,7 +141,7 @@ func (c *cluster) submit(ctx context.Context, spec state.Spec) (id state.JobID, 
 }
 
 // check compares a job's output.
-func (c *cluster) check(ctx context.Context, id state.JobID, compare func(io.Reader) error) (err error) {
+func (c *cluster) check(ctx context.Context, id job.ID, compare func(io.Reader) error) (err error) {
 	r, err := c.client.Results(ctx, id)
 	if err != nil {
 		return err

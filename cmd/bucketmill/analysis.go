@@ -7,15 +7,17 @@ import (
 	"text/tabwriter"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // reason is why a job failed or was cancelled.
-func reason(job api.Job) api.Failure {
-	if job.Error == nil {
-		return api.Failure{Message: "no reason is recorded", Class: state.ClassJob}
+func reason(j api.Job) api.Failure {
+	if j.Error == nil {
+		return api.Failure{Message: "no reason is recorded", Class: job.ClassJob}
 	}
-	return *job.Error
+	return *j.Error
 }
 
 // analyse prints all that is known of why a job failed, below the reason itself: the task, its
@@ -50,14 +52,14 @@ func (s *session) analyse(ctx context.Context, w io.Writer, job api.Job) error {
 	section(w, "record", why.Record)
 	lastWords(w, why.Detail, why.Log)
 	section(w, "what to do", remedy(job, why))
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	whatIsThere(w, job.Output, err == nil && spec.Overwrite && job.Times.Published != nil)
 	return nil
 }
 
 // failedTask finds the task of an attempt; none for a job that failed as a whole.
-func (s *session) failedTask(ctx context.Context, id state.JobID, attempt string) (api.Task, error) {
-	a, err := state.ParseAttempt(id, attempt)
+func (s *session) failedTask(ctx context.Context, id job.ID, attempt string) (api.Task, error) {
+	a, err := job.ParseAttempt(id, attempt)
 	if err != nil {
 		return api.Task{}, nil //nolint:nilerr // the failure is no attempt's
 	}
@@ -70,25 +72,25 @@ func (s *session) failedTask(ctx context.Context, id state.JobID, attempt string
 }
 
 // remedy says what to do about a failed job.
-func remedy(job api.Job, why api.Failure) string {
+func remedy(j api.Job, why api.Failure) string {
 	retry := ""
-	if job.Phase == state.PhaseKept {
+	if j.Phase == state.PhaseKept {
 		retry = fmt.Sprintf("\"bucketmill retry %s\" goes on where it stopped, with %d of %s done.",
-			job.ID, job.Progress.Map.Done, plural(job.Progress.Map.Total, "map task"))
+			j.ID, j.Progress.Map.Done, plural(j.Progress.Map.Total, "map task"))
 	}
 	first := ""
 	switch why.Class {
-	case state.ClassUser:
+	case job.ClassUser:
 		first = "The program or its input is at fault, and would be again: correct it and submit the job again."
 		if why.Attempt != "" {
-			first += fmt.Sprintf("\n\"bucketmill logs %s %s\" shows all that the program said, and how it failed.", job.ID, why.Attempt)
+			first += fmt.Sprintf("\n\"bucketmill logs %s %s\" shows all that the program said, and how it failed.", j.ID, why.Attempt)
 		}
 		return first
-	case state.ClassInfra:
+	case job.ClassInfra:
 		first = "The store, the network or an executor's disk failed, not the program: see to it, and to the executors' logs."
-	case state.ClassLost:
+	case job.ClassLost:
 		first = "Executors vanished with this task in hand. Were they killed for using too much memory? Give them more, or the job a smaller --split-size."
-	case state.ClassSegment:
+	case job.ClassSegment:
 		first = "What a map task had written was gone or altered on the work store: make sure that nothing else (a lifecycle rule?) touches it."
 	default:
 		return joinLines("Put right what the reason names, and submit the job again.", retry)

@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // tellOfWaiting says once for what is waited when a server misses a job that was there.
-func (s *session) tellOfWaiting(w io.Writer, id state.JobID) func(error) {
+func (s *session) tellOfWaiting(w io.Writer, id job.ID) func(error) {
 	told := time.Time{}
 	return func(err error) {
 		if time.Since(told) > time.Minute {
@@ -32,31 +34,31 @@ type attendance struct {
 
 // attend shows how far a job is that is known to be there until it is settled, and reports its end as run does, in
 // print and exit code. An interrupt leaves the job running, or cancels it.
-func (s *session) attend(ctx context.Context, id state.JobID, how attendance) error {
+func (s *session) attend(ctx context.Context, id job.ID, how attendance) error {
 	outliveReader(s.out)
 	ui := newUI(s.out, s.err)
 	if ui.quiet = how.quiet; how.quiet {
 		ui.close()
 	}
-	job, err := s.follow(ctx, id, ui)
+	j, err := s.follow(ctx, id, ui)
 	ui.close()
-	if ctx.Err() != nil && !settled(job) {
+	if ctx.Err() != nil && !settled(j) {
 		return s.leave(ctx, id, how.cancelOnInterrupt)
 	}
 	if err != nil {
 		return err
 	}
 	if s.json {
-		if err := s.printJSON(job); err != nil {
+		if err := s.printJSON(j); err != nil {
 			return err
 		}
 	}
-	switch job.State {
-	case state.Completed:
+	switch j.State {
+	case job.Completed:
 		if s.json || how.quiet {
 			return nil
 		}
-		o, err := s.outcome(job)
+		o, err := s.outcome(j)
 		if err != nil {
 			return err
 		}
@@ -66,16 +68,16 @@ func (s *session) attend(ctx context.Context, id state.JobID, how attendance) er
 			return nil
 		}
 		return err
-	case state.Cancelled:
-		fmt.Fprintf(s.err, "bucketmill: job %s: %s\n", id, reason(job).Message)
+	case job.Cancelled:
+		fmt.Fprintf(s.err, "bucketmill: job %s: %s\n", id, reason(j).Message)
 		return reportedError{errInterrupted}
 	}
-	fmt.Fprintf(s.err, "bucketmill: job failed: %s\n", reason(job).Message)
-	return errors.Join(reportedError{errJobFailed}, s.analyse(ctx, s.err, job))
+	fmt.Fprintf(s.err, "bucketmill: job failed: %s\n", reason(j).Message)
+	return errors.Join(reportedError{errJobFailed}, s.analyse(ctx, s.err, j))
 }
 
 // leave says what becomes of a job that is no longer waited for.
-func (s *session) leave(ctx context.Context, id state.JobID, cancelIt bool) error {
+func (s *session) leave(ctx context.Context, id job.ID, cancelIt bool) error {
 	if !cancelIt {
 		fmt.Fprintf(s.err, `bucketmill: interrupted; job %[1]s goes on. Watch it with "bucketmill status %[1]s --watch", or stop it with "bucketmill cancel %[1]s".`+"\n", id)
 		return reportedError{errInterrupted}
@@ -90,7 +92,7 @@ func (s *session) leave(ctx context.Context, id state.JobID, cancelIt bool) erro
 }
 
 // follow shows how far a job is until it is settled, and returns it.
-func (s *session) follow(ctx context.Context, id state.JobID, ui *ui) (job api.Job, _ error) {
+func (s *session) follow(ctx context.Context, id job.ID, ui *ui) (job api.Job, _ error) {
 	if ui.live() {
 		ctx, cancel := context.WithCancel(ctx)
 		var moving sync.WaitGroup
@@ -121,7 +123,7 @@ func (s *session) follow(ctx context.Context, id state.JobID, ui *ui) (job api.J
 }
 
 // gone says of a job that did not come back what may have become of it.
-func gone(id state.JobID, err error) error {
+func gone(id job.ID, err error) error {
 	if problem := new(api.Problem); errors.As(err, &problem) && problem.Code == api.CodeJobNotFound {
 		return fmt.Errorf("the server knows job %s no more: it had ended and its history is over, or Redis has lost it; "+
 			"a job that completed has written _SUCCESS to its output", id)
@@ -134,7 +136,7 @@ var errForgotten = errors.New("the server says no more of the job")
 
 // moveBars shows also what is done of the tasks that run, which the stream does not tell. The
 // stream says when something is wrong.
-func (s *session) moveBars(ctx context.Context, id state.JobID, ui *ui) {
+func (s *session) moveBars(ctx context.Context, id job.ID, ui *ui) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -154,9 +156,9 @@ func (s *session) moveBars(ctx context.Context, id state.JobID, ui *ui) {
 }
 
 // running are the attempts of one job.
-func running(active []api.ActiveAttempt, id state.JobID) (attempts []state.Running) {
+func running(active []api.ActiveAttempt, id job.ID) (attempts []state.Running) {
 	for _, a := range active {
-		attempt, err := state.ParseAttempt(id, fmt.Sprintf("%s.%d", a.Task, a.Number))
+		attempt, err := job.ParseAttempt(id, fmt.Sprintf("%s.%d", a.Task, a.Number))
 		if a.Job == id && err == nil {
 			attempts = append(attempts, state.Running{Attempt: attempt, Progress: int(a.Progress * 1000)})
 		}
@@ -175,8 +177,8 @@ func mayEnd(e api.Event) bool {
 
 // settled tells whether a job's end is known, and what can be done about it: a job that has
 // failed can be retried only when it is cleaned up.
-func settled(job api.Job) bool {
-	return job.State.Terminal() && (job.State != state.Failed || job.Phase != state.PhaseCleanup)
+func settled(j api.Job) bool {
+	return j.State.Terminal() && (j.State != job.Failed || j.Phase != state.PhaseCleanup)
 }
 
 // record is a job as the reports of run have it.
@@ -196,7 +198,7 @@ func record(job api.Job) state.Job {
 
 // outcome is what a completed job's summary is made of.
 func (s *session) outcome(job api.Job) (outcome, error) {
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -212,7 +214,7 @@ func left(job api.Job) leftOut {
 }
 
 // partHead reads the beginning of a part of a job's output.
-func (s *session) partHead(ctx context.Context, id state.JobID, part int) (head []byte, err error) {
+func (s *session) partHead(ctx context.Context, id job.ID, part int) (head []byte, err error) {
 	r, err := s.Part(ctx, id, part)
 	if err != nil {
 		return nil, err

@@ -8,11 +8,12 @@ import (
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // bar needs mu.
-func (u *ui) bar(side state.Side, name string, p state.Progress, running []state.Running) {
+func (u *ui) bar(side job.Side, name string, p job.Progress, running []state.Running) {
 	if p.Total == 0 {
 		return
 	}
@@ -63,7 +64,7 @@ func (b *sideBar) pace(s decor.Statistics) string {
 }
 
 // thousandths is how many thousandths of a task are done, all tasks together.
-func thousandths(side state.Side, p state.Progress, running []state.Running) int64 {
+func thousandths(side job.Side, p job.Progress, running []state.Running) int64 {
 	n := int64(p.Done) * 1000
 	for _, r := range running {
 		if r.Attempt.Task.Side == side {

@@ -7,9 +7,9 @@ import (
 	"os"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // awsPatience is how long AWS may take to answer where nobody has said that it is the store.
@@ -17,7 +17,7 @@ const awsPatience = 5 * time.Second
 
 // checkBuckets makes sure that the buckets of a job are there, before anything is started. What else may be wrong
 // with them shows when they are used.
-func (f *runFlags) checkBuckets(ctx context.Context, stores *connect.Stores, spec state.Spec) error {
+func (f *runFlags) checkBuckets(ctx context.Context, stores *connect.Stores, spec job.Spec) error {
 	checked := map[string]bool{}
 	for i, location := range append([]string{spec.Output}, spec.Input...) {
 		u, err := objstore.ParseURL(location)

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 func newCancelCommand() *cobra.Command {
@@ -76,7 +76,7 @@ func newRetryCommand() *cobra.Command {
 }
 
 // change asks for another state of a job and prints what became of it.
-func (s *session) change(ctx context.Context, arg string, ask func(context.Context, state.JobID) (api.Job, error)) error {
+func (s *session) change(ctx context.Context, arg string, ask func(context.Context, job.ID) (api.Job, error)) error {
 	outliveReader(s.out)
 	id, err := s.jobNamed(ctx, arg)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -87,13 +88,13 @@ ValueError: no such word
 }
 
 func TestRemedies(t *testing.T) {
-	kept := api.Job{ID: "j", State: state.Failed, Phase: state.PhaseKept}
-	kept.Progress.Map = state.Progress{Total: 3, Done: 2}
+	kept := api.Job{ID: "j", State: job.Failed, Phase: state.PhaseKept}
+	kept.Progress.Map = job.Progress{Total: 3, Done: 2}
 	ended := kept
 	ended.Phase = state.PhaseEnded
 	const again = `"bucketmill retry j" goes on where it stopped, with 2 of 3 map tasks done.`
-	for class, hint := range map[state.Class]string{
-		state.ClassInfra: "store, the network", state.ClassLost: "memory", state.ClassSegment: "lifecycle", state.ClassJob: "reason",
+	for class, hint := range map[job.Class]string{
+		job.ClassInfra: "store, the network", job.ClassLost: "memory", job.ClassSegment: "lifecycle", job.ClassJob: "reason",
 	} {
 		text := remedy(kept, api.Failure{Class: class})
 		if !strings.Contains(text, hint) || !strings.HasSuffix(text, again) {
@@ -123,11 +124,11 @@ func TestInterruptedWait(t *testing.T) {
 	s := serve(t, true, nil)
 	for _, c := range []struct {
 		name, flag string
-		state      state.State
+		state      job.State
 		says       string
 	}{
-		{"goes on", "--wait", state.Submitted, `\nbucketmill: interrupted; job \S+ goes on\. Watch it with "bucketmill status \S+ --watch", or stop it with "bucketmill cancel \S+"\.\n$`},
-		{"is cancelled", "--cancel-on-interrupt", state.Cancelled, `\nbucketmill: interrupted; job \S+ was cancelled\n$`},
+		{"goes on", "--wait", job.Submitted, `\nbucketmill: interrupted; job \S+ goes on\. Watch it with "bucketmill status \S+ --watch", or stop it with "bucketmill cancel \S+"\.\n$`},
+		{"is cancelled", "--cancel-on-interrupt", job.Cancelled, `\nbucketmill: interrupted; job \S+ was cancelled\n$`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())

@@ -12,7 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // wants checks a text against a regular expression.
@@ -71,9 +71,9 @@ func TestClientLooksAtAJob(t *testing.T) {
 // looksAtJSON checks what the commands say of the job for programs.
 func looksAtJSON(t *testing.T, s *server, id string) {
 	t.Helper()
-	var job api.Job
-	if s.json(&job, "status", id); job.State != state.Completed || string(job.ID) != id || job.Progress.Map.Done != 2 || job.Times.Ended == nil {
-		t.Errorf("status %+v", job)
+	var j api.Job
+	if s.json(&j, "status", id); j.State != job.Completed || string(j.ID) != id || j.Progress.Map.Done != 2 || j.Times.Ended == nil {
+		t.Errorf("status %+v", j)
 	}
 	var jobs api.JobList
 	if s.json(&jobs, "list", "--name", "w?"); len(jobs.Jobs) != 1 {
@@ -166,7 +166,7 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	var submitted api.Submitted
 	s.json(&submitted, "submit", "wordcount", "-i", "s3://inbox/x", "-o", "s3://outbox/y")
-	if string(submitted.ID) == id || submitted.State != state.Submitted {
+	if string(submitted.ID) == id || submitted.State != job.Submitted {
 		t.Errorf("submitted %+v", submitted)
 	}
 	checkComplaint(t, s.command("submit", "grep", "-i", "s3://inbox/x", "-o", "s3://outbox/y", "--idempotency-key", "k"), "new --idempotency-key")
@@ -185,9 +185,9 @@ func TestCancelJobs(t *testing.T) {
 		t.Errorf("exit code %d, %s", r.code, r.stdout)
 	}
 	wants(t, r.stderr, `^bucketmill: nope: .*"bucketmill list" shows the jobs`)
-	var job api.Job
-	if s.json(&job, "cancel", third); job.State != state.Cancelled {
-		t.Errorf("cancelled %+v", job)
+	var j api.Job
+	if s.json(&j, "cancel", third); j.State != job.Cancelled {
+		t.Errorf("cancelled %+v", j)
 	}
 	wants(t, s.must("status", third), `state +CANCELLED.*\n(.*\n)*\nThe job was ended: cancelled by anonymous\n`)
 	r = s.command("status", third, "--watch")

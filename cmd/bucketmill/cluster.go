@@ -18,6 +18,8 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
@@ -26,7 +28,7 @@ import (
 
 // cluster is a controller and executors in this process, for one job.
 type cluster struct {
-	id      state.JobID
+	id      job.ID
 	store   *state.Store
 	stores  *connect.Stores
 	work    string // URL
@@ -53,7 +55,7 @@ const localPatience = 5 * time.Second
 
 // startCluster starts all that the job needs. The cluster does not end with ctx: a cancelled
 // job wants to be cleaned up.
-func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs program.Config, log *slog.Logger, ui *ui) (c *cluster, err error) {
+func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs program.Config, log *slog.Logger, ui *ui) (c *cluster, err error) {
 	c = &cluster{id: controller.NewJobID(), log: log}
 	defer func() {
 		if err != nil {
@@ -87,7 +89,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec state.Spec, programs p
 	c.start(func() error { return boss.Run(running) })
 	for i := range f.executors {
 		e, err := executor.New(ctx, executor.Config{
-			ID: state.ExecutorID("local-" + strconv.Itoa(i)), Store: c.store, Open: c.stores.Open,
+			ID: job.ExecutorID("local-" + strconv.Itoa(i)), Store: c.store, Open: c.stores.Open,
 			Work: c.work, Log: log, Slots: 1, Memory: int64(f.memory) / int64(f.executors),
 			Scratch: filepath.Join(c.scratch.Folder, "executor-"+strconv.Itoa(i)),
 			Lease:   localLease, Heartbeat: localHeartbeat, Limits: limits,
@@ -131,7 +133,7 @@ func (c *cluster) connect(ctx context.Context, url string) error {
 }
 
 // workURL is where plan and intermediates go.
-func (f *runFlags) workURL(spec state.Spec, scratch string) (string, error) {
+func (f *runFlags) workURL(spec job.Spec, scratch string) (string, error) {
 	location := f.work
 	if location == "" {
 		out, err := objstore.ParseURL(spec.Output)
@@ -164,7 +166,7 @@ func (c *cluster) start(part func() error) {
 }
 
 // runJob submits the job and waits for its end.
-func (c *cluster) runJob(ctx context.Context, spec state.Spec, programPath string, ui *ui) (state.Job, error) {
+func (c *cluster) runJob(ctx context.Context, spec job.Spec, programPath string, ui *ui) (state.Job, error) {
 	if programPath != "" {
 		artifact, err := c.upload(ctx, programPath, filepath.Base(programPath))
 		if err != nil {
@@ -184,20 +186,20 @@ func (c *cluster) runJob(ctx context.Context, spec state.Spec, programPath strin
 }
 
 // uploadFiles puts the files on the work store that are sent along with the program.
-func (c *cluster) uploadFiles(ctx context.Context, files []state.ProgramFile) ([]state.ProgramFile, error) {
-	sent := make([]state.ProgramFile, 0, len(files))
+func (c *cluster) uploadFiles(ctx context.Context, files []job.ProgramFile) ([]job.ProgramFile, error) {
+	sent := make([]job.ProgramFile, 0, len(files))
 	for i, f := range files {
 		artifact, err := c.upload(ctx, f.Source, fmt.Sprintf("files/%d", i))
 		if err != nil {
 			return nil, fmt.Errorf("upload the program file %s: %w", f.Name, err)
 		}
-		sent = append(sent, state.ProgramFile{Name: f.Name, Artifact: artifact})
+		sent = append(sent, job.ProgramFile{Name: f.Name, Artifact: artifact})
 	}
 	return sent, nil
 }
 
 // upload puts a file of the program on the work store, among the job's own objects.
-func (c *cluster) upload(ctx context.Context, file, name string) (*state.Artifact, error) {
+func (c *cluster) upload(ctx context.Context, file, name string) (*job.Artifact, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
@@ -206,13 +208,13 @@ func (c *cluster) upload(ctx context.Context, file, name string) (*state.Artifac
 	if err != nil {
 		return nil, err
 	}
-	layout := state.Layout{Prefix: strings.Trim(prefix, "/"), Job: c.id, Spread: 1}
+	layout := layout.Layout{Prefix: strings.Trim(prefix, "/"), Job: c.id, Spread: 1}
 	key := layout.Program(name)
 	if _, err := b.Put(ctx, key, data); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	return &state.Artifact{Key: key, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}, nil
+	return &job.Artifact{Key: key, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}, nil
 }
 
 // stop ends all parts and removes what only this process knew of.

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/bucketmill/bucketmill/job/yamltext"
 	"github.com/bucketmill/bucketmill/state"
-	"github.com/bucketmill/bucketmill/state/yamltext"
 )
 
 // Services take their settings from, in this order: flags, environment (BUCKETMILL_ and the

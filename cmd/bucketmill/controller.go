@@ -21,6 +21,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
@@ -36,8 +37,8 @@ type apiFlags struct {
 	secret           string      // of the only token, an admin's, where there is no file; see localtoken.go
 	tlsCert, tlsKey  string
 	allow            []string
-	maxProgram       state.ByteSize
-	maxUpload        state.ByteSize
+	maxProgram       job.ByteSize
+	maxUpload        job.ByteSize
 	uploads          int
 	rate             float64
 	maxJobs          int
@@ -83,7 +84,7 @@ func (f *apiFlags) validate() error {
 	if f.maxJobs < 0 || f.maxStreams < 1 {
 		return usageError{fmt.Errorf("--max-jobs %d, --max-streams %d: want at least 0 and 1", f.maxJobs, f.maxStreams)}
 	}
-	if !state.ValidPriority(f.maxPriority) {
+	if !job.ValidPriority(f.maxPriority) {
 		return usageError{fmt.Errorf("--max-priority %d: want -1000 to 1000", f.maxPriority)}
 	}
 	if (f.tlsCert == "") != (f.tlsKey == "") {
@@ -211,7 +212,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Builtin, Name: name, Params: params}, "")
 			return err
 		},
-		CheckStreaming: func(spec state.Spec) error {
+		CheckStreaming: func(spec job.Spec) error {
 			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Stream, Commands: commands(spec), Params: spec.Params}, "")
 			return err
 		},

@@ -21,6 +21,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -61,7 +63,7 @@ type expectation struct {
 }
 
 // expect plans the job, on connections of its own, and reckons what it will take.
-func (f *runFlags) expect(ctx context.Context, programs program.Config, spec state.Spec, programPath string) (x expectation, err error) {
+func (f *runFlags) expect(ctx context.Context, programs program.Config, spec job.Spec, programPath string) (x expectation, err error) {
 	p, err := program.Open(programs, programSpec(spec), programPath)
 	if err != nil {
 		return x, err
@@ -117,18 +119,18 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec sta
 // are: they have the ids of uploads, of 100 characters and more.
 func storedHandles(out objstore.URL, size int64) (bool, error) {
 	handle, err := json.Marshal(objstore.Upload{
-		Key: path.Join(out.Key, state.PartName(0)), ID: ".bm-0123456789abcdef." + state.PartName(0) + ".pending", Size: size,
+		Key: path.Join(out.Key, layout.PartName(0)), ID: ".bm-0123456789abcdef." + layout.PartName(0) + ".pending", Size: size,
 		Parts: []objstore.Part{{Number: 1, ETag: "12345678-1234567812345678-123456", Size: size}},
 	})
 	if err != nil {
 		return false, err
 	}
-	text, err := json.Marshal(state.Part{Upload: handle, Bytes: size, Records: size / 10, Checksum: "xxh64:0123456789abcdef"})
+	text, err := json.Marshal(layout.Part{Upload: handle, Bytes: size, Records: size / 10, Checksum: "xxh64:0123456789abcdef"})
 	return out.Scheme == "s3" || len(text) > executor.InlineManifest, err
 }
 
 // reads is the number of requests by which that many executors read the inputs.
-func reads(tasks iter.Seq[split.Task], spec state.Spec, executors int, slotMemory int64) (n int64, err error) {
+func reads(tasks iter.Seq[split.Task], spec job.Spec, executors int, slotMemory int64) (n int64, err error) {
 	format, err := split.ParseInput(spec.Format, spec.Compression)
 	if err != nil {
 		return 0, err

@@ -16,6 +16,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/state/embedded"
@@ -28,7 +29,7 @@ type devFlags struct {
 	webhook webhookFlags
 	data    string
 	slots   int
-	memory  state.ByteSize
+	memory  job.ByteSize
 	python  string
 
 	programUser programUserFlag

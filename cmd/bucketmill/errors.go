@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Exit codes.
@@ -56,7 +56,7 @@ func exitCode(err error) int {
 		return exitReaderLeft
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage), errors.Is(err, state.ErrSpec):
+	case errors.As(err, &usage), errors.Is(err, job.ErrSpec):
 		return exitUsage
 	}
 	return exitFailed

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 func newEventsCommand() *cobra.Command {
@@ -57,7 +57,7 @@ const silenceEnds = time.Second
 
 // past yields what has happened so far. The stream tells that at once, then how far the job
 // is, if it is anywhere, and then what happens.
-func (s *session) past(ctx context.Context, id state.JobID, after string) iter.Seq2[api.Event, error] {
+func (s *session) past(ctx context.Context, id job.ID, after string) iter.Seq2[api.Event, error] {
 	return func(yield func(api.Event, error) bool) {
 		streaming, cancel := context.WithCancel(ctx)
 		defer cancel()

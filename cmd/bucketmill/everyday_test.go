@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Paths in a job file begin in its folder, wherever the command runs.
@@ -151,16 +151,16 @@ func TestQuietSubmission(t *testing.T) {
 func TestRunAsJSON(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "a b\n"})
-	for _, want := range []state.State{state.Completed, state.Failed} { // the output is there the second time
+	for _, want := range []job.State{job.Completed, job.Failed} { // the output is there the second time
 		r := runJob(t, "wordcount", "-i", folder+"/in.txt", "-o", folder+"/out", "--json", "-r", "1")
-		var job api.Job
+		var j api.Job
 		d := json.NewDecoder(strings.NewReader(r.stdout))
 		d.DisallowUnknownFields()
-		if err := d.Decode(&job); err != nil || d.More() || job.State != want || (job.Error != nil) != (want == state.Failed) {
+		if err := d.Decode(&j); err != nil || d.More() || j.State != want || (j.Error != nil) != (want == job.Failed) {
 			t.Fatalf("%v: %s%s", err, r.stdout, r.stderr)
 		}
-		if want == state.Completed && (job.Counters["output_records"] != 2 || job.Inputs != 1 || job.Progress.Map.Done != 1 || job.Times.Ended == nil) {
-			t.Errorf("%+v", job)
+		if want == job.Completed && (j.Counters["output_records"] != 2 || j.Inputs != 1 || j.Progress.Map.Done != 1 || j.Times.Ended == nil) {
+			t.Errorf("%+v", j)
 		}
 	}
 }

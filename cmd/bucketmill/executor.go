@@ -13,7 +13,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // executorFlags are the settings of an executor.
@@ -21,8 +21,8 @@ type executorFlags struct {
 	serviceFlags
 	id               string
 	slots            int
-	memory           state.ByteSize
-	programMemory    state.ByteSize
+	memory           job.ByteSize
+	programMemory    job.ByteSize
 	lease, heartbeat time.Duration
 	grace            time.Duration
 	scratch          string
@@ -105,7 +105,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	registry := newRegistry(stores.Stats)
 	e, err := executor.New(ctx, executor.Config{
 		Metrics: registry,
-		ID:      state.ExecutorID(id), Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
+		ID:      job.ExecutorID(id), Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
 		Slots: f.slots, Memory: int64(f.memory), Scratch: scratch.Folder + "/executor",
 		Lease: f.lease, Heartbeat: f.heartbeat, Limits: f.limits, Grace: f.grace, KeepLogs: true,
 		Program: program.Config{Python: f.python, Launcher: []string{launchCommand}}, Users: f.programUser.users, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.slots)),

@@ -5,14 +5,15 @@ import (
 	"io"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // failure prints why a job failed: what, where, and the program's own words.
-func (u *ui) failure(job state.Job, spec state.Spec, failures []state.Failure) {
-	why := job.Error
+func (u *ui) failure(j state.Job, spec job.Spec, failures []job.Failure) {
+	why := j.Error
 	if why == nil {
-		why = &state.Failure{Message: "no reason is recorded"}
+		why = &job.Failure{Message: "no reason is recorded"}
 	}
 	tries := 0
 	for _, f := range failures {
@@ -23,7 +24,7 @@ func (u *ui) failure(job state.Job, spec state.Spec, failures []state.Failure) {
 	fmt.Fprintf(u.err, "bucketmill: job failed: %s\n", why.Message)
 	givenUp(u.err, why.Attempt, tries)
 	lastWords(u.err, why.Detail, why.Log)
-	whatIsThere(u.err, spec.Output, spec.Overwrite && !job.PublishedFrom.IsZero())
+	whatIsThere(u.err, spec.Output, spec.Overwrite && !j.PublishedFrom.IsZero())
 }
 
 // givenUp says which task it was, if it was one.
@@ -50,7 +51,7 @@ func whatIsThere(w io.Writer, output string, replacing bool) {
 }
 
 // abandoned tells of what a job may leave behind against its will.
-func (u *ui) abandoned(_ state.JobID, what string, why error) {
+func (u *ui) abandoned(_ job.ID, what string, why error) {
 	_, _ = fmt.Fprintf(u.log(), "  The job's %s could not be looked for and removed, so some may be left: %v\n", what, why) // nobody is left to tell
 }
 

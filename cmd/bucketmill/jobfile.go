@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 )
 
 // readJobFile reads the job in a file, or in standard input for -. Paths in a file begin in its folder, wherever the command
 // runs, as those of docker compose do; those in standard input, or another stream, in the working folder.
-func readJobFile(name string) (spec state.Spec, err error) {
+func readJobFile(name string) (spec job.Spec, err error) {
 	path := name
 	if name == fromStdin {
 		path = "/dev/stdin"
@@ -22,7 +23,7 @@ func readJobFile(name string) (spec state.Spec, err error) {
 	if err != nil {
 		return spec, fmt.Errorf("read job file: %w", err)
 	}
-	if spec, err = state.ParseSpec(text); err != nil {
+	if spec, err = jobfile.Parse(text); err != nil {
 		return spec, fmt.Errorf("job file %s: %w", name, err)
 	}
 	if folder := filepath.Dir(path); folder != "." && !strings.HasPrefix(path, "/dev/") {
@@ -32,7 +33,7 @@ func readJobFile(name string) (spec state.Spec, err error) {
 }
 
 // moveTo lets the relative paths of a job begin in a folder.
-func moveTo(spec *state.Spec, folder string) {
+func moveTo(spec *job.Spec, folder string) {
 	move := func(path string) string {
 		if path == "" || filepath.IsAbs(path) || strings.Contains(path, "://") {
 			return path
@@ -53,7 +54,7 @@ func moveTo(spec *state.Spec, folder string) {
 }
 
 // refuseStreams refuses - for an input or output, which are files and folders.
-func refuseStreams(spec state.Spec) error {
+func refuseStreams(spec job.Spec) error {
 	if spec.Output == toStdout {
 		return fmt.Errorf("output %q: a job writes a folder, not standard output; ./- is a folder of that name", spec.Output)
 	}
@@ -64,7 +65,7 @@ func refuseStreams(spec state.Spec) error {
 }
 
 // sortsNothing warns of a sort that has no reducers, which do the sorting.
-func sortsNothing(spec state.Spec) bool {
+func sortsNothing(spec job.Spec) bool {
 	return spec.Program == "sort" && program.Kind(spec.Kind) == program.Builtin && spec.Reducers != nil && *spec.Reducers == 0
 }
 

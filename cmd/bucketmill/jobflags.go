@@ -12,20 +12,21 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // jobFlags are the flags that describe a job; each has its counterpart in the job file.
 type jobFlags struct {
 	file string
 	set  *pflag.FlagSet
-	spec state.Spec
+	spec job.Spec
 	// What pflag can't put into the spec by itself.
 	params   []string
 	files    []string
 	reducers int
-	timeout  state.Duration
+	timeout  job.Duration
 }
 
 func (f *jobFlags) register(fs *pflag.FlagSet) {
@@ -51,7 +52,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.spec.Priority, "priority", 0, "-1000 to 1000, higher goes first")
 	fs.IntVar(&f.spec.MaxAttempts, "max-attempts", 0, "attempts per task when the program fails (default 4)")
 	fs.IntVar(&f.spec.SkipBadRecords, "skip-bad-records", 0, "set up to so many records on which the program fails aside, in _skipped/ of the output (not for builtins)")
-	f.timeout = state.Duration(state.DefaultTaskTimeout)
+	f.timeout = job.Duration(job.DefaultTaskTimeout)
 	fs.Var(&f.timeout, "task-timeout", "how long a task may make no progress: read or write no record, log no line; 0 for ever")
 }
 
@@ -75,7 +76,7 @@ func quoted(texts []string) []string {
 
 // job puts the spec together, and finds what the program is. ProgramPath is its file, empty
 // for a builtin.
-func (f *jobFlags) job(args []string) (spec state.Spec, programPath string, err error) {
+func (f *jobFlags) job(args []string) (spec job.Spec, programPath string, err error) {
 	if spec, err = f.assemble(args); err != nil {
 		return spec, "", usageError{err}
 	}
@@ -85,9 +86,9 @@ func (f *jobFlags) job(args []string) (spec state.Spec, programPath string, err 
 
 // detect fills in what kind of program it is, and returns its file, empty for a builtin and for
 // commands.
-func detect(spec *state.Spec) (programPath string, err error) {
+func detect(spec *job.Spec) (programPath string, err error) {
 	if spec.Streaming() {
-		spec.Kind, spec.Program = state.KindStreaming, state.KindStreaming
+		spec.Kind, spec.Program = job.KindStreaming, job.KindStreaming
 		return "", nil
 	}
 	if spec.Kind == "" {
@@ -108,7 +109,7 @@ func detect(spec *state.Spec) (programPath string, err error) {
 
 // assemble puts the spec together from the job file and the flags, and makes its locations
 // absolute.
-func (f *jobFlags) assemble(args []string) (spec state.Spec, err error) {
+func (f *jobFlags) assemble(args []string) (spec job.Spec, err error) {
 	if len(args) > 0 && f.file == "" && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(args[0])) {
 		return spec, fmt.Errorf("%s is not a program: did you mean --file %[1]s, as for a job file?", args[0])
 	}
@@ -136,7 +137,7 @@ func (f *jobFlags) assemble(args []string) (spec state.Spec, err error) {
 }
 
 // overlay puts the flags that were given over what the job file says.
-func (f *jobFlags) overlay(spec *state.Spec) error {
+func (f *jobFlags) overlay(spec *job.Spec) error {
 	given := func(name string, apply func()) {
 		if f.set.Changed(name) {
 			apply()
@@ -166,7 +167,7 @@ func (f *jobFlags) overlay(spec *state.Spec) error {
 		spec.ProgramFiles = nil
 	}
 	for _, text := range f.files {
-		file, err := state.ParseProgramFile(text)
+		file, err := job.ParseProgramFile(text)
 		if err != nil {
 			return fmt.Errorf("--program-file: %w", err)
 		}
@@ -178,7 +179,7 @@ func (f *jobFlags) overlay(spec *state.Spec) error {
 			return fmt.Errorf("--param %q: want name=value", p)
 		}
 		if spec.Params == nil {
-			spec.Params = state.Params{}
+			spec.Params = job.Params{}
 		}
 		spec.Params[name] = value
 	}
@@ -186,7 +187,7 @@ func (f *jobFlags) overlay(spec *state.Spec) error {
 }
 
 // absolute makes URLs of paths, so that every process means the same by them.
-func absolute(spec *state.Spec) error {
+func absolute(spec *job.Spec) error {
 	inputs := make([]string, len(spec.Input))
 	for i, location := range spec.Input {
 		u, err := objstore.ParseURL(location)
@@ -197,7 +198,7 @@ func absolute(spec *state.Spec) error {
 	}
 	u, err := objstore.ParseURL(spec.Output)
 	if err == nil {
-		err = u.CheckOutput(state.LongestName)
+		err = u.CheckOutput(layout.LongestName)
 	}
 	if err != nil {
 		return fmt.Errorf("output: %w", err)

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/controller/api/client"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // newestJob names the newest job wherever an id may stand; "-" does too.
@@ -17,9 +17,9 @@ const newestJob = "last"
 var errNoJobs = errors.New("there are no jobs")
 
 // jobNamed finds out which job an argument means.
-func (s *session) jobNamed(ctx context.Context, arg string) (state.JobID, error) {
+func (s *session) jobNamed(ctx context.Context, arg string) (job.ID, error) {
 	if arg != newestJob && arg != "-" {
-		return state.JobID(arg), nil
+		return job.ID(arg), nil
 	}
 	for job, err := range s.Jobs(ctx, client.Filter{}) {
 		return job.ID, err

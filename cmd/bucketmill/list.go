@@ -9,7 +9,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 func newListCommand() *cobra.Command {
@@ -26,7 +26,7 @@ func newListCommand() *cobra.Command {
 	}, func(ctx context.Context, s *session, _ []string) error {
 		filter := client.Filter{Name: name}
 		for _, st := range states {
-			filter.States = append(filter.States, state.State(strings.ToUpper(st)))
+			filter.States = append(filter.States, job.State(strings.ToUpper(st)))
 		}
 		jobs := atMost(limit, s.Jobs(ctx, filter))
 		if s.json {
@@ -52,7 +52,7 @@ func jobCells(job api.Job) []string {
 	}
 }
 
-func fraction(p state.Progress) string {
+func fraction(p job.Progress) string {
 	if p.Total == 0 {
 		return "-"
 	}

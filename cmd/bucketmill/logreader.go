@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // logReader shows the logs of a job's attempts, of each what it has not shown yet.
 type logReader struct {
 	*session
-	id      state.JobID
+	id      job.ID
 	running map[string]bool  // the attempts that ran when the server was asked last
 	shown   map[string]int64 // bytes of a log
 	last    string           // the attempt below whose name we are
@@ -33,7 +34,7 @@ const (
 	followPause = time.Second
 )
 
-func (s *session) logReader(ctx context.Context, id state.JobID) (*logReader, error) {
+func (s *session) logReader(ctx context.Context, id job.ID) (*logReader, error) {
 	l := &logReader{session: s, id: id, shown: map[string]int64{}, until: time.Now().Add(firstLog)}
 	return l, l.look(ctx)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 func newLogsCommand() *cobra.Command {
@@ -94,7 +94,7 @@ func (l *logReader) printLogs(ctx context.Context, which string) error {
 
 // everyTask yields the tasks of a job. Those of one that has ended are no longer listed, but their logs are
 // there, so their names are yielded.
-func (s *session) everyTask(ctx context.Context, id state.JobID, wanted string) iter.Seq2[api.Task, error] {
+func (s *session) everyTask(ctx context.Context, id job.ID, wanted string) iter.Seq2[api.Task, error] {
 	return func(yield func(api.Task, error) bool) {
 		listed := map[string]bool{}
 		for task, err := range s.Tasks(ctx, id, wanted) {
@@ -103,17 +103,17 @@ func (s *session) everyTask(ctx context.Context, id state.JobID, wanted string) 
 				return
 			}
 		}
-		job, err := s.Job(ctx, id)
+		j, err := s.Job(ctx, id)
 		if err != nil {
 			yield(api.Task{}, err)
 			return
 		}
 		for _, of := range []struct {
-			side  state.Side
+			side  job.Side
 			total int
-		}{{state.Map, job.Progress.Map.Total}, {state.Reduce, job.Progress.Reduce.Total}} {
+		}{{job.Map, j.Progress.Map.Total}, {job.Reduce, j.Progress.Reduce.Total}} {
 			for i := range of.total {
-				task := state.TaskID{Side: of.side, Index: i}.String()
+				task := job.TaskID{Side: of.side, Index: i}.String()
 				unlisted := (wanted == "" || wanted == of.side.String()) && !listed[task]
 				if unlisted && !yield(api.Task{ID: task, Side: of.side.String(), Index: i}, nil) {
 					return
@@ -128,7 +128,7 @@ func sideOf(task string) (string, error) {
 	if task == "" {
 		return "", nil
 	}
-	a, err := state.ParseAttempt("", task+".1")
+	a, err := job.ParseAttempt("", task+".1")
 	if err != nil {
 		return "", usageError{fmt.Errorf("%q is not a task like m12, nor an attempt like m12.1", task)}
 	}

@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 const (
@@ -64,7 +64,7 @@ func maxRSS(t *testing.T, usage any) int64 {
 // What a command does without flags it does on a machine of any number of cores.
 func TestDefaultMemoryIsEnoughForAllCores(t *testing.T) {
 	t.Parallel()
-	for cores, want := range map[int]state.ByteSize{1: 256 * mib, 16: 256 * mib, 17: 272 * mib, 128: 2048 * mib} {
+	for cores, want := range map[int]job.ByteSize{1: 256 * mib, 16: 256 * mib, 17: 272 * mib, 128: 2048 * mib} {
 		f := runFlags{memory: enoughMemory(defaultMemory, cores), executors: cores}
 		if f.memory != want {
 			t.Errorf("%d cores: %v, want %v", cores, &f.memory, &want)

@@ -10,6 +10,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -85,18 +86,18 @@ func TestMetricsCountEndingsOnce(t *testing.T) {
 	const failures = "bucketmill_jobs_ended_total reason=user state=FAILED"
 	for _, want := range []float64{1, 2} {
 		eventually(t, "the job is kept", func() bool {
-			job, err := s.store.Job(t.Context(), state.JobID(id))
+			job, err := s.store.Job(t.Context(), job.ID(id))
 			return err == nil && job.Phase == state.PhaseKept && s.metrics()[failures] == want
 		})
 		if want == 1 {
 			s.must("retry", id)
 		}
 	}
-	job, err := s.store.Job(t.Context(), state.JobID(id))
+	j, err := s.store.Job(t.Context(), job.ID(id))
 	must(t, err)
-	must(t, s.store.Discard(t.Context(), job.ID, job.Stage))
+	must(t, s.store.Discard(t.Context(), j.ID, j.Stage))
 	eventually(t, "the job is cleaned up after", func() bool {
-		job, err := s.store.Job(t.Context(), state.JobID(id))
+		job, err := s.store.Job(t.Context(), job.ID(id))
 		return err == nil && job.Phase == state.PhaseEnded
 	})
 	if got := s.metrics()[failures]; got != 2 {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/layout"
 )
 
 // part is a part of an output.
@@ -33,15 +33,15 @@ func (p part) lines() []string {
 // folder holds nothing else.
 func checkOutput(t testing.TB, folder string) []part {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(folder, state.SuccessName))
+	text, err := os.ReadFile(filepath.Join(folder, layout.SuccessName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var success state.Success
+	var success layout.Success
 	if err := json.Unmarshal(text, &success); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{state.SuccessName}
+	want := []string{layout.SuccessName}
 	var parts []part
 	var size, records int64
 	for i, p := range success.Parts {
@@ -53,7 +53,7 @@ func checkOutput(t testing.TB, folder string) []part {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := state.SuccessPart{
+		got := layout.SuccessPart{
 			Name: p.Name, Bytes: int64(len(data)), Records: int64(bytes.Count(data, []byte("\n"))),
 			Checksum: fmt.Sprintf("xxh64:%016x", xxhash.Sum64(data)),
 		}

@@ -12,12 +12,12 @@ import (
 	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // packFiles settles which local files are sent along with a program: all files of the folders that are named, and the
 // modules that a Python program imports from its own folder. It says on out what was added.
-func packFiles(ctx context.Context, cfg program.Config, spec *state.Spec, programPath string, out io.Writer) error {
+func packFiles(ctx context.Context, cfg program.Config, spec *job.Spec, programPath string, out io.Writer) error {
 	files, err := unfoldFolders(spec.ProgramFiles)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func packFiles(ctx context.Context, cfg program.Config, spec *state.Spec, progra
 		}
 	}
 	spec.ProgramFiles = files
-	if base := filepath.Base(programPath); slices.ContainsFunc(files, func(f state.ProgramFile) bool { return f.Name == base }) {
+	if base := filepath.Base(programPath); slices.ContainsFunc(files, func(f job.ProgramFile) bool { return f.Name == base }) {
 		return usageError{fmt.Errorf("--program-file: a file has the name of the program, %s: FILE#NAME gives another", base)}
 	}
 	if err := spec.Validate(); err != nil {
@@ -46,14 +46,14 @@ func packFiles(ctx context.Context, cfg program.Config, spec *state.Spec, progra
 }
 
 // addModules adds those of the modules in a folder whose names are not taken, and returns which these are.
-func addModules(files []state.ProgramFile, modules []string, folder string) (all []state.ProgramFile, added []string) {
+func addModules(files []job.ProgramFile, modules []string, folder string) (all []job.ProgramFile, added []string) {
 	taken := map[string]bool{}
 	for _, f := range files {
 		taken[f.Name] = true
 	}
 	for _, name := range modules {
 		if !taken[name] {
-			files = append(files, state.ProgramFile{Source: filepath.Join(folder, filepath.FromSlash(name)), Name: name})
+			files = append(files, job.ProgramFile{Source: filepath.Join(folder, filepath.FromSlash(name)), Name: name})
 			added = append(added, name)
 		}
 	}
@@ -62,7 +62,7 @@ func addModules(files []state.ProgramFile, modules []string, folder string) (all
 
 // unfoldFolders replaces local folders by the files in them, except what Python or an editor keeps there:
 // __pycache__, and names that begin with a dot.
-func unfoldFolders(files []state.ProgramFile) (all []state.ProgramFile, err error) {
+func unfoldFolders(files []job.ProgramFile) (all []job.ProgramFile, err error) {
 	for _, f := range files {
 		info, err := os.Stat(f.Source)
 		if err != nil || !info.IsDir() {
@@ -82,9 +82,9 @@ func unfoldFolders(files []state.ProgramFile) (all []state.ProgramFile, err erro
 			if info, err := fs.Stat(root, name); err != nil || !info.Mode().IsRegular() {
 				return err
 			}
-			all = append(all, state.ProgramFile{Source: filepath.Join(f.Source, filepath.FromSlash(name)), Name: path.Join(f.Name, name)})
-			if len(all) > state.MaxProgramFiles {
-				return usageError{fmt.Errorf("--program-file %s: more than %d files", f.Source, state.MaxProgramFiles)}
+			all = append(all, job.ProgramFile{Source: filepath.Join(f.Source, filepath.FromSlash(name)), Name: path.Join(f.Name, name)})
+			if len(all) > job.MaxProgramFiles {
+				return usageError{fmt.Errorf("--program-file %s: more than %d files", f.Source, job.MaxProgramFiles)}
 			}
 			return nil
 		})

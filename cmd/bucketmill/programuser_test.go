@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
@@ -140,10 +140,10 @@ func TestProgramUser(t *testing.T) {
 				"--program-memory", "1GiB", "--program-user", "41100-41101:41200")
 			writeOpen(t, folder+"/neighbour.py", fmt.Sprintf(neighbour, meet))
 			none := 0
-			spec := state.Spec{
-				Kind: state.KindStreaming, Mapper: "python3 " + folder + "/neighbour.py", Reducers: &none, Maps: 2,
+			spec := job.Spec{
+				Kind: job.KindStreaming, Mapper: "python3 " + folder + "/neighbour.py", Reducers: &none, Maps: 2,
 				Input: []string{"file://" + folder + "/a.txt", "file://" + folder + "/b.txt"}, Output: "file://" + folder + "/out",
-				ProgramFiles: []state.ProgramFile{ship(t, folder, "shipped.txt", "for all")},
+				ProgramFiles: []job.ProgramFile{ship(t, folder, "shipped.txt", "for all")},
 			}
 			t.Cleanup(func() {
 				if t.Failed() {
@@ -193,13 +193,13 @@ func TestProgramUser(t *testing.T) {
 }
 
 // ship puts a program's file where an executor looks for it.
-func ship(t *testing.T, folder, name, text string) state.ProgramFile {
+func ship(t *testing.T, folder, name, text string) job.ProgramFile {
 	t.Helper()
 	must(t, os.MkdirAll(folder+"/work/sent", 0o777))
 	must(t, os.Chmod(folder+"/work/sent", 0o777))
 	writeOpen(t, folder+"/work/sent/"+name, text)
 	sum := sha256.Sum256([]byte(text))
-	return state.ProgramFile{Name: name, Artifact: &state.Artifact{
+	return job.ProgramFile{Name: name, Artifact: &job.Artifact{
 		Key: strings.TrimPrefix(folder, "/") + "/work/sent/" + name, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(text)),
 	}}
 }
@@ -242,8 +242,8 @@ time.sleep(1000)
 			writeOpen(t, folder+"/pids", "")
 			must(t, os.Chmod(folder+"/pids", 0o666))
 			none := 0
-			submitToCluster(t, server.URL, state.Spec{
-				Kind: state.KindStreaming, Mapper: "python3 " + folder + "/stay.py", Reducers: &none,
+			submitToCluster(t, server.URL, job.Spec{
+				Kind: job.KindStreaming, Mapper: "python3 " + folder + "/stay.py", Reducers: &none,
 				Input: []string{"file://" + folder + "/a.txt"}, Output: "file://" + folder + "/out",
 			})
 			running := readPIDs(t, folder+"/pids", 2)

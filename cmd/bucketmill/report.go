@@ -15,6 +15,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -22,7 +24,7 @@ import (
 // outcome is a completed job as its summary shows it, wherever it ran.
 type outcome struct {
 	job           state.Job
-	spec          state.Spec
+	spec          job.Spec
 	counters      map[string]int64
 	inputs        int   // objects
 	inputBytes    int64 // of them
@@ -63,12 +65,12 @@ func (l leftOut) rows(row func(name, format string, args ...any)) {
 }
 
 // summary prints what a completed job of this process did, and the beginning of its output.
-func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec state.Spec) error {
+func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec job.Spec) error {
 	counters, err := c.store.Counters(ctx, job.ID)
 	if err != nil {
 		return err
 	}
-	plan, err := state.ParsePlan(job.Plan)
+	plan, err := layout.ParsePlan(job.Plan)
 	if err != nil {
 		return err
 	}
@@ -80,7 +82,7 @@ func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec state.
 		job: job, spec: spec, counters: counters, inputs: plan.Inputs, inputBytes: plan.Bytes,
 		left: leftOut{passedOver: plan.PassedOver, outputs: plan.Outputs, own: plan.Own, empty: plan.Empty, firstEmpty: plan.EmptyInput},
 		head: func(ctx context.Context, part int) ([]byte, error) {
-			return readHead(ctx, b, strings.TrimPrefix(path.Join(prefix, state.PartName(part)), "/"))
+			return readHead(ctx, b, strings.TrimPrefix(path.Join(prefix, layout.PartName(part)), "/"))
 		},
 	}
 	if spec.KeepIntermediates {
@@ -91,22 +93,22 @@ func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec state.
 
 // completed prints what a completed job did, and the beginning of its output.
 func (u *ui) completed(ctx context.Context, o outcome) error {
-	job, n := o.job, o.counters
-	took := job.Ended.Sub(job.Submitted)
+	j, n := o.job, o.counters
+	took := j.Ended.Sub(j.Submitted)
 	w := tabwriter.NewWriter(u.out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%s\t%s\n", visible(name), visible(fmt.Sprintf(format, args...)))
 	}
-	row("job", "%s  %s  %s in %s", job.ID, job.Name, job.State, took.Round(time.Millisecond))
+	row("job", "%s  %s  %s in %s", j.ID, j.Name, j.State, took.Round(time.Millisecond))
 	row("input", "%s in %s, %s, %s/s", humanize.IBytes(uint64(o.inputBytes)), plural(o.inputs, "object"),
 		plural64(n["map_input_records"], "record"), humanize.IBytes(uint64(float64(o.inputBytes)/max(took.Seconds(), 0.001))))
 	o.left.rows(row)
-	if job.Reduce.Total > 0 {
+	if j.Reduce.Total > 0 {
 		row("shuffle", "%s, %s of %s mapped", humanize.IBytes(uint64(n["shuffle_bytes"])),
 			plural64(n["shuffle_records"], "record"), humanize.Comma(n["map_output_records"]))
 	}
-	row("output", "%s in %s, %s", humanize.IBytes(uint64(n["output_bytes"])), plural(outputs(job), "part"), plural64(n["output_records"], "record"))
-	row("attempts", "%s", attempts(job))
+	row("output", "%s in %s, %s", humanize.IBytes(uint64(n["output_bytes"])), plural(outputs(j), "part"), plural64(n["output_records"], "record"))
+	row("attempts", "%s", attempts(j))
 	for _, name := range slices.Sorted(maps.Keys(n)) {
 		if user, ok := strings.CutPrefix(name, "user:"); ok {
 			row(user, "%s", humanize.Comma(n[name]))
@@ -122,8 +124,8 @@ func (u *ui) completed(ctx context.Context, o outcome) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if n := n[state.Skipped]; n > 0 {
-		fmt.Fprintf(u.out, "\n%s: see %s\n", skippedRecords(n), place(strings.TrimSuffix(o.spec.Output, "/")+"/"+state.SkippedFolder+"/"))
+	if n := n[job.Skipped]; n > 0 {
+		fmt.Fprintf(u.out, "\n%s: see %s\n", skippedRecords(n), place(strings.TrimSuffix(o.spec.Output, "/")+"/"+layout.SkippedFolder+"/"))
 	}
 	return u.firstLines(ctx, o)
 }
@@ -179,7 +181,7 @@ func (u *ui) firstLines(ctx context.Context, o outcome) error {
 		if len(head) == 0 {
 			continue
 		}
-		fmt.Fprintf(u.out, "\n%s begins:\n", state.PartName(i))
+		fmt.Fprintf(u.out, "\n%s begins:\n", layout.PartName(i))
 		for n, line := range bytes.SplitN(bytes.TrimSuffix(head, []byte("\n")), []byte("\n"), shownLines+1) {
 			if n == shownLines {
 				break

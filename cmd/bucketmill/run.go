@@ -15,6 +15,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -24,8 +25,8 @@ type runFlags struct {
 	store         storeFlags
 	cost          costFlags
 	executors     int
-	memory        state.ByteSize
-	programMemory state.ByteSize
+	memory        job.ByteSize
+	programMemory job.ByteSize
 	redis         string
 	work          string
 	scratch       string
@@ -38,8 +39,8 @@ type runFlags struct {
 const defaultMemory = 256 << 20
 
 // enoughMemory is memory, or on a machine of many cores what a slot for each of them needs at least.
-func enoughMemory(memory state.ByteSize, cores int) state.ByteSize {
-	return max(memory, state.ByteSize(cores)*executor.MinMemory)
+func enoughMemory(memory job.ByteSize, cores int) job.ByteSize {
+	return max(memory, job.ByteSize(cores)*executor.MinMemory)
 }
 
 func newRunCommand() *cobra.Command {
@@ -181,7 +182,7 @@ func (f *runFlags) validate() error {
 	if f.executors < 1 {
 		return fmt.Errorf("--executors %d: at least 1 is needed", f.executors)
 	}
-	if least := state.ByteSize(f.executors) * executor.MinMemory; f.memory < least {
+	if least := job.ByteSize(f.executors) * executor.MinMemory; f.memory < least {
 		return fmt.Errorf("--memory %s: %s need at least %s", f.memory, plural(f.executors, "executor"), least)
 	}
 	if f.redis != "" {
@@ -193,7 +194,7 @@ func (f *runFlags) validate() error {
 }
 
 // checkOverlap refuses an output that is an input, or overlaps one, before anything is started.
-func (f *runFlags) checkOverlap(ctx context.Context, spec state.Spec) error {
+func (f *runFlags) checkOverlap(ctx context.Context, spec job.Spec) error {
 	stores, err := f.store.open()
 	if err != nil {
 		return err
@@ -212,16 +213,16 @@ func (f *runFlags) checkOverlap(ctx context.Context, spec state.Spec) error {
 // the embedded Redis.
 const runtimeReserve = 96 << 20
 
-func checkProgram(ctx context.Context, cfg program.Config, spec state.Spec, path string) error {
+func checkProgram(ctx context.Context, cfg program.Config, spec job.Spec, path string) error {
 	return program.Check(ctx, cfg, programSpec(spec), path)
 }
 
 // commands are those of a job of commands.
-func commands(spec state.Spec) program.Commands {
+func commands(spec job.Spec) program.Commands {
 	return program.Commands{Mapper: spec.Mapper, Combiner: spec.Combiner, Reducer: spec.Reducer}
 }
 
-func programSpec(spec state.Spec) program.Spec {
+func programSpec(spec job.Spec) program.Spec {
 	files := map[string]string{}
 	for _, f := range spec.ProgramFiles {
 		files[f.Name] = f.Source
@@ -234,27 +235,27 @@ func programSpec(spec state.Spec) program.Spec {
 }
 
 // report prints the end of a job and turns its outcome into an error.
-func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, job state.Job, spec state.Spec, ui *ui) error {
+func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, j state.Job, spec job.Spec, ui *ui) error {
 	// The job is over; telling so takes a moment.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if f.json {
-		if err := c.printEnd(ctx, cmd.OutOrStdout(), job, spec); err != nil {
+		if err := c.printEnd(ctx, cmd.OutOrStdout(), j, spec); err != nil {
 			return err
 		}
 	}
-	switch job.State {
-	case state.Completed:
+	switch j.State {
+	case job.Completed:
 		if f.json || f.quiet {
 			return nil
 		}
-		return ui.summary(ctx, c, job, spec)
-	case state.Cancelled:
+		return ui.summary(ctx, c, j, spec)
+	case job.Cancelled:
 		fmt.Fprintln(cmd.ErrOrStderr(), "bucketmill: interrupted; the job was cancelled")
 		return reportedError{errInterrupted}
 	}
-	failures, err := c.store.Failures(ctx, job.ID)
-	ui.failure(job, spec, failures)
+	failures, err := c.store.Failures(ctx, j.ID)
+	ui.failure(j, spec, failures)
 	return errors.Join(reportedError{errJobFailed}, err)
 }
 
@@ -284,7 +285,7 @@ const (
 
 // waitJob polls a job until it has ended, showing how far it is. When ctx ends the job is
 // cancelled, and the wait goes on until it is cleaned up.
-func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (state.Job, error) {
+func waitJob(ctx context.Context, store *state.Store, id job.ID, ui *ui) (state.Job, error) {
 	polling := context.WithoutCancel(ctx)
 	interrupted := ctx.Done()
 	poll := time.NewTicker(pollInterval)
@@ -292,40 +293,40 @@ func waitJob(ctx context.Context, store *state.Store, id state.JobID, ui *ui) (s
 	var shown, over time.Time
 	answered := time.Now()
 	for {
-		job, err := store.Job(polling, id)
+		j, err := store.Job(polling, id)
 		if state.IsOutage(err) && time.Since(answered) < outageWait && ctx.Err() == nil {
 			<-poll.C
 			continue
 		}
 		if err != nil {
-			return job, err
+			return j, err
 		}
 		answered = time.Now()
-		if job.Phase == state.PhaseEnded {
-			ui.progress(job, nil)
-			return job, nil
+		if j.Phase == state.PhaseEnded {
+			ui.progress(j, nil)
+			return j, nil
 		}
-		if job.State.Terminal() && over.IsZero() {
+		if j.State.Terminal() && over.IsZero() {
 			over = time.Now()
 		}
 		if !over.IsZero() && time.Since(over) > cleanUpWait {
 			_, err := ui.write([]byte("clean-up did not come to its end: something may be left behind (see --verbose)\n"))
-			return job, err
+			return j, err
 		}
 		if time.Since(shown) > showInterval {
 			shown = time.Now()
 			running, err := store.Running(polling, id)
 			if err != nil {
-				return job, err
+				return j, err
 			}
-			ui.progress(job, running)
+			ui.progress(j, running)
 		}
 		select {
 		case <-interrupted:
 			interrupted = nil
-			err := store.Stop(polling, id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "interrupted"})
+			err := store.Stop(polling, id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob, Message: "interrupted"})
 			if err != nil && !errors.Is(err, state.ErrIllegal) {
-				return job, err
+				return j, err
 			}
 		case <-poll.C:
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
@@ -122,7 +123,7 @@ func writeOpen(t *testing.T, path, text string) {
 }
 
 // submitToCluster submits a job to the controllers of a Redis, and returns how it stands when asked.
-func submitToCluster(t *testing.T, redis string, spec state.Spec) (job func() state.Job) {
+func submitToCluster(t *testing.T, redis string, spec job.Spec) (job func() state.Job) {
 	t.Helper()
 	store, err := state.Connect(t.Context(), redis, state.DefaultNamespace)
 	must(t, err)
@@ -138,15 +139,15 @@ func submitToCluster(t *testing.T, redis string, spec state.Spec) (job func() st
 }
 
 // runOnCluster submits a job, and waits until it is done.
-func runOnCluster(t *testing.T, redis string, spec state.Spec) {
+func runOnCluster(t *testing.T, redis string, spec job.Spec) {
 	t.Helper()
-	job := submitToCluster(t, redis, spec)
+	j := submitToCluster(t, redis, spec)
 	eventually(t, "end of the job", func() bool {
-		now := job()
-		if now.State == state.Failed {
+		now := j()
+		if now.State == job.Failed {
 			t.Fatalf("the job failed: %+v", now.Error)
 		}
-		return now.State == state.Completed
+		return now.State == job.Completed
 	})
 }
 
@@ -211,8 +212,8 @@ func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 		start(t, "controller", "--redis", server.URL, "--store", store, "--listen", "127.0.0.1:0")
 		start(t, "executor", "--redis", server.URL, "--store", store, "--scratch", folder+"/executor-scratch", "--slots", "1", "--memory", "64MiB")
 		file, told := program(t, "cluster")
-		runOnCluster(t, server.URL, state.Spec{
-			Kind: state.KindStreaming, Mapper: fmt.Sprintf("python3 %s %s", file, told),
+		runOnCluster(t, server.URL, job.Spec{
+			Kind: job.KindStreaming, Mapper: fmt.Sprintf("python3 %s %s", file, told),
 			Input: []string{"file://" + folder + "/in.txt"}, Output: "file://" + folder + "/cluster-out",
 		})
 		check(t, told, "looked at executor and watcher")

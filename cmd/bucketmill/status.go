@@ -14,6 +14,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -35,7 +36,7 @@ the same exit codes.`,
 		},
 	}, func(ctx context.Context, s *session, args []string) error {
 		if len(args) == 0 {
-			jobs := s.Jobs(ctx, client.Filter{States: []state.State{state.Submitted, state.Mapping, state.Reducing}})
+			jobs := s.Jobs(ctx, client.Filter{States: []job.State{job.Submitted, job.Mapping, job.Reducing}})
 			if s.json {
 				return printList(s.out, "jobs", jobs)
 			}
@@ -62,35 +63,35 @@ the same exit codes.`,
 }
 
 // printJob shows all about a job.
-func (s *session) printJob(ctx context.Context, job api.Job) error {
+func (s *session) printJob(ctx context.Context, j api.Job) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%s\t%s\n", visible(name), visible(fmt.Sprintf(format, args...)))
 	}
-	row("job", "%s  %s", job.ID, job.Name)
-	row("state", "%s", stateOf(job))
-	row("program", "%s", job.Program)
-	row("submitted", "%s%s", ago(job.Times.Submitted), by(job))
-	row("took", "%s", between(job.Times.Submitted, job.Times.Ended))
-	if job.Inputs > 0 {
-		row("input", "%s in %s", size(job.InputBytes), plural(job.Inputs, "object"))
+	row("job", "%s  %s", j.ID, j.Name)
+	row("state", "%s", stateOf(j))
+	row("program", "%s", j.Program)
+	row("submitted", "%s%s", ago(j.Times.Submitted), by(j))
+	row("took", "%s", between(j.Times.Submitted, j.Times.Ended))
+	if j.Inputs > 0 {
+		row("input", "%s in %s", size(j.InputBytes), plural(j.Inputs, "object"))
 	}
-	left(job).rows(row)
-	row("map", "%s", side(job.Progress.Map))
-	row("reduce", "%s", side(job.Progress.Reduce))
-	row("output", "%s", place(job.Output))
+	left(j).rows(row)
+	row("map", "%s", side(j.Progress.Map))
+	row("reduce", "%s", side(j.Progress.Reduce))
+	row("output", "%s", place(j.Output))
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if err := printCounters(s.out, job.Counters); err != nil {
+	if err := printCounters(s.out, j.Counters); err != nil {
 		return err
 	}
-	switch job.State {
-	case state.Failed:
-		fmt.Fprintf(s.out, "\nThe job failed: %s\n", reason(job).Message)
-		return s.analyse(ctx, s.out, job)
-	case state.Cancelled:
-		fmt.Fprintf(s.out, "\nThe job was ended: %s\n", reason(job).Message)
+	switch j.State {
+	case job.Failed:
+		fmt.Fprintf(s.out, "\nThe job failed: %s\n", reason(j).Message)
+		return s.analyse(ctx, s.out, j)
+	case job.Cancelled:
+		fmt.Fprintf(s.out, "\nThe job was ended: %s\n", reason(j).Message)
 	}
 	return nil
 }
@@ -115,7 +116,7 @@ func stateOf(job api.Job) string {
 }
 
 // side is how far the tasks of one side are.
-func side(p state.Progress) string {
+func side(p job.Progress) string {
 	if p.Total == 0 {
 		return "-"
 	}
@@ -127,7 +128,7 @@ func side(p state.Progress) string {
 }
 
 // tries is how many attempts it took, or takes.
-func tries(p state.Progress) string {
+func tries(p job.Progress) string {
 	text := plural(p.Attempts, "attempt")
 	var of []string
 	if p.Failed > 0 {

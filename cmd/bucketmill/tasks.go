@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -52,13 +53,13 @@ newest 200), and below them how many tasks and attempts there were.`,
 }
 
 // printForgotten prints what is known of the tasks of an ended job.
-func (s *session) printForgotten(job api.Job, wanted string) error {
+func (s *session) printForgotten(j api.Job, wanted string) error {
 	fmt.Fprintf(s.out, "The job has ended: of its tasks only those with failed attempts that are remembered are listed.\n")
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for _, of := range []struct {
 		name     string
-		progress state.Progress
-	}{{"map", job.Progress.Map}, {"reduce", job.Progress.Reduce}} {
+		progress job.Progress
+	}{{"map", j.Progress.Map}, {"reduce", j.Progress.Reduce}} {
 		if wanted == "" || wanted == of.name {
 			fmt.Fprintf(w, "%s\t%s\n", of.name, side(of.progress))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -22,7 +23,7 @@ type ui struct {
 
 	mu   sync.Mutex
 	bars *mpb.Progress // guarded by mu: nil where there is no terminal, and before and after
-	side map[state.Side]*sideBar
+	side map[job.Side]*sideBar
 	said string    // guarded by mu: the last line, without its time
 	at   time.Time // guarded by mu: when it was said
 }
@@ -34,7 +35,7 @@ const progressEvery = 5 * time.Second
 const barWidth = 48
 
 func newUI(out, err io.Writer) *ui {
-	u := &ui{out: out, err: err, begun: time.Now(), side: map[state.Side]*sideBar{}}
+	u := &ui{out: out, err: err, begun: time.Now(), side: map[job.Side]*sideBar{}}
 	if f := terminalOf(err); f != nil {
 		u.bars = mpb.New(mpb.WithOutput(f), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(barWidth))
 	}
@@ -68,36 +69,36 @@ func (u *ui) write(p []byte) (int, error) {
 }
 
 // programLog shows what a user's program says on standard error.
-func (u *ui) programLog(a state.AttemptID, line []byte) {
+func (u *ui) programLog(a job.AttemptID, line []byte) {
 	line = append(bytes.TrimRight([]byte(fmt.Sprintf("[%s] %s", a.Name(), line)), "\n"), '\n')
 	_, _ = u.write(line) // nothing can be done about a terminal that is gone
 }
 
 // progress shows how far a job is.
-func (u *ui) progress(job state.Job, running []state.Running) {
+func (u *ui) progress(j state.Job, running []state.Running) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
 	case u.quiet:
 		return
 	case u.bars == nil:
-		u.line(job, running)
+		u.line(j, running)
 		return
 	}
-	u.bar(state.Map, "map   ", job.Map, running)
-	u.bar(state.Reduce, "reduce", job.Reduce, running)
+	u.bar(job.Map, "map   ", j.Map, running)
+	u.bar(job.Reduce, "reduce", j.Reduce, running)
 }
 
 // line needs mu.
-func (u *ui) line(job state.Job, running []state.Running) {
-	text := string(job.Phase)
-	side, p := state.Map, job.Map
-	switch job.Phase {
+func (u *ui) line(j state.Job, running []state.Running) {
+	text := string(j.Phase)
+	side, p := job.Map, j.Map
+	switch j.Phase {
 	case state.PhaseReduce:
-		side, p = state.Reduce, job.Reduce
+		side, p = job.Reduce, j.Reduce
 		fallthrough
 	case state.PhaseMap:
-		text = fmt.Sprintf("%s %3d%%  %d/%d tasks", job.Phase, thousandths(side, p, running)/10/int64(p.Total), p.Done, p.Total)
+		text = fmt.Sprintf("%s %3d%%  %d/%d tasks", j.Phase, thousandths(side, p, running)/10/int64(p.Total), p.Done, p.Total)
 	case state.PhaseCleanup, state.PhaseKept, state.PhaseEnded:
 		return // the report says it
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bucketmill/bucketmill/controller/webhook"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -22,9 +23,9 @@ func (f *webhookFlags) register(fs *pflag.FlagSet) {
 }
 
 // notify returns what a controller tells webhooks by.
-func (f *webhookFlags) notify(log *slog.Logger) func(context.Context, state.Job, state.Spec, map[string]int64) error {
+func (f *webhookFlags) notify(log *slog.Logger) func(context.Context, state.Job, job.Spec, map[string]int64) error {
 	sender := webhook.New(webhook.Config{Secret: f.secret, AllowPrivate: f.allowPrivate, Log: log})
-	return func(ctx context.Context, job state.Job, spec state.Spec, counters map[string]int64) error {
+	return func(ctx context.Context, job state.Job, spec job.Spec, counters map[string]int64) error {
 		return sender.Send(ctx, spec.Webhook, webhook.NoticeOf(job, spec, counters))
 	}
 }

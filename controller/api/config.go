@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -67,17 +68,17 @@ type Config struct {
 	CheckBuiltin func(name string, params map[string]string) error
 	// CheckStreaming says whether the commands of a spec have the right form, and its parameters are
 	// those of such a program. Nil leaves that to the executors.
-	CheckStreaming func(spec state.Spec) error
+	CheckStreaming func(spec job.Spec) error
 	// Submit creates a job of that id for the caller of that name, and tells whether this call made it; false if the job was there, with
 	// this very spec. Nil: controller.SubmitFor, in Redis alone.
-	Submit func(ctx context.Context, by string, id state.JobID, spec state.Spec) (created bool, err error)
+	Submit func(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error)
 	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
 	// can't be, one that wraps controller.ErrOutputNotFree that its output can't be written to now. Nil: the
 	// route answers 501.
-	Retry func(ctx context.Context, id state.JobID) error
+	Retry func(ctx context.Context, id job.ID) error
 	// Delete removes what is remembered of a job. An error that wraps state.ErrIllegal says that the job has not ended.
 	// Nil: the route answers 501.
-	Delete func(ctx context.Context, id state.JobID) error
+	Delete func(ctx context.Context, id job.ID) error
 	// Restoring tells whether Redis has lost what it held, and jobs that it does not know are about to be
 	// restored: then nobody is told that there is no such job. Nil: that never happens.
 	Restoring func(ctx context.Context) (bool, error)
@@ -103,7 +104,7 @@ type Config struct {
 
 // What zeros in a Config mean.
 const (
-	DefaultMaxSpec     = state.MaxSpec
+	DefaultMaxSpec     = job.MaxSpec
 	DefaultMaxStreams  = 1000
 	DefaultMaxProgram  = 256 << 20
 	DefaultMaxUpload   = 5 << 40
@@ -145,7 +146,7 @@ func (c *Config) validate() error {
 		c.Reports = func() bool { return true }
 	}
 	if c.Submit == nil {
-		c.Submit = func(ctx context.Context, by string, id state.JobID, spec state.Spec) (bool, error) {
+		c.Submit = func(ctx context.Context, by string, id job.ID, spec job.Spec) (bool, error) {
 			return controller.SubmitFor(ctx, c.Store, by, id, spec)
 		}
 	}
@@ -156,7 +157,7 @@ func (c *Config) validate() error {
 		return errors.New("a size limit is negative")
 	case c.MaxJobs < 0 || c.MaxStreams < 0:
 		return errors.New("a number of jobs or event streams is negative")
-	case c.MaxPriority != nil && !state.ValidPriority(*c.MaxPriority):
+	case c.MaxPriority != nil && !job.ValidPriority(*c.MaxPriority):
 		return fmt.Errorf("a highest priority of %d: must be from -1000 to 1000", *c.MaxPriority)
 	case c.Uploads < 0:
 		return fmt.Errorf("%d uploads at a time: at least 1 is needed", c.Uploads)

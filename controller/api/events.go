@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -22,7 +23,7 @@ type Event struct {
 	ID       string      `json:"id,omitempty"` // rises; progress has none, for it is not kept
 	Type     string      `json:"type"`
 	At       *Time       `json:"at,omitempty"`
-	State    state.State `json:"state,omitempty"`    // of type state, and progress
+	State    job.State   `json:"state,omitempty"`    // of type state, and progress
 	Phase    state.Phase `json:"phase,omitempty"`    // of type phase, and progress
 	Failure  *Failure    `json:"failure,omitempty"`  // of types attempt_failed and webhook_failed, and of state FAILED and CANCELLED; without its long parts
 	Progress *Progress   `json:"progress,omitempty"` // of type progress
@@ -46,14 +47,14 @@ func eventOf(e state.Event) (Event, error) {
 		event.At = at(time.UnixMilli(ms))
 	}
 	switch e.Kind {
-	case string(state.Submitted), string(state.Completed), string(state.Failed), string(state.Cancelled):
-		event.Type, event.State = EventState, state.State(e.Kind)
+	case string(job.Submitted), string(job.Completed), string(job.Failed), string(job.Cancelled):
+		event.Type, event.State = EventState, job.State(e.Kind)
 	case "phase":
 		event.Phase = state.Phase(e.Text)
 		return event, nil
 	}
 	if strings.HasPrefix(e.Text, "{") {
-		var f state.Failure
+		var f job.Failure
 		if err := json.Unmarshal([]byte(e.Text), &f); err != nil {
 			return event, fmt.Errorf("read event %s: %w", e.ID, err)
 		}
@@ -136,7 +137,7 @@ func (s *Server) over(ctx context.Context, job state.Job, after string) (bool, e
 type follower struct {
 	s     *Server
 	c     echo.Context
-	id    state.JobID
+	id    job.ID
 	after string // id of the last event written
 
 	job      state.Job // as last looked at

@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // stream opens a job's event stream.
-func (s *service) stream(ctx context.Context, id state.JobID, after string) *bufio.Reader {
+func (s *service) stream(ctx context.Context, id job.ID, after string) *bufio.Reader {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, "GET", s.url+"/v1/jobs/"+string(id)+"/events", nil)
 	must(s.t, err)
@@ -61,7 +62,7 @@ func TestEventStream(t *testing.T) {
 		t.Errorf("the first event is %q", first)
 	}
 	until(t, r, ": ") // a sign of life
-	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassUser, Message: "no", Attempt: "m1.2", Log: "long"}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassUser, Message: "no", Attempt: "m1.2", Log: "long"}))
 	failed := until(t, r, "data: ")
 	if got := failed[len(failed)-1]; !strings.Contains(got, `"state":"FAILED"`) || !strings.Contains(got, `"attempt":"m1.2"`) || strings.Contains(got, "long") {
 		t.Errorf("failed: %s", got)
@@ -94,7 +95,7 @@ func TestEventStream(t *testing.T) {
 func TestBrowsersStopAfterTheEnd(t *testing.T) {
 	s := serve(t, nil)
 	id := s.submit(wordcount)
-	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassUser, Message: "no"}))
 	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 	path := "/v1/jobs/" + string(id) + "/events"
 	last, ends := "", 0
@@ -144,7 +145,7 @@ func TestForgottenJobEndsStream(t *testing.T) {
 	id := s.submit(wordcount)
 	r := s.stream(t.Context(), id, "")
 	until(t, r, "event: state")
-	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob}))
 	must(t, s.store.Forget(t.Context(), id, state.AnyStage, 0))
 	until(t, r, "event: ended")
 }
@@ -178,15 +179,15 @@ func TestLostJobGoesOn(t *testing.T) {
 		}
 		must(t, s.store.Restore(t.Context(), "", id, before.Name, before.Priority, before.Spec, before.Submitted))
 	})
-	if job, err := c.Job(t.Context(), id); err != nil || job.State != state.Submitted || told != 1 {
-		t.Errorf("%+v, %v; told %d times", job, err, told)
+	if j, err := c.Job(t.Context(), id); err != nil || j.State != job.Submitted || told != 1 {
+		t.Errorf("%+v, %v; told %d times", j, err, told)
 	}
 	for _, line := range until(t, r, "event: restored") {
 		if strings.Contains(line, "ended") {
 			t.Errorf("the stream ends: %s", line)
 		}
 	}
-	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob}))
 	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 	until(t, r, "event: ended")
 }
@@ -211,7 +212,7 @@ func TestEventsOfALostJob(t *testing.T) {
 	c := s.client("").Knowing(func(error) {
 		told++
 		must(t, s.store.Restore(t.Context(), "", id, before.Name, before.Priority, before.Spec, before.Submitted))
-		must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+		must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob}))
 		must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 	})
 	var saw []string
@@ -244,7 +245,7 @@ func TestStreamsGoOnElsewhere(t *testing.T) {
 		saw = append(saw, e.Type)
 		if len(saw) == 1 {
 			s.dropConnections()
-			must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+			must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob}))
 			must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 		}
 	}

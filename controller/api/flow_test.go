@@ -12,11 +12,12 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // follow returns a job's events up to its end.
-func follow(t *testing.T, c *client.Client, id state.JobID, after string) []api.Event {
+func follow(t *testing.T, c *client.Client, id job.ID, after string) []api.Event {
 	t.Helper()
 	var events []api.Event
 	for e, err := range c.Events(t.Context(), id, after) {
@@ -35,7 +36,7 @@ func TestJobFromEndToEnd(t *testing.T) {
 		_, err := c.Put(ctx, "inbox", "books/"+name+".txt", strings.NewReader(text), int64(len(text)))
 		must(t, err)
 	}
-	var spec state.Spec
+	var spec job.Spec
 	must(t, json.Unmarshal([]byte(wordcount), &spec))
 	submitted, err := c.Submit(ctx, client.Submission{Spec: spec})
 	must(t, err)
@@ -63,20 +64,20 @@ func TestJobFromEndToEnd(t *testing.T) {
 		t.Errorf("after the end: %+v", end)
 	}
 
-	job, err := c.Job(ctx, id)
+	j, err := c.Job(ctx, id)
 	must(t, err)
-	if job.State != state.Completed || job.Phase != state.PhaseEnded || job.Name != "wc" || job.Program != "wordcount" ||
-		job.Progress.Map.Done != job.Progress.Map.Total || job.Progress.Map.Total < 3 || job.Progress.Reduce.Done != 2 ||
-		job.Error != nil || job.Inputs != 2 || job.InputBytes != 47 || job.Output != "s3://outbox/wc" {
-		t.Errorf("job %+v", job)
+	if j.State != job.Completed || j.Phase != state.PhaseEnded || j.Name != "wc" || j.Program != "wordcount" ||
+		j.Progress.Map.Done != j.Progress.Map.Total || j.Progress.Map.Total < 3 || j.Progress.Reduce.Done != 2 ||
+		j.Error != nil || j.Inputs != 2 || j.InputBytes != 47 || j.Output != "s3://outbox/wc" {
+		t.Errorf("job %+v", j)
 	}
-	if job.Times.Submitted == nil || job.Times.Ended == nil || job.Times.Ended.Before(job.Times.Submitted.Time) {
-		t.Errorf("times %+v", job.Times)
+	if j.Times.Submitted == nil || j.Times.Ended == nil || j.Times.Ended.Before(j.Times.Submitted.Time) {
+		t.Errorf("times %+v", j.Times)
 	}
 	counters, err := c.Counters(ctx, id)
 	must(t, err)
-	if len(counters) == 0 || len(job.Counters) != len(counters) {
-		t.Errorf("counters %v, in the job %v", counters, job.Counters)
+	if len(counters) == 0 || len(j.Counters) != len(counters) {
+		t.Errorf("counters %v, in the job %v", counters, j.Counters)
 	}
 
 	results, err := c.Results(ctx, id)
@@ -103,7 +104,7 @@ func TestJobFromEndToEnd(t *testing.T) {
 	for task, err := range c.Tasks(ctx, id, "") {
 		t.Errorf("a task of a job that has ended without failures: %+v, %v", task, err)
 	}
-	if p := job.Progress; p.Map.Attempts != p.Map.Total || p.Reduce.Attempts != 2 {
+	if p := j.Progress; p.Map.Attempts != p.Map.Total || p.Reduce.Attempts != 2 {
 		t.Errorf("attempts: %+v", p)
 	}
 	executors, err := c.Executors(ctx)
@@ -134,7 +135,7 @@ func TestProgramIsSentAlong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "count.py")
 	must(t, os.WriteFile(path, []byte(pythonCount), 0o600))
 	one := 1
-	spec := state.Spec{Input: []string{"s3://inbox/books/"}, Reducers: &one}
+	spec := job.Spec{Input: []string{"s3://inbox/books/"}, Reducers: &one}
 
 	sent, named := spec, spec
 	sent.Output, named.Output = "s3://outbox/sent", "s3://outbox/named"
@@ -167,15 +168,15 @@ func TestCancel(t *testing.T) {
 	c := s.client("")
 	id := s.submit(wordcount)
 	for range 2 {
-		job, err := c.Cancel(t.Context(), id)
-		if err != nil || job.State != state.Cancelled || job.Error == nil || job.Error.Message != "cancelled by anonymous" {
-			t.Fatalf("%+v, %v", job, err)
+		j, err := c.Cancel(t.Context(), id)
+		if err != nil || j.State != job.Cancelled || j.Error == nil || j.Error.Message != "cancelled by anonymous" {
+			t.Fatalf("%+v, %v", j, err)
 		}
 	}
 	s.refused(api.CodeJobNotCompleted, "GET", "/v1/jobs/"+string(id)+"/results", "")
 
 	failed := s.submit(strings.Replace(wordcount, "wc", "other", 2))
-	must(t, s.store.Stop(t.Context(), failed, state.AnyStage, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
+	must(t, s.store.Stop(t.Context(), failed, state.AnyStage, job.Failed, job.Failure{Class: job.ClassUser, Message: "no"}))
 	var p *api.Problem
 	if _, err := c.Cancel(t.Context(), failed); !errors.As(err, &p) || p.Code != api.CodeJobEnded || p.Detail != "job "+string(failed)+" is FAILED already" {
 		t.Errorf("cancelling a failed job: %v", err)

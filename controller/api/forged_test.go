@@ -12,7 +12,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Who may write to an output can't have the server read anything else for it: what _SUCCESS says is not believed.
@@ -75,7 +75,7 @@ func TestRetryKeepsToTheAllowList(t *testing.T) {
 	for allow, status := range map[string]int{"s3://inbox,s3://outbox": 200, "s3://inbox": 403, "s3://outbox": 403, "s3://other": 403} {
 		narrowed, err := api.New(api.Config{
 			Store: s.store, Open: s.folders.open, Work: work, Log: slog.New(slog.DiscardHandler), Allow: strings.Split(allow, ","),
-			Retry: func(context.Context, state.JobID) error { return nil },
+			Retry: func(context.Context, job.ID) error { return nil },
 		})
 		must(t, err)
 		w := httptest.NewRecorder()

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
@@ -58,7 +59,7 @@ func FuzzSubmit(f *testing.F) {
 		}
 		record, err := store.Job(t.Context(), job.ID)
 		must(t, err)
-		spec, err := state.ParseSpec(record.Spec)
+		spec, err := jobfile.Parse(record.Spec)
 		must(t, err)
 		must(t, spec.Validate())
 		for _, location := range append(spec.Input, spec.Output) {

@@ -20,6 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller/api/client"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/objstore/file"
@@ -257,17 +258,17 @@ func (s *service) refused(code api.Code, method, path, body string, headers ...s
 }
 
 // submit creates a job from a spec and returns its id.
-func (s *service) submit(spec string, headers ...string) state.JobID {
+func (s *service) submit(spec string, headers ...string) job.ID {
 	s.t.Helper()
 	a := s.ask("POST", "/v1/jobs", spec, headers...)
-	var job api.Submitted
-	if err := json.Unmarshal(a.body, &job); err != nil || a.status != http.StatusCreated || job.State != state.Submitted {
+	var j api.Submitted
+	if err := json.Unmarshal(a.body, &j); err != nil || a.status != http.StatusCreated || j.State != job.Submitted {
 		s.t.Fatalf("%d %s, %v", a.status, a.body, err)
 	}
-	if got := a.header.Get("Location"); got != "/v1/jobs/"+string(job.ID) {
+	if got := a.header.Get("Location"); got != "/v1/jobs/"+string(j.ID) {
 		s.t.Errorf("location is %s", got)
 	}
-	return job.ID
+	return j.ID
 }
 
 // lockedBuffer collects a log.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 const (
@@ -19,8 +19,8 @@ const (
 )
 
 // jobID is the id of the job that the path names by it, or by its beginning. An id that no job has is returned as it is.
-func (s *Server) jobID(c echo.Context) (state.JobID, error) {
-	id := state.JobID(c.Param("id"))
+func (s *Server) jobID(c echo.Context) (job.ID, error) {
+	id := job.ID(c.Param("id"))
 	if !id.Valid() {
 		return "", newProblem(CodeJobNotFound, "%.140q names no job", string(id))
 	}
@@ -48,7 +48,7 @@ func (s *Server) jobID(c echo.Context) (state.JobID, error) {
 	return "", newProblem(CodeAmbiguousID, "%s", fmt.Sprintf("%s begins the ids of several jobs: %s%s", id, join(found), more))
 }
 
-func join(ids []state.JobID) (text string) {
+func join(ids []job.ID) (text string) {
 	for i, id := range ids {
 		if i > 0 {
 			text += ", "

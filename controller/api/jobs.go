@@ -16,6 +16,9 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/internal/pattern"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -23,10 +26,10 @@ import (
 // Job is a job as clients see it. Lists leave spec, counters and the long parts of an error
 // out.
 type Job struct {
-	ID       state.JobID `json:"id"`
+	ID       job.ID      `json:"id"`
 	Name     string      `json:"name"`
 	Program  string      `json:"program"`
-	State    state.State `json:"state"`
+	State    job.State   `json:"state"`
 	Phase    state.Phase `json:"phase"`
 	Priority int         `json:"priority"`
 	// The caller's name; empty of a job that an earlier version submitted.
@@ -51,8 +54,8 @@ type Job struct {
 
 // Progress is that of both sides of a job.
 type Progress struct {
-	Map    state.Progress `json:"map"`
-	Reduce state.Progress `json:"reduce"`
+	Map    job.Progress `json:"map"`
+	Reduce job.Progress `json:"reduce"`
 }
 
 // Times are when things happened to a job, by the clock of Redis; null: not yet.
@@ -84,18 +87,18 @@ func at(t time.Time) *Time {
 
 // Failure says what went wrong with an attempt, or with the job as a whole.
 type Failure struct {
-	Message  string           `json:"message"`
-	Class    state.Class      `json:"class"`
-	Attempt  string           `json:"attempt,omitempty"` // "m12.1"
-	Executor state.ExecutorID `json:"executor,omitempty"`
-	At       *Time            `json:"at"`
-	Detail   string           `json:"detail,omitempty"` // a traceback
-	Record   string           `json:"record,omitempty"` // the record that caused it, shortened
-	Log      string           `json:"log,omitempty"`    // the attempt's last lines on stderr
+	Message  string         `json:"message"`
+	Class    job.Class      `json:"class"`
+	Attempt  string         `json:"attempt,omitempty"` // "m12.1"
+	Executor job.ExecutorID `json:"executor,omitempty"`
+	At       *Time          `json:"at"`
+	Detail   string         `json:"detail,omitempty"` // a traceback
+	Record   string         `json:"record,omitempty"` // the record that caused it, shortened
+	Log      string         `json:"log,omitempty"`    // the attempt's last lines on stderr
 }
 
 // FailureOf is a failure as the API shows it; nil for none.
-func FailureOf(f *state.Failure) *Failure {
+func FailureOf(f *job.Failure) *Failure {
 	if f == nil {
 		return nil
 	}
@@ -125,7 +128,7 @@ func summary(job state.Job) (Job, error) {
 		answer.Error.Detail, answer.Error.Record, answer.Error.Log = "", "", ""
 	}
 	if job.Plan != "" {
-		plan, err := state.ParsePlan(job.Plan)
+		plan, err := layout.ParsePlan(job.Plan)
 		if err != nil {
 			return Job{}, fmt.Errorf("read the plan of %s: %w", job.ID, err)
 		}
@@ -148,7 +151,7 @@ func (s *Server) job(c echo.Context) (state.Job, error) {
 }
 
 // jobNow reads a job. One that Redis does not know while jobs are restored may be one of these.
-func (s *Server) jobNow(ctx context.Context, id state.JobID) (state.Job, error) {
+func (s *Server) jobNow(ctx context.Context, id job.ID) (state.Job, error) {
 	job, err := s.cfg.Store.Job(ctx, id)
 	if !errors.Is(err, state.ErrNoJob) || s.cfg.Restoring == nil {
 		return job, err
@@ -203,26 +206,26 @@ func (s *Server) getCounters(c echo.Context) error {
 
 // cancelJob answers POST /v1/jobs/{id}/cancel. Cancelling a cancelled job changes nothing.
 func (s *Server) cancelJob(c echo.Context) error {
-	job, err := s.job(c)
+	j, err := s.job(c)
 	if err != nil {
 		return err
 	}
 	who := callerOf(c).name
-	stopErr := s.cfg.Store.Stop(c.Request().Context(), job.ID, state.AnyStage, state.Cancelled,
-		state.Failure{Class: state.ClassJob, Message: "cancelled by " + who})
+	stopErr := s.cfg.Store.Stop(c.Request().Context(), j.ID, state.AnyStage, job.Cancelled,
+		job.Failure{Class: job.ClassJob, Message: "cancelled by " + who})
 	if stopErr != nil && !errors.Is(stopErr, state.ErrIllegal) {
 		return stopErr
 	}
-	if job, err = s.jobNow(c.Request().Context(), job.ID); err != nil {
+	if j, err = s.jobNow(c.Request().Context(), j.ID); err != nil {
 		return err
 	}
-	if stopErr != nil && job.State != state.Cancelled {
-		return newProblem(CodeJobEnded, "job %s is %s already", job.ID, job.State)
+	if stopErr != nil && j.State != job.Cancelled {
+		return newProblem(CodeJobEnded, "job %s is %s already", j.ID, j.State)
 	}
 	if stopErr == nil {
-		s.audit.done(c, "job cancelled", "job", job.ID)
+		s.audit.done(c, "job cancelled", "job", j.ID)
 	}
-	return s.answerJob(c, job)
+	return s.answerJob(c, j)
 }
 
 // retryJob answers POST /v1/jobs/{id}/retry.
@@ -235,7 +238,7 @@ func (s *Server) retryJob(c echo.Context) error {
 		return err
 	}
 	// The allow-list may have been another when the job was submitted, and its submitter an admin.
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	if err != nil {
 		return fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
 	}
@@ -263,11 +266,11 @@ func (s *Server) retryJob(c echo.Context) error {
 }
 
 // whyNoRetry says of a failed job why it can't be retried; of others their state says it all.
-func whyNoRetry(job state.Job) string {
+func whyNoRetry(j state.Job) string {
 	switch {
-	case job.State != state.Failed:
+	case j.State != job.Failed:
 		return ""
-	case job.Phase == state.PhaseCleanup:
+	case j.Phase == state.PhaseCleanup:
 		return ", but is still being cleaned up: try again in a moment"
 	}
 	return ", and what a retry needs is gone: it is kept for a time (--keep-failed), and only of a job that was planned"
@@ -343,11 +346,11 @@ func (s *Server) listJobs(c echo.Context) error {
 // jobFilter reads the parameters state and name. A state may be given more than once, or with
 // commas; a name is a glob, or a part of the name where it has no glob's characters.
 func jobFilter(c echo.Context) (func(state.Job) bool, error) {
-	states := map[state.State]bool{}
+	states := map[job.State]bool{}
 	for _, value := range c.QueryParams()["state"] {
 		for name := range strings.SplitSeq(value, ",") {
-			switch st := state.State(strings.ToUpper(name)); st {
-			case state.Submitted, state.Mapping, state.Reducing, state.Completed, state.Failed, state.Cancelled:
+			switch st := job.State(strings.ToUpper(name)); st {
+			case job.Submitted, job.Mapping, job.Reducing, job.Completed, job.Failed, job.Cancelled:
 				states[st] = true
 			default:
 				return nil, invalidQuery("state", "%.40q is not one of SUBMITTED, MAPPING, REDUCING, COMPLETED, FAILED, CANCELLED", name)
@@ -377,7 +380,7 @@ func jobFilter(c echo.Context) (func(state.Job) bool, error) {
 // offset since, or at an offset.
 type cursor struct {
 	offset int
-	after  state.JobID
+	after  job.ID
 }
 
 func (c cursor) String() string {
@@ -396,7 +399,7 @@ func parseCursor(text string) (cursor, error) {
 	}
 	number, after, _ := strings.Cut(text, ".")
 	offset, err := strconv.Atoi(number)
-	return cursor{offset: offset, after: state.JobID(after)}, err
+	return cursor{offset: offset, after: job.ID(after)}, err
 }
 
 // resume finds the offset where the page that the request asks for starts.

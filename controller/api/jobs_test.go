@@ -14,19 +14,21 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 func TestListJobs(t *testing.T) {
 	s := serve(t, nil)
 	c := s.client("")
-	var ids []state.JobID
+	var ids []job.ID
 	for i := range 7 {
 		spec := fmt.Sprintf(`{"name":"nightly-%d","program":"wordcount","input":["s3://inbox/"],"output":"s3://outbox/%d"}`, i, i)
 		ids = append(ids, s.submit(spec))
 	}
-	must(t, s.store.Stop(t.Context(), ids[2], state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "no", Detail: "long"}))
-	list := func(f client.Filter) (found []state.JobID) {
+	must(t, s.store.Stop(t.Context(), ids[2], state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob, Message: "no", Detail: "long"}))
+	list := func(f client.Filter) (found []job.ID) {
 		for job, err := range c.Jobs(t.Context(), f) {
 			must(t, err)
 			found = append(found, job.ID)
@@ -39,15 +41,15 @@ func TestListJobs(t *testing.T) {
 	}
 	for _, l := range []struct {
 		filter client.Filter
-		want   []state.JobID
+		want   []job.ID
 	}{
 		{client.Filter{}, ids},
 		{client.Filter{Name: "nightly-*"}, ids},
 		{client.Filter{Name: "y-3"}, ids[3:4]},
 		{client.Filter{Name: "*-[45]"}, ids[4:6]},
 		{client.Filter{Name: "daily"}, nil},
-		{client.Filter{States: []state.State{state.Cancelled, state.Failed}}, ids[2:3]},
-		{client.Filter{States: []state.State{state.Submitted}, Name: "y-2"}, nil},
+		{client.Filter{States: []job.State{job.Cancelled, job.Failed}}, ids[2:3]},
+		{client.Filter{States: []job.State{job.Submitted}, Name: "y-2"}, nil},
 	} {
 		want := slices.Sorted(slices.Values(l.want))
 		if got := list(l.filter); !slices.Equal(got, want) {
@@ -56,7 +58,7 @@ func TestListJobs(t *testing.T) {
 	}
 
 	// Jobs that come while one pages are not shown, and push no other into the next page.
-	var paged []state.JobID
+	var paged []job.ID
 	for query := "?limit=2"; ; {
 		var page api.JobList
 		must(t, json.Unmarshal(s.ask("GET", "/v1/jobs"+query, "").body, &page))
@@ -79,7 +81,7 @@ func TestListJobs(t *testing.T) {
 }
 
 func TestNoSuchJob(t *testing.T) {
-	s := serve(t, func(c *api.Config) { c.Retry = func(context.Context, state.JobID) error { return nil } })
+	s := serve(t, func(c *api.Config) { c.Retry = func(context.Context, job.ID) error { return nil } })
 	for _, id := range []string{"nope", "no%7Dpe", "%2e%2e"} {
 		for _, path := range []string{"", "/counters", "/events", "/results", "/tasks"} {
 			s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/"+id+path, "")
@@ -94,9 +96,9 @@ func TestNoSuchJob(t *testing.T) {
 }
 
 func TestRetry(t *testing.T) {
-	var retried state.JobID
+	var retried job.ID
 	s := serve(t, func(c *api.Config) {
-		c.Retry = func(_ context.Context, id state.JobID) error {
+		c.Retry = func(_ context.Context, id job.ID) error {
 			if retried != "" {
 				return fmt.Errorf("retry %s: %w", id, state.ErrIllegal)
 			}
@@ -112,7 +114,7 @@ func TestRetry(t *testing.T) {
 	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || p.Code != api.CodeJobNotRetryable || p.Status != 409 {
 		t.Errorf("again: %v", err)
 	}
-	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassUser, Message: "no"}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassUser, Message: "no"}))
 	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, but is still being cleaned up: try again") {
 		t.Errorf("too early: %v", err)
 	}
@@ -123,7 +125,7 @@ func TestRetry(t *testing.T) {
 	bare := serve(t, nil)
 	bare.refused(api.CodeNotConfigured, "POST", "/v1/jobs/x/retry", "")
 	taken := serve(t, func(c *api.Config) {
-		c.Retry = func(context.Context, state.JobID) error {
+		c.Retry = func(context.Context, job.ID) error {
 			return fmt.Errorf("output s3://outbox/wc: job other is writing to it: %w", controller.ErrOutputNotFree)
 		}
 	})
@@ -137,16 +139,16 @@ func TestTasksWithAttempts(t *testing.T) {
 	s := serve(t, nil)
 	c := s.client("")
 	id := s.submit(wordcount)
-	plan, err := state.Plan{Spread: 1, PageSize: 1}.Encode()
+	plan, err := layout.Plan{Spread: 1, PageSize: 1}.Encode()
 	must(t, err)
 	must(t, s.store.Start(t.Context(), id, state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
-	claim := func() state.AttemptID {
+	claim := func() job.AttemptID {
 		claims, err := s.store.Claim(t.Context(), "me", 1, time.Minute)
 		must(t, err)
 		return claims[0].Attempt
 	}
-	must(t, s.store.Fail(t.Context(), claim(), "me", state.Failure{Class: state.ClassUser, Message: "bad", Record: "r", Log: "l"}, state.Limits{Shun: -1}))
-	var runs state.AttemptID
+	must(t, s.store.Fail(t.Context(), claim(), "me", job.Failure{Class: job.ClassUser, Message: "bad", Record: "r", Log: "l"}, state.Limits{Shun: -1}))
+	var runs job.AttemptID
 	for range 2 { // the failed one again, and another
 		if a := claim(); a.Task.Index == 0 {
 			must(t, s.store.Commit(t.Context(), a, "me", []byte("m"), nil))
@@ -188,8 +190,8 @@ func TestTasksWithAttempts(t *testing.T) {
 	s.refused(api.CodeInvalidQuery, "GET", "/v1/jobs/"+string(id)+"/tasks?side=both", "")
 
 	// Once it has ended the failed attempts are left, and counts of all.
-	must(t, s.store.Fail(t.Context(), runs, "me", state.Failure{Class: state.ClassInfra, Message: "disk"}, state.Limits{Shun: -1}))
-	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "enough"}))
+	must(t, s.store.Fail(t.Context(), runs, "me", job.Failure{Class: job.ClassInfra, Message: "disk"}, state.Limits{Shun: -1}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob, Message: "enough"}))
 	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
 	failing := "m" + strconv.Itoa(runs.Task.Index)
 	for query, want := range map[string]string{

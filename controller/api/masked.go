@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -34,7 +35,7 @@ func shownSpec(job state.Job, who caller) (json.RawMessage, error) {
 	if who.role >= RoleAdmin || job.SubmittedBy != "" && job.SubmittedBy == who.name {
 		return job.Spec, nil
 	}
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -102,7 +103,7 @@ func (c clusterCollector) collectJobs(ctx context.Context, out chan<- prometheus
 		mu             sync.Mutex // guards the rest
 		ready, running int
 	)
-	states := map[state.State]int{state.Submitted: 0, state.Mapping: 0, state.Reducing: 0}
+	states := map[job.State]int{job.Submitted: 0, job.Mapping: 0, job.Reducing: 0}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readsAtOnce)
 	for _, id := range ids {

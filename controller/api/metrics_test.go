@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -12,7 +13,7 @@ func TestMetrics(t *testing.T) {
 	s := serve(t, nil)
 	id := s.submit(wordcount)
 	s.submit(strings.ReplaceAll(wordcount, "wc", "other"))
-	plan, err := state.Plan{Spread: 1, PageSize: 1}.Encode()
+	plan, err := layout.Plan{Spread: 1, PageSize: 1}.Encode()
 	must(t, err)
 	must(t, s.store.Start(t.Context(), id, state.Outline{Maps: 5, Reduces: 1, Plan: plan}))
 	_, err = s.store.Claim(t.Context(), "me", 2, time.Minute)

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
@@ -68,7 +69,7 @@ func TestRedisDoesNothing(t *testing.T) {
 		client.AddHook(hook)
 		c.Store = state.New(client, state.DefaultNamespace)
 		t.Cleanup(func() { must(t, c.Store.Close()) })
-		c.Retry = func(ctx context.Context, id state.JobID) error { return c.Store.Retry(ctx, id, state.AnyStage) }
+		c.Retry = func(ctx context.Context, id job.ID) error { return c.Store.Retry(ctx, id, state.AnyStage) }
 	})
 	id := "/v1/jobs/" + string(s.submit(wordcount))
 	for _, answer := range []reply{

@@ -10,8 +10,9 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // outputReader reads the parts of an output as one stream, from any place on. A part of which the end is wanted is read
@@ -26,7 +27,7 @@ type outputReader struct {
 
 	part io.ReadCloser // the part that offset is in, from there on; nil when it is yet to be opened
 	left int64         // bytes that are wanted of it
-	is   state.SuccessPart
+	is   layout.SuccessPart
 	sum  *xxhash.Digest // of the part so far; nil: it is not checked
 	err  error          // the first of a Read, except io.EOF
 }
@@ -147,7 +148,7 @@ func (r *outputReader) close() {
 }
 
 // etag names the content of an output's parts: other parts, or other bytes in them, have another one.
-func (o output) etag(id state.JobID) string {
+func (o output) etag(id job.ID) string {
 	sum := sha256.New()
 	_, _ = fmt.Fprintln(sum, id) // never fails
 	for _, p := range o.parts {

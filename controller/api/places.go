@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // places knows which locations clients may name.
@@ -73,7 +74,7 @@ func (p *places) writable(location string, longest int) (objstore.URL, error) {
 }
 
 // checkJob checks what a job reads and writes, and puts it into the one form that locations have.
-func (p *places) checkJob(spec *state.Spec, who caller) error {
+func (p *places) checkJob(spec *job.Spec, who caller) error {
 	for i, location := range spec.Input {
 		u, err := p.readable(location, who)
 		if err != nil {
@@ -81,7 +82,7 @@ func (p *places) checkJob(spec *state.Spec, who caller) error {
 		}
 		spec.Input[i] = u.String()
 	}
-	u, err := p.writable(spec.Output, state.LongestName)
+	u, err := p.writable(spec.Output, layout.LongestName)
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (p *places) allowed(u objstore.URL) error {
 // reserved tells whether all that u names is among the objects that Bucketmill keeps on the work store, and an object
 // if that is what u names.
 func (p *places) reserved(u objstore.URL) bool {
-	area := state.Layout{Prefix: strings.Trim(p.work.Key, "/")}
+	area := layout.Layout{Prefix: strings.Trim(p.work.Key, "/")}
 	return u.Scheme == p.work.Scheme && u.Bucket == p.work.Bucket && area.Owned(u.Key) != ""
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -176,7 +177,7 @@ var sentinels = []struct {
 }{
 	{err: state.ErrNoJob, code: CodeJobNotFound},
 	{err: state.ErrExists, code: CodeJobConflict},
-	{err: state.ErrSpec, code: CodeInvalidSpec},
+	{err: job.ErrSpec, code: CodeInvalidSpec},
 	{err: state.ErrInvalid, code: CodeInvalidRequest},
 	{err: objstore.ErrNoBucket, code: CodeBucketNotFound},
 	{err: objstore.ErrNotFound, code: CodeObjectNotFound},

@@ -15,8 +15,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // multipartFrame is what a multipart body may have beside its parts, in bytes.
@@ -24,9 +24,9 @@ const multipartFrame = 64 << 10
 
 // parcel is what came along with a spec, on the work store.
 type parcel struct {
-	program  *state.Artifact // nil: none
-	fileName string          // of the program, at the client
-	files    []state.ProgramFile
+	program  *job.Artifact // nil: none
+	fileName string        // of the program, at the client
+	files    []job.ProgramFile
 }
 
 // size is how many bytes it has.
@@ -42,7 +42,7 @@ func (p *parcel) size() (n int64) {
 
 // readMultipart reads a submission in parts, in any order: spec, and perhaps program and any number of files. They
 // stream to the work store as they come.
-func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec, sent parcel, err error) {
+func (s *Server) readMultipart(c echo.Context, id job.ID) (spec job.Spec, sent parcel, err error) {
 	if err := allowBody(c, overfull*s.cfg.MaxSpec+s.cfg.MaxProgram+multipartFrame); err != nil {
 		return spec, sent, err
 	}
@@ -81,9 +81,9 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 			if sent.program, err = s.storeProgram(c.Request().Context(), id, &sent, framed{part}); err != nil {
 				return spec, sent, err
 			}
-		case name == "file" && len(sent.files) < state.MaxProgramFiles:
-			file := state.ProgramFile{Name: fileName(part)}
-			if !state.ProgramFileName(file.Name) {
+		case name == "file" && len(sent.files) < job.MaxProgramFiles:
+			file := job.ProgramFile{Name: fileName(part)}
+			if !job.ProgramFileName(file.Name) {
 				return spec, sent, newProblem(CodeInvalidRequest, "%.80q can't be the name of a program file", file.Name).
 					hinted("the part's file name is where the file stands: a path without .. that does not begin with /")
 			}
@@ -93,7 +93,7 @@ func (s *Server) readMultipart(c echo.Context, id state.JobID) (spec state.Spec,
 			sent.files = append(sent.files, file)
 		default:
 			return spec, sent, newProblem(CodeInvalidRequest, "the part named %.40q is one too many", name).
-				hinted(fmt.Sprintf("send one part named spec, at most one named program, and up to %d named file", state.MaxProgramFiles))
+				hinted(fmt.Sprintf("send one part named spec, at most one named program, and up to %d named file", job.MaxProgramFiles))
 		}
 	}
 	if !haveSpec {
@@ -121,8 +121,8 @@ func fileName(part *multipart.Part) string {
 // addressFiles gives the spec's program files those that were sent, by their names, and a copy of those
 // that it names by URL; what was sent beyond is added. Each copy is noted in sent at once, for it
 // must be discarded if there is no job.
-func (s *Server) addressFiles(ctx context.Context, id state.JobID, spec *state.Spec, sent *parcel, who caller) error {
-	came := map[string]*state.Artifact{}
+func (s *Server) addressFiles(ctx context.Context, id job.ID, spec *job.Spec, sent *parcel, who caller) error {
+	came := map[string]*job.Artifact{}
 	for _, f := range sent.files {
 		if came[f.Name] != nil {
 			return newProblem(CodeInvalidRequest, "two parts named file have the file name %.80q", f.Name)
@@ -202,7 +202,7 @@ func largeSpec(limit int64) error {
 
 // storeProgram streams a program's file to the work store, under a key of its own below the
 // job's folder, if there is room for it beside what came along already.
-func (s *Server) storeProgram(ctx context.Context, id state.JobID, sent *parcel, r io.Reader) (*state.Artifact, error) {
+func (s *Server) storeProgram(ctx context.Context, id job.ID, sent *parcel, r io.Reader) (*job.Artifact, error) {
 	key := s.layout(id).Program(string(controller.NewJobID()))
 	w, err := s.work.Create(ctx, key)
 	if err != nil {
@@ -219,7 +219,7 @@ func (s *Server) storeProgram(ctx context.Context, id state.JobID, sent *parcel,
 	if err != nil {
 		return nil, err
 	}
-	return &state.Artifact{Key: key, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: o.Size}, nil
+	return &job.Artifact{Key: key, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: o.Size}, nil
 }
 
 // discard removes what came for a job that did not come to be, also when its client has left.
@@ -239,7 +239,7 @@ func isReference(program string) bool { return strings.Contains(program, "://") 
 
 // copyProgram takes a copy of the program at a URL, which may change or go while the job
 // runs.
-func (s *Server) copyProgram(ctx context.Context, id state.JobID, sent *parcel, location string, who caller) (artifact *state.Artifact, err error) {
+func (s *Server) copyProgram(ctx context.Context, id job.ID, sent *parcel, location string, who caller) (artifact *job.Artifact, err error) {
 	u, err := s.places.readable(location, who)
 	if err != nil {
 		return nil, err

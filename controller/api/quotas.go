@@ -5,14 +5,14 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // retryJobsAfter is what a caller with too many jobs is told to wait, in seconds.
 const retryJobsAfter = "30"
 
 // checkLimits checks what one job may take of a server, and the priority that its caller may give.
-func (s *Server) checkLimits(spec *state.Spec, who caller) error {
+func (s *Server) checkLimits(spec *job.Spec, who caller) error {
 	if err := spec.CheckLimits(); err != nil {
 		return newProblem(CodeInvalidSpec, "%w", err).hinted("put large data on the store and name it by URL")
 	}
@@ -23,7 +23,7 @@ func (s *Server) checkLimits(spec *state.Spec, who caller) error {
 }
 
 // admit makes a job one of the caller's active ones, if there is room.
-func (s *Server) admit(c echo.Context, by string, id state.JobID) error {
+func (s *Server) admit(c echo.Context, by string, id job.ID) error {
 	if s.cfg.MaxJobs == 0 || by == "" {
 		return nil
 	}

@@ -17,6 +17,9 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
@@ -183,10 +186,10 @@ func waitFor(t *testing.T, what string, so func() bool) {
 }
 
 // endedJob makes a job of bob's that was cancelled and cleaned up.
-func (s *service) endedJob(output string) state.JobID {
+func (s *service) endedJob(output string) job.ID {
 	s.t.Helper()
 	id := s.submit(specTo(output, ""), asBob)
-	must(s.t, s.store.Stop(s.t.Context(), id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob}))
+	must(s.t, s.store.Stop(s.t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob}))
 	must(s.t, s.store.Forget(s.t.Context(), id, state.AnyStage, time.Hour))
 	return id
 }
@@ -203,7 +206,7 @@ func TestDeleteJob(t *testing.T) {
 		t.Error(a.status)
 	}
 	ended := s.endedJob("ended")
-	log := state.Layout{Prefix: "bm", Job: ended, Spread: 1}.LogFolder() + "m0.1.log"
+	log := layout.Layout{Prefix: "bm", Job: ended, Spread: 1}.LogFolder() + "m0.1.log"
 	for _, url := range []string{"s3://work/" + log, "s3://outbox/ended/part-00000"} {
 		s.put(url, "text")
 	}
@@ -250,7 +253,7 @@ func TestDeleteKeptJob(t *testing.T) {
 		})
 	}
 	waitPhase(state.PhaseMap)
-	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassJob, Message: "no"}))
 	waitPhase(state.PhaseKept)
 	if a := deleting.ask("DELETE", "/v1/jobs/"+string(id), ""); a.status != http.StatusNoContent {
 		t.Errorf("%d %s", a.status, a.body)
@@ -262,7 +265,7 @@ func TestDeleteKeptJob(t *testing.T) {
 func TestJobIDsAreOfOneKind(t *testing.T) {
 	s := serve(t, withTokens)
 	before := controller.NewJobID()
-	ids := map[state.JobID]bool{}
+	ids := map[job.ID]bool{}
 	for i, headers := range [][]string{
 		{asBob}, {asBob, "Idempotency-Key: nightly"}, {asDora, "Idempotency-Key: nightly"}, {asBob, "Idempotency-Key: " + strings.ToUpper(string(before))},
 	} {
@@ -286,7 +289,7 @@ func TestJobIDsAreOfOneKind(t *testing.T) {
 	}
 	// Our client's begin with their time.
 	c := s.client("bob's")
-	spec, err := state.ParseSpec([]byte(specTo("client", "")))
+	spec, err := jobfile.Parse([]byte(specTo("client", "")))
 	must(t, err)
 	early := controller.NewJobID()
 	submitted, err := c.Submit(t.Context(), client.Submission{Spec: spec})
@@ -298,17 +301,17 @@ func TestJobIDsAreOfOneKind(t *testing.T) {
 
 func TestJobsAreFoundByTheBeginningsOfTheirIDs(t *testing.T) {
 	s := serve(t, nil)
-	ids := []state.JobID{"01m8aaaaaaaaaaaaaaaaaaaaaa", "01m8aaaaaaaaaaaaaaaaaaaaab", "01m8b", "k-0123456789abcdef0123456789abcdef"}
+	ids := []job.ID{"01m8aaaaaaaaaaaaaaaaaaaaaa", "01m8aaaaaaaaaaaaaaaaaaaaab", "01m8b", "k-0123456789abcdef0123456789abcdef"}
 	for i, id := range ids {
 		_, err := s.store.Submit(t.Context(), id, "n", 0, []byte(specTo(fmt.Sprint(i), "")))
 		must(t, err)
 	}
-	var job api.Job
-	for prefix, want := range map[string]state.JobID{
+	var j api.Job
+	for prefix, want := range map[string]job.ID{
 		"k-01": ids[3], "k-0123456789abcdef0123456789abcde": ids[3], "01m8b": ids[2], string(ids[0]): ids[0], string(ids[3]): ids[3],
 	} {
 		a := s.ask("GET", "/v1/jobs/"+prefix, "")
-		if err := json.Unmarshal(a.body, &job); err != nil || job.ID != want && len(prefix) < 26 {
+		if err := json.Unmarshal(a.body, &j); err != nil || j.ID != want && len(prefix) < 26 {
 			t.Errorf("%s: %d %s", prefix, a.status, a.body)
 		}
 	}
@@ -341,7 +344,7 @@ func TestListingsReadNoSpecs(t *testing.T) {
 	s := serve(t, func(c *api.Config) { c.Store = store })
 	large := `,"params":{"x":"` + strings.Repeat("v", 60_000) + `"}`
 	for i := range 20 {
-		_, err := store.Submit(t.Context(), state.JobID(fmt.Sprintf("job-%02d", i)), "n", 0, []byte(specTo(fmt.Sprint(i), large)))
+		_, err := store.Submit(t.Context(), job.ID(fmt.Sprintf("job-%02d", i)), "n", 0, []byte(specTo(fmt.Sprint(i), large)))
 		must(t, err)
 	}
 	sent := func() (n int64) {

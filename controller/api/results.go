@@ -11,6 +11,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -23,7 +26,7 @@ const maxPart = 9_999_999
 
 // Link is a part of a job's output with a URL that anyone may read it by.
 type Link struct {
-	state.SuccessPart
+	layout.SuccessPart
 	URL     string `json:"url"`
 	Expires *Time  `json:"expires"`
 }
@@ -37,7 +40,7 @@ type LinkList struct {
 type output struct {
 	bucket objstore.Bucket
 	prefix string
-	parts  []state.SuccessPart // those that were asked for
+	parts  []layout.SuccessPart // those that were asked for
 }
 
 func (o output) key(name string) string {
@@ -57,7 +60,7 @@ func (s *Server) getResults(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id := state.JobID(c.Param("id"))
+	id := job.ID(c.Param("id"))
 	c.Response().Header().Set("ETag", out.etag(id))
 	size := out.bytes()
 	return s.serveContent(c, fmt.Sprintf("the output of job %s", id), size, time.Time{}, &outputReader{ctx: c.Request().Context(), out: out, size: size, end: size})
@@ -69,19 +72,19 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 	if err != nil {
 		return output{}, err
 	}
-	job, err := s.job(c)
+	j, err := s.job(c)
 	if err != nil {
 		return output{}, err
 	}
-	if job.State != state.Completed {
-		return output{}, newProblem(CodeJobNotCompleted, "job %s is %s", job.ID, job.State)
+	if j.State != job.Completed {
+		return output{}, newProblem(CodeJobNotCompleted, "job %s is %s", j.ID, j.State)
 	}
-	out, err := s.openOutput(c.Request().Context(), job, callerOf(c))
+	out, err := s.openOutput(c.Request().Context(), j, callerOf(c))
 	if err != nil {
 		return output{}, err
 	}
 	if wanted >= len(out.parts) {
-		return output{}, newProblem(CodePartNotFound, "the output of job %s has %d parts, and none with the number %d", job.ID, len(out.parts), wanted)
+		return output{}, newProblem(CodePartNotFound, "the output of job %s has %d parts, and none with the number %d", j.ID, len(out.parts), wanted)
 	}
 	if wanted >= 0 {
 		out.parts = out.parts[wanted : wanted+1]
@@ -93,7 +96,7 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 // now: the allow-list may have been another when the job was submitted. What says which parts there are may have been
 // written by anybody.
 func (s *Server) openOutput(ctx context.Context, job state.Job, who caller) (out output, err error) {
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	if err != nil {
 		return out, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
 	}
@@ -103,7 +106,7 @@ func (s *Server) openOutput(ctx context.Context, job state.Job, who caller) (out
 	if out.bucket, out.prefix, err = s.cfg.Open(ctx, spec.Output); err != nil {
 		return out, err
 	}
-	r, err := out.bucket.Get(ctx, out.key(state.SuccessName), 0, -1)
+	r, err := out.bucket.Get(ctx, out.key(layout.SuccessName), 0, -1)
 	if errors.Is(err, objstore.ErrNotFound) {
 		return out, newProblem(CodeOutputChanged, "%s is gone", spec.Output)
 	}
@@ -111,11 +114,11 @@ func (s *Server) openOutput(ctx context.Context, job state.Job, who caller) (out
 		return out, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	_, err = state.ReadSuccess(r, job.ID, job.Parts(), func(p state.SuccessPart) error {
+	_, err = layout.ReadSuccess(r, job.ID, job.Parts(), func(p layout.SuccessPart) error {
 		out.parts = append(out.parts, p)
 		return nil
 	})
-	if errors.Is(err, state.ErrNoSuccess) {
+	if errors.Is(err, layout.ErrNoSuccess) {
 		return out, newProblem(CodeOutputChanged, "%s is not what job %s wrote", spec.Output, job.ID)
 	}
 	return out, err

@@ -14,16 +14,18 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // completed makes a job that looks as if it had written these parts.
-func (s *service) completed(parts ...string) state.JobID {
+func (s *service) completed(parts ...string) job.ID {
 	s.t.Helper()
 	id := s.submit(wordcount)
 	ctx := s.t.Context()
-	plan, err := state.Plan{Spread: 1, PageSize: 1}.Encode()
+	plan, err := layout.Plan{Spread: 1, PageSize: 1}.Encode()
 	must(s.t, err)
 	must(s.t, s.store.Start(ctx, id, state.Outline{Maps: len(parts), Reduces: 0, Plan: plan}))
 	claimed, err := s.store.Claim(ctx, "me", len(parts), time.Minute)
@@ -32,11 +34,11 @@ func (s *service) completed(parts ...string) state.JobID {
 		must(s.t, s.store.Commit(ctx, c.Attempt, "me", []byte("m"), nil))
 	}
 	must(s.t, s.store.Finish(ctx, id, state.AnyStage))
-	success := state.Success{Job: id}
+	success := layout.Success{Job: id}
 	for i, text := range parts {
-		s.put("s3://outbox/wc/"+state.PartName(i), text)
-		success.Parts = append(success.Parts, state.SuccessPart{
-			Name: state.PartName(i), Bytes: int64(len(text)), Records: 1,
+		s.put("s3://outbox/wc/"+layout.PartName(i), text)
+		success.Parts = append(success.Parts, layout.SuccessPart{
+			Name: layout.PartName(i), Bytes: int64(len(text)), Records: 1,
 			Checksum: fmt.Sprintf("xxh64:%016x", xxhash.Sum64String(text)),
 		})
 	}

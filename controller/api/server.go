@@ -11,8 +11,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // Server answers requests. It has no goroutines beside those of its requests.
@@ -117,6 +118,6 @@ func (s *Server) build() http.Handler {
 }
 
 // layout is where a job's objects lie.
-func (s *Server) layout(id state.JobID) state.Layout {
-	return state.Layout{Prefix: s.workPrefix, Job: id, Spread: 1}
+func (s *Server) layout(id job.ID) layout.Layout {
+	return layout.Layout{Prefix: s.workPrefix, Job: id, Spread: 1}
 }

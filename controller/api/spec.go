@@ -9,7 +9,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor/split"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // The kinds of programs, as package program names them.
@@ -24,7 +24,7 @@ const maxName = 256
 
 // checkSpec checks what can be known without the program, and writes locations in their one
 // form.
-func (s *Server) checkSpec(ctx context.Context, spec *state.Spec, who caller) error {
+func (s *Server) checkSpec(ctx context.Context, spec *job.Spec, who caller) error {
 	if err := spec.Validate(); err != nil {
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}
@@ -62,7 +62,7 @@ func pretends(r rune) bool {
 
 // settleProgram fills in what kind of program it is, once its file is stored if it has one,
 // and checks a builtin's parameters. It runs no user code.
-func (s *Server) settleProgram(spec *state.Spec) error {
+func (s *Server) settleProgram(spec *job.Spec) error {
 	if spec.Streaming() {
 		return s.settleStreaming(spec)
 	}
@@ -84,7 +84,7 @@ func (s *Server) settleProgram(spec *state.Spec) error {
 		}
 		return nil
 	}
-	if !state.PlainFileName(spec.Program) {
+	if !job.PlainFileName(spec.Program) {
 		return newProblem(CodeInvalidSpec, "%q can't be the name of a program's file", spec.Program)
 	}
 	if err := spec.Validate(); err != nil { // once more, with the files that came unasked
@@ -104,14 +104,14 @@ func (s *Server) settleProgram(spec *state.Spec) error {
 }
 
 // settleStreaming checks commands by their form, and what parameters they take.
-func (s *Server) settleStreaming(spec *state.Spec) error {
+func (s *Server) settleStreaming(spec *job.Spec) error {
 	if spec.Artifact != nil {
 		return newProblem(CodeInvalidSpec, "a job with a mapper has no program").hinted("send its files as parts named file")
 	}
 	if err := spec.Validate(); err != nil { // once more, with the files that came unasked
 		return newProblem(CodeInvalidSpec, "%w", err)
 	}
-	spec.Kind, spec.Program = state.KindStreaming, state.KindStreaming
+	spec.Kind, spec.Program = job.KindStreaming, job.KindStreaming
 	if s.cfg.CheckStreaming == nil {
 		return nil
 	}

@@ -12,11 +12,11 @@ import (
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // checkCommands is what a server has for CheckStreaming.
-func checkCommands(spec state.Spec) error {
+func checkCommands(spec job.Spec) error {
 	_, err := program.Open(program.Config{}, program.Spec{
 		Kind: program.Stream, Commands: program.Commands{Mapper: spec.Mapper, Combiner: spec.Combiner, Reducer: spec.Reducer}, Params: spec.Params,
 	}, "")
@@ -85,7 +85,7 @@ func TestProgramFileParts(t *testing.T) {
 		}
 	}
 	parts := []string{spec(9, "")}
-	for i := range state.MaxProgramFiles + 1 {
+	for i := range job.MaxProgramFiles + 1 {
 		parts = append(parts, fmt.Sprintf("file=f%d=1", i))
 	}
 	body, header := form(t, parts...)
@@ -134,13 +134,13 @@ func TestStreamingJobIsSubmittedOnce(t *testing.T) {
 	c := s.client("")
 	file := filepath.Join(t.TempDir(), "map.sh")
 	submission := client.Submission{
-		Spec: state.Spec{
+		Spec: job.Spec{
 			Mapper: "map.sh", Input: []string{"s3://inbox/"}, Output: "s3://outbox/x",
-			ProgramFiles: []state.ProgramFile{{Source: file, Name: "map.sh"}},
+			ProgramFiles: []job.ProgramFile{{Source: file, Name: "map.sh"}},
 		},
 		Key: "once",
 	}
-	submit := func(text string) (state.JobID, error) {
+	submit := func(text string) (job.ID, error) {
 		must(t, os.WriteFile(file, []byte(text), 0o600))
 		answer, err := c.Submit(t.Context(), submission)
 		return answer.ID, err

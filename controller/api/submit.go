@@ -19,6 +19,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -31,8 +33,8 @@ const maxIdempotencyKey = 256
 
 // Submitted is the answer to a submission.
 type Submitted struct {
-	ID    state.JobID `json:"id"`
-	State state.State `json:"state"`
+	ID    job.ID    `json:"id"`
+	State job.State `json:"state"`
 }
 
 // submitJob answers POST /v1/jobs. A program is on the work store, under a key that no other
@@ -69,7 +71,7 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	if err := s.settleProgram(&spec); err != nil {
 		return err
 	}
-	made, job, err := s.create(c, id, spec)
+	made, j, err := s.create(c, id, spec)
 	var refusal *Problem
 	keep = made.ours || err != nil && !errors.As(err, &refusal) // Redis may have made the job, and not said so
 	if err != nil {
@@ -77,14 +79,14 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	}
 	c.Response().Header().Set(echo.HeaderLocation, "/v1/jobs/"+string(id))
 	if !made.now {
-		return c.JSON(http.StatusOK, Submitted{ID: id, State: job.State})
+		return c.JSON(http.StatusOK, Submitted{ID: id, State: j.State})
 	}
 	s.audit.done(c, "job submitted", "job", id, "name", spec.Name, "program", spec.Program)
-	return c.JSON(http.StatusCreated, Submitted{ID: id, State: state.Submitted})
+	return c.JSON(http.StatusCreated, Submitted{ID: id, State: job.Submitted})
 }
 
 // jobIDFor returns a new id, or the one that belongs to the caller's idempotency key.
-func jobIDFor(c echo.Context) (state.JobID, error) {
+func jobIDFor(c echo.Context) (job.ID, error) {
 	keys := c.Request().Header.Values(headerIdempotencyKey)
 	if len(keys) > 1 {
 		return "", newProblem(CodeInvalidRequest, "the %s is given %d times", headerIdempotencyKey, len(keys))
@@ -101,23 +103,23 @@ func jobIDFor(c echo.Context) (state.JobID, error) {
 
 // keyedID is the id that a caller's idempotency key always gives. It is like any other: a key that is a ULID, as our client's
 // are, gives it its time.
-func keyedID(who, key string) state.JobID {
+func keyedID(who, key string) job.ID {
 	var id ulid.ULID
 	sum := sha256.Sum256([]byte(who + "\x00" + key))
 	copy(id[:], sum[:])
 	if made, err := ulid.ParseStrict(strings.ToUpper(key)); err == nil {
 		copy(id[:6], made[:6])
 	}
-	return state.JobID(strings.ToLower(id.String()))
+	return job.ID(strings.ToLower(id.String()))
 }
 
 // readSubmission reads the spec and, of a multipart body, stores what comes with it. That is to be
 // discarded also if there is an error.
-func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, parcel, error) {
+func (s *Server) readSubmission(c echo.Context, id job.ID) (job.Spec, parcel, error) {
 	header := c.Request().Header.Get(echo.HeaderContentType)
 	kind, err := mediaType(header)
 	if err != nil {
-		return state.Spec{}, parcel{}, err
+		return job.Spec{}, parcel{}, err
 	}
 	switch kind {
 	case "multipart/form-data":
@@ -125,12 +127,12 @@ func (s *Server) readSubmission(c echo.Context, id state.JobID) (state.Spec, par
 	case "", "application/x-www-form-urlencoded", // curl's default for --data
 		"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml":
 		if err := allowBody(c, overfull*s.cfg.MaxSpec+1); err != nil {
-			return state.Spec{}, parcel{}, largeSpec(s.cfg.MaxSpec)
+			return job.Spec{}, parcel{}, largeSpec(s.cfg.MaxSpec)
 		}
 		spec, err := readSpec(boundedSpec(c.Request().Body, s.cfg.MaxSpec), s.cfg.MaxSpec)
 		return spec, parcel{}, err
 	}
-	return state.Spec{}, parcel{}, newProblem(CodeMediaType, "content type %q", kind)
+	return job.Spec{}, parcel{}, newProblem(CodeMediaType, "content type %q", kind)
 }
 
 // mediaType is what a body's type is without its parameters; "" if the header is. Text is UTF-8.
@@ -152,33 +154,33 @@ func mediaType(header string) (string, error) {
 const overfull = 4
 
 // readSpec reads a spec of at most that many bytes.
-func readSpec(r io.Reader, most int64) (state.Spec, error) {
+func readSpec(r io.Reader, most int64) (job.Spec, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
-		return state.Spec{}, err
+		return job.Spec{}, err
 	}
 	if !utf8.Valid(text) {
-		return state.Spec{}, newProblem(CodeInvalidSpec, "the job spec is not UTF-8")
+		return job.Spec{}, newProblem(CodeInvalidSpec, "the job spec is not UTF-8")
 	}
-	spec, err := state.ParseSpec(text)
+	spec, err := jobfile.Parse(text)
 	if err != nil {
-		return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err)
+		return job.Spec{}, newProblem(CodeInvalidSpec, "%w", err)
 	}
 	if name := nullField(text); name != "" {
-		return state.Spec{}, newProblem(CodeInvalidSpec, "%.80s is null", name).hinted("leave out fields that have no value")
+		return job.Spec{}, newProblem(CodeInvalidSpec, "%.80s is null", name).hinted("leave out fields that have no value")
 	}
 	if int64(len(text)) > most {
 		if err := spec.CheckLimits(); err != nil {
-			return state.Spec{}, newProblem(CodeInvalidSpec, "%w", err).hinted(problems[CodeBodyTooLarge].hint)
+			return job.Spec{}, newProblem(CodeInvalidSpec, "%w", err).hinted(problems[CodeBodyTooLarge].hint)
 		}
-		return state.Spec{}, largeSpec(most)
+		return job.Spec{}, largeSpec(most)
 	}
 	sent := spec.Artifact != nil
 	for _, f := range spec.ProgramFiles {
 		sent = sent || f.Artifact != nil
 	}
 	if sent {
-		return state.Spec{}, newProblem(CodeInvalidSpec, "artifact is set by the server").
+		return job.Spec{}, newProblem(CodeInvalidSpec, "artifact is set by the server").
 			hinted("send the program as the part named program, or put it on the store and name it by URL in the field program")
 	}
 	return spec, nil
@@ -212,46 +214,46 @@ type making struct {
 }
 
 // create makes the job, or finds that it was made before from the same spec.
-func (s *Server) create(c echo.Context, id state.JobID, spec state.Spec) (made making, job state.Job, err error) {
+func (s *Server) create(c echo.Context, id job.ID, spec job.Spec) (made making, j state.Job, err error) {
 	ctx, by := c.Request().Context(), callerOf(c).name
-	job, err = s.cfg.Store.Job(ctx, id)
+	j, err = s.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
 		if err := s.admit(c, by, id); err != nil {
-			return making{}, job, err
+			return making{}, j, err
 		}
 		made.now, err = s.cfg.Submit(ctx, by, id, spec)
 		if err == nil {
 			// The job has this very spec, files included, also if another request with the same key, or one of
 			// ours whose answer was lost, made it.
 			made.ours = true
-			return made, state.Job{ID: id, State: state.Submitted}, nil
+			return made, state.Job{ID: id, State: job.Submitted}, nil
 		}
 		if !errors.Is(err, state.ErrExists) {
-			return making{}, job, err
+			return making{}, j, err
 		}
 		// The same key was used at the same time.
-		job, err = s.cfg.Store.Job(ctx, id)
+		j, err = s.cfg.Store.Job(ctx, id)
 	}
 	if err != nil {
-		return making{}, job, err
+		return making{}, j, err
 	}
-	before, err := state.ParseSpec(job.Spec)
+	before, err := jobfile.Parse(j.Spec)
 	if err != nil {
-		return making{}, job, hide(err)
+		return making{}, j, hide(err)
 	}
 	if !sameSpec(before, spec) {
-		return making{}, job, newProblem(CodeJobConflict, "job %s has another spec", id)
+		return making{}, j, newProblem(CodeJobConflict, "job %s has another spec", id)
 	}
-	if job.State.Terminal() {
-		return making{}, job, nil
+	if j.State.Terminal() {
+		return making{}, j, nil
 	}
 	// Again, exactly as it was: the first submission may have ended between its steps.
-	_, err = s.cfg.Store.SubmitFor(ctx, job.SubmittedBy, id, job.Name, job.Priority, job.Spec)
-	return making{}, job, err
+	_, err = s.cfg.Store.SubmitFor(ctx, j.SubmittedBy, id, j.Name, j.Priority, j.Spec)
+	return making{}, j, err
 }
 
 // sameSpec tells whether two specs ask for the same, wherever their programs lie.
-func sameSpec(a, b state.Spec) bool {
+func sameSpec(a, b job.Spec) bool {
 	one, errOne := canonical(a)
 	other, errOther := canonical(b)
 	return errOne == nil && errOther == nil && reflect.DeepEqual(one, other)
@@ -259,13 +261,13 @@ func sameSpec(a, b state.Spec) bool {
 
 // canonical is a spec as it is after a way through the state, with its name filled in, and without
 // the keys of its files.
-func canonical(spec state.Spec) (state.Spec, error) {
+func canonical(spec job.Spec) (job.Spec, error) {
 	spec.Name = orDefault(spec.Name, spec.Program)
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return spec, err
 	}
-	if spec, err = state.ParseSpec(text); err != nil { // a copy, which may be changed
+	if spec, err = jobfile.Parse(text); err != nil { // a copy, which may be changed
 		return spec, err
 	}
 	if spec.Artifact != nil {

@@ -16,7 +16,8 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 )
 
 // form makes a multipart body of parts, "name=file name=content", and its content type.
@@ -36,11 +37,11 @@ func form(t *testing.T, parts ...string) (body, header string) {
 }
 
 // specOf reads a job's spec as it was stored.
-func (s *service) specOf(id state.JobID) state.Spec {
+func (s *service) specOf(id job.ID) job.Spec {
 	s.t.Helper()
 	job, err := s.store.Job(s.t.Context(), id)
 	must(s.t, err)
-	spec, err := state.ParseSpec(job.Spec)
+	spec, err := jobfile.Parse(job.Spec)
 	must(s.t, err)
 	return spec
 }
@@ -195,24 +196,24 @@ func TestSpecKeepsText(t *testing.T) {
 		"params: {day: 2026-11-01, zip: 01234, ver: 1.10, big: 1234567890123456789012, exp: 1e3, on: yes}\n"
 	const asJSON = `{"program":"2026-11-01.py","name":"2026-11-01","input":["s3://inbox/"],"output":"s3://outbox/json",` +
 		`"params":{"day":"2026-11-01","zip":"01234","ver":1.10,"big":1234567890123456789012,"exp":1e3,"on":"yes"}}`
-	want := state.Params{"day": "2026-11-01", "zip": "01234", "ver": "1.10", "big": "1234567890123456789012", "exp": "1e3", "on": "yes"}
-	specs := map[string]state.Spec{}
+	want := job.Params{"day": "2026-11-01", "zip": "01234", "ver": "1.10", "big": "1234567890123456789012", "exp": "1e3", "on": "yes"}
+	specs := map[string]job.Spec{}
 	for name, text := range map[string]string{"yaml": asYAML, "json": asJSON} {
 		body, header := form(t, "spec=job="+text, "program=p=x")
 		specs[name] = s.specOf(s.submit(body, header))
 	}
-	parsed, err := state.ParseSpec([]byte(strings.Replace(asYAML, "/yaml", "/client", 1)))
+	parsed, err := jobfile.Parse([]byte(strings.Replace(asYAML, "/yaml", "/client", 1)))
 	must(t, err)
 	parsed.Program = "grep"
 	parsed.Params["pattern"] = "1.10"
-	job, err := s.client("").Submit(t.Context(), client.Submission{Spec: parsed})
+	j, err := s.client("").Submit(t.Context(), client.Submission{Spec: parsed})
 	if err == nil {
-		t.Errorf("grep takes parameters that it does not know: %+v", job)
+		t.Errorf("grep takes parameters that it does not know: %+v", j)
 	}
-	parsed.Params = state.Params{"pattern": "1.10"}
-	job, err = s.client("").Submit(t.Context(), client.Submission{Spec: parsed})
+	parsed.Params = job.Params{"pattern": "1.10"}
+	j, err = s.client("").Submit(t.Context(), client.Submission{Spec: parsed})
 	must(t, err)
-	if got := s.specOf(job.ID); got.Params["pattern"] != "1.10" || got.Name != "2026-11-01" {
+	if got := s.specOf(j.ID); got.Params["pattern"] != "1.10" || got.Name != "2026-11-01" {
 		t.Errorf("by the client: %+v", got)
 	}
 	for name, spec := range specs {
@@ -310,7 +311,7 @@ func TestOneSubmissionMakesTheJob(t *testing.T) {
 			var meeting sync.WaitGroup
 			meeting.Add(callers)
 			s := serve(t, func(c *api.Config) {
-				c.Submit = func(ctx context.Context, by string, id state.JobID, spec state.Spec) (bool, error) {
+				c.Submit = func(ctx context.Context, by string, id job.ID, spec job.Spec) (bool, error) {
 					meeting.Done()
 					meeting.Wait() // none has found the job by now
 					return controller.SubmitFor(ctx, c.Store, by, id, spec)
@@ -324,7 +325,7 @@ func TestOneSubmissionMakesTheJob(t *testing.T) {
 			}
 			wg.Wait()
 			statuses := map[int]int{}
-			ids := map[state.JobID]bool{}
+			ids := map[job.ID]bool{}
 			for _, a := range answers {
 				var job api.Submitted
 				must(t, json.Unmarshal(a.body, &job))

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -26,13 +27,13 @@ type Task struct {
 
 // Attempt is an attempt at a task.
 type Attempt struct {
-	Number   int              `json:"number"`
-	State    string           `json:"state"` // running, committed or failed
-	Executor state.ExecutorID `json:"executor"`
-	Started  *Time            `json:"started"`
-	Ended    *Time            `json:"ended"`
-	Progress float64          `json:"progress"` // 0 to 1
-	Error    *Failure         `json:"error,omitempty"`
+	Number   int            `json:"number"`
+	State    string         `json:"state"` // running, committed or failed
+	Executor job.ExecutorID `json:"executor"`
+	Started  *Time          `json:"started"`
+	Ended    *Time          `json:"ended"`
+	Progress float64        `json:"progress"` // 0 to 1
+	Error    *Failure       `json:"error,omitempty"`
 }
 
 // States of an attempt, and the state of a task whose job ended without it.
@@ -56,7 +57,7 @@ type TaskList struct {
 
 // listTasks answers GET /v1/jobs/{id}/tasks.
 func (s *Server) listTasks(c echo.Context) error {
-	job, err := s.job(c)
+	j, err := s.job(c)
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (s *Server) listTasks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	offset, err := intParam(c, "offset", 0, 0, 2*state.MaxTasks)
+	offset, err := intParam(c, "offset", 0, 0, 2*job.MaxTasks)
 	if err != nil {
 		return err
 	}
@@ -72,37 +73,37 @@ func (s *Server) listTasks(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	maps, reduces := job.Map.Total, job.Reduce.Total
+	maps, reduces := j.Map.Total, j.Reduce.Total
 	switch side {
 	case "map":
 		reduces = 0
 	case "reduce":
 		maps = 0
 	}
-	if job.Phase == state.PhaseEnded {
-		return s.listFailedTasks(c, job, side, offset, limit)
+	if j.Phase == state.PhaseEnded {
+		return s.listFailedTasks(c, j, side, offset, limit)
 	}
-	list := TaskList{Tasks: []Task{}, Total: maps + reduces, Progress: Progress{Map: job.Map, Reduce: job.Reduce}}
+	list := TaskList{Tasks: []Task{}, Total: maps + reduces, Progress: Progress{Map: j.Map, Reduce: j.Reduce}}
 	if offset < maps {
-		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), job, state.Map, offset, min(limit, maps-offset))
+		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), j, job.Map, offset, min(limit, maps-offset))
 		if err != nil {
 			return err
 		}
-		list.add(job, tasks)
+		list.add(j, tasks)
 	}
 	if left := limit - len(list.Tasks); left > 0 && reduces > 0 {
-		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), job, state.Reduce, max(0, offset-maps), left)
+		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), j, job.Reduce, max(0, offset-maps), left)
 		if err != nil {
 			return err
 		}
-		list.add(job, tasks)
+		list.add(j, tasks)
 	}
 	// The records of its tasks may have gone while they were read.
-	if job, err = s.jobNow(c.Request().Context(), job.ID); err != nil {
+	if j, err = s.jobNow(c.Request().Context(), j.ID); err != nil {
 		return err
 	}
-	if job.Phase == state.PhaseEnded {
-		return s.listFailedTasks(c, job, side, offset, limit)
+	if j.Phase == state.PhaseEnded {
+		return s.listFailedTasks(c, j, side, offset, limit)
 	}
 	return c.JSON(http.StatusOK, list)
 }
@@ -126,19 +127,19 @@ func (l *TaskList) add(job state.Job, tasks []state.Task) {
 	}
 }
 
-func taskOf(job state.Job, t state.Task) Task {
+func taskOf(j state.Job, t state.Task) Task {
 	task := Task{
 		ID: t.Task.String(), Side: t.Task.Side.String(), Index: t.Task.Index, State: string(t.State), Attempts: []Attempt{},
 	}
-	if job.State.Terminal() && t.State != state.TaskCommitted {
+	if j.State.Terminal() && t.State != state.TaskCommitted {
 		task.State = taskStopped
-		if job.State == state.Completed {
+		if j.State == job.Completed {
 			task.State = string(state.TaskCommitted)
 		}
 	}
 	for i := range t.Failures {
 		f := FailureOf(&t.Failures[i])
-		a, err := state.ParseAttempt(job.ID, f.Attempt)
+		a, err := job.ParseAttempt(j.ID, f.Attempt)
 		if err != nil {
 			continue // Store.Tasks returns none
 		}
@@ -174,7 +175,7 @@ func (s *Server) getLog(c echo.Context) error {
 		return err
 	}
 	name := c.Param("task") + "." + c.Param("number")
-	attempt, err := state.ParseAttempt(id, name)
+	attempt, err := job.ParseAttempt(id, name)
 	if err != nil || attempt.Name() != name {
 		return newProblem(CodeTaskNotFound, "%.80q names no attempt", name)
 	}
@@ -217,8 +218,8 @@ func (s *Server) getLog(c echo.Context) error {
 
 // ActiveAttempt is an attempt that runs, of any job.
 type ActiveAttempt struct {
-	Job  state.JobID `json:"job"`
-	Task string      `json:"task"` // "m12"
+	Job  job.ID `json:"job"`
+	Task string `json:"task"` // "m12"
 	Attempt
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
 	"github.com/bucketmill/bucketmill/controller/webhook"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -24,7 +25,7 @@ func notices(cfg webhook.Config) func(*controller.Config) {
 	return func(c *controller.Config) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 		sender := webhook.New(cfg)
-		c.Notify = func(ctx context.Context, job state.Job, spec state.Spec, counters map[string]int64) error {
+		c.Notify = func(ctx context.Context, job state.Job, spec job.Spec, counters map[string]int64) error {
 			return sender.Send(ctx, spec.Webhook, webhook.NoticeOf(job, spec, counters))
 		}
 	}
@@ -53,7 +54,7 @@ func TestWebhookIsToldOfTheEnd(t *testing.T) {
 		t.Fatalf("%d deliveries before the end, want 1; log:\n%s", len(got), s.log)
 	}
 	n := <-got
-	if n.ID != id || n.Name != "wc" || n.State != state.Completed || n.Output != "s3://outbox/wc" || n.Error != nil ||
+	if n.ID != id || n.Name != "wc" || n.State != job.Completed || n.Output != "s3://outbox/wc" || n.Error != nil ||
 		n.Times.Submitted == nil || n.Times.Ended == nil || len(n.Counters) == 0 {
 		t.Errorf("notice %+v", n)
 	}
@@ -72,17 +73,17 @@ func TestWebhookThatIsForbiddenIsNotedAndTheJobEnds(t *testing.T) {
 	if i < 0 || events[i].Failure == nil || !strings.HasSuffix(events[i].Failure.Message, webhook.ErrForbidden.Error()) {
 		t.Errorf("events %+v", events)
 	}
-	if job, err := s.store.Job(t.Context(), id); err != nil || job.State != state.Completed || job.Phase != state.PhaseEnded {
-		t.Errorf("%+v, %v", job, err)
+	if j, err := s.store.Job(t.Context(), id); err != nil || j.State != job.Completed || j.Phase != state.PhaseEnded {
+		t.Errorf("%+v, %v", j, err)
 	}
 }
 
 func TestEveryFailureOfAKeptJobIsToldOnce(t *testing.T) {
-	told := make(chan state.State, 8)
+	told := make(chan job.State, 8)
 	s := serve(t, nil)
 	boss := s.control(func(c *controller.Config) {
 		c.KeepFailed = time.Hour
-		c.Notify = func(_ context.Context, job state.Job, _ state.Spec, _ map[string]int64) error {
+		c.Notify = func(_ context.Context, job state.Job, _ job.Spec, _ map[string]int64) error {
 			told <- job.State
 			return errors.New("not at home")
 		}
@@ -92,11 +93,11 @@ func TestEveryFailureOfAKeptJobIsToldOnce(t *testing.T) {
 	c := s.client("")
 	after := followTo(t, c, id, "", func(e api.Event) bool { return e.Phase == state.PhaseMap })
 	for range 2 {
-		must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
+		must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassJob, Message: "no"}))
 		after = followTo(t, c, id, after, func(e api.Event) bool { return e.Type == "kept" })
 		must(t, boss.Retry(t.Context(), id))
 	}
-	must(t, s.store.Stop(t.Context(), id, state.AnyStage, state.Failed, state.Failure{Class: state.ClassJob, Message: "no"}))
+	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassJob, Message: "no"}))
 	followTo(t, c, id, after, func(e api.Event) bool { return e.Type == "kept" })
 	must(t, s.store.Discard(t.Context(), id, state.AnyStage))
 	follow(t, c, id, "")
@@ -106,7 +107,7 @@ func TestEveryFailureOfAKeptJobIsToldOnce(t *testing.T) {
 }
 
 // followTo follows a job to the first such event after the one with id after, and returns its id.
-func followTo(t *testing.T, c *client.Client, id state.JobID, after string, found func(api.Event) bool) string {
+func followTo(t *testing.T, c *client.Client, id job.ID, after string, found func(api.Event) bool) string {
 	t.Helper()
 	for e, err := range c.Events(t.Context(), id, after) {
 		must(t, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -86,24 +87,24 @@ func TestJobsDoNotReadTheWorkArea(t *testing.T) {
 	} {
 		output := fmt.Sprintf("s3://outbox/steal-%d", i)
 		id := s.submit(fmt.Sprintf(`{"program":"grep","params":{"pattern":"."},"input":[%q],"output":%q,"reducers":1}`, input, output), bob)
-		var job state.Job
-		for job = s.job(id); job.Phase != state.PhaseEnded; job = s.job(id) {
+		var j state.Job
+		for j = s.job(id); j.Phase != state.PhaseEnded; j = s.job(id) {
 			time.Sleep(10 * time.Millisecond) // polling: its events are another test's
 		}
 		switch {
-		case job.State == state.Completed:
+		case j.State == job.Completed:
 			if text := s.ask("GET", "/v1/jobs/"+string(id)+"/results", "", bob).body; strings.Contains(string(text), "SECRET") {
 				t.Errorf("%s: the results are %s", input, text)
 			}
-		case job.Error == nil || !strings.Contains(job.Error.Message, "for itself") && !strings.Contains(job.Error.Message, "matches the glob"):
-			t.Errorf("%s: %+v", input, job.Error)
+		case j.Error == nil || !strings.Contains(j.Error.Message, "for itself") && !strings.Contains(j.Error.Message, "matches the glob"):
+			t.Errorf("%s: %+v", input, j.Error)
 		}
 	}
 	s.refused(api.CodeNotAllowed, "POST", "/v1/jobs", `{"program":"grep","params":{"pattern":"."},"input":["s3://work/bm/jobs/victim/"],"output":"s3://outbox/x"}`, bob)
 }
 
 // job reads a job.
-func (s *service) job(id state.JobID) state.Job {
+func (s *service) job(id job.ID) state.Job {
 	s.t.Helper()
 	job, err := s.store.Job(s.t.Context(), id)
 	must(s.t, err)

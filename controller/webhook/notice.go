@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // Notice is the body of a delivery: how a job ended.
 type Notice struct {
-	ID       state.JobID      `json:"id"`
+	ID       job.ID           `json:"id"`
 	Name     string           `json:"name"`
-	State    state.State      `json:"state"`  // COMPLETED, FAILED or CANCELLED
+	State    job.State        `json:"state"`  // COMPLETED, FAILED or CANCELLED
 	Output   string           `json:"output"` // URL of its folder
 	Error    *Failure         `json:"error"`  // null unless the job failed or was cancelled
 	Times    Times            `json:"times"`
@@ -29,9 +30,9 @@ func (n Notice) delivery() string {
 
 // Failure says why a job did not complete. Tracebacks, logs and records are not sent along.
 type Failure struct {
-	Message string      `json:"message"`
-	Class   state.Class `json:"class"`
-	Attempt string      `json:"attempt,omitempty"` // "m12.1"
+	Message string    `json:"message"`
+	Class   job.Class `json:"class"`
+	Attempt string    `json:"attempt,omitempty"` // "m12.1"
 }
 
 // Times are when things happened to a job, by the clock of Redis, in UTC; null: never.
@@ -44,7 +45,7 @@ type Times struct {
 }
 
 // NoticeOf says how a job ended.
-func NoticeOf(job state.Job, spec state.Spec, counters map[string]int64) Notice {
+func NoticeOf(job state.Job, spec job.Spec, counters map[string]int64) Notice {
 	n := Notice{
 		ID: job.ID, Name: job.Name, State: job.State, Output: spec.Output,
 		Times: Times{

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -69,9 +70,9 @@ func sender(cfg Config) *Sender {
 }
 
 var ended = NoticeOf(state.Job{
-	ID: "j1", Name: "wc", State: state.Failed, Ended: time.UnixMilli(1_700_000_000_123),
-	Error: &state.Failure{Message: "no", Class: state.ClassUser, Attempt: "m1.4", Log: "private", Record: "private", Detail: "private"},
-}, state.Spec{Output: "s3://outbox/wc"}, map[string]int64{"records": 3})
+	ID: "j1", Name: "wc", State: job.Failed, Ended: time.UnixMilli(1_700_000_000_123),
+	Error: &job.Failure{Message: "no", Class: job.ClassUser, Attempt: "m1.4", Log: "private", Record: "private", Detail: "private"},
+}, job.Spec{Output: "s3://outbox/wc"}, map[string]int64{"records": 3})
 
 func TestNoticeIsSignedAndWhole(t *testing.T) {
 	r := receive(t, http.StatusNoContent)

@@ -97,7 +97,7 @@ func (m *malformed) skip(b *mapred.Batch, offset int64, record []byte, why strin
 	return nil
 }
 
-// Counters implements Counting. The controller knows this one, see state.Malformed.
+// Counters implements Counting. The controller knows this one, see job.Malformed.
 func (m *malformed) Counters() map[string]int64 {
 	return map[string]int64{"malformed records": m.records}
 }

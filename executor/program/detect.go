@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/state/yamltext"
+	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
 // Detect says what a program named on the command line is: a builtin by its name, a Python

@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // TestChaos breaks things while jobs run, and compares every job with the oracle.
@@ -138,7 +138,7 @@ func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 	}
 }
 
-func orNone(s state.State) string {
+func orNone(s job.State) string {
 	if s == "" {
 		return "no state"
 	}

@@ -58,7 +58,7 @@ type cluster struct {
 	executors   []*service
 
 	recovery recoveries
-	crippled sync.Map // state.JobID of jobs of which something is lost that can't be made again -> true
+	crippled sync.Map // job.ID of jobs of which something is lost that can't be made again -> true
 
 	mu       sync.Mutex
 	findings []string // guarded by mu: what went wrong that belongs to no job

@@ -18,7 +18,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
@@ -242,7 +242,7 @@ func (c *cluster) noteLoss(folder string) {
 	}
 	_, rest, _ := strings.Cut(folder, "/jobs/")
 	id, _, _ := strings.Cut(rest, "/")
-	c.crippled.Store(state.JobID(id), true)
+	c.crippled.Store(job.ID(id), true)
 }
 
 // deleteObject makes an intermediate go, as an eager rule of the bucket's might.

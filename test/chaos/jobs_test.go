@@ -10,16 +10,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // job is one that is to be run, and what must come of it.
-type job struct {
+type testJob struct {
 	index   int
 	kind    string
 	inputs  map[string][]byte // by key, as they are uploaded
 	program string            // text of a .py file; empty: a builtin
-	spec    state.Spec
+	spec    job.Spec
 	cancel  time.Duration // after the submission; 0: never
 	want    expectation
 
@@ -30,7 +30,7 @@ type job struct {
 // A maker adds to a job what makes its kind.
 type maker struct {
 	kind string
-	make func(c *cluster, r *rand.Rand, j *job)
+	make func(c *cluster, r *rand.Rand, j *testJob)
 }
 
 var makers = []maker{
@@ -38,8 +38,8 @@ var makers = []maker{
 	{"sort", makeSort},
 	{"grep", makeGrep},
 	{"distinct", makeDistinct},
-	{"python", func(c *cluster, r *rand.Rand, j *job) { makePython(r, j, "") }},
-	{"combined", func(c *cluster, r *rand.Rand, j *job) { makePython(r, j, combineFn) }},
+	{"python", func(c *cluster, r *rand.Rand, j *testJob) { makePython(r, j, "") }},
+	{"combined", func(c *cluster, r *rand.Rand, j *testJob) { makePython(r, j, combineFn) }},
 	{"map-only", makeMapOnly},
 	{"total", makeTotal},
 	{"sorted-values", makeSortedValues},
@@ -49,16 +49,16 @@ var makers = []maker{
 	{"failing-overwrite", makeFailingOverwrite},
 	{"killer", makeKiller},
 	{"cancelled", makeCancelled},
-	{"slow", func(c *cluster, r *rand.Rand, j *job) { makeSlow(r, j, 10) }},
+	{"slow", func(c *cluster, r *rand.Rand, j *testJob) { makeSlow(r, j, 10) }},
 }
 
 // makeJob makes the index-th job of a seed: kinds take turns, in an order of the seed's.
-func (c *cluster) makeJob(index int) *job {
+func (c *cluster) makeJob(index int) *testJob {
 	r := rand.New(rand.NewPCG(c.seed, uint64(index)+1))
 	turns := rand.New(rand.NewPCG(c.seed, 1<<32+uint64(index/len(makers)))).Perm(len(makers))
 	m := makers[turns[index%len(makers)]]
-	j := &job{index: index, kind: m.kind, inputs: map[string][]byte{}}
-	j.spec = state.Spec{
+	j := &testJob{index: index, kind: m.kind, inputs: map[string][]byte{}}
+	j.spec = job.Spec{
 		Name:     fmt.Sprintf("%s %d", m.kind, index),
 		Input:    []string{fmt.Sprintf("s3://%s/%d/", inputBucket, index)},
 		Output:   fmt.Sprintf("s3://%s/%d", outputBucket, index),
@@ -69,13 +69,13 @@ func (c *cluster) makeJob(index int) *job {
 }
 
 // reducers asks for between 1 and most of them.
-func (j *job) reducers(r *rand.Rand, most int) {
+func (j *testJob) reducers(r *rand.Rand, most int) {
 	n := 1 + r.IntN(most)
 	j.spec.Reducers, j.want.parts = &n, n
 }
 
 // add makes text an input of the job, compressed at times.
-func (j *job) add(r *rand.Rand, text []byte) {
+func (j *testJob) add(r *rand.Rand, text []byte) {
 	key := fmt.Sprintf("%d/%c", j.index, 'a'+len(j.inputs))
 	if r.IntN(4) == 0 {
 		key += ".gz"
@@ -98,7 +98,7 @@ func gzipped(text []byte) []byte {
 }
 
 // texts gives the job that many inputs of about that many bytes together, and returns their lines.
-func (j *job) texts(r *rand.Rand, objects, size int) [][]byte {
+func (j *testJob) texts(r *rand.Rand, objects, size int) [][]byte {
 	var all [][]byte
 	for range objects {
 		text := randomText(r, size/objects)
@@ -129,15 +129,15 @@ func randomText(r *rand.Rand, size int) []byte {
 	return b.Bytes()
 }
 
-func makeWordCount(_ *cluster, r *rand.Rand, j *job) {
+func makeWordCount(_ *cluster, r *rand.Rand, j *testJob) {
 	j.spec.Program = "wordcount"
 	j.reducers(r, 5)
-	j.spec.SplitSize = state.ByteSize(64<<10 + r.IntN(256<<10))
+	j.spec.SplitSize = job.ByteSize(64<<10 + r.IntN(256<<10))
 	j.want.lines = countWords(j.texts(r, 1+r.IntN(6), 200<<10+r.IntN(3<<20)))
 }
 
 // makeSort sorts more than an executor's memory holds, so that it spills.
-func makeSort(_ *cluster, r *rand.Rand, j *job) {
+func makeSort(_ *cluster, r *rand.Rand, j *testJob) {
 	j.spec.Program = "sort"
 	j.reducers(r, 3)
 	j.spec.SplitSize = 12 << 20
@@ -145,15 +145,15 @@ func makeSort(_ *cluster, r *rand.Rand, j *job) {
 	j.want.keyOnly = true
 }
 
-func makeGrep(_ *cluster, r *rand.Rand, j *job) {
-	j.spec.Program, j.spec.Params = "grep", state.Params{"pattern": "w1[0-9a-f]"}
+func makeGrep(_ *cluster, r *rand.Rand, j *testJob) {
+	j.spec.Program, j.spec.Params = "grep", job.Params{"pattern": "w1[0-9a-f]"}
 	j.reducers(r, 3)
-	j.spec.SplitSize = state.ByteSize(100<<10 + r.IntN(200<<10))
+	j.spec.SplitSize = job.ByteSize(100<<10 + r.IntN(200<<10))
 	j.want.lines = sorted(matching(j.texts(r, 1+r.IntN(4), 2<<20)))
 	j.want.keyOnly = true
 }
 
-func makeDistinct(_ *cluster, r *rand.Rand, j *job) {
+func makeDistinct(_ *cluster, r *rand.Rand, j *testJob) {
 	j.spec.Program = "distinct"
 	j.reducers(r, 4)
 	j.spec.Maps = 1 + r.IntN(12)
@@ -161,17 +161,17 @@ func makeDistinct(_ *cluster, r *rand.Rand, j *job) {
 	j.want.keyOnly = true
 }
 
-func makeMapOnly(_ *cluster, r *rand.Rand, j *job) {
+func makeMapOnly(_ *cluster, r *rand.Rand, j *testJob) {
 	none := 0
-	j.spec.Program, j.spec.Params, j.spec.Reducers = "grep", state.Params{"pattern": "w1[0-9a-f]"}, &none
-	j.spec.SplitSize = state.ByteSize(50<<10 + r.IntN(100<<10))
+	j.spec.Program, j.spec.Params, j.spec.Reducers = "grep", job.Params{"pattern": "w1[0-9a-f]"}, &none
+	j.spec.SplitSize = job.ByteSize(50<<10 + r.IntN(100<<10))
 	j.want.lines = sorted(matching(j.texts(r, 1+r.IntN(4), 1<<20)))
 	j.want.keyOnly, j.want.mapOnly = true, true
 }
 
 // makeTotal sorts lines in total order. A third of them are the same in some jobs, and go to several parts.
-func makeTotal(_ *cluster, r *rand.Rand, j *job) {
-	j.spec.Program, j.spec.SortOrder = "sort", state.OrderTotal
+func makeTotal(_ *cluster, r *rand.Rand, j *testJob) {
+	j.spec.Program, j.spec.SortOrder = "sort", job.OrderTotal
 	j.reducers(r, 6)
 	j.spec.Maps = 2 + r.IntN(12)
 	all := j.texts(r, 1+r.IntN(4), 500<<10+r.IntN(2<<20))
@@ -187,17 +187,17 @@ func makeTotal(_ *cluster, r *rand.Rand, j *job) {
 
 // makeSortedValues tells of each key's values how many there are, the first, the last, and whether they came in
 // order; in total order at times.
-func makeSortedValues(_ *cluster, r *rand.Rand, j *job) {
+func makeSortedValues(_ *cluster, r *rand.Rand, j *testJob) {
 	j.program, j.spec.SortValues = sortedValuesFn, true
 	j.reducers(r, 4)
 	j.spec.Maps = 1 + r.IntN(8)
 	if r.IntN(2) == 0 {
-		j.spec.SortOrder, j.want.inOrder = state.OrderTotal, true
+		j.spec.SortOrder, j.want.inOrder = job.OrderTotal, true
 	}
 	j.want.lines = firstAndLast(j.texts(r, 1+r.IntN(3), 100<<10+r.IntN(300<<10)))
 }
 
-func makeTinySplits(_ *cluster, r *rand.Rand, j *job) {
+func makeTinySplits(_ *cluster, r *rand.Rand, j *testJob) {
 	j.spec.Program = "wordcount"
 	j.reducers(r, 9)
 	j.spec.Maps = 40 + r.IntN(80)
@@ -267,7 +267,7 @@ def reduce_fn(key, values):
 `
 )
 
-func makePython(r *rand.Rand, j *job, more string) {
+func makePython(r *rand.Rand, j *testJob, more string) {
 	j.program = countFn + more
 	j.reducers(r, 4)
 	j.spec.Maps = 1 + r.IntN(8)
@@ -275,20 +275,20 @@ func makePython(r *rand.Rand, j *job, more string) {
 }
 
 // makeSlow makes a job that waits for so many milliseconds with each record.
-func makeSlow(r *rand.Rand, j *job, ms int) {
-	j.program, j.spec.Params = slowFn, state.Params{"ms": strconv.Itoa(ms)}
+func makeSlow(r *rand.Rand, j *testJob, ms int) {
+	j.program, j.spec.Params = slowFn, job.Params{"ms": strconv.Itoa(ms)}
 	j.reducers(r, 4)
 	j.spec.Maps = 4 + r.IntN(8)
 	j.want.lines = countWords(j.texts(r, 1+r.IntN(3), 60<<10))
 }
 
-func makeCancelled(_ *cluster, r *rand.Rand, j *job) {
+func makeCancelled(_ *cluster, r *rand.Rand, j *testJob) {
 	makeSlow(r, j, 2)
 	j.cancel = time.Duration(1 + r.Int64N(int64(5*time.Second)))
 	j.want.mayCancel = true
 }
 
-func makeFailing(_ *cluster, r *rand.Rand, j *job) {
+func makeFailing(_ *cluster, r *rand.Rand, j *testJob) {
 	j.program = failFn
 	j.reducers(r, 4)
 	j.spec.Maps, j.spec.MaxAttempts = 1+r.IntN(8), 2
@@ -297,26 +297,26 @@ func makeFailing(_ *cluster, r *rand.Rand, j *job) {
 	j.want = expectation{fails: true}
 }
 
-func makeKiller(c *cluster, r *rand.Rand, j *job) {
+func makeKiller(c *cluster, r *rand.Rand, j *testJob) {
 	makePython(r, j, "")
 	j.program = killFn
-	j.spec.Params = state.Params{
+	j.spec.Params = job.Params{
 		"once": filepath.Join(c.folder, fmt.Sprintf("once-%d", j.index)), "mark": filepath.Join(c.folder, "killed-"),
 	}
 }
 
 // makeOverwrite replaces the output of another job, with fewer or more parts.
-func makeOverwrite(c *cluster, r *rand.Rand, j *job) {
+func makeOverwrite(c *cluster, r *rand.Rand, j *testJob) {
 	makeWordCount(c, r, j)
 	j.overwrite(r)
 }
 
-func makeFailingOverwrite(c *cluster, r *rand.Rand, j *job) {
+func makeFailingOverwrite(c *cluster, r *rand.Rand, j *testJob) {
 	makeFailing(c, r, j)
 	j.overwrite(r)
 }
 
-func (j *job) overwrite(r *rand.Rand) {
+func (j *testJob) overwrite(r *rand.Rand) {
 	lines := linesOf(randomText(r, 10<<10))
 	j.spec.Overwrite = true
 	j.before = &expectation{lines: countWords(lines), parts: 1 + r.IntN(6), records: int64(len(lines))}
@@ -324,13 +324,13 @@ func (j *job) overwrite(r *rand.Rand) {
 }
 
 // first is the job whose output j overwrites; nil: none.
-func (j *job) first() *job {
+func (j *testJob) first() *testJob {
 	if j.before == nil {
 		return nil
 	}
 	inputs := map[string][]byte{fmt.Sprintf("%d-first/a", j.index): j.beforeText}
-	f := &job{index: j.index, kind: "overwritten", inputs: inputs, want: *j.before}
-	f.spec = state.Spec{
+	f := &testJob{index: j.index, kind: "overwritten", inputs: inputs, want: *j.before}
+	f.spec = job.Spec{
 		Name: "overwritten " + strconv.Itoa(j.index), Program: "wordcount",
 		Input:  []string{fmt.Sprintf("s3://%s/%d-first/", inputBucket, j.index)},
 		Output: j.spec.Output, Reducers: &f.want.parts,
@@ -339,6 +339,6 @@ func (j *job) first() *job {
 }
 
 // key is what makes submissions of the job the same one.
-func (j *job) key(seed uint64) string {
+func (j *testJob) key(seed uint64) string {
 	return strings.Join([]string{"chaos", strconv.FormatUint(seed, 10), j.spec.Name}, " ")
 }

@@ -8,17 +8,18 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 )
 
 // outputOf is an output as a job of that id should leave it.
-func outputOf(t *testing.T, id state.JobID, records int64, parts ...string) output {
+func outputOf(t *testing.T, id job.ID, records int64, parts ...string) output {
 	t.Helper()
 	out := output{}
-	success := state.Success{Job: id, Counters: map[string]int64{"map_input_records": records}}
+	success := layout.Success{Job: id, Counters: map[string]int64{"map_input_records": records}}
 	for i, text := range parts {
-		p := state.SuccessPart{
-			Name: state.PartName(i), Bytes: int64(len(text)), Records: int64(strings.Count(text, "\n")),
+		p := layout.SuccessPart{
+			Name: layout.PartName(i), Bytes: int64(len(text)), Records: int64(strings.Count(text, "\n")),
 			Checksum: fmt.Sprintf("xxh64:%016x", xxhash.Sum64String(text)),
 		}
 		success.Parts, success.Records = append(success.Parts, p), success.Records+p.Records
@@ -28,7 +29,7 @@ func outputOf(t *testing.T, id state.JobID, records int64, parts ...string) outp
 	if err != nil {
 		t.Fatal(err)
 	}
-	out[state.SuccessName] = text
+	out[layout.SuccessName] = text
 	return out
 }
 
@@ -51,10 +52,10 @@ func TestOracle(t *testing.T) {
 		"another input":         outputOf(t, "j", 3, "b\t2\n", "a\t1\nc\t1\n"),
 		"another job":           outputOf(t, "k", 2, "b\t2\n", "a\t1\nc\t1\n"),
 		"a part that is gone":   without(right(), "part-00000"),
-		"no success":            without(right(), state.SuccessName),
+		"no success":            without(right(), layout.SuccessName),
 		"a changed part":        with(right(), "part-00000", "b\t3\n"),
 		"a stranger":            with(right(), "part-00002", ""),
-		"a success that is not": with(right(), state.SuccessName, "{"),
+		"a success that is not": with(right(), layout.SuccessName, "{"),
 	} {
 		if err := want.check(out, "j"); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -12,7 +12,8 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 )
 
 // expectation is what must come of a job.
@@ -95,17 +96,17 @@ func matching(lines [][]byte) [][]byte {
 type output map[string][]byte
 
 // check compares an output with what must be there.
-func (e *expectation) check(out output, id state.JobID) error {
-	var success state.Success
-	text, ok := out[state.SuccessName]
+func (e *expectation) check(out output, id job.ID) error {
+	var success layout.Success
+	text, ok := out[layout.SuccessName]
 	if !ok {
-		return fmt.Errorf("there is no %s among %v", state.SuccessName, names(out))
+		return fmt.Errorf("there is no %s among %v", layout.SuccessName, names(out))
 	}
 	if err := json.Unmarshal(text, &success); err != nil {
-		return fmt.Errorf("read %s: %w", state.SuccessName, err)
+		return fmt.Errorf("read %s: %w", layout.SuccessName, err)
 	}
 	if success.Job != id {
-		return fmt.Errorf("%s is of job %s, not %s", state.SuccessName, success.Job, id)
+		return fmt.Errorf("%s is of job %s, not %s", layout.SuccessName, success.Job, id)
 	}
 	if n := len(success.Parts); len(out) != n+1 || !e.mapOnly && n != e.parts {
 		return fmt.Errorf("%d parts are listed, %d expected; there are %v", n, e.parts, names(out))
@@ -132,7 +133,7 @@ func (e *expectation) check(out output, id state.JobID) error {
 		all = append(all, lines...)
 	}
 	if success.Records != int64(len(all)) {
-		return fmt.Errorf("%s lists %d records, there are %d", state.SuccessName, success.Records, len(all))
+		return fmt.Errorf("%s lists %d records, there are %d", layout.SuccessName, success.Records, len(all))
 	}
 	slices.Sort(all)
 	return sameLines(all, e.lines)
@@ -147,10 +148,10 @@ func (e *expectation) key(line string) string {
 }
 
 // checkPart compares a part with how it is listed, and returns its lines.
-func (e *expectation) checkPart(out output, index int, listed state.SuccessPart) ([]string, error) {
+func (e *expectation) checkPart(out output, index int, listed layout.SuccessPart) ([]string, error) {
 	data, ok := out[listed.Name]
 	switch {
-	case listed.Name != state.PartName(index) || !ok:
+	case listed.Name != layout.PartName(index) || !ok:
 		return nil, fmt.Errorf("is number %d of %v", index, names(out))
 	case listed.Bytes != int64(len(data)):
 		return nil, fmt.Errorf("%d bytes are listed, there are %d", listed.Bytes, len(data))

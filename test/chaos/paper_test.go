@@ -19,7 +19,8 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
@@ -97,7 +98,7 @@ func (run paperRun) play(t *testing.T) api.Job {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	reducers := paperReducers
-	id, err := c.submit(ctx, &job{spec: state.Spec{
+	id, err := c.submit(ctx, &testJob{spec: job.Spec{
 		Name: run.name, Program: "sort", Input: []string{"s3://" + inputBucket + "/"}, Output: "s3://" + outputBucket + "/sorted",
 		SplitSize: paperSplit, Reducers: &reducers,
 	}})
@@ -107,21 +108,21 @@ func (run paperRun) play(t *testing.T) api.Job {
 	if run.killed {
 		c.killMidway(ctx, id)
 	}
-	job, err := c.await(ctx, id)
+	j, err := c.await(ctx, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if job.State != state.Completed {
-		t.Fatalf("it is %s: %+v", job.State, job.Error)
+	if j.State != job.Completed {
+		t.Fatalf("it is %s: %+v", j.State, j.Error)
 	}
 	if got, err := c.sortedRecords(ctx, reducers); err != nil || got != input {
 		t.Errorf("the output is %+v, the input %+v; %v", got, input, err)
 	}
-	return job
+	return j
 }
 
 // killMidway kills an executor once half of the maps are done, and starts it again at once.
-func (c *cluster) killMidway(ctx context.Context, id state.JobID) {
+func (c *cluster) killMidway(ctx context.Context, id job.ID) {
 	c.t.Helper()
 	err := until(ctx, func(ctx context.Context) error {
 		var job api.Job
@@ -176,7 +177,7 @@ func (c *cluster) uploadRecords(records int) (d digest) {
 // sortedRecords reads the parts of the output, which must be sorted.
 func (c *cluster) sortedRecords(ctx context.Context, parts int) (d digest, err error) {
 	for i := range parts {
-		r, err := c.s3.GetObject(ctx, outputBucket, "sorted/"+state.PartName(i), minio.GetObjectOptions{})
+		r, err := c.s3.GetObject(ctx, outputBucket, "sorted/"+layout.PartName(i), minio.GetObjectOptions{})
 		if err != nil {
 			return d, err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -24,9 +25,9 @@ const jobTimeout = 3 * time.Minute
 
 // verdict is how a job went.
 type verdict struct {
-	job   *job
-	id    state.JobID
-	state state.State
+	job   *testJob
+	id    job.ID
+	state job.State
 	took  time.Duration
 	err   error // what is not as it must be
 }
@@ -35,7 +36,7 @@ type verdict struct {
 var errLate = fmt.Errorf("the job did not end within %v", jobTimeout)
 
 // play runs a job, and before it the one that it overwrites, and compares.
-func (c *cluster) play(ctx context.Context, j *job) []verdict {
+func (c *cluster) play(ctx context.Context, j *testJob) []verdict {
 	var verdicts []verdict
 	var before output
 	if first := j.first(); first != nil {
@@ -53,7 +54,7 @@ func (c *cluster) play(ctx context.Context, j *job) []verdict {
 }
 
 // playOne runs a job whose output holds what before has.
-func (c *cluster) playOne(ctx context.Context, j *job, before output) verdict {
+func (c *cluster) playOne(ctx context.Context, j *testJob, before output) verdict {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	v := verdict{job: j}
@@ -84,7 +85,7 @@ func (c *cluster) playOne(ctx context.Context, j *job, before output) verdict {
 }
 
 // submit uploads the job's inputs, past the faults of the network, and submits it.
-func (c *cluster) submit(ctx context.Context, j *job) (state.JobID, error) {
+func (c *cluster) submit(ctx context.Context, j *testJob) (job.ID, error) {
 	for key, data := range j.inputs {
 		err := until(ctx, func(ctx context.Context) error {
 			_, err := c.s3.PutObject(ctx, inputBucket, key, bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{})
@@ -112,7 +113,7 @@ func (c *cluster) submit(ctx context.Context, j *job) (state.JobID, error) {
 	return answer.ID, nil
 }
 
-func (c *cluster) cancelAfter(ctx context.Context, id state.JobID, after time.Duration) error {
+func (c *cluster) cancelAfter(ctx context.Context, id job.ID, after time.Duration) error {
 	timer := time.NewTimer(after)
 	defer timer.Stop()
 	select {
@@ -135,10 +136,10 @@ func (c *cluster) cancelAfter(ctx context.Context, id state.JobID, after time.Du
 }
 
 // forgotten is the state of a job that had ended when Redis was emptied. Its output tells how.
-const forgotten state.State = "forgotten"
+const forgotten job.State = "forgotten"
 
 // await waits until only history is left of a job.
-func (c *cluster) await(ctx context.Context, id state.JobID) (job api.Job, err error) {
+func (c *cluster) await(ctx context.Context, id job.ID) (job api.Job, err error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	done := -1
@@ -169,7 +170,7 @@ func (c *cluster) await(ctx context.Context, id state.JobID) (job api.Job, err e
 }
 
 // compare checks a job's end and its output against the oracle.
-func (c *cluster) compare(ctx context.Context, j *job, ended api.Job, before output) error {
+func (c *cluster) compare(ctx context.Context, j *testJob, ended api.Job, before output) error {
 	now, err := c.output(ctx, j.spec.Output)
 	if err != nil {
 		return err
@@ -179,10 +180,10 @@ func (c *cluster) compare(ctx context.Context, j *job, ended api.Job, before out
 	switch {
 	case ended.State == forgotten && crippled && untouched == nil:
 		return nil // it has failed for what it lacked
-	case ended.State == state.Completed && !j.want.fails,
+	case ended.State == job.Completed && !j.want.fails,
 		ended.State == forgotten && !j.want.fails && (!j.want.mayCancel || untouched != nil):
 		return j.want.check(now, ended.ID)
-	case ended.State == state.Failed && j.want.fails, ended.State == state.Cancelled && j.want.mayCancel,
+	case ended.State == job.Failed && j.want.fails, ended.State == job.Cancelled && j.want.mayCancel,
 		ended.State == forgotten:
 		return untouched
 	}
@@ -190,7 +191,7 @@ func (c *cluster) compare(ctx context.Context, j *job, ended api.Job, before out
 	if ended.Error != nil {
 		message = ended.Error.Message
 	}
-	if crippled && ended.State == state.Failed && saysWhatIsLost.MatchString(message) {
+	if crippled && ended.State == job.Failed && saysWhatIsLost.MatchString(message) {
 		return untouched
 	}
 	return fmt.Errorf("it is %s: %s", ended.State, message)
@@ -240,7 +241,7 @@ func (c *cluster) output(ctx context.Context, url string) (output, error) {
 }
 
 // keepEvidence writes all that is known of a job that went wrong.
-func (c *cluster) keepEvidence(ctx context.Context, j *job, v verdict) {
+func (c *cluster) keepEvidence(ctx context.Context, j *testJob, v verdict) {
 	folder := filepath.Join(c.folder, "evidence", strings.ReplaceAll(j.spec.Name, " ", "-"))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()

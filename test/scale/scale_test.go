@@ -21,6 +21,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
@@ -49,7 +51,7 @@ type fleet struct {
 	t      *testing.T
 	store  *state.Store
 	bucket objstore.Bucket
-	job    state.JobID
+	job    job.ID
 
 	mu      sync.Mutex
 	claims  durations // guarded by mu
@@ -104,7 +106,7 @@ func TestScale(t *testing.T) {
 
 	begun := time.Now()
 	id := controller.NewJobID()
-	_, err = controller.Submit(t.Context(), store, id, state.Spec{
+	_, err = controller.Submit(t.Context(), store, id, job.Spec{
 		Program: "wordcount", Kind: "builtin", Input: []string{input}, Output: folder + "/out",
 		Format: "fixed:1", Maps: *tasks, Reducers: reduces,
 	})
@@ -129,13 +131,13 @@ func TestScale(t *testing.T) {
 	f.report("map")
 	t.Logf("%d bytes of Redis a task", each)
 	f.work(t.Context(), strings.TrimPrefix(folder, "/")+"/out", func() bool { return phase(t, store, id) == state.PhaseReduce })
-	job := waitFor(t, store, id, func(j state.Job) bool { return j.Phase == state.PhaseEnded })
-	t.Logf("ended in %v as %s; the process, controller and fleet, held up to %d MiB; %d renewals", since(begun), job.State, heap.Load()>>20, f.beats.Load())
+	theJob := waitFor(t, store, id, func(j state.Job) bool { return j.Phase == state.PhaseEnded })
+	t.Logf("ended in %v as %s; the process, controller and fleet, held up to %d MiB; %d renewals", since(begun), theJob.State, heap.Load()>>20, f.beats.Load())
 	if heap.Load() > mostHeap {
 		t.Errorf("%d MiB are more than %d", heap.Load()>>20, mostHeap>>20)
 	}
-	if job.State != state.Completed || job.Map.Failed+job.Reduce.Failed > 0 {
-		t.Errorf("the job ended as %s: %+v", job.State, job.Error)
+	if theJob.State != job.Completed || theJob.Map.Failed+theJob.Reduce.Failed > 0 {
+		t.Errorf("the job ended as %s: %+v", theJob.State, theJob.Error)
 	}
 	if each > most && *tasks > 10_000 {
 		t.Errorf("%d bytes of Redis a task, more than %d", each, most)
@@ -163,7 +165,7 @@ func (f *fleet) work(ctx context.Context, output string, more func() bool) {
 		workers.Go(func() {
 			for more() {
 				for range 50 { // between two looks at the phase
-					name := state.ExecutorID(fmt.Sprintf("executor-host-%05d", next.Add(1)%int64(*executors)))
+					name := job.ExecutorID(fmt.Sprintf("executor-host-%05d", next.Add(1)%int64(*executors)))
 					if !f.one(ctx, name, output) {
 						break
 					}
@@ -175,7 +177,7 @@ func (f *fleet) work(ctx context.Context, output string, more func() bool) {
 }
 
 // one claims a task and commits it; false: there was none.
-func (f *fleet) one(ctx context.Context, name state.ExecutorID, output string) bool {
+func (f *fleet) one(ctx context.Context, name job.ExecutorID, output string) bool {
 	begun := time.Now()
 	claims, err := f.store.Claim(ctx, name, 1, lease)
 	must(f.t, err)
@@ -185,7 +187,7 @@ func (f *fleet) one(ctx context.Context, name state.ExecutorID, output string) b
 	}
 	a := claims[0].Attempt
 	manifest := []byte("i" + strings.Repeat("x", 70)) // the offsets of some segments
-	if a.Task.Side == state.Reduce {
+	if a.Task.Side == job.Reduce {
 		manifest = f.part(ctx, output, a.Task.Index)
 	}
 	begun = time.Now()
@@ -201,13 +203,13 @@ func (f *fleet) one(ctx context.Context, name state.ExecutorID, output string) b
 
 // part writes an empty part of the output.
 func (f *fleet) part(ctx context.Context, output string, index int) []byte {
-	w, err := f.bucket.Create(ctx, output+"/"+state.PartName(index))
+	w, err := f.bucket.Create(ctx, output+"/"+layout.PartName(index))
 	must(f.t, err)
 	upload, err := w.Seal()
 	must(f.t, err)
 	handle, err := json.Marshal(upload)
 	must(f.t, err)
-	text, err := json.Marshal(state.Part{Upload: handle, Checksum: "xxh64:ef46db3751d8e999"})
+	text, err := json.Marshal(layout.Part{Upload: handle, Checksum: "xxh64:ef46db3751d8e999"})
 	must(f.t, err)
 	return append([]byte("i"), text...)
 }
@@ -224,7 +226,7 @@ func (f *fleet) beat(ctx context.Context) {
 		case <-pace.C:
 		}
 		_, _, err := f.store.Renew(ctx, "executor-host-00000", lease, []state.Beat{{
-			Attempt: state.AttemptID{Job: f.job, Task: state.TaskID{Side: state.Map, Index: 1}, Number: 1, Claimed: 1},
+			Attempt: job.AttemptID{Job: f.job, Task: job.TaskID{Side: job.Map, Index: 1}, Number: 1, Claimed: 1},
 		}})
 		if err == nil {
 			f.beats.Add(1)
@@ -242,19 +244,19 @@ func (f *fleet) report(side string) {
 	}
 }
 
-func waitFor(t *testing.T, store *state.Store, id state.JobID, ok func(state.Job) bool) state.Job {
+func waitFor(t *testing.T, store *state.Store, id job.ID, ok func(state.Job) bool) state.Job {
 	t.Helper()
 	for {
-		job, err := store.Job(t.Context(), id)
+		j, err := store.Job(t.Context(), id)
 		must(t, err)
-		if ok(job) || job.State == state.Failed {
-			return job
+		if ok(j) || j.State == job.Failed {
+			return j
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-func phase(t *testing.T, store *state.Store, id state.JobID) state.Phase {
+func phase(t *testing.T, store *state.Store, id job.ID) state.Phase {
 	t.Helper()
 	job, err := store.Job(t.Context(), id)
 	must(t, err)

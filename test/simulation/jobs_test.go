@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -119,9 +121,9 @@ func (j jobPlan) oracle(inputs []string) []string {
 }
 
 // job is a job of a run.
-type job struct {
+type testJob struct {
 	jobPlan
-	id     state.JobID
+	id     job.ID
 	output string // prefix of its output's keys
 	old    bool   // an output was there before
 	total  int    // tasks that write output; 0: not known yet
@@ -145,14 +147,14 @@ type job struct {
 
 // outcome is what the job's record said when it ended.
 type outcome struct {
-	state    state.State
+	state    job.State
 	error    string
 	counters map[string]string
 	total    int // tasks that write output
 }
 
-func (s *sim) newJob(n int, p jobPlan) *job {
-	j := &job{jobPlan: p, id: state.JobID(fmt.Sprintf("job%d", n)), output: fmt.Sprintf("out%d/", n), reached: map[state.Phase]bool{}, struck: map[string]bool{}}
+func (s *sim) newJob(n int, p jobPlan) *testJob {
+	j := &testJob{jobPlan: p, id: job.ID(fmt.Sprintf("job%d", n)), output: fmt.Sprintf("out%d/", n), reached: map[state.Phase]bool{}, struck: map[string]bool{}}
 	if p.far {
 		j.output = fmt.Sprintf("out%d%s/", n, strings.Repeat("-far", 50))
 	}
@@ -165,35 +167,35 @@ func (s *sim) newJob(n int, p jobPlan) *job {
 	}
 	if j.overwrite && !j.rival {
 		for i := range 9 {
-			s.store.put(j.output+state.PartName(i), []byte("old\n"), "")
+			s.store.put(j.output+layout.PartName(i), []byte("old\n"), "")
 		}
-		s.store.put(j.output+state.SuccessName, []byte("{}"), "")
+		s.store.put(j.output+layout.SuccessName, []byte("{}"), "")
 	}
 	return j
 }
 
-func (j *job) inputKey(i int) string { return fmt.Sprintf("in/%s/%d.txt", j.id, i) }
+func (j *testJob) inputKey(i int) string { return fmt.Sprintf("in/%s/%d.txt", j.id, i) }
 
-func (j *job) spec() state.Spec {
-	spec := state.Spec{
+func (j *testJob) spec() job.Spec {
+	spec := job.Spec{
 		Program: j.program, Kind: "builtin", Input: []string{fmt.Sprintf("%s/in/%s/", storeURL, j.id)},
-		SplitSize: state.ByteSize(j.splitSize), Output: storeURL + "/" + j.output,
+		SplitSize: job.ByteSize(j.splitSize), Output: storeURL + "/" + j.output,
 		Overwrite: j.overwrite, Reducers: &j.reducers, Priority: j.priority, SortValues: j.values,
 	}
 	if j.ordered {
-		spec.SortOrder = state.OrderTotal
+		spec.SortOrder = job.OrderTotal
 	}
 	if j.program == "broken" {
-		spec.Program, spec.Params = "activity", state.Params{"strict": "true"}
+		spec.Program, spec.Params = "activity", job.Params{"strict": "true"}
 	}
 	if j.patience > 0 {
-		spec.TaskTimeout = (*state.Duration)(&j.patience)
+		spec.TaskTimeout = (*job.Duration)(&j.patience)
 	}
 	return spec
 }
 
 // asClient runs a user's call in a process of its own, again and again until it gets an answer.
-func (s *sim) asClient(what string, j *job, call func(ctx context.Context, p *process, store *state.Store) error) {
+func (s *sim) asClient(what string, j *testJob, call func(ctx context.Context, p *process, store *state.Store) error) {
 	s.started["client"]++
 	p := &process{name: fmt.Sprintf("client%d", s.started["client"]), slow: 1}
 	s.trace.add("-- %s: %s %s", p.name, what, j.id)
@@ -217,7 +219,7 @@ func (s *sim) asClient(what string, j *job, call func(ctx context.Context, p *pr
 	})
 }
 
-func (s *sim) submit(j *job) {
+func (s *sim) submit(j *testJob) {
 	s.asClient("submit", j, func(ctx context.Context, p *process, store *state.Store) error {
 		c, err := s.controllerOf(ctx, p, store)
 		if err != nil {
@@ -228,13 +230,13 @@ func (s *sim) submit(j *job) {
 	})
 }
 
-func (s *sim) cancel(j *job) {
+func (s *sim) cancel(j *testJob) {
 	s.asClient("cancel", j, func(ctx context.Context, _ *process, store *state.Store) error {
-		return store.Stop(ctx, j.id, state.AnyStage, state.Cancelled, state.Failure{Class: state.ClassJob, Message: "cancelled"})
+		return store.Stop(ctx, j.id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob, Message: "cancelled"})
 	})
 }
 
-func (s *sim) retryJob(j *job) {
+func (s *sim) retryJob(j *testJob) {
 	s.asClient("retry", j, func(ctx context.Context, p *process, store *state.Store) error {
 		c, err := s.controllerOf(ctx, p, store)
 		if err != nil {
@@ -245,11 +247,11 @@ func (s *sim) retryJob(j *job) {
 }
 
 // phase is a job's phase as Redis has it; "" for one that is not there.
-func (s *sim) phase(j *job) state.Phase {
+func (s *sim) phase(j *testJob) state.Phase {
 	return state.Phase(s.redis.server.HGet(jobKey(j), "phase"))
 }
 
 // record is the key of what the store knows of the job.
-func (j *job) record() string { return fmt.Sprintf("work/jobs/%s/job.json", j.id) }
+func (j *testJob) record() string { return fmt.Sprintf("work/jobs/%s/job.json", j.id) }
 
-func jobKey(j *job) string { return fmt.Sprintf("%s:{%s}", state.DefaultNamespace, j.id) }
+func jobKey(j *testJob) string { return fmt.Sprintf("%s:{%s}", state.DefaultNamespace, j.id) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -58,7 +59,7 @@ func (s *sim) spawn(role string, run func(ctx context.Context, p *process, store
 func (s *sim) startExecutor() {
 	s.spawn("executor", func(ctx context.Context, p *process, store *state.Store) error {
 		e, err := executor.New(ctx, executor.Config{
-			ID: state.ExecutorID(p.name), Store: store, Open: s.open(p), Work: workURL, Log: s.logger(p),
+			ID: job.ExecutorID(p.name), Store: store, Open: s.open(p), Work: workURL, Log: s.logger(p),
 			Slots: s.slots, Memory: executor.MinMemory * int64(s.slots), Scratch: filepath.Join(s.scratch, p.name),
 			Lease: s.lease, Heartbeat: s.lease / 6, Limits: s.limits(),
 		})

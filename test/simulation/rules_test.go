@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -54,7 +55,7 @@ func (s *sim) look(args []string) (b before) {
 		return b
 	}
 	get := func(field string) string { return s.redis.server.HGet(keys[0], field) }
-	b.phase, b.epoch, b.stage, b.failed = state.Phase(get("phase")), get("epoch"), get("stage"), get("state") == string(state.Failed)
+	b.phase, b.epoch, b.stage, b.failed = state.Phase(get("phase")), get("epoch"), get("stage"), get("state") == string(job.Failed)
 	held := func(attempt, executor, claimed string) bool {
 		return strings.HasPrefix(s.redis.server.HGet(keys[1], attempt), executor+" "+claimed+" ")
 	}
@@ -124,7 +125,7 @@ func (s *sim) judge(b before, args []string, reply []byte) {
 }
 
 // judgeClaim looks at the numbers of attempts that were claimed.
-func (s *sim) judgeClaim(j *job, answer []string, bad func(string, ...any)) {
+func (s *sim) judgeClaim(j *testJob, answer []string, bad func(string, ...any)) {
 	for i := 6; i+1 < len(answer); i += 2 {
 		task := string(j.id) + "/" + answer[1] + answer[i]
 		number, err := strconv.Atoi(answer[i+1])
@@ -137,7 +138,7 @@ func (s *sim) judgeClaim(j *job, answer []string, bad func(string, ...any)) {
 
 // judgeTasks looks whether each task of a job that runs is where somebody finds it: committed, running,
 // waiting, or not claimed yet; and after a sweep, whether all that run have leases.
-func (s *sim) judgeTasks(j *job, name string, bad func(string, ...any)) {
+func (s *sim) judgeTasks(j *testJob, name string, bad func(string, ...any)) {
 	side, next, total, count := "m", "mapnext", "maps", "mapdone"
 	switch s.phase(j) {
 	case state.PhaseMap:

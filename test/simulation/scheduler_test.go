@@ -94,7 +94,7 @@ type sim struct {
 	live    []*running
 	running sync.WaitGroup
 
-	jobs     []*job
+	jobs     []*testJob
 	watch    watch
 	problems []string
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -44,7 +45,7 @@ type result struct {
 	lines    []string
 	problems []string
 	steps    int
-	outcomes map[state.State]int
+	outcomes map[job.State]int
 	calls    map[string]int // of scripts, by name and answer
 }
 
@@ -90,7 +91,7 @@ func run(t *testing.T, seed uint64, verbose bool) (r result) {
 		}
 		s.play()
 		s.redis.server.Close()
-		r = result{plan: p, sum: s.trace.sum, lines: s.trace.lines, problems: s.problems, steps: s.steps, outcomes: map[state.State]int{}, calls: s.watch.calls}
+		r = result{plan: p, sum: s.trace.sum, lines: s.trace.lines, problems: s.problems, steps: s.steps, outcomes: map[job.State]int{}, calls: s.watch.calls}
 		for _, j := range s.jobs {
 			if j.outcome != nil {
 				r.outcomes[j.outcome.state]++
@@ -222,7 +223,7 @@ func (s *sim) checkStore() {
 // process that was killed then; or because Redis has lost the job whose it was, and the store
 // has no record of it.
 func (s *sim) excused(key string, writer *process, at time.Time) bool {
-	return slices.ContainsFunc(s.jobs, func(j *job) bool {
+	return slices.ContainsFunc(s.jobs, func(j *testJob) bool {
 		if !strings.HasPrefix(key, j.output) && !strings.Contains(key, "/"+string(j.id)+"/") {
 			return false
 		}
@@ -252,7 +253,7 @@ func TestSeeds(t *testing.T) {
 	var mu sync.Mutex
 	var steps int
 	var failed atomic.Int32
-	outcomes, calls := map[state.State]int{}, map[string]int{}
+	outcomes, calls := map[job.State]int{}, map[string]int{}
 	next.Store(*firstFlag - 1)
 	last := *firstFlag + uint64(count) - 1
 	t.Run("all", func(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -50,7 +52,7 @@ func (w *watch) count(name string, reply []byte) {
 }
 
 // transition is called for scripts that have done something.
-func (w *watch) transition(s *sim, j *job, name string, argv []string) {
+func (w *watch) transition(s *sim, j *testJob, name string, argv []string) {
 	switch name {
 	case "submit":
 		if j.outcome != nil && s.phase(j) == state.PhasePlan {
@@ -98,7 +100,7 @@ func (w *watch) transition(s *sim, j *job, name string, argv []string) {
 }
 
 // end notes how a job has ended. Those that wait for it are submitted.
-func (s *sim) end(j *job, o *outcome) {
+func (s *sim) end(j *testJob, o *outcome) {
 	j.outcome, j.ended = o, time.Now()
 	for _, other := range s.jobs {
 		if other.waits && j == s.jobs[0] && !other.submitted {
@@ -109,8 +111,8 @@ func (s *sim) end(j *job, o *outcome) {
 }
 
 // rivals tells whether another job writes where this one does.
-func (s *sim) rivals(j *job) bool {
-	return slices.ContainsFunc(s.jobs, func(other *job) bool { return other != j && other.output == j.output })
+func (s *sim) rivals(j *testJob) bool {
+	return slices.ContainsFunc(s.jobs, func(other *testJob) bool { return other != j && other.output == j.output })
 }
 
 // forget is called when Redis has lost what it knew.
@@ -146,7 +148,7 @@ func (w *watch) forget(s *sim) {
 const returns = 40 * time.Second
 
 // lose says what becomes of a job that Redis has forgotten before it had ended.
-func (s *sim) lose(j *job) {
+func (s *sim) lose(j *testJob) {
 	recorded := s.recorded(j)
 	j.unpublished = j.unpublished || !j.wrote.IsZero()
 	switch {
@@ -166,19 +168,19 @@ func (s *sim) lose(j *job) {
 }
 
 // recorded tells whether the store has what brings the job back.
-func (s *sim) recorded(j *job) bool {
+func (s *sim) recorded(j *testJob) bool {
 	_, there := s.store.objects[j.record()]
 	return there && !j.struck["job.json"]
 }
 
 // forgotten says that a job which was settled has ended so: there is no history of it.
-func (s *sim) forgotten(j *job) {
+func (s *sim) forgotten(j *testJob) {
 	j.lost = true
 	s.end(j, j.settling)
 }
 
 // expectBack looks after a while whether a job is back.
-func (s *sim) expectBack(j *job) {
+func (s *sim) expectBack(j *testJob) {
 	s.after(returns, "look for "+string(j.id), func() {
 		recorded := s.recorded(j)
 		switch {
@@ -194,8 +196,8 @@ func (s *sim) expectBack(j *job) {
 	})
 }
 
-func (s *sim) jobOf(key string) *job {
-	i := slices.IndexFunc(s.jobs, func(j *job) bool { return key == jobKey(j) })
+func (s *sim) jobOf(key string) *testJob {
+	i := slices.IndexFunc(s.jobs, func(j *testJob) bool { return key == jobKey(j) })
 	if i < 0 {
 		return nil
 	}
@@ -203,7 +205,7 @@ func (s *sim) jobOf(key string) *job {
 }
 
 // follow has users act when the job comes to where they want to.
-func (s *sim) follow(j *job) {
+func (s *sim) follow(j *testJob) {
 	phase := s.phase(j)
 	if phase == "" || j.phase == phase {
 		return
@@ -230,9 +232,9 @@ func (s *sim) follow(j *job) {
 }
 
 // record reads how a job ended.
-func (s *sim) record(j *job) *outcome {
+func (s *sim) record(j *testJob) *outcome {
 	get := func(field string) string { return s.redis.server.HGet(jobKey(j), field) }
-	o := &outcome{state: state.State(get("state")), error: get("error"), counters: map[string]string{}}
+	o := &outcome{state: job.State(get("state")), error: get("error"), counters: map[string]string{}}
 	o.total = j.total
 	counters, err := s.redis.server.HKeys(jobKey(j) + ":counters")
 	if err != nil {
@@ -245,23 +247,23 @@ func (s *sim) record(j *job) *outcome {
 }
 
 // checkJob holds a job that has ended to what was promised.
-func (s *sim) checkJob(j *job) {
+func (s *sim) checkJob(j *testJob) {
 	bad := s.bad(j)
 	switch {
-	case j.outcome.state == state.Completed:
+	case j.outcome.state == job.Completed:
 		if !s.overwritten(j) {
 			s.checkOutput(j, j.outcome, bad)
 		}
 		return
 	case j.lost && strings.Contains(j.outcome.error, "is not empty"):
 		return // it was submitted again, and completed the first time
-	case !j.finished.IsZero() && j.outcome.state == state.Failed && !s.mayFailAgain(j) && !j.lost:
+	case !j.finished.IsZero() && j.outcome.state == job.Failed && !s.mayFailAgain(j) && !j.lost:
 		bad("it had completed before Redis forgot that: %s", j.outcome.error)
 	}
-	if j.outcome.state == state.Cancelled && j.cancelAt == "" {
+	if j.outcome.state == job.Cancelled && j.cancelAt == "" {
 		bad("nobody cancelled it")
 	}
-	if j.outcome.state == state.Failed && j.program != "broken" && s.harmless() && !s.rivals(j) {
+	if j.outcome.state == job.Failed && j.program != "broken" && s.harmless() && !s.rivals(j) {
 		bad("nothing went wrong, but: %s", j.outcome.error)
 	}
 	if why := s.wronglyFailed(j); why != "" {
@@ -285,7 +287,7 @@ func (s *sim) checkJob(j *job) {
 }
 
 // describe is the state in which a job is, or has ended.
-func (j *job) describe(s *sim) state.State {
+func (j *testJob) describe(s *sim) job.State {
 	if j.outcome != nil {
 		return j.outcome.state
 	}
@@ -293,15 +295,15 @@ func (j *job) describe(s *sim) state.State {
 }
 
 // bad reports what is wrong with a job.
-func (s *sim) bad(j *job) func(format string, args ...any) {
+func (s *sim) bad(j *testJob) func(format string, args ...any) {
 	return func(format string, args ...any) {
 		s.problem("%s, a %s: %s", j.id, j.describe(s), fmt.Sprintf(format, args...))
 	}
 }
 
 // overwritten tells whether another job has written to a job's output after it, or may have.
-func (s *sim) overwritten(j *job) bool {
-	return slices.ContainsFunc(s.jobs, func(other *job) bool {
+func (s *sim) overwritten(j *testJob) bool {
+	return slices.ContainsFunc(s.jobs, func(other *testJob) bool {
 		return other != j && other.output == j.output && (j.finished.IsZero() || other.wrote.After(j.finished)) && !other.wrote.IsZero()
 	})
 }
@@ -309,21 +311,21 @@ func (s *sim) overwritten(j *job) bool {
 // mayFailAgain tells whether a job that had completed, and was sent back by a failover, has failed
 // for a reason: its controllers had no store to publish it to, or to look for what it had written;
 // another has written there since; or Redis has gone back twice, to the uploads of a life before the last.
-func (s *sim) mayFailAgain(j *job) bool {
+func (s *sim) mayFailAgain(j *testJob) bool {
 	return s.losses() > 1 || s.overwritten(j) || strings.Contains(j.outcome.error, objstore.ErrUnavailable.Error()) || strings.Contains(j.outcome.error, objstore.ErrThrottled.Error()) ||
 		strings.Contains(j.outcome.error, "context")
 }
 
 // back tells whether Redis has forgotten that the job was published, or that it was about to be.
-func (s *sim) back(j *job) bool { return j.undone || j.unpublished || !j.finished.IsZero() }
+func (s *sim) back(j *testJob) bool { return j.undone || j.unpublished || !j.finished.IsZero() }
 
 // wronglyFailed says what is wrong with a job's having failed for its reason; "" if nothing is.
-func (s *sim) wronglyFailed(j *job) string {
+func (s *sim) wronglyFailed(j *testJob) string {
 	says := func(texts ...string) bool {
 		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(j.outcome.error, text) })
 	}
 	switch {
-	case j.outcome.state != state.Failed || j.lost, s.back(j) && s.mayFailAgain(j):
+	case j.outcome.state != job.Failed || j.lost, s.back(j) && s.mayFailAgain(j):
 		return ""
 	case s.store.aborted && says(objstore.ErrNotFound.Error()):
 		return "" // its uploads are gone, and nobody has completed something else in their place
@@ -346,7 +348,7 @@ func (s *sim) wronglyFailed(j *job) string {
 }
 
 // wronglyRefused says what is wrong with a job's having been refused its output for another's sake.
-func (s *sim) wronglyRefused(j *job) string {
+func (s *sim) wronglyRefused(j *testJob) string {
 	for _, other := range s.jobs {
 		if other == j || other.output != j.output || !strings.Contains(j.outcome.error, "job "+string(other.id)+" is writing") {
 			continue
@@ -359,19 +361,19 @@ func (s *sim) wronglyRefused(j *job) string {
 }
 
 // checkOutput compares what a completed job wrote with what it must have.
-func (s *sim) checkOutput(j *job, o *outcome, bad func(string, ...any)) {
+func (s *sim) checkOutput(j *testJob, o *outcome, bad func(string, ...any)) {
 	if j.program == "broken" {
 		bad("it can't succeed")
 		return
 	}
-	if s.store.late[j.output+state.SuccessName] {
+	if s.store.late[j.output+layout.SuccessName] {
 		return // no store can be asked to remove an object only if it still is the one that was seen
 	}
 	var lines []string
 	var total int
-	want := []string{j.output + state.SuccessName}
+	want := []string{j.output + layout.SuccessName}
 	for i := range o.total {
-		key := j.output + state.PartName(i)
+		key := j.output + layout.PartName(i)
 		want = append(want, key)
 		part := lineSlice(s.store.objects[key].data)
 		if j.reducers > 0 && !slices.IsSorted(part) && j.program != "wordcount" {
@@ -394,15 +396,15 @@ func (s *sim) checkOutput(j *job, o *outcome, bad func(string, ...any)) {
 	if oracle := j.oracle(inputs); !slices.Equal(lines, oracle) {
 		bad("its output is wrong: %q, not %q", lines, oracle)
 	}
-	var success state.Success
-	if err := json.Unmarshal(s.store.objects[j.output+state.SuccessName].data, &success); err != nil {
+	var success layout.Success
+	if err := json.Unmarshal(s.store.objects[j.output+layout.SuccessName].data, &success); err != nil {
 		bad("_SUCCESS: %v", err)
 	}
 	if success.Job != j.id || len(success.Parts) != o.total || success.Records != int64(len(lines)) || success.Bytes != int64(total) {
 		bad("_SUCCESS says %d parts, %d records, %d bytes; it is %d, %d, %d", len(success.Parts), success.Records, success.Bytes, o.total, len(lines), total)
 	}
 	for i, p := range success.Parts {
-		if size := len(s.store.objects[j.output+p.Name].data); p.Name != state.PartName(i) || p.Bytes != int64(size) {
+		if size := len(s.store.objects[j.output+p.Name].data); p.Name != layout.PartName(i) || p.Bytes != int64(size) {
 			bad("_SUCCESS says that %s has %d bytes, it has %d", p.Name, p.Bytes, size)
 		}
 	}

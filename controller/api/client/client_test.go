@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // answering serves the answers one after the other, the last one for ever, and counts.
@@ -59,7 +59,7 @@ func TestBusyServerIsAskedAgain(t *testing.T) {
 		}
 	}
 	c, asked := answering(t, record(problem(503, api.CodeTooManyUploads)), record(text200(`{"id":"j","state":"SUBMITTED"}`)))
-	job, err := c.Submit(t.Context(), Submission{Spec: state.Spec{Output: "s3://o"}, ProgramPath: file})
+	job, err := c.Submit(t.Context(), Submission{Spec: job.Spec{Output: "s3://o"}, ProgramPath: file})
 	if err != nil || job.ID != "j" || asked.Load() != 2 {
 		t.Fatalf("%+v, %v after %d requests", job, err, asked.Load())
 	}
@@ -230,7 +230,7 @@ func TestEventsComeBack(t *testing.T) {
 // Room for another job may take hours to come, so nobody is left waiting for that without a word.
 func TestTooManyJobsIsToldAtOnce(t *testing.T) {
 	c, asked := answering(t, problem(429, api.CodeTooManyJobs), text200(`{"id":"j","state":"SUBMITTED"}`))
-	_, err := c.Submit(t.Context(), Submission{Spec: state.Spec{Output: "s3://o"}})
+	_, err := c.Submit(t.Context(), Submission{Spec: job.Spec{Output: "s3://o"}})
 	var p *api.Problem
 	if !errors.As(err, &p) || p.Code != api.CodeTooManyJobs || asked.Load() != 1 {
 		t.Errorf("%v after %d requests", err, asked.Load())

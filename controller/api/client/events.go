@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 const (
@@ -29,7 +29,7 @@ const (
 // Events yields what happens to a job after the event with that id ("" for all), up to the end
 // of the job, and then stops. It goes on at another connection where one breaks; events come
 // once each, progress aside.
-func (c *Client) Events(ctx context.Context, id state.JobID, after string) iter.Seq2[api.Event, error] {
+func (c *Client) Events(ctx context.Context, id job.ID, after string) iter.Seq2[api.Event, error] {
 	return func(yield func(api.Event, error) bool) {
 		lastSign, told := time.Now(), false
 		alive := func() { lastSign = time.Now() }
@@ -75,7 +75,7 @@ func comesBack(ctx context.Context, err error, lastSign time.Time) bool {
 
 // stream reads one connection's events until it ends or take returns false. Alive is called for every sign
 // of life.
-func (c *Client) stream(ctx context.Context, id state.JobID, after string, alive func(), take func(api.Event) bool) (err error) {
+func (c *Client) stream(ctx context.Context, id job.ID, after string, alive func(), take func(api.Event) bool) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r := request{method: http.MethodGet, path: jobPath(id, "/events"), header: http.Header{}, once: true}

@@ -20,12 +20,12 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Submission is a job to be.
 type Submission struct {
-	Spec state.Spec
+	Spec job.Spec
 	// ProgramPath is a local file that is the program, sent along; empty: the spec names a
 	// builtin, or a file on the store by URL. The local files among Spec.ProgramFiles are sent along, too.
 	ProgramPath string
@@ -131,18 +131,18 @@ func writeParts(w *multipart.Writer, boundary string, spec []byte, files []sentF
 	return w.Close()
 }
 
-func jobPath(id state.JobID, rest string) string {
+func jobPath(id job.ID, rest string) string {
 	return "/v1/jobs/" + url.PathEscape(string(id)) + rest
 }
 
 // Job returns all about a job.
-func (c *Client) Job(ctx context.Context, id state.JobID) (job api.Job, err error) {
+func (c *Client) Job(ctx context.Context, id job.ID) (job api.Job, err error) {
 	return job, c.get(ctx, jobPath(id, ""), &job)
 }
 
 // Filter chooses jobs. The zero Filter chooses all.
 type Filter struct {
-	States []state.State
+	States []job.State
 	Name   string // a glob, or a part of the name
 }
 
@@ -177,18 +177,18 @@ func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[api.Job, error] {
 
 // Cancel stops a job. One that is cancelled already stays so; of one that has ended otherwise
 // it is the problem [api.CodeJobEnded].
-func (c *Client) Cancel(ctx context.Context, id state.JobID) (job api.Job, err error) {
+func (c *Client) Cancel(ctx context.Context, id job.ID) (job api.Job, err error) {
 	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/cancel")}, &job)
 }
 
 // Retry starts a failed job again.
-func (c *Client) Retry(ctx context.Context, id state.JobID) (job api.Job, err error) {
+func (c *Client) Retry(ctx context.Context, id job.ID) (job api.Job, err error) {
 	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/retry"), once: true}, &job)
 }
 
 // DeleteJob removes what the server remembers of a job that has ended; its output stays. One that was deleted
 // by a request whose answer was lost is no error.
-func (c *Client) DeleteJob(ctx context.Context, id state.JobID) error {
+func (c *Client) DeleteJob(ctx context.Context, id job.ID) error {
 	r := request{method: http.MethodDelete, path: jobPath(id, ""), once: true}
 	for n := 1; ; n++ {
 		err := c.call(ctx, r, nil)
@@ -206,13 +206,13 @@ func (c *Client) DeleteJob(ctx context.Context, id state.JobID) error {
 }
 
 // Counters returns a job's counters.
-func (c *Client) Counters(ctx context.Context, id state.JobID) (counters map[string]int64, err error) {
+func (c *Client) Counters(ctx context.Context, id job.ID) (counters map[string]int64, err error) {
 	return counters, c.get(ctx, jobPath(id, "/counters"), &counters)
 }
 
 // Tasks yields a job's tasks. Side is "map", "reduce", or "" for both, one after the other. Of a job in phase
 // ended only the tasks with failed attempts that are remembered are left; the job's Progress counts them all.
-func (c *Client) Tasks(ctx context.Context, id state.JobID, side string) iter.Seq2[api.Task, error] {
+func (c *Client) Tasks(ctx context.Context, id job.ID, side string) iter.Seq2[api.Task, error] {
 	return func(yield func(api.Task, error) bool) {
 		query := url.Values{"limit": {"500"}}
 		if side != "" {
@@ -238,7 +238,7 @@ func (c *Client) Tasks(ctx context.Context, id state.JobID, side string) iter.Se
 }
 
 // Log opens the log of an attempt, named like m12.1.
-func (c *Client) Log(ctx context.Context, id state.JobID, attempt string) (io.ReadCloser, error) {
+func (c *Client) Log(ctx context.Context, id job.ID, attempt string) (io.ReadCloser, error) {
 	task, number, ok := strings.Cut(attempt, ".")
 	if !ok {
 		return nil, fmt.Errorf("attempt %q is not named like m12.1", attempt)
@@ -248,17 +248,17 @@ func (c *Client) Log(ctx context.Context, id state.JobID, attempt string) (io.Re
 
 // Results opens the parts of a job's output, in order, as one stream. A stream that breaks is gone on with; a Read
 // fails where that does not help.
-func (c *Client) Results(ctx context.Context, id state.JobID) (io.ReadCloser, error) {
+func (c *Client) Results(ctx context.Context, id job.ID) (io.ReadCloser, error) {
 	return c.openWhole(ctx, jobPath(id, "/results"))
 }
 
 // Part opens one part of a job's output, as Results does.
-func (c *Client) Part(ctx context.Context, id state.JobID, part int) (io.ReadCloser, error) {
+func (c *Client) Part(ctx context.Context, id job.ID, part int) (io.ReadCloser, error) {
 	return c.openWhole(ctx, jobPath(id, "/results?part="+strconv.Itoa(part)))
 }
 
 // Links returns the parts of a job's output with URLs to read them by.
-func (c *Client) Links(ctx context.Context, id state.JobID) ([]api.Link, error) {
+func (c *Client) Links(ctx context.Context, id job.ID) ([]api.Link, error) {
 	var list api.LinkList
 	err := c.get(ctx, jobPath(id, "/results/links"), &list)
 	return list.Parts, err

@@ -1,4 +1,4 @@
-package state
+package layout
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Layout says where a job's objects lie on the work store, below a prefix. Keys that are
@@ -13,7 +15,7 @@ import (
 // can spread them, and carry the attempt, so that no two writers ever share one.
 type Layout struct {
 	Prefix string // without slashes at its ends; may be empty
-	Job    JobID
+	Job    job.ID
 	Spread int // number of hash prefixes, 1 to 16
 }
 
@@ -29,16 +31,16 @@ func SpreadFor(tasks int) int {
 const maxSpread = 16
 
 // Segment is the key of the object that a map attempt writes.
-func (l Layout) Segment(a AttemptID) string { return l.spread(a.Task) + l.claim(a) + ".seg" }
+func (l Layout) Segment(a job.AttemptID) string { return l.spread(a.Task) + l.claim(a) + ".seg" }
 
 // Segments is the prefix of the objects that attempts at a map task have written.
-func (l Layout) Segments(t TaskID) string { return l.spread(t) }
+func (l Layout) Segments(t job.TaskID) string { return l.spread(t) }
 
 // Manifest is the key of an attempt's manifest when it is too large for Redis.
-func (l Layout) Manifest(a AttemptID) string { return l.spread(a.Task) + l.claim(a) + ".manifest" }
+func (l Layout) Manifest(a job.AttemptID) string { return l.spread(a.Task) + l.claim(a) + ".manifest" }
 
 // Skipped is the key of the records that an attempt has set aside.
-func (l Layout) Skipped(a AttemptID) string {
+func (l Layout) Skipped(a job.AttemptID) string {
 	return l.join(fmt.Sprintf("jobs/%s/skipped/%s.%s.jsonl", l.Job, a.Task, l.claim(a)))
 }
 
@@ -115,27 +117,27 @@ var slashes = regexp.MustCompile(`//+`)
 const hexDigits = "0123456789abcdef"
 
 // spread is what the keys of all attempts at a task begin with.
-func (l Layout) spread(t TaskID) string {
+func (l Layout) spread(t job.TaskID) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(string(l.Job) + "/" + t.String())) // a hash takes every write
 	return l.join(fmt.Sprintf("%x/%s/%s.", int(h.Sum32())%l.Spread, l.Job, t))
 }
 
 // claim tells an attempt's keys from those of another claim of the same number.
-func (l Layout) claim(a AttemptID) string {
+func (l Layout) claim(a job.AttemptID) string {
 	return strconv.Itoa(a.Number) + "-" + strconv.FormatInt(a.Claimed, 36)
 }
 
 // ParseSegment reads the attempt at a task from the key of its segment; false for any other key.
-func (l Layout) ParseSegment(t TaskID, key string) (AttemptID, bool) {
+func (l Layout) ParseSegment(t job.TaskID, key string) (job.AttemptID, bool) {
 	name, ok := strings.CutPrefix(key, l.Segments(t))
 	number, claimed, ok2 := strings.Cut(strings.TrimSuffix(name, ".seg"), "-")
 	n, err := strconv.Atoi(number)
 	if err != nil {
-		return AttemptID{}, false
+		return job.AttemptID{}, false
 	}
 	at, err := strconv.ParseInt(claimed, 36, 64)
-	a := AttemptID{Job: l.Job, Task: t, Number: n, Claimed: at}
+	a := job.AttemptID{Job: l.Job, Task: t, Number: n, Claimed: at}
 	return a, ok && ok2 && err == nil && l.Segment(a) == key
 }
 
@@ -152,4 +154,4 @@ func (l Layout) Program(name string) string {
 func (l Layout) LogFolder() string { return l.LogFolders() + string(l.Job) + "/" }
 
 // Log is the key of an attempt's log.
-func (l Layout) Log(a AttemptID) string { return l.LogFolder() + a.Name() + ".log" }
+func (l Layout) Log(a job.AttemptID) string { return l.LogFolder() + a.Name() + ".log" }

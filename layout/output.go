@@ -1,14 +1,15 @@
-package state
+package layout
 
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Success is the content of a job's _SUCCESS object: what the job wrote.
 type Success struct {
-	Job      JobID            `json:"job"`
+	Job      job.ID           `json:"job"`
 	Name     string           `json:"name,omitempty"`
 	Parts    []SuccessPart    `json:"parts"`
 	Records  int64            `json:"records"`
@@ -50,36 +51,11 @@ const SuccessName = "_SUCCESS"
 const SkippedFolder = "_skipped"
 
 // SkippedName is the name of the object with the records that a task has set aside.
-func SkippedName(t TaskID) string { return SkippedFolder + "/" + t.String() + ".jsonl" }
+func SkippedName(t job.TaskID) string { return SkippedFolder + "/" + t.String() + ".jsonl" }
 
 // LongestName is the length of the longest name that a job gives to an object of its output, in bytes: that is
 // a SkippedName.
 const LongestName = len(SkippedFolder + "/m9999999.jsonl") // below MaxTasks
-
-// Skipped is the counter of the records that a job has set aside; followed by a colon and a
-// task's name, of those that the task has. Commit sums them up.
-const Skipped = "skipped_records"
-
-// Malformed is the counter of records that a builtin could not use and passed over.
-const Malformed = "user:malformed records"
-
-// SkippedBy is the counter of the records that a task has set aside.
-func SkippedBy(t TaskID) string { return Skipped + ":" + t.String() }
-
-// SkippedTasks returns the tasks that have set records aside, and how many, by their counters.
-func SkippedTasks(counters map[string]int64) map[TaskID]int64 {
-	tasks := map[TaskID]int64{}
-	for name, n := range counters {
-		text, ok := strings.CutPrefix(name, Skipped+":")
-		if !ok || n == 0 {
-			continue
-		}
-		if task, err := ParseTask(text); err == nil {
-			tasks[task] = n
-		}
-	}
-	return tasks
-}
 
 // Part is the manifest of an attempt that wrote a part of the output: the handle by which
 // anyone can make the part visible, and what it then must be.

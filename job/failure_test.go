@@ -1,4 +1,4 @@
-package state
+package job
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ func TestFailuresAreShortened(t *testing.T) {
 		"just too big": strings.Repeat("x", maxLog+1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := encode(Failure{Class: ClassUser, Message: text, Detail: text, Record: text, Log: text})
+			got, err := Failure{Class: ClassUser, Message: text, Detail: text, Record: text, Log: text}.Encode()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,11 +50,11 @@ func TestJSONSizeIsExact(t *testing.T) {
 		for i := range raw {
 			raw[i] = byte(rng.Uint32())
 		}
-		got, err := encode(Failure{At: 1, Message: string(raw)})
+		got, err := Failure{At: 1, Message: string(raw)}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		empty, err := encode(Failure{At: 1})
+		empty, err := Failure{At: 1}.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package state
+package job
 
 import (
 	"encoding/json"

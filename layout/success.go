@@ -1,4 +1,4 @@
-package state
+package layout
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"regexp"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // A _SUCCESS object lies where users write. A reader must take it for what anybody may have written: it may
@@ -24,9 +26,9 @@ const SuccessHead = 512
 var successBegin = regexp.MustCompile(`^\{\s{0,16}"job":\s{0,16}"([A-Za-z0-9_-]{1,128})"`)
 
 // SuccessJob returns the job of a _SUCCESS object by its first SuccessHead bytes; "": none of ours.
-func SuccessJob(head []byte) JobID {
+func SuccessJob(head []byte) job.ID {
 	if found := successBegin.FindSubmatch(head); found != nil {
-		return JobID(found[1])
+		return job.ID(found[1])
 	}
 	return ""
 }
@@ -45,10 +47,10 @@ const (
 // ReadSuccess reads the _SUCCESS object of a job that has written that many parts (-1: it is not known how many), and
 // calls each for every one of them, in order. What it returns has no parts. It fails with ErrNoSuccess where the object
 // is not one, or is another job's.
-func ReadSuccess(r io.Reader, id JobID, parts int, each func(SuccessPart) error) (Success, error) {
+func ReadSuccess(r io.Reader, id job.ID, parts int, each func(SuccessPart) error) (Success, error) {
 	most := parts
 	if parts < 0 {
-		most = MaxTasks
+		most = job.MaxTasks
 	}
 	m := &meter{r: r}
 	s := &successReader{meter: m, json: json.NewDecoder(m), id: id, most: most, each: each}
@@ -75,7 +77,7 @@ func malformed(err error) bool {
 type successReader struct {
 	meter *meter
 	json  *json.Decoder
-	id    JobID
+	id    job.ID
 	most  int // parts
 	each  func(SuccessPart) error
 
@@ -140,7 +142,7 @@ func (s *successReader) skipped(n int) error {
 	if err := s.value(&skipped); err != nil {
 		return err
 	}
-	if n > 2*MaxTasks {
+	if n > 2*job.MaxTasks {
 		return ErrNoSuccess
 	}
 	return nil
@@ -206,17 +208,6 @@ func (s *successReader) between(opening json.Delim, each func() error) error {
 	}
 	_, err = s.json.Token()
 	return err
-}
-
-// Parts is how many parts the output of a job has, or -1 as long as it is not planned.
-func (j Job) Parts() int {
-	switch {
-	case j.Plan == "":
-		return -1
-	case j.Reduce.Total == 0:
-		return j.Map.Total
-	}
-	return j.Reduce.Total
 }
 
 // meter is a reader that fails with ErrNoSuccess when more is read than is left.

@@ -1,4 +1,4 @@
-package state
+package jobfile
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // oddTexts look like something else to YAML.
@@ -55,7 +57,7 @@ func inFlow(path, text string) string {
 // Every text of a spec, also one that a later version adds, is what stands in the YAML.
 func TestYAMLKeepsEveryText(t *testing.T) {
 	var paths []string
-	texts(reflect.ValueOf(new(Spec)).Elem(), "", func(path string, _ reflect.Value) { paths = append(paths, path) })
+	texts(reflect.ValueOf(new(job.Spec)).Elem(), "", func(path string, _ reflect.Value) { paths = append(paths, path) })
 	if all := strings.Join(paths, "|"); !strings.Contains(all, "params: 2026-11-01: ") || !strings.Contains(all, "program_files: - artifact: key: ") {
 		t.Fatalf("the walk finds only %s", all)
 	}
@@ -68,7 +70,7 @@ func TestYAMLKeepsEveryText(t *testing.T) {
 			if path == "program_files: - name: " || path == "program_files: - source: " {
 				yaml = strings.Replace(yaml, "}", ", artifact: {}}", 1)
 			}
-			spec, err := ParseSpec([]byte(yaml))
+			spec, err := Parse([]byte(yaml))
 			if err != nil {
 				t.Errorf("%s: %v", yaml, err)
 				continue
@@ -129,7 +131,7 @@ func TestParamsKeepTheirText(t *testing.T) {
 		for form, text := range map[string]string{
 			"yaml": "params:\n  day: " + c.yaml + "\n", "json": `{"params":{"day":` + c.json + `}}`,
 		} {
-			spec, err := ParseSpec([]byte(text))
+			spec, err := Parse([]byte(text))
 			if got := spec.Params["day"]; err != nil || got != c.want {
 				t.Errorf("%s: %s: %q, %v", form, text, got, err)
 			}
@@ -139,7 +141,7 @@ func TestParamsKeepTheirText(t *testing.T) {
 
 func TestYAMLForms(t *testing.T) {
 	two := 2
-	for text, want := range map[string]Spec{
+	for text, want := range map[string]job.Spec{
 		"reducers: 2":                         {Reducers: &two},
 		"reducers: null\nmaps: ~\nname:":      {},
 		"params:\ninput:":                     {},
@@ -148,7 +150,7 @@ func TestYAMLForms(t *testing.T) {
 		"split_size: 64KiB":                   {SplitSize: 65536},
 		"split_size:":                         {},
 		"priority: -5":                        {Priority: -5},
-		"program_files: [a.py, {source: '1', name: 2026}]": {ProgramFiles: []ProgramFile{
+		"program_files: [a.py, {source: '1', name: 2026}]": {ProgramFiles: []job.ProgramFile{
 			{Source: "a.py", Name: "a.py"}, {Source: "1", Name: "2026"},
 		}},
 		"\xef\xbb\xbfname: 01":                      {Name: "01"},
@@ -156,14 +158,14 @@ func TestYAMLForms(t *testing.T) {
 		"# nothing":                                 {},
 		"---\nname: a\n...\n":                       {Name: "a"},
 		"name: &n 1.10\nprogram: *n":                {Name: "1.10", Program: "1.10"},
-		"params: &p {a: 1.10}":                      {Params: Params{"a": "1.10"}},
-		"params: {<<: {a: 1.10, b: 1}, b: 2}":       {Params: Params{"a": "1.10", "b": "2"}},
-		"params: {<<: [{a: 01}, {a: 02, on: 03}]}":  {Params: Params{"a": "01", "on": "03"}},
+		"params: &p {a: 1.10}":                      {Params: job.Params{"a": "1.10"}},
+		"params: {<<: {a: 1.10, b: 1}, b: 2}":       {Params: job.Params{"a": "1.10", "b": "2"}},
+		"params: {<<: [{a: 01}, {a: 02, on: 03}]}":  {Params: job.Params{"a": "01", "on": "03"}},
 		"<<: {name: 010, program: x}\nprogram: yes": {Name: "010", Program: "yes"},
 		"name: >-\n  2026\n  11\n":                  {Name: "2026 11"},
-		"params: {1: a, 2026-11-01: b, on: c}":      {Params: Params{"1": "a", "2026-11-01": "b", "on": "c"}},
+		"params: {1: a, 2026-11-01: b, on: c}":      {Params: job.Params{"1": "a", "2026-11-01": "b", "on": "c"}},
 	} {
-		got, err := ParseSpec([]byte(text))
+		got, err := Parse([]byte(text))
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
@@ -217,12 +219,12 @@ func TestParseSpecSaysWhatIsWrong(t *testing.T) {
 		"params: {a: &a " + strings.Repeat("x", 1<<17) + ", b: *a, c: *a, d: *a, e: *a, f: *a, g: *a, h: *a, i: *a, j: *a}": "aliases repeat more than",
 		bomb(): "aliases repeat more than",
 	} {
-		_, err := ParseSpec([]byte(text))
-		if !errors.Is(err, ErrSpec) || !strings.Contains(err.Error(), says) {
+		_, err := Parse([]byte(text))
+		if !errors.Is(err, job.ErrSpec) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%.100q: %v, want %q", text, err, says)
 		}
 	}
-	if _, err := ParseSpec([]byte(`{"name":"\\ud83d \ud83d\ude00"}`)); err != nil {
+	if _, err := Parse([]byte(`{"name":"\\ud83d \ud83d\ude00"}`)); err != nil {
 		t.Error(err)
 	}
 }
@@ -239,17 +241,17 @@ func bomb() string {
 
 // What JSON can't hold as it is must not get into a spec.
 func TestValidateWantsUTF8(t *testing.T) {
-	for name, change := range map[string]func(*Spec){
-		"name":                      func(s *Spec) { s.Name = "\xff" },
-		"params.p":                  func(s *Spec) { s.Params = Params{"p": "\xc3"} },
-		`the name "\xff" in params`: func(s *Spec) { s.Params = Params{"\xff": "p"} },
-		"program_files[0].source": func(s *Spec) {
-			s.Mapper, s.Program, s.ProgramFiles = "cat", "", []ProgramFile{{Source: "\xff", Name: "a"}}
+	for name, change := range map[string]func(*job.Spec){
+		"name":                      func(s *job.Spec) { s.Name = "\xff" },
+		"params.p":                  func(s *job.Spec) { s.Params = job.Params{"p": "\xc3"} },
+		`the name "\xff" in params`: func(s *job.Spec) { s.Params = job.Params{"\xff": "p"} },
+		"program_files[0].source": func(s *job.Spec) {
+			s.Mapper, s.Program, s.ProgramFiles = "cat", "", []job.ProgramFile{{Source: "\xff", Name: "a"}}
 		},
 	} {
-		s := Spec{Program: "a", Input: []string{"b"}, Output: "c"}
+		s := job.Spec{Program: "a", Input: []string{"b"}, Output: "c"}
 		change(&s)
-		if err := s.Validate(); !errors.Is(err, ErrSpec) || !strings.Contains(err.Error(), name+" is not UTF-8") {
+		if err := s.Validate(); !errors.Is(err, job.ErrSpec) || !strings.Contains(err.Error(), name+" is not UTF-8") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -279,7 +281,7 @@ func TestYAMLDocumentsAreBounded(t *testing.T) {
 	} {
 		for n, want := range map[int]string{20_001: "more than 20000 keys and values", 200_000: "bytes of YAML; at most 262144"} {
 			begun := time.Now()
-			_, err := ParseSpec([]byte(form(n)))
+			_, err := Parse([]byte(form(n)))
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%d of %s: %.200v", n, name, err)
 			}
@@ -288,7 +290,7 @@ func TestYAMLDocumentsAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if _, err := ParseSpec([]byte("input:\n" + strings.Repeat("- a\n", 10_000))); err != nil {
+	if _, err := Parse([]byte("input:\n" + strings.Repeat("- a\n", 10_000))); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package state
+package job
 
 import (
 	"strings"
@@ -21,9 +21,9 @@ func TestAttemptNames(t *testing.T) {
 }
 
 func TestValidIDs(t *testing.T) {
-	for id, want := range map[JobID]bool{
-		"a": true, "Job-1_x": true, JobID(strings.Repeat("a", 128)): true,
-		"": false, "a b": false, "{a}": false, "a:b": false, "é": false, JobID(strings.Repeat("a", 129)): false,
+	for id, want := range map[ID]bool{
+		"a": true, "Job-1_x": true, ID(strings.Repeat("a", 128)): true,
+		"": false, "a b": false, "{a}": false, "a:b": false, "é": false, ID(strings.Repeat("a", 129)): false,
 	} {
 		if id.Valid() != want {
 			t.Errorf("job id %q: valid is %t", id, !want)

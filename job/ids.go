@@ -1,4 +1,4 @@
-package state
+package job
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"unicode"
 )
 
-// JobID names a job. It has only letters, digits, '-' and '_', up to 128 of them.
-type JobID string
+// ID names a job. It has only letters, digits, '-' and '_', up to 128 of them.
+type ID string
 
 // Valid tells whether id may name a job. It is a part of keys, where braces have a meaning.
-func (id JobID) Valid() bool {
+func (id ID) Valid() bool {
 	for _, c := range []byte(id) {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
@@ -58,7 +58,7 @@ func (t TaskID) String() string { return string(rune(t.Side)) + strconv.Itoa(t.I
 
 // AttemptID names an attempt at a task: "m12.1" is the first.
 type AttemptID struct {
-	Job    JobID
+	Job    ID
 	Task   TaskID
 	Number int // from 1; rises with every attempt at the task
 	// Claimed is when it was claimed, in ms by Redis's clock. Number and Claimed are the fencing
@@ -85,7 +85,7 @@ func ParseTask(name string) (TaskID, error) {
 }
 
 // ParseAttempt reads what [AttemptID.Name] wrote.
-func ParseAttempt(job JobID, name string) (AttemptID, error) {
+func ParseAttempt(job ID, name string) (AttemptID, error) {
 	text, number, _ := strings.Cut(name, ".")
 	task, err := ParseTask(text)
 	if err != nil {

@@ -1,4 +1,4 @@
-package state
+package job
 
 import (
 	"bytes"
@@ -43,8 +43,8 @@ const (
 	maxLog     = 3 << 10
 )
 
-// encode shortens a failure and writes it as JSON, at most about 8 KiB of it.
-func encode(f Failure) (string, error) {
+// Encode shortens a failure and writes it as JSON, at most about 8 KiB of it.
+func (f Failure) Encode() (string, error) {
 	if f.At == 0 {
 		f.At = time.Now().UnixMilli()
 	}

@@ -1,8 +1,10 @@
-package state
+package layout
 
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Plan is what the planning controller leaves for the executors, beside the pages of splits
@@ -24,7 +26,7 @@ type Plan struct {
 	EmptyInput string `json:"empty_input,omitempty"`
 	// Replaces is the job whose output is to be overwritten; "": there is none that is whole, or it is not a
 	// job's. While this job has its output locked, no other's can come there.
-	Replaces JobID `json:"replaces,omitempty"`
+	Replaces job.ID `json:"replaces,omitempty"`
 }
 
 // Encode returns the form that Store.Start takes.

@@ -1,4 +1,4 @@
-package state
+package jobfile
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/bucketmill/bucketmill/state/yamltext"
+	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
 // checkJSON refuses what package encoding/json reads as something else than is written, or as one of

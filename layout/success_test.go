@@ -1,4 +1,4 @@
-package state_test
+package layout_test
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/layout"
 )
 
-func successOf(parts int) state.Success {
-	s := state.Success{Job: "j-1", Name: "näme", Records: 7, Bytes: 9, Counters: map[string]int64{"a": 1, `user:"x"`: 2}}
+func successOf(parts int) layout.Success {
+	s := layout.Success{Job: "j-1", Name: "näme", Records: 7, Bytes: 9, Counters: map[string]int64{"a": 1, `user:"x"`: 2}}
 	for i := range parts {
-		s.Parts = append(s.Parts, state.SuccessPart{Name: state.PartName(i), Bytes: int64(i), Records: 1, Checksum: "xxh64:0123456789abcdef"})
+		s.Parts = append(s.Parts, layout.SuccessPart{Name: layout.PartName(i), Bytes: int64(i), Records: 1, Checksum: "xxh64:0123456789abcdef"})
 	}
 	return s
 }
@@ -23,17 +23,17 @@ func successOf(parts int) state.Success {
 func TestReadSuccess(t *testing.T) {
 	for _, n := range []int{0, 1, 3000} {
 		s := successOf(n)
-		s.Skipped = []state.SuccessSkipped{{Name: "_skipped/m1.jsonl", Records: 3}}
+		s.Skipped = []layout.SuccessSkipped{{Name: "_skipped/m1.jsonl", Records: 3}}
 		text, err := s.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if id := state.SuccessJob(text[:min(len(text), state.SuccessHead)]); id != "j-1" {
+		if id := layout.SuccessJob(text[:min(len(text), layout.SuccessHead)]); id != "j-1" {
 			t.Errorf("it is of job %q", id)
 		}
 		for _, parts := range []int{n, -1} {
-			var got []state.SuccessPart
-			read, err := state.ReadSuccess(iotest.OneByteReader(strings.NewReader(string(text))), "j-1", parts, func(p state.SuccessPart) error {
+			var got []layout.SuccessPart
+			read, err := layout.ReadSuccess(iotest.OneByteReader(strings.NewReader(string(text))), "j-1", parts, func(p layout.SuccessPart) error {
 				got = append(got, p)
 				return nil
 			})
@@ -47,12 +47,12 @@ func TestReadSuccess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := state.ReadSuccess(io.MultiReader(strings.NewReader(string(text[:90])), iotest.ErrReader(broken)), "j-1", 3, ignore); !errors.Is(err, broken) || errors.Is(err, state.ErrNoSuccess) {
+	if _, err := layout.ReadSuccess(io.MultiReader(strings.NewReader(string(text[:90])), iotest.ErrReader(broken)), "j-1", 3, ignore); !errors.Is(err, broken) || errors.Is(err, layout.ErrNoSuccess) {
 		t.Errorf("a store that fails: %v", err)
 	}
 }
 
-func ignore(state.SuccessPart) error { return nil }
+func ignore(layout.SuccessPart) error { return nil }
 
 // Anybody may have written what is read as a _SUCCESS.
 func TestForgedSuccess(t *testing.T) {
@@ -68,15 +68,15 @@ func TestForgedSuccess(t *testing.T) {
 		"a counter of a long name": `{"job":"j-1","counters":{"` + strings.Repeat("x", 2000) + `":1},"parts":[{"name":"part-00000"}]}`, // 10,000 are too much of those that are longer still
 		"parts of a wrong kind":    `{"job":"j-1","parts":{"name":"part-00000"}}`, "a long checksum": `{"job":"j-1","parts":[{"name":"part-00000","checksum":"` + strings.Repeat("x", 100) + `"}]}`,
 	} {
-		if _, err := state.ReadSuccess(strings.NewReader(text), "j-1", 1, ignore); !errors.Is(err, state.ErrNoSuccess) {
+		if _, err := layout.ReadSuccess(strings.NewReader(text), "j-1", 1, ignore); !errors.Is(err, layout.ErrNoSuccess) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	together := `{"job":"j-1","parts":[{"name":"part-00000","bytes":9223372036854775807},{"name":"part-00001","bytes":1}]}`
-	if _, err := state.ReadSuccess(strings.NewReader(together), "j-1", 2, ignore); !errors.Is(err, state.ErrNoSuccess) {
+	if _, err := layout.ReadSuccess(strings.NewReader(together), "j-1", 2, ignore); !errors.Is(err, layout.ErrNoSuccess) {
 		t.Errorf("parts that are larger together than any object: %v", err)
 	}
-	if id := state.SuccessJob([]byte(`{"job":"../x"`)); id != "" {
+	if id := layout.SuccessJob([]byte(`{"job":"../x"`)); id != "" {
 		t.Errorf("it is of job %q", id)
 	}
 }
@@ -111,9 +111,9 @@ func TestLargeForgedSuccess(t *testing.T) {
 		limited := io.LimitReader(io.MultiReader(strings.NewReader(s.begin), &endless{text: s.repeat}), 100<<20)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := state.ReadSuccess(limited, "j-1", 1, ignore)
+		_, err := layout.ReadSuccess(limited, "j-1", 1, ignore)
 		runtime.ReadMemStats(&after)
-		if err == nil || !errors.Is(err, state.ErrNoSuccess) {
+		if err == nil || !errors.Is(err, layout.ErrNoSuccess) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 32<<20 {
@@ -133,7 +133,7 @@ func TestSuccessOfAVeryLargeJob(t *testing.T) {
 			if i == 0 {
 				comma = ""
 			}
-			_, err = fmt.Fprintf(w, "%s\n  {\"name\":%q,\"bytes\":12345678901,\"records\":123456789,\"checksum\":\"xxh64:0123456789abcdef\"}", comma, state.PartName(i))
+			_, err = fmt.Fprintf(w, "%s\n  {\"name\":%q,\"bytes\":12345678901,\"records\":123456789,\"checksum\":\"xxh64:0123456789abcdef\"}", comma, layout.PartName(i))
 		}
 		if err == nil {
 			_, err = io.WriteString(w, `],"counters":{}}`)
@@ -141,7 +141,7 @@ func TestSuccessOfAVeryLargeJob(t *testing.T) {
 		_ = w.CloseWithError(err) // which is always nil
 	}()
 	n := 0
-	_, err := state.ReadSuccess(r, "j-1", parts, func(state.SuccessPart) error { n++; return nil })
+	_, err := layout.ReadSuccess(r, "j-1", parts, func(layout.SuccessPart) error { n++; return nil })
 	if err != nil || n != parts {
 		t.Errorf("%d parts, %v", n, err)
 	}

@@ -1,4 +1,4 @@
-package state_test
+package jobfile_test
 
 import (
 	"os"
@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/state"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/job/jobfile"
 )
 
 func specPage(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../docs/job-file.md")
+	text, err := os.ReadFile("../../docs/job-file.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func TestPageHasAllFieldsOfTheSpec(t *testing.T) {
 	t.Parallel()
 	var want, got []string
 	kinds := map[string]string{}
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[state.Spec]()) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[job.Spec]()) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		want = append(want, name)
 		kinds[name] = kindOf(f.Type)
@@ -45,11 +46,11 @@ func TestPageHasAllFieldsOfTheSpec(t *testing.T) {
 // kindOf is how the page begins to say what type a field has.
 func kindOf(t reflect.Type) string {
 	switch t {
-	case reflect.TypeFor[state.ByteSize]():
+	case reflect.TypeFor[job.ByteSize]():
 		return "size"
-	case reflect.TypeFor[*state.Duration]():
+	case reflect.TypeFor[*job.Duration]():
 		return "duration"
-	case reflect.TypeFor[*state.Artifact]():
+	case reflect.TypeFor[*job.Artifact]():
 		return ""
 	}
 	switch t.Kind() {
@@ -75,7 +76,7 @@ func TestPageExamplesAreSpecs(t *testing.T) {
 		t.Fatalf("only %d examples were found", len(examples))
 	}
 	for _, example := range examples {
-		spec, err := state.ParseSpec([]byte(example[1]))
+		spec, err := jobfile.Parse([]byte(example[1]))
 		if err == nil {
 			err = spec.Validate()
 		}

@@ -1,12 +1,10 @@
-package state
+package job
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
+	"math/big"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -15,10 +13,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/dustin/go-humanize"
-
-	"github.com/bucketmill/bucketmill/state/yamltext"
 )
 
 // Spec is what a user asks for: the body of a submission, and the job file.
@@ -95,65 +89,14 @@ const MaxTasks = 10_000_000
 // MaxReducers bounds a job's reducers: each map task makes that many segments.
 const MaxReducers = 1 << 20
 
+// MaxPriority is the highest priority of a job; the lowest is its negative.
+const MaxPriority = 1000
+
+// ValidPriority reports whether p is a priority; 0 is the default, higher goes first.
+func ValidPriority(p int) bool { return p >= -MaxPriority && p <= MaxPriority }
+
 // maxSkipBadRecords is the most bad records that a job may set aside.
 const maxSkipBadRecords = 1_000_000_000
-
-// ParseSpec reads a spec from JSON or YAML. Unknown fields are errors, and so is whatever would be read as
-// something else than it says: names given twice, text that is not UTF-8, a second document. A text of
-// YAML is what stands there, not what YAML takes it for: see package yamltext.
-func ParseSpec(text []byte) (Spec, error) {
-	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
-	var err error
-	if bytes.HasPrefix(text, []byte("{")) {
-		err = checkJSON(text, reflect.TypeFor[Spec]())
-	} else {
-		text, err = yamltext.JSON[Spec](text)
-	}
-	if err != nil {
-		return Spec{}, fmt.Errorf("%w: %w", ErrSpec, err)
-	}
-	var s Spec
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
-		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, inWords(err, text))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return Spec{}, fmt.Errorf("%w: something follows it", ErrSpec)
-	}
-	return s, nil
-}
-
-// inWords says what package encoding/json has against a text, in the words of a spec. The errors of types that read
-// themselves don't name the field; it is the first that can't be read alone.
-func inWords(err error, text []byte) string {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return fmt.Sprintf("%s must be %s, not %s", wrong.Field, yamltext.Wanted(wrong.Type), article(wrong.Value))
-	}
-	said := strings.TrimPrefix(err.Error(), "json: ")
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(text, &fields) != nil {
-		return said // it is no JSON
-	}
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		alone, err := json.Marshal(map[string]json.RawMessage{name: fields[name]})
-		if err == nil && json.Unmarshal(alone, new(Spec)) != nil && !strings.HasPrefix(said, "param") {
-			return name + ": " + said
-		}
-	}
-	return said
-}
-
-// article puts an article before what package encoding/json calls a value.
-func article(value string) string {
-	switch {
-	case strings.HasPrefix(value, "number "):
-		return strings.TrimPrefix(value, "number ")
-	case value == "array", value == "object":
-		return "an " + value
-	}
-	return "a " + value
-}
 
 // Validate checks what can be known without looking at inputs or program.
 func (s *Spec) Validate() error {
@@ -382,16 +325,28 @@ func (p *Params) UnmarshalJSON(text []byte) error {
 // ByteSize is a number of bytes; in text "64KiB", "1.5GB" or a plain number.
 type ByteSize int64
 
-// sizeText is how a number of bytes is written: whole, unless it has a unit.
-var sizeText = regexp.MustCompile(`^([0-9]+[bB]?|[0-9]+([.][0-9]+)? ?[kKmMgGtTpPeE][iI]?[bB]?)$`)
+// sizeText matches a size: a whole number, or any decimal number with a unit.
+var sizeText = regexp.MustCompile(`^(?:([0-9]+)[bB]?|([0-9]+(?:[.][0-9]+)?) ?([kKmMgGtTpPeE])([iI]?)[bB]?)$`)
 
-// ParseByteSize reads "64KiB", "1.5GB", "4096".
+// ParseByteSize reads "64KiB", "1.5GB" or "4096": KiB, MiB, … are powers of 1024, and KB, MB, … of 1000.
 func ParseByteSize(text string) (ByteSize, error) {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > 1<<62 || !sizeText.MatchString(text) {
+	m := sizeText.FindStringSubmatch(text)
+	n, ok := new(big.Rat), m != nil
+	if ok {
+		n, ok = n.SetString(m[1] + m[2]) // one of the two is empty
+	}
+	if ok && m[3] != "" {
+		base := int64(1000)
+		if m[4] != "" {
+			base = 1024
+		}
+		power := int64(1 + strings.Index("KMGTPE", strings.ToUpper(m[3])))
+		n.Mul(n, new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(base), big.NewInt(power), nil)))
+	}
+	if !ok || n.Cmp(big.NewRat(1<<62, 1)) > 0 {
 		return 0, fmt.Errorf("%q is not a size: write 64KiB, 1.5GB or 4096", shorten(text))
 	}
-	return ByteSize(n), nil
+	return ByteSize(new(big.Int).Quo(n.Num(), n.Denom()).Int64()), nil
 }
 
 // String gives a size that ParseByteSize reads.

@@ -1,17 +1,19 @@
-package state
+package jobfile
 
 import (
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/job"
 )
 
 func TestParseSpec(t *testing.T) {
 	reducers := 4
-	want := Spec{
+	want := job.Spec{
 		Name: "wc", Program: "wordcount", Input: []string{"s3://inbox/books/*.txt"}, Output: "s3://outbox/wc",
-		Reducers: &reducers, SplitSize: 64 << 10, Params: Params{"lower": "true", "n": "3", "x": "1.50"},
+		Reducers: &reducers, SplitSize: 64 << 10, Params: job.Params{"lower": "true", "n": "3", "x": "1.50"},
 	}
 	for form, text := range map[string]string{
 		"json": ` {"name":"wc","program":"wordcount","input":["s3://inbox/books/*.txt"],"output":"s3://outbox/wc",
@@ -19,7 +21,7 @@ func TestParseSpec(t *testing.T) {
 		"yaml": "name: wc\nprogram: wordcount\ninput: ['s3://inbox/books/*.txt']\noutput: s3://outbox/wc\n" +
 			"reducers: 4\nsplit_size: 65536\nparams: {lower: true, n: 3, x: '1.50'}\n",
 	} {
-		got, err := ParseSpec([]byte(text))
+		got, err := Parse([]byte(text))
 		if err != nil {
 			t.Errorf("%s: %v", form, err)
 		}
@@ -42,10 +44,10 @@ func TestParseSpecRefuses(t *testing.T) {
 		"broken yaml":           "a: [",
 		"a number for the name": `{"name":1}`,
 	} {
-		if spec, err := ParseSpec([]byte(text)); !errors.Is(err, ErrSpec) {
+		if spec, err := Parse([]byte(text)); !errors.Is(err, job.ErrSpec) {
 			// Nothing at all is a spec without fields: Validate refuses it.
-			if err != nil || !errors.Is(spec.Validate(), ErrSpec) {
-				t.Errorf("%s: got %v, wanted %v", what, err, ErrSpec)
+			if err != nil || !errors.Is(spec.Validate(), job.ErrSpec) {
+				t.Errorf("%s: got %v, wanted %v", what, err, job.ErrSpec)
 			}
 		}
 	}
@@ -54,16 +56,16 @@ func TestParseSpecRefuses(t *testing.T) {
 func TestOrderNeedsReducers(t *testing.T) {
 	none, two := 0, 2
 	for _, test := range []struct {
-		spec Spec
+		spec job.Spec
 		says string
 	}{
-		{Spec{}, ""},
-		{Spec{SortOrder: OrderPartition, Reducers: &none}, ""},
-		{Spec{SortOrder: OrderTotal, SortValues: true}, ""},
-		{Spec{SortOrder: OrderTotal, SortValues: true, Reducers: &two}, ""},
-		{Spec{SortOrder: OrderTotal, Reducers: &none}, "sort_order total needs reducers"},
-		{Spec{SortValues: true, Reducers: &none}, "sort_values needs reducers"},
-		{Spec{SortOrder: "down"}, `sort_order is "down": must be partition or total`},
+		{job.Spec{}, ""},
+		{job.Spec{SortOrder: job.OrderPartition, Reducers: &none}, ""},
+		{job.Spec{SortOrder: job.OrderTotal, SortValues: true}, ""},
+		{job.Spec{SortOrder: job.OrderTotal, SortValues: true, Reducers: &two}, ""},
+		{job.Spec{SortOrder: job.OrderTotal, Reducers: &none}, "sort_order total needs reducers"},
+		{job.Spec{SortValues: true, Reducers: &none}, "sort_values needs reducers"},
+		{job.Spec{SortOrder: "down"}, `sort_order is "down": must be partition or total`},
 	} {
 		s := test.spec
 		s.Program, s.Input, s.Output = "a", []string{"b"}, "c"
@@ -75,8 +77,8 @@ func TestOrderNeedsReducers(t *testing.T) {
 }
 
 func TestReducersHaveALimit(t *testing.T) {
-	for n, fine := range map[int]bool{-1: false, 0: true, MaxReducers: true, MaxReducers + 1: false, 2_000_000: false} {
-		s := Spec{Program: "a", Input: []string{"b"}, Output: "c", Reducers: &n}
+	for n, fine := range map[int]bool{-1: false, 0: true, job.MaxReducers: true, job.MaxReducers + 1: false, 2_000_000: false} {
+		s := job.Spec{Program: "a", Input: []string{"b"}, Output: "c", Reducers: &n}
 		if err := s.Validate(); (err == nil) != fine {
 			t.Errorf("%d reducers: %v", n, err)
 		}
@@ -91,9 +93,9 @@ func TestWebhookIsAPlainURL(t *testing.T) {
 		"https:example.com": false, "ftp://example.com": false, "file:///etc/passwd": false,
 		"https://secret@example.com": false, "https://me:secret@example.com": false, "https://secret\n.com": false, "https://exa mple/secret": false,
 	} {
-		s := Spec{Program: "a", Input: []string{"b"}, Output: "c", Webhook: text}
+		s := job.Spec{Program: "a", Input: []string{"b"}, Output: "c", Webhook: text}
 		err := s.Validate()
-		if (err == nil) != fine || err != nil && (!errors.Is(err, ErrSpec) || strings.Contains(err.Error(), "secret")) {
+		if (err == nil) != fine || err != nil && (!errors.Is(err, job.ErrSpec) || strings.Contains(err.Error(), "secret")) {
 			t.Errorf("%.60q: %v", text, err)
 		}
 	}
@@ -106,9 +108,9 @@ func FuzzParseSpec(f *testing.F) {
 		if len(text) > 1<<12 {
 			return // the API bounds what it reads
 		}
-		spec, err := ParseSpec(text)
-		if err != nil && !errors.Is(err, ErrSpec) {
-			t.Fatalf("%v is no %v", err, ErrSpec)
+		spec, err := Parse(text)
+		if err != nil && !errors.Is(err, job.ErrSpec) {
+			t.Fatalf("%v is no %v", err, job.ErrSpec)
 		}
 		if err == nil {
 			_ = spec.Validate() // must not panic
@@ -117,8 +119,8 @@ func FuzzParseSpec(f *testing.F) {
 }
 
 func TestByteSizeRoundTrips(t *testing.T) {
-	for _, size := range []ByteSize{0, 1, 1000, 1024, 1536, 64 << 20, 5 << 40, 1<<62 - 1} {
-		if got, err := ParseByteSize(size.String()); err != nil || got != size {
+	for _, size := range []job.ByteSize{0, 1, 1000, 1024, 1536, 64 << 20, 5 << 40, 1<<62 - 1} {
+		if got, err := job.ParseByteSize(size.String()); err != nil || got != size {
 			t.Errorf("%d became %s, read as %d, %v", size, size, got, err)
 		}
 	}
@@ -137,7 +139,7 @@ func TestSpecErrorsInWords(t *testing.T) {
 		`{"input":"x"}`:                "input must be a list of texts, not a string",
 		`{"program_files":[1]}`:        "program_files: a program file must be a text, FILE or FILE#NAME, or an object with the texts source and name",
 	} {
-		_, err := ParseSpec([]byte(text))
+		_, err := Parse([]byte(text))
 		if err == nil || !strings.HasPrefix(strings.TrimPrefix(err.Error(), "job spec is not valid: "), want) || strings.Contains(err.Error(), "Go ") {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
