@@ -40,18 +40,18 @@ func Refer(ctx context.Context, b Bucket, key string, payload []byte, limit int)
 // Resolve returns the payload that Refer made a reference to, or ErrCorrupt if there is another.
 func Resolve(ctx context.Context, b Bucket, ref []byte) ([]byte, error) {
 	if len(ref) == 0 {
-		return nil, fmt.Errorf("%w: reference is empty", ErrInvalid)
+		return nil, Invalidf("reference is empty")
 	}
 	switch ref[0] {
 	case inlineRef:
 		return ref[1:], nil
 	case storedRef:
 		if len(ref) <= storedRefLen {
-			return nil, fmt.Errorf("%w: reference is cut short", ErrInvalid)
+			return nil, Invalidf("reference is cut short")
 		}
 		return readChecked(ctx, b, string(ref[storedRefLen:]), binary.BigEndian.Uint32(ref[1:]))
 	}
-	return nil, fmt.Errorf("%w: reference starts with %q", ErrInvalid, ref[0])
+	return nil, Invalidf("reference starts with %q", ref[0])
 }
 
 func readChecked(ctx context.Context, b Bucket, key string, sum uint32) ([]byte, error) {

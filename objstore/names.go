@@ -1,7 +1,6 @@
 package objstore
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -22,7 +21,7 @@ func CheckBucketName(name string) error {
 	why := ""
 	switch {
 	case strings.Contains(name, "@"): // and the error does not repeat a password
-		return urlError("the location has a user name or password in front of its bucket: leave it out, credentials come from the environment")
+		return Invalidf("the location has a user name or password in front of its bucket: leave it out, credentials come from the environment")
 	case strings.Contains(name, ":"):
 		why = `a location has no port: the store's address is the setting S3 endpoint`
 	case len(name) < 3 || len(name) > 63:
@@ -35,7 +34,7 @@ func CheckBucketName(name string) error {
 		why = "a bucket's name must not look like an IP address"
 	}
 	if why != "" {
-		return urlError(fmt.Sprintf("%.80q is not a bucket's name: %s", name, why))
+		return Invalidf("%.80q is not a bucket's name: %s", name, why)
 	}
 	return nil
 }
@@ -44,11 +43,11 @@ func CheckBucketName(name string) error {
 func CheckKey(key string) error {
 	switch {
 	case key == "":
-		return urlError("the key is empty")
+		return Invalidf("the key is empty")
 	case len(key) > MaxKey:
-		return urlError(fmt.Sprintf("the key has %d bytes, the limit is %d", len(key), MaxKey))
+		return Invalidf("the key has %d bytes, the limit is %d", len(key), MaxKey)
 	case !utf8.ValidString(key):
-		return urlError("the key is not UTF-8")
+		return Invalidf("the key is not UTF-8")
 	}
 	return nil
 }
@@ -57,7 +56,7 @@ func CheckKey(key string) error {
 // keep objects as files do not, or take for another key: empty elements, and a slash at the beginning.
 func CheckNewKey(key string) error {
 	if strings.HasPrefix(key, "/") {
-		return urlError("the key starts with a slash")
+		return Invalidf("the key starts with a slash")
 	}
 	return CheckKey(key)
 }
@@ -70,10 +69,10 @@ func (u URL) CheckOutput(longest int) error {
 	}
 	folder := strings.TrimSuffix(u.Key, "/")
 	if strings.HasPrefix(u.Key, "/") || strings.Contains(folder+"/", "//") && folder != "" {
-		return urlError(fmt.Sprintf("%.200q can be read but not written to: an element between its slashes is empty", u))
+		return Invalidf("%.200q can be read but not written to: an element between its slashes is empty", u)
 	}
 	if n := len(folder) + 1 + longest; longest > 0 && n > MaxKey {
-		return urlError(fmt.Sprintf("%.80q… is too long: keys below it would have up to %d bytes, the limit is %d", u, n, MaxKey))
+		return Invalidf("%.80q… is too long: keys below it would have up to %d bytes, the limit is %d", u, n, MaxKey)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package objstore
 
 import (
-	"fmt"
 	"net/http"
 	"time"
 )
@@ -82,14 +81,14 @@ func (c S3Config) WithDefaults() (S3Config, error) {
 	switch c.Addressing {
 	case AddressAuto, AddressPath, AddressHost:
 	default:
-		return c, fmt.Errorf("%w: addressing %q is not one of path, host", ErrInvalid, c.Addressing)
+		return c, Invalidf("addressing %q is not one of path, host", c.Addressing)
 	}
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
-		return c, fmt.Errorf("%w: access key id and secret access key go together", ErrInvalid)
+		return c, Invalidf("access key id and secret access key go together")
 	}
 	c.Parts = c.Parts.WithDefaults()
 	if c.Parts.Least < MinPartSize {
-		return c, fmt.Errorf("%w: parts of %d bytes are below the %d that S3 asks for", ErrInvalid, c.Parts.Least, MinPartSize)
+		return c, Invalidf("parts of %d bytes are below the %d that S3 asks for", c.Parts.Least, MinPartSize)
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = DefaultRequestTimeout
@@ -110,7 +109,7 @@ func (c S3Config) WithDefaults() (S3Config, error) {
 		c.Retry.MaxDelay = 10 * time.Second
 	}
 	if c.RequestTimeout < 0 || c.IdleTimeout < 0 || c.Retry.Attempts < 0 || c.Retry.BaseDelay < 0 || c.Retry.MaxDelay < 0 {
-		return c, fmt.Errorf("%w: a negative timeout, delay or number of attempts", ErrInvalid)
+		return c, Invalidf("a negative timeout, delay or number of attempts")
 	}
 	return c, nil
 }

@@ -26,7 +26,7 @@ func ParseURL(s string) (URL, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
 	case s == "":
-		return URL{}, urlError("location is empty")
+		return URL{}, Invalidf("location is empty")
 	case !ok:
 		abs, err := filepath.Abs(s)
 		if err != nil {
@@ -39,39 +39,39 @@ func ParseURL(s string) (URL, error) {
 		return checked(s, URL{Scheme: "file", Key: key})
 	case scheme == "file":
 		if !strings.HasPrefix(rest, "/") {
-			return URL{}, urlError(fmt.Sprintf("%.200q: write file:///absolute/path", s))
+			return URL{}, Invalidf("%.200q: write file:///absolute/path", s)
 		}
 		return checked(s, URL{Scheme: "file", Key: rest[1:]})
 	case scheme == "s3":
 		bucket, key, _ := strings.Cut(rest, "/")
 		if bucket == "" {
-			return URL{}, urlError(fmt.Sprintf("%.200q names no bucket: write s3://bucket/key", s))
+			return URL{}, Invalidf("%.200q names no bucket: write s3://bucket/key", s)
 		}
 		if err := CheckBucketName(bucket); err != nil {
 			return URL{}, err
 		}
 		return checked(s, URL{Scheme: "s3", Bucket: bucket, Key: key})
 	}
-	return URL{}, urlError(fmt.Sprintf("%.200q: the scheme %.20q is not one of s3, file", s, scheme))
+	return URL{}, Invalidf("%.200q: the scheme %.20q is not one of s3, file", s, scheme)
 }
 
 func checked(s string, u URL) (URL, error) {
 	elements := strings.Split(strings.TrimSuffix(u.Key, "/"), "/")
 	for i, e := range elements {
 		if e == "." || e == ".." {
-			return URL{}, urlError(fmt.Sprintf("%.200q has a \".\" or \"..\" element: name the folder above, or a glob", s))
+			return URL{}, Invalidf("%.200q has a \".\" or \"..\" element: name the folder above, or a glob", s)
 		}
 		if e == "" && u.Scheme == "file" && (i > 0 || len(elements) > 1) {
-			return URL{}, urlError(fmt.Sprintf("%.200q has an empty element", s))
+			return URL{}, Invalidf("%.200q has an empty element", s)
 		}
 	}
 	switch {
 	case strings.ContainsRune(u.Key, 0):
-		return URL{}, urlError(fmt.Sprintf("%.200q has a zero byte", s))
+		return URL{}, Invalidf("%.200q has a zero byte", s)
 	case !utf8.ValidString(u.Key):
-		return URL{}, urlError(fmt.Sprintf("%.200q is not UTF-8: name the folder above, or a glob", s))
+		return URL{}, Invalidf("%.200q is not UTF-8: name the folder above, or a glob", s)
 	case u.Scheme == "s3" && len(literal(u.Key)) > MaxKey:
-		return URL{}, urlError(fmt.Sprintf("%.80q… has a key of %d bytes, the limit is %d", s, len(u.Key), MaxKey))
+		return URL{}, Invalidf("%.80q… has a key of %d bytes, the limit is %d", s, len(u.Key), MaxKey)
 	}
 	return u, nil
 }
@@ -116,11 +116,3 @@ func (u URL) Join(key string) URL {
 	u.Key = strings.TrimPrefix(strings.TrimSuffix(u.Key, "/")+"/"+key, "/")
 	return u
 }
-
-// urlError is a location that can't be used, an ErrInvalid in its own words.
-type urlError string
-
-func (e urlError) Error() string { return string(e) }
-
-// Is makes it an ErrInvalid.
-func (e urlError) Is(target error) bool { return target == ErrInvalid }

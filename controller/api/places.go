@@ -37,7 +37,7 @@ func newPlaces(allow []string, files bool, work string) (*places, error) {
 // parseLocation is objstore.ParseURL without plain paths: what folder would they start in?
 func parseLocation(location string) (objstore.URL, error) {
 	if !strings.Contains(location, "://") {
-		return objstore.URL{}, fmt.Errorf("%w: %q is not a URL", objstore.ErrInvalid, location)
+		return objstore.URL{}, objstore.Invalidf("%q is not a URL", location)
 	}
 	return objstore.ParseURL(location)
 }

@@ -54,7 +54,7 @@ func New(c Config) (*Stores, error) {
 		c.S3Driver = DriverMinio
 	case DriverMinio, DriverS3:
 	default:
-		return nil, fmt.Errorf("%w: the S3 driver %q is not one of minio, s3", objstore.ErrInvalid, c.S3Driver)
+		return nil, objstore.Invalidf("the S3 driver %q is not one of minio, s3", c.S3Driver)
 	}
 	return &Stores{config: c, buckets: make(map[string]objstore.Bucket)}, nil
 }
@@ -121,7 +121,7 @@ func (s *Stores) EnsureBucket(ctx context.Context, rawURL string) error {
 	if err != nil {
 		return err
 	}
-	if b, ok := b.(interface{ EnsureBucket(context.Context) error }); ok {
+	if b, ok := b.(objstore.BucketEnsurer); ok {
 		return b.EnsureBucket(ctx)
 	}
 	return nil
@@ -133,9 +133,11 @@ func (s *Stores) Buckets(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.(interface {
-		Buckets(ctx context.Context) ([]string, error)
-	}).Buckets(ctx)
+	lister, ok := b.(objstore.BucketLister)
+	if !ok {
+		return nil, fmt.Errorf("list the buckets of the store: %w", objstore.ErrNotSupported)
+	}
+	return lister.Buckets(ctx)
 }
 
 // Stats is what all buckets that were opened have asked of their stores.

@@ -38,12 +38,10 @@ func translate(err error) error {
 
 // bare strips the path off an error of package os: the URL says it already.
 func bare(err error) error {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
 	}
-	var linkErr *os.LinkError
-	if errors.As(err, &linkErr) {
+	if linkErr, ok := errors.AsType[*os.LinkError](err); ok {
 		return linkErr.Err
 	}
 	return err
@@ -53,7 +51,7 @@ func bare(err error) error {
 // key is a file.
 func inTheWay(err error) error {
 	if errors.Is(err, syscall.ENOTDIR) {
-		return fmt.Errorf("%w: a file stands where a folder is needed", objstore.ErrInvalid)
+		return objstore.Invalidf("a file stands where a folder is needed")
 	}
 	return err
 }

@@ -63,18 +63,18 @@ func (b *Bucket) URL() string {
 // outside of the root or a pending one.
 func (b *Bucket) path(key string) (string, error) {
 	if key == "" {
-		return "", fmt.Errorf("%w: the key is empty", objstore.ErrInvalid)
+		return "", objstore.Invalidf("the key is empty")
 	}
 	for element := range strings.SplitSeq(key, "/") {
 		if element == "" || element == "." || element == ".." {
-			return "", fmt.Errorf("%w: the key has an empty, \".\" or \"..\" element", objstore.ErrInvalid)
+			return "", objstore.Invalidf("the key has an empty, \".\" or \"..\" element")
 		}
 		if _, ok := targetOf(element); ok {
-			return "", fmt.Errorf("%w: names like %q are kept for uploads", objstore.ErrInvalid, element)
+			return "", objstore.Invalidf("names like %q are kept for uploads", element)
 		}
 	}
 	if strings.ContainsRune(key, 0) {
-		return "", fmt.Errorf("%w: the key has a zero byte", objstore.ErrInvalid)
+		return "", objstore.Invalidf("the key has a zero byte")
 	}
 	return filepath.Join(b.root, filepath.FromSlash(key)), nil
 }
@@ -110,7 +110,7 @@ func statFile(path string) (fs.FileInfo, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("%w: it is a folder", objstore.ErrNotFound)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%w: it is not a regular file", objstore.ErrInvalid)
+		return nil, objstore.Invalidf("it is not a regular file")
 	}
 	return info, nil
 }

@@ -35,7 +35,7 @@ func (d *folders) create(path string) (*os.File, error) {
 			return nil, inTheWay(err)
 		}
 	}
-	return nil, fmt.Errorf("%w: the folder can't be made here", objstore.ErrInvalid)
+	return nil, objstore.Invalidf("the folder can't be made here")
 }
 
 // make is os.MkdirAll that remembers what it made, and sees to it that a crash of the machine

@@ -2,7 +2,6 @@ package file
 
 import (
 	"crypto/rand"
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -22,7 +21,7 @@ const (
 func pendingFor(path string) (string, error) {
 	name := filepath.Base(path)
 	if len(name) > nameLimit {
-		return "", fmt.Errorf("%w: the name has %d bytes, the limit is %d", objstore.ErrInvalid, len(name), nameLimit)
+		return "", objstore.Invalidf("the name has %d bytes, the limit is %d", len(name), nameLimit)
 	}
 	return pendingPrefix + rand.Text()[:pendingRandom] + "." + name + pendingSuffix, nil
 }
@@ -46,7 +45,7 @@ func (b *Bucket) pendingPath(u objstore.Upload) (pending, target string, err err
 	}
 	name, ok := targetOf(u.ID)
 	if !ok || name != filepath.Base(target) {
-		return "", "", fmt.Errorf("%w: %q is not an upload of this object", objstore.ErrInvalid, u.ID)
+		return "", "", objstore.Invalidf("%q is not an upload of this object", u.ID)
 	}
 	return filepath.Join(filepath.Dir(target), u.ID), target, nil
 }

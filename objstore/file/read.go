@@ -35,7 +35,7 @@ func (b *Bucket) open(ctx context.Context, key, wanted string, offset, length in
 		return nil, err
 	}
 	if offset < 0 || length < -1 {
-		return nil, fmt.Errorf("%w: range of %d bytes from %d on", objstore.ErrInvalid, length, offset)
+		return nil, objstore.Invalidf("range of %d bytes from %d on", length, offset)
 	}
 	b.counters.Gets.Add(1)
 	// Opening a named pipe would block, so look first.
@@ -106,7 +106,7 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 		return 0, r.bucket.fail("read", r.key, err)
 	}
 	if off < 0 {
-		return 0, r.bucket.fail("read", r.key, fmt.Errorf("%w: negative offset", objstore.ErrInvalid))
+		return 0, r.bucket.fail("read", r.key, objstore.Invalidf("negative offset"))
 	}
 	if off >= r.size {
 		return 0, io.EOF

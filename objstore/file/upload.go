@@ -37,7 +37,7 @@ func (b *Bucket) complete(ctx context.Context, u objstore.Upload) (fs.FileInfo, 
 	}
 	info, err := os.Stat(from)
 	if err == nil && etag(info) != u.Parts[0].ETag {
-		return nil, fmt.Errorf("%w: the pending file is not what was sealed", objstore.ErrInvalid)
+		return nil, objstore.Invalidf("the pending file is not what was sealed")
 	}
 	if err == nil {
 		err = os.Rename(from, target)
@@ -52,7 +52,7 @@ func (b *Bucket) complete(ctx context.Context, u objstore.Upload) (fs.FileInfo, 
 	return info, syncFolder(filepath.Dir(target))
 }
 
-var errUnsealed = fmt.Errorf("%w: the upload was not sealed", objstore.ErrInvalid)
+var errUnsealed = objstore.Invalidf("the upload was not sealed")
 
 // Made compares the ETag of what is there, which renaming keeps and no other file has, with that of the pending
 // file when it was sealed.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -141,7 +140,7 @@ func (p *pending) put(ctx context.Context, data []byte, place func(from, to stri
 // folderInTheWay explains why a file could not take its name.
 func folderInTheWay(target string, err error) error {
 	if info, serr := os.Lstat(target); serr == nil && info.IsDir() {
-		return fmt.Errorf("%w: a folder has that name", objstore.ErrInvalid)
+		return objstore.Invalidf("a folder has that name")
 	}
 	return err
 }

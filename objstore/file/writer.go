@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -121,4 +120,4 @@ func (w *writer) fail(verb string, err error) error {
 	return w.pending.bucket.fail(verb, w.pending.key, err)
 }
 
-var errEnded = fmt.Errorf("%w: the writer has ended", objstore.ErrInvalid)
+var errEnded = objstore.Invalidf("the writer has ended")

@@ -2,8 +2,6 @@
 package minio
 
 import (
-	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -36,7 +34,7 @@ func NewClient(c objstore.S3Config) (*Client, error) {
 	if c.Endpoint != "" {
 		u, err := url.Parse(c.Endpoint)
 		if err != nil {
-			return nil, fmt.Errorf("%w: endpoint: %w", objstore.ErrInvalid, err)
+			return nil, objstore.Invalidf("endpoint: %w", err)
 		}
 		host, secure = u.Host, u.Scheme == "https"
 	}
@@ -55,7 +53,7 @@ func NewClient(c objstore.S3Config) (*Client, error) {
 		MaxRetries: 1,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", objstore.ErrInvalid, err)
+		return nil, objstore.Invalidf("%w", err)
 	}
 	return &Client{core: core, config: c, plain: !secure}, nil
 }
@@ -85,9 +83,3 @@ func (c *Client) Bucket(name string) (*Bucket, error) {
 	}
 	return &Bucket{b}, nil
 }
-
-// EnsureBucket makes the bucket in the store unless there is one already.
-func (b *Bucket) EnsureBucket(ctx context.Context) error { return b.Bucket.EnsureBucket(ctx) }
-
-// Buckets returns the names of all buckets of the store that the credentials own.
-func (b *Bucket) Buckets(ctx context.Context) ([]string, error) { return b.Bucket.Buckets(ctx) }

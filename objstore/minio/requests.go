@@ -3,7 +3,6 @@ package minio
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -31,8 +30,8 @@ var _ s3bucket.Requests = (*requests)(nil)
 
 // translate tells the store's answers from broken connections.
 func translate(err error) error {
-	var r minio.ErrorResponse
-	if !errors.As(err, &r) {
+	r, ok := errors.AsType[minio.ErrorResponse](err)
+	if !ok {
 		return err
 	}
 	return &s3bucket.Failure{Status: r.StatusCode, Code: r.Code, Message: r.Error(), RequestID: r.RequestID}
@@ -42,7 +41,7 @@ func translate(err error) error {
 // without an answer from the store, which are not to be told from broken connections.
 func checkName(key string) error {
 	if err := s3utils.CheckValidObjectName(key); err != nil {
-		return fmt.Errorf("%w: %w", objstore.ErrInvalid, err)
+		return objstore.Invalidf("%w", err)
 	}
 	return nil
 }

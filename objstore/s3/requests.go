@@ -31,16 +31,15 @@ var _ s3bucket.Requests = (*requests)(nil)
 
 // translate tells the store's answers from broken connections.
 func translate(err error) error {
-	var response *awshttp.ResponseError
-	answered := errors.As(err, &response)
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		var broken *url.Error
-		if errors.As(err, &broken) && !errors.Is(err, objstore.ErrDenied) {
-			return broken // without the SDK's headings, which are for answers
+	response, answered := errors.AsType[*awshttp.ResponseError](err)
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		if broken, ok := errors.AsType[*url.Error](err); ok && !errors.Is(err, objstore.ErrDenied) {
+			return broken // without the SDK's prefixes, which describe answers
 		}
 		if answered && response.HTTPStatusCode() >= http.StatusBadRequest {
-			return &s3bucket.Failure{Status: response.HTTPStatusCode(), Message: "the store's answer is not S3's XML"} // a page for people, perhaps
+			// Perhaps a page for people.
+			return &s3bucket.Failure{Status: response.HTTPStatusCode(), Message: "the store's answer is not S3's XML"}
 		}
 		return err
 	}

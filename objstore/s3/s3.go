@@ -34,7 +34,7 @@ func NewClient(ctx context.Context, c objstore.S3Config) (*Client, error) {
 	}
 	loaded, err := config.LoadDefaultConfig(ctx, loadOptions(c)...)
 	if err != nil {
-		return nil, fmt.Errorf("%w: load the AWS configuration: %w", objstore.ErrInvalid, err)
+		return nil, objstore.Invalidf("load the AWS configuration: %w", err)
 	}
 	if loaded.Region == "" {
 		loaded.Region = "us-east-1"
@@ -109,9 +109,3 @@ func (c *Client) Bucket(name string) (*Bucket, error) {
 	}
 	return &Bucket{b}, nil
 }
-
-// EnsureBucket makes the bucket in the store unless there is one already.
-func (b *Bucket) EnsureBucket(ctx context.Context) error { return b.Bucket.EnsureBucket(ctx) }
-
-// Buckets returns the names of all buckets of the store that the credentials own.
-func (b *Bucket) Buckets(ctx context.Context) ([]string, error) { return b.Bucket.Buckets(ctx) }

@@ -18,7 +18,6 @@ package s3bucket
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"sync"
@@ -85,7 +84,13 @@ type Bucket struct {
 	buffers, largeBuffers sync.Pool // of *[]byte, with capacities of config.Parts.Least and Most
 }
 
-var _ objstore.Bucket = (*Bucket)(nil)
+var (
+	_ objstore.Bucket        = (*Bucket)(nil)
+	_ objstore.Meter         = (*Bucket)(nil)
+	_ objstore.Presigner     = (*Bucket)(nil)
+	_ objstore.BucketEnsurer = (*Bucket)(nil)
+	_ objstore.BucketLister  = (*Bucket)(nil)
+)
 
 // New makes the bucket of that name, without a request. The config has its defaults filled in.
 func New(name string, r Requests, c objstore.S3Config) (*Bucket, error) {
@@ -122,7 +127,7 @@ func (b *Bucket) Presign(ctx context.Context, method, key string, expires time.D
 		return "", b.fail("presign", key, err)
 	}
 	if method != http.MethodGet && method != http.MethodPut {
-		return "", b.fail("presign", key, fmt.Errorf("%w: a link can't be for %s", objstore.ErrInvalid, method))
+		return "", b.fail("presign", key, objstore.Invalidf("a link can't be for %s", method))
 	}
 	link, err := b.requests.Presign(ctx, method, key, expires)
 	if err != nil {
@@ -189,7 +194,7 @@ func checkPrefix(prefix string) error {
 	return objstore.CheckKey(prefix)
 }
 
-// EnsureBucket makes the bucket unless there is one already.
+// EnsureBucket implements [objstore.BucketEnsurer].
 func (b *Bucket) EnsureBucket(ctx context.Context) error {
 	_, err := do(ctx, b, "create bucket", "", func(ctx context.Context, _ *watch) (struct{}, error) {
 		err := b.requests.HeadBucket(ctx)
@@ -205,7 +210,7 @@ func (b *Bucket) EnsureBucket(ctx context.Context) error {
 	return err
 }
 
-// Buckets returns the names of all buckets of the store that the credentials own, this one or others.
+// Buckets implements [objstore.BucketLister].
 func (b *Bucket) Buckets(ctx context.Context) ([]string, error) {
 	return do(ctx, b, "list buckets", "", func(ctx context.Context, _ *watch) ([]string, error) { return b.requests.Buckets(ctx) })
 }

@@ -1,7 +1,6 @@
 package s3bucket
 
 import (
-	"fmt"
 	"net/url"
 	"os"
 	"strings"
@@ -32,10 +31,10 @@ func Resolve(c objstore.S3Config) (objstore.S3Config, error) {
 	}
 	u, err := url.Parse(c.Endpoint)
 	if err != nil {
-		return c, fmt.Errorf("%w: endpoint: %w", objstore.ErrInvalid, err)
+		return c, objstore.Invalidf("endpoint: %w", err)
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
-		return c, fmt.Errorf("%w: endpoint %q: write http://host:port or https://host", objstore.ErrInvalid, c.Endpoint)
+		return c, objstore.Invalidf("endpoint %q: write http://host:port or https://host", c.Endpoint)
 	}
 	return c, nil
 }

@@ -36,8 +36,7 @@ func (f *Failure) Error() string {
 }
 
 func codeOf(err error) string {
-	var f *Failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Failure](err); ok {
 		return f.Code
 	}
 	return ""
@@ -57,27 +56,22 @@ func classify(err error) (kind error, again bool) {
 			return sentinel, false
 		}
 	}
-	var f *Failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Failure](err); ok {
 		if kind, again := classifyCode(f.Code); kind != nil {
 			return kind, again
 		}
 		return classifyStatus(f.Status)
 	}
-	// What is left is no answer, or one that makes no sense: a broken connection.
-	var certificate *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	var record tls.RecordHeaderError
-	if errors.As(err, &certificate) || errors.As(err, &authority) || errors.As(err, &record) {
-		return objstore.ErrUnavailable, false
-	}
-	return objstore.ErrUnavailable, true
+	// Any other error means that no answer came, or none that makes sense: the connection broke.
+	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, notTLS := errors.AsType[tls.RecordHeaderError](err)
+	return objstore.ErrUnavailable, !badCertificate && !unknownAuthority && !notTLS
 }
 
 // slowDown tells whether the store has more to do than it likes. A HEAD's answer has no code.
 func slowDown(err error) bool {
-	var f *Failure
-	if errors.As(err, &f) && f.Status == http.StatusServiceUnavailable {
+	if f, ok := errors.AsType[*Failure](err); ok && f.Status == http.StatusServiceUnavailable {
 		return true
 	}
 	kind, _ := classify(err)

@@ -30,8 +30,8 @@ func ofUpload[T any](ctx context.Context, b *Bucket, verb string, u objstore.Upl
 }
 
 func isInternal(err error) bool {
-	var f *Failure
-	return errors.As(err, &f) && f.Status == http.StatusInternalServerError
+	f, ok := errors.AsType[*Failure](err)
+	return ok && f.Status == http.StatusInternalServerError
 }
 
 // gone is true only if the store says so: it does not repeat its requests, and takes no error for a

@@ -28,7 +28,7 @@ func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.
 func (b *Bucket) GetVersion(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
 	err := objstore.CheckKey(key)
 	if err == nil && (offset < 0 || length < -1) {
-		err = fmt.Errorf("%w: range of %d bytes from %d on", objstore.ErrInvalid, length, offset)
+		err = objstore.Invalidf("range of %d bytes from %d on", length, offset)
 	}
 	if err != nil {
 		return nil, b.fail("get", key, err)
@@ -114,8 +114,8 @@ func (r *reader) open(ctx context.Context, offset, length int64) (int64, error) 
 		return r.bucket.requests.Get(ctx, r.key, offset, length, r.etag)
 	})
 	if err != nil {
-		var refusal *Failure
-		r.fresh = !errors.As(err, &refusal)
+		_, refused := errors.AsType[*Failure](err)
+		r.fresh = !refused
 		if kind, _ := classify(err); r.etag != "" && errors.Is(kind, objstore.ErrExists) { // 412
 			err = fmt.Errorf("%w: %w", objstore.ErrChanged, err)
 		}

@@ -74,8 +74,7 @@ func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt f
 		return v, nil
 	}
 	// On the last attempt Retry leaves the wrapping to us.
-	var permanent *backoff.PermanentError
-	if errors.As(err, &permanent) {
+	if permanent, ok := errors.AsType[*backoff.PermanentError](err); ok {
 		err = permanent.Unwrap()
 	}
 	if ctxErr := ctx.Err(); ctxErr != nil {

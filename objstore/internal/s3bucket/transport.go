@@ -3,7 +3,6 @@ package s3bucket
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -65,14 +64,14 @@ func newTransport() (*http.Transport, error) {
 	}
 	bundle, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("%w: AWS_CA_BUNDLE: %w", objstore.ErrInvalid, err)
+		return nil, objstore.Invalidf("AWS_CA_BUNDLE: %w", err)
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
 		roots = x509.NewCertPool()
 	}
 	if !roots.AppendCertsFromPEM(bundle) {
-		return nil, fmt.Errorf("%w: AWS_CA_BUNDLE: %s has no certificate", objstore.ErrInvalid, file)
+		return nil, objstore.Invalidf("AWS_CA_BUNDLE: %s has no certificate", file)
 	}
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return t, nil

@@ -96,7 +96,7 @@ func checkSealed(u objstore.Upload) error {
 		return err
 	}
 	if u.ID == "" || len(u.Parts) == 0 {
-		return fmt.Errorf("%w: the upload was not sealed", objstore.ErrInvalid)
+		return objstore.Invalidf("the upload was not sealed")
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 	const verb = "abort"
 	err := objstore.CheckNewKey(u.Key)
 	if err == nil && u.ID == "" {
-		err = fmt.Errorf("%w: no upload id", objstore.ErrInvalid)
+		err = objstore.Invalidf("no upload id")
 	}
 	if err != nil {
 		return b.fail(verb, u.Key, err)

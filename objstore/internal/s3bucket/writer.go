@@ -103,7 +103,7 @@ func (w *writer) send() error {
 		return err
 	}
 	if w.number == objstore.MaxParts {
-		return w.bucket.fail("write", w.key, fmt.Errorf("%w: the object needs more than %d parts", objstore.ErrInvalid, objstore.MaxParts))
+		return w.bucket.fail("write", w.key, objstore.Invalidf("the object needs more than %d parts", objstore.MaxParts))
 	}
 	if w.id == "" {
 		mark := rand.Text()
@@ -212,7 +212,7 @@ func (w *writer) end() {
 	w.buffer = nil
 }
 
-var errEnded = fmt.Errorf("%w: the writer has ended", objstore.ErrInvalid)
+var errEnded = objstore.Invalidf("the writer has ended")
 
 // takeBuffer gives an empty part of that capacity. Those of the two usual sizes are used again.
 func (b *Bucket) takeBuffer(size int64) *[]byte {
