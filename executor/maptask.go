@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/mapred"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -158,7 +158,7 @@ func (w *mapWork) mapToOutput(ctx context.Context, mapper program.Mapper, how *m
 	if err != nil {
 		return result{}, err
 	}
-	emitter := mapred.NewEmitter(emitBlock, out.take)
+	emitter := record.NewEmitter(emitBlock, out.take)
 	in, err := w.feed(ctx, mapSink{mapper: mapper, emitter: emitter, progress: how}, omit)
 	if err == nil {
 		err = emitter.Flush()
@@ -179,7 +179,7 @@ type intake struct {
 // mapSink is a mapper and where its records go.
 type mapSink struct {
 	mapper  program.Mapper
-	emitter *mapred.Emitter
+	emitter *record.Emitter
 	// progress is told what the mapper was handed.
 	progress *mapProgress
 	// direct is the mapper again, if it fills the collector itself.
@@ -187,7 +187,7 @@ type mapSink struct {
 	collector *shuffle.Collector
 }
 
-func (s *mapSink) take(b *mapred.Batch) error {
+func (s *mapSink) take(b *record.Batch) error {
 	if s.direct != nil {
 		return s.direct.MapTo(b, s.collector)
 	}
@@ -211,7 +211,7 @@ func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in inta
 		if err != nil {
 			return in, err
 		}
-		n, err := readAll(ctx, w.attempt, s, r, func(b *mapred.Batch, progress int64) error {
+		n, err := readAll(ctx, w.attempt, s, r, func(b *record.Batch, progress int64) error {
 			if err := take(b); err != nil {
 				return err
 			}
@@ -247,7 +247,7 @@ func SplitOptions(format split.Format, memory int64) split.Options {
 
 // readAll hands the batches of a split to take, each with how many bytes of the split are
 // consumed then, and closes it. It returns the number of bytes that it received.
-func readAll(ctx context.Context, a *attempt, s split.Split, r *split.Reader, take func(b *mapred.Batch, progress int64) error) (n int64, err error) {
+func readAll(ctx context.Context, a *attempt, s split.Split, r *split.Reader, take func(b *record.Batch, progress int64) error) (n int64, err error) {
 	defer func() {
 		n = r.BytesRead()
 		err = errors.Join(err, r.Close())

@@ -10,8 +10,8 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/layout"
-	"github.com/bucketmill/bucketmill/mapred"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -49,7 +49,7 @@ func (e *Executor) createPart(ctx context.Context, job *jobContext, index int) (
 func (p *partWriter) take(block []byte) ([]byte, error) {
 	buf := p.buf
 	for rest := block; len(rest) > 0; {
-		key, value, n, err := mapred.ReadRecord(rest)
+		key, value, n, err := record.Read(rest)
 		if err != nil {
 			return block, err
 		}

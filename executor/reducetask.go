@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/mapred"
 )
 
 const (
@@ -104,7 +104,7 @@ func (w *reduceWork) reduce(ctx context.Context, in *mergeInput, omit []int64, o
 		return nil, err
 	}
 	defer reducer.Kill()
-	emitter := mapred.NewEmitter(emitBlock, out.take)
+	emitter := record.NewEmitter(emitBlock, out.take)
 	next := in.next
 	if len(omit) > 0 {
 		next = (&groupPick{source: in.next, until: math.MaxInt64, omit: omit}).next

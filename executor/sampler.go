@@ -11,7 +11,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/executor/split"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // sampler maps a few pieces of a job's input, to see the keys that come of them.
@@ -101,7 +101,7 @@ func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 		return err
 	}
 	defer mapper.Kill()
-	out := mapred.NewEmitter(emitBlock, s.take)
+	out := record.NewEmitter(emitBlock, s.take)
 	reading := reader{sampler: s, plan: plan}
 	defer func() { err = errors.Join(err, reading.close()) }()
 	for {
@@ -126,7 +126,7 @@ func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 // take adds what the mapper emits to the sample.
 func (s *sampler) take(block []byte) ([]byte, error) {
 	for rest := block; len(rest) > 0; {
-		key, _, n, err := mapred.ReadRecord(rest)
+		key, _, n, err := record.Read(rest)
 		if err != nil {
 			return block, err
 		}
@@ -151,7 +151,7 @@ type openPiece struct {
 }
 
 // next returns the next records, or io.EOF.
-func (r *reader) next(ctx context.Context) (*mapred.Batch, error) {
+func (r *reader) next(ctx context.Context) (*record.Batch, error) {
 	for r.sampler.read < maxSampled {
 		if err := r.openAhead(ctx); err != nil {
 			return nil, err
@@ -232,7 +232,7 @@ func (r *reader) close() (err error) {
 
 // firstBytes returns the first records of a batch, so many bytes of them or a little more, and
 // how many these are.
-func firstBytes(b *mapred.Batch, limit int64) (*mapred.Batch, int64) {
+func firstBytes(b *record.Batch, limit int64) (*record.Batch, int64) {
 	var records, n int64
 	for _, record := range b.Records() {
 		records++

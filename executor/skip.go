@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/mapred"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -191,7 +191,7 @@ type probing struct {
 
 // probe has run do something in a scratch folder of its own, as the program expects it, whose
 // log nobody wants.
-func (p *probing) probe(run func(attempt program.Attempt, drop *mapred.Emitter) error) (err error) {
+func (p *probing) probe(run func(attempt program.Attempt, drop *record.Emitter) error) (err error) {
 	scratch := filepath.Join(p.scratch, "probe")
 	if err := program.PassableFolder(scratch); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
@@ -202,5 +202,5 @@ func (p *probing) probe(run func(attempt program.Attempt, drop *mapred.Emitter) 
 		return err
 	}
 	attempt.Log = nil
-	return run(attempt, mapred.NewEmitter(emitBlock, func(block []byte) ([]byte, error) { return block, nil }))
+	return run(attempt, record.NewEmitter(emitBlock, func(block []byte) ([]byte, error) { return block, nil }))
 }

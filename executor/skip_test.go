@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // trial is a work of total units that fails as a program does which takes in more than it has
@@ -200,26 +200,26 @@ func TestFindBadPassesOtherErrorsOn(t *testing.T) {
 }
 
 // batches makes batches of all framings, of random lengths, and the records in them.
-func batches(rng *rand.Rand, n int) (all []*mapred.Batch, records []string) {
+func batches(rng *rand.Rand, n int) (all []*record.Batch, records []string) {
 	for len(records) < n {
-		b := &mapred.Batch{Input: "file:///in", Offset: rng.Int64N(1000), Framing: mapred.Framing(1 + rng.IntN(4)), RecordLen: 3}
+		b := &record.Batch{Input: "file:///in", Offset: rng.Int64N(1000), Framing: record.Framing(1 + rng.IntN(4)), RecordLen: 3}
 		for range 1 + rng.IntN(9) {
 			word := strings.Repeat(string(rune('a'+len(records)%26)), 3)
 			switch b.Framing {
-			case mapred.Lines:
+			case record.Lines:
 				b.Data = append(append(b.Data, word...), [2]string{"\n", "\r\n"}[rng.IntN(2)]...)
-			case mapred.Encoded:
+			case record.Encoded:
 				key := []byte{0, 0, 0, 0, 0, 0, 1, byte(len(b.Data))}
-				b.Data = mapred.AppendRecord(b.Data, key, []byte(word))
+				b.Data = record.Append(b.Data, key, []byte(word))
 			default:
 				b.Data = append(b.Data, word...)
 			}
 			records = append(records, word)
-			if b.Framing == mapred.Whole {
+			if b.Framing == record.Whole {
 				break
 			}
 		}
-		if b.Framing == mapred.Lines && rng.IntN(2) == 0 {
+		if b.Framing == record.Lines && rng.IntN(2) == 0 {
 			b.Data = bytes.TrimRight(b.Data, "\r\n")
 		}
 		all = append(all, b)
@@ -241,14 +241,14 @@ func TestRecordPick(t *testing.T) {
 				want = append(want, records[i])
 			}
 		}
-		offsets := map[*mapred.Batch][]int64{}
+		offsets := map[*record.Batch][]int64{}
 		for _, b := range all {
 			for offset := range b.Records() {
 				offsets[b] = append(offsets[b], offset)
 			}
 		}
-		var current *mapred.Batch
-		pick := &recordPick{from: from, until: until, omit: omit, pass: func(b *mapred.Batch) error {
+		var current *record.Batch
+		pick := &recordPick{from: from, until: until, omit: omit, pass: func(b *record.Batch) error {
 			n := 0
 			for offset, record := range b.Records() {
 				got = append(got, string(record))
@@ -282,7 +282,7 @@ func TestGroupPick(t *testing.T) {
 			for range 1 + rng.IntN(4) {
 				value := string(rune('a' + rng.IntN(26)))
 				groups[i] += key + value
-				block = mapred.AppendRecord(block, []byte(key), []byte(value))
+				block = record.Append(block, []byte(key), []byte(value))
 				if rng.IntN(3) == 0 {
 					blocks, block = append(blocks, block), nil
 				}
@@ -316,7 +316,7 @@ func TestGroupPick(t *testing.T) {
 				t.Fatalf("seed %d: a block of %d bytes, %v", seed, len(block), err)
 			}
 			for len(block) > 0 {
-				key, value, n, err := mapred.ReadRecord(block)
+				key, value, n, err := record.Read(block)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/mapred"
 )
 
 // reduceWork is the work of a reduce attempt; its units are groups.
@@ -22,7 +22,7 @@ type reduceWork struct {
 
 func (w *reduceWork) try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
-	err = w.probe(func(attempt program.Attempt, drop *mapred.Emitter) error {
+	err = w.probe(func(attempt program.Attempt, drop *record.Emitter) error {
 		return w.pick(ctx, attempt.Scratch, from, until, func(p *groupPick) error {
 			reducer, err := w.job.program.NewReducer(ctx, attempt)
 			if err != nil {
@@ -59,7 +59,7 @@ func (w *reduceWork) named(context.Context, int64, int64, *program.UserError) (i
 func (w *reduceWork) describe(ctx context.Context, unit int64) (skippedRecord, error) {
 	r := skippedRecord{Record: unit}
 	err := w.pick(ctx, w.scratch, unit, unit+1, func(p *groupPick) error {
-		groups := mapred.NewGroups(p.next)
+		groups := record.NewGroups(p.next)
 		for groups.Next() {
 			r.Key = w.showKey(groups.Key())
 			for value, ok := groups.Value(); ok; value, ok = groups.Value() {
@@ -132,7 +132,7 @@ func (p *groupPick) past() bool {
 func (p *groupPick) piece() ([]byte, error) {
 	block, at, begin := p.rest, 0, 0
 	for at < len(block) {
-		key, _, n, err := mapred.ReadRecord(block[at:])
+		key, _, n, err := record.Read(block[at:])
 		if err != nil {
 			return nil, err
 		}

@@ -15,9 +15,9 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
-	"github.com/bucketmill/bucketmill/mapred"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
@@ -101,7 +101,7 @@ type place struct {
 
 func (w *mapWork) places(t *testing.T, from, until int64) (places []place) {
 	t.Helper()
-	err := w.read(t.Context(), &recordPick{from: from, until: until, pass: func(b *mapred.Batch) error {
+	err := w.read(t.Context(), &recordPick{from: from, until: until, pass: func(b *record.Batch) error {
 		for offset, record := range b.Records() {
 			places = append(places, place{b.Input, offset, string(record)})
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/split"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -31,7 +31,7 @@ var errEnough = errors.New("all that is wanted was read")
 
 func (w *mapWork) try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
-	err = w.probe(func(attempt program.Attempt, drop *mapred.Emitter) error {
+	err = w.probe(func(attempt program.Attempt, drop *record.Emitter) error {
 		attempt.Inputs = inputsOf(w.task)
 		mapper, err := w.job.program.NewMapper(ctx, attempt)
 		if err != nil {
@@ -57,7 +57,7 @@ func (w *mapWork) named(ctx context.Context, from, until int64, why *program.Use
 	}
 	unit := int64(-1)
 	pick := &recordPick{from: from, until: until}
-	pick.pass = func(b *mapred.Batch) error {
+	pick.pass = func(b *record.Batch) error {
 		if b.Input != why.Record.Input && string([]rune(b.Input)) != why.Record.Input { // a program tells in JSON
 			return nil
 		}
@@ -76,7 +76,7 @@ func (w *mapWork) named(ctx context.Context, from, until int64, why *program.Use
 
 func (w *mapWork) describe(ctx context.Context, unit int64) (skippedRecord, error) {
 	var r skippedRecord
-	err := w.read(ctx, &recordPick{from: unit, until: unit + 1, pass: func(b *mapred.Batch) error {
+	err := w.read(ctx, &recordPick{from: unit, until: unit + 1, pass: func(b *record.Batch) error {
 		for offset, value := range b.Records() {
 			r = skippedRecord{Input: objstore.Shown(b.Input), Offset: &offset, Record: unit, Value: show(value, shownBytes)}
 		}
@@ -106,7 +106,7 @@ func (w *mapWork) read(ctx context.Context, pick *recordPick) error {
 		if err != nil {
 			return err
 		}
-		_, err = readAll(ctx, w.attempt, s, r, func(b *mapred.Batch, _ int64) error {
+		_, err = readAll(ctx, w.attempt, s, r, func(b *record.Batch, _ int64) error {
 			if r.Seekable() && b.Offset < s.Offset+s.Length {
 				w.note(mark{record: pick.next, split: i, offset: b.Offset})
 			}
@@ -131,7 +131,7 @@ func (w *mapWork) note(m mark) {
 
 // recordPick passes those of the records that it takes on that are wanted.
 type recordPick struct {
-	pass        func(*mapred.Batch) error
+	pass        func(*record.Batch) error
 	from, until int64   // ordinals of what is wanted
 	omit        []int64 // sorted: what of it is not wanted all the same
 	next        int64   // ordinal of the record that is taken next
@@ -139,7 +139,7 @@ type recordPick struct {
 }
 
 // take fails with errEnough once nothing more is wanted.
-func (p *recordPick) take(b *mapred.Batch) error {
+func (p *recordPick) take(b *record.Batch) error {
 	first := p.next
 	p.next += int64(b.Len())
 	from, until := max(p.from, first), min(p.until, p.next)
@@ -166,7 +166,7 @@ func (p *recordPick) take(b *mapred.Batch) error {
 }
 
 // cutBatch returns the batch of the records from one on and before another, which must be some.
-func cutBatch(b *mapred.Batch, from, until int64) *mapred.Batch {
+func cutBatch(b *record.Batch, from, until int64) *record.Batch {
 	part := *b
 	begin, end := 0, len(b.Data)
 	var n int64
@@ -185,18 +185,18 @@ func cutBatch(b *mapred.Batch, from, until int64) *mapred.Batch {
 }
 
 // recordStarts yields where in a batch's data each record begins, and its offset in the object.
-func recordStarts(b *mapred.Batch) func(yield func(at int, offset int64) bool) {
+func recordStarts(b *record.Batch) func(yield func(at int, offset int64) bool) {
 	return func(yield func(int, int64) bool) {
 		at := 0
 		for offset := range b.Records() {
-			if b.Framing != mapred.Encoded {
+			if b.Framing != record.Encoded {
 				at = int(offset - b.Offset)
 			}
 			if !yield(at, offset) {
 				return
 			}
-			if b.Framing == mapred.Encoded {
-				_, _, n, _ := mapred.ReadRecord(b.Data[at:]) // it could be read before
+			if b.Framing == record.Encoded {
+				_, _, n, _ := record.Read(b.Data[at:]) // it could be read before
 				at += n
 			}
 		}

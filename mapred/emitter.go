@@ -1,64 +1,11 @@
 package mapred
 
-// An Emitter gathers a program's output records into blocks. Emit never fails: the first
-// error of the receiver stays in Err, and what is emitted after it is dropped, so a program
-// may check once per batch.
-//
-// An Emitter belongs to one goroutine.
-type Emitter struct {
-	buf     []byte
-	limit   int
-	records int64
-	bytes   int64
-	err     error
-	flush   func(block []byte) (next []byte, err error)
-}
+import "github.com/bucketmill/bucketmill/internal/record"
 
-// NewEmitter returns an Emitter that hands a block to flush whenever it reaches limit bytes
-// (a single larger record makes a larger block). Flush owns the block from then on and
-// returns the buffer to fill next, which may be the same one.
+// An Emitter takes a program's output records. It belongs to one goroutine.
+type Emitter = record.Emitter
+
+// NewEmitter returns an Emitter, for tests: see record.NewEmitter.
 func NewEmitter(limit int, flush func(block []byte) (next []byte, err error)) *Emitter {
-	return &Emitter{limit: limit, flush: flush}
+	return record.NewEmitter(limit, flush)
 }
-
-// Emit adds one record. Key and value are copied.
-func (e *Emitter) Emit(key, value []byte) {
-	if len(e.buf)+len(key)+len(value)+20 > e.limit && len(e.buf) > 0 {
-		_ = e.Flush() // it stays in Err
-	}
-	e.buf = AppendRecord(e.buf, key, value)
-	e.records++
-	e.bytes += int64(len(key) + len(value))
-}
-
-// Flush hands over what is gathered so far. It returns Err.
-func (e *Emitter) Flush() error {
-	if e.err != nil || len(e.buf) == 0 {
-		e.buf = e.buf[:0]
-		return e.err
-	}
-	e.buf, e.err = e.flush(e.buf)
-	e.buf = e.buf[:0]
-	return e.err
-}
-
-// EmitBlock hands over a whole block of records that somebody else encoded, after what is
-// gathered so far. The block is copied where it must be kept.
-func (e *Emitter) EmitBlock(block []byte) error {
-	for len(block) > 0 && e.err == nil {
-		key, value, n, err := ReadRecord(block)
-		if err != nil {
-			e.err = err
-			break
-		}
-		e.Emit(key, value)
-		block = block[n:]
-	}
-	return e.err
-}
-
-// Err returns the receiver's first error.
-func (e *Emitter) Err() error { return e.err }
-
-// Count returns how many records, and how many bytes of keys and values, were emitted.
-func (e *Emitter) Count() (records, bytes int64) { return e.records, e.bytes }

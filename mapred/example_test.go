@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/mapred"
 )
 
@@ -36,7 +37,7 @@ func Example() {
 		Reducer:  sum,
 	}
 
-	got, err := mapred.Try(job, nil, mapred.Batch{Framing: mapred.Lines, Data: []byte("to be or not\nto be\n")})
+	got, err := mapred.Try(job, nil, record.Batch{Framing: record.Lines, Data: []byte("to be or not\nto be\n")})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -57,9 +58,9 @@ func ExampleTask() {
 	c := &column{}
 	job := mapred.Job{Setup: c.setup, Mapper: c}
 
-	got, err := mapred.Try(job, map[string]string{"column": "amount"}, mapred.Batch{
+	got, err := mapred.Try(job, map[string]string{"column": "amount"}, record.Batch{
 		Input:   "s3://inbox/events.csv",
-		Framing: mapred.Lines,
+		Framing: record.Lines,
 		Header:  []byte("user,amount"),
 		Data:    []byte("ann,3\nbob,\n"),
 	})

@@ -6,13 +6,16 @@ import (
 	"io"
 	"iter"
 	"os"
+
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // A Mapper turns input records into intermediate ones.
 type Mapper interface {
 	// Map is called with every record. The key is its offset in the input object, as 8 bytes
 	// big endian; Task.Input names that object. Key and value are valid during the call.
-	Map(key, value []byte, emit *Emitter) error
+	Map(key, value []byte, emit *record.Emitter) error
 }
 
 // A Reducer turns the values of one key into output records, or, as a combiner, into
@@ -20,20 +23,20 @@ type Mapper interface {
 type Reducer interface {
 	// Reduce is called once for every key, in the keys' order. The key is valid during the
 	// call, each value until the next one is asked for. Values that are not read are skipped.
-	Reduce(key []byte, values *Values, emit *Emitter) error
+	Reduce(key []byte, values *Values, emit *record.Emitter) error
 }
 
 // MapFunc is a function as a Mapper.
-type MapFunc func(key, value []byte, emit *Emitter) error
+type MapFunc func(key, value []byte, emit *record.Emitter) error
 
 // Map calls f.
-func (f MapFunc) Map(key, value []byte, emit *Emitter) error { return f(key, value, emit) }
+func (f MapFunc) Map(key, value []byte, emit *record.Emitter) error { return f(key, value, emit) }
 
 // ReduceFunc is a function as a Reducer.
-type ReduceFunc func(key []byte, values *Values, emit *Emitter) error
+type ReduceFunc func(key []byte, values *Values, emit *record.Emitter) error
 
 // Reduce calls f.
-func (f ReduceFunc) Reduce(key []byte, values *Values, emit *Emitter) error {
+func (f ReduceFunc) Reduce(key []byte, values *Values, emit *record.Emitter) error {
 	return f(key, values, emit)
 }
 
@@ -55,7 +58,7 @@ type Job struct {
 type Task struct {
 	// Hello is what the host said at the start: the role, the job's parameters, the
 	// attempt.
-	Hello
+	frames.Hello
 	// Input is the URL of the object that Map's records come from; it changes between calls.
 	Input string
 	// Header is the first line of that object, without its end, if the job's format is csv or
@@ -79,7 +82,7 @@ func (t *Task) Count(name string, n int64) {
 
 // Values are the values of one key, streamed: there may be more than fit in memory.
 type Values struct {
-	groups *Groups
+	groups *record.Groups
 }
 
 // Next returns the next value, or false after the last one.
@@ -117,7 +120,7 @@ var errNoHost = errors.New("no host on standard input")
 // Serve is Main without the process: it speaks the guest's side of the protocol on in and
 // out. The error, if any, has been sent to the host already where that was possible.
 func Serve(job Job, in io.Reader, out io.Writer) error {
-	g := &guest{job: job, in: NewFrameReader(in), out: NewFrameWriter(out)}
+	g := &guest{job: job, in: frames.NewReader(in), out: frames.NewWriter(out)}
 	if err := g.hello(); err != nil {
 		return err
 	}
@@ -125,8 +128,8 @@ func Serve(job Job, in io.Reader, out io.Writer) error {
 	if err == nil {
 		return nil
 	}
-	failure := Failure{Message: err.Error(), Record: g.record()}
-	if werr := g.out.WriteMessage(FrameError, failure); werr != nil {
+	failure := frames.Failure{Message: err.Error(), Record: g.record()}
+	if werr := g.out.WriteMessage(frames.TypeError, failure); werr != nil {
 		return errors.Join(err, werr)
 	}
 	return err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // combineBufferLen bounds what a mapper's output may take before it is sorted and combined,
@@ -15,7 +17,7 @@ const combineBufferLen = 16 << 20
 // combiner emits goes on to out; it is not combined a second time here.
 type combineBuffer struct {
 	combiner Reducer
-	out      *Emitter
+	out      *record.Emitter
 	sorted   []recordRef
 }
 
@@ -25,13 +27,13 @@ type recordRef struct {
 	at, end int
 }
 
-func newCombineBuffer(combiner Reducer, out *Emitter) *combineBuffer {
+func newCombineBuffer(combiner Reducer, out *record.Emitter) *combineBuffer {
 	return &combineBuffer{combiner: combiner, out: out}
 }
 
 // emitter returns the Emitter that fills the buffer.
-func (c *combineBuffer) emitter() *Emitter {
-	return NewEmitter(combineBufferLen, func(block []byte) ([]byte, error) {
+func (c *combineBuffer) emitter() *record.Emitter {
+	return record.NewEmitter(combineBufferLen, func(block []byte) ([]byte, error) {
 		return block, c.run(block)
 	})
 }
@@ -39,7 +41,7 @@ func (c *combineBuffer) emitter() *Emitter {
 func (c *combineBuffer) run(block []byte) error {
 	c.sorted = c.sorted[:0]
 	for at := 0; at < len(block); {
-		key, _, n, err := ReadRecord(block[at:])
+		key, _, n, err := record.Read(block[at:])
 		if err != nil {
 			return err
 		}
@@ -49,7 +51,7 @@ func (c *combineBuffer) run(block []byte) error {
 	slices.SortStableFunc(c.sorted, func(a, b recordRef) int { return bytes.Compare(a.key, b.key) })
 
 	rest := c.sorted
-	groups := NewGroups(func() ([]byte, error) {
+	groups := record.NewGroups(func() ([]byte, error) {
 		if len(rest) == 0 {
 			return nil, io.EOF
 		}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // blockLen is how long RECORDS frames get, in bytes.
@@ -14,12 +17,12 @@ const blockLen = 256 << 10
 // guest is one conversation, seen from the program's side.
 type guest struct {
 	job  Job
-	in   *FrameReader
-	out  *FrameWriter
+	in   *frames.Reader
+	out  *frames.Writer
 	task Task
 	buf  []byte
 	end  bool // END was read
-	done Done
+	done frames.Done
 
 	// What is being worked on, for error reports; nil when it is nothing.
 	key, value []byte
@@ -27,16 +30,16 @@ type guest struct {
 
 func (g *guest) hello() error {
 	t, payload, err := g.in.Next(nil)
-	if err == io.EOF || errors.Is(err, ErrFrame) {
+	if err == io.EOF || errors.Is(err, frames.ErrMalformed) {
 		return fmt.Errorf("%w: %w", errNoHost, err)
 	}
 	if err != nil {
 		return err
 	}
-	if t != FrameHello {
-		return fmt.Errorf("%w: %v where HELLO must be", ErrFrame, t)
+	if t != frames.TypeHello {
+		return fmt.Errorf("%w: %v where HELLO must be", frames.ErrMalformed, t)
 	}
-	return DecodeMessage(t, payload, &g.task.Hello)
+	return frames.Decode(t, payload, &g.task.Hello)
 }
 
 func (g *guest) run() error {
@@ -48,42 +51,42 @@ func (g *guest) run() error {
 			return fmt.Errorf("setup: %w", err)
 		}
 	}
-	if err := g.out.WriteMessage(FrameReady, Ready{HasCombine: g.job.Combiner != nil}); err != nil {
+	if err := g.out.WriteMessage(frames.TypeReady, frames.Ready{HasCombine: g.job.Combiner != nil}); err != nil {
 		return err
 	}
 	var err error
 	switch g.task.Role {
-	case RoleMap:
+	case frames.RoleMap:
 		err = g.runMap()
-	case RoleReduce:
+	case frames.RoleReduce:
 		err = g.runReduce()
-	case RoleCheck:
+	case frames.RoleCheck:
 		return nil
 	}
 	if err := errors.Join(err, g.task.overflow); err != nil {
 		return err
 	}
 	g.done.Counters = g.task.counters
-	return g.out.WriteMessage(FrameDone, g.done)
+	return g.out.WriteMessage(frames.TypeDone, g.done)
 }
 
-func (j Job) check(hello Hello) error {
+func (j Job) check(hello frames.Hello) error {
 	role := hello.Role
 	switch {
-	case role != RoleMap && role != RoleReduce && role != RoleCheck:
-		return fmt.Errorf("%w: unknown role %q", ErrFrame, role)
-	case j.Mapper == nil && role != RoleReduce:
+	case role != frames.RoleMap && role != frames.RoleReduce && role != frames.RoleCheck:
+		return fmt.Errorf("%w: unknown role %q", frames.ErrMalformed, role)
+	case j.Mapper == nil && role != frames.RoleReduce:
 		return errors.New("the program has no mapper")
-	case j.Reducer == nil && (role == RoleReduce || role == RoleCheck && !hello.MapOnly):
+	case j.Reducer == nil && (role == frames.RoleReduce || role == frames.RoleCheck && !hello.MapOnly):
 		return errors.New("the program has no reducer")
 	}
 	return nil
 }
 
 // emitter returns an Emitter whose blocks go out as RECORDS.
-func (g *guest) emitter() *Emitter {
-	return NewEmitter(blockLen, func(block []byte) ([]byte, error) {
-		return block, g.out.Write(FrameRecords, block)
+func (g *guest) emitter() *record.Emitter {
+	return record.NewEmitter(blockLen, func(block []byte) ([]byte, error) {
+		return block, g.out.Write(frames.TypeRecords, block)
 	})
 }
 
@@ -94,14 +97,14 @@ func (g *guest) runMap() error {
 		emit = newCombineBuffer(g.job.Combiner, out).emitter()
 	}
 	for {
-		payload, err := g.next(FrameBatch)
+		payload, err := g.next(frames.TypeBatch)
 		if err == io.EOF {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		b, err := DecodeBatch(payload)
+		b, err := frames.DecodeBatch(payload)
 		if err != nil {
 			return err
 		}
@@ -118,7 +121,7 @@ func (g *guest) runMap() error {
 	return out.Flush()
 }
 
-func (g *guest) mapBatch(b *Batch, emit *Emitter) error {
+func (g *guest) mapBatch(b *record.Batch, emit *record.Emitter) error {
 	g.task.Input, g.task.Header = b.Input, b.Header
 	var key [8]byte
 	for offset, value := range b.Records() {
@@ -133,7 +136,7 @@ func (g *guest) mapBatch(b *Batch, emit *Emitter) error {
 
 func (g *guest) runReduce() error {
 	emit := g.emitter()
-	groups := NewGroups(func() ([]byte, error) { return g.next(FrameRecords) })
+	groups := record.NewGroups(func() ([]byte, error) { return g.next(frames.TypeRecords) })
 	values := &Values{groups: groups}
 	for groups.Next() {
 		if err := g.job.Reducer.Reduce(groups.Key(), values, emit); err != nil {
@@ -148,7 +151,7 @@ func (g *guest) runReduce() error {
 }
 
 // next returns the payload of the next frame, which must be of type want, or io.EOF at END.
-func (g *guest) next(want FrameType) ([]byte, error) {
+func (g *guest) next(want frames.Type) ([]byte, error) {
 	if g.end {
 		return nil, io.EOF // a Groups may ask again
 	}
@@ -163,22 +166,22 @@ func (g *guest) next(want FrameType) ([]byte, error) {
 	switch t {
 	case want:
 		return payload, nil
-	case FrameEnd:
+	case frames.TypeEnd:
 		g.end = true
 		return nil, io.EOF
 	}
-	return nil, fmt.Errorf("%w: %v where %v must be", ErrFrame, t, want)
+	return nil, fmt.Errorf("%w: %v where %v must be", frames.ErrMalformed, t, want)
 }
 
 // record describes what was being worked on when an error came.
-func (g *guest) record() *FailedRecord {
+func (g *guest) record() *frames.FailedRecord {
 	if g.key == nil {
 		return nil
 	}
-	if g.task.Role == RoleReduce {
-		return &FailedRecord{Key: preview(g.key)}
+	if g.task.Role == frames.RoleReduce {
+		return &frames.FailedRecord{Key: preview(g.key)}
 	}
-	return &FailedRecord{
+	return &frames.FailedRecord{
 		Input:  g.task.Input,
 		Offset: int64(binary.BigEndian.Uint64(g.key)),
 		Value:  preview(g.value),

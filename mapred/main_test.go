@@ -10,18 +10,21 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // host writes a conversation and returns what the guest answered, frame by frame.
-func host(t *testing.T, job Job, write func(w *FrameWriter) error) ([]string, error) {
+func host(t *testing.T, job Job, write func(w *frames.Writer) error) ([]string, error) {
 	t.Helper()
 	var in, out bytes.Buffer
-	if err := write(NewFrameWriter(&in)); err != nil {
+	if err := write(frames.NewWriter(&in)); err != nil {
 		t.Fatal(err)
 	}
 	served := Serve(job, &in, &out)
 	var answer []string
-	r := NewFrameReader(&out)
+	r := frames.NewReader(&out)
 	for {
 		kind, payload, err := r.Next(nil)
 		if err == io.EOF {
@@ -35,7 +38,7 @@ func host(t *testing.T, job Job, write func(w *FrameWriter) error) ([]string, er
 }
 
 func countJob() Job {
-	count := ReduceFunc(func(key []byte, values *Values, emit *Emitter) error {
+	count := ReduceFunc(func(key []byte, values *Values, emit *record.Emitter) error {
 		total := 0
 		for v, ok := values.Next(); ok; v, ok = values.Next() {
 			n, err := strconv.Atoi(string(v))
@@ -48,7 +51,7 @@ func countJob() Job {
 		return nil
 	})
 	return Job{
-		Mapper: MapFunc(func(_, value []byte, emit *Emitter) error {
+		Mapper: MapFunc(func(_, value []byte, emit *record.Emitter) error {
 			for word := range bytes.FieldsSeq(value) {
 				emit.Emit(word, []byte("1"))
 			}
@@ -60,13 +63,13 @@ func countJob() Job {
 }
 
 func TestServeMapsAndCombines(t *testing.T) {
-	answer, err := host(t, countJob(), func(w *FrameWriter) error {
-		b := Batch{Input: "f", Framing: Lines}
+	answer, err := host(t, countJob(), func(w *frames.Writer) error {
+		b := record.Batch{Input: "f", Framing: record.Lines}
 		return errors.Join(
-			w.WriteMessage(FrameHello, Hello{Role: RoleMap}),
-			w.Write(FrameBatch, AppendBatchHeader(nil, &b), []byte("b a\na")),
-			w.Write(FrameBatch, AppendBatchHeader(nil, &b), []byte("a\n")),
-			w.Write(FrameEnd))
+			w.WriteMessage(frames.TypeHello, frames.Hello{Role: frames.RoleMap}),
+			w.Write(frames.TypeBatch, frames.AppendBatchHeader(nil, &b), []byte("b a\na")),
+			w.Write(frames.TypeBatch, frames.AppendBatchHeader(nil, &b), []byte("a\n")),
+			w.Write(frames.TypeEnd))
 	})
 	want := []string{
 		"READY \x01" + `{"has_combine":true}`,
@@ -79,12 +82,12 @@ func TestServeMapsAndCombines(t *testing.T) {
 }
 
 func TestServeReduces(t *testing.T) {
-	answer, err := host(t, countJob(), func(w *FrameWriter) error {
+	answer, err := host(t, countJob(), func(w *frames.Writer) error {
 		return errors.Join(
-			w.WriteMessage(FrameHello, Hello{Role: RoleReduce}),
-			w.Write(FrameRecords, AppendRecord(nil, []byte("a"), []byte("20"))),
-			w.Write(FrameRecords, AppendRecord(AppendRecord(nil, []byte("a"), []byte("3")), []byte("b"), []byte("1"))),
-			w.Write(FrameEnd))
+			w.WriteMessage(frames.TypeHello, frames.Hello{Role: frames.RoleReduce}),
+			w.Write(frames.TypeRecords, record.Append(nil, []byte("a"), []byte("20"))),
+			w.Write(frames.TypeRecords, record.Append(record.Append(nil, []byte("a"), []byte("3")), []byte("b"), []byte("1"))),
+			w.Write(frames.TypeEnd))
 	})
 	want := "RECORDS \x01\x02a23\x01\x01b1"
 	if err != nil || len(answer) != 3 || answer[1] != want {
@@ -94,16 +97,16 @@ func TestServeReduces(t *testing.T) {
 
 func TestServeReportsErrorsWithTheRecord(t *testing.T) {
 	answer, err := host(t, Job{
-		Mapper: MapFunc(func(_, value []byte, _ *Emitter) error {
+		Mapper: MapFunc(func(_, value []byte, _ *record.Emitter) error {
 			if string(value) == "bad" {
 				return errors.New("cannot do this")
 			}
 			return nil
 		}),
-	}, func(w *FrameWriter) error {
+	}, func(w *frames.Writer) error {
 		return errors.Join(
-			w.WriteMessage(FrameHello, Hello{Role: RoleMap}),
-			w.Write(FrameBatch, AppendBatchHeader(nil, &Batch{Input: "f", Offset: 100, Framing: Lines}), []byte("good\nbad\n")))
+			w.WriteMessage(frames.TypeHello, frames.Hello{Role: frames.RoleMap}),
+			w.Write(frames.TypeBatch, frames.AppendBatchHeader(nil, &record.Batch{Input: "f", Offset: 100, Framing: record.Lines}), []byte("good\nbad\n")))
 	})
 	want := `ERROR {"message":"map: cannot do this","record":{"input":"f","offset":105,"value":"\"bad\""}}`
 	if err == nil || len(answer) != 2 || answer[1] != want {
@@ -115,8 +118,8 @@ func TestServeEndsWithoutHost(t *testing.T) {
 	if err := Serve(countJob(), strings.NewReader(""), io.Discard); !errors.Is(err, errNoHost) {
 		t.Errorf("want errNoHost, have %v", err)
 	}
-	answer, err := host(t, countJob(), func(w *FrameWriter) error {
-		return w.WriteMessage(FrameHello, Hello{Role: RoleMap})
+	answer, err := host(t, countJob(), func(w *frames.Writer) error {
+		return w.WriteMessage(frames.TypeHello, frames.Hello{Role: frames.RoleMap})
 	})
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("want io.ErrUnexpectedEOF, have %v, %q", err, answer)
@@ -124,31 +127,31 @@ func TestServeEndsWithoutHost(t *testing.T) {
 }
 
 func TestServeChecks(t *testing.T) {
-	check := func(hello Hello, job Job) error {
-		_, err := host(t, job, func(w *FrameWriter) error { return w.WriteMessage(FrameHello, hello) })
+	check := func(hello frames.Hello, job Job) error {
+		_, err := host(t, job, func(w *frames.Writer) error { return w.WriteMessage(frames.TypeHello, hello) })
 		return err
 	}
 	mapOnly := Job{Mapper: countJob().Mapper}
-	if err := check(Hello{Role: RoleCheck}, countJob()); err != nil {
+	if err := check(frames.Hello{Role: frames.RoleCheck}, countJob()); err != nil {
 		t.Error(err)
 	}
-	if err := check(Hello{Role: RoleCheck, MapOnly: true}, mapOnly); err != nil {
+	if err := check(frames.Hello{Role: frames.RoleCheck, MapOnly: true}, mapOnly); err != nil {
 		t.Error(err)
 	}
-	if err := check(Hello{Role: RoleCheck}, mapOnly); err == nil {
+	if err := check(frames.Hello{Role: frames.RoleCheck}, mapOnly); err == nil {
 		t.Error("a program without a reducer passes")
 	}
 	mapOnly.Setup = func(*Task) error { return errors.New("no such parameter") }
-	if err := check(Hello{Role: RoleMap}, mapOnly); err == nil || err.Error() != "setup: no such parameter" {
+	if err := check(frames.Hello{Role: frames.RoleMap}, mapOnly); err == nil || err.Error() != "setup: no such parameter" {
 		t.Errorf("setup's error is %v", err)
 	}
 }
 
 func TestCombineBufferOverflows(t *testing.T) {
 	counts := map[string]int{}
-	out := NewEmitter(1<<20, func(block []byte) ([]byte, error) {
+	out := record.NewEmitter(1<<20, func(block []byte) ([]byte, error) {
 		for len(block) > 0 {
-			k, v, n, err := ReadRecord(block)
+			k, v, n, err := record.Read(block)
 			if err != nil {
 				return nil, err
 			}
@@ -180,15 +183,15 @@ func TestCombineBufferOverflows(t *testing.T) {
 func TestServeRefusesCountersBeyond64Bits(t *testing.T) {
 	var task *Task
 	job := Job{Setup: func(t *Task) error { task = t; return nil }}
-	job.Mapper = MapFunc(func(_, _ []byte, _ *Emitter) error {
+	job.Mapper = MapFunc(func(_, _ []byte, _ *record.Emitter) error {
 		task.Count("small", 1)
 		task.Count("n", math.MinInt64)
 		task.Count("n", -1)
 		return nil
 	})
-	answer, err := host(t, job, func(w *FrameWriter) error {
-		return errors.Join(w.WriteMessage(FrameHello, Hello{Role: RoleMap}),
-			w.Write(FrameBatch, AppendBatchHeader(nil, &Batch{Framing: Lines}), []byte("x\n")), w.Write(FrameEnd))
+	answer, err := host(t, job, func(w *frames.Writer) error {
+		return errors.Join(w.WriteMessage(frames.TypeHello, frames.Hello{Role: frames.RoleMap}),
+			w.Write(frames.TypeBatch, frames.AppendBatchHeader(nil, &record.Batch{Framing: record.Lines}), []byte("x\n")), w.Write(frames.TypeEnd))
 	})
 	want := `ERROR {"message":"the counter \"n\" is beyond 64 bits"}`
 	if err == nil || len(answer) != 2 || answer[1] != want {

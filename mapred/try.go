@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"io"
 	"slices"
+
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // A Trial is what a job made of some records.
@@ -18,23 +21,23 @@ type Trial struct {
 // which read it like a job with one map task and one reduce task:
 //
 //	got, err := mapred.Try(job, nil, mapred.Batch{Framing: mapred.Lines, Data: []byte("a b\nb\n")})
-func Try(job Job, params map[string]string, input Batch) (*Trial, error) {
+func Try(job Job, params map[string]string, input record.Batch) (*Trial, error) {
 	trial := &Trial{Counters: map[string]int64{}}
-	hello := Hello{Role: RoleMap, Params: params, Reducers: 1, MapOnly: job.Reducer == nil}
+	hello := frames.Hello{Role: frames.RoleMap, Params: params, Reducers: 1, MapOnly: job.Reducer == nil}
 	if hello.MapOnly {
 		hello.Reducers = 0
 	}
-	pairs, err := trial.serve(job, hello, func(w *FrameWriter) error {
-		return w.Write(FrameBatch, AppendBatchHeader(nil, &input), input.Data)
+	pairs, err := trial.serve(job, hello, func(w *frames.Writer) error {
+		return w.Write(frames.TypeBatch, frames.AppendBatchHeader(nil, &input), input.Data)
 	})
 	if err == nil && !hello.MapOnly {
 		slices.SortStableFunc(pairs, func(a, b pair) int { return bytes.Compare(a.key, b.key) })
 		var block []byte
 		for _, p := range pairs {
-			block = AppendRecord(block, p.key, p.value)
+			block = record.Append(block, p.key, p.value)
 		}
-		hello.Role = RoleReduce
-		pairs, err = trial.serve(job, hello, func(w *FrameWriter) error { return w.Write(FrameRecords, block) })
+		hello.Role = frames.RoleReduce
+		pairs, err = trial.serve(job, hello, func(w *frames.Writer) error { return w.Write(frames.TypeRecords, block) })
 	}
 	for _, p := range pairs {
 		trial.Output = append(trial.Output, string(p.key)+"\t"+string(p.value))
@@ -45,39 +48,39 @@ func Try(job Job, params map[string]string, input Batch) (*Trial, error) {
 type pair struct{ key, value []byte }
 
 // serve has one conversation with the job, and returns the records that it gives.
-func (t *Trial) serve(job Job, hello Hello, input func(*FrameWriter) error) (pairs []pair, err error) {
+func (t *Trial) serve(job Job, hello frames.Hello, input func(*frames.Writer) error) (pairs []pair, err error) {
 	var in, out bytes.Buffer
-	w := NewFrameWriter(&in)
-	if err := w.WriteMessage(FrameHello, hello); err != nil {
+	w := frames.NewWriter(&in)
+	if err := w.WriteMessage(frames.TypeHello, hello); err != nil {
 		return nil, err
 	}
 	if err := input(w); err != nil {
 		return nil, err
 	}
-	if err := w.Write(FrameEnd); err != nil {
+	if err := w.Write(frames.TypeEnd); err != nil {
 		return nil, err
 	}
 	if err := Serve(job, &in, &out); err != nil {
 		return nil, err
 	}
-	for r := NewFrameReader(&out); ; {
+	for r := frames.NewReader(&out); ; {
 		kind, payload, err := r.Next(nil)
 		switch {
 		case err == io.EOF:
 			return pairs, nil
 		case err != nil:
 			return nil, err
-		case kind == FrameDone:
-			var done Done
-			if err := DecodeMessage(kind, payload, &done); err != nil {
+		case kind == frames.TypeDone:
+			var done frames.Done
+			if err := frames.Decode(kind, payload, &done); err != nil {
 				return nil, err
 			}
 			for name, n := range done.Counters {
 				t.Counters[name] += n
 			}
-		case kind == FrameRecords:
+		case kind == frames.TypeRecords:
 			for len(payload) > 0 {
-				key, value, n, err := ReadRecord(payload)
+				key, value, n, err := record.Read(payload)
 				if err != nil {
 					return nil, err
 				}

@@ -5,13 +5,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 func TestTry(t *testing.T) {
 	t.Parallel()
-	text := Batch{Framing: Lines, Data: []byte("b a\nb\n")}
+	text := record.Batch{Framing: record.Lines, Data: []byte("b a\nb\n")}
 	failing := countJob()
-	failing.Mapper = MapFunc(func(_, _ []byte, _ *Emitter) error { return errors.New("no") })
+	failing.Mapper = MapFunc(func(_, _ []byte, _ *record.Emitter) error { return errors.New("no") })
 	mapOnly := countJob()
 	mapOnly.Reducer = nil
 	badSetup := countJob()
@@ -43,7 +45,7 @@ func TestValuesAll(t *testing.T) {
 	var got []string
 	job := countJob()
 	job.Combiner = nil
-	job.Reducer = ReduceFunc(func(key []byte, values *Values, _ *Emitter) error {
+	job.Reducer = ReduceFunc(func(key []byte, values *Values, _ *record.Emitter) error {
 		for range values.All() {
 			break // the rest is still there
 		}
@@ -52,7 +54,7 @@ func TestValuesAll(t *testing.T) {
 		}
 		return nil
 	})
-	if _, err := Try(job, nil, Batch{Framing: Lines, Data: []byte("a b b c c c\n")}); err != nil {
+	if _, err := Try(job, nil, record.Batch{Framing: record.Lines, Data: []byte("a b b c c c\n")}); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"b=1", "c=1", "c=1"}; !slices.Equal(got, want) {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strconv"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // accessFormat is what a line must be.
@@ -20,7 +20,7 @@ var accessLogBuiltin = builtin{
 	},
 	open: func(p *params) (Program, error) {
 		strict := p.flag("strict")
-		return columnsProgram(mapred.Columns{mapred.Sum, mapred.Sum}, appendErrorRate,
+		return columnsProgram(record.Columns{record.Sum, record.Sum}, appendErrorRate,
 			func(p inProcess, encode encodeInts) Mapper {
 				return &accessLogMapper{
 					inProcess: p,
@@ -33,7 +33,7 @@ var accessLogBuiltin = builtin{
 }
 
 // appendErrorRate appends requests, errors and errors per request, with tabs between.
-func appendErrorRate(dst []byte, totals []mapred.Total) []byte {
+func appendErrorRate(dst []byte, totals []record.Total) []byte {
 	requests, errors := totals[0], totals[1]
 	dst = append(requests.AppendText(dst), '\t')
 	dst = append(errors.AppendText(dst), '\t')
@@ -46,7 +46,7 @@ type accessLogMapper struct {
 	good, bad []byte // values of a request that went well, and of one that did not
 }
 
-func (m *accessLogMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+func (m *accessLogMapper) Map(b *record.Batch, out *record.Emitter) error {
 	for offset, line := range b.Records() {
 		if len(line) == 0 {
 			continue

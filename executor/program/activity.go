@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 var activityBuiltin = builtin{
@@ -23,7 +23,7 @@ var activityBuiltin = builtin{
 	open: func(p *params) (Program, error) {
 		by := p.oneOf("by", "user", "action", "day", "hour")
 		strict := p.flag("strict")
-		columns := mapred.Columns{mapred.Sum, mapred.Sum, mapred.Min, mapred.Max}
+		columns := record.Columns{record.Sum, record.Sum, record.Min, record.Max}
 		return columnsProgram(columns, appendActivity,
 			func(p inProcess, encode encodeInts) Mapper {
 				return &activityMapper{
@@ -38,7 +38,7 @@ var activityBuiltin = builtin{
 
 // appendActivity appends events, total amount (millionths in, decimals out), first and last
 // time (microseconds in, RFC 3339 out), with tabs between.
-func appendActivity(dst []byte, totals []mapred.Total) []byte {
+func appendActivity(dst []byte, totals []record.Total) []byte {
 	dst = append(totals[0].AppendText(dst), '\t')
 	dst = append(appendMicros(dst, totals[1]), '\t')
 	for i, t := range totals[2:] {
@@ -70,7 +70,7 @@ type activityColumns struct {
 	all                             int // how many columns there are
 }
 
-func (m *activityMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+func (m *activityMapper) Map(b *record.Batch, out *record.Emitter) error {
 	if m.header == "" || m.header != string(b.Header) {
 		if err := m.readHeader(b); err != nil {
 			return err
@@ -90,7 +90,7 @@ func (m *activityMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 	return m.done(out)
 }
 
-func (m *activityMapper) readHeader(b *mapred.Batch) error {
+func (m *activityMapper) readHeader(b *record.Batch) error {
 	fail := func(format string, args ...any) error {
 		return &UserError{
 			Program: "activity",
@@ -132,7 +132,7 @@ func (m *activityMapper) readHeader(b *mapred.Batch) error {
 }
 
 // event emits one record; an error says what is malformed about it.
-func (m *activityMapper) event(record []byte, out *mapred.Emitter) error {
+func (m *activityMapper) event(record []byte, out *record.Emitter) error {
 	fields, err := m.csv.read(record)
 	if err != nil {
 		return err

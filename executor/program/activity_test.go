@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 const activityHeader = `id,"amount",user,timestamp,action`
@@ -26,7 +26,7 @@ const activityRows = `1,0.10,ann,2026-11-21T15:04:05Z,buy
 8,100,ann,1795186800.000,buy
 `
 
-func activityBatches(text string, size int) []mapred.Batch {
+func activityBatches(text string, size int) []record.Batch {
 	batches := lines("f", text, size)
 	for i := range batches {
 		batches[i].Header = []byte(activityHeader)
@@ -67,7 +67,7 @@ func TestActivityNeedsItsHeader(t *testing.T) {
 	if user := wantUserError(t, err); !strings.Contains(user.Message, "--format csv") {
 		t.Error(user)
 	}
-	_, err = mapAll(t, open(t, "activity"), attempt(t), []mapred.Batch{{Framing: mapred.Lines, Header: []byte("user,action,amount")}})
+	_, err = mapAll(t, open(t, "activity"), attempt(t), []record.Batch{{Framing: record.Lines, Header: []byte("user,action,amount")}})
 	if user := wantUserError(t, err); !strings.Contains(user.Message, "no column timestamp") {
 		t.Error(user)
 	}
@@ -102,7 +102,7 @@ func TestActivityCountsBadRows(t *testing.T) {
 		{"2026-11-21,\"ann\" x,buy,1", "text follows a quoted field"},
 		{"2026-11-21,ann,buy,\"1", "a quoted field does not end"},
 	} {
-		batches := []mapred.Batch{{Framing: mapred.Lines, Header: []byte(header), Data: []byte(c.row + "\n\r\n\n" + good + "\n")}}
+		batches := []record.Batch{{Framing: record.Lines, Header: []byte(header), Data: []byte(c.row + "\n\r\n\n" + good + "\n")}}
 		m, err := open(t, "activity").NewMapper(t.Context(), attempt(t))
 		if err != nil {
 			t.Fatal(err)
@@ -132,13 +132,13 @@ func TestActivityRefusesHeaders(t *testing.T) {
 		"timestamp,user,action,\"amount":    "a quoted field does not end",
 		"timestamp,user,action":             "no column amount",
 	} {
-		_, err := mapAll(t, open(t, "activity"), attempt(t), []mapred.Batch{{Framing: mapred.Lines, Header: []byte(header)}})
+		_, err := mapAll(t, open(t, "activity"), attempt(t), []record.Batch{{Framing: record.Lines, Header: []byte(header)}})
 		if user := wantUserError(t, err); !strings.Contains(user.Message, want) {
 			t.Errorf("%q: want %q, have %v", header, want, err)
 		}
 	}
-	if got := run(t, open(t, "activity"), []mapred.Batch{{
-		Framing: mapred.Lines, Header: []byte("timestamp,user,x,x,action,\"amount\"\r"), Data: []byte("2026-11-21,ann,,,buy,1\n"),
+	if got := run(t, open(t, "activity"), []record.Batch{{
+		Framing: record.Lines, Header: []byte("timestamp,user,x,x,action,\"amount\"\r"), Data: []byte("2026-11-21,ann,,,buy,1\n"),
 	}}); len(got) != 1 {
 		t.Errorf("other columns may have one name: %q", got)
 	}
@@ -175,7 +175,7 @@ func TestMicros(t *testing.T) {
 		"0.000001": "0.000001", "1.0000000": "1.00", "999999999999.999999": "999999999999.999999",
 	} {
 		v, err := parseMicros([]byte(in))
-		if got := string(appendMicros(nil, mapred.TotalOf(v))); err != nil || got != want {
+		if got := string(appendMicros(nil, record.TotalOf(v))); err != nil || got != want {
 			t.Errorf("%s: want %s, have %s, %v", in, want, got, err)
 		}
 	}
@@ -184,7 +184,7 @@ func TestMicros(t *testing.T) {
 			t.Errorf("%q is %d", in, v)
 		}
 	}
-	if got := string(appendMicros(nil, mapred.TotalOf(math.MinInt64))); got != "-9223372036854.775808" {
+	if got := string(appendMicros(nil, record.TotalOf(math.MinInt64))); got != "-9223372036854.775808" {
 		t.Errorf("the least amount is %s", got)
 	}
 	for text, want := range map[string]string{
@@ -193,7 +193,7 @@ func TestMicros(t *testing.T) {
 	} {
 		n, _ := new(big.Int).SetString(text, 10)
 		hi, lo := new(big.Int).Rsh(n, 64).Int64(), new(big.Int).And(n, new(big.Int).SetUint64(math.MaxUint64)).Uint64()
-		if got := string(appendMicros(nil, mapred.Total{Hi: hi, Lo: lo})); got != want {
+		if got := string(appendMicros(nil, record.Total{Hi: hi, Lo: lo})); got != want {
 			t.Errorf("%s: want %s, have %s", text, want, got)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 var aggregateBuiltin = builtin{
@@ -30,7 +30,7 @@ var aggregateBuiltin = builtin{
 			return nil, err
 		}
 		strict := p.flag("strict")
-		columns := make(mapred.Columns, len(ops))
+		columns := make(record.Columns, len(ops))
 		for i, op := range ops {
 			columns[i] = op.op
 		}
@@ -49,7 +49,7 @@ var aggregateBuiltin = builtin{
 
 // aggregateOp is one column of the output.
 type aggregateOp struct {
-	op    mapred.Op
+	op    record.Op
 	count bool // of lines, not of an integer in them
 }
 
@@ -58,13 +58,13 @@ func parseOps(s string) ([]aggregateOp, error) {
 	for name := range strings.SplitSeq(s, ",") {
 		switch strings.TrimSpace(name) {
 		case "sum":
-			ops = append(ops, aggregateOp{op: mapred.Sum})
+			ops = append(ops, aggregateOp{op: record.Sum})
 		case "min":
-			ops = append(ops, aggregateOp{op: mapred.Min})
+			ops = append(ops, aggregateOp{op: record.Min})
 		case "max":
-			ops = append(ops, aggregateOp{op: mapred.Max})
+			ops = append(ops, aggregateOp{op: record.Max})
 		case "count":
-			ops = append(ops, aggregateOp{op: mapred.Sum, count: true})
+			ops = append(ops, aggregateOp{op: record.Sum, count: true})
 		default:
 			return nil, fmt.Errorf("aggregate: parameter ops=%q: %q is none of sum, min, max, count", s, name)
 		}
@@ -72,7 +72,7 @@ func parseOps(s string) ([]aggregateOp, error) {
 	return ops, nil
 }
 
-func appendTabbed(dst []byte, totals []mapred.Total) []byte {
+func appendTabbed(dst []byte, totals []record.Total) []byte {
 	for i, v := range totals {
 		if i > 0 {
 			dst = append(dst, '\t')
@@ -91,7 +91,7 @@ type aggregateMapper struct {
 	encoded []byte  // scratch
 }
 
-func (m *aggregateMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+func (m *aggregateMapper) Map(b *record.Batch, out *record.Emitter) error {
 	for offset, line := range b.Records() {
 		if len(line) == 0 {
 			continue

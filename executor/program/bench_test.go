@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // zipf returns about size bytes of lines of words whose frequencies follow Zipf's law.
@@ -25,8 +25,8 @@ func zipf(size int) string {
 	return s.String()
 }
 
-func discard() *mapred.Emitter {
-	return mapred.NewEmitter(256<<10, func(block []byte) ([]byte, error) { return block, nil })
+func discard() *record.Emitter {
+	return record.NewEmitter(256<<10, func(block []byte) ([]byte, error) { return block, nil })
 }
 
 func benchmarkMapper(b *testing.B, p Program, text string) {

@@ -1,6 +1,8 @@
 package program
 
-import "github.com/bucketmill/bucketmill/mapred"
+import (
+	"github.com/bucketmill/bucketmill/internal/record"
+)
 
 // Info describes a builtin.
 type Info struct {
@@ -89,7 +91,7 @@ type malformed struct {
 }
 
 // skip counts a record, or, being strict, returns an error that shows it.
-func (m *malformed) skip(b *mapred.Batch, offset int64, record []byte, why string) error {
+func (m *malformed) skip(b *record.Batch, offset int64, record []byte, why string) error {
 	if m.strict {
 		return recordError(m.program, b, offset, record, "malformed record: %s", why)
 	}

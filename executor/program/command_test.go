@@ -151,8 +151,8 @@ func TestStreamingEnvironment(t *testing.T) {
 	}
 	a = attempt(t)
 	a.Phase, a.Task = "reduce", 3
-	got, err = reduceAll(t, p, a, []record{{"k", "v"}}, 1)
-	if err != nil || !slices.Contains(got, record{"mapreduce_task_attempt_id=attempt_job_0001_r_000003_0", ""}) || !slices.Contains(got, record{"mapred_task_is_map=false", ""}) {
+	got, err = reduceAll(t, p, a, []kv{{"k", "v"}}, 1)
+	if err != nil || !slices.Contains(got, kv{"mapreduce_task_attempt_id=attempt_job_0001_r_000003_0", ""}) || !slices.Contains(got, kv{"mapred_task_is_map=false", ""}) {
 		t.Errorf("%q, %v", got, err)
 	}
 }

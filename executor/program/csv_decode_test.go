@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/split"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // decodeAny is a job file whose records are BATCH payloads. It gives what the runner makes of each record: its offset,
@@ -46,14 +47,14 @@ type decodedRow struct {
 }
 
 // decodeCSV has the runner decode the batches, and returns the rows by the file's name.
-func decodeCSV(t *testing.T, batches [][]mapred.Batch) map[string][]decodedRow {
+func decodeCSV(t *testing.T, batches [][]record.Batch) map[string][]decodedRow {
 	t.Helper()
-	var payloads []mapred.Batch
+	var payloads []record.Batch
 	for _, of := range batches {
 		for _, b := range of {
 			b.Header = []byte("h") // what the columns are called is no matter here
-			payloads = append(payloads, mapred.Batch{
-				Input: b.Input, Framing: mapred.Whole, Data: append(mapred.AppendBatchHeader(nil, &b), b.Data...),
+			payloads = append(payloads, record.Batch{
+				Input: b.Input, Framing: record.Whole, Data: append(frames.AppendBatchHeader(nil, &b), b.Data...),
 			})
 		}
 	}
@@ -83,7 +84,7 @@ func decodeCSV(t *testing.T, batches [][]mapred.Batch) map[string][]decodedRow {
 }
 
 // mapGoodCSV runs a Python job over all files without an error, and compares the dicts that map_fn gets.
-func mapGoodCSV(t *testing.T, kind split.Kind, files []csvFile, batches [][]mapred.Batch) {
+func mapGoodCSV(t *testing.T, kind split.Kind, files []csvFile, batches [][]record.Batch) {
 	t.Helper()
 	const source = `
 import base64, json
@@ -92,7 +93,7 @@ def encode(text):
 def map_fn(key, row):
     yield key, json.dumps([key, [encode(text) for item in row.items() for text in item]])
 ` + goodReduce
-	var good []mapred.Batch
+	var good []record.Batch
 	var want []csvRow
 	for i, f := range files {
 		if batches[i] == nil || !f.rectangular() {

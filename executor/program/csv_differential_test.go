@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/split"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // csvFiles is how many files are compared with Python's csv module. They take some five seconds.
@@ -38,7 +38,7 @@ func TestCSVIsPythons(t *testing.T) {
 	askOracle(t, cfg.interpreter.path, files)
 	refused := map[split.Kind]int{}
 	for _, kind := range []split.Kind{split.CSV, split.CSVMultiline} {
-		batches := make([][]mapred.Batch, len(files))
+		batches := make([][]record.Batch, len(files))
 		for i := range files {
 			var err error
 			batches[i], err = readCSV(t, strconv.Itoa(i), files[i].data, kind)
@@ -77,7 +77,7 @@ func (f *csvFile) mustFail(kind split.Kind) bool {
 }
 
 // readCSV returns the batches of a file. It sees to it that the records are the same in any splits.
-func readCSV(t *testing.T, name string, data []byte, kind split.Kind) ([]mapred.Batch, error) {
+func readCSV(t *testing.T, name string, data []byte, kind split.Kind) ([]record.Batch, error) {
 	t.Helper()
 	batches, err := readSplits(t, name, data, kind, int64(len(data)))
 	if kind != split.CSV {
@@ -97,12 +97,12 @@ func readCSV(t *testing.T, name string, data []byte, kind split.Kind) ([]mapred.
 	return batches, err
 }
 
-func readSplits(t *testing.T, name string, data []byte, kind split.Kind, size int64) ([]mapred.Batch, error) {
+func readSplits(t *testing.T, name string, data []byte, kind split.Kind, size int64) ([]record.Batch, error) {
 	t.Helper()
 	get := func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data[offset:min(offset+length, int64(len(data)))])), nil
 	}
-	var batches []mapred.Batch
+	var batches []record.Batch
 	s := split.Split{Input: name, Size: int64(len(data))}
 	for ; s.Offset < s.Size; s.Offset += size {
 		s.Length = min(size, s.Size-s.Offset)
@@ -112,7 +112,7 @@ func readSplits(t *testing.T, name string, data []byte, kind split.Kind, size in
 			t.Fatal(err)
 		}
 		for err == nil {
-			var b *mapred.Batch
+			var b *record.Batch
 			if b, err = r.Next(); err == nil {
 				kept := *b
 				kept.Data, kept.Header = bytes.Clone(b.Data), bytes.Clone(b.Header)
@@ -132,7 +132,7 @@ func readSplits(t *testing.T, name string, data []byte, kind split.Kind, size in
 	return batches, nil
 }
 
-func csvRecords(batches []mapred.Batch) []string {
+func csvRecords(batches []record.Batch) []string {
 	var records []string
 	for i := range batches {
 		for offset, r := range batches[i].Records() {
@@ -156,7 +156,7 @@ func (f *csvFile) compareFraming(t *testing.T, kind split.Kind, decoded []decode
 }
 
 // compareDecoding compares a file's rows with those of the runner and of the builtins.
-func (f *csvFile) compareDecoding(t *testing.T, kind split.Kind, batches []mapred.Batch, decoded []decodedRow) {
+func (f *csvFile) compareDecoding(t *testing.T, kind split.Kind, batches []record.Batch, decoded []decodedRow) {
 	t.Helper()
 	if len(f.rows) == 0 {
 		return // there is no header, or its decoder refuses it
@@ -178,7 +178,7 @@ func (f *csvFile) compareDecoding(t *testing.T, kind split.Kind, batches []mapre
 }
 
 // builtinRows decodes batches as builtins do.
-func builtinRows(batches []mapred.Batch) []csvRow {
+func builtinRows(batches []record.Batch) []csvRow {
 	var rows []csvRow
 	for i := range batches {
 		reader := csvReader{cr: bytes.IndexByte(batches[i].Data, '\r') >= 0}

@@ -5,7 +5,7 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // microDigits is how many decimals amounts are counted with.
@@ -61,7 +61,7 @@ func parseMicros(s []byte) (int64, error) {
 
 // appendMicros appends a number of millionths as a decimal number with at least two
 // decimals.
-func appendMicros(dst []byte, value mapred.Total) []byte {
+func appendMicros(dst []byte, value record.Total) []byte {
 	v, ok := value.Int64()
 	if !ok {
 		return appendDecimal(dst, value.AppendText(nil))

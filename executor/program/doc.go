@@ -1,5 +1,5 @@
 // Package program runs user code: the builtins in this process, everything else in processes
-// of their own. These speak the framed protocol of mapred/FRAMES.md, or are commands that read and
+// of their own. These speak the framed protocol of internal/frames/FRAMES.md, or are commands that read and
 // write lines (STREAMING.md).
 //
 // A [Program] belongs to a job and may be used by any number of attempts at once; a [Mapper]

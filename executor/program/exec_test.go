@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // buildExample builds the example in Go and returns the executable's path.
@@ -36,7 +36,7 @@ func TestGoProgram(t *testing.T) {
 			t.Errorf("batches of %d: want %q, have %q", size, want, got)
 		}
 	}
-	_, err = reduceAll(t, p, attempt(t), []record{{"a", "x"}}, 1)
+	_, err = reduceAll(t, p, attempt(t), []kv{{"a", "x"}}, 1)
 	user := wantUserError(t, err)
 	if !strings.Contains(user.Message, `reduce: count of "a"`) || user.Record == nil || user.Record.Key != `"a"` {
 		t.Error(err)
@@ -98,7 +98,7 @@ func TestCheckRunsInLockedScratch(t *testing.T) {
 func TestExamples(t *testing.T) {
 	for _, c := range []struct {
 		file, builtin, format string
-		batches               []mapred.Batch
+		batches               []record.Batch
 	}{
 		{"word_count.py", "wordcount", "text", lines("f", "a b a\nc\n", 3)},
 		{"access_log.py", "accesslog", "text", lines("f", accessLines, 100)},

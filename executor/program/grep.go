@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 var grepBuiltin = builtin{
@@ -119,8 +119,8 @@ type grepMapper struct {
 	invert  bool
 }
 
-func (m *grepMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
-	if b.Framing == mapred.Lines && m.finder != nil {
+func (m *grepMapper) Map(b *record.Batch, out *record.Emitter) error {
+	if b.Framing == record.Lines && m.finder != nil {
 		m.search(b.Data, out)
 		return m.done(out)
 	}
@@ -133,7 +133,7 @@ func (m *grepMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 }
 
 // search looks for the literal in all lines at once, and at a line only where it is found.
-func (m *grepMapper) search(lines []byte, out *mapred.Emitter) {
+func (m *grepMapper) search(lines []byte, out *record.Emitter) {
 	for len(lines) > 0 {
 		at := m.finder.index(lines)
 		if at < 0 {

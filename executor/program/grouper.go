@@ -5,7 +5,8 @@ import (
 	"encoding/binary"
 	"math"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // groupBytes is the length that makes a GROUPS or RUN frame.
@@ -15,7 +16,7 @@ const groupBytes = 256 << 10
 // values, and RUN, a part of a key's values, if these are many. Both are marshalled, so that C reads
 // them.
 type grouper struct {
-	write func(t mapred.FrameType, parts ...[]byte) error
+	write func(t frames.Type, parts ...[]byte) error
 	// sum adds up the ints of each key.
 	sum bool
 
@@ -36,7 +37,7 @@ type grouper struct {
 // take adds a block of records.
 func (g *grouper) take(block []byte) error {
 	for len(block) > 0 {
-		key, value, n, err := mapred.ReadRecord(block)
+		key, value, n, err := record.Read(block)
 		if err != nil {
 			return err
 		}
@@ -137,7 +138,7 @@ func (g *grouper) run() error {
 		return err
 	}
 	g.part = false
-	return g.write(mapred.FrameRun, run)
+	return g.write(frames.TypeRun, run)
 }
 
 // flush writes the closed groups, which end there in buf, and empties that.
@@ -149,7 +150,7 @@ func (g *grouper) flush(end int) error {
 	}
 	binary.LittleEndian.PutUint32(groups[1:], uint32(g.closed)) //nolint:gosec // no frame has so many
 	g.closed = 0
-	return g.write(mapred.FrameGroups, groups)
+	return g.write(frames.TypeGroups, groups)
 }
 
 // finish writes what is left.

@@ -11,7 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // guestProgram is a program that runs in processes of its own.
@@ -28,7 +29,7 @@ type guestProgram struct {
 func (p *guestProgram) Traits() Traits { return Traits{} }
 
 func (p *guestProgram) NewMapper(ctx context.Context, a Attempt) (Mapper, error) {
-	g, err := p.start(ctx, a, mapred.RoleMap)
+	g, err := p.start(ctx, a, frames.RoleMap)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func (p *guestProgram) NewMapper(ctx context.Context, a Attempt) (Mapper, error)
 }
 
 func (p *guestProgram) NewReducer(ctx context.Context, a Attempt) (Reducer, error) {
-	g, err := p.start(ctx, a, mapred.RoleReduce)
+	g, err := p.start(ctx, a, frames.RoleReduce)
 	if err != nil {
 		return nil, err
 	}
@@ -61,21 +62,21 @@ type guest struct {
 	stop    func() bool     // stops ctx from killing the process
 	proc    *process
 
-	frames   *mapred.FrameWriter
+	frames   *frames.Writer
 	incoming chan frame
 	free     chan []byte // buffers for incoming frames
 	reader   sync.WaitGroup
 
 	pairs  *pairs            // for PAIRS frames; nil: the guest may not send any
-	ready  chan mapred.Ready // has what the guest said, if nobody took it
+	ready  chan frames.Ready // has what the guest said, if nobody took it
 	killed chan struct{}     // closed by Kill
 	kill   sync.Once
-	done   mapred.Done // once it was said
+	done   frames.Done // once it was said
 }
 
 // frame is what the reader goroutine found.
 type frame struct {
-	kind    mapred.FrameType
+	kind    frames.Type
 	payload []byte
 	err     error // then nothing follows
 }
@@ -101,7 +102,7 @@ const framesAhead = 2
 
 // start starts a process and sends its HELLO. READY is not waited for: it comes before all
 // other frames, or an ERROR does.
-func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (*guest, error) {
+func (p *guestProgram) start(ctx context.Context, a Attempt, role frames.Role) (*guest, error) {
 	argv, err := p.command(ctx, a)
 	if err != nil {
 		return nil, err
@@ -118,10 +119,10 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	}
 	g := &guest{
 		name: p.spec.Name, foreign: p.spec.Kind == Exec, cfg: p.cfg, ctx: ctx, proc: proc, moved: a.Moved,
-		frames:   mapred.NewFrameWriter(proc.stdin),
+		frames:   frames.NewWriter(proc.stdin),
 		incoming: make(chan frame),
 		free:     make(chan []byte, framesAhead+1),
-		ready:    make(chan mapred.Ready, 1),
+		ready:    make(chan frames.Ready, 1),
 		killed:   make(chan struct{}),
 	}
 	if g.moved == nil {
@@ -132,16 +133,16 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	}
 	g.stop = context.AfterFunc(ctx, proc.kill)
 	g.reader.Go(g.read)
-	hello := mapred.Hello{
+	hello := frames.Hello{
 		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.spec.Params,
 		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, SortValues: a.SortValues, Memory: a.Memory,
 	}
-	if p.spec.Kind == Python && role == mapred.RoleMap {
+	if p.spec.Kind == Python && role == frames.RoleMap {
 		if g.took = a.Took; g.took == nil {
 			g.took = func(int64) {}
 		}
 	}
-	if p.spec.Kind == Python && role == mapred.RoleMap && !a.MapOnly {
+	if p.spec.Kind == Python && role == frames.RoleMap && !a.MapOnly {
 		g.pairs = &pairs{limit: a.Buffer}
 		if a.Buffer == 0 {
 			g.pairs.limit = DefaultBuffer
@@ -150,7 +151,7 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 	if hello.Params == nil {
 		hello.Params = map[string]string{}
 	}
-	if err := g.frames.WriteMessage(mapred.FrameHello, hello); err != nil {
+	if err := g.frames.WriteMessage(frames.TypeHello, hello); err != nil {
 		// The process is gone already, or no HELLO fits the frame; the reader knows which.
 		err = g.explain(err)
 		g.Kill()
@@ -161,7 +162,7 @@ func (p *guestProgram) start(ctx context.Context, a Attempt, role mapred.Role) (
 
 // read passes frames on until the stream ends or nobody wants them.
 func (g *guest) read() {
-	r := mapred.NewFrameReader(g.proc.stdout)
+	r := frames.NewReader(g.proc.stdout)
 	for {
 		var buf []byte
 		select {
@@ -185,60 +186,60 @@ func (g *guest) read() {
 
 // take handles a frame that is no answer to anything: RECORDS go to out. It tells whether
 // the guest is done.
-func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
+func (g *guest) take(f frame, out *record.Emitter) (done bool, err error) {
 	if f.err != nil {
 		return false, g.died(f.err)
 	}
 	switch f.kind {
-	case mapred.FrameReady:
-		var ready mapred.Ready
-		err = mapred.DecodeMessage(f.kind, f.payload, &ready)
+	case frames.TypeReady:
+		var ready frames.Ready
+		err = frames.Decode(f.kind, f.payload, &ready)
 		g.started = g.started || err == nil
 		select {
 		case g.ready <- ready:
 		default: // it is said more than once, which harms nobody
 		}
-	case mapred.FrameRecords:
+	case frames.TypeRecords:
 		err = out.EmitBlock(f.payload)
-		if errors.Is(err, mapred.ErrCorrupt) {
+		if errors.Is(err, record.ErrCorrupt) {
 			err = g.misbehaved(err)
 		}
 		g.free <- f.payload
 		return false, err
-	case mapred.FramePairs:
+	case frames.TypePairs:
 		if g.pairs == nil {
-			err = fmt.Errorf("%w: %v that were not asked for", mapred.ErrFrame, f.kind)
+			err = fmt.Errorf("%w: %v that were not asked for", frames.ErrMalformed, f.kind)
 			break
 		}
 		err = g.pairs.take(f.payload, out)
 		if errors.Is(err, errPair) || errors.Is(err, errKey) {
 			return false, &UserError{Program: g.name, Message: fmt.Sprintf("map_fn: %v", err)}
 		}
-	case mapred.FrameTook:
+	case frames.TypeTook:
 		bytes, n := binary.Uvarint(f.payload)
 		if g.took == nil || n <= 0 || n < len(f.payload) || bytes > math.MaxInt64 {
-			err = fmt.Errorf("%w: %v with %d bytes", mapred.ErrFrame, f.kind, len(f.payload))
+			err = fmt.Errorf("%w: %v with %d bytes", frames.ErrMalformed, f.kind, len(f.payload))
 			break
 		}
 		g.took(int64(bytes))
-	case mapred.FrameDone:
+	case frames.TypeDone:
 		if len(f.payload) > maxDone {
 			return false, &UserError{Program: g.name, Message: fmt.Sprintf("its counters have %d bytes; at most %d are taken", len(f.payload), maxDone)}
 		}
-		err = mapred.DecodeMessage(f.kind, f.payload, &g.done)
+		err = frames.Decode(f.kind, f.payload, &g.done)
 		if fault := counterFault(g.done.Counters); fault != "" {
 			return false, &UserError{Program: g.name, Message: fault}
 		}
 		done = true
-	case mapred.FrameError:
-		var failure mapred.Failure
-		if err = mapred.DecodeMessage(f.kind, f.payload, &failure); err == nil {
+	case frames.TypeError:
+		var failure frames.Failure
+		if err = frames.Decode(f.kind, f.payload, &failure); err == nil {
 			user := userError(g.name, failure)
 			user.Final = !g.started && !failure.Again
 			return false, user
 		}
 	default:
-		err = fmt.Errorf("%w: %v from a guest", mapred.ErrFrame, f.kind)
+		err = fmt.Errorf("%w: %v from a guest", frames.ErrMalformed, f.kind)
 	}
 	g.free <- f.payload
 	if err != nil {
@@ -249,7 +250,7 @@ func (g *guest) take(f frame, out *mapred.Emitter) (done bool, err error) {
 
 // exchange takes the guest's output while input runs in another goroutine, until input has
 // returned, or, if untilDone, until the guest said DONE. After an error the guest is dead.
-func (g *guest) exchange(input func() error, untilDone bool, out *mapred.Emitter) error {
+func (g *guest) exchange(input func() error, untilDone bool, out *record.Emitter) error {
 	written := make(chan error, 1)
 	var writer sync.WaitGroup
 	writer.Go(func() { written <- input() })
@@ -263,7 +264,7 @@ func (g *guest) exchange(input func() error, untilDone bool, out *mapred.Emitter
 
 // receive is the part of exchange that the caller's goroutine does; written gives the
 // result of the other part.
-func (g *guest) receive(written <-chan error, untilDone bool, out *mapred.Emitter) error {
+func (g *guest) receive(written <-chan error, untilDone bool, out *record.Emitter) error {
 	for {
 		select {
 		case err := <-written:
@@ -327,7 +328,7 @@ func (g *guest) end() error {
 // endInput tells the guest that its input has ended, in the protocol and outside of it: a program that does not know
 // the protocol, and would read on, ends too.
 func (g *guest) endInput() error {
-	if err := g.frames.Write(mapred.FrameEnd); err != nil {
+	if err := g.frames.Write(frames.TypeEnd); err != nil {
 		return err
 	}
 	return ignoreClosed(g.proc.stdin.Close())

@@ -8,7 +8,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // cause returns what err comes from: the end of the attempt rather than the death of the
@@ -33,7 +33,7 @@ func (g *guest) explain(err error) error {
 	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrClosed) {
 		return g.cause(err)
 	}
-	drop := mapred.NewEmitter(1<<16, func(block []byte) ([]byte, error) { return block, nil })
+	drop := record.NewEmitter(1<<16, func(block []byte) ([]byte, error) { return block, nil })
 	for {
 		select {
 		case f := <-g.incoming:

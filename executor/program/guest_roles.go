@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // guestMapper is a Mapper in another process.
@@ -18,14 +19,14 @@ type guestMapper struct {
 	header []byte // scratch
 }
 
-func (m *guestMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+func (m *guestMapper) Map(b *record.Batch, out *record.Emitter) error {
 	return m.exchange(func() error {
-		m.header = mapred.AppendBatchHeader(m.header[:0], b)
-		return m.frames.Write(mapred.FrameBatch, m.header, b.Data)
+		m.header = frames.AppendBatchHeader(m.header[:0], b)
+		return m.frames.Write(frames.TypeBatch, m.header, b.Data)
 	}, false, out)
 }
 
-func (m *guestMapper) Close(out *mapred.Emitter) error {
+func (m *guestMapper) Close(out *record.Emitter) error {
 	err := m.exchange(m.endInput, true, out)
 	if err == nil && m.pairs != nil {
 		err = m.pairs.drain(out)
@@ -47,7 +48,7 @@ type pythonMapper struct {
 	handed int64
 }
 
-func (m *pythonMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+func (m *pythonMapper) Map(b *record.Batch, out *record.Emitter) error {
 	err := m.guestMapper.Map(b, out)
 	m.handed += int64(len(m.header) + len(b.Data))
 	return err
@@ -59,7 +60,7 @@ func (m *pythonMapper) Handed() int64 { return m.handed }
 // guestReducer is a Reducer in another process.
 type guestReducer struct{ *guest }
 
-func (r *guestReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+func (r *guestReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {
 	err := r.exchange(func() error {
 		for {
 			block, err := next()
@@ -69,7 +70,7 @@ func (r *guestReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) 
 			if err != nil {
 				return err
 			}
-			if err := r.frames.Write(mapred.FrameRecords, block); err != nil {
+			if err := r.frames.Write(frames.TypeRecords, block); err != nil {
 				return err
 			}
 		}
@@ -83,7 +84,7 @@ func (r *guestReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) 
 // pythonReducer is a reducer that reads GROUPS and RUN frames.
 type pythonReducer struct{ *guest }
 
-func (r *pythonReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+func (r *pythonReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {
 	err := r.exchange(func() error {
 		groups := grouper{write: r.frames.Write}
 		select {
@@ -129,7 +130,7 @@ func (p *guestProgram) check(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Grace)
 	defer cancel()
-	g, err := p.start(ctx, Attempt{Scratch: folder, MapOnly: p.spec.MapOnly}, mapred.RoleCheck)
+	g, err := p.start(ctx, Attempt{Scratch: folder, MapOnly: p.spec.MapOnly}, frames.RoleCheck)
 	if err != nil {
 		return err
 	}
@@ -148,7 +149,7 @@ func (g *guest) first(ctx context.Context) error {
 	for {
 		select {
 		case f := <-g.incoming:
-			if f.err == nil && f.kind != mapred.FrameReady && f.kind != mapred.FrameError {
+			if f.err == nil && f.kind != frames.TypeReady && f.kind != frames.TypeError {
 				return g.misbehaved(fmt.Errorf("%v where READY must be", f.kind))
 			}
 			_, err := g.take(f, nil) // neither has records

@@ -13,22 +13,22 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// record is a copy of an emitted record.
-type record struct{ key, value string }
+// kv is a copy of an emitted record.
+type kv struct{ key, value string }
 
 // collect returns an Emitter with small blocks, and what ends up there.
-func collect() (*mapred.Emitter, *[]record) {
-	var records []record
-	out := mapred.NewEmitter(64, func(block []byte) ([]byte, error) {
+func collect() (*record.Emitter, *[]kv) {
+	var records []kv
+	out := record.NewEmitter(64, func(block []byte) ([]byte, error) {
 		for len(block) > 0 {
-			k, v, n, err := mapred.ReadRecord(block)
+			k, v, n, err := record.Read(block)
 			if err != nil {
 				return nil, err
 			}
-			records = append(records, record{string(k), string(v)})
+			records = append(records, kv{string(k), string(v)})
 			block = block[n:]
 		}
 		return nil, nil
@@ -37,7 +37,7 @@ func collect() (*mapred.Emitter, *[]record) {
 }
 
 // blocks returns records as a reducer gets them, in blocks of that many records.
-func blocks(records []record, each int) func() ([]byte, error) {
+func blocks(records []kv, each int) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		if len(records) == 0 {
 			return nil, io.EOF
@@ -45,7 +45,7 @@ func blocks(records []record, each int) func() ([]byte, error) {
 		var block []byte
 		n := min(each, len(records))
 		for _, r := range records[:n] {
-			block = mapred.AppendRecord(block, []byte(r.key), []byte(r.value))
+			block = record.Append(block, []byte(r.key), []byte(r.value))
 		}
 		records = records[n:]
 		return block, nil
@@ -53,8 +53,8 @@ func blocks(records []record, each int) func() ([]byte, error) {
 }
 
 // lines cuts text into batches of about size bytes, between lines.
-func lines(input, text string, size int) []mapred.Batch {
-	var batches []mapred.Batch
+func lines(input, text string, size int) []record.Batch {
+	var batches []record.Batch
 	for at := 0; at < len(text); {
 		end := len(text)
 		if at+size < len(text) {
@@ -62,8 +62,8 @@ func lines(input, text string, size int) []mapred.Batch {
 				end = at + size + i + 1
 			}
 		}
-		batches = append(batches, mapred.Batch{
-			Input: input, Offset: int64(at), Framing: mapred.Lines, Data: []byte(text[at:end]),
+		batches = append(batches, record.Batch{
+			Input: input, Offset: int64(at), Framing: record.Lines, Data: []byte(text[at:end]),
 		})
 		at = end
 	}
@@ -75,7 +75,7 @@ func attempt(t testing.TB) Attempt {
 }
 
 // mapAll runs a map attempt and returns what it emits, in order.
-func mapAll(t testing.TB, p Program, a Attempt, batches []mapred.Batch) ([]record, error) {
+func mapAll(t testing.TB, p Program, a Attempt, batches []record.Batch) ([]kv, error) {
 	t.Helper()
 	m, err := p.NewMapper(t.Context(), a)
 	if err != nil {
@@ -99,9 +99,9 @@ func mapAll(t testing.TB, p Program, a Attempt, batches []mapred.Batch) ([]recor
 }
 
 // reduceAll runs a reduce attempt over records, sorted here, and returns its output.
-func reduceAll(t testing.TB, p Program, a Attempt, records []record, each int) ([]record, error) {
+func reduceAll(t testing.TB, p Program, a Attempt, records []kv, each int) ([]kv, error) {
 	t.Helper()
-	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.key, b.key) })
+	slices.SortStableFunc(records, func(a, b kv) int { return cmp.Compare(a.key, b.key) })
 	r, err := p.NewReducer(t.Context(), a)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func reduceAll(t testing.TB, p Program, a Attempt, records []record, each int) (
 }
 
 // run runs a whole job and returns its output's lines.
-func run(t testing.TB, p Program, batches []mapred.Batch) []string {
+func run(t testing.TB, p Program, batches []record.Batch) []string {
 	t.Helper()
 	records, err := mapAll(t, p, attempt(t), batches)
 	if err != nil {
@@ -130,7 +130,7 @@ func run(t testing.TB, p Program, batches []mapred.Batch) []string {
 }
 
 // text returns records as lines of output.
-func text(p Program, output []record) []string {
+func text(p Program, output []kv) []string {
 	texts := make([]string, len(output))
 	for i, r := range output {
 		texts[i] = r.key
@@ -209,7 +209,7 @@ func mapTimes(t *testing.T, p Program, a Attempt, times int, text string) (recor
 	defer m.Kill()
 	out := discard()
 	for range times {
-		if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte(text)}, out); err != nil {
+		if err := m.Map(&record.Batch{Framing: record.Lines, Data: []byte(text)}, out); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -220,7 +220,7 @@ func mapTimes(t *testing.T, p Program, a Attempt, times int, text string) (recor
 }
 
 // reduceOnce reduces what next gives, to the last record of out.
-func reduceOnce(t *testing.T, p Program, next func() ([]byte, error), out *mapred.Emitter) error {
+func reduceOnce(t *testing.T, p Program, next func() ([]byte, error), out *record.Emitter) error {
 	t.Helper()
 	r, err := p.NewReducer(t.Context(), attempt(t))
 	if err != nil {

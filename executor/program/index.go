@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 var indexBuiltin = builtin{
@@ -47,12 +47,12 @@ type indexMapper struct {
 	found  [wordsAtOnce][]byte
 }
 
-func (m *indexMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+func (m *indexMapper) Map(b *record.Batch, out *record.Emitter) error {
 	if m.name == nil || m.input != b.Input {
 		m.input, m.name = b.Input, []byte(inputName(b.Input, m.base))
 		clear(m.seen)
 	}
-	if b.Framing == mapred.Lines {
+	if b.Framing == record.Lines {
 		m.index(b.Data, out)
 		return m.done(out)
 	}
@@ -62,7 +62,7 @@ func (m *indexMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 	return m.done(out)
 }
 
-func (m *indexMapper) index(text []byte, out *mapred.Emitter) {
+func (m *indexMapper) index(text []byte, out *record.Emitter) {
 	w := m.words
 	text = w.fold(&m.folded, text)
 	for found, at := w.find(m.found[:], text, 0); len(found) > 0; found, at = w.find(found, text, at) {
@@ -91,7 +91,7 @@ func inputName(input string, base bool) string {
 // indexReducer joins the different names of every word.
 type indexReducer struct{ inProcess }
 
-func (r *indexReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+func (r *indexReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {
 	defer r.cancel(nil)
 	names := map[string]struct{}{}
 	g := r.groups(next)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // builtinProgram is a builtin with its parameters.
@@ -41,14 +41,14 @@ func newInProcess(ctx context.Context) inProcess {
 
 func (p inProcess) Kill() { p.cancel(errKilled) }
 
-func (p inProcess) Close(out *mapred.Emitter) error {
+func (p inProcess) Close(out *record.Emitter) error {
 	err := p.done(out)
 	p.cancel(nil)
 	return err
 }
 
 // done is the result of a call that met no error of its own.
-func (p inProcess) done(out *mapred.Emitter) error {
+func (p inProcess) done(out *record.Emitter) error {
 	if err := context.Cause(p.ctx); err != nil {
 		return err
 	}
@@ -56,9 +56,9 @@ func (p inProcess) done(out *mapred.Emitter) error {
 }
 
 // groups reads next's blocks until Kill.
-func (p inProcess) groups(next func() ([]byte, error)) *mapred.Groups {
+func (p inProcess) groups(next func() ([]byte, error)) *record.Groups {
 	ended := false
-	return mapred.NewGroups(func() ([]byte, error) {
+	return record.NewGroups(func() ([]byte, error) {
 		if ended { // Groups may ask again
 			return nil, io.EOF
 		}
@@ -76,7 +76,7 @@ type copyReducer struct{ inProcess }
 
 func newCopyReducer(p inProcess) Reducer { return &copyReducer{p} }
 
-func (r *copyReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+func (r *copyReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {
 	defer r.cancel(nil)
 	g := r.groups(next)
 	for g.Next() {
@@ -92,7 +92,7 @@ type firstReducer struct{ inProcess }
 
 func newFirstReducer(p inProcess) Reducer { return &firstReducer{p} }
 
-func (r *firstReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+func (r *firstReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {
 	defer r.cancel(nil)
 	g := r.groups(next)
 	for g.Next() {
@@ -105,21 +105,21 @@ func (r *firstReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) 
 type encodeInts func(dst []byte, ints ...int64) []byte
 
 // appendText appends the columns of a key to dst as the output has them.
-type appendText func(dst []byte, totals []mapred.Total) []byte
+type appendText func(dst []byte, totals []record.Total) []byte
 
 // columnsProgram returns a builtin whose values are columns of integers, and whose output
 // has them as text makes it. The mapper gets what encodes its values: for the shuffle, or
 // as text when there is no reducer.
-func columnsProgram(columns mapred.Columns, text appendText, mapper func(inProcess, encodeInts) Mapper) *builtinProgram {
+func columnsProgram(columns record.Columns, text appendText, mapper func(inProcess, encodeInts) Mapper) *builtinProgram {
 	p := &builtinProgram{
 		mapper: func(p inProcess, a Attempt) Mapper {
 			if !a.MapOnly {
-				return mapper(p, mapred.AppendInts)
+				return mapper(p, record.AppendInts)
 			}
-			totals := make([]mapred.Total, len(columns))
+			totals := make([]record.Total, len(columns))
 			return mapper(p, func(dst []byte, ints ...int64) []byte {
 				for i, v := range ints {
-					totals[i] = mapred.TotalOf(v)
+					totals[i] = record.TotalOf(v)
 				}
 				return text(dst, totals)
 			})
@@ -135,13 +135,13 @@ func columnsProgram(columns mapred.Columns, text appendText, mapper func(inProce
 // columnsReducer merges the values of each key and emits them as text.
 type columnsReducer struct {
 	inProcess
-	columns mapred.Columns
+	columns record.Columns
 	text    appendText
 }
 
-func (r *columnsReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+func (r *columnsReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {
 	defer r.cancel(nil)
-	totals, more := make([]mapred.Total, len(r.columns)), make([]mapred.Total, len(r.columns))
+	totals, more := make([]record.Total, len(r.columns)), make([]record.Total, len(r.columns))
 	var text []byte
 	g := r.groups(next)
 	for g.Next() {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // However a program combines, what its map function gave is counted before that.
@@ -44,7 +44,7 @@ func TestMapOutputIsCountedBeforeTheCombiner(t *testing.T) {
 			out := discard()
 			half := len(text) / 20 * 10
 			for _, part := range []string{text[:half], text[half:]} {
-				if err := m.Map(&mapred.Batch{Input: "f", Framing: mapred.Lines, Data: []byte(part)}, out); err != nil {
+				if err := m.Map(&record.Batch{Input: "f", Framing: record.Lines, Data: []byte(part)}, out); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -6,7 +6,8 @@ import (
 	"fmt"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // errPair says that a guest gave something else than pairs.
@@ -35,9 +36,9 @@ type count struct {
 const pairsSummed = 1
 
 // take emits the pairs of a payload, which it changes, or keeps them for drain.
-func (p *pairs) take(payload []byte, out *mapred.Emitter) error {
+func (p *pairs) take(payload []byte, out *record.Emitter) error {
 	if len(payload) == 0 || payload[0] > pairsSummed {
-		return fmt.Errorf("%w: PAIRS with unknown flags", mapred.ErrFrame)
+		return fmt.Errorf("%w: PAIRS with unknown flags", frames.ErrMalformed)
 	}
 	sum := payload[0] == pairsSummed
 	for at := 1; at < len(payload); {
@@ -60,7 +61,7 @@ func (p *pairs) take(payload []byte, out *mapred.Emitter) error {
 }
 
 // segment takes the items up to an APPENDS, or the only one up to an APPEND, and returns what follows.
-func (p *pairs) segment(data []byte, at int, sum bool, out *mapred.Emitter) (int, error) {
+func (p *pairs) segment(data []byte, at int, sum bool, out *record.Emitter) (int, error) {
 	if data[at] == opMark {
 		if end := p.scan(data, at+1); end > 0 {
 			return end, p.takeCounts(data, sum, out)
@@ -112,7 +113,7 @@ func (p *pairs) scan(data []byte, at int) int {
 	}
 }
 
-func (p *pairs) takeCounts(data []byte, sum bool, out *mapred.Emitter) error {
+func (p *pairs) takeCounts(data []byte, sum bool, out *record.Emitter) error {
 	for _, c := range p.counts {
 		key := data[c.from-1 : c.to]
 		key[0] = PythonText
@@ -129,7 +130,7 @@ func (p *pairs) takeCounts(data []byte, sum bool, out *mapred.Emitter) error {
 }
 
 // takeItem takes an item of whatever kind.
-func (p *pairs) takeItem(item *pickled, sum bool, out *mapred.Emitter) error {
+func (p *pairs) takeItem(item *pickled, sum bool, out *record.Emitter) error {
 	key, value, err := p.pickle.pair(item)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ func (p *pairs) takeItem(item *pickled, sum bool, out *mapred.Emitter) error {
 }
 
 // add adds n to key's sum.
-func (p *pairs) add(key []byte, n int64, out *mapred.Emitter) error {
+func (p *pairs) add(key []byte, n int64, out *record.Emitter) error {
 	if p.sums == nil {
 		p.sums = shuffle.NewSums(p.limit)
 	}
@@ -163,7 +164,7 @@ func (p *pairs) add(key []byte, n int64, out *mapred.Emitter) error {
 }
 
 // drain emits the sums.
-func (p *pairs) drain(out *mapred.Emitter) error {
+func (p *pairs) drain(out *record.Emitter) error {
 	if p.sums == nil {
 		return nil
 	}

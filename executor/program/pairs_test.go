@@ -12,7 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 func TestPairsAreEncodedAsInPython(t *testing.T) {
@@ -24,14 +25,14 @@ func TestPairsAreEncodedAsInPython(t *testing.T) {
 		if err != nil {
 			t.Fatalf("seed %d: %v\n%s", seed, err, &stderr)
 		}
-		r := mapred.NewFrameReader(bytes.NewReader(out))
+		r := frames.NewReader(bytes.NewReader(out))
 		cases := 0
 		for ; ; cases++ {
 			kind, payload, err := r.Next(nil)
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			if err != nil || kind != mapred.FramePairs {
+			if err != nil || kind != frames.TypePairs {
 				t.Fatalf("%v, %v", kind, err)
 			}
 			emitter, have := collect()
@@ -170,7 +171,7 @@ func FuzzPairs(f *testing.F) {
 	f.Add([]byte("\x00\x80\x03]\x80\x03]"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var total int
-		out := mapred.NewEmitter(1<<16, func(block []byte) ([]byte, error) {
+		out := record.NewEmitter(1<<16, func(block []byte) ([]byte, error) {
 			total += len(block)
 			return block, nil
 		})

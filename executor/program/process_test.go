@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 func TestMapperMayEmitFarMoreThanItReads(t *testing.T) {
@@ -175,7 +175,7 @@ func startSpawning(t *testing.T, ctx context.Context, line string) (Mapper, <-ch
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Kill)
-	if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte(line)}, discard()); err != nil {
+	if err := m.Map(&record.Batch{Framing: record.Lines, Data: []byte(line)}, discard()); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-log; got != "started\n" {
@@ -210,7 +210,7 @@ func TestChildThatLeftTheGroupHoldsNobodyUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Kill()
-	if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte("x")}, discard()); err != nil {
+	if err := m.Map(&record.Batch{Framing: record.Lines, Data: []byte("x")}, discard()); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Close(discard()); err != nil {
@@ -252,12 +252,12 @@ func TestReducePassesOnTheErrorsOfBothSides(t *testing.T) {
 	broken := errors.New("store is gone")
 	for name, c := range map[string]struct {
 		next func() ([]byte, error)
-		out  *mapred.Emitter
+		out  *record.Emitter
 	}{
 		"input": {func() ([]byte, error) { return nil, broken }, discard()},
 		"output": {
-			blocks(slices.Repeat([]record{{"0a", "i\x01\x00\x00\x00"}}, 9), 1),
-			mapred.NewEmitter(1, func([]byte) ([]byte, error) { return nil, broken }),
+			blocks(slices.Repeat([]kv{{"0a", "i\x01\x00\x00\x00"}}, 9), 1),
+			record.NewEmitter(1, func([]byte) ([]byte, error) { return nil, broken }),
 		},
 	} {
 		if err := reduceOnce(t, p, c.next, c.out); !errors.Is(err, broken) {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // Kind says how a program is run.
@@ -148,10 +148,10 @@ type Traits struct {
 // receiver's error.
 type Mapper interface {
 	// Map maps a batch, which it does not keep.
-	Map(b *mapred.Batch, out *mapred.Emitter) error
+	Map(b *record.Batch, out *record.Emitter) error
 	// Close tells the program that its input ended, emits what it held back, and ends it. It
 	// does not flush out.
-	Close(out *mapred.Emitter) error
+	Close(out *record.Emitter) error
 	// Kill ends the program at once, with all of its process group. It may be called from
 	// any goroutine, at any time, more than once.
 	Kill()
@@ -162,7 +162,7 @@ type Reducer interface {
 	// Reduce reads blocks of records, sorted by key, from next until it returns io.EOF, and
 	// ends the program. A block must be valid until next is called again. Next is
 	// called from one other goroutine, and no more once Reduce has returned.
-	Reduce(next func() ([]byte, error), out *mapred.Emitter) error
+	Reduce(next func() ([]byte, error), out *record.Emitter) error
 	// Kill is as in Mapper.
 	Kill()
 }
@@ -170,7 +170,7 @@ type Reducer interface {
 // Collecting is what a Mapper may implement besides, if its records are counts (Columns with
 // one Sum): MapTo is Map straight into the collector, without encoding every record on the way.
 type Collecting interface {
-	MapTo(b *mapred.Batch, c *shuffle.Collector) error
+	MapTo(b *record.Batch, c *shuffle.Collector) error
 }
 
 // Counting is what a Mapper or a Reducer may implement besides.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // showRows is a job file that shows the rows that it gets.
@@ -15,12 +15,12 @@ def map_fn(key, row):
 ` + goodReduce
 
 // mapRows maps rows, which are lines unless framing says otherwise, in a job without reducers.
-func mapRows(t *testing.T, source, format, header string, framing mapred.Framing, data string) ([]record, error) {
+func mapRows(t *testing.T, source, format, header string, framing record.Framing, data string) ([]kv, error) {
 	t.Helper()
 	a := attempt(t)
 	a.Format, a.MapOnly = format, true
-	batch := mapred.Batch{Input: "s3://b/k.csv", Framing: framing, Header: []byte(header), Data: []byte(data)}
-	return mapAll(t, openSource(t, source, nil), a, []mapred.Batch{batch})
+	batch := record.Batch{Input: "s3://b/k.csv", Framing: framing, Header: []byte(header), Data: []byte(data)}
+	return mapAll(t, openSource(t, source, nil), a, []record.Batch{batch})
 }
 
 func TestPythonRows(t *testing.T) {
@@ -30,7 +30,7 @@ func TestPythonRows(t *testing.T) {
 		"1,\"a\rb\"\r\n2,b\r\r\n\r\r\n\n3,c\r": {`[('a', '1'), ('b', 'a\rb')]`, `[('a', '2'), ('b', 'b')]`, `[('a', '3'), ('b', 'c')]`},
 		"1,\"" + long + "\"\n" + long + ",2\n": {`[('a', '1'), ('b', '` + long + `')]`, `[('a', '` + long + `'), ('b', '2')]`},
 	} {
-		records, err := mapRows(t, showRows, "csv", "a,b", mapred.Lines, data)
+		records, err := mapRows(t, showRows, "csv", "a,b", record.Lines, data)
 		if err != nil {
 			t.Errorf("%.80q: %v", data, err)
 		}
@@ -52,8 +52,8 @@ csv.field_size_limit(5)
 def map_fn(key, row):
     yield csv.field_size_limit(), len(row["a"])
 ` + goodReduce
-	records, err := mapRows(t, source, "csv", "a", mapred.Lines, "\"more than five\"\n")
-	if err != nil || len(records) != 1 || records[0] != (record{"5", "14"}) {
+	records, err := mapRows(t, source, "csv", "a", record.Lines, "\"more than five\"\n")
+	if err != nil || len(records) != 1 || records[0] != (kv{"5", "14"}) {
 		t.Errorf("%q, %v", records, err)
 	}
 }
@@ -61,31 +61,31 @@ def map_fn(key, row):
 func TestPythonRefusesRows(t *testing.T) {
 	const bareCR = "a carriage return (CR) outside quotes"
 	row := func(text string) string {
-		return string(mapred.AppendRecord(nil, make([]byte, 8), []byte(text)))
+		return string(record.Append(nil, make([]byte, 8), []byte(text)))
 	}
 	for _, c := range []struct {
 		header  string
-		framing mapred.Framing
+		framing record.Framing
 		data    string
 		want    string
 	}{
-		{"a,b", mapred.Lines, "1,\"x, y\",left\rright\n", bareCR},
-		{"a,b", mapred.Lines, "1,left\rright\n", bareCR},
-		{"a,b", mapred.Lines, "\r1,2\n", bareCR},
-		{"a", mapred.Lines, "\"1\"\r\"2\"\n", bareCR},
-		{"a,b", mapred.Encoded, row("1,\"a\nb\"\r2,3"), bareCR},
-		{"a,b", mapred.Encoded, row("1,2\n3,4"), "the record is not CSV"},
-		{"a,b", mapred.Lines, "1,\"x\" y\n", "the record is not CSV: ',' expected after '\"'"},
-		{"a,b", mapred.Lines, "1,\"x\n", "the record is not CSV: unexpected end of data"},
-		{"a,b", mapred.Lines, "1,2,3\n", "the record has 3 fields, the header has 2"},
-		{"a,b", mapred.Lines, "1\n", "the record has 1 fields, the header has 2"},
-		{"", mapred.Lines, "1\n", "s3://b/k.csv has no header"},
-		{"a,b,a", mapred.Lines, "1,2,3\n", "columns 1 and 3 of s3://b/k.csv have the same name, 'a'"},
-		{"a,b,,", mapred.Lines, "1,2,,\n", "columns 3 and 4 of s3://b/k.csv have no name"},
-		{"a\rb", mapred.Lines, "1\n", "the header of s3://b/k.csv is no row of CSV: " + bareCR},
+		{"a,b", record.Lines, "1,\"x, y\",left\rright\n", bareCR},
+		{"a,b", record.Lines, "1,left\rright\n", bareCR},
+		{"a,b", record.Lines, "\r1,2\n", bareCR},
+		{"a", record.Lines, "\"1\"\r\"2\"\n", bareCR},
+		{"a,b", record.Encoded, row("1,\"a\nb\"\r2,3"), bareCR},
+		{"a,b", record.Encoded, row("1,2\n3,4"), "the record is not CSV"},
+		{"a,b", record.Lines, "1,\"x\" y\n", "the record is not CSV: ',' expected after '\"'"},
+		{"a,b", record.Lines, "1,\"x\n", "the record is not CSV: unexpected end of data"},
+		{"a,b", record.Lines, "1,2,3\n", "the record has 3 fields, the header has 2"},
+		{"a,b", record.Lines, "1\n", "the record has 1 fields, the header has 2"},
+		{"", record.Lines, "1\n", "s3://b/k.csv has no header"},
+		{"a,b,a", record.Lines, "1,2,3\n", "columns 1 and 3 of s3://b/k.csv have the same name, 'a'"},
+		{"a,b,,", record.Lines, "1,2,,\n", "columns 3 and 4 of s3://b/k.csv have no name"},
+		{"a\rb", record.Lines, "1\n", "the header of s3://b/k.csv is no row of CSV: " + bareCR},
 	} {
 		format := "csv"
-		if c.framing == mapred.Encoded {
+		if c.framing == record.Encoded {
 			format = "csv-multiline"
 		}
 		records, err := mapRows(t, showRows, format, c.header, c.framing, c.data)
@@ -107,7 +107,7 @@ func TestPythonNamesColumns(t *testing.T) {
 		{strings.Join(wide, ","), "row['x']", "KeyError: 'x'; the columns are '" + strings.Join(wide[:20], "', '") + "' and 10 more"},
 	} {
 		source := "def map_fn(row): yield 1, " + c.code + "\n" + goodReduce
-		_, err := mapRows(t, source, "csv", c.header, mapred.Lines, strings.Repeat(",", strings.Count(c.header, ","))+"\n")
+		_, err := mapRows(t, source, "csv", c.header, record.Lines, strings.Repeat(",", strings.Count(c.header, ","))+"\n")
 		if user := wantUserError(t, err); user.Message != "map_fn raised "+c.want {
 			t.Errorf("%s: want %q, have %q", c.code, c.want, user.Message)
 		}

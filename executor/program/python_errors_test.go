@@ -87,7 +87,7 @@ func TestPythonErrorsNameTheirPlace(t *testing.T) {
 				if err := Check(t.Context(), pythonConfig(t), spec, file); err != nil {
 					t.Fatalf("check: %v", err)
 				}
-				var records []record
+				var records []kv
 				records, err = mapAll(t, p, attempt(t), lines("s3://b/k", input, 1<<20))
 				if err == nil {
 					_, err = reduceAll(t, p, attempt(t), records, 100)

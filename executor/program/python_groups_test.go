@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // manyValues returns blocks of records: the keys a and z with one value, 1, and between them b
@@ -26,14 +26,14 @@ func manyValues(n, size int) func() ([]byte, error) {
 			return nil, io.EOF
 		case left == 0:
 			left = -1
-			return mapred.AppendRecord(nil, []byte("0z"), []byte(one)), nil
+			return record.Append(nil, []byte("0z"), []byte(one)), nil
 		}
 		var block []byte
 		if left == n {
-			block = mapred.AppendRecord(block, []byte("0a"), []byte(one))
+			block = record.Append(block, []byte("0a"), []byte(one))
 		}
 		for ; left > 0 && len(block) < 256<<10; left-- {
-			block = mapred.AppendRecord(block, []byte("0b"), []byte(value))
+			block = record.Append(block, []byte("0b"), []byte(value))
 		}
 		return block, nil
 	}

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // mixedMap gives pairs of all kinds in one stream: such as go to the executor as they are, and such
@@ -152,9 +153,9 @@ def reduce_fn(key, values):
 }
 
 // groupFrames returns the types of the frames that a grouper makes.
-func groupFrames(t *testing.T, sum bool, blocks ...[]byte) (kinds []mapred.FrameType) {
+func groupFrames(t *testing.T, sum bool, blocks ...[]byte) (kinds []frames.Type) {
 	t.Helper()
-	g := grouper{sum: sum, write: func(kind mapred.FrameType, _ ...[]byte) error {
+	g := grouper{sum: sum, write: func(kind frames.Type, _ ...[]byte) error {
 		kinds = append(kinds, kind)
 		return nil
 	}}
@@ -170,23 +171,23 @@ func groupFrames(t *testing.T, sum bool, blocks ...[]byte) (kinds []mapred.Frame
 }
 
 func TestGrouperCutsOnlyLargeGroups(t *testing.T) {
-	small := mapred.AppendRecord(nil, []byte("0a"), appendInt(nil, 1))
-	large := mapred.AppendRecord(nil, []byte("0b"), []byte("u\x00\x00\x04\x00"+strings.Repeat("x", groupBytes)))
-	last := mapred.AppendRecord(nil, []byte("0c"), appendInt(nil, 1))
+	small := record.Append(nil, []byte("0a"), appendInt(nil, 1))
+	large := record.Append(nil, []byte("0b"), []byte("u\x00\x00\x04\x00"+strings.Repeat("x", groupBytes)))
+	last := record.Append(nil, []byte("0c"), appendInt(nil, 1))
 	var counts []byte
 	for range groupBytes {
-		counts = mapred.AppendRecord(counts, []byte("0b"), appendInt(nil, 1))
+		counts = record.Append(counts, []byte("0b"), appendInt(nil, 1))
 	}
 	for name, c := range map[string]struct {
 		sum    bool
 		blocks [][]byte
-		want   []mapred.FrameType
+		want   []frames.Type
 	}{
 		"nothing":        {false, nil, nil},
-		"small":          {false, [][]byte{small, small, last}, []mapred.FrameType{mapred.FrameGroups}},
-		"a large value":  {false, [][]byte{small, large, last}, []mapred.FrameType{mapred.FrameGroups, mapred.FrameGroups}},
-		"large values":   {false, [][]byte{small, large, large, last}, []mapred.FrameType{mapred.FrameGroups, mapred.FrameRun, mapred.FrameRun, mapred.FrameGroups}},
-		"many, added up": {true, [][]byte{small, counts, counts, last}, []mapred.FrameType{mapred.FrameGroups}},
+		"small":          {false, [][]byte{small, small, last}, []frames.Type{frames.TypeGroups}},
+		"a large value":  {false, [][]byte{small, large, last}, []frames.Type{frames.TypeGroups, frames.TypeGroups}},
+		"large values":   {false, [][]byte{small, large, large, last}, []frames.Type{frames.TypeGroups, frames.TypeRun, frames.TypeRun, frames.TypeGroups}},
+		"many, added up": {true, [][]byte{small, counts, counts, last}, []frames.Type{frames.TypeGroups}},
 	} {
 		if got := groupFrames(t, c.sum, c.blocks...); !slices.Equal(got, c.want) {
 			t.Errorf("%s: want %v, have %v", name, c.want, got)

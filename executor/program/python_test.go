@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 func TestPythonKeysSortAsInPython(t *testing.T) {
@@ -54,7 +54,7 @@ func TestPythonTextKeepsItsBytesAndOffsets(t *testing.T) {
 	// The longer text is decoded in pieces.
 	for _, input := range []string{oddText, strings.Repeat(oddText+"\r", 2000), strings.Repeat("long ", 20000) + "\n" + oddText} {
 		var want []string
-		b := mapred.Batch{Framing: mapred.Lines, Data: []byte(input)}
+		b := record.Batch{Framing: record.Lines, Data: []byte(input)}
 		for offset, r := range b.Records() {
 			want = append(want, fmt.Sprintf("%d\t%s", offset, r))
 		}
@@ -108,25 +108,25 @@ def reduce_fn(key, values):
 
 func TestPythonReadsFormats(t *testing.T) {
 	const source = "def map_fn(key, value): yield (key, repr(value))\ndef reduce_fn(key, values): yield from values"
-	encoded := mapred.AppendRecord(nil, []byte("\x00\x00\x00\x00\x00\x00\x01\x00"), []byte("1,\"x\ny\""))
+	encoded := record.Append(nil, []byte("\x00\x00\x00\x00\x00\x00\x01\x00"), []byte("1,\"x\ny\""))
 	for _, c := range []struct {
 		format string
-		batch  mapred.Batch
+		batch  record.Batch
 		want   []string
 	}{
-		{"jsonl", mapred.Batch{Framing: mapred.Lines, Data: []byte("{\"a\": [1, null]}\r\n\n\"é\"")}, []string{"0\t{'a': [1, None]}", "19\t'é'"}},
-		{"jsonl", mapred.Batch{Framing: mapred.Lines, Data: []byte("1\n   \n 2 \r\n\t\r\n \r\r\n3\n \t")}, []string{"0\t1", "6\t2", "18\t3"}},
-		{"jsonl", mapred.Batch{Framing: mapred.Lines, Offset: 9, Data: []byte("\t\n\n")}, nil},
-		{"csv", mapred.Batch{Framing: mapred.Lines, Header: []byte(`"a",b`), Offset: 6, Data: []byte("1,2\n\n\"x, \"\"y\",\n")}, []string{"6\t{'a': '1', 'b': '2'}", "11\t{'a': 'x, \"y', 'b': ''}"}},
-		{"csv-multiline", mapred.Batch{Framing: mapred.Encoded, Header: []byte("a,b"), Data: encoded}, []string{"256\t{'a': '1', 'b': 'x\\ny'}"}},
-		{"whole", mapred.Batch{Framing: mapred.Whole, Input: "s3://b/empty"}, []string{"s3://b/empty\t''"}},
-		{"whole", mapred.Batch{Framing: mapred.Whole, Input: "s3://b/k", Data: []byte("a\nb\xff")}, []string{`s3://b/k` + "\t" + `'a\nb\udcff'`}},
-		{"fixed:3", mapred.Batch{Framing: mapred.Fixed, RecordLen: 3, Data: []byte("abcd")}, []string{"0\tb'abc'", "3\tb'd'"}},
+		{"jsonl", record.Batch{Framing: record.Lines, Data: []byte("{\"a\": [1, null]}\r\n\n\"é\"")}, []string{"0\t{'a': [1, None]}", "19\t'é'"}},
+		{"jsonl", record.Batch{Framing: record.Lines, Data: []byte("1\n   \n 2 \r\n\t\r\n \r\r\n3\n \t")}, []string{"0\t1", "6\t2", "18\t3"}},
+		{"jsonl", record.Batch{Framing: record.Lines, Offset: 9, Data: []byte("\t\n\n")}, nil},
+		{"csv", record.Batch{Framing: record.Lines, Header: []byte(`"a",b`), Offset: 6, Data: []byte("1,2\n\n\"x, \"\"y\",\n")}, []string{"6\t{'a': '1', 'b': '2'}", "11\t{'a': 'x, \"y', 'b': ''}"}},
+		{"csv-multiline", record.Batch{Framing: record.Encoded, Header: []byte("a,b"), Data: encoded}, []string{"256\t{'a': '1', 'b': 'x\\ny'}"}},
+		{"whole", record.Batch{Framing: record.Whole, Input: "s3://b/empty"}, []string{"s3://b/empty\t''"}},
+		{"whole", record.Batch{Framing: record.Whole, Input: "s3://b/k", Data: []byte("a\nb\xff")}, []string{`s3://b/k` + "\t" + `'a\nb\udcff'`}},
+		{"fixed:3", record.Batch{Framing: record.Fixed, RecordLen: 3, Data: []byte("abcd")}, []string{"0\tb'abc'", "3\tb'd'"}},
 	} {
 		p := openSource(t, source, nil)
 		a := attempt(t)
 		a.Format = c.format
-		records, err := mapAll(t, p, a, []mapred.Batch{c.batch})
+		records, err := mapAll(t, p, a, []record.Batch{c.batch})
 		if err != nil {
 			t.Fatalf("%s: %v", c.format, err)
 		}
@@ -189,7 +189,7 @@ def combine_fn(key, values): 1 / 0
 	}
 	defer m.Kill()
 	out, records := collect()
-	b := mapred.Batch{Framing: mapred.Lines, Data: []byte("x\ny")}
+	b := record.Batch{Framing: record.Lines, Data: []byte("x\ny")}
 	if err := m.Map(&b, out); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ def combine_fn(key, values): 1 / 0
 	if err := out.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if want := []record{{">\tx", "a\nb"}, {">\ty", "a\nb"}}; !slices.Equal(*records, want) {
+	if want := []kv{{">\tx", "a\nb"}, {">\ty", "a\nb"}}; !slices.Equal(*records, want) {
 		t.Errorf("want %q, have %q", want, *records)
 	}
 	if want := "loading >\t\nprinted\nprinted\n"; log.String() != want {

@@ -1,6 +1,8 @@
 package program
 
-import "github.com/bucketmill/bucketmill/mapred"
+import (
+	"github.com/bucketmill/bucketmill/internal/record"
+)
 
 var sortBuiltin = builtin{
 	info: Info{
@@ -27,7 +29,7 @@ var distinctBuiltin = builtin{
 			mapper:  newRecordMapper,
 			reducer: newFirstReducer,
 		}
-		p.traits.Combine.Columns = mapred.Columns{} // no values: one record per key
+		p.traits.Combine.Columns = record.Columns{} // no values: one record per key
 		return p, nil
 	},
 }
@@ -37,7 +39,7 @@ type recordMapper struct{ inProcess }
 
 func newRecordMapper(p inProcess, _ Attempt) Mapper { return &recordMapper{p} }
 
-func (m *recordMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+func (m *recordMapper) Map(b *record.Batch, out *record.Emitter) error {
 	for _, record := range b.Records() {
 		out.Emit(record, nil)
 	}

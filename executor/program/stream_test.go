@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // openCommands opens a streaming program with params given as name, value, …
@@ -27,7 +27,7 @@ func openCommands(t testing.TB, c Commands, params ...string) Program {
 }
 
 // mapText runs a mapper over text, in batches of about that size, and returns its pairs.
-func mapText(t testing.TB, p Program, text string, size int) []record {
+func mapText(t testing.TB, p Program, text string, size int) []kv {
 	t.Helper()
 	records, err := mapAll(t, p, attempt(t), lines("file:///in", text, size))
 	if err != nil {
@@ -36,7 +36,7 @@ func mapText(t testing.TB, p Program, text string, size int) []record {
 	return records
 }
 
-func checkRecords(t *testing.T, got []record, want ...record) {
+func checkRecords(t *testing.T, got []kv, want ...kv) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Errorf("want %q, have %q", want, got)
@@ -69,28 +69,28 @@ func TestMapperReadsLines(t *testing.T) {
 }
 
 func TestMapperReadsKeys(t *testing.T) {
-	text := mapred.Batch{Input: "file:///a", Offset: 7, Framing: mapred.Lines, Data: []byte("one\ntwo\r\n")}
+	text := record.Batch{Input: "file:///a", Offset: 7, Framing: record.Lines, Data: []byte("one\ntwo\r\n")}
 	var encoded []byte
-	encoded = mapred.AppendRecord(encoded, []byte{0, 0, 0, 0, 0, 0, 0, 5}, []byte("a,\"b\nc\""))
+	encoded = record.Append(encoded, []byte{0, 0, 0, 0, 0, 0, 0, 5}, []byte("a,\"b\nc\""))
 	for name, c := range map[string]struct {
 		format string
-		batch  mapred.Batch
+		batch  record.Batch
 		params []string
-		want   []record
+		want   []kv
 	}{
-		"text":      {"text", text, nil, []record{{"one", ""}, {"two", ""}}},
-		"jsonl":     {"jsonl", text, nil, []record{{"one", ""}, {"two", ""}}},
-		"csv":       {"csv", text, nil, []record{{"one", ""}, {"two", ""}}},
-		"offsets":   {"text", text, []string{paramMapIgnoreKey, "false"}, []record{{"7", "one"}, {"11", "two"}}},
-		"separator": {"text", text, []string{paramMapIgnoreKey, "false", paramMapInput, "::"}, []record{{"7::one", ""}, {"11::two", ""}}},
-		"fixed":     {"fixed:2", mapred.Batch{Framing: mapred.Fixed, RecordLen: 2, Data: []byte("abcd")}, nil, []record{{"0", "ab"}, {"2", "cd"}}},
-		"whole":     {"whole", mapred.Batch{Input: "s3://b/k", Framing: mapred.Whole, Data: []byte("l1\nl2")}, nil, []record{{"s3://b/k", "l1"}, {"l2", ""}}},
-		"no URL":    {"whole", mapred.Batch{Input: "s3://b/k", Framing: mapred.Whole, Data: []byte("l1\tl2")}, []string{paramMapIgnoreKey, "true"}, []record{{"l1", "l2"}}},
-		"rows":      {"csv-multiline", mapred.Batch{Framing: mapred.Encoded, Data: encoded}, nil, []record{{"5", "a,\"b"}, {"c\"", ""}}},
+		"text":      {"text", text, nil, []kv{{"one", ""}, {"two", ""}}},
+		"jsonl":     {"jsonl", text, nil, []kv{{"one", ""}, {"two", ""}}},
+		"csv":       {"csv", text, nil, []kv{{"one", ""}, {"two", ""}}},
+		"offsets":   {"text", text, []string{paramMapIgnoreKey, "false"}, []kv{{"7", "one"}, {"11", "two"}}},
+		"separator": {"text", text, []string{paramMapIgnoreKey, "false", paramMapInput, "::"}, []kv{{"7::one", ""}, {"11::two", ""}}},
+		"fixed":     {"fixed:2", record.Batch{Framing: record.Fixed, RecordLen: 2, Data: []byte("abcd")}, nil, []kv{{"0", "ab"}, {"2", "cd"}}},
+		"whole":     {"whole", record.Batch{Input: "s3://b/k", Framing: record.Whole, Data: []byte("l1\nl2")}, nil, []kv{{"s3://b/k", "l1"}, {"l2", ""}}},
+		"no URL":    {"whole", record.Batch{Input: "s3://b/k", Framing: record.Whole, Data: []byte("l1\tl2")}, []string{paramMapIgnoreKey, "true"}, []kv{{"l1", "l2"}}},
+		"rows":      {"csv-multiline", record.Batch{Framing: record.Encoded, Data: encoded}, nil, []kv{{"5", "a,\"b"}, {"c\"", ""}}},
 	} {
 		a := attempt(t)
 		a.Format = c.format
-		got, err := mapAll(t, openCommands(t, Commands{Mapper: "cat"}, c.params...), a, []mapred.Batch{c.batch})
+		got, err := mapAll(t, openCommands(t, Commands{Mapper: "cat"}, c.params...), a, []record.Batch{c.batch})
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: want %q, have %q, %v", name, c.want, got, err)
 		}
@@ -102,19 +102,19 @@ func TestPairsOfLines(t *testing.T) {
 	for name, c := range map[string]struct {
 		text   string
 		params []string
-		want   []record
+		want   []kv
 	}{
-		"tab":               {"a\tb\tc\nd\te\n", nil, []record{{"a", "b\tc"}, {"d", "e"}}},
-		"none":              {"word\n", nil, []record{{"word", ""}}},
-		"empty":             {"\n\t\na\t\n\tb\n", nil, []record{{"", ""}, {"", ""}, {"a", ""}, {"", "b"}}},
-		"no last end":       {"a\tb", nil, []record{{"a", "b"}}},
-		"not UTF-8":         {"\xff\t\xfe\x00\n", nil, []record{{"\xff", "\xfe\x00"}}},
-		"long":              {long + "\t" + long + "\nz\n", nil, []record{{long, long}, {"z", ""}}},
-		"two fields":        {"a\tb\tc\td\na\tb\nz\n", []string{paramMapKeyFields, "2"}, []record{{"a\tb", "c\td"}, {"a\tb", ""}, {"z", ""}}},
-		"comma":             {"a,b,c\n\td\n", []string{paramMapOutput, ","}, []record{{"a", "b,c"}, {"\td", ""}}},
-		"long separator":    {"a::b:c::d\n", []string{paramMapOutput, "::", paramMapKeyFields, "2"}, []record{{"a::b:c", "d"}}},
-		"overlapping":       {"a:::b\n", []string{paramMapOutput, "::"}, []record{{"a", ":b"}}},
-		"not the reducer's": {"a,b\n", []string{paramReduceOutput, ",", paramReduceKeyFields, "2"}, []record{{"a,b", ""}}},
+		"tab":               {"a\tb\tc\nd\te\n", nil, []kv{{"a", "b\tc"}, {"d", "e"}}},
+		"none":              {"word\n", nil, []kv{{"word", ""}}},
+		"empty":             {"\n\t\na\t\n\tb\n", nil, []kv{{"", ""}, {"", ""}, {"a", ""}, {"", "b"}}},
+		"no last end":       {"a\tb", nil, []kv{{"a", "b"}}},
+		"not UTF-8":         {"\xff\t\xfe\x00\n", nil, []kv{{"\xff", "\xfe\x00"}}},
+		"long":              {long + "\t" + long + "\nz\n", nil, []kv{{long, long}, {"z", ""}}},
+		"two fields":        {"a\tb\tc\td\na\tb\nz\n", []string{paramMapKeyFields, "2"}, []kv{{"a\tb", "c\td"}, {"a\tb", ""}, {"z", ""}}},
+		"comma":             {"a,b,c\n\td\n", []string{paramMapOutput, ","}, []kv{{"a", "b,c"}, {"\td", ""}}},
+		"long separator":    {"a::b:c::d\n", []string{paramMapOutput, "::", paramMapKeyFields, "2"}, []kv{{"a::b:c", "d"}}},
+		"overlapping":       {"a:::b\n", []string{paramMapOutput, "::"}, []kv{{"a", ":b"}}},
+		"not the reducer's": {"a,b\n", []string{paramReduceOutput, ",", paramReduceKeyFields, "2"}, []kv{{"a,b", ""}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkRecords(t, mapText(t, openCommands(t, Commands{Mapper: "cat"}, c.params...), c.text, 1<<30), c.want...)
@@ -122,20 +122,20 @@ func TestPairsOfLines(t *testing.T) {
 	}
 	t.Run("CRLF", func(t *testing.T) {
 		p := openCommands(t, Commands{Mapper: `printf 'a\tb\r\n\r\nc\r\td\n\r'`})
-		checkRecords(t, mapText(t, p, "", 1), record{"a", "b"}, record{"", ""}, record{"c\r", "d"}, record{"\r", ""})
+		checkRecords(t, mapText(t, p, "", 1), kv{"a", "b"}, kv{"", ""}, kv{"c\r", "d"}, kv{"\r", ""})
 	})
 }
 
 // A reducer reads each pair with a separator, and prints lines that are cut by its own format.
 func TestReducerReadsPairs(t *testing.T) {
-	pairs := []record{{"b", "2"}, {"a", ""}, {"a", "x\ty"}, {"\xff", "\x00"}, {"", "empty"}}
+	pairs := []kv{{"b", "2"}, {"a", ""}, {"a", "x\ty"}, {"\xff", "\x00"}, {"", "empty"}}
 	for name, c := range map[string]struct {
 		params []string
-		want   []record
+		want   []kv
 	}{
-		"tab":       {nil, []record{{"", "empty"}, {"a", ""}, {"a", "x\ty"}, {"b", "2"}, {"\xff", "\x00"}}},
-		"separator": {[]string{paramReduceInput, "="}, []record{{"=empty", ""}, {"a=", ""}, {"a=x", "y"}, {"b=2", ""}, {"\xff=\x00", ""}}},
-		"fields":    {[]string{paramReduceKeyFields, "2"}, []record{{"\tempty", ""}, {"a\t", ""}, {"a\tx", "y"}, {"b\t2", ""}, {"\xff\t\x00", ""}}},
+		"tab":       {nil, []kv{{"", "empty"}, {"a", ""}, {"a", "x\ty"}, {"b", "2"}, {"\xff", "\x00"}}},
+		"separator": {[]string{paramReduceInput, "="}, []kv{{"=empty", ""}, {"a=", ""}, {"a=x", "y"}, {"b=2", ""}, {"\xff=\x00", ""}}},
+		"fields":    {[]string{paramReduceKeyFields, "2"}, []kv{{"\tempty", ""}, {"a\t", ""}, {"a\tx", "y"}, {"b\t2", ""}, {"\xff\t\x00", ""}}},
 	} {
 		for _, each := range []int{1, 100} {
 			got, err := reduceAll(t, openCommands(t, Commands{Mapper: "cat", Reducer: "cat"}, c.params...), attempt(t), slices.Clone(pairs), each)
@@ -160,17 +160,17 @@ func TestReducerOfAnEmptyPartition(t *testing.T) {
 	if _, err := os.Stat(witness); err != nil {
 		t.Error(err)
 	}
-	got, err = reduceAll(t, p, attempt(t), []record{{"k", "v"}}, 1)
+	got, err = reduceAll(t, p, attempt(t), []kv{{"k", "v"}}, 1)
 	if err != nil {
 		t.Error(err)
 	}
-	checkRecords(t, got, record{"head", ""}, record{"k", "v"}, record{"tail", ""})
+	checkRecords(t, got, kv{"head", ""}, kv{"k", "v"}, kv{"tail", ""})
 }
 
 // Each object has a process of its own, so that the name that it knows is right.
 func TestProcessForEachObject(t *testing.T) {
 	p := openCommands(t, Commands{Mapper: `awk '{ print ENVIRON["map_input_file"] "\t" NR ":" $0 }'`})
-	var batches []mapred.Batch
+	var batches []record.Batch
 	for _, in := range []string{"f:a", "f:b", "f:c"} {
 		batches = append(batches, lines(in, "1\n2\n", 1)...)
 	}
@@ -178,13 +178,13 @@ func TestProcessForEachObject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkRecords(t, got, record{"f:a", "1:1"}, record{"f:a", "2:2"}, record{"f:b", "1:1"}, record{"f:b", "2:2"}, record{"f:c", "1:1"}, record{"f:c", "2:2"})
+	checkRecords(t, got, kv{"f:a", "1:1"}, kv{"f:a", "2:2"}, kv{"f:b", "1:1"}, kv{"f:b", "2:2"}, kv{"f:c", "1:1"}, kv{"f:c", "2:2"})
 	// One that wants no more of the first object gets the next all the same.
 	got, err = mapAll(t, openCommands(t, Commands{Mapper: "head -n 1"}), attempt(t), batches)
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkRecords(t, got, record{"1", ""}, record{"1", ""}, record{"1", ""})
+	checkRecords(t, got, kv{"1", ""}, kv{"1", ""}, kv{"1", ""})
 }
 
 func TestLineTooLong(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // BenchmarkStreaming passes 16 MiB of short lines through commands: into one that prints nothing, through
@@ -25,7 +25,7 @@ func BenchmarkStreaming(b *testing.B) {
 	}
 	b.Run("reduce", func(b *testing.B) {
 		var pairs [][]byte
-		out := mapred.NewEmitter(64<<10, func(block []byte) ([]byte, error) {
+		out := record.NewEmitter(64<<10, func(block []byte) ([]byte, error) {
 			pairs = append(pairs, block)
 			return nil, nil
 		})

@@ -6,7 +6,7 @@ import (
 	"encoding/binary"
 	"slices"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // combineBlock is how much of a mapper's output is handed over to be combined at a time, in bytes.
@@ -16,8 +16,8 @@ const combineBlock = 64 << 10
 // them.
 type streamCombiner struct {
 	*streams
-	emitter *mapred.Emitter // where the mapper's pairs go
-	out     *mapred.Emitter // where what is combined goes
+	emitter *record.Emitter // where the mapper's pairs go
+	out     *record.Emitter // where what is combined goes
 
 	blocks [][]byte
 	index  []heldPair
@@ -36,12 +36,12 @@ const heldPairSize = 16
 
 func newStreamCombiner(g *streams) *streamCombiner {
 	c := &streamCombiner{streams: g}
-	c.emitter = mapred.NewEmitter(combineBlock, c.hold)
+	c.emitter = record.NewEmitter(combineBlock, c.hold)
 	return c
 }
 
 // before returns an Emitter whose pairs come to out when they are combined.
-func (c *streamCombiner) before(out *mapred.Emitter) *mapred.Emitter {
+func (c *streamCombiner) before(out *record.Emitter) *record.Emitter {
 	c.out = out
 	return c.emitter
 }
@@ -49,7 +49,7 @@ func (c *streamCombiner) before(out *mapred.Emitter) *mapred.Emitter {
 // hold takes a block from the emitter.
 func (c *streamCombiner) hold(block []byte) ([]byte, error) {
 	for at := 0; at < len(block); {
-		key, _, n, err := mapred.ReadRecord(block[at:])
+		key, _, n, err := record.Read(block[at:])
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func keyPrefix(key []byte) uint64 {
 }
 
 // flush combines what is held back.
-func (c *streamCombiner) flush(out *mapred.Emitter) error {
+func (c *streamCombiner) flush(out *record.Emitter) error {
 	c.out = out
 	if err := c.emitter.Flush(); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (c *streamCombiner) compare(a, b heldPair) int {
 }
 
 func (c *streamCombiner) key(p heldPair) []byte {
-	key, _, _, _ := mapred.ReadRecord(c.blocks[p.block][p.at:]) // it could be read before
+	key, _, _, _ := record.Read(c.blocks[p.block][p.at:]) // it could be read before
 	return key
 }
 
@@ -130,7 +130,7 @@ func (c *streamCombiner) key(p heldPair) []byte {
 func (c *streamCombiner) write() error {
 	for _, p := range c.index {
 		block := c.blocks[p.block][p.at:]
-		_, _, n, err := mapred.ReadRecord(block)
+		_, _, n, err := record.Read(block)
 		if err != nil {
 			return err
 		}

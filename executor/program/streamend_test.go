@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // Programs that read only part of their input, or none, and end well have done their work.
@@ -21,7 +21,7 @@ func TestEarlyEndIsSuccess(t *testing.T) {
 		if got := mapText(t, p, text, 100_000); len(got) != want {
 			t.Errorf("mapper %s: %d pairs", command, len(got))
 		}
-		pairs := slices.Repeat([]record{{"k", strings.Repeat("v", 100)}}, 50_000)
+		pairs := slices.Repeat([]kv{{"k", strings.Repeat("v", 100)}}, 50_000)
 		if got, err := reduceAll(t, p, attempt(t), pairs, 500); err != nil || len(got) != want {
 			t.Errorf("reducer %s: %d pairs, %v", command, len(got), err)
 		}
@@ -42,7 +42,7 @@ func TestExitIsFailure(t *testing.T) {
 		if user := wantUserError(t, err); user.Message != message || user.Program != "mapper sh" || user.Traceback != "so long\n" {
 			t.Errorf("%s: %+v", command, user)
 		}
-		_, err = reduceAll(t, p, attempt(t), slices.Repeat([]record{{"k", "v"}}, 100_000), 1000)
+		_, err = reduceAll(t, p, attempt(t), slices.Repeat([]kv{{"k", "v"}}, 100_000), 1000)
 		if user := wantUserError(t, err); user.Message != message || user.Program != "reducer sh" {
 			t.Errorf("%s: %+v", command, user)
 		}
@@ -59,7 +59,7 @@ func TestNothingFoundIsAFailureThatNamesTheParameter(t *testing.T) {
 		if user := wantUserError(t, err); user.Message != hint {
 			t.Errorf("mapper %s: %v", command, user)
 		}
-		_, err = reduceAll(t, p, attempt(t), []record{{"k", "v"}}, 1)
+		_, err = reduceAll(t, p, attempt(t), []kv{{"k", "v"}}, 1)
 		if user := wantUserError(t, err); user.Message != hint {
 			t.Errorf("reducer %s: %v", command, user)
 		}
@@ -77,7 +77,7 @@ func TestNothingFoundIsAFailureThatNamesTheParameter(t *testing.T) {
 
 func TestExitMayBeNoFailure(t *testing.T) {
 	p := openCommands(t, Commands{Mapper: "sh -c 'cat; exit 3'"}, paramExitIsFailure, "false")
-	checkRecords(t, mapText(t, p, "a\n", 9), record{"a", ""})
+	checkRecords(t, mapText(t, p, "a\n", 9), kv{"a", ""})
 	p = openCommands(t, Commands{Mapper: "sh -c 'cat; kill -9 $$'"}, paramExitIsFailure, "false")
 	_, err := mapAll(t, p, attempt(t), lines("f", "a\n", 9))
 	if user := wantUserError(t, err); !strings.Contains(user.Message, "signal: killed") {
@@ -88,11 +88,11 @@ func TestExitMayBeNoFailure(t *testing.T) {
 // What a command has started is waited for as long as it holds the output, and no longer.
 func TestBackgroundOutputIsNotLost(t *testing.T) {
 	p := openCommands(t, Commands{Mapper: `sh -c '(sleep 0.1; echo late; sleep 0.1; echo later) & echo early'`})
-	checkRecords(t, mapText(t, p, "a\n", 9), record{"early", ""}, record{"late", ""}, record{"later", ""})
+	checkRecords(t, mapText(t, p, "a\n", 9), kv{"early", ""}, kv{"late", ""}, kv{"later", ""})
 	p = openCommands(t, Commands{Mapper: `sh -c 'sleep 1000 > /dev/null 2>&1 & cat'`})
-	checkRecords(t, mapText(t, p, "a\n", 9), record{"a", ""})
+	checkRecords(t, mapText(t, p, "a\n", 9), kv{"a", ""})
 	p = openCommands(t, Commands{Mapper: `setsid sh -c 'sleep 1000 < /dev/null > /dev/null & cat'`})
-	checkRecords(t, mapText(t, p, "a\n", 9), record{"a", ""})
+	checkRecords(t, mapText(t, p, "a\n", 9), kv{"a", ""})
 }
 
 // spawner starts a child that holds the FIFO open and would live for long, and one that has left
@@ -110,7 +110,7 @@ func startSpawner(t *testing.T, ctx context.Context, c Commands) (Mapper, <-chan
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Kill)
-	if err := m.Map(&mapred.Batch{Framing: mapred.Lines, Data: []byte("x\n")}, discard()); err != nil {
+	if err := m.Map(&record.Batch{Framing: record.Lines, Data: []byte("x\n")}, discard()); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-log; got != "started\n" {
@@ -175,7 +175,7 @@ func TestCancelEndsWhatHoldsTheOutput(t *testing.T) {
 func TestChildWithoutEnvironmentIsEnded(t *testing.T) {
 	path, gone := fifo(t)
 	p := openCommands(t, Commands{Mapper: `sh -c 'exec 9>$FIFO; setsid env -i sleep 1002 > /dev/null 2>&1 & exec 9>&-; cat'`}, "FIFO", path)
-	checkRecords(t, mapText(t, p, "a\n", 9), record{"a", ""})
+	checkRecords(t, mapText(t, p, "a\n", 9), kv{"a", ""})
 	if err := <-gone; err != nil {
 		t.Error(err)
 	}
@@ -186,11 +186,11 @@ func TestStreamingPassesOnTheErrorsOfBothSides(t *testing.T) {
 	p := openCommands(t, Commands{Mapper: "cat", Reducer: "cat"})
 	for name, c := range map[string]struct {
 		next func() ([]byte, error)
-		out  *mapred.Emitter
+		out  *record.Emitter
 	}{
 		"at once": {func() ([]byte, error) { return nil, broken }, discard()},
 		"later": {func() func() ([]byte, error) {
-			first := blocks([]record{{"a", "b"}}, 1)
+			first := blocks([]kv{{"a", "b"}}, 1)
 			return func() ([]byte, error) {
 				if block, err := first(); err == nil {
 					return block, nil
@@ -199,8 +199,8 @@ func TestStreamingPassesOnTheErrorsOfBothSides(t *testing.T) {
 			}
 		}(), discard()},
 		"output": {
-			blocks(slices.Repeat([]record{{"0a", "i"}}, 9), 1),
-			mapred.NewEmitter(1, func([]byte) ([]byte, error) { return nil, broken }),
+			blocks(slices.Repeat([]kv{{"0a", "i"}}, 9), 1),
+			record.NewEmitter(1, func([]byte) ([]byte, error) { return nil, broken }),
 		},
 	} {
 		if err := reduceOnce(t, p, c.next, c.out); !errors.Is(err, broken) {

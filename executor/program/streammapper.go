@@ -3,7 +3,7 @@ package program
 import (
 	"context"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // streamMapper is a Mapper whose processes read lines, one process for each object.
@@ -47,7 +47,7 @@ func (p *streaming) keyed(format string) bool {
 }
 
 // Map implements Mapper.
-func (m *streamMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
+func (m *streamMapper) Map(b *record.Batch, out *record.Emitter) error {
 	if !m.begun || b.Input != m.input {
 		if err := m.finish(out); err != nil {
 			return err
@@ -78,7 +78,7 @@ func (m *streamMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 }
 
 // Close implements Mapper.
-func (m *streamMapper) Close(out *mapred.Emitter) error {
+func (m *streamMapper) Close(out *record.Emitter) error {
 	if !m.begun { // the program runs once at least
 		first := ""
 		if len(m.attempt.Inputs) > 0 {
@@ -117,7 +117,7 @@ func (m *streamMapper) begin(input string) (err error) {
 }
 
 // finish ends the current process, if there is one.
-func (m *streamMapper) finish(out *mapred.Emitter) error {
+func (m *streamMapper) finish(out *record.Emitter) error {
 	s := m.current
 	if s == nil {
 		return nil
@@ -127,7 +127,7 @@ func (m *streamMapper) finish(out *mapred.Emitter) error {
 }
 
 // taker makes pairs of the lines that the mapper prints.
-func (m *streamMapper) taker(out *mapred.Emitter) func(lines []byte) error {
+func (m *streamMapper) taker(out *record.Emitter) func(lines []byte) error {
 	if m.combining != nil {
 		out = m.combining.before(out)
 	}

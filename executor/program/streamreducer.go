@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // streamReducer is a Reducer whose process reads lines.
@@ -22,7 +22,7 @@ func (p *streaming) NewReducer(ctx context.Context, a Attempt) (Reducer, error) 
 }
 
 // Reduce implements Reducer.
-func (r *streamReducer) Reduce(next func() ([]byte, error), out *mapred.Emitter) error {
+func (r *streamReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {
 	s, err := r.start("reducer", r.program.reducer, nil)
 	if err != nil {
 		return err

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // writeSize is how many bytes of lines are gathered before they are written to a pipe.
@@ -18,7 +18,7 @@ type pairFormat struct {
 }
 
 // emit cuts lines, of which only the last may have no end, and emits their pairs.
-func (f *pairFormat) emit(lines []byte, out *mapred.Emitter) {
+func (f *pairFormat) emit(lines []byte, out *record.Emitter) {
 	simple := f.fields == 1 && len(f.separator) == 1
 	for len(lines) > 0 {
 		line := lines
@@ -67,8 +67,8 @@ func (w *lineWriter) flush() error {
 }
 
 // values writes a batch's records, a line each.
-func (w *lineWriter) values(b *mapred.Batch) error {
-	if b.Framing == mapred.Lines && bytes.IndexByte(b.Data, '\r') < 0 {
+func (w *lineWriter) values(b *record.Batch) error {
+	if b.Framing == record.Lines && bytes.IndexByte(b.Data, '\r') < 0 {
 		// They lie there as they must be written.
 		_, err := w.to.Write(b.Data)
 		if err == nil && len(b.Data) > 0 && b.Data[len(b.Data)-1] != '\n' {
@@ -89,9 +89,9 @@ func (w *lineWriter) values(b *mapred.Batch) error {
 
 // keyed writes a batch's records with their keys: the offset, or the URL of an object that is one
 // record.
-func (w *lineWriter) keyed(b *mapred.Batch, separator []byte) error {
+func (w *lineWriter) keyed(b *record.Batch, separator []byte) error {
 	for offset, value := range b.Records() {
-		if b.Framing == mapred.Whole {
+		if b.Framing == record.Whole {
 			w.buf = append(w.buf, b.Input...)
 		} else {
 			w.buf = strconv.AppendInt(w.buf, offset, 10)
@@ -110,7 +110,7 @@ func (w *lineWriter) keyed(b *mapred.Batch, separator []byte) error {
 // pairs writes a block of encoded records. What is less than writeSize stays in the buffer.
 func (w *lineWriter) pairs(block, separator []byte) error {
 	for len(block) > 0 {
-		key, value, n, err := mapred.ReadRecord(block)
+		key, value, n, err := record.Read(block)
 		if err != nil {
 			return err
 		}

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // pairsOf is what emit does, in the plainest way.
-func pairsOf(text, separator string, fields int) (pairs []record) {
+func pairsOf(text, separator string, fields int) (pairs []kv) {
 	lines := strings.Split(text, "\n")
 	if lines[len(lines)-1] == "" {
 		lines = lines[:len(lines)-1]
@@ -20,7 +20,7 @@ func pairsOf(text, separator string, fields int) (pairs []record) {
 			line = strings.TrimSuffix(line, "\r")
 		}
 		pieces := strings.SplitN(line, separator, fields+1)
-		r := record{key: line}
+		r := kv{key: line}
 		if len(pieces) > fields {
 			r.value = pieces[fields]
 			r.key = strings.TrimSuffix(line, separator+r.value)
@@ -55,7 +55,7 @@ func FuzzLines(f *testing.F) {
 		var block []byte
 		var want strings.Builder
 		for _, r := range *pairs {
-			block = mapred.AppendRecord(block, []byte(r.key), []byte(r.value))
+			block = record.Append(block, []byte(r.key), []byte(r.value))
 			want.WriteString(r.key + separator + r.value + "\n")
 		}
 		w := lineWriter{to: &got}
@@ -65,7 +65,7 @@ func FuzzLines(f *testing.F) {
 
 		got.Reset()
 		want.Reset()
-		b := &mapred.Batch{Framing: mapred.Lines, Data: []byte(text)}
+		b := &record.Batch{Framing: record.Lines, Data: []byte(text)}
 		for _, line := range b.Records() {
 			want.Write(append(line[:len(line):len(line)], '\n'))
 		}

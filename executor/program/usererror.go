@@ -5,7 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -75,7 +76,7 @@ func (r *RecordRef) String() string {
 }
 
 // userError makes a UserError of what a guest sent.
-func userError(name string, f mapred.Failure) *UserError {
+func userError(name string, f frames.Failure) *UserError {
 	e := &UserError{
 		Program: name, Message: f.Message, Traceback: f.Traceback, File: f.File, Line: f.Line, Everywhere: f.Everywhere,
 	}
@@ -86,7 +87,7 @@ func userError(name string, f mapred.Failure) *UserError {
 }
 
 // recordError is a UserError about one input record.
-func recordError(name string, b *mapred.Batch, offset int64, value []byte, format string, args ...any) *UserError {
+func recordError(name string, b *record.Batch, offset int64, value []byte, format string, args ...any) *UserError {
 	return &UserError{
 		Program: name,
 		Message: fmt.Sprintf(format, args...),

@@ -2,7 +2,7 @@ package program
 
 import (
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 var wordCountBuiltin = builtin{
@@ -13,14 +13,14 @@ var wordCountBuiltin = builtin{
 	},
 	open: func(p *params) (Program, error) {
 		words := newWords(p)
-		return columnsProgram(mapred.Columns{mapred.Sum}, appendCount,
+		return columnsProgram(record.Columns{record.Sum}, appendCount,
 			func(p inProcess, encode encodeInts) Mapper {
 				return &wordCountMapper{inProcess: p, words: words, one: encode(nil, 1)}
 			}), nil
 	},
 }
 
-func appendCount(dst []byte, totals []mapred.Total) []byte { return totals[0].AppendText(dst) }
+func appendCount(dst []byte, totals []record.Total) []byte { return totals[0].AppendText(dst) }
 
 type wordCountMapper struct {
 	inProcess
@@ -30,8 +30,8 @@ type wordCountMapper struct {
 	found  [wordsAtOnce][]byte
 }
 
-func (m *wordCountMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
-	if b.Framing == mapred.Lines { // line ends separate words, too
+func (m *wordCountMapper) Map(b *record.Batch, out *record.Emitter) error {
+	if b.Framing == record.Lines { // line ends separate words, too
 		m.count(b.Data, out)
 		return m.done(out)
 	}
@@ -42,8 +42,8 @@ func (m *wordCountMapper) Map(b *mapred.Batch, out *mapred.Emitter) error {
 }
 
 // MapTo implements Collecting.
-func (m *wordCountMapper) MapTo(b *mapred.Batch, c *shuffle.Collector) error {
-	if b.Framing == mapred.Lines {
+func (m *wordCountMapper) MapTo(b *record.Batch, c *shuffle.Collector) error {
+	if b.Framing == record.Lines {
 		m.collect(b.Data, c)
 		return m.ctx.Err()
 	}
@@ -61,7 +61,7 @@ func (m *wordCountMapper) collect(text []byte, c *shuffle.Collector) {
 	}
 }
 
-func (m *wordCountMapper) count(text []byte, out *mapred.Emitter) {
+func (m *wordCountMapper) count(text []byte, out *record.Emitter) {
 	w := m.words
 	text = w.fold(&m.folded, text)
 	for found, at := w.find(m.found[:], text, 0); len(found) > 0; found, at = w.find(found, text, at) {

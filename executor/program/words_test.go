@@ -10,7 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // oddText has what trips up text programs.
@@ -98,14 +98,14 @@ func TestFindWords(t *testing.T) {
 }
 
 func TestWordCountReadsOtherFramings(t *testing.T) {
-	encoded := mapred.AppendRecord(nil, []byte("8 bytes!"), []byte("a b"))
-	encoded = mapred.AppendRecord(encoded, []byte("8 bytes!"), []byte("a"))
-	for name, b := range map[string]mapred.Batch{
-		"fixed":   {Framing: mapred.Fixed, RecordLen: 4, Data: []byte("a b a   ")},
-		"whole":   {Framing: mapred.Whole, Data: []byte("a\nb a")},
-		"encoded": {Framing: mapred.Encoded, Data: encoded},
+	encoded := record.Append(nil, []byte("8 bytes!"), []byte("a b"))
+	encoded = record.Append(encoded, []byte("8 bytes!"), []byte("a"))
+	for name, b := range map[string]record.Batch{
+		"fixed":   {Framing: record.Fixed, RecordLen: 4, Data: []byte("a b a   ")},
+		"whole":   {Framing: record.Whole, Data: []byte("a\nb a")},
+		"encoded": {Framing: record.Encoded, Data: encoded},
 	} {
-		if got, want := run(t, open(t, "wordcount"), []mapred.Batch{b}), []string{"a\t2", "b\t1"}; !slices.Equal(got, want) {
+		if got, want := run(t, open(t, "wordcount"), []record.Batch{b}), []string{"a\t2", "b\t1"}; !slices.Equal(got, want) {
 			t.Errorf("%s: want %q, have %q", name, want, got)
 		}
 	}
@@ -127,7 +127,7 @@ func TestMapOnlyEmitsText(t *testing.T) {
 	a := attempt(t)
 	a.MapOnly = true
 	got, err := mapAll(t, open(t, "wordcount"), a, lines("f", "b a", 9))
-	if want := []record{{"b", "1"}, {"a", "1"}}; err != nil || !slices.Equal(got, want) {
+	if want := []kv{{"b", "1"}, {"a", "1"}}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("want %q, have %q, %v", want, got, err)
 	}
 }
@@ -156,7 +156,7 @@ func TestIndex(t *testing.T) {
 // recordsOf returns the lines of text as a Batch defines them.
 func recordsOf(text string) []string {
 	var all []string
-	for _, r := range (&mapred.Batch{Framing: mapred.Lines, Data: []byte(text)}).Records() {
+	for _, r := range (&record.Batch{Framing: record.Lines, Data: []byte(text)}).Records() {
 		all = append(all, string(bytes.Clone(r)))
 	}
 	return all

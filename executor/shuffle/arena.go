@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // entry is the index's 16 bytes for one record.
@@ -89,12 +89,12 @@ func (a *arena) add(block []byte, n int) error {
 	a.blocks = append(a.blocks, block)
 	a.held += int64(cap(block))
 	for off := 0; off < len(block); n-- {
-		key, _, size, err := mapred.ReadRecord(block[off:])
+		key, _, size, err := record.Read(block[off:])
 		if err != nil {
 			return err
 		}
 		if n == 0 {
-			return mapred.ErrCorrupt
+			return record.ErrCorrupt
 		}
 		prefix := keyPrefix(key)
 		partition := a.router.route(key, prefix)
@@ -106,7 +106,7 @@ func (a *arena) add(block []byte, n int) error {
 		off += size
 	}
 	if n != 0 {
-		return mapred.ErrCorrupt
+		return record.ErrCorrupt
 	}
 	return nil
 }

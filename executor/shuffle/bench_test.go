@@ -8,7 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // zipfWords returns n words of text-like frequencies and lengths, of 200,000 distinct ones.
@@ -45,7 +45,7 @@ func reportPerRecord(b *testing.B, records int) {
 func wordCollector(b *testing.B) *Collector {
 	c, err := NewCollector(CollectorConfig{
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: 8},
-		Combine: Combine{Columns: mapred.Columns{mapred.Sum}}, Memory: 256 << 20, Scratch: b.TempDir(),
+		Combine: Combine{Columns: record.Columns{record.Sum}}, Memory: 256 << 20, Scratch: b.TempDir(),
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -58,18 +58,18 @@ const benchWords = 4 << 20
 // BenchmarkTableInsert is the table alone, on blocks that an emitter has filled.
 func BenchmarkTableInsert(b *testing.B) {
 	var blocks [][]byte
-	e := mapred.NewEmitter(maxArenaBlock, func(block []byte) ([]byte, error) {
+	e := record.NewEmitter(maxArenaBlock, func(block []byte) ([]byte, error) {
 		blocks = append(blocks, block)
 		return make([]byte, 0, maxArenaBlock), nil
 	})
-	one := mapred.AppendInts(nil, 1)
+	one := record.AppendInts(nil, 1)
 	for _, w := range zipfWords(benchWords) {
 		e.Emit(w, one)
 	}
 	if err := e.Flush(); err != nil {
 		b.Fatal(err)
 	}
-	t := newTable(mapred.Columns{mapred.Sum}, 256<<20)
+	t := newTable(record.Columns{record.Sum}, 256<<20)
 	for b.Loop() {
 		for _, block := range blocks {
 			if n, err := t.insert(block); n != len(block) || err != nil {
@@ -82,7 +82,7 @@ func BenchmarkTableInsert(b *testing.B) {
 
 func BenchmarkCollectWordsEmit(b *testing.B) {
 	words := zipfWords(benchWords)
-	one := mapred.AppendInts(nil, 1)
+	one := record.AppendInts(nil, 1)
 	c := wordCollector(b)
 	defer c.Close()
 	e := c.Emitter()
@@ -171,7 +171,7 @@ func BenchmarkSortIndex(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			r := newRouter(Partitioner{Partitions: 8}, 0)
 			a := newArena(&r)
-			e := mapred.NewEmitter(maxArenaBlock, func(block []byte) ([]byte, error) {
+			e := record.NewEmitter(maxArenaBlock, func(block []byte) ([]byte, error) {
 				return make([]byte, 0, maxArenaBlock), a.add(block, countRecords(block))
 			})
 			for i := range n {
@@ -200,7 +200,7 @@ func BenchmarkBlockSize(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%dKiB", codec, size>>10), func(b *testing.B) {
 				var raw []byte
 				for i := 0; i+3 < len(words) && len(raw) < size; i += 3 {
-					raw = mapred.AppendRecord(raw, words[i], words[i+1])
+					raw = record.Append(raw, words[i], words[i+1])
 				}
 				c, err := newCompressor(codec)
 				if err != nil {

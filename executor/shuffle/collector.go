@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 const (
@@ -93,7 +93,7 @@ type Collector struct {
 	buffer    int   // of the file writer, bytes
 	usable    int64 // what is left of the budget for records
 
-	emitter  *mapred.Emitter
+	emitter  *record.Emitter
 	emitted  int64 // the emitter's record count at the last hand-over
 	counted  int64 // records that came by AddCount
 	sums     bool  // the table has one column of sums
@@ -127,10 +127,10 @@ func NewCollector(cfg CollectorConfig) (*Collector, error) {
 	if cfg.Combine.Columns != nil {
 		c.table = newTable(cfg.Combine.Columns, c.usable-c.arena.bytes())
 	} else if cfg.Combine.Dedup {
-		c.table = newTable(mapred.Columns{}, c.usable-c.arena.bytes())
+		c.table = newTable(record.Columns{}, c.usable-c.arena.bytes())
 	}
-	c.sums = len(cfg.Combine.Columns) == 1 && cfg.Combine.Columns[0] == mapred.Sum
-	c.emitter = mapred.NewEmitter(c.emitBlock, c.take)
+	c.sums = len(cfg.Combine.Columns) == 1 && cfg.Combine.Columns[0] == record.Sum
+	c.emitter = record.NewEmitter(c.emitBlock, c.take)
 	return c, nil
 }
 
@@ -152,7 +152,7 @@ func writerMemory(blockSize, buffer int) int64 { return int64(buffer) + 3*int64(
 func recordLimit(memory int64) int64 { return min(memory/RecordShare, maxRecord) }
 
 // Emitter is where records go. It is the same one every time.
-func (c *Collector) Emitter() *mapred.Emitter { return c.emitter }
+func (c *Collector) Emitter() *record.Emitter { return c.emitter }
 
 // AddCount adds n to key's only column, as if it were emitted as a record, but without the cost of
 // encoding it. Combine.Columns must have one column. The first error stays and is returned by
@@ -305,7 +305,7 @@ func (c *Collector) drain() error {
 		if c.cfg.Combine.Dedup {
 			block = append(block, key...)
 		} else {
-			block = mapred.AppendRecord(block, key, value)
+			block = record.Append(block, key, value)
 		}
 		n++
 		return nil

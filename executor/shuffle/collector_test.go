@@ -12,31 +12,31 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 func TestAddCountEqualsEmit(t *testing.T) {
-	for _, op := range []mapred.Op{mapred.Sum, mapred.Min, mapred.Max} {
+	for _, op := range []record.Op{record.Sum, record.Min, record.Max} {
 		for _, memory := range []int64{MinMemory, 64 << 20} {
 			t.Run(fmt.Sprint(op, memory), func(t *testing.T) {
 				cfg := CollectorConfig{
 					Identity: testIdentity, Partitioner: Partitioner{Partitions: 3},
-					Combine: Combine{Columns: mapred.Columns{op}}, Memory: memory, Scratch: filepath.Join(t.TempDir(), "s"),
+					Combine: Combine{Columns: record.Columns{op}}, Memory: memory, Scratch: filepath.Join(t.TempDir(), "s"),
 				}
 				c, err := NewCollector(cfg)
 				if err != nil {
 					t.Fatal(err)
 				}
-				var records []record
+				var records []kv
 				var together [][]byte
 				text := strings.Repeat("an apple and a pomegranate-and-more are fruits; ", 400)
 				for i, word := range strings.Fields(text) {
 					word = strings.Repeat(word, 1+i%7) + fmt.Sprint(i%500)
 					n := int64(i / 150)
-					records = append(records, record{word, string(mapred.AppendInts(nil, n))})
+					records = append(records, kv{word, string(record.AppendInts(nil, n))})
 					switch i % 5 { // all ways may be mixed
 					case 0:
-						c.Emitter().Emit([]byte(word), mapred.AppendInts(nil, n))
+						c.Emitter().Emit([]byte(word), record.AppendInts(nil, n))
 					case 1:
 						c.AddCount([]byte(word), n)
 					default:
@@ -102,7 +102,7 @@ func TestRecordTooLarge(t *testing.T) {
 			for i := range 20 {
 				key := bytes.Repeat([]byte{'k'}, size)
 				key[0] = byte(i)
-				c.Emitter().Emit(key, mapred.AppendInts(nil, 1))
+				c.Emitter().Emit(key, record.AppendInts(nil, 1))
 			}
 			_, err = c.Finish(t.Context(), io.Discard)
 			var tooLarge *RecordTooLargeError
@@ -120,10 +120,10 @@ func TestRecordTooLarge(t *testing.T) {
 }
 
 func TestMegabyteKeys(t *testing.T) {
-	var records []record
+	var records []kv
 	for i := range 20 {
 		key := strings.Repeat("same ", 200_000) + fmt.Sprint(i*7%20)
-		records = append(records, record{key, fmt.Sprint(i)}, record{key, "again"})
+		records = append(records, kv{key, fmt.Sprint(i)}, kv{key, "again"})
 	}
 	for _, memory := range []int64{12 << 20, 256 << 20} {
 		cfg := CollectorConfig{
@@ -131,7 +131,7 @@ func TestMegabyteKeys(t *testing.T) {
 		}
 		file, m, _ := collect(t, cfg, records)
 		got, _ := mergeAll(t, MergeConfig{Memory: memory}, []Source{source("f", testIdentity, file, m, 0)})
-		if !slices.Equal(got, oracle([][]record{records}, &cfg.Partitioner, 0, Combine{}, false)) {
+		if !slices.Equal(got, oracle([][]kv{records}, &cfg.Partitioner, 0, Combine{}, false)) {
 			t.Errorf("memory %d: records differ", memory)
 		}
 	}
@@ -140,14 +140,14 @@ func TestMegabyteKeys(t *testing.T) {
 func TestBadColumnsValue(t *testing.T) {
 	for name, value := range map[string]string{"empty": "", "two": "\x02\x02", "cut": "\x80"} {
 		c, err := NewCollector(CollectorConfig{
-			Partitioner: Partitioner{Partitions: 1}, Combine: Combine{Columns: mapred.Columns{mapred.Sum}}, Memory: 1 << 20,
+			Partitioner: Partitioner{Partitions: 1}, Combine: Combine{Columns: record.Columns{record.Sum}}, Memory: 1 << 20,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.Emitter().Emit([]byte("the key"), []byte(value))
 		_, err = c.Finish(t.Context(), io.Discard)
-		if !errors.Is(err, mapred.ErrCorrupt) || !strings.Contains(err.Error(), `"the key"`) {
+		if !errors.Is(err, record.ErrCorrupt) || !strings.Contains(err.Error(), `"the key"`) {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if err := c.Close(); err != nil {
@@ -159,26 +159,26 @@ func TestBadColumnsValue(t *testing.T) {
 func TestCombinerFuncMistakes(t *testing.T) {
 	broken := errors.New("user's error")
 	tests := map[string]struct {
-		combine func(in *mapred.Groups, out *mapred.Emitter) error
+		combine func(in *record.Groups, out *record.Emitter) error
 		want    string
 	}{
-		"out of order": {func(in *mapred.Groups, out *mapred.Emitter) error {
+		"out of order": {func(in *record.Groups, out *record.Emitter) error {
 			for in.Next() {
 				defer out.Emit(bytes.Clone(in.Key()), nil)
 			}
 			return nil
 		}, `combiner emitted key "a" after "b": keys must come out in the order they came in`},
-		"of another partition": {func(in *mapred.Groups, out *mapred.Emitter) error {
+		"of another partition": {func(in *record.Groups, out *record.Emitter) error {
 			for in.Next() {
 				out.Emit([]byte("z"), nil)
 			}
 			return nil
 		}, `combiner emitted key "z", which it was not given`},
-		"half read": {func(in *mapred.Groups, out *mapred.Emitter) error {
+		"half read": {func(in *record.Groups, out *record.Emitter) error {
 			in.Next()
 			return nil
 		}, "combiner returned before the end of its input"},
-		"error": {func(*mapred.Groups, *mapred.Emitter) error { return broken }, "combine: user's error"},
+		"error": {func(*record.Groups, *record.Emitter) error { return broken }, "combine: user's error"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -266,7 +266,7 @@ func TestHalfWrittenRunIsRemoved(t *testing.T) {
 		f.w = &failingWriter{left: 2000}
 		f.begin(0)
 		for range 100 {
-			if err := f.add(mapred.AppendRecord(nil, nil, make([]byte, 1000)), 1); err != nil {
+			if err := f.add(record.Append(nil, nil, make([]byte, 1000)), 1); err != nil {
 				return err
 			}
 		}
@@ -327,7 +327,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"job name":               func(c *CollectorConfig) { c.Identity.Job = strings.Repeat("j", 2000) },
 		"keep values sorted":     func(c *CollectorConfig) { c.SortValues, c.Combine.Func = true, sumFunc },
 		"only one way":           func(c *CollectorConfig) { c.Combine = Combine{Dedup: true, Func: sumFunc} },
-		"unknown column":         func(c *CollectorConfig) { c.Combine.Columns = mapred.Columns{9} },
+		"unknown column":         func(c *CollectorConfig) { c.Combine.Columns = record.Columns{9} },
 		"unknown shuffle codec(": func(c *CollectorConfig) { c.Codec = 9 },
 	}
 	for want, change := range tests {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // Combine says how records of one key may become fewer. At most one of its fields is set; the zero
@@ -14,14 +14,14 @@ import (
 type Combine struct {
 	// Columns, when not nil, says that values are that many integers, and records of one key
 	// become one, whose sums are exact whatever their size. With no columns values are empty, and one record is kept of each key.
-	Columns mapred.Columns
+	Columns record.Columns
 	// Dedup keeps one of the records that are equal in key and value.
 	Dedup bool
 	// Func is any combiner. It is given the sorted records of one partition, must read all of them,
 	// and emits what should stand in their place: keys that it was given, in their order. It is
 	// called, possibly several times for what it has emitted itself, whenever a run is written, and
 	// not by the last merge that a reducer reads.
-	Func func(in *mapred.Groups, out *mapred.Emitter) error
+	Func func(in *record.Groups, out *record.Emitter) error
 }
 
 func (c *Combine) validate(sortValues bool) error {
@@ -42,7 +42,7 @@ func (c *Combine) validate(sortValues bool) error {
 		return errors.New("only one way to combine may be given")
 	}
 	for _, op := range c.Columns {
-		if op < mapred.Sum || op > mapred.Max {
+		if op < record.Sum || op > record.Max {
 			return fmt.Errorf("unknown column operation %d", op)
 		}
 	}
@@ -63,7 +63,7 @@ type combiner struct {
 	dedup   dedupStream
 
 	// What follows is for Func.
-	emitter *mapred.Emitter
+	emitter *record.Emitter
 	out     *fileWriter
 	check   func(key []byte) error // of a key that Func emits; may be nil
 	last    []byte
@@ -74,9 +74,9 @@ func newCombiner(c Combine, size int) *combiner {
 	b := &combiner{Combine: c, size: size}
 	b.columns = columnsStream{
 		columns: c.Columns, size: size,
-		held: make([]mapred.Total, len(c.Columns)), totals: make([]mapred.Total, len(c.Columns)),
+		held: make([]record.Total, len(c.Columns)), totals: make([]record.Total, len(c.Columns)),
 	}
-	b.emitter = mapred.NewEmitter(size, b.emitted)
+	b.emitter = record.NewEmitter(size, b.emitted)
 	return b
 }
 
@@ -117,7 +117,7 @@ func (c *combiner) write(f *fileWriter, in blockStream, check func(key []byte) e
 
 // call runs Func over in.
 func (c *combiner) call(in blockStream) error {
-	groups := mapred.NewGroups(func() ([]byte, error) {
+	groups := record.NewGroups(func() ([]byte, error) {
 		block, _, err := in.next()
 		return block, err
 	})
@@ -137,7 +137,7 @@ func (c *combiner) call(in blockStream) error {
 func (c *combiner) emitted(block []byte) ([]byte, error) {
 	n := 0
 	for rest := block; len(rest) > 0; n++ {
-		key, _, size, err := mapred.ReadRecord(rest)
+		key, _, size, err := record.Read(rest)
 		if err != nil {
 			return block, err
 		}

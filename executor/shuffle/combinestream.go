@@ -6,20 +6,20 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // columnsStream makes one record of the records of each key.
 type columnsStream struct {
 	in      blockStream
-	columns mapred.Columns
+	columns record.Columns
 	size    int
 
 	rest   []byte // of in's block
 	key    []byte
-	held   []mapred.Total // the columns of key so far
+	held   []record.Total // the columns of key so far
 	has    bool
-	totals []mapred.Total // of the next record
+	totals []record.Total // of the next record
 	value  []byte
 	block  []byte
 }
@@ -29,7 +29,7 @@ func (s *columnsStream) next() ([]byte, int, error) {
 	n := 0
 	for {
 		for len(s.rest) > 0 {
-			key, value, size, err := mapred.ReadRecord(s.rest)
+			key, value, size, err := record.Read(s.rest)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -70,15 +70,15 @@ func (s *columnsStream) next() ([]byte, int, error) {
 
 // full reports whether the block could grow too large by the record that is held.
 func (s *columnsStream) full() bool {
-	return len(s.block)+len(s.key)+binary.MaxVarintLen64+len(s.held)*mapred.MaxTotalLen > s.size
+	return len(s.block)+len(s.key)+binary.MaxVarintLen64+len(s.held)*record.MaxTotalLen > s.size
 }
 
 func (s *columnsStream) emit() {
-	s.value = mapred.AppendTotals(s.value[:0], s.held)
-	s.block = mapred.AppendRecord(s.block, s.key, s.value)
+	s.value = record.AppendTotals(s.value[:0], s.held)
+	s.block = record.Append(s.block, s.key, s.value)
 }
 
-func columnsError(c mapred.Columns, key []byte, err error) error {
+func columnsError(c record.Columns, key []byte, err error) error {
 	return fmt.Errorf("value of key %s is not %d encoded integers: %w", quote(key), len(c), err)
 }
 
@@ -99,7 +99,7 @@ func (s *dedupStream) next() ([]byte, int, error) {
 		}
 		last := s.last
 		for len(block) > 0 {
-			_, _, size, err := mapred.ReadRecord(block)
+			_, _, size, err := record.Read(block)
 			if err != nil {
 				return nil, 0, err
 			}

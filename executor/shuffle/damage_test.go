@@ -10,17 +10,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // smallFile has three partitions, the second of them empty, of several blocks each.
-func smallFile(t testing.TB) (file []byte, m Manifest, records []record) {
+func smallFile(t testing.TB) (file []byte, m Manifest, records []kv) {
 	for i := range 30 {
 		key := fmt.Sprintf("a%02d", i%20)
 		if i%3 == 0 {
 			key = fmt.Sprintf("z%02d", i%11)
 		}
-		records = append(records, record{key, "vv" + fmt.Sprint(i)})
+		records = append(records, kv{key, "vv" + fmt.Sprint(i)})
 	}
 	file, m, _ = collect(t, CollectorConfig{
 		Identity:    testIdentity,
@@ -30,7 +30,7 @@ func smallFile(t testing.TB) (file []byte, m Manifest, records []record) {
 	return file, m, records
 }
 
-func mergeFile(ctx context.Context, name string, open OpenFunc, m Manifest, p int) ([]record, error) {
+func mergeFile(ctx context.Context, name string, open OpenFunc, m Manifest, p int) ([]kv, error) {
 	merge, err := NewMerge(ctx, MergeConfig{Memory: 1 << 20}, []Source{
 		{Name: name, Identity: testIdentity, Partition: p, Segment: m.Segments[p], Open: open},
 	})
@@ -54,7 +54,7 @@ func checkCorrupt(t *testing.T, what string, err error) {
 
 func TestEveryFlippedBitIsNoticed(t *testing.T) {
 	file, m, _ := smallFile(t)
-	whole := make([][]record, len(m.Segments))
+	whole := make([][]kv, len(m.Segments))
 	for p := range whole {
 		var err error
 		if whole[p], err = mergeFile(t.Context(), "sound", openBytes(file), m, p); err != nil {
@@ -260,14 +260,14 @@ func TestDamageOfTheIndexOnTheWireIsReadAgain(t *testing.T) {
 }
 
 func TestVerifyNoticesDisorder(t *testing.T) {
-	for name, records := range map[string][]record{
+	for name, records := range map[string][]kv{
 		"keys":   {{"a", ""}, {"c", ""}, {"b", ""}},
 		"values": {{"a", "2"}, {"a", "1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var raw []byte
 			for _, r := range records {
-				raw = mapred.AppendRecord(raw, []byte(r.key), []byte(r.value))
+				raw = record.Append(raw, []byte(r.key), []byte(r.value))
 			}
 			file := rawFile(t, raw, len(records))
 			_, err := Verify(t.Context(), object("damaged", file))
@@ -276,7 +276,7 @@ func TestVerifyNoticesDisorder(t *testing.T) {
 	}
 	for name, n := range map[string]int{"too few records": 1, "too many records": 3} {
 		t.Run(name, func(t *testing.T) {
-			raw := mapred.AppendRecord(mapred.AppendRecord(nil, []byte("a"), []byte("value")), []byte("b"), nil)
+			raw := record.Append(record.Append(nil, []byte("a"), []byte("value")), []byte("b"), nil)
 			file := rawFile(t, raw, n)
 			_, err := Verify(t.Context(), object("damaged", file))
 			checkCorrupt(t, name, err)

@@ -17,7 +17,7 @@ import (
 func TestFormatStays(t *testing.T) {
 	file, _, _ := collect(t, CollectorConfig{
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: 2, Boundaries: [][]byte{[]byte("b")}}, Memory: 1 << 20, BlockSize: 1000,
-	}, []record{{"b", "2"}, {"a", "1"}, {"b", "1"}})
+	}, []kv{{"b", "2"}, {"a", "1"}, {"b", "1"}})
 	const want = "" +
 		"424d53480101050" + "00c0000000300000002000000e80300006a6f622d37"
 	if got := hex.EncodeToString(file); len(got) < len(want) || got[:len(want)] != want {
@@ -189,7 +189,7 @@ func TestLargeIndexTakesTwoReads(t *testing.T) {
 	file, want, _ := collect(t, CollectorConfig{
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: partitions}, Memory: 64 << 20,
 		Note: func(s CollectStats) ([]byte, error) { return fmt.Appendf(nil, "%d records", s.RecordsOut), nil },
-	}, []record{{"a", "1"}, {"b", "2"}})
+	}, []kv{{"a", "1"}, {"b", "2"}})
 	reads := 0
 	o := object("f", file)
 	o.Open = func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {

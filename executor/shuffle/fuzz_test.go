@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 func FuzzManifest(f *testing.F) {
@@ -49,7 +49,7 @@ func FuzzManifest(f *testing.F) {
 
 // FuzzBlock gives the block reader bytes whose checksums are right.
 func FuzzBlock(f *testing.F) {
-	raw := mapred.AppendRecord(mapred.AppendRecord(nil, []byte("key"), []byte("value")), []byte("other"), bytes.Repeat([]byte("x"), 99))
+	raw := record.Append(record.Append(nil, []byte("key"), []byte("value")), []byte("other"), bytes.Repeat([]byte("x"), 99))
 	for _, codec := range []Codec{S2, Zstd, None} {
 		c, err := newCompressor(codec)
 		if err != nil {

@@ -3,7 +3,7 @@ package shuffle
 import (
 	"bytes"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // cursor stands at one record of a source.
@@ -104,7 +104,7 @@ func (t *loserTree) advance(i int32) error {
 		}
 		c.rest, c.left = block, n
 	}
-	key, value, n, err := mapred.ReadRecord(c.rest)
+	key, value, n, err := record.Read(c.rest)
 	if err != nil || c.left == 0 {
 		return c.reader.corruptRecords("block does not hold the records it says")
 	}

@@ -8,7 +8,7 @@ import (
 	"runtime/metrics"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // heapSlack is what a collector or merge may take beside its budget, in bytes: the emitter's block, the encoder's
@@ -110,7 +110,7 @@ func TestMergeStaysInMemory(t *testing.T) {
 					}
 					block = block[:0]
 				}
-				block = mapred.AppendRecord(block, []byte{byte(i >> 8), byte(i), byte(r.IntN(256))}, value)
+				block = record.Append(block, []byte{byte(i >> 8), byte(i), byte(r.IntN(256))}, value)
 			}
 			if err := f.add(block, 1000); err != nil {
 				return err

@@ -11,14 +11,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // sourcesOf makes one source of each run, written as "key=value key=value".
 func sourcesOf(t *testing.T, combine Combine, sortValues bool, runs []string) []Source {
 	var sources []Source
 	for i, run := range runs {
-		var records []record
+		var records []kv
 		for _, r := range strings.Fields(run) {
 			key, value, _ := strings.Cut(r, "=")
 			if combine.Columns != nil {
@@ -26,9 +26,9 @@ func sourcesOf(t *testing.T, combine Combine, sortValues bool, runs []string) []
 				if _, err := fmt.Sscan(value, &n); err != nil {
 					t.Fatal(err)
 				}
-				value = string(mapred.AppendInts(nil, n))
+				value = string(record.AppendInts(nil, n))
 			}
-			records = append(records, record{key, value})
+			records = append(records, kv{key, value})
 		}
 		file, m, _ := collect(t, CollectorConfig{
 			Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 1 << 20, Combine: combine, SortValues: sortValues,
@@ -39,7 +39,7 @@ func sourcesOf(t *testing.T, combine Combine, sortValues bool, runs []string) []
 }
 
 func TestMergeGolden(t *testing.T) {
-	counts := Combine{Columns: mapred.Columns{mapred.Sum}}
+	counts := Combine{Columns: record.Columns{record.Sum}}
 	tests := []struct {
 		name       string
 		runs       []string
@@ -215,7 +215,7 @@ func TestCancelledRoundsLeaveNothing(t *testing.T) {
 func manySources(t *testing.T, n int) []Source {
 	file, m, _ := collect(t, CollectorConfig{
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 4 << 20, Codec: None, BlockSize: 8 << 10,
-	}, slices.Repeat([]record{{"key", strings.Repeat("v", 100)}}, 300))
+	}, slices.Repeat([]kv{{"key", strings.Repeat("v", 100)}}, 300))
 	var sources []Source
 	for i := range n {
 		sources = append(sources, source(fmt.Sprint(i), testIdentity, file, m, 0))
@@ -234,7 +234,7 @@ func TestMergeInRounds(t *testing.T) {
 
 func TestMemoryTooSmall(t *testing.T) {
 	file, m, _ := collect(t, CollectorConfig{Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 64 << 20},
-		[]record{{"key", strings.Repeat("v", 1<<20)}})
+		[]kv{{"key", strings.Repeat("v", 1<<20)}})
 	s := source("f", testIdentity, file, m, 0)
 	_, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20, Scratch: t.TempDir()}, []Source{s, s})
 	var tooSmall *MemoryTooSmallError
@@ -246,9 +246,9 @@ func TestMemoryTooSmall(t *testing.T) {
 // TestDamageAmongReadAhead damages one body of a segment that takes many reads, whose next read is
 // under way by then.
 func TestDamageAmongReadAhead(t *testing.T) {
-	var records []record
+	var records []kv
 	for i := range 20_000 {
-		records = append(records, record{fmt.Sprintf("%06d", i), strings.Repeat("v", i%90)})
+		records = append(records, kv{fmt.Sprintf("%06d", i), strings.Repeat("v", i%90)})
 	}
 	file, m, _ := collect(t, CollectorConfig{
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 16 << 20, Codec: None, BlockSize: 8 << 10,

@@ -30,7 +30,7 @@ func TestCostlyRequestsAreSpared(t *testing.T) {
 	const runs, memory = 8, 256 << 10
 	all := manySources(t, runs)
 	length := all[0].Segment.Length
-	var want []record
+	var want []kv
 	for _, c := range []struct {
 		cost    int64
 		scratch bool

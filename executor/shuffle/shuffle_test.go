@@ -13,11 +13,11 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// record is a record as tests see it.
-type record struct{ key, value string }
+// kv is a record as tests see it.
+type kv struct{ key, value string }
 
 var testIdentity = Identity{Job: "job-7", Phase: 1, Task: 12, Attempt: 3}
 
@@ -35,7 +35,7 @@ func openBytes(b []byte) OpenFunc {
 }
 
 // collect runs records through a Collector and returns the file.
-func collect(t testing.TB, cfg CollectorConfig, records []record) ([]byte, Manifest, CollectStats) {
+func collect(t testing.TB, cfg CollectorConfig, records []kv) ([]byte, Manifest, CollectStats) {
 	t.Helper()
 	c, err := NewCollector(cfg)
 	if err != nil {
@@ -65,8 +65,8 @@ func source(name string, id Identity, file []byte, m Manifest, p int) Source {
 }
 
 // drain reads a merge to its end.
-func drain(next func() ([]byte, error)) ([]record, error) {
-	var all []record
+func drain(next func() ([]byte, error)) ([]kv, error) {
+	var all []kv
 	for {
 		block, err := next()
 		if err == io.EOF {
@@ -76,18 +76,18 @@ func drain(next func() ([]byte, error)) ([]record, error) {
 			return all, err
 		}
 		for len(block) > 0 {
-			key, value, n, err := mapred.ReadRecord(block)
+			key, value, n, err := record.Read(block)
 			if err != nil {
 				return all, err
 			}
-			all = append(all, record{string(key), string(value)})
+			all = append(all, kv{string(key), string(value)})
 			block = block[n:]
 		}
 	}
 }
 
 // mergeAll merges sources to the end.
-func mergeAll(t testing.TB, cfg MergeConfig, sources []Source) ([]record, MergeStats) {
+func mergeAll(t testing.TB, cfg MergeConfig, sources []Source) ([]kv, MergeStats) {
 	t.Helper()
 	m, err := NewMerge(t.Context(), cfg, sources)
 	if err != nil {
@@ -112,8 +112,8 @@ func mergeAll(t testing.TB, cfg MergeConfig, sources []Source) ([]record, MergeS
 
 // oracle does naively what a shuffle of runs does: each run is sorted, partitioned and combined, then
 // one partition of all of them merged.
-func oracle(runs [][]record, p *Partitioner, partition int, c Combine, sortValues bool) []record {
-	var all []record
+func oracle(runs [][]kv, p *Partitioner, partition int, c Combine, sortValues bool) []kv {
+	var all []kv
 	for _, run := range runs {
 		for _, r := range run {
 			if p.Partition([]byte(r.key)) == partition {
@@ -121,7 +121,7 @@ func oracle(runs [][]record, p *Partitioner, partition int, c Combine, sortValue
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(x, y record) int {
+	slices.SortStableFunc(all, func(x, y kv) int {
 		if sortValues || c.Dedup {
 			return cmp.Or(cmp.Compare(x.key, y.key), cmp.Compare(x.value, y.value))
 		}
@@ -133,10 +133,10 @@ func oracle(runs [][]record, p *Partitioner, partition int, c Combine, sortValue
 	if c.Columns == nil {
 		return all
 	}
-	var out []record
-	var held, totals []mapred.Total
+	var out []kv
+	var held, totals []record.Total
 	for i, r := range all {
-		totals = make([]mapred.Total, len(c.Columns))
+		totals = make([]record.Total, len(c.Columns))
 		if err := c.Columns.DecodeTotals(totals, []byte(r.value)); err != nil {
 			panic(err)
 		}
@@ -144,26 +144,26 @@ func oracle(runs [][]record, p *Partitioner, partition int, c Combine, sortValue
 			c.Columns.MergeTotals(held, totals)
 		} else {
 			held = totals
-			out = append(out, record{key: r.key})
+			out = append(out, kv{key: r.key})
 		}
-		out[len(out)-1].value = string(mapred.AppendTotals(nil, held))
+		out[len(out)-1].value = string(record.AppendTotals(nil, held))
 	}
 	return out
 }
 
 // sumFunc is a counter's combiner as a function.
-func sumFunc(in *mapred.Groups, out *mapred.Emitter) error {
-	columns := mapred.Columns{mapred.Sum}
-	var totals [1]mapred.Total
+func sumFunc(in *record.Groups, out *record.Emitter) error {
+	columns := record.Columns{record.Sum}
+	var totals [1]record.Total
 	for in.Next() {
-		var sum mapred.Total
+		var sum record.Total
 		for v, ok := in.Value(); ok; v, ok = in.Value() {
 			if err := columns.DecodeTotals(totals[:], v); err != nil {
 				return err
 			}
 			sum = sum.Add(totals[0])
 		}
-		out.Emit(in.Key(), mapred.AppendTotals(nil, []mapred.Total{sum}))
+		out.Emit(in.Key(), record.AppendTotals(nil, []record.Total{sum}))
 	}
 	return in.Err()
 }
@@ -201,7 +201,7 @@ func randomValue(r *rand.Rand, columns int) string {
 				ints[i] = extremes[r.IntN(len(extremes))]
 			}
 		}
-		return string(mapred.AppendInts(nil, ints...))
+		return string(record.AppendInts(nil, ints...))
 	}
 	if r.IntN(50) == 0 {
 		return randomBytes(r, r.IntN(6000), 256)
@@ -220,12 +220,12 @@ type combineKind struct {
 func combineKinds() []combineKind {
 	return []combineKind{
 		{name: "none", columns: -1},
-		{name: "sum", combine: Combine{Columns: mapred.Columns{mapred.Sum}}, columns: 1},
-		{name: "max", combine: Combine{Columns: mapred.Columns{mapred.Max}}, columns: 1},
-		{name: "columns", combine: Combine{Columns: mapred.Columns{mapred.Min, mapred.Sum, mapred.Max}}, columns: 3},
-		{name: "keys", combine: Combine{Columns: mapred.Columns{}}, columns: 0},
+		{name: "sum", combine: Combine{Columns: record.Columns{record.Sum}}, columns: 1},
+		{name: "max", combine: Combine{Columns: record.Columns{record.Max}}, columns: 1},
+		{name: "columns", combine: Combine{Columns: record.Columns{record.Min, record.Sum, record.Max}}, columns: 3},
+		{name: "keys", combine: Combine{Columns: record.Columns{}}, columns: 0},
 		{name: "dedup", combine: Combine{Dedup: true}, columns: -1},
-		{name: "func", combine: Combine{Func: sumFunc}, columns: 1, merged: &Combine{Columns: mapred.Columns{mapred.Sum}}},
+		{name: "func", combine: Combine{Func: sumFunc}, columns: 1, merged: &Combine{Columns: record.Columns{record.Sum}}},
 	}
 }
 
@@ -259,13 +259,13 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 	if kind.merged != nil {
 		merged = *kind.merged
 	}
-	var runs [][]record
+	var runs [][]kv
 	var files [][]byte
 	var manifests []Manifest
 	for task := range 1 + r.IntN(8) {
-		records := make([]record, r.IntN(5000/raceScale))
+		records := make([]kv, r.IntN(5000/raceScale))
 		for i := range records {
-			records[i] = record{key(r), randomValue(r, kind.columns)}
+			records[i] = kv{key(r), randomValue(r, kind.columns)}
 		}
 		file, m, _ := collect(t, CollectorConfig{
 			Identity: Identity{Job: "j", Task: task}, Partitioner: p, Combine: kind.combine, SortValues: sortValues,
@@ -296,7 +296,7 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 	checkEmpty(t, filepath.Join(scratch, "merge"))
 }
 
-func firstDifference(x, y []record) int {
+func firstDifference(x, y []kv) int {
 	for i := range min(len(x), len(y)) {
 		if x[i] != y[i] {
 			return i

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // TestSortEqualsStableSort has enough records for radix passes at every depth.
@@ -17,12 +17,12 @@ func TestSortEqualsStableSort(t *testing.T) {
 			r := rand.New(rand.NewPCG(14, 15))
 			routes := newRouter(Partitioner{Partitions: 3}, 0)
 			a := newArena(&routes)
-			want := make([][]record, 3)
-			e := mapred.NewEmitter(64<<10, func(block []byte) ([]byte, error) {
+			want := make([][]kv, 3)
+			e := record.NewEmitter(64<<10, func(block []byte) ([]byte, error) {
 				return a.fresh(64 << 10), a.add(block, countRecords(block))
 			})
 			for i := range 20_000 / raceScale {
-				next := record{key(r), randomBytes(r, 2, 3)}
+				next := kv{key(r), randomBytes(r, 2, 3)}
 				if i%2 == 0 {
 					next.key = "a common prefix " + next.key
 				}
@@ -34,15 +34,15 @@ func TestSortEqualsStableSort(t *testing.T) {
 				t.Fatal(err)
 			}
 			for p, entries := range a.sort(byValue) {
-				slices.SortStableFunc(want[p], func(x, y record) int {
+				slices.SortStableFunc(want[p], func(x, y kv) int {
 					if c := cmp.Compare(x.key, y.key); c != 0 || !byValue {
 						return c
 					}
 					return cmp.Compare(x.value, y.value)
 				})
-				var got []record
+				var got []kv
 				for _, e := range entries {
-					got = append(got, record{string(a.key(e)), string(a.value(e))})
+					got = append(got, kv{string(a.key(e)), string(a.value(e))})
 				}
 				if !slices.Equal(got, want[p]) {
 					t.Errorf("%s, by value %v: partition %d differs", name, byValue, p)

@@ -3,7 +3,7 @@ package shuffle
 import (
 	"math"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // Sums adds up numbers by key, in a hash table of bounded size. No sum overflows.
@@ -15,7 +15,7 @@ type Sums struct {
 
 // NewSums returns an empty table that takes at most limit bytes of memory.
 func NewSums(limit int64) *Sums {
-	return &Sums{table: newTable(mapred.Columns{mapred.Sum}, limit)}
+	return &Sums{table: newTable(record.Columns{record.Sum}, limit)}
 }
 
 // Add adds n to key's sum, and reports whether it could: if not, the table is full, or the sum might

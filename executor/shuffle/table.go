@@ -8,7 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 const (
@@ -46,13 +46,13 @@ func (s *slot) keyLen() uint64 { return s.size&^wideSlot - 1 }
 // Short keys are hashed by one 64x64->128 bit multiplication with random seeds, as wyhash does for
 // its last 16 bytes (Wang Yi, 2019); longer ones by xxHash64 with a random seed on top.
 type table struct {
-	columns      mapred.Columns
+	columns      record.Columns
 	slots        []slot
 	used         int
 	seedA, seedB uint64
 	ints         []int64
 	scratch      []int64
-	totals       []mapred.Total // scratch
+	totals       []record.Total // scratch
 	wide         int            // slots that are
 	long         []byte         // keys longer than inlineKey, back to back
 	keyBytes     int64          // of all keys
@@ -61,9 +61,9 @@ type table struct {
 	touched      uint64         // of no meaning: what was read so that it is in the cache
 }
 
-func newTable(columns mapred.Columns, limit int64) *table {
+func newTable(columns record.Columns, limit int64) *table {
 	t := &table{
-		columns: columns, scratch: make([]int64, len(columns)), totals: make([]mapred.Total, len(columns)), limit: limit,
+		columns: columns, scratch: make([]int64, len(columns)), totals: make([]record.Total, len(columns)), limit: limit,
 		seedA: rand.Uint64(), seedB: rand.Uint64(),
 	}
 	n := firstSlots
@@ -82,8 +82,8 @@ func (t *table) bytes() int64 {
 // drained is the most memory that the records take as an arena.
 func (t *table) drained() int64 {
 	columns := int64(len(t.columns))
-	record := int64(entrySize) + 4 + columns*binary.MaxVarintLen64
-	return t.keyBytes + int64(t.used)*record + int64(t.wide)*columns*(mapred.MaxTotalLen-binary.MaxVarintLen64)
+	rec := int64(entrySize) + 4 + columns*binary.MaxVarintLen64
+	return t.keyBytes + int64(t.used)*rec + int64(t.wide)*columns*(record.MaxTotalLen-binary.MaxVarintLen64)
 }
 
 // fits reports whether one more key of n bytes stays within the limit, and makes room for it.
@@ -235,13 +235,13 @@ func (t *table) each(yield func(key, value []byte) error) error {
 		switch {
 		case s.size&wideSlot != 0:
 			t.readWide(s)
-			value = mapred.AppendTotals(value[:0], t.totals)
+			value = record.AppendTotals(value[:0], t.totals)
 		case len(t.columns) == 0:
 			value = value[:0]
 		case len(t.columns) == 1:
-			value = mapred.AppendInts(value[:0], s.value)
+			value = record.AppendInts(value[:0], s.value)
 		default:
-			value = mapred.AppendInts(value[:0], t.ints[s.value:s.value+int64(len(t.columns))]...)
+			value = record.AppendInts(value[:0], t.ints[s.value:s.value+int64(len(t.columns))]...)
 		}
 		return yield(key, value)
 	})

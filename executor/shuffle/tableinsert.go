@@ -3,7 +3,7 @@ package shuffle
 import (
 	"encoding/binary"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // keyMasks clear what follows a key of so many bytes in the 16 bytes that it starts.
@@ -20,7 +20,7 @@ var keyMasks = func() (masks [inlineKey + 1][2]uint64) {
 // insert combines the records of block and returns how many bytes of it were taken: fewer than all
 // when there is no room for the next record's key.
 func (t *table) insert(block []byte) (int, error) {
-	if len(t.columns) == 1 && t.columns[0] == mapred.Sum {
+	if len(t.columns) == 1 && t.columns[0] == record.Sum {
 		return t.insertCounts(block)
 	}
 	off := 0
@@ -36,7 +36,7 @@ func (t *table) insert(block []byte) (int, error) {
 
 // insertOne combines block's first record and returns its length, or 0 if there is no room for it.
 func (t *table) insertOne(block []byte) (int, error) {
-	key, value, n, err := mapred.ReadRecord(block)
+	key, value, n, err := record.Read(block)
 	if err != nil {
 		return 0, err
 	}
@@ -100,7 +100,7 @@ func (t *table) insertCounts(block []byte) (int, error) {
 func (t *table) insertWhole(block []byte) (int, error) {
 	off := 0
 	for off < len(block) {
-		_, _, n, err := mapred.ReadRecord(block[off:])
+		_, _, n, err := record.Read(block[off:])
 		if err != nil {
 			return off, err
 		}
@@ -121,17 +121,17 @@ func (t *table) put(s *slot, found bool, v int64) bool {
 	}
 	if s.size&wideSlot == 0 {
 		switch t.columns[0] {
-		case mapred.Sum:
+		case record.Sum:
 			sum := s.value + v
 			if (s.value^sum)&(v^sum) < 0 {
 				break
 			}
 			s.value = sum
 			return true
-		case mapred.Min:
+		case record.Min:
 			s.value = min(s.value, v)
 			return true
-		case mapred.Max:
+		case record.Max:
 			s.value = max(s.value, v)
 			return true
 		}

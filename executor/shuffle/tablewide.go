@@ -1,6 +1,8 @@
 package shuffle
 
-import "github.com/bucketmill/bucketmill/mapred"
+import (
+	"github.com/bucketmill/bucketmill/internal/record"
+)
 
 // merge combines scratch into a slot that is not new. It returns false, and has changed nothing, if a sum
 // outgrows 64 bits and there is no room for more: then the table must be emptied first.
@@ -26,7 +28,7 @@ func (t *table) merge(s *slot) bool {
 	}
 	t.readWide(s)
 	for i, v := range t.scratch {
-		t.columns[i:i+1].MergeTotals(t.totals[i:i+1], []mapred.Total{mapred.TotalOf(v)})
+		t.columns[i:i+1].MergeTotals(t.totals[i:i+1], []record.Total{record.TotalOf(v)})
 	}
 	t.writeWide(s)
 	return true
@@ -36,12 +38,12 @@ func (t *table) merge(s *slot) bool {
 // until the table is emptied.
 func (t *table) widen(s *slot, held []int64) bool {
 	n := 2 * len(held)
-	used := t.bytes() + t.drained() + int64(len(held))*mapred.MaxTotalLen
+	used := t.bytes() + t.drained() + int64(len(held))*record.MaxTotalLen
 	if used > t.limit || !t.fitInts(n, used) {
 		return false
 	}
 	for i, v := range held {
-		t.totals[i] = mapred.TotalOf(v)
+		t.totals[i] = record.TotalOf(v)
 	}
 	s.value = int64(len(t.ints))
 	s.size |= wideSlot
@@ -55,7 +57,7 @@ func (t *table) widen(s *slot, held []int64) bool {
 func (t *table) readWide(s *slot) {
 	ints := t.ints[s.value:]
 	for i := range t.totals {
-		t.totals[i] = mapred.Total{Hi: ints[2*i], Lo: uint64(ints[2*i+1])} //nolint:gosec // its bits
+		t.totals[i] = record.Total{Hi: ints[2*i], Lo: uint64(ints[2*i+1])} //nolint:gosec // its bits
 	}
 }
 

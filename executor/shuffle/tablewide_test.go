@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // A table whose sums have outgrown 64 bits keeps to its memory, and what it drains to adds up, whether
 // counts come as records or by AddCounts.
 func TestSumsBeyond64BitsInTheTable(t *testing.T) {
-	for name, columns := range map[string]mapred.Columns{
-		"one": {mapred.Sum}, "several": {mapred.Min, mapred.Sum, mapred.Sum},
+	for name, columns := range map[string]record.Columns{
+		"one": {record.Sum}, "several": {record.Min, record.Sum, record.Sum},
 	} {
 		for _, memory := range []int64{MinMemory, 4 << 20} {
 			t.Run(fmt.Sprint(name, memory), func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestSumsBeyond64BitsInTheTable(t *testing.T) {
 					}
 					ints := make([]int64, len(columns))
 					ints[len(ints)-1] = n
-					c.Emitter().Emit([]byte(key), mapred.AppendInts(nil, ints...))
+					c.Emitter().Emit([]byte(key), record.AppendInts(nil, ints...))
 					if c.table != nil {
 						wide = max(wide, c.table.wide)
 						if held := c.table.bytes() + c.table.drained(); held > c.usable {
@@ -65,7 +65,7 @@ func TestSumsBeyond64BitsInTheTable(t *testing.T) {
 				if len(got) != len(want) {
 					t.Fatalf("%d keys, want %d", len(got), len(want))
 				}
-				totals := make([]mapred.Total, len(columns))
+				totals := make([]record.Total, len(columns))
 				for _, rec := range got {
 					if err := columns.DecodeTotals(totals, []byte(rec.value)); err != nil {
 						t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"io"
 	"sync/atomic"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // Object is a whole file in a store.
@@ -168,7 +168,7 @@ func verifySegment(r *segmentReader) error {
 			return err
 		}
 		for len(block) > 0 {
-			key, value, size, err := mapred.ReadRecord(block)
+			key, value, size, err := record.Read(block)
 			if err != nil {
 				return r.corruptRecords("block does not hold the records it says")
 			}

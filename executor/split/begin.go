@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // begin makes the framer. Where text is to begin, it looks at the first bytes for that. It fails with
@@ -106,7 +106,7 @@ func (r *Reader) firstLine() ([]byte, content, error) {
 	if err != nil || c != (content{}) && !opts.Format.AsIs {
 		return nil, c, err
 	}
-	var b mapred.Batch
+	var b record.Batch
 	l := newLines(from, s, opts)
 	if err := l.next(&b); err != nil {
 		return nil, c, l.firstLineError(&b, err)

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/split"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore/file"
 )
 
@@ -90,7 +90,7 @@ func BenchmarkFile(b *testing.B) {
 			for b.Loop() {
 				r, err := split.Open(b.Context(), s, split.Options{Direct: direct}, get)
 				for err == nil {
-					var batch *mapred.Batch
+					var batch *record.Batch
 					if batch, err = r.Next(); err == nil && bytes.IndexByte(batch.Data, '#') >= 0 {
 						b.Fatal("found")
 					}

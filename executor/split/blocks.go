@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // fixed frames records of one length.
@@ -15,10 +15,10 @@ type fixed struct {
 	recordLen int
 }
 
-func (f *fixed) next(b *mapred.Batch) error {
+func (f *fixed) next(b *record.Batch) error {
 	for {
 		if n := len(f.rest) - len(f.rest)%f.recordLen; n > 0 {
-			b.Framing = mapred.Fixed
+			b.Framing = record.Fixed
 			b.RecordLen = f.recordLen
 			b.Offset = f.off
 			b.Data = f.take(n)
@@ -54,7 +54,7 @@ type whole struct {
 	maxRecord int64
 }
 
-func (w *whole) next(b *mapred.Batch) error {
+func (w *whole) next(b *record.Batch) error {
 	for {
 		if int64(len(w.rest)) > w.maxRecord {
 			return &RecordTooLongError{Object: w.object, Limit: w.maxRecord}
@@ -62,7 +62,7 @@ func (w *whole) next(b *mapred.Batch) error {
 		switch err := w.more(); {
 		case err == nil:
 		case errors.Is(err, io.EOF) && len(w.rest) > 0:
-			b.Framing = mapred.Whole
+			b.Framing = record.Whole
 			b.Offset = w.off
 			b.Data = w.take(len(w.rest))
 			return nil

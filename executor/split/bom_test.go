@@ -14,23 +14,23 @@ func TestByteOrderMark(t *testing.T) {
 	for _, c := range []struct {
 		name, text, format string
 		header             string
-		want               []record
+		want               []located
 	}{
-		{"text", bom + "Paris\nRom\r\n", "text", "", []record{{3, "Paris"}, {9, "Rom"}}},
-		{"an empty first line", bom + "\n\r\nx", "text", "", []record{{3, ""}, {4, ""}, {6, "x"}}},
+		{"text", bom + "Paris\nRom\r\n", "text", "", []located{{3, "Paris"}, {9, "Rom"}}},
+		{"an empty first line", bom + "\n\r\nx", "text", "", []located{{3, ""}, {4, ""}, {6, "x"}}},
 		{"nothing else", bom, "text", "", nil},
-		{"the mark twice", bom + bom + "a\n" + bom + "b", "text", "", []record{{3, bom + "a"}, {8, bom + "b"}}},
-		{"half a mark", bom[:2] + "a\n", "text", "", []record{{0, bom[:2] + "a"}}},
-		{"less than a mark", bom[:1], "text", "", []record{{0, bom[:1]}}},
-		{"JSON lines", bom + "{\"a\":1}\n[]\n", "jsonl", "", []record{{3, `{"a":1}`}, {11, "[]"}}},
-		{"CSV", bom + "city,n\r\nParis,3\nRom,4", "csv", "city,n", []record{{11, "Paris,3"}, {19, "Rom,4"}}},
-		{"a quoted header", bom + "\"a\",b\n1,2\n", "csv", `"a",b`, []record{{9, "1,2"}}},
+		{"the mark twice", bom + bom + "a\n" + bom + "b", "text", "", []located{{3, bom + "a"}, {8, bom + "b"}}},
+		{"half a mark", bom[:2] + "a\n", "text", "", []located{{0, bom[:2] + "a"}}},
+		{"less than a mark", bom[:1], "text", "", []located{{0, bom[:1]}}},
+		{"JSON lines", bom + "{\"a\":1}\n[]\n", "jsonl", "", []located{{3, `{"a":1}`}, {11, "[]"}}},
+		{"CSV", bom + "city,n\r\nParis,3\nRom,4", "csv", "city,n", []located{{11, "Paris,3"}, {19, "Rom,4"}}},
+		{"a quoted header", bom + "\"a\",b\n1,2\n", "csv", `"a",b`, []located{{9, "1,2"}}},
 		{"a header alone", bom + "a,b\n", "csv", "", nil},
 		{"no header", bom, "csv", "", nil},
-		{"rows", bom + "\"a\nb\",c\n1,2\n", "csv-multiline", "\"a\nb\",c", []record{{11, "1,2"}}},
+		{"rows", bom + "\"a\nb\",c\n1,2\n", "csv-multiline", "\"a\nb\",c", []located{{11, "1,2"}}},
 		{"no rows", bom, "csv-multiline", "", nil},
-		{"as it is", bom + "a\n", "whole", "", []record{{0, bom + "a\n"}}},
-		{"a record of its own", bom + "abc", "fixed:3", "", []record{{0, bom}, {3, "abc"}}},
+		{"as it is", bom + "a\n", "whole", "", []located{{0, bom + "a\n"}}},
+		{"a record of its own", bom + "abc", "fixed:3", "", []located{{0, bom}, {3, "abc"}}},
 	} {
 		f, err := split.ParseFormat(c.format)
 		if err != nil {
@@ -80,7 +80,7 @@ func TestLaterHeader(t *testing.T) {
 }
 
 // longest is the length of the longest of records, in bytes.
-func longest(records []record) int64 {
+func longest(records []located) int64 {
 	n := 1
 	for _, r := range records {
 		n = max(n, len(r.data))

@@ -59,25 +59,25 @@ func bzipped(t testing.TB) []byte {
 
 func TestCompressed(t *testing.T) {
 	big := strings.Repeat("a line of text\n", 100_000)
-	lines := []record{{0, "one"}, {4, "two"}, {9, "three"}}
+	lines := []located{{0, "one"}, {4, "two"}, {9, "three"}}
 	for _, c := range []struct {
 		name   string
 		data   []byte
 		format split.Format
-		want   []record
+		want   []located
 	}{
 		{"a.gz", gzipped(t, "one\ntwo\r\n", "three"), split.Format{}, lines},
 		{"a.zst", zstded(t, "one\ntwo\r\n", "three"), split.Format{}, lines},
 		{"a.bz2", bzipped(t), split.Format{}, lines},
 		{"a.bz2", bzipped(t), split.Format{Kind: split.CSV}, lines[1:]},
 		{"a.bz2", bzipped(t), split.Format{Kind: split.CSVMultiline}, lines[1:]},
-		{"a.bz2", bzipped(t), split.Format{Kind: split.Whole}, []record{{0, "one\ntwo\r\nthree"}}},
-		{"a.bz2", bzipped(t), split.Format{Kind: split.Fixed, RecordLen: 7}, []record{{0, "one\ntwo"}, {7, "\r\nthree"}}},
+		{"a.bz2", bzipped(t), split.Format{Kind: split.Whole}, []located{{0, "one\ntwo\r\nthree"}}},
+		{"a.bz2", bzipped(t), split.Format{Kind: split.Fixed, RecordLen: 7}, []located{{0, "one\ntwo"}, {7, "\r\nthree"}}},
 		{"empty.gz", gzipped(t, ""), split.Format{}, nil},
 		{"empty.zst", zstded(t, ""), split.Format{Kind: split.Whole}, nil},
 		{"big.gz", gzipped(t, big), split.Format{}, oracle([]byte(big), split.Format{})},
 		{"big.zst", zstded(t, big), split.Format{}, oracle([]byte(big), split.Format{})},
-		{"big.gz", gzipped(t, big), split.Format{Kind: split.Whole}, []record{{0, big}}},
+		{"big.gz", gzipped(t, big), split.Format{Kind: split.Whole}, []located{{0, big}}},
 	} {
 		for _, length := range []int{1, 7, 1 << 20} {
 			o := newObject(c.data)

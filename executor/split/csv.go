@@ -3,7 +3,7 @@ package split
 import (
 	"bytes"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // csvLines frames the lines of a CSV object after its first, the header.
@@ -15,7 +15,7 @@ type csvLines struct {
 	header []byte
 }
 
-func (c *csvLines) next(b *mapred.Batch) error {
+func (c *csvLines) next(b *record.Batch) error {
 	if !c.known && !c.first {
 		if err := c.setHeader(0, c.line); err != nil {
 			return err
@@ -78,7 +78,7 @@ func (c *csvLines) checkQuotes(off int64, data []byte) error {
 }
 
 // firstLineError returns what is to be said if next(b) failed with err for the lines that a header comes first of.
-func (l *lines) firstLineError(b *mapred.Batch, err error) error {
+func (l *lines) firstLineError(b *record.Batch, err error) error {
 	if len(b.Data) > 0 {
 		return headerError(err, b.Offset, b.Data)
 	}

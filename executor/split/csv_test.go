@@ -12,23 +12,23 @@ import (
 // csvObject is what a CSV object has to give: its rows, or a FormatError at a byte that says something.
 type csvObject struct {
 	text string
-	rows []record
+	rows []located
 	at   int64
 	says string
 }
 
 // sound are objects whose rows are lines, so both formats give the same.
 var sound = []csvObject{
-	{text: "h\n5\" pipe,3\nnut,1\n6\" pipe,4\n", rows: []record{{2, `5" pipe,3`}, {12, "nut,1"}, {18, `6" pipe,4`}}},
-	{text: "h\na\"b\"\"\",\"c\"\n1", rows: []record{{2, `a"b""","c"`}, {13, "1"}}},
-	{text: "h\n\"a\",\"b \"\"c\"\"\"\n\"\",1", rows: []record{{2, `"a","b ""c"""`}, {16, `"",1`}}},
-	{text: "h\n\"\"\"\"\n\"\"\"x\"\"\"\n\"x\"y\"z\n", rows: []record{{2, `""""`}, {7, `"""x"""`}, {15, `"x"y"z`}}},
-	{text: "5\" h,\"b,\"\"\"\r\n ,\"\r\"\r\n", rows: []record{{13, " ,\"\r\""}}},
-	{text: "h\n1,a\rb\n2\r\r\n3\r", rows: []record{{2, "1,a\rb"}, {8, "2\r"}, {12, "3\r"}}},
-	{text: "\"a\rb\",c\n1,2\n", rows: []record{{8, "1,2"}}},
-	{text: "\ufeff\"id\",\"5\"\"\"\r\n\ufeff\"1,2\"\n", rows: []record{{15, "\ufeff\"1,2\""}}},
+	{text: "h\n5\" pipe,3\nnut,1\n6\" pipe,4\n", rows: []located{{2, `5" pipe,3`}, {12, "nut,1"}, {18, `6" pipe,4`}}},
+	{text: "h\na\"b\"\"\",\"c\"\n1", rows: []located{{2, `a"b""","c"`}, {13, "1"}}},
+	{text: "h\n\"a\",\"b \"\"c\"\"\"\n\"\",1", rows: []located{{2, `"a","b ""c"""`}, {16, `"",1`}}},
+	{text: "h\n\"\"\"\"\n\"\"\"x\"\"\"\n\"x\"y\"z\n", rows: []located{{2, `""""`}, {7, `"""x"""`}, {15, `"x"y"z`}}},
+	{text: "5\" h,\"b,\"\"\"\r\n ,\"\r\"\r\n", rows: []located{{13, " ,\"\r\""}}},
+	{text: "h\n1,a\rb\n2\r\r\n3\r", rows: []located{{2, "1,a\rb"}, {8, "2\r"}, {12, "3\r"}}},
+	{text: "\"a\rb\",c\n1,2\n", rows: []located{{8, "1,2"}}},
+	{text: "\ufeff\"id\",\"5\"\"\"\r\n\ufeff\"1,2\"\n", rows: []located{{15, "\ufeff\"1,2\""}}},
 	{text: "h\r", rows: nil},
-	{text: "h\r\r\n1\n", rows: []record{{4, "1"}}},
+	{text: "h\r\r\n1\n", rows: []located{{4, "1"}}},
 }
 
 // unsound are objects that neither format reads.
@@ -47,11 +47,11 @@ var unsound = []csvObject{
 
 // overLines are objects that csv refuses, as says tells, and csv-multiline reads.
 var overLines = []csvObject{
-	{text: "h\na,\"two\nlines\"\n", at: 2, rows: []record{{2, "a,\"two\nlines\""}}},
-	{text: "\ufeff\"a header\nof two\",b\n1,2", at: 3, rows: []record{{23, "1,2"}}},
-	{text: "\"a header\nof two\",b\n1,2", at: 0, rows: []record{{20, "1,2"}}},
-	{text: "h\nb\n1,\"a\"\"\n\"\"\n\"\n2\"\n\"x\"", at: 4, rows: []record{{2, "b"}, {4, "1,\"a\"\"\n\"\"\n\""}, {16, "2\""}, {19, "\"x\""}}},
-	{text: "h\nx\r\"a\nb\"\n", at: 2, rows: []record{{2, "x\r\"a\nb\""}}},
+	{text: "h\na,\"two\nlines\"\n", at: 2, rows: []located{{2, "a,\"two\nlines\""}}},
+	{text: "\ufeff\"a header\nof two\",b\n1,2", at: 3, rows: []located{{23, "1,2"}}},
+	{text: "\"a header\nof two\",b\n1,2", at: 0, rows: []located{{20, "1,2"}}},
+	{text: "h\nb\n1,\"a\"\"\n\"\"\n\"\n2\"\n\"x\"", at: 4, rows: []located{{2, "b"}, {4, "1,\"a\"\"\n\"\"\n\""}, {16, "2\""}, {19, "\"x\""}}},
+	{text: "h\nx\r\"a\nb\"\n", at: 2, rows: []located{{2, "x\r\"a\nb\""}}},
 }
 
 func TestCSV(t *testing.T) {

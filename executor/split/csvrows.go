@@ -6,7 +6,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // csvRows frames the rows of a CSV object after its first, the header. A line end between
@@ -22,7 +22,7 @@ type csvRows struct {
 	block     []byte // encoded rows
 }
 
-func (c *csvRows) next(b *mapred.Batch) error {
+func (c *csvRows) next(b *record.Batch) error {
 	if !c.known {
 		off, row, err := c.row()
 		if err != nil {
@@ -38,14 +38,14 @@ func (c *csvRows) next(b *mapred.Batch) error {
 	if err != nil {
 		return err
 	}
-	b.Framing = mapred.Encoded
+	b.Framing = record.Encoded
 	b.Offset = off
 	b.Header = c.header
 	c.block = c.block[:0]
 	for {
 		var key [8]byte
 		binary.BigEndian.PutUint64(key[:], uint64(off))
-		c.block = mapred.AppendRecord(c.block, key[:], row)
+		c.block = record.Append(c.block, key[:], row)
 		if len(c.block) >= viewBytes {
 			break
 		}

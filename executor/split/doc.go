@@ -16,7 +16,7 @@
 //
 // # How bytes flow
 //
-//	store ──ranges──▶ (decompressor) ──view──▶ framer ──▶ mapred.Batch
+//	store ──ranges──▶ (decompressor) ──view──▶ framer ──▶ record.Batch
 //
 // [ranges] keeps several ranged reads going, each into a buffer of its own, and shows
 // their bytes in order while they still arrive. A framer looks at a view of these bytes, takes whole

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // Kind says how records lie in an object.
@@ -26,7 +26,7 @@ var kindNames = [...]string{"text", "jsonl", "csv", "csv-multiline", "whole", "f
 // Format is the format of a job's input objects. The zero Format is text.
 type Format struct {
 	Kind      Kind
-	RecordLen int // bytes, 1 to mapred.MaxFieldLen; of Fixed only, else 0
+	RecordLen int // bytes, 1 to record.MaxFieldLen; of Fixed only, else 0
 
 	// AsIs takes the objects' bytes as they are, whatever names and first bytes say: nothing is decompressed,
 	// and nothing refused. Text keeps a byte order mark; in JSON and CSV it can't be part of a value, and is dropped.
@@ -61,8 +61,8 @@ func ParseFormat(s string) (Format, error) {
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
 			return Format{}, fmt.Errorf("input format %q: want fixed:N with N the length of a record in bytes, such as fixed:100", s)
 		}
-		if length < 1 || length > mapred.MaxFieldLen {
-			return Format{}, fmt.Errorf("input format %q: a record has 1 to %d bytes", s, mapred.MaxFieldLen)
+		if length < 1 || length > record.MaxFieldLen {
+			return Format{}, fmt.Errorf("input format %q: a record has 1 to %d bytes", s, record.MaxFieldLen)
 		}
 		return Format{Kind: Fixed, RecordLen: int(length)}, nil
 	}
@@ -109,8 +109,8 @@ func (f Format) validate() error {
 	switch {
 	case int(f.Kind) >= len(kindNames):
 		return fmt.Errorf("unknown input format %v", f)
-	case f.Kind == Fixed && (f.RecordLen < 1 || f.RecordLen > mapred.MaxFieldLen):
-		return fmt.Errorf("input format %v: a record has 1 to %d bytes", f, mapred.MaxFieldLen)
+	case f.Kind == Fixed && (f.RecordLen < 1 || f.RecordLen > record.MaxFieldLen):
+		return fmt.Errorf("input format %v: a record has 1 to %d bytes", f, record.MaxFieldLen)
 	case f.Kind != Fixed && f.RecordLen != 0:
 		return fmt.Errorf("input format %v: no record length wanted, is %d", f, f.RecordLen)
 	}

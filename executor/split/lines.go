@@ -6,14 +6,14 @@ import (
 	"io"
 	"math"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // A framer takes whole records from the front of a stream.
 type framer interface {
 	// next sets b's Offset, Framing and Data, and for some formats RecordLen and Header, to
 	// the next records, of which there is at least one; or fails with io.EOF after the last.
-	next(b *mapred.Batch) error
+	next(b *record.Batch) error
 	// position returns the offset, after decompression, behind the records so far.
 	position() int64
 }
@@ -46,7 +46,7 @@ func newLines(from cursor, s Split, opts Options) *lines {
 	return l
 }
 
-func (l *lines) next(b *mapred.Batch) error {
+func (l *lines) next(b *record.Batch) error {
 	if l.partial {
 		if err := l.skipPartial(); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (l *lines) next(b *mapred.Batch) error {
 				return err
 			}
 		}
-		b.Framing = mapred.Lines
+		b.Framing = record.Lines
 		b.Offset = l.off
 		b.Data = l.take(n)
 		l.scanned = len(l.rest)
@@ -119,7 +119,7 @@ func (l *lines) whole() int {
 
 // checkLengths looks for a line that is too long, which a batch can only hold if it is long
 // itself.
-func (l *lines) checkLengths(b *mapred.Batch) error {
+func (l *lines) checkLengths(b *record.Batch) error {
 	if int64(len(b.Data)) <= l.maxRecord {
 		return nil
 	}

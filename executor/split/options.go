@@ -3,7 +3,7 @@ package split
 import (
 	"fmt"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // What zero Options mean, in bytes.
@@ -19,7 +19,7 @@ type Options struct {
 	Format Format
 
 	// MaxRecord is the length of the longest record in bytes, without its line end; up to
-	// mapred.MaxFieldLen. A longer one is an error. 0 means DefaultMaxRecord.
+	// record.MaxFieldLen. A longer one is an error. 0 means DefaultMaxRecord.
 	MaxRecord int64
 
 	// RangeBytes is the length of one ranged read. 0 means DefaultRange.
@@ -61,8 +61,8 @@ func (o Options) withDefaults() (Options, error) {
 		o.MaxWindow = DefaultMaxWindow
 	}
 	switch {
-	case o.MaxRecord < 0 || o.MaxRecord > mapred.MaxFieldLen:
-		return o, fmt.Errorf("longest record of %d bytes: want 1 to %d", o.MaxRecord, mapred.MaxFieldLen)
+	case o.MaxRecord < 0 || o.MaxRecord > record.MaxFieldLen:
+		return o, fmt.Errorf("longest record of %d bytes: want 1 to %d", o.MaxRecord, record.MaxFieldLen)
 	case o.RangeBytes < 0:
 		return o, fmt.Errorf("ranged reads of %d bytes: want at least 1", o.RangeBytes)
 	case o.MaxWindow < 0:

@@ -6,7 +6,7 @@ import (
 	"io"
 	"sync/atomic"
 
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 var errClosed = errors.New("the split's reader is closed")
@@ -21,7 +21,7 @@ type Reader struct {
 	in       input     // as src
 	inflated *inflated // nil unless compressed
 	framer   framer    // nil until the first call of Next
-	batch    mapred.Batch
+	batch    record.Batch
 	header   []byte // the first line of CSV that begins in an earlier split
 	hidden   bool   // the split is the middle of what is compressed
 	err      error  // sticky
@@ -45,7 +45,7 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 	if err := checkSize(s.Input, s.Size, opts); err != nil {
 		return nil, err
 	}
-	r := &Reader{ctx: ctx, split: s, opts: opts, batch: mapred.Batch{Input: s.Input}}
+	r := &Reader{ctx: ctx, split: s, opts: opts, batch: record.Batch{Input: s.Input}}
 	if s.Length == 0 {
 		r.err = io.EOF
 		return r, nil
@@ -85,7 +85,7 @@ func openPlain(ctx context.Context, s Split, opts Options, src *source) input {
 
 // Next returns the next records, at most about a megabyte of them unless one is longer, or
 // io.EOF after the last. The batch is valid until Next or Close is called. An error is final.
-func (r *Reader) Next() (*mapred.Batch, error) {
+func (r *Reader) Next() (*record.Batch, error) {
 	if r.err != nil {
 		return nil, r.err
 	}

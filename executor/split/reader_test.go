@@ -22,7 +22,7 @@ func TestHeader(t *testing.T) {
 			s.Offset, s.Length = 12, s.Size-12 // within the first record
 		}
 		records, header, err := read(t, o, s, split.Options{Format: split.Format{Kind: kind}, RangeBytes: 2})
-		if err != nil || header != "id,name" || records[len(records)-1] != (record{13, "2,b"}) {
+		if err != nil || header != "id,name" || records[len(records)-1] != (located{13, "2,b"}) {
 			t.Errorf("%v: %v after %q, %v", kind, records, header, err)
 		}
 	}

@@ -178,9 +178,9 @@ func TestAsIs(t *testing.T) {
 			want := oracle(data, f)
 			switch {
 			case f.Kind == split.Whole:
-				want = []record{{0, string(data)}}
+				want = []located{{0, string(data)}}
 			case f.Kind == split.Text && name == "bom":
-				want = []record{{0, "\ufeffa"}, {5, "b"}}
+				want = []located{{0, "\ufeffa"}, {5, "b"}}
 			}
 			for _, size := range []int64{1, 3, o.size()} {
 				if f.Kind == split.Whole {
@@ -236,7 +236,7 @@ func TestCompressedUnderAnyName(t *testing.T) {
 	}
 	o := newObject(bzipped(t))
 	got, err := readCut(t, "a.log", o, 9, split.Options{})
-	if d := diff(got, []record{{0, "one"}, {4, "two"}, {9, "three"}}); err != nil || d != "" {
+	if d := diff(got, []located{{0, "one"}, {4, "two"}, {9, "three"}}); err != nil || d != "" {
 		t.Errorf("bzip2: %s, %v", d, err)
 	}
 }

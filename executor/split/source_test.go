@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/split"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -95,8 +95,8 @@ func (o *object) open() int {
 	return o.bodies
 }
 
-// record is one record as a program would see it.
-type record struct {
+// located is one record as a program would see it.
+type located struct {
 	offset int64
 	data   string
 }
@@ -109,7 +109,7 @@ func whole(name string, o *object) split.Split {
 
 // read returns the records of a split, and checks what holds for every Reader, and that one that
 // reads directly gives the same.
-func read(t testing.TB, o *object, s split.Split, opts split.Options) (records []record, header string, err error) {
+func read(t testing.TB, o *object, s split.Split, opts split.Options) (records []located, header string, err error) {
 	t.Helper()
 	opts.Direct = true
 	direct, directHeader, directErr := readOnce(t, o, s, opts)
@@ -127,7 +127,7 @@ func read(t testing.TB, o *object, s split.Split, opts split.Options) (records [
 	return records, header, err
 }
 
-func readOnce(t testing.TB, o *object, s split.Split, opts split.Options) (records []record, header string, err error) {
+func readOnce(t testing.TB, o *object, s split.Split, opts split.Options) (records []located, header string, err error) {
 	t.Helper()
 	r, err := split.Open(t.Context(), s, opts, o.get)
 	if err != nil {
@@ -143,7 +143,7 @@ func readOnce(t testing.TB, o *object, s split.Split, opts split.Options) (recor
 	}()
 	progress := int64(0)
 	for {
-		var b *mapred.Batch
+		var b *record.Batch
 		b, err = r.Next()
 		if p := r.Progress(); p < progress || p > s.Length {
 			t.Errorf("%v: progress goes from %d to %d", s, progress, p)
@@ -158,7 +158,7 @@ func readOnce(t testing.TB, o *object, s split.Split, opts split.Options) (recor
 		}
 		n := 0
 		for off, rec := range b.Records() {
-			records = append(records, record{off, string(rec)})
+			records = append(records, located{off, string(rec)})
 			n++
 		}
 		if n == 0 || n != b.Len() {
@@ -179,9 +179,9 @@ func readOnce(t testing.TB, o *object, s split.Split, opts split.Options) (recor
 }
 
 // readCut returns the records of an object cut into splits of size bytes.
-func readCut(t testing.TB, name string, o *object, size int64, opts split.Options) ([]record, error) {
+func readCut(t testing.TB, name string, o *object, size int64, opts split.Options) ([]located, error) {
 	t.Helper()
-	var all []record
+	var all []located
 	s := whole(name, o)
 	for s.Offset = 0; s.Offset < s.Size; s.Offset += size {
 		s.Length = min(size, s.Size-s.Offset)
@@ -194,4 +194,4 @@ func readCut(t testing.TB, name string, o *object, size int64, opts split.Option
 	return all, nil
 }
 
-func (r record) String() string { return fmt.Sprintf("%.80q at %d", r.data, r.offset) }
+func (r located) String() string { return fmt.Sprintf("%.80q at %d", r.data, r.offset) }

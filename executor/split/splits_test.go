@@ -14,11 +14,11 @@ import (
 )
 
 // oracle finds the records of an object in the plainest way.
-func oracle(data []byte, f split.Format) []record {
-	var records []record
+func oracle(data []byte, f split.Format) []located {
+	var records []located
 	if f.Kind == split.Fixed {
 		for i := 0; i < len(data); i += f.RecordLen {
-			records = append(records, record{int64(i), string(data[i : i+f.RecordLen])})
+			records = append(records, located{int64(i), string(data[i : i+f.RecordLen])})
 		}
 		return records
 	}
@@ -33,7 +33,7 @@ func oracle(data []byte, f split.Format) []record {
 		} else if strings.HasSuffix(text, "\n") {
 			text = text[:len(text)-1]
 		}
-		records = append(records, record{int64(at), text})
+		records = append(records, located{int64(at), text})
 		at += len(line)
 	}
 	if f.Kind == split.CSV && len(records) > 0 {
@@ -42,7 +42,7 @@ func oracle(data []byte, f split.Format) []record {
 	return records
 }
 
-func diff(got, want []record) string {
+func diff(got, want []located) string {
 	for i := range max(len(got), len(want)) {
 		switch {
 		case i >= len(got):

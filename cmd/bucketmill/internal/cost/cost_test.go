@@ -10,7 +10,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/mapred"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -106,7 +106,7 @@ func TestOf(t *testing.T) {
 		{program.Exec, "x", program.Traits{}, framed},
 		{program.Builtin, "grep", program.Traits{Identity: true}, selecting},
 		{program.Builtin, "sort", program.Traits{Identity: true}, copying},
-		{program.Builtin, "wordcount", program.Traits{Combine: shuffle.Combine{Columns: mapred.Columns{mapred.Sum}}}, combining},
+		{program.Builtin, "wordcount", program.Traits{Combine: shuffle.Combine{Columns: record.Columns{record.Sum}}}, combining},
 		{program.Builtin, "index", program.Traits{Combine: shuffle.Combine{Dedup: true}}, indexing},
 	} {
 		if got := Of(c.kind, c.name, c.traits); got != c.want {

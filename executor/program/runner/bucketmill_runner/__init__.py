@@ -1,4 +1,4 @@
-"""Drives the functions of a job file, speaking the protocol of mapred/FRAMES.md.
+"""Drives the functions of a job file, speaking the protocol of internal/frames/FRAMES.md.
 
     session     the conversation with the executor, from HELLO to DONE or ERROR
     frames      reading and writing frames

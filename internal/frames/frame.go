@@ -1,4 +1,4 @@
-package mapred
+package frames
 
 import (
 	"bufio"
@@ -12,27 +12,27 @@ import (
 const ProtocolVersion = 1
 
 // MaxFrameLen is the longest payload of a frame, in bytes.
-const MaxFrameLen = 1 << 30
+const MaxLen = 1 << 30
 
 // FrameType is the first byte of a frame. FRAMES.md tells who sends which, and when.
-type FrameType byte
+type Type byte
 
 const (
-	FrameHello   FrameType = iota + 1 // host: version byte, then a Hello as JSON
-	FrameReady                        // guest: version byte, then a Ready as JSON
-	FrameBatch                        // host, map side: a batch of input records
-	FrameRecords                      // both: a block of encoded records
-	FrameEnd                          // host: no more input; empty
-	FrameDone                         // guest: no more output; a Done as JSON
-	FrameError                        // guest: a Failure as JSON; the guest then ends
-	FramePairs                        // guest, map side, Python runner only: pickled pairs
-	FrameGroups                       // host, reduce side, Python runner only: marshalled keys with their values
-	FrameRun                          // likewise: a key with some of its values
-	FrameTook                         // guest, map side, Python runner only: how many bytes of the batches it has mapped, a uvarint
+	TypeHello   Type = iota + 1 // host: version byte, then a Hello as JSON
+	TypeReady                   // guest: version byte, then a Ready as JSON
+	TypeBatch                   // host, map side: a batch of input records
+	TypeRecords                 // both: a block of encoded records
+	TypeEnd                     // host: no more input; empty
+	TypeDone                    // guest: no more output; a Done as JSON
+	TypeError                   // guest: a Failure as JSON; the guest then ends
+	TypePairs                   // guest, map side, Python runner only: pickled pairs
+	TypeGroups                  // host, reduce side, Python runner only: marshalled keys with their values
+	TypeRun                     // likewise: a key with some of its values
+	TypeTook                    // guest, map side, Python runner only: how many bytes of the batches it has mapped, a uvarint
 )
 
 // String returns the type's name as FRAMES.md has it.
-func (t FrameType) String() string {
+func (t Type) String() string {
 	names := [...]string{"", "HELLO", "READY", "BATCH", "RECORDS", "END", "DONE", "ERROR", "PAIRS", "GROUPS", "RUN", "TOOK"}
 	if t == 0 || int(t) >= len(names) {
 		return fmt.Sprintf("frame type %d", byte(t))
@@ -41,36 +41,36 @@ func (t FrameType) String() string {
 }
 
 // ErrFrame says that the other side does not keep to the protocol.
-var ErrFrame = errors.New("malformed frame")
+var ErrMalformed = errors.New("malformed frame")
 
-const frameHeadLen = 5
+const headLen = 5
 
-// A FrameReader reads frames. It belongs to one goroutine.
-type FrameReader struct {
+// A Reader reads frames. It belongs to one goroutine.
+type Reader struct {
 	r    io.Reader
-	head [frameHeadLen]byte
+	head [headLen]byte
 }
 
-// NewFrameReader returns a reader of the frames in r, which need not be buffered: a frame
+// NewReader returns a reader of the frames in r, which need not be buffered: a frame
 // takes two reads.
-func NewFrameReader(r io.Reader) *FrameReader { return &FrameReader{r: r} }
+func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
 
 // Next reads one frame. The payload is read into buf when it fits there. Next returns io.EOF
 // between frames, io.ErrUnexpectedEOF within one, and ErrFrame for a type or a length that
 // the protocol does not have.
-func (f *FrameReader) Next(buf []byte) (FrameType, []byte, error) {
+func (f *Reader) Next(buf []byte) (Type, []byte, error) {
 	if _, err := io.ReadFull(f.r, f.head[:]); err != nil {
 		if err == io.ErrUnexpectedEOF {
 			return 0, nil, fmt.Errorf("frame header: %w", err)
 		}
 		return 0, nil, err
 	}
-	t, length := FrameType(f.head[0]), binary.BigEndian.Uint32(f.head[1:])
-	if t < FrameHello || t > FrameTook {
-		return 0, nil, fmt.Errorf("%w: unknown type %d", ErrFrame, byte(t))
+	t, length := Type(f.head[0]), binary.BigEndian.Uint32(f.head[1:])
+	if t < TypeHello || t > TypeTook {
+		return 0, nil, fmt.Errorf("%w: unknown type %d", ErrMalformed, byte(t))
 	}
-	if length > MaxFrameLen {
-		return 0, nil, fmt.Errorf("%w: %v of %d bytes, the most is %d", ErrFrame, t, length, MaxFrameLen)
+	if length > MaxLen {
+		return 0, nil, fmt.Errorf("%w: %v of %d bytes, the most is %d", ErrMalformed, t, length, MaxLen)
 	}
 	payload, err := readPayload(f.r, buf[:0], int(length))
 	if err != nil {
@@ -101,27 +101,27 @@ func readPayload(r io.Reader, buf []byte, length int) ([]byte, error) {
 	return buf, nil
 }
 
-// A FrameWriter writes frames. It belongs to one goroutine.
-type FrameWriter struct {
+// A Writer writes frames. It belongs to one goroutine.
+type Writer struct {
 	w *bufio.Writer
 }
 
-// NewFrameWriter returns a writer of frames to w.
-func NewFrameWriter(w io.Writer) *FrameWriter {
-	return &FrameWriter{w: bufio.NewWriterSize(w, 64<<10)}
+// NewWriter returns a writer of frames to w.
+func NewWriter(w io.Writer) *Writer {
+	return &Writer{w: bufio.NewWriterSize(w, 64<<10)}
 }
 
 // Write writes one frame, whose payload is the parts one after the other, and passes it on
 // to the other side at once.
-func (f *FrameWriter) Write(t FrameType, parts ...[]byte) error {
+func (f *Writer) Write(t Type, parts ...[]byte) error {
 	length := 0
 	for _, p := range parts {
 		length += len(p)
 	}
-	if length > MaxFrameLen {
-		return fmt.Errorf("%w: %v of %d bytes, the most is %d", ErrFrame, t, length, MaxFrameLen)
+	if length > MaxLen {
+		return fmt.Errorf("%w: %v of %d bytes, the most is %d", ErrMalformed, t, length, MaxLen)
 	}
-	var head [frameHeadLen]byte
+	var head [headLen]byte
 	head[0] = byte(t)
 	binary.BigEndian.PutUint32(head[1:], uint32(length))
 	if _, err := f.w.Write(head[:]); err != nil {

@@ -1,4 +1,4 @@
-package mapred
+package record
 
 import (
 	"encoding/binary"
@@ -13,18 +13,18 @@ var ErrCorrupt = errors.New("record block is corrupt")
 // is met first in practice.
 const MaxFieldLen = math.MaxInt32
 
-// AppendRecord appends one encoded record to dst.
-func AppendRecord(dst, key, value []byte) []byte {
+// Append appends one encoded record to dst.
+func Append(dst, key, value []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(key)))
 	dst = binary.AppendUvarint(dst, uint64(len(value)))
 	dst = append(dst, key...)
 	return append(dst, value...)
 }
 
-// ReadRecord decodes the first record of block. Key and value alias block; n is the
+// Read decodes the first record of block. Key and value alias block; n is the
 // record's encoded length. It fails with ErrCorrupt when block does not start with a whole
 // record.
-func ReadRecord(block []byte) (key, value []byte, n int, err error) {
+func Read(block []byte) (key, value []byte, n int, err error) {
 	// Nearly all lengths are below 128: one byte each.
 	if len(block) >= 2 && block[0]|block[1] < 0x80 {
 		k := 2 + int(block[0])

@@ -1,13 +1,15 @@
-package mapred
+package frames
 
 import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // AppendBatchHeader appends what comes before the data in a BATCH frame.
-func AppendBatchHeader(dst []byte, b *Batch) []byte {
+func AppendBatchHeader(dst []byte, b *record.Batch) []byte {
 	dst = appendString(dst, b.Input)
 	dst = binary.AppendUvarint(dst, uint64(b.Offset))
 	dst = append(dst, byte(b.Framing))
@@ -21,21 +23,21 @@ func appendString[T string | []byte](dst []byte, s T) []byte {
 
 // DecodeBatch reads the payload of a BATCH frame. Header and Data alias it. It fails with
 // ErrFrame when the payload is not a batch, or its data are not whole records.
-func DecodeBatch(payload []byte) (Batch, error) {
+func DecodeBatch(payload []byte) (record.Batch, error) {
 	d := batchDecoder{rest: payload}
-	b := Batch{
+	b := record.Batch{
 		Input:     string(d.bytes()),
 		Offset:    int64(d.uvarint(math.MaxInt64)),
-		Framing:   Framing(d.byte()),
-		RecordLen: int(d.uvarint(MaxFieldLen)),
+		Framing:   record.Framing(d.byte()),
+		RecordLen: int(d.uvarint(record.MaxFieldLen)),
 		Header:    d.bytes(),
 	}
 	b.Data = d.rest
 	if d.failed {
-		return Batch{}, fmt.Errorf("%w: BATCH with a broken header", ErrFrame)
+		return record.Batch{}, fmt.Errorf("%w: BATCH with a broken header", ErrMalformed)
 	}
 	if err := b.Err(); err != nil {
-		return Batch{}, fmt.Errorf("%w: BATCH: %w", ErrFrame, err)
+		return record.Batch{}, fmt.Errorf("%w: BATCH: %w", ErrMalformed, err)
 	}
 	return b, nil
 }
@@ -67,7 +69,7 @@ func (d *batchDecoder) byte() byte {
 }
 
 func (d *batchDecoder) bytes() []byte {
-	n := d.uvarint(MaxFrameLen)
+	n := d.uvarint(MaxLen)
 	if n > uint64(len(d.rest)) {
 		d.failed, d.rest = true, nil
 		return nil

@@ -1,4 +1,4 @@
-package mapred
+package record
 
 import (
 	"bytes"
@@ -55,7 +55,7 @@ func (b *Batch) Err() error {
 		return nil
 	}
 	for at := 0; at < len(b.Data); {
-		key, _, n, err := ReadRecord(b.Data[at:])
+		key, _, n, err := Read(b.Data[at:])
 		switch {
 		case err != nil:
 			return fmt.Errorf("%w: no whole record at byte %d of %d", ErrCorrupt, at, len(b.Data))
@@ -87,7 +87,7 @@ func (b *Batch) Records() iter.Seq2[int64, []byte] {
 			yield(b.Offset, b.Data)
 		default:
 			for rest := b.Data; len(rest) > 0; {
-				key, value, n, err := ReadRecord(rest)
+				key, value, n, err := Read(rest)
 				if err != nil || len(key) != offsetLen {
 					panic(b.Err())
 				}

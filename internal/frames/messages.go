@@ -1,4 +1,4 @@
-package mapred
+package frames
 
 import (
 	"encoding/json"
@@ -81,12 +81,12 @@ type FailedRecord struct {
 }
 
 // WriteMessage writes a HELLO, READY, DONE or ERROR frame with message as its JSON.
-func (f *FrameWriter) WriteMessage(t FrameType, message any) error {
+func (f *Writer) WriteMessage(t Type, message any) error {
 	payload, err := json.Marshal(message)
 	if err != nil {
 		return fmt.Errorf("encode %v: %w", t, err)
 	}
-	if t == FrameHello || t == FrameReady {
+	if t == TypeHello || t == TypeReady {
 		return f.Write(t, []byte{ProtocolVersion}, payload)
 	}
 	return f.Write(t, payload)
@@ -95,18 +95,18 @@ func (f *FrameWriter) WriteMessage(t FrameType, message any) error {
 // DecodeMessage reads the payload of a HELLO, READY, DONE or ERROR frame into message. It
 // fails with ErrFrame for another version and for what is not JSON. Fields that it does not
 // know are passed over, so that they can be added.
-func DecodeMessage(t FrameType, payload []byte, message any) error {
-	if t == FrameHello || t == FrameReady {
+func Decode(t Type, payload []byte, message any) error {
+	if t == TypeHello || t == TypeReady {
 		if len(payload) == 0 {
-			return fmt.Errorf("%w: %v without a version", ErrFrame, t)
+			return fmt.Errorf("%w: %v without a version", ErrMalformed, t)
 		}
 		if payload[0] != ProtocolVersion {
-			return fmt.Errorf("%w: %v of protocol version %d, this is %d", ErrFrame, t, payload[0], ProtocolVersion)
+			return fmt.Errorf("%w: %v of protocol version %d, this is %d", ErrMalformed, t, payload[0], ProtocolVersion)
 		}
 		payload = payload[1:]
 	}
 	if err := json.Unmarshal(payload, message); err != nil {
-		return fmt.Errorf("%w: %v: %w", ErrFrame, t, err)
+		return fmt.Errorf("%w: %v: %w", ErrMalformed, t, err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package mapred
+package frames
 
 import (
 	"bytes"
@@ -9,24 +9,26 @@ import (
 	"reflect"
 	"testing"
 	"testing/iotest"
+
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 func TestFramesComeBack(t *testing.T) {
 	large := bytes.Repeat([]byte("0123456789"), firstRead/4) // grows in steps
 	payloads := [][]byte{nil, []byte("x"), large, []byte("after")}
 	var stream bytes.Buffer
-	w := NewFrameWriter(&stream)
+	w := NewWriter(&stream)
 	for _, p := range payloads {
 		half := len(p) / 2
-		if err := w.Write(FrameRecords, p[:half], p[half:]); err != nil {
+		if err := w.Write(TypeRecords, p[:half], p[half:]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r := NewFrameReader(iotest.HalfReader(&stream))
+	r := NewReader(iotest.HalfReader(&stream))
 	var buf []byte
 	for i, want := range payloads {
 		kind, got, err := r.Next(buf)
-		if err != nil || kind != FrameRecords || !bytes.Equal(got, want) {
+		if err != nil || kind != TypeRecords || !bytes.Equal(got, want) {
 			t.Fatalf("frame %d: %v of %d bytes, %v", i, kind, len(got), err)
 		}
 		buf = got
@@ -36,23 +38,23 @@ func TestFramesComeBack(t *testing.T) {
 	}
 }
 
-func TestFrameReaderIsStrict(t *testing.T) {
-	tooLong := binary.BigEndian.AppendUint32([]byte{byte(FrameRecords)}, MaxFrameLen+1)
-	promised := binary.BigEndian.AppendUint32([]byte{byte(FrameRecords)}, MaxFrameLen)
+func TestReaderIsStrict(t *testing.T) {
+	tooLong := binary.BigEndian.AppendUint32([]byte{byte(TypeRecords)}, MaxLen+1)
+	promised := binary.BigEndian.AppendUint32([]byte{byte(TypeRecords)}, MaxLen)
 	for name, c := range map[string]struct {
 		stream []byte
 		want   error
 	}{
-		"no type 0":      {[]byte{0, 0, 0, 0, 0}, ErrFrame},
-		"no type 12":     {[]byte{12, 0, 0, 0, 0}, ErrFrame},
-		"too long":       {tooLong, ErrFrame},
+		"no type 0":      {[]byte{0, 0, 0, 0, 0}, ErrMalformed},
+		"no type 12":     {[]byte{12, 0, 0, 0, 0}, ErrMalformed},
+		"too long":       {tooLong, ErrMalformed},
 		"cut in header":  {[]byte{4, 0, 0}, io.ErrUnexpectedEOF},
 		"cut in payload": {[]byte{4, 0, 0, 0, 3, 1, 2}, io.ErrUnexpectedEOF},
 		"cut before it":  {[]byte{4, 0, 0, 0, 3}, io.ErrUnexpectedEOF},
 		"only promised":  {promised, io.ErrUnexpectedEOF},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, _, err := NewFrameReader(bytes.NewReader(c.stream)).Next(nil); !errors.Is(err, c.want) {
+			if _, _, err := NewReader(bytes.NewReader(c.stream)).Next(nil); !errors.Is(err, c.want) {
 				t.Errorf("want %v, have %v", c.want, err)
 			}
 		})
@@ -62,16 +64,16 @@ func TestFrameReaderIsStrict(t *testing.T) {
 func TestMessagesOfAnotherVersionAreRefused(t *testing.T) {
 	var hello Hello
 	for _, payload := range [][]byte{nil, {ProtocolVersion + 1, '{', '}'}, {ProtocolVersion, '['}} {
-		if err := DecodeMessage(FrameHello, payload, &hello); !errors.Is(err, ErrFrame) {
+		if err := Decode(TypeHello, payload, &hello); !errors.Is(err, ErrMalformed) {
 			t.Errorf("HELLO %q: want ErrFrame, have %v", payload, err)
 		}
 	}
 }
 
 func TestBatchHeaderComesBack(t *testing.T) {
-	for _, want := range []Batch{
-		{Input: "s3://b/k", Offset: 1 << 40, Framing: Lines, Header: []byte("a,b"), Data: []byte("1,2\n")},
-		{Framing: Fixed, RecordLen: 300, Header: []byte{}, Data: []byte{}},
+	for _, want := range []record.Batch{
+		{Input: "s3://b/k", Offset: 1 << 40, Framing: record.Lines, Header: []byte("a,b"), Data: []byte("1,2\n")},
+		{Framing: record.Fixed, RecordLen: 300, Header: []byte{}, Data: []byte{}},
 	} {
 		payload := append(AppendBatchHeader(nil, &want), want.Data...)
 		got, err := DecodeBatch(payload)
@@ -83,11 +85,11 @@ func TestBatchHeaderComesBack(t *testing.T) {
 
 // encodedBatch is the payload of an encoded batch, and where in it each record begins, or may end.
 func encodedBatch() (payload []byte, records int, ends map[int]bool) {
-	b := Batch{Input: "s3://b/k", Offset: 7, Framing: Encoded, Header: []byte("a,b")}
+	b := record.Batch{Input: "s3://b/k", Offset: 7, Framing: record.Encoded, Header: []byte("a,b")}
 	payload = AppendBatchHeader(nil, &b)
 	ends = map[int]bool{len(payload): true}
 	for _, value := range [][]byte{[]byte("1,2"), {}, bytes.Repeat([]byte("x"), 300), []byte("\"a\nb\",3")} {
-		payload = AppendRecord(payload, binary.BigEndian.AppendUint64(nil, uint64(len(payload))), value)
+		payload = record.Append(payload, binary.BigEndian.AppendUint64(nil, uint64(len(payload))), value)
 		ends[len(payload)] = true
 		records++
 	}
@@ -99,7 +101,7 @@ func TestDecodeBatchRefusesWhatIsCutShort(t *testing.T) {
 	for n := range len(payload) {
 		b, err := DecodeBatch(payload[:n])
 		if !ends[n] {
-			if !errors.Is(err, ErrFrame) {
+			if !errors.Is(err, ErrMalformed) {
 				t.Errorf("cut to %d bytes of %d: %d records, %v", n, len(payload), b.Len(), err)
 			}
 			continue
@@ -115,21 +117,21 @@ func TestDecodeBatchRefusesWhatIsCutShort(t *testing.T) {
 
 func TestDecodeBatchRefusesOtherThanItsFramingHas(t *testing.T) {
 	offset := make([]byte, 8)
-	for name, b := range map[string]Batch{
+	for name, b := range map[string]record.Batch{
 		"no framing":            {Data: []byte("x")},
-		"an unknown framing":    {Framing: Encoded + 1},
-		"no record length":      {Framing: Fixed, Data: []byte("x")},
-		"an offset too large":   {Framing: Lines, Offset: math.MaxInt64, Data: []byte("x")},
-		"a short key":           {Framing: Encoded, Data: AppendRecord(nil, offset[:7], nil)},
-		"a long key":            {Framing: Encoded, Data: AppendRecord(nil, append(offset, 0), nil)},
-		"a negative offset":     {Framing: Encoded, Data: AppendRecord(nil, append([]byte{0x80}, offset[1:]...), nil)},
-		"a length that is none": {Framing: Encoded, Data: bytes.Repeat([]byte{0xff}, 20)},
-		"a byte too many":       {Framing: Encoded, Data: append(AppendRecord(nil, offset, []byte("v")), 0)},
+		"an unknown framing":    {Framing: record.Encoded + 1},
+		"no record length":      {Framing: record.Fixed, Data: []byte("x")},
+		"an offset too large":   {Framing: record.Lines, Offset: math.MaxInt64, Data: []byte("x")},
+		"a short key":           {Framing: record.Encoded, Data: record.Append(nil, offset[:7], nil)},
+		"a long key":            {Framing: record.Encoded, Data: record.Append(nil, append(offset, 0), nil)},
+		"a negative offset":     {Framing: record.Encoded, Data: record.Append(nil, append([]byte{0x80}, offset[1:]...), nil)},
+		"a length that is none": {Framing: record.Encoded, Data: bytes.Repeat([]byte{0xff}, 20)},
+		"a byte too many":       {Framing: record.Encoded, Data: append(record.Append(nil, offset, []byte("v")), 0)},
 	} {
-		if _, err := DecodeBatch(append(AppendBatchHeader(nil, &b), b.Data...)); !errors.Is(err, ErrFrame) || !errors.Is(err, ErrCorrupt) {
+		if _, err := DecodeBatch(append(AppendBatchHeader(nil, &b), b.Data...)); !errors.Is(err, ErrMalformed) || !errors.Is(err, record.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := b.Err(); !errors.Is(err, ErrCorrupt) {
+		if err := b.Err(); !errors.Is(err, record.ErrCorrupt) {
 			t.Errorf("%s: Err is %v", name, err)
 		}
 	}
@@ -139,10 +141,10 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte{4, 0, 0, 0, 2, 'a', 'b', 5, 0, 0, 0, 0})
 	f.Add([]byte{1, 0, 0, 0, 3, 1, '{', '}'})
 	batch, _, _ := encodedBatch()
-	f.Add(append(binary.BigEndian.AppendUint32([]byte{byte(FrameBatch)}, uint32(len(batch))), batch...))
+	f.Add(append(binary.BigEndian.AppendUint32([]byte{byte(TypeBatch)}, uint32(len(batch))), batch...))
 	f.Add(append([]byte{3, 0, 0, 0, 8}, 1, 'f', 9, 1, 0, 1, 'h', 'x'))
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		r := NewFrameReader(bytes.NewReader(stream))
+		r := NewReader(bytes.NewReader(stream))
 		read := 0
 		for {
 			kind, payload, err := r.Next(nil)
@@ -152,7 +154,7 @@ func FuzzFrames(f *testing.F) {
 			if read += 5 + len(payload); read > len(stream) {
 				t.Fatalf("%d bytes of frames in a stream of %d", read, len(stream))
 			}
-			if kind != FrameBatch {
+			if kind != TypeBatch {
 				continue
 			}
 			b, err := DecodeBatch(payload)

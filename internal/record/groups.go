@@ -1,4 +1,4 @@
-package mapred
+package record
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func (g *Groups) Next() bool {
 	if g.err != nil || !g.fill() {
 		return false
 	}
-	key, value, n, err := ReadRecord(g.block)
+	key, value, n, err := Read(g.block)
 	if err != nil {
 		g.err = err
 		return false
@@ -61,7 +61,7 @@ func (g *Groups) Value() ([]byte, bool) {
 	if g.err != nil || !g.begun || !g.fill() {
 		return nil, false
 	}
-	key, value, n, err := ReadRecord(g.block)
+	key, value, n, err := Read(g.block)
 	if err != nil {
 		g.err = err
 		return nil, false

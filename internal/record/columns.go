@@ -1,4 +1,4 @@
-package mapred
+package record
 
 import "encoding/binary"
 
