@@ -40,7 +40,7 @@ func mistakes() []mistake {
 		{"output of the next input", []string{"wordcount", "-i", "IN/*/part-*", "-o", "IN/out"}, 2, `output .*IN/out has parts that are matched by the input .*IN/\*/part-\*: .*choose`},
 		{"output in the input, only planned", []string{"wordcount", "-i", "IN/full", "-o", "IN/full/out", "--dry-run"}, 2, `lies in the input`},
 		{"bucket of no store", []string{"wordcount", "-i", "s3://a..b/x", "-o", "IN/out"}, 2, `input: "a\.\.b" is not a valid bucket name`},
-		{"password in a location", []string{"wordcount", "-i", "s3://user:pw@inbox/x", "-o", "IN/out"}, 2, `input: .*leave it out`},
+		{"password in a location", []string{"wordcount", "-i", "s3://user:pw@inbox/x", "-o", "IN/out"}, 2, `input: .*remove it`},
 		{"port in a location", []string{"wordcount", "-i", "IN/words.txt", "-o", "s3://inbox:9000/x"}, 2, `output: "inbox:9000" .*no port`},
 		{"output of too long keys", []string{"wordcount", "-i", "IN/words.txt", "-o", "s3://inbox/" + strings.Repeat("k", 1010)}, 2, `output: .*too long`},
 		{"output exists", []string{"wordcount", "-i", "IN/words.txt", "-o", "IN/full"}, 1, `output .*IN/full: is not empty.*--overwrite`},
