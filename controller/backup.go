@@ -38,7 +38,7 @@ func (c *Controller) backUp(ctx context.Context, id job.ID) error {
 		return err
 	}
 	side, done := job.Map, j.Map
-	if j.Phase == state.PhaseReduce {
+	if j.Phase == job.PhaseReduce {
 		side, done = job.Reduce, j.Reduce
 	}
 	if hasWork(j.Phase) || done.Done == 0 || done.Claimed < done.Total {

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // A spec that this version can't read, as one of a newer version may be.
@@ -18,7 +17,7 @@ func (l lab) endsFailed(id job.ID) {
 	}
 	j, err := l.cfg.Store.Job(l.t.Context(), id)
 	l.must(err)
-	if j.Phase != state.PhaseEnded || j.State != job.Failed {
+	if j.Phase != job.PhaseEnded || j.State != job.Failed {
 		l.t.Errorf("%s is %s, in phase %s", id, j.State, j.Phase)
 	}
 }

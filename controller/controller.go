@@ -152,7 +152,7 @@ func (c *Controller) lookAfter(ctx context.Context, id job.ID) error {
 		if err != nil {
 			return err
 		}
-		if !hasWork(before.Phase) || before.Phase == state.PhaseKept && time.Now().Before(before.KeptUntil) {
+		if !hasWork(before.Phase) || before.Phase == job.PhaseKept && time.Now().Before(before.KeptUntil) {
 			c.keptFor(before)
 			return c.cfg.Store.Leave(ctx, id, c.cfg.ID)
 		}
@@ -164,7 +164,7 @@ func (c *Controller) lookAfter(ctx context.Context, id job.ID) error {
 
 // sweep gives away attempts that lost their leases or make no progress, has stragglers backed up, and returns
 // the job's phase; "": there is no such job, since it was submitted this moment or is gone.
-func (c *Controller) sweep(ctx context.Context, id job.ID) (state.Phase, error) {
+func (c *Controller) sweep(ctx context.Context, id job.ID) (job.Phase, error) {
 	if err := c.sweeps.Acquire(ctx, 1); err != nil {
 		return "", err
 	}
@@ -180,33 +180,33 @@ func (c *Controller) sweep(ctx context.Context, id job.ID) (state.Phase, error) 
 	if swept.Lost > 0 {
 		c.cfg.Log.Warn("gave away attempts that lost their leases or make no progress", "job", id, "attempts", swept.Lost)
 	}
-	if hasWork(swept.Phase) || swept.Ready > 0 || swept.Phase == state.PhaseEnded || c.cfg.NoBackups {
+	if hasWork(swept.Phase) || swept.Ready > 0 || swept.Phase == job.PhaseEnded || c.cfg.NoBackups {
 		return swept.Phase, nil
 	}
 	return swept.Phase, c.backUp(ctx, id)
 }
 
 // hasWork tells whether a phase is a controller's business.
-func hasWork(p state.Phase) bool {
-	return p == state.PhasePlan || p == state.PhasePublish || p == state.PhaseCleanup || p == state.PhaseKept
+func hasWork(p job.Phase) bool {
+	return p == job.PhasePlan || p == job.PhasePublish || p == job.PhaseCleanup || p == job.PhaseKept
 }
 
 // advance does the work of one phase. That the job was moved on by somebody else meanwhile
 // is no error.
-func (c *Controller) advance(ctx context.Context, job state.Job) error {
-	spec, err := jobfile.Parse(job.Spec)
-	if err != nil && (job.Phase == state.PhasePlan || job.Phase == state.PhasePublish) {
-		return c.fail(ctx, job, err) // the clean-up makes do with what there is
+func (c *Controller) advance(ctx context.Context, j state.Job) error {
+	spec, err := jobfile.Parse(j.Spec)
+	if err != nil && (j.Phase == job.PhasePlan || j.Phase == job.PhasePublish) {
+		return c.fail(ctx, j, err) // the clean-up makes do with what there is
 	}
-	switch job.Phase {
-	case state.PhasePlan:
-		err = c.plan(ctx, job, spec)
-	case state.PhasePublish:
-		err = c.publish(ctx, job, spec)
-	case state.PhaseCleanup:
-		err = c.cleanUp(ctx, job, spec)
-	case state.PhaseKept:
-		err = c.cfg.Store.Discard(ctx, job.ID, job.Stage)
+	switch j.Phase {
+	case job.PhasePlan:
+		err = c.plan(ctx, j, spec)
+	case job.PhasePublish:
+		err = c.publish(ctx, j, spec)
+	case job.PhaseCleanup:
+		err = c.cleanUp(ctx, j, spec)
+	case job.PhaseKept:
+		err = c.cfg.Store.Discard(ctx, j.ID, j.Stage)
 	}
 	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
 		return nil

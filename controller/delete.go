@@ -16,7 +16,7 @@ func (c *Controller) Delete(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return err
 	}
-	if phase != state.PhaseEnded {
+	if phase != job.PhaseEnded {
 		return fmt.Errorf("delete %s in phase %s: %w", id, phase, state.ErrIllegal)
 	}
 	if err := c.deleteHistory(ctx, id); err != nil {
@@ -53,7 +53,7 @@ func (c *Controller) relieve(ctx context.Context) error {
 	if err != nil || most == 0 || float64(used) < fullFrom*float64(most) {
 		return err
 	}
-	for ids, err := range c.cfg.Store.Oldest(ctx, state.PhaseEnded, erasedAtOnce) {
+	for ids, err := range c.cfg.Store.Oldest(ctx, job.PhaseEnded, erasedAtOnce) {
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (c *Controller) relieve(ctx context.Context) error {
 	if float64(used) < fullFrom*float64(most) {
 		return nil
 	}
-	for ids, err := range c.cfg.Store.Oldest(ctx, state.PhaseKept, erasedAtOnce) {
+	for ids, err := range c.cfg.Store.Oldest(ctx, job.PhaseKept, erasedAtOnce) {
 		if err != nil {
 			return err
 		}

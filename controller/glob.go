@@ -5,7 +5,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"github.com/bucketmill/bucketmill/controller/internal/pattern"
+	"github.com/bucketmill/bucketmill/internal/pattern"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 

@@ -14,14 +14,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
 // inputs are the objects that a job reads.
 type inputs struct {
-	objects    []split.Object
+	objects    []input.Object
 	passedOver int      // names that begin with "." or "_", of objects and folders
 	outputs    int      // folders below the locations that hold a job's finished output, and were passed over, too
 	own        int      // folders of Bucketmill's own, passed over as well
@@ -132,16 +132,16 @@ func noSuchName(err error) bool {
 // findNamed finds the object that has a key, or else those below it. An object of 0 bytes may be there to mark a
 // folder, as some tools do: then what counts is in the folder.
 func findNamed(ctx context.Context, b objstore.Bucket, key string, owned func(key string) string) (*listing, error) {
-	var mark []split.Object
+	var mark []input.Object
 	if key != "" && !strings.HasSuffix(key, "/") {
 		o, err := b.Stat(ctx, key)
 		switch {
 		case err == nil && owned(key) != "": // by a link
 			return &listing{bucket: b, own: map[string]bool{owned(key): true}}, nil
 		case err == nil && o.Size > 0:
-			return &listing{bucket: b, objects: []split.Object{object(b, o)}}, nil
+			return &listing{bucket: b, objects: []input.Object{object(b, o)}}, nil
 		case err == nil:
-			mark = []split.Object{object(b, o)}
+			mark = []input.Object{object(b, o)}
 		case !errors.Is(err, objstore.ErrNotFound):
 			return nil, err
 		}
@@ -177,7 +177,7 @@ type listing struct {
 	glob   *glob                   // nil: all
 	owned  func(key string) string // see workArea.in; nil: nothing is
 
-	objects    []split.Object
+	objects    []input.Object
 	passedOver int             // hidden objects and folders that match
 	finished   []string        // of them: _SUCCESS objects in folders below the base
 	outputs    int             // folders of these that were passed over
@@ -285,7 +285,7 @@ func (l *listing) passOverOutputs(ctx context.Context) error {
 	for _, folder := range folders {
 		passed[folder] = true
 	}
-	l.objects = slices.DeleteFunc(l.objects, func(o split.Object) bool {
+	l.objects = slices.DeleteFunc(l.objects, func(o input.Object) bool {
 		key := strings.TrimPrefix(o.URL, l.bucket.URL()+"/")
 		for end := strings.LastIndexByte(key, '/'); end >= len(l.base); end = strings.LastIndexByte(key[:end], '/') {
 			if passed[key[:end+1]] {
@@ -349,8 +349,8 @@ func hiddenEnd(name string) int {
 	return 0
 }
 
-func object(b objstore.Bucket, o objstore.Object) split.Object {
-	return split.Object{URL: b.URL() + "/" + o.Key, Size: o.Size, ETag: o.ETag}
+func object(b objstore.Bucket, o objstore.Object) input.Object {
+	return input.Object{URL: b.URL() + "/" + o.Key, Size: o.Size, ETag: o.ETag}
 }
 
 // outputURL names an output in the same way whether or not the user ended it with a slash, or led to it by a link.

@@ -53,7 +53,7 @@ func (c *Controller) lockOutput(ctx context.Context, url string, id job.ID) (job
 func (c *Controller) isOver(ctx context.Context, id job.ID) (bool, error) {
 	phase, err := c.cfg.Store.Phase(ctx, id)
 	if !errors.Is(err, state.ErrNoJob) {
-		return err == nil && phase == state.PhaseEnded, err
+		return err == nil && phase == job.PhaseEnded, err
 	}
 	if !c.cfg.Durable {
 		return true, nil

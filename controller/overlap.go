@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -151,7 +151,7 @@ func (out *outputFolder) checkGlob(location string, g *glob) error {
 }
 
 // checkObjects fails where one of the objects that were found lies in the output's folder.
-func checkObjects(ctx context.Context, open Opener, spec job.Spec, objects []split.Object) error {
+func checkObjects(ctx context.Context, open Opener, spec job.Spec, objects []input.Object) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -137,7 +137,7 @@ func (c *Controller) slots(ctx context.Context) (n int, err error) {
 
 // mapTasks are what inputs are cut into. There may be a million of them, so they are made one by one.
 type mapTasks struct {
-	All   iter.Seq[split.Task]
+	All   iter.Seq[input.Task]
 	Count int
 }
 
@@ -157,8 +157,8 @@ func cut(ctx context.Context, open Opener, area workArea, spec job.Spec, slots f
 	return counted, plan, nil
 }
 
-func cutInputs(ctx context.Context, open Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[split.Task], layout.Plan, error) {
-	format, err := split.ParseInput(spec.Format, spec.Compression)
+func cutInputs(ctx context.Context, open Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[input.Task], layout.Plan, error) {
+	format, err := input.ParseInput(spec.Format, spec.Compression)
 	if err != nil {
 		return nil, layout.Plan{}, err
 	}
@@ -181,11 +181,11 @@ func cutInputs(ctx context.Context, open Opener, area workArea, spec job.Spec, s
 		plan.EmptyInput = in.empty[0]
 	}
 	if plan.Bytes == 0 { // one task that reads nothing, so that the program runs and there is an output
-		return slices.Values([]split.Task{{}}), plan, nil
+		return slices.Values([]input.Task{{}}), plan, nil
 	}
-	opts := split.Options{Format: format}
+	opts := input.Options{Format: format}
 	if spec.Maps > 0 {
-		tasks, err := split.PlanMaps(objects, opts, spec.Maps)
+		tasks, err := input.PlanMaps(objects, opts, spec.Maps)
 		return tasks, plan, err
 	}
 	size := int64(spec.SplitSize)
@@ -202,7 +202,7 @@ func cutInputs(ctx context.Context, open Opener, area workArea, spec job.Spec, s
 		}
 		size = splitSizeFor(plan.Bytes, n, waves)
 	}
-	tasks, err := split.Plan(objects, opts, size)
+	tasks, err := input.Plan(objects, opts, size)
 	return tasks, plan, err
 }
 
@@ -264,11 +264,11 @@ var errOutputBusy = errors.New("is being cleaned up; try again in a moment")
 
 // outputHeld says why an output can't be taken that another job has locked.
 func (c *Controller) outputHeld(ctx context.Context, output string, holder job.ID) error {
-	job, err := c.cfg.Store.Job(ctx, holder)
+	j, err := c.cfg.Store.Job(ctx, holder)
 	switch {
 	case err != nil && !errors.Is(err, state.ErrNoJob):
 		return err
-	case err == nil && job.State.Terminal() && job.Phase != state.PhaseKept:
+	case err == nil && j.State.Terminal() && j.Phase != job.PhaseKept:
 		return notFree("output %s: job %s has ended there and %w", output, holder, errOutputBusy)
 	}
 	return notFree("output %s: job %s is writing to it; wait for its end, or cancel it", output, holder)
@@ -288,7 +288,7 @@ func (c *Controller) plannedBefore(ctx context.Context, id job.ID, spec job.Spec
 	return false, nil
 }
 
-func (c *Controller) storePages(ctx context.Context, layout layout.Layout, pages string, tasks iter.Seq[split.Task]) error {
+func (c *Controller) storePages(ctx context.Context, layout layout.Layout, pages string, tasks iter.Seq[input.Task]) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce) // and no more pages in memory
 	n := 0
@@ -296,7 +296,7 @@ func (c *Controller) storePages(ctx context.Context, layout layout.Layout, pages
 		key := layout.PlanPage(pages, n)
 		n++
 		g.Go(func() error {
-			data, err := split.EncodePage(page)
+			data, err := input.EncodePage(page)
 			if err != nil {
 				return err
 			}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"iter"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 )
 
@@ -13,7 +13,7 @@ type Preview struct {
 	Inputs   int   // objects
 	Bytes    int64 // of them
 	Maps     int
-	Tasks    iter.Seq[split.Task] // so many
+	Tasks    iter.Seq[input.Task] // so many
 	Reducers int                  // 0: map only
 	Pages    int                  // of the plan
 	Spread   int                  // folders of intermediates

@@ -34,8 +34,8 @@ func TestJobsOfTooManyTasksFail(t *testing.T) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	if job, _ := l.job("fits"); job.Phase != state.PhaseMap {
-		t.Errorf("the one that fits is in %s: %+v", job.Phase, job.Error)
+	if theJob, _ := l.job("fits"); theJob.Phase != job.PhaseMap {
+		t.Errorf("the one that fits is in %s: %+v", theJob.Phase, theJob.Error)
 	}
 	j, _ := l.job("large")
 	if j.State != job.Failed || j.Error == nil || !strings.Contains(j.Error.Message, "14 tasks, 12 maps and 2 reducers; at most 12") {
@@ -159,8 +159,8 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	}
 	l.must(rdb.ConfigSet(ctx, "maxmemory", "6mb").Err())
 	l.must(l.relieve(ctx)) // the ended ones are gone, which is enough
-	if job, _ := l.job("kept-000"); job.Phase != state.PhaseKept {
-		t.Errorf("it is in %s", job.Phase)
+	if j, _ := l.job("kept-000"); j.Phase != job.PhaseKept {
+		t.Errorf("it is in %s", j.Phase)
 	}
 	now, _, err = store.Memory(ctx)
 	l.must(err)
@@ -170,8 +170,8 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 		t.Errorf("%d jobs are left, %v", len(ids), err)
 	}
 	for i := range kept {
-		if job, _ := l.job(job.ID(fmt.Sprintf("kept-%03d", i))); job.Phase != state.PhaseCleanup {
-			t.Errorf("%s is in %s", job.ID, job.Phase)
+		if j, _ := l.job(job.ID(fmt.Sprintf("kept-%03d", i))); j.Phase != job.PhaseCleanup {
+			t.Errorf("%s is in %s", j.ID, j.Phase)
 		}
 	}
 }

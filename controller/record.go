@@ -107,11 +107,11 @@ func (c *Controller) sameRecord(ctx context.Context, id job.ID, r jobRecord) err
 // that was repeated after its answer was lost, or by a controller that was held up. Left there, they would bring
 // the job back when its history expires.
 func (c *Controller) dropLateRecord(ctx context.Context, id job.ID) error {
-	job, err := c.cfg.Store.Job(ctx, id)
+	j, err := c.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
 		return nil // lost this moment: the record brings it back
 	}
-	if err != nil || job.Phase != state.PhaseCleanup && job.Phase != state.PhaseEnded {
+	if err != nil || j.Phase != job.PhaseCleanup && j.Phase != job.PhaseEnded {
 		return err
 	}
 	return c.dropRecords(ctx, id)

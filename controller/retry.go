@@ -14,14 +14,14 @@ import (
 // fails, wrapping state.ErrIllegal, for a job that is not kept (any more), and with ErrOutputNotFree where
 // the output was free when the job was planned, and is not now.
 func (c *Controller) Retry(ctx context.Context, id job.ID) error {
-	job, err := c.cfg.Store.Job(ctx, id)
+	j, err := c.cfg.Store.Job(ctx, id)
 	if err != nil {
 		return err
 	}
-	if job.Phase != state.PhaseKept {
-		return fmt.Errorf("retry %s in phase %s: only a failed job can be retried, and only for a time: %w", id, job.Phase, state.ErrIllegal)
+	if j.Phase != job.PhaseKept {
+		return fmt.Errorf("retry %s in phase %s: only a failed job can be retried, and only for a time: %w", id, j.Phase, state.ErrIllegal)
 	}
-	spec, err := jobfile.Parse(job.Spec)
+	spec, err := jobfile.Parse(j.Spec)
 	if err != nil {
 		return err
 	}
@@ -32,15 +32,15 @@ func (c *Controller) Retry(ctx context.Context, id job.ID) error {
 		}
 		return err
 	}
-	if err := c.keepRecords(ctx, job, spec); err != nil {
+	if err := c.keepRecords(ctx, j, spec); err != nil {
 		return errors.Join(err, c.unlockOutput(ctx, id, spec))
 	}
-	err = c.cfg.Store.Retry(ctx, id, job.Stage)
+	err = c.cfg.Store.Retry(ctx, id, j.Stage)
 	if !errors.Is(err, state.ErrIllegal) && !errors.Is(err, state.ErrNoJob) {
 		return err // of other errors nobody knows whether the job was retried
 	}
 	now, jobErr := c.cfg.Store.Job(ctx, id)
-	if jobErr == nil && now.Phase != state.PhaseEnded && now.KeptUntil.IsZero() {
+	if jobErr == nil && now.Phase != job.PhaseEnded && now.KeptUntil.IsZero() {
 		return nil // it runs: the answer was lost, or another retry came first
 	}
 	if jobErr != nil && !errors.Is(jobErr, state.ErrNoJob) {

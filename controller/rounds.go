@@ -182,11 +182,11 @@ func (c *Controller) note(id job.ID) *note {
 }
 
 // rests tells whether a job is kept and was looked at before: nothing is to be done for it yet.
-func (c *Controller) rests(id job.ID, phase state.Phase) bool {
+func (c *Controller) rests(id job.ID, phase job.Phase) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.note(id)
-	if phase == state.PhaseKept && time.Now().Before(n.keptUntil) {
+	if phase == job.PhaseKept && time.Now().Before(n.keptUntil) {
 		return true
 	}
 	n.keptUntil = time.Time{}
@@ -194,13 +194,13 @@ func (c *Controller) rests(id job.ID, phase state.Phase) bool {
 }
 
 // keptFor notes until when a job is kept.
-func (c *Controller) keptFor(job state.Job) {
-	if job.Phase != state.PhaseKept {
+func (c *Controller) keptFor(j state.Job) {
+	if j.Phase != job.PhaseKept {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.note(job.ID).keptUntil = job.KeptUntil
+	c.note(j.ID).keptUntil = j.KeptUntil
 }
 
 // forgetOthers drops what is remembered of jobs that are not among these.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // TestOutputOfAJobThatWasSentBack plans jobs into an output that has a part, as a failover leaves it that
@@ -46,7 +45,7 @@ func TestOutputOfAJobThatWasSentBack(t *testing.T) {
 			j, spec := l.job(id)
 			l.must(l.plan(t.Context(), j, spec))
 			j, _ = l.job(id)
-			if c.ok && j.Phase != state.PhaseMap {
+			if c.ok && j.Phase != job.PhaseMap {
 				t.Errorf("the job is in phase %s: %+v", j.Phase, j.Error)
 			}
 			if !c.ok && (j.State != job.Failed || !strings.Contains(j.Error.Message, "is not empty")) {

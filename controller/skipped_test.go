@@ -178,14 +178,14 @@ func TestLostSkippedRecords(t *testing.T) {
 				s.must(err)
 				layout := layout.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
 				s.must(happen("/" + layout.Skipped(won.Attempt)))
-				job, spec := s.job("j")
-				s.must(s.publish(t.Context(), job, spec))
+				j, spec := s.job("j")
+				s.must(s.publish(t.Context(), j, spec))
 				s.perform(1)
-				job, _ = s.job("j")
-				if job.Phase != state.PhasePublish || job.Map.Failed+job.Reduce.Failed != 1 {
-					t.Fatalf("%+v", job)
+				j, _ = s.job("j")
+				if j.Phase != job.PhasePublish || j.Map.Failed+j.Reduce.Failed != 1 {
+					t.Fatalf("%+v", j)
 				}
-				s.must(s.publish(t.Context(), job, spec))
+				s.must(s.publish(t.Context(), j, spec))
 				s.check("published", published())
 			})
 		}

@@ -61,7 +61,7 @@ func TestLatePublisher(t *testing.T) {
 		}
 	}
 	j, _ := s.job("j")
-	if j.Phase != state.PhasePublish {
+	if j.Phase != job.PhasePublish {
 		t.Fatalf("it is in phase %s", j.Phase)
 	}
 	s.must(s.publish(t.Context(), j, spec))

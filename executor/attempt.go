@@ -10,7 +10,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -246,9 +246,9 @@ func hopeless(why error) bool {
 	if errors.As(why, &user) && user.Final {
 		return true
 	}
-	var changed *split.ChangedError
-	var format *split.FormatError
-	return errors.As(why, &changed) || errors.As(why, &format) && format.Offset == split.NoOffset
+	var changed *input.ChangedError
+	var format *input.FormatError
+	return errors.As(why, &changed) || errors.As(why, &format) && format.Offset == input.NoOffset
 }
 
 // classify finds whose fault an error of an attempt is, given its context.
@@ -265,7 +265,7 @@ func classify(ctx context.Context, err error) job.Class {
 		return job.ClassReleased
 	case errors.Is(err, errDiskFull):
 		return job.ClassInfra
-	case errors.As(err, &user), errors.As(err, &tooLarge), errors.As(err, &config), errors.Is(err, split.ErrInput),
+	case errors.As(err, &user), errors.As(err, &tooLarge), errors.As(err, &config), errors.Is(err, input.ErrInput),
 		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid),
 		errors.Is(err, objstore.ErrCorrupt):
 		return job.ClassUser // trying again is unlikely to help, so it is not tried for long

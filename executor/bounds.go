@@ -183,15 +183,15 @@ func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext
 
 // dropVainBounds removes bounds that were made for a job that is over: whoever was held up may come when the
 // clean-up has been. Those of a job that goes on, perhaps restored, are the same that others made.
-func (e *Executor) dropVainBounds(ctx context.Context, job *jobContext, name string) {
+func (e *Executor) dropVainBounds(ctx context.Context, j *jobContext, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	now, err := e.cfg.Store.Job(ctx, job.id)
-	if errors.Is(err, state.ErrNoJob) || err == nil && (now.Phase == state.PhaseCleanup || now.Phase == state.PhaseEnded) {
-		err = e.work.Delete(ctx, job.layout.Bounds(job.plan.Pages, name))
+	now, err := e.cfg.Store.Job(ctx, j.id)
+	if errors.Is(err, state.ErrNoJob) || err == nil && (now.Phase == job.PhaseCleanup || now.Phase == job.PhaseEnded) {
+		err = e.work.Delete(ctx, j.layout.Bounds(j.plan.Pages, name))
 	}
 	if err != nil {
-		e.cfg.Log.Warn("remove partition bounds that nobody wants", "job", job.id, "bounds", name, "error", err)
+		e.cfg.Log.Warn("remove partition bounds that nobody wants", "job", j.id, "bounds", name, "error", err)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestChangedInputFailsTheJob(t *testing.T) {
 				t.Parallel()
 				c := newCluster(t)
 				id := c.submit(2)
-				c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseMap })
+				c.wait(id, func(theJob state.Job) bool { return theJob.Phase == job.PhaseMap })
 				text, err := os.ReadFile(c.path("in.txt"))
 				if err != nil {
 					t.Fatal(err)
@@ -64,7 +64,7 @@ func TestChangedInputFailsTheJob(t *testing.T) {
 						return nil
 					})
 				})
-				j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+				j := c.wait(id, func(theJob state.Job) bool { return theJob.Phase == job.PhaseEnded })
 				if j.State != job.Failed || j.Error == nil || !strings.Contains(j.Error.Message, "in.txt changed after the job was planned") {
 					t.Errorf("the job is %s: %+v", j.State, j.Error)
 				}

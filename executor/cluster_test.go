@@ -206,7 +206,7 @@ func (c *cluster) spec(reducers int) job.Spec {
 // completed waits for a job's end, which must be a good one, and checks its output.
 func (c *cluster) completed(id job.ID) state.Job {
 	c.t.Helper()
-	j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+	j := c.wait(id, func(theJob state.Job) bool { return theJob.Phase == job.PhaseEnded })
 	if j.State != job.Completed {
 		failures, err := c.store.Failures(c.t.Context(), id)
 		c.t.Fatalf("%s: %+v, %v, %v", j.State, j.Error, failures, err)

@@ -93,7 +93,7 @@ func TestFullScratchDisk(t *testing.T) {
 					stop()
 					cl.executor("large", forEver, nil)
 				}
-				j := cl.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+				j := cl.wait(id, func(theJob state.Job) bool { return theJob.Phase == job.PhaseEnded })
 				for _, f := range cl.failures(id) {
 					if f.Class != job.ClassInfra || f.Attempt[0] != c.side || f.Executor != "small" ||
 						!strings.Contains(f.Message, "executor small: its scratch disk is full") ||
@@ -162,8 +162,8 @@ func (c *cluster) mapAll(id job.ID) {
 	}()
 	close(g.open)
 	<-stopped
-	if job, err := c.store.Job(c.t.Context(), id); err != nil || job.Phase != state.PhaseReduce {
-		c.t.Fatalf("phase %s, %v", job.Phase, err)
+	if j, err := c.store.Job(c.t.Context(), id); err != nil || j.Phase != job.PhaseReduce {
+		c.t.Fatalf("phase %s, %v", j.Phase, err)
 	}
 }
 

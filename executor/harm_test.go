@@ -79,7 +79,7 @@ func TestJobsThatCannotBeConfiguredFailByTheirOwnFault(t *testing.T) {
 			spec := c.spec(1)
 			change(&spec)
 			id := c.submitSpec(spec)
-			j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+			j := c.wait(id, func(theJob state.Job) bool { return theJob.Phase == job.PhaseEnded })
 			if j.State != job.Failed || j.Error.Class != job.ClassUser {
 				t.Errorf("%s: %+v", j.State, j.Error)
 			}
@@ -124,7 +124,7 @@ func TestAProgramThatFillsTheDiskFailsByItsOwnFault(t *testing.T) {
 	if _, err := controller.Submit(t.Context(), c.store, id, spec); err != nil {
 		t.Fatal(err)
 	}
-	j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+	j := c.wait(id, func(theJob state.Job) bool { return theJob.Phase == job.PhaseEnded })
 	if j.State != job.Failed || j.Error.Class != job.ClassUser || !strings.Contains(j.Error.Message, "filled the scratch disk") {
 		t.Errorf("%s: %+v", j.State, j.Error)
 	}

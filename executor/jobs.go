@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/layout"
@@ -29,7 +29,7 @@ type jobContext struct {
 	restored bool // Redis had lost it: map outputs may lie on the store
 	spec     job.Spec
 	plan     layout.Plan
-	format   split.Format
+	format   input.Format
 	maps     int
 	reduces  int
 	layout   layout.Layout
@@ -45,7 +45,7 @@ type jobContext struct {
 	bounds    atomic.Pointer[bounds] // of a job of total order, once they are known
 	seeking   flight                 // them
 	pages     pageCache
-	heads     *split.Heads // of its inputs
+	heads     *input.Heads // of its inputs
 	committed mapOutputs
 }
 
@@ -86,7 +86,7 @@ func (c *jobCache) get(ctx context.Context, a *attempt) (*jobContext, error) {
 	job := c.jobs[key]
 	if job == nil {
 		job = &jobContext{
-			jobKey: key, folder: filepath.Join(c.folder, fmt.Sprintf("%s-%d", key.id, key.born)), heads: split.NewHeads(c.executor.share),
+			jobKey: key, folder: filepath.Join(c.folder, fmt.Sprintf("%s-%d", key.id, key.born)), heads: input.NewHeads(c.executor.share),
 		}
 		c.jobs[key] = job
 	}
@@ -164,7 +164,7 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	if job.plan, err = layout.ParsePlan(record.Plan); err != nil {
 		return &configError{err}
 	}
-	if job.format, err = split.ParseInput(job.spec.Format, job.spec.Compression); err != nil {
+	if job.format, err = input.ParseInput(job.spec.Format, job.spec.Compression); err != nil {
 		return &configError{err}
 	}
 	job.maps, job.reduces = record.Map.Total, record.Reduce.Total
@@ -293,11 +293,11 @@ type pageCache struct {
 	reading flight
 
 	mu    sync.Mutex
-	pages map[int][]split.Task // guarded by mu
+	pages map[int][]input.Task // guarded by mu
 	order []int                // guarded by mu: oldest first
 }
 
-func (c *pageCache) page(n int) ([]split.Task, bool) {
+func (c *pageCache) page(n int) ([]input.Task, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	page, ok := c.pages[n]
@@ -305,11 +305,11 @@ func (c *pageCache) page(n int) ([]split.Task, bool) {
 }
 
 // add keeps a page, and drops the oldest if there are too many.
-func (c *pageCache) add(n int, page []split.Task) {
+func (c *pageCache) add(n int, page []input.Task) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pages == nil {
-		c.pages = map[int][]split.Task{}
+		c.pages = map[int][]input.Task{}
 	}
 	if c.order = append(c.order, n); len(c.order) > cachedPages {
 		delete(c.pages, c.order[0])
@@ -319,7 +319,7 @@ func (c *pageCache) add(n int, page []split.Task) {
 }
 
 // task returns the splits of a map task.
-func (job *jobContext) task(ctx context.Context, e *Executor, a *attempt, index int) (split.Task, error) {
+func (job *jobContext) task(ctx context.Context, e *Executor, a *attempt, index int) (input.Task, error) {
 	n, at := index/job.plan.PageSize, index%job.plan.PageSize
 	for {
 		page, ok := job.pages.page(n)
@@ -351,7 +351,7 @@ func (job *jobContext) readPage(ctx context.Context, work objstore.Bucket, n int
 		})
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	page, err := split.DecodePage(data)
+	page, err := input.DecodePage(data)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func TestLostManifestOfACancelledJob(t *testing.T) {
 		}))
 	})
 	id := c.submitSpec(c.farOutput(3))
-	c.wait(id, func(job state.Job) bool { return job.Phase == state.PhasePublish })
+	c.wait(id, func(j state.Job) bool { return j.Phase == job.PhasePublish })
 	for _, name := range c.files("work") {
 		if filepath.Ext(name) == ".manifest" {
 			if err := os.Remove(c.path("work/" + name)); err != nil {
@@ -105,7 +105,7 @@ func TestLostManifestOfACancelledJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(release)
-	c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+	c.wait(id, func(j state.Job) bool { return j.Phase == job.PhaseEnded })
 	if left := c.files("out"); len(left) > 0 {
 		t.Errorf("left: %q", left)
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -72,7 +72,7 @@ func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 }
 
 // inputsOf are what a task reads, as programs are told.
-func inputsOf(task split.Task) []program.Input {
+func inputsOf(task input.Task) []program.Input {
 	inputs := make([]program.Input, len(task))
 	for i, s := range task {
 		inputs[i] = program.Input{URL: s.Input, Start: s.Offset, Length: s.Length}
@@ -236,18 +236,18 @@ func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in inta
 }
 
 // SplitOptions is how inputs are read by a slot with so many bytes of memory.
-func SplitOptions(format split.Format, memory int64) split.Options {
-	return split.Options{
+func SplitOptions(format input.Format, memory int64) input.Options {
+	return input.Options{
 		Format:         format,
 		MaxRecord:      memory / recordShare,
 		ReadAheadBytes: min(memory/readAheadShare, maxReadAhead),
-		MaxWindow:      max(memory/windowShare, split.DefaultMaxWindow),
+		MaxWindow:      max(memory/windowShare, input.DefaultMaxWindow),
 	}
 }
 
 // readAll hands the batches of a split to take, each with how many bytes of the split are
 // consumed then, and closes it. It returns the number of bytes that it received.
-func readAll(ctx context.Context, a *attempt, s split.Split, r *split.Reader, take func(b *record.Batch, progress int64) error) (n int64, err error) {
+func readAll(ctx context.Context, a *attempt, s input.Split, r *input.Reader, take func(b *record.Batch, progress int64) error) (n int64, err error) {
 	defer func() {
 		n = r.BytesRead()
 		err = errors.Join(err, r.Close())
@@ -271,7 +271,7 @@ func readAll(ctx context.Context, a *attempt, s split.Split, r *split.Reader, ta
 }
 
 // openSplit begins to read a split.
-func (e *Executor) openSplit(ctx context.Context, job *jobContext, s split.Split, opts split.Options) (*split.Reader, error) {
+func (e *Executor) openSplit(ctx context.Context, job *jobContext, s input.Split, opts input.Options) (*input.Reader, error) {
 	bucket, key := objstore.CutURL(s.Input) // a key that was listed need not be one that can be named
 	b, _, err := e.cfg.Open(ctx, bucket)
 	if err != nil {
@@ -279,7 +279,7 @@ func (e *Executor) openSplit(ctx context.Context, job *jobContext, s split.Split
 	}
 	opts.Heads = job.heads
 	opts.Direct = strings.HasPrefix(s.Input, "file:")
-	return split.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+	return input.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		return b.GetVersion(ctx, key, s.ETag, offset, length)
 	})
 }

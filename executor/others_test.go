@@ -77,7 +77,7 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 				other.Webhook = "https://example.org/"
 				held = append(held, c.submitSpec(other))
 			}
-			stage := map[string]state.Phase{"inputs": state.PhasePlan, "clean-up": state.PhaseCleanup, "webhooks": state.PhaseCleanup}[name]
+			stage := map[string]job.Phase{"inputs": job.PhasePlan, "clean-up": job.PhaseCleanup, "webhooks": job.PhaseCleanup}[name]
 			for _, id := range held {
 				c.wait(id, func(job state.Job) bool { return job.Phase == stage })
 			}
@@ -89,7 +89,7 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 			}
 			close(release)
 			for _, id := range held {
-				if j := c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded }); j.State != job.Completed {
+				if j := c.wait(id, func(theJob state.Job) bool { return theJob.Phase == job.PhaseEnded }); j.State != job.Completed {
 					t.Errorf("%s is %s: %+v", id, j.State, j.Error)
 				}
 			}
@@ -123,8 +123,8 @@ func TestOutputThatIsBeingCleanedUp(t *testing.T) {
 	c.wait(first, func(j state.Job) bool { return j.State == job.Completed })
 	<-held
 	second := c.submitSpec(spec)
-	if job := c.wait(second, func(state.Job) bool { return true }); job.Phase != state.PhasePlan {
-		t.Fatalf("the second is in phase %s", job.Phase)
+	if theJob := c.wait(second, func(state.Job) bool { return true }); theJob.Phase != job.PhasePlan {
+		t.Fatalf("the second is in phase %s", theJob.Phase)
 	}
 	close(release)
 	c.completed(first)

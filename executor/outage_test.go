@@ -81,9 +81,9 @@ func strikeAt(t *testing.T, url, method, part string, n int, strike func()) time
 		}
 	})
 	c.eventually("the job's end", func() bool {
-		job, err := c.store.Job(t.Context(), id) // there is none while Redis is out
-		last = fmt.Sprintf("%s %+v %+v, %v", job.Phase, job.Map, job.Reduce, err)
-		return err == nil && job.Phase == state.PhaseEnded
+		j, err := c.store.Job(t.Context(), id) // there is none while Redis is out
+		last = fmt.Sprintf("%s %+v %+v, %v", j.Phase, j.Map, j.Reduce, err)
+		return err == nil && j.Phase == job.PhaseEnded
 	})
 	mu.Lock()
 	defer mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 )
 
 // How much of the input is sampled: so many bytes for each partition, within bounds, in so many
@@ -33,7 +33,7 @@ func samplePieces(partitions int) int {
 
 // piece is a part of the input that is sampled.
 type piece struct {
-	split  split.Split
+	split  input.Split
 	budget int64 // bytes of records from its start on that are wanted
 }
 
@@ -52,7 +52,7 @@ func spreadOver(total, n int) []int {
 // one's stretch, so that it has a record to give even where these are large. Of a split
 // that can't be cut only the beginning is read, as much of it as there are pieces in it. The
 // pieces are in no order of the input: whoever reads only some of them has read from everywhere.
-func choosePieces(splits []split.Split, format split.Format, n int, bytes int64) []piece {
+func choosePieces(splits []input.Split, format input.Format, n int, bytes int64) []piece {
 	var total int64
 	for _, s := range splits {
 		total += s.Length
@@ -72,7 +72,7 @@ func choosePieces(splits []split.Split, format split.Format, n int, bytes int64)
 			start += splits[next].Length
 		}
 		s := splits[next]
-		if !split.Splittable(s.Input, format) {
+		if !input.Splittable(s.Input, format) {
 			if last := len(pieces) - 1; last >= 0 && pieces[last].split == s {
 				pieces[last].budget += budget
 			} else {

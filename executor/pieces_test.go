@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 )
 
 // Pieces lie inside of the splits, apart from each other and evenly over all of them, and the same
@@ -18,17 +18,17 @@ import (
 func TestPiecesAreSpreadEvenly(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 6))
-		var splits []split.Split
+		var splits []input.Split
 		var total int64
 		for i := range 1 + r.IntN(50) {
 			size := 1 + r.Int64N(1<<[]int{4, 14, 20}[r.IntN(3)])
 			name := fmt.Sprintf("file:///in/%d%s", i, []string{"", ".gz"}[r.IntN(10)/9])
-			splits = append(splits, split.Split{Input: name, Size: size, Length: size})
+			splits = append(splits, input.Split{Input: name, Size: size, Length: size})
 			total += size
 		}
 		n, bytes := 100, int64(100*(1+r.IntN(2000)))
-		pieces := choosePieces(splits, split.Format{}, n, bytes)
-		if again := choosePieces(splits, split.Format{}, n, bytes); !reflect.DeepEqual(pieces, again) {
+		pieces := choosePieces(splits, input.Format{}, n, bytes)
+		if again := choosePieces(splits, input.Format{}, n, bytes); !reflect.DeepEqual(pieces, again) {
 			t.Fatalf("seed %d: other pieces the second time", seed)
 		}
 		if total <= bytes {

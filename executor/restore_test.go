@@ -30,11 +30,11 @@ func (c *cluster) forget() {
 func (c *cluster) ended(id job.ID) {
 	c.t.Helper()
 	c.eventually("the job's end", func() bool {
-		job, err := c.store.Job(c.t.Context(), id)
+		j, err := c.store.Job(c.t.Context(), id)
 		if err != nil && !errors.Is(err, state.ErrNoJob) {
 			c.t.Fatal(err)
 		}
-		return err == nil && job.Phase == state.PhaseEnded
+		return err == nil && j.Phase == job.PhaseEnded
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
@@ -56,7 +56,7 @@ func (s *sampler) run(ctx context.Context) (shuffle.Partitioner, error) {
 // pieces chooses what to read.
 func (s *sampler) pieces(ctx context.Context) ([]piece, error) {
 	n := samplePieces(s.job.reduces)
-	var splits []split.Split
+	var splits []input.Split
 	for _, index := range spreadOver(s.job.maps, n) {
 		task, err := s.job.task(ctx, s.executor, s.attempt, index)
 		if err != nil {
@@ -91,7 +91,7 @@ func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 	if err != nil {
 		return err
 	}
-	task := make(split.Task, len(plan))
+	task := make(input.Task, len(plan))
 	for i, p := range plan {
 		task[i] = p.split
 	}
@@ -145,7 +145,7 @@ type reader struct {
 }
 
 type openPiece struct {
-	*split.Reader
+	*input.Reader
 	piece
 	left int64 // bytes of records that are wanted of it
 }
@@ -190,7 +190,7 @@ func (r *reader) openAhead(ctx context.Context) error {
 		r.plan = r.plan[1:]
 		e := r.sampler.executor
 		opts := SplitOptions(r.sampler.job.format, e.slotMemory())
-		opts.ReadAheadBytes = min(opts.ReadAheadBytes/piecesAhead, 2*min(max(p.budget, minPiece), split.DefaultRange))
+		opts.ReadAheadBytes = min(opts.ReadAheadBytes/piecesAhead, 2*min(max(p.budget, minPiece), input.DefaultRange))
 		opened, err := e.openSplit(ctx, r.sampler.job, p.split, opts)
 		if err != nil {
 			return err

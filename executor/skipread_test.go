@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
@@ -40,13 +40,13 @@ func reading(t *testing.T, format string, splitSize int64) *mapWork {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := split.ParseFormat(format)
+	parsed, err := input.ParseFormat(format)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var objects []split.Object
+	var objects []input.Object
 	sizes := []int{3, 40_000, 1, 2_000}
-	if parsed.Kind == split.Whole {
+	if parsed.Kind == input.Whole {
 		sizes = []int{3, 1, 2_000, 5} // none is longer than a record may be
 	}
 	rng := rand.New(rand.NewPCG(3, 4)) // lines that don't get much smaller
@@ -56,7 +56,7 @@ func reading(t *testing.T, format string, splitSize int64) *mapWork {
 			fmt.Fprintf(&text, "%d,%d,%015x%015x%015x%015x\n", i, n, rng.Uint64()>>4, rng.Uint64()>>4, rng.Uint64()>>4, rng.Uint64()>>4) // of the same length but for the ordinal
 		}
 		data := text.String()
-		if parsed.Kind == split.Fixed {
+		if parsed.Kind == input.Fixed {
 			data = data[:len(data)/parsed.RecordLen*parsed.RecordLen]
 		}
 		if compressed {
@@ -66,9 +66,9 @@ func reading(t *testing.T, format string, splitSize int64) *mapWork {
 		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		objects = append(objects, split.Object{URL: "file://" + path, Size: int64(len(data))})
+		objects = append(objects, input.Object{URL: "file://" + path, Size: int64(len(data))})
 	}
-	tasks, err := split.Plan(objects, split.Options{Format: parsed}, splitSize)
+	tasks, err := input.Plan(objects, input.Options{Format: parsed}, splitSize)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"sort"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore"
 )
@@ -14,7 +14,7 @@ import (
 // mapWork is the work of a map attempt; its units are records.
 type mapWork struct {
 	probing
-	task   split.Task
+	task   input.Task
 	bounds *bounds
 	marks  []mark // of what was read for trying; sorted
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 )
 
 // What a splitQueue has begun to read before its turn: so many splits at most, of so many bytes
@@ -17,16 +17,16 @@ const (
 // splitQueue opens a task's splits in their order, small ones ahead of their turn: else each of many small
 // objects would be waited for. It belongs to one goroutine.
 type splitQueue struct {
-	open   func(split.Split) (*split.Reader, error)
-	rest   []split.Split
+	open   func(input.Split) (*input.Reader, error)
+	rest   []input.Split
 	budget int64 // bytes ahead
 	ahead  []openedSplit
 	held   int64 // bytes of them
 }
 
 type openedSplit struct {
-	split  split.Split
-	reader *split.Reader
+	split  input.Split
+	reader *input.Reader
 	err    error // of opening it
 }
 
@@ -34,14 +34,14 @@ type openedSplit struct {
 func (w *mapWork) splits(ctx context.Context) *splitQueue {
 	opts := SplitOptions(w.job.format, w.executor.slotMemory())
 	return &splitQueue{
-		open:   func(s split.Split) (*split.Reader, error) { return w.executor.openSplit(ctx, w.job, s, opts) },
+		open:   func(s input.Split) (*input.Reader, error) { return w.executor.openSplit(ctx, w.job, s, opts) },
 		rest:   w.task,
 		budget: min(opts.ReadAheadBytes/4, bytesAhead),
 	}
 }
 
 // next returns the next split's reader, which the caller closes. There must be one.
-func (q *splitQueue) next() (*split.Reader, error) {
+func (q *splitQueue) next() (*input.Reader, error) {
 	if len(q.ahead) == 0 {
 		q.begin()
 	}

@@ -9,26 +9,26 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 )
 
 // queueOf is a queue of splits of so many bytes, each an object of its own whose reads don't end
 // before the test does, and how many reads were begun and ended.
 func queueOf(t *testing.T, budget int64, lengths ...int64) (q *splitQueue, begun, ended *atomic.Int64) {
 	begun, ended = new(atomic.Int64), new(atomic.Int64)
-	q = &splitQueue{budget: budget, open: func(s split.Split) (*split.Reader, error) {
+	q = &splitQueue{budget: budget, open: func(s input.Split) (*input.Reader, error) {
 		if s.Length == 13 {
 			return nil, errors.New("unlucky " + s.Input)
 		}
 		begun.Add(1)
-		return split.Open(t.Context(), s, split.Options{}, func(ctx context.Context, _, _ int64) (io.ReadCloser, error) {
+		return input.Open(t.Context(), s, input.Options{}, func(ctx context.Context, _, _ int64) (io.ReadCloser, error) {
 			<-ctx.Done()
 			ended.Add(1)
 			return nil, ctx.Err()
 		})
 	}}
 	for i, n := range lengths {
-		q.rest = append(q.rest, split.Split{Input: fmt.Sprint(i), Length: n, Size: n})
+		q.rest = append(q.rest, input.Split{Input: fmt.Sprint(i), Length: n, Size: n})
 	}
 	return q, begun, ended
 }

@@ -65,7 +65,7 @@ func TestCancellingEndsAttemptsAtOnce(t *testing.T) {
 	if took := time.Since(begun); took > time.Second {
 		t.Errorf("the attempt went on for %v", took)
 	}
-	c.wait(id, func(job state.Job) bool { return job.Phase == state.PhaseEnded })
+	c.wait(id, func(j state.Job) bool { return j.Phase == job.PhaseEnded })
 }
 
 // An attempt that makes no progress is ended though its executor is well, and tried elsewhere.

@@ -12,11 +12,10 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/file"
 )
 
-// damaging flips a bit in each of the first bodies that are read.
+// damaging flips a bit in the first bodies that it reads.
 type damaging struct {
 	objstore.Bucket
-	left  int // bodies still to damage
-	reads int
+	left, reads int
 }
 
 func (b *damaging) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {

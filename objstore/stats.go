@@ -2,30 +2,31 @@ package objstore
 
 import "sync/atomic"
 
-// Stats counts the requests of a bucket since it was opened, as the store sees and bills them: a
-// retried or hedged request counts each time it is sent, even if nobody waited for the answer.
+// Stats counts what a bucket has asked of its store since it was opened. Requests are counted as
+// the store sees, and bills, them: repeated and hedged ones as often as they were sent, also where
+// the answer was not waited for.
 type Stats struct {
-	Gets    int64 // of objects or ranges of objects
+	Gets    int64 // of objects or ranges of them
 	Heads   int64
-	Puts    int64 // of objects and upload parts; requests that begin or complete an upload
+	Puts    int64 // of objects and parts; the requests that begin and complete uploads, too
 	Lists   int64 // pages, of objects or uploads
-	Deletes int64 // requests: each deletes up to 1,000 objects, or aborts one upload
+	Deletes int64 // of objects, up to 1,000 by each; of uploads, one by each
 
-	Retries int64 // attempts after the first, whatever the reason
-	Hedges  int64 // those of Gets that were sent because another was slow
+	Retries int64 // attempts after the first, for whatever reason
+	Hedges  int64 // of the Gets: sent because another was slow
 
-	BytesRead    int64 // of objects, as far as callers received them
-	BytesWritten int64 // of request bodies
+	BytesRead    int64 // of objects, as far as they were handed on
+	BytesWritten int64 // of requests' bodies
 }
 
-// Counters are the live counts behind a driver's Stats. They are safe for concurrent use.
+// Counters are what a driver makes its Stats of. Any goroutine may count.
 type Counters struct {
 	Gets, Heads, Puts, Lists, Deletes atomic.Int64
 	Retries, Hedges                   atomic.Int64
 	BytesRead, BytesWritten           atomic.Int64
 }
 
-// Stats returns the current counts.
+// Stats are the counts as they are now.
 func (c *Counters) Stats() Stats {
 	return Stats{
 		Gets: c.Gets.Load(), Heads: c.Heads.Load(), Puts: c.Puts.Load(), Lists: c.Lists.Load(), Deletes: c.Deletes.Load(),
@@ -34,13 +35,13 @@ func (c *Counters) Stats() Stats {
 	}
 }
 
-// A Meter is a Bucket that counts its requests. All drivers are Meters; the driver for folders
-// counts the requests that the same calls would send to S3.
+// A Meter is a Bucket that keeps count. All drivers are Meters; that of folders counts what S3 would
+// have been asked.
 type Meter interface {
 	Stats() Stats
 }
 
-// Plus returns the sum of s and o.
+// Plus adds up.
 func (s Stats) Plus(o Stats) Stats {
 	return Stats{
 		Gets: s.Gets + o.Gets, Heads: s.Heads + o.Heads, Puts: s.Puts + o.Puts, Lists: s.Lists + o.Lists, Deletes: s.Deletes + o.Deletes,

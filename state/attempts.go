@@ -283,8 +283,8 @@ func (s *Store) settle(ctx context.Context, what string, script *script, a job.A
 // settled is what a script has done that ends or doubles an attempt.
 type settled struct {
 	stale  bool
-	phase  Phase // after it; "" of what was stale and has changed nothing
-	rivals int   // other attempts that it ended
+	phase  job.Phase // after it; "" of what was stale and has changed nothing
+	rivals int       // other attempts that it ended
 }
 
 // decodeSettled reads what such a script answers.
@@ -303,15 +303,15 @@ func decodeSettled(script *script, v any) (settled, error) {
 
 // hint passes on what a settled attempt means for others. Its errors are dropped: the
 // attempt is settled whatever becomes of them, and the next sweep makes up for a lost hint.
-func (s *Store) hint(ctx context.Context, a job.AttemptID, phase Phase, committed bool) {
+func (s *Store) hint(ctx context.Context, a job.AttemptID, phase job.Phase, committed bool) {
 	switch phase {
-	case PhaseCleanup:
+	case job.PhaseCleanup:
 		s.tell(ctx, a.Job)
 		_ = s.callController(ctx, a.Job)
-	case PhasePublish:
+	case job.PhasePublish:
 		_ = s.callController(ctx, a.Job)
-	case PhaseMap, PhaseReduce:
-		if !committed || (phase == PhaseReduce && a.Task.Side == job.Map) {
+	case job.PhaseMap, job.PhaseReduce:
+		if !committed || (phase == job.PhaseReduce && a.Task.Side == job.Map) {
 			_ = s.announce(ctx, a.Job, maxTokens)
 		}
 	}

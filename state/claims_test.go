@@ -61,7 +61,7 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 		if won, ok, err := s.Winner(t.Context(), "j", committed.Task); err != nil || !ok || won.Attempt != committed {
 			t.Errorf("the winner is %+v, %t, %v", won, ok, err)
 		}
-		inPhase(t, s, "j", PhaseReduce)
+		inPhase(t, s, "j", job.PhaseReduce)
 	}
 }
 
@@ -77,7 +77,7 @@ func TestRetryAfterALostSegmentCountsOnce(t *testing.T) {
 		must(t, s.Keep(t.Context(), "j", AnyStage, time.Hour))
 		must(t, s.Retry(t.Context(), "j", AnyStage))
 		must(t, s.Commit(t.Context(), claim(t, s, "me", 1)[0], "me", nil, count))
-		inPhase(t, s, "j", PhaseReduce)
+		inPhase(t, s, "j", job.PhaseReduce)
 		if counters, err := s.Counters(t.Context(), "j"); err != nil || counters["records"] != 7 {
 			t.Errorf("counters %v, %v", counters, err)
 		}

@@ -96,7 +96,7 @@ func wholeLife(t *testing.T, s *Store, id job.ID) {
 	must(t, s.LoseSegment(t.Context(), reduce, "me", attempts[1], job.Failure{Message: "gone"}, Limits{}))
 	commit(t, s, "me", claim(t, s, "me", 1)...)
 	commit(t, s, "me", claim(t, s, "me", 1)...)
-	inPhase(t, s, id, PhasePublish)
+	inPhase(t, s, id, job.PhasePublish)
 	must(t, s.Finish(t.Context(), id, AnyStage))
 	must(t, s.Forget(t.Context(), id, AnyStage, 0))
 }

@@ -172,7 +172,7 @@ func TestConnectBySentinel(t *testing.T) {
 	s := connectTo(t, server.URL)
 	started(t, s, "j", 1, 0)
 	commit(t, s, "me", claim(t, s, "me", 1)...)
-	inPhase(t, s, "j", PhasePublish)
+	inPhase(t, s, "j", job.PhasePublish)
 	_, err := Connect(t.Context(), strings.Replace(server.URL, "/bucketmill", "/nobody", 1), DefaultNamespace)
 	if err == nil || !strings.Contains(err.Error(), `no master of the name "nobody"`) {
 		t.Errorf("another master: %v", err)
@@ -212,7 +212,7 @@ func TestClusterOfThree(t *testing.T) {
 		t.Errorf("active %v, %v", active, err)
 	}
 	for _, b := range beats {
-		j := inPhase(t, s, b.Attempt.Job, PhaseMap)
+		j := inPhase(t, s, b.Attempt.Job, job.PhaseMap)
 		if running, err := s.Running(t.Context(), j.ID); err != nil || len(running) != 2 || running[0].Progress != 5 {
 			t.Errorf("running %v, %v", running, err)
 		}

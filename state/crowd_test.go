@@ -23,7 +23,7 @@ func TestCrowdOfExecutorsNeedsNoSweep(t *testing.T) {
 			crowd.Go(func() error { return work(t, s, executor, rng) })
 		}
 		must(t, crowd.Wait())
-		got := inPhase(t, s, "j", PhasePublish)
+		got := inPhase(t, s, "j", job.PhasePublish)
 		counters, err := s.Counters(t.Context(), "j")
 		if err != nil || counters["tasks"] != maps+reduces || got.Map.Running+got.Reduce.Running != 0 {
 			t.Fatalf("job %+v, counters %v, %v", got, counters, err)
@@ -51,7 +51,7 @@ func work(t *testing.T, s *Store, executor job.ExecutorID, rng *rand.Rand) error
 		if len(claims) > 0 {
 			continue
 		}
-		if job, err := s.Job(t.Context(), "j"); err != nil || job.Phase == PhasePublish {
+		if j, err := s.Job(t.Context(), "j"); err != nil || j.Phase == job.PhasePublish {
 			return err
 		}
 		idle++

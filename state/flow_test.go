@@ -21,21 +21,21 @@ func TestJobToTheEnd(t *testing.T) {
 			onServers(t, func(t *testing.T, s *Store) {
 				started(t, s, "j", sizes.maps, sizes.reduces)
 				for i, a := range claim(t, s, "me", sizes.maps) {
-					if got := inPhase(t, s, "j", PhaseMap); got.State != job.Mapping || got.Map.Done != i || got.Map.Running != sizes.maps-i {
+					if got := inPhase(t, s, "j", job.PhaseMap); got.State != job.Mapping || got.Map.Done != i || got.Map.Running != sizes.maps-i {
 						t.Fatalf("with %d maps done: %+v", i, got)
 					}
 					commit(t, s, "me", a)
 				}
 				if sizes.reduces > 0 {
-					got := inPhase(t, s, "j", PhaseReduce)
+					got := inPhase(t, s, "j", job.PhaseReduce)
 					if got.State != job.Reducing || got.MapsDone.IsZero() || got.Map.Done != sizes.maps {
 						t.Fatalf("with all maps done: %+v", got)
 					}
 					commit(t, s, "me", claim(t, s, "me", sizes.reduces)...)
 				}
-				inPhase(t, s, "j", PhasePublish)
+				inPhase(t, s, "j", job.PhasePublish)
 				must(t, s.Finish(t.Context(), "j", AnyStage))
-				got := inPhase(t, s, "j", PhaseCleanup)
+				got := inPhase(t, s, "j", job.PhaseCleanup)
 				if got.State != job.Completed || got.Ended.IsZero() || got.Planned.IsZero() || got.PublishedFrom.IsZero() {
 					t.Fatalf("completed: %+v", got)
 				}
@@ -91,15 +91,15 @@ func TestLostSegmentSendsTheJobBack(t *testing.T) {
 		lose := func(a, segment job.AttemptID) error {
 			return s.LoseSegment(t.Context(), a, "me", segment, job.Failure{Message: "not there"}, Limits{})
 		}
-		epoch := inPhase(t, s, "j", PhaseReduce).Epoch
+		epoch := inPhase(t, s, "j", job.PhaseReduce).Epoch
 		must(t, lose(reduces[0], maps[1]))
-		got := inPhase(t, s, "j", PhaseMap)
+		got := inPhase(t, s, "j", job.PhaseMap)
 		if got.Map.Done != 1 || got.State != job.Mapping {
 			t.Fatalf("after the loss: %+v", got)
 		}
 		planned := got.Planned
 		must(t, lose(reduces[1], maps[1])) // found by another, too: counts once
-		if got := inPhase(t, s, "j", PhaseMap); got.Map.Failed != 1 {
+		if got := inPhase(t, s, "j", job.PhaseMap); got.Map.Failed != 1 {
 			t.Fatalf("after the second reducer told: %+v", got)
 		}
 		again := claim(t, s, "me", 1)
@@ -107,7 +107,7 @@ func TestLostSegmentSendsTheJobBack(t *testing.T) {
 			t.Fatalf("to be done again: %v", again)
 		}
 		commit(t, s, "me", again...)
-		got = inPhase(t, s, "j", PhaseReduce)
+		got = inPhase(t, s, "j", job.PhaseReduce)
 		if got.Epoch <= epoch {
 			t.Errorf("epoch %d after %d", got.Epoch, epoch)
 		}
@@ -119,7 +119,7 @@ func TestLostSegmentSendsTheJobBack(t *testing.T) {
 			t.Fatalf("reduce attempts %v", reduces)
 		}
 		commit(t, s, "me", reduces...)
-		inPhase(t, s, "j", PhasePublish)
+		inPhase(t, s, "j", job.PhasePublish)
 		counters, err := s.Counters(t.Context(), "j")
 		if err != nil || counters["tasks"] != 4 {
 			t.Errorf("counters %v, %v: a task that was done again counts once", counters, err)
@@ -156,7 +156,7 @@ func TestLimitOfEachClassEndsTheJobWithThatFailure(t *testing.T) {
 					}
 					test.fail(t, s, a)
 				}
-				got := inPhase(t, s, "j", PhaseCleanup)
+				got := inPhase(t, s, "j", job.PhaseCleanup)
 				name := fmt.Sprintf("m0.%d", test.limit)
 				if got.State != job.Failed || got.Error == nil || got.Error.Class != class || got.Error.Attempt != name || got.Error.Executor != "me" {
 					t.Fatalf("job is %s by %+v", got.State, got.Error)
@@ -176,7 +176,7 @@ func TestHandingBackIsNoFailure(t *testing.T) {
 		for range 10 {
 			failing(job.ClassReleased, Limits{User: 1, Infra: 1})(t, s, claim(t, s, "me", 1)[0])
 		}
-		if got := inPhase(t, s, "j", PhaseMap); got.Map.Failed != 0 {
+		if got := inPhase(t, s, "j", job.PhaseMap); got.Map.Failed != 0 {
 			t.Fatalf("failures: %+v", got.Map)
 		}
 	})

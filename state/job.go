@@ -7,28 +7,6 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Phase is what is to be done next for a job; it decides which transitions are legal.
-type Phase string
-
-const (
-	PhasePlan    Phase = "plan"    // a controller lists inputs and cuts splits
-	PhaseMap     Phase = "map"     // executors claim map tasks
-	PhaseReduce  Phase = "reduce"  // executors claim reduce tasks
-	PhasePublish Phase = "publish" // a controller makes the output visible
-	PhaseCleanup Phase = "cleanup" // a controller removes what the job left behind
-	PhaseKept    Phase = "kept"    // failed, and set aside for a while so that it may be retried
-	PhaseEnded   Phase = "ended"   // only history is left
-)
-
-// known tells whether it is one of these.
-func (p Phase) known() bool {
-	switch p {
-	case PhasePlan, PhaseMap, PhaseReduce, PhasePublish, PhaseCleanup, PhaseKept, PhaseEnded:
-		return true
-	}
-	return false
-}
-
 // Stage is a job's stay in a phase: another, and a greater one, each time that it comes to a phase, also to
 // one that it was in before, by a retry or since Redis has lost or forgotten something. Whoever decides on
 // a job by what its record said names the record's stage, so that the decision is refused if it comes late.
@@ -49,7 +27,7 @@ type Job struct {
 	Program, Output string
 	Plan            string // what the planning controller left for the executors
 	State           job.State
-	Phase           Phase
+	Phase           job.Phase
 	Stage           Stage
 	Born            int64 // ms; another when the job was lost and restored
 	Restored        bool  // from what the object store holds, after Redis had lost it

@@ -56,14 +56,14 @@ func (s *Store) submit(ctx context.Context, by string, id job.ID, name string, p
 	}
 	program, output := headline(spec)
 	v, err := submitScript.call(ctx, s.rdb, s.jobKeys(id), spec, name, priority, restored, by, program, output)
-	var phase Phase
+	var phase job.Phase
 	if err == nil {
 		phase, created, err = decodeSubmitted(v)
 	}
 	if err != nil {
 		return false, fmt.Errorf("submit %s: %w", id, s.perhapsSubmitted(ctx, id, err))
 	}
-	if phase == PhaseEnded {
+	if phase == job.PhaseEnded {
 		return created, nil
 	}
 	// Again: it may have been swept away before there was a job.
@@ -90,7 +90,7 @@ func (s *Store) perhapsSubmitted(ctx context.Context, id job.ID, err error) erro
 }
 
 // decodeSubmitted reads what submit.lua answers.
-func decodeSubmitted(v any) (phase Phase, created bool, err error) {
+func decodeSubmitted(v any) (phase job.Phase, created bool, err error) {
 	r := submitScript.replyOf(v)
 	if r.status("ok", "exists") == "ok" {
 		phase, created = r.phase(), r.yes("whether the job was created")
@@ -276,7 +276,7 @@ func decodeTransition(script *script, v any) (err error) {
 }
 
 // illegalError is an ErrIllegal that names the phase in which the job is.
-type illegalError Phase
+type illegalError job.Phase
 
 func (e illegalError) Error() string {
 	return fmt.Sprintf("%v: it is in phase %s", ErrIllegal, string(e))

@@ -63,7 +63,7 @@ func (s *Store) Remember(ctx context.Context, count int) error {
 		if err != nil {
 			return fmt.Errorf("look whether job %s has ended: %w", id, err)
 		}
-		if Phase(phase) != PhaseEnded {
+		if job.Phase(phase) != job.PhaseEnded {
 			active = append(active, string(id))
 		}
 	}
@@ -80,7 +80,7 @@ func (s *Store) Remember(ctx context.Context, count int) error {
 // have been executed late, when Redis had lost them.
 func (s *Store) Enlist(ctx context.Context, id job.ID) error {
 	phase, err := s.Phase(ctx, id)
-	if errors.Is(err, ErrNoJob) || phase == PhaseEnded {
+	if errors.Is(err, ErrNoJob) || phase == job.PhaseEnded {
 		return nil
 	}
 	if err != nil {

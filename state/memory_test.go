@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
@@ -36,7 +37,7 @@ func TestMemoryPerTask(t *testing.T) {
 		})
 		must(t, err)
 	}
-	inPhase(t, s, "j", PhaseReduce)
+	inPhase(t, s, "j", job.PhaseReduce)
 	each := float64(usedMemory(t, s)-empty) / tasks
 	t.Logf("all map tasks committed: %.0f bytes a task", each)
 	if each > most {

@@ -260,7 +260,7 @@ func (p *play) sweep() {
 			expired++
 		}
 	}
-	if swept.Lost != expired && swept.Phase != PhaseCleanup {
+	if swept.Lost != expired && swept.Phase != job.PhaseCleanup {
 		p.Fatalf("gave %d attempts away, of %d that had expired", swept.Lost, expired)
 	}
 }

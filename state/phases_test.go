@@ -230,7 +230,7 @@ var transitions = []struct {
 	},
 }
 
-func phaseOf(t *testing.T, s *Store) Phase {
+func phaseOf(t *testing.T, s *Store) job.Phase {
 	t.Helper()
 	job, err := s.Job(t.Context(), testJob)
 	if errors.Is(err, ErrNoJob) {
@@ -263,8 +263,8 @@ func TestEveryEventInEveryState(t *testing.T) {
 						sameState(t, s, before, after, want == "=")
 						return
 					}
-					inPhase(t, s, testJob, Phase(want))
-					if moved := phase != Phase(want); moved != (stageOf(t, s) > stage) {
+					inPhase(t, s, testJob, job.Phase(want))
+					if moved := phase != job.Phase(want); moved != (stageOf(t, s) > stage) {
 						t.Errorf("from phase %q, stage %d, it came to stage %d", phase, stage, stageOf(t, s))
 					}
 				})

@@ -46,7 +46,7 @@ func decodeJob(id job.ID, fields map[string]string, running []string) (Job, erro
 		ID: id, Name: fields["name"], Priority: int(r.signed("priority")),
 		Spec: json.RawMessage(fields["spec"]), Plan: fields["plan"], SubmittedBy: fields["by"],
 		Program: fields["program"], Output: fields["output"],
-		State: job.State(fields["state"]), Phase: Phase(fields["phase"]), Stage: Stage(r.number("stage")), Epoch: r.count("epoch"),
+		State: job.State(fields["state"]), Phase: job.Phase(fields["phase"]), Stage: Stage(r.number("stage")), Epoch: r.count("epoch"),
 		Born: r.number("born"), Restored: fields["restored"] != "",
 		Map:           r.progress("maps", "map"),
 		Reduce:        r.progress("reduces", "red"),
@@ -57,7 +57,7 @@ func decodeJob(id job.ID, fields map[string]string, running []string) (Job, erro
 		Ended:         r.time("ended"),
 		KeptUntil:     r.time("keptuntil"),
 	}
-	if !j.Phase.known() {
+	if !j.Phase.Known() {
 		r.fail("phase", fmt.Errorf("is %.40q", j.Phase))
 	}
 	if !j.State.Known() {
@@ -102,7 +102,7 @@ func (r *record) progress(total, prefix string) job.Progress {
 }
 
 // Stage returns the stage that a job is in, and its phase, or ErrNoJob. It is the cheap part of Job.
-func (s *Store) Stage(ctx context.Context, id job.ID) (Stage, Phase, error) {
+func (s *Store) Stage(ctx context.Context, id job.ID) (Stage, job.Phase, error) {
 	fields, err := s.rdb.HMGet(ctx, s.jobKey(id), "stage", "phase").Result()
 	if err != nil {
 		return 0, "", fmt.Errorf("read the stage of %s: %w", id, err)
@@ -114,24 +114,24 @@ func (s *Store) Stage(ctx context.Context, id job.ID) (Stage, Phase, error) {
 	phase, _ := fields[1].(string)
 	r := &record{what: "job " + string(id), fields: map[string]string{"stage": stage}}
 	n := r.number("stage")
-	if !Phase(phase).known() {
+	if !job.Phase(phase).Known() {
 		r.fail("phase", fmt.Errorf("is %.40q", phase))
 	}
-	return Stage(n), Phase(phase), r.err
+	return Stage(n), job.Phase(phase), r.err
 }
 
 // Phase returns the phase that a job is in, or ErrNoJob.
-func (s *Store) Phase(ctx context.Context, id job.ID) (Phase, error) {
+func (s *Store) Phase(ctx context.Context, id job.ID) (job.Phase, error) {
 	phase, err := s.rdb.HGet(ctx, s.jobKey(id), "phase").Result()
 	switch {
 	case errors.Is(err, redis.Nil):
 		return "", fmt.Errorf("read the phase of %s: %w", id, ErrNoJob)
 	case err != nil:
 		return "", fmt.Errorf("read the phase of %s: %w", id, err)
-	case !Phase(phase).known():
+	case !job.Phase(phase).Known():
 		return "", fmt.Errorf("read the phase of %s: %w: it is %.40q", id, ErrMalformed, phase)
 	}
-	return Phase(phase), nil
+	return job.Phase(phase), nil
 }
 
 // History returns the newest jobs first, from offset on, at most count of them. Those whose

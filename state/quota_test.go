@@ -81,7 +81,7 @@ func TestRestoredJobsAreAdmitted(t *testing.T) {
 		if ok, err := s.Admit(ctx, "bob", "b", 1); ok || err != nil {
 			t.Errorf("%t %v", ok, err)
 		}
-		if job := inPhase(t, s, "a", PhasePlan); job.SubmittedBy != "bob" {
+		if job := inPhase(t, s, "a", job.PhasePlan); job.SubmittedBy != "bob" {
 			t.Errorf("it is of %q", job.SubmittedBy)
 		}
 	})
@@ -199,7 +199,7 @@ func TestCountersOfAJobAreBounded(t *testing.T) {
 				t.Errorf("%d names", len(counters))
 			}
 			kept = append(kept, counters)
-			inPhase(t, s, testJob, PhasePublish)
+			inPhase(t, s, testJob, job.PhasePublish)
 		}
 		if !maps.Equal(kept[0], kept[1]) {
 			t.Errorf("it depends on the order of commits: %v", slices.Sorted(maps.Keys(kept[0]))[:10])

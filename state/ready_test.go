@@ -130,7 +130,7 @@ func TestListsOfWork(t *testing.T) {
 		must(t, s.Stop(ctx, "j", AnyStage, job.Cancelled, job.Failure{}))
 		must(t, s.Forget(ctx, "j", AnyStage, time.Hour))
 		must(t, s.rdb.SAdd(ctx, s.activeKey(), "j").Err()) // Forget's second half was lost
-		if swept, err := s.Sweep(ctx, "j", Limits{}); err != nil || swept.Phase != PhaseEnded {
+		if swept, err := s.Sweep(ctx, "j", Limits{}); err != nil || swept.Phase != job.PhaseEnded {
 			t.Errorf("swept %+v, %v", swept, err)
 		}
 		if ids, err := s.Active(ctx); err != nil || len(ids) != 0 {

@@ -11,10 +11,10 @@ import (
 func TestRedoSendsTheJobBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		maps, reduces int
-		phase         Phase // that writes the output
+		phase         job.Phase // that writes the output
 	}{
-		"reduced":  {2, 3, PhaseReduce},
-		"map-only": {3, 0, PhaseMap},
+		"reduced":  {2, 3, job.PhaseReduce},
+		"map-only": {3, 0, job.PhaseMap},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onServers(t, func(t *testing.T, s *Store) {
@@ -25,7 +25,7 @@ func TestRedoSendsTheJobBack(t *testing.T) {
 					done = claim(t, s, "me", c.reduces)
 					commit(t, s, "me", done...)
 				}
-				before := inPhase(t, s, "j", PhasePublish)
+				before := inPhase(t, s, "j", job.PhasePublish)
 				lost := []Lost{{done[0], "gone"}, {done[2], "damaged"}}
 				must(t, s.Redo(t.Context(), "j", before.Stage, lost, Limits{}))
 				got := inPhase(t, s, "j", c.phase)
@@ -48,14 +48,14 @@ func TestRedoSendsTheJobBack(t *testing.T) {
 					t.Fatalf("to be done again: %v", again)
 				}
 				commit(t, s, "another", again...)
-				now := inPhase(t, s, "j", PhasePublish)
+				now := inPhase(t, s, "j", job.PhasePublish)
 				counters, err := s.Counters(t.Context(), "j")
 				if want := int64(c.maps + c.reduces); err != nil || counters["tasks"] != want {
 					t.Errorf("counters %v, %v: a task that was done again counts once", counters, err)
 				}
 				// What was lost then is not what is there now.
 				must(t, s.Redo(t.Context(), "j", now.Stage, lost, Limits{}))
-				inPhase(t, s, "j", PhasePublish)
+				inPhase(t, s, "j", job.PhasePublish)
 			})
 		})
 	}
@@ -71,7 +71,7 @@ func TestLimitOfRedoing(t *testing.T) {
 			commit(t, s, "me", reduce...)
 			must(t, s.Redo(t.Context(), "j", AnyStage, []Lost{{reduce[0], fmt.Sprintf("loss %d", number)}}, Limits{Segment: 2}))
 		}
-		got := inPhase(t, s, "j", PhaseCleanup)
+		got := inPhase(t, s, "j", job.PhaseCleanup)
 		if got.State != job.Failed || got.Error == nil || got.Error.Class != job.ClassSegment || got.Error.Message != "loss 2" {
 			t.Errorf("%s: %+v", got.State, got.Error)
 		}

@@ -15,7 +15,7 @@ func TestRepeatedCommitCountsOnce(t *testing.T) {
 		for range 3 { // the reply was lost
 			commit(t, s, "me", a)
 		}
-		if got := inPhase(t, s, "j", PhaseReduce); got.Map.Done != 1 {
+		if got := inPhase(t, s, "j", job.PhaseReduce); got.Map.Done != 1 {
 			t.Fatalf("maps: %+v", got.Map)
 		}
 		counters, err := s.Counters(t.Context(), "j")
@@ -32,7 +32,7 @@ func TestCounterOverflowDoesNotUndoACommit(t *testing.T) {
 		for _, a := range claim(t, s, "me", 2) {
 			must(t, s.Commit(t.Context(), a, "me", nil, map[string]int64{"huge": 1<<63 - 1, "small": 1}))
 		}
-		if got := inPhase(t, s, "j", PhasePublish); got.Map.Done != 2 {
+		if got := inPhase(t, s, "j", job.PhasePublish); got.Map.Done != 2 {
 			t.Fatalf("maps: %+v", got.Map)
 		}
 		counters, err := s.Counters(t.Context(), "j")
@@ -79,7 +79,7 @@ func TestRestartOfADurableRedis(t *testing.T) {
 		t.Fatalf("lost %v, %v", lost, err)
 	}
 	commit(t, s, "me", attempts...) // the first again
-	inPhase(t, s, "j", PhaseReduce)
+	inPhase(t, s, "j", job.PhaseReduce)
 }
 
 func TestRestartOfAForgetfulRedis(t *testing.T) {

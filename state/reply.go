@@ -131,9 +131,9 @@ func (r *reply) side() job.Side {
 }
 
 // phase takes the name of a phase.
-func (r *reply) phase() Phase {
-	p := Phase(r.text("the phase"))
-	if !p.known() {
+func (r *reply) phase() job.Phase {
+	p := job.Phase(r.text("the phase"))
+	if !p.Known() {
 		r.fail("there is no phase %q", p)
 	}
 	return p

@@ -26,7 +26,7 @@ func TestRetryKeepsCommittedTasks(t *testing.T) {
 			t.Error("an attempt of before the failure was committed")
 		}
 		commit(t, s, "me", again...)
-		inPhase(t, s, testJob, PhaseReduce)
+		inPhase(t, s, testJob, job.PhaseReduce)
 		j, err := s.Job(t.Context(), testJob)
 		must(t, err)
 		if j.Error != nil || !j.Ended.IsZero() || !j.KeptUntil.IsZero() {
@@ -53,14 +53,14 @@ func TestRetryWritesAllOutputAgain(t *testing.T) {
 		must(t, s.Stop(t.Context(), testJob, AnyStage, job.Failed, job.Failure{Message: "no"}))
 		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 		must(t, s.Retry(t.Context(), testJob, AnyStage))
-		inPhase(t, s, testJob, PhaseReduce)
+		inPhase(t, s, testJob, job.PhaseReduce)
 		for _, a := range claim(t, s, "me", 2) {
 			if a.Number != 2 {
 				t.Errorf("%s: wanted the second attempt", a)
 			}
 			must(t, s.Commit(t.Context(), a, "me", nil, count))
 		}
-		inPhase(t, s, testJob, PhasePublish)
+		inPhase(t, s, testJob, job.PhasePublish)
 		counters, err := s.Counters(t.Context(), testJob)
 		must(t, err)
 		if counters["records"] != 3 {
@@ -73,13 +73,13 @@ func TestRetryWritesAllOutputAgain(t *testing.T) {
 func TestRetryForgetsTheFirstPublication(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		enter(t, s, "publish")
-		if inPhase(t, s, testJob, PhasePublish).PublishedFrom.IsZero() {
+		if inPhase(t, s, testJob, job.PhasePublish).PublishedFrom.IsZero() {
 			t.Fatal("it is published since never")
 		}
 		must(t, s.Stop(t.Context(), testJob, AnyStage, job.Failed, job.Failure{Message: "no"}))
 		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 		must(t, s.Retry(t.Context(), testJob, AnyStage))
-		if from := inPhase(t, s, testJob, PhaseReduce).PublishedFrom; !from.IsZero() {
+		if from := inPhase(t, s, testJob, job.PhaseReduce).PublishedFrom; !from.IsZero() {
 			t.Errorf("it is published since %v", from)
 		}
 	})

@@ -177,7 +177,7 @@ func expire(t testing.TB, s *Store, a job.AttemptID) {
 	must(t, s.rdb.Del(t.Context(), s.jobKey(a.Job)+":lease:"+a.Name()).Err())
 }
 
-func inPhase(t testing.TB, s *Store, id job.ID, want Phase) Job {
+func inPhase(t testing.TB, s *Store, id job.ID, want job.Phase) Job {
 	t.Helper()
 	job, err := s.Job(t.Context(), id)
 	if err != nil {

@@ -31,11 +31,11 @@ func TestLimitOfSkippedRecords(t *testing.T) {
 				must(t, commitSkipping(t, s, attempts[0], limit)) // again, as if the answer was lost
 			}
 			must(t, commitSkipping(t, s, attempts[1], 0))
-			inPhase(t, s, testJob, PhaseMap)
+			inPhase(t, s, testJob, job.PhaseMap)
 			if err := commitSkipping(t, s, attempts[2], 1); !errors.Is(err, ErrStale) {
 				t.Errorf("one too many: %v", err)
 			}
-			j := inPhase(t, s, testJob, PhaseCleanup)
+			j := inPhase(t, s, testJob, job.PhaseCleanup)
 			if j.State != job.Failed || j.Map.Done != 2 || j.Map.Failed != 1 || j.Error.Attempt != attempts[2].Name() ||
 				!strings.Contains(j.Error.Message, "more bad records than may be skipped") {
 				t.Errorf("job %+v, error %+v", j, j.Error)
@@ -51,11 +51,11 @@ func TestLimitOfSkippedRecords(t *testing.T) {
 			// A retry does not let it through, either.
 			must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 			must(t, s.Retry(t.Context(), testJob, AnyStage))
-			inPhase(t, s, testJob, PhaseMap)
+			inPhase(t, s, testJob, job.PhaseMap)
 			if err := commitSkipping(t, s, claim(t, s, "me", 1)[0], 1); !errors.Is(err, ErrStale) {
 				t.Errorf("one too many, retried: %v", err)
 			}
-			inPhase(t, s, testJob, PhaseCleanup)
+			inPhase(t, s, testJob, job.PhaseCleanup)
 		})
 	}
 }

@@ -47,7 +47,7 @@ func TestAttemptWithoutProgressIsGivenAway(t *testing.T) {
 			must(t, s.Fail(t.Context(), slow, "me", job.Failure{Class: job.ClassReleased}, Limits{}))
 		}
 	}
-	j := inPhase(t, s, "j", PhaseCleanup)
+	j := inPhase(t, s, "j", job.PhaseCleanup)
 	if j.State != job.Failed || j.Error.Class != job.ClassStuck || j.Error.Attempt != "m1.2" ||
 		!strings.Contains(j.Error.Message, "no progress for 60 s (--task-timeout)") {
 		t.Fatalf("the job ended by %+v", j.Error)
@@ -62,7 +62,7 @@ func TestTaskThatKillsExecutorsIsCalledPoison(t *testing.T) {
 			_, err := s.Sweep(t.Context(), "j", Limits{Lost: 3})
 			must(t, err)
 		}
-		j := inPhase(t, s, "j", PhaseCleanup)
+		j := inPhase(t, s, "j", job.PhaseCleanup)
 		if j.Error.Class != job.ClassLost || !strings.HasPrefix(j.Error.Message, "task m0 is poison: 3 executors died") {
 			t.Fatalf("the job ended by %+v", j.Error)
 		}
@@ -165,11 +165,11 @@ func TestVoidAttemptsAreRemembered(t *testing.T) {
 func TestRestoredJobIsNotStartedByWhoPlannedItBefore(t *testing.T) {
 	s, pass := driven(t)
 	must(t, errOf(s.Submit(t.Context(), "j", "test", 0, []byte(`{}`))))
-	before := inPhase(t, s, "j", PhasePlan)
+	before := inPhase(t, s, "j", job.PhasePlan)
 	must(t, s.Drop(t.Context(), "j"))
 	pass(time.Millisecond)
 	must(t, s.Restore(t.Context(), "", "j", "test", 0, []byte(`{}`), before.Submitted))
-	after := inPhase(t, s, "j", PhasePlan)
+	after := inPhase(t, s, "j", job.PhasePlan)
 	if !after.Restored || before.Restored || !after.Submitted.Equal(before.Submitted) || after.Born <= before.Born {
 		t.Fatalf("before %+v, after %+v", before, after)
 	}

@@ -11,7 +11,7 @@ import (
 
 // Swept is what a sweep did.
 type Swept struct {
-	Phase Phase
+	Phase job.Phase
 	Lost  int // attempts given away
 	Ready int // tasks that may be claimed now
 }
@@ -30,7 +30,7 @@ func (s *Store) Sweep(ctx context.Context, id job.ID, limits Limits) (Swept, err
 	if swept.Lost > 0 {
 		s.tell(ctx, id)
 	}
-	if swept.Phase == PhaseEnded {
+	if swept.Phase == job.PhaseEnded {
 		return swept, s.deactivate(ctx, id)
 	}
 	if swept.Ready == 0 {

@@ -152,7 +152,7 @@ func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]job
 
 // Oldest yields those jobs of the history that are in a phase, the oldest first, up to that many at a time. What was yielded
 // may be erased meanwhile, or brought to another phase.
-func (s *Store) Oldest(ctx context.Context, in Phase, atOnce int) iter.Seq2[[]job.ID, error] {
+func (s *Store) Oldest(ctx context.Context, in job.Phase, atOnce int) iter.Seq2[[]job.ID, error] {
 	return func(yield func([]job.ID, error) bool) {
 		for offset := 0; ; {
 			ids, err := s.rdb.ZRange(ctx, s.jobsKey(), int64(offset), int64(offset+atOnce-1)).Result()

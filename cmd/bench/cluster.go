@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/job"
 )
 

@@ -6,10 +6,9 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // reason is why a job failed or was cancelled.
@@ -74,7 +73,7 @@ func (s *session) failedTask(ctx context.Context, id job.ID, attempt string) (ap
 // remedy says what to do about a failed job.
 func remedy(j api.Job, why api.Failure) string {
 	retry := ""
-	if j.Phase == state.PhaseKept {
+	if j.Phase == job.PhaseKept {
 		retry = fmt.Sprintf("\"bucketmill retry %s\" goes on where it stopped, with %d of %s done.",
 			j.ID, j.Progress.Map.Done, plural(j.Progress.Map.Total, "map task"))
 	}

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
@@ -178,7 +178,7 @@ func mayEnd(e api.Event) bool {
 // settled tells whether a job's end is known, and what can be done about it: a job that has
 // failed can be retried only when it is cleaned up.
 func settled(j api.Job) bool {
-	return j.State.Terminal() && (j.State != job.Failed || j.Phase != state.PhaseCleanup)
+	return j.State.Terminal() && (j.State != job.Failed || j.Phase != job.PhaseCleanup)
 }
 
 // record is a job as the reports of run have it.

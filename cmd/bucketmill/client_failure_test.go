@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 const failingPython = `
@@ -88,10 +87,10 @@ ValueError: no such word
 }
 
 func TestRemedies(t *testing.T) {
-	kept := api.Job{ID: "j", State: job.Failed, Phase: state.PhaseKept}
+	kept := api.Job{ID: "j", State: job.Failed, Phase: job.PhaseKept}
 	kept.Progress.Map = job.Progress{Total: 3, Done: 2}
 	ended := kept
-	ended.Phase = state.PhaseEnded
+	ended.Phase = job.PhaseEnded
 	const again = `"bucketmill retry j" goes on where it stopped, with 2 of 3 map tasks done.`
 	for class, hint := range map[job.Class]string{
 		job.ClassInfra: "store, the network", job.ClassLost: "memory", job.ClassSegment: "lifecycle", job.ClassJob: "reason",

@@ -16,8 +16,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/bucketmill/bucketmill/api/server"
 	"github.com/bucketmill/bucketmill/controller"
-	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
@@ -27,14 +27,14 @@ import (
 )
 
 // server is an API server on a real socket, over an embedded Redis and folders for buckets.
-type server struct {
+type testServer struct {
 	t     *testing.T
 	url   string
 	root  string // has a folder for each bucket
 	files *connect.Stores
 	store *state.Store
 	boss  *controller.Controller
-	api   *api.Server
+	api   *server.Server
 	log   *slog.Logger
 
 	registry *prometheus.Registry // of all of them
@@ -47,12 +47,12 @@ var serverLimits = state.Limits{User: 2, Infra: 2, Lost: 2, Backoff: time.Millis
 
 // serve starts a server, and unless it is idle also a controller and an executor. Adjust, if
 // not nil, changes its configuration.
-func serve(t *testing.T, idle bool, adjust func(*api.Config)) *server {
+func serve(t *testing.T, idle bool, adjust func(*server.Config)) *testServer {
 	t.Helper()
 	redis, err := embedded.Start()
 	must(t, err)
 	t.Cleanup(redis.Close)
-	s := &server{t: t, root: t.TempDir(), log: slog.New(slog.DiscardHandler)}
+	s := &testServer{t: t, root: t.TempDir(), log: slog.New(slog.DiscardHandler)}
 	s.files, err = connect.New(connect.Config{})
 	must(t, err)
 	s.registry = newRegistry(s.files.Stats)
@@ -64,7 +64,7 @@ func serve(t *testing.T, idle bool, adjust func(*api.Config)) *server {
 		Metrics: s.registry,
 	})
 	must(t, err)
-	cfg := api.Config{
+	cfg := server.Config{
 		Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Retry: s.boss.Retry, Delete: s.boss.Delete,
 		Metrics: s.registry, Reports: s.boss.Reports,
 		EnsureBucket: s.ensureBucket, Buckets: s.buckets,
@@ -72,7 +72,7 @@ func serve(t *testing.T, idle bool, adjust func(*api.Config)) *server {
 	if adjust != nil {
 		adjust(&cfg)
 	}
-	s.api, err = api.New(cfg)
+	s.api, err = server.New(cfg)
 	must(t, err)
 	s.listen()
 	if !idle {
@@ -82,7 +82,7 @@ func serve(t *testing.T, idle bool, adjust func(*api.Config)) *server {
 }
 
 // open opens a bucket's folder.
-func (s *server) open(ctx context.Context, location string) (objstore.Bucket, string, error) {
+func (s *testServer) open(ctx context.Context, location string) (objstore.Bucket, string, error) {
 	u, err := objstore.ParseURL(location)
 	if err != nil {
 		return nil, "", err
@@ -95,12 +95,12 @@ func (s *server) open(ctx context.Context, location string) (objstore.Bucket, st
 }
 
 // ensureBucket makes a bucket's folder.
-func (s *server) ensureBucket(_ context.Context, location string) error {
+func (s *testServer) ensureBucket(_ context.Context, location string) error {
 	u, err := objstore.ParseURL(location)
 	return errors.Join(err, os.MkdirAll(filepath.Join(s.root, u.Bucket), 0o755))
 }
 
-func (s *server) buckets(context.Context) (names []string, err error) {
+func (s *testServer) buckets(context.Context) (names []string, err error) {
 	entries, err := os.ReadDir(s.root)
 	for _, e := range entries {
 		names = append(names, e.Name())
@@ -108,7 +108,7 @@ func (s *server) buckets(context.Context) (names []string, err error) {
 	return names, err
 }
 
-func (s *server) listen() {
+func (s *testServer) listen() {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(s.t, err)
 	s.url = "http://" + listener.Addr().String()
@@ -124,7 +124,7 @@ func (s *server) listen() {
 }
 
 // work starts the controller and an executor.
-func (s *server) work() {
+func (s *testServer) work() {
 	hand, err := executor.New(s.t.Context(), executor.Config{
 		ID: "hand", Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Slots: 2, Memory: 64 << 20,
 		Scratch: filepath.Join(s.t.TempDir(), "scratch"), Heartbeat: 50 * time.Millisecond, KeepLogs: true,
@@ -144,7 +144,7 @@ func (s *server) work() {
 }
 
 // put writes an object.
-func (s *server) put(location, text string) {
+func (s *testServer) put(location, text string) {
 	s.t.Helper()
 	b, key, err := s.open(s.t.Context(), location)
 	must(s.t, err)
@@ -153,12 +153,12 @@ func (s *server) put(location, text string) {
 }
 
 // command runs a client command.
-func (s *server) command(args ...string) result {
+func (s *testServer) command(args ...string) result {
 	return command(s.t.Context(), append(args, "--server", s.url)...)
 }
 
 // must runs a client command that succeeds, and returns what it prints.
-func (s *server) must(args ...string) string {
+func (s *testServer) must(args ...string) string {
 	s.t.Helper()
 	r := s.command(args...)
 	if r.code != exitDone {
@@ -168,7 +168,7 @@ func (s *server) must(args ...string) string {
 }
 
 // json runs a client command with --json and reads its answer.
-func (s *server) json(answer any, args ...string) {
+func (s *testServer) json(answer any, args ...string) {
 	s.t.Helper()
 	text := s.must(append(args, "--json")...)
 	d := json.NewDecoder(strings.NewReader(text))
@@ -179,7 +179,7 @@ func (s *server) json(answer any, args ...string) {
 }
 
 // submit submits a word count and returns its id.
-func (s *server) submit(args ...string) string {
+func (s *testServer) submit(args ...string) string {
 	s.t.Helper()
 	return strings.TrimSpace(s.must(append([]string{
 		"submit", "wordcount", "--name", "wc", "-i", "s3://inbox/books/*.txt", "-o", "s3://outbox/wc",

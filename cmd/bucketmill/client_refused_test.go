@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api/server"
 )
 
 func TestServerThatIsNotThere(t *testing.T) {
@@ -21,8 +21,8 @@ func TestServerThatIsNotThere(t *testing.T) {
 
 func TestTokens(t *testing.T) {
 	t.Parallel()
-	s := serve(t, true, func(cfg *api.Config) {
-		cfg.Tokens = []api.Token{{Name: "reader", Role: api.RoleRead, Hash: api.HashToken("secret")}}
+	s := serve(t, true, func(cfg *server.Config) {
+		cfg.Tokens = []server.Token{{Name: "reader", Role: server.RoleRead, Hash: server.HashToken("secret")}}
 	})
 	s.must("list", "--token", "secret")
 	for _, c := range []struct {

@@ -11,7 +11,8 @@ import (
 
 	"github.com/vbauerster/mpb/v8/decor"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/api/server"
 	"github.com/bucketmill/bucketmill/job"
 )
 
@@ -26,7 +27,7 @@ func wants(t *testing.T, text, pattern string) {
 // A job's way through all commands that look at it.
 func TestClientLooksAtAJob(t *testing.T) {
 	t.Parallel()
-	s := serve(t, false, func(cfg *api.Config) {
+	s := serve(t, false, func(cfg *server.Config) {
 		cfg.Presign = func(_ context.Context, method, url string, _ time.Duration) (string, error) {
 			return "http://links/" + method + "/" + strings.TrimPrefix(url, "file://"), nil
 		}
@@ -69,7 +70,7 @@ func TestClientLooksAtAJob(t *testing.T) {
 }
 
 // looksAtJSON checks what the commands say of the job for programs.
-func looksAtJSON(t *testing.T, s *server, id string) {
+func looksAtJSON(t *testing.T, s *testServer, id string) {
 	t.Helper()
 	var j api.Job
 	if s.json(&j, "status", id); j.State != job.Completed || string(j.ID) != id || j.Progress.Map.Done != 2 || j.Times.Ended == nil {

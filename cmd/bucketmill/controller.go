@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/bucketmill/bucketmill/api/server"
 	"github.com/bucketmill/bucketmill/controller"
-	"github.com/bucketmill/bucketmill/controller/api"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -33,8 +33,8 @@ type apiFlags struct {
 	tokens           string
 	open             bool
 	hosts            []string
-	admitted         []api.Token // what validate has read
-	secret           string      // of the only token, an admin's, where there is no file; see localtoken.go
+	admitted         []server.Token // what validate has read
+	secret           string         // of the only token, an admin's, where there is no file; see localtoken.go
 	tlsCert, tlsKey  string
 	allow            []string
 	maxProgram       job.ByteSize
@@ -48,7 +48,7 @@ type apiFlags struct {
 }
 
 func (f *apiFlags) register(fs *pflag.FlagSet) {
-	f.maxProgram, f.maxUpload = api.DefaultMaxProgram, api.DefaultMaxUpload
+	f.maxProgram, f.maxUpload = server.DefaultMaxProgram, server.DefaultMaxUpload
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:8080", "HOST:PORT of the HTTP API")
 	fs.Var((*tokensFile)(&f.tokens), "tokens", "file of bearer tokens: lines of NAME ROLE sha256:HEX, roles read, submit, admin (see \"bucketmill token\"); read again when it changes")
 	fs.BoolVar(&f.open, "no-auth", false, "ask nobody for a token, also if --listen reaches beyond this machine")
@@ -58,10 +58,10 @@ func (f *apiFlags) register(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&f.allow, "allow", nil, "URL prefix (s3://bucket/prefix) that jobs and objects may name; repeatable (default: all that the credentials reach)")
 	fs.Var(&f.maxProgram, "max-program", "largest program, with all its files")
 	fs.Var(&f.maxUpload, "max-upload", "largest object to upload")
-	fs.IntVar(&f.uploads, "uploads", api.DefaultUploads, "uploads at a time; each takes about 17 MB of memory")
+	fs.IntVar(&f.uploads, "uploads", server.DefaultUploads, "uploads at a time; each takes about 17 MB of memory")
 	fs.IntVar(&f.maxJobs, "max-jobs", defaultMaxJobs, "jobs of one caller that may be active at a time; 0: no limit")
 	fs.IntVar(&f.maxPriority, "max-priority", defaultMaxPriority, "highest priority that the role submit may give a job; admins, and everybody where there are no tokens, may give up to 1000")
-	fs.IntVar(&f.maxStreams, "max-streams", api.DefaultMaxStreams, "event streams of one caller at a time")
+	fs.IntVar(&f.maxStreams, "max-streams", server.DefaultMaxStreams, "event streams of one caller at a time")
 	fs.Float64Var(&f.rate, "rate", 0, "requests per second of one client address; 0: no limit")
 	fs.StringVar(&f.publicS3Endpoint, "s3-public-endpoint", "", "URL by which clients reach the S3 store, for presigned links (default: --s3-endpoint)")
 }
@@ -194,7 +194,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 }
 
 // server makes the API's server.
-func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *state.Store, stores *connect.Stores, registry *prometheus.Registry, log *slog.Logger, files bool) (*api.Server, error) {
+func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *state.Store, stores *connect.Stores, registry *prometheus.Registry, log *slog.Logger, files bool) (*server.Server, error) {
 	public := s.store
 	if f.publicS3Endpoint != "" {
 		public.endpoint = f.publicS3Endpoint
@@ -203,7 +203,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 	if err != nil {
 		return nil, err
 	}
-	return api.New(api.Config{
+	return server.New(server.Config{
 		Store: store, Open: stores.Open, Work: s.work, Log: log, Version: version,
 		Allow: f.allow, AllowFiles: files, Tokens: f.admitted, Hosts: f.names(),
 		MaxJobs: f.maxJobs, MaxPriority: &f.maxPriority, MaxStreams: f.maxStreams,
@@ -248,7 +248,7 @@ func presigner(stores *connect.Stores) func(context.Context, string, string, tim
 const drainTime = 5 * time.Second
 
 // serve answers requests until ctx ends. Messages are for the person that has started the server.
-func (f *apiFlags) serve(ctx context.Context, server *api.Server, log *slog.Logger, messages io.Writer) (err error) {
+func (f *apiFlags) serve(ctx context.Context, server *server.Server, log *slog.Logger, messages io.Writer) (err error) {
 	s := server.HTTPServer(f.listen)
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", f.listen)

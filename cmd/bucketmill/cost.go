@@ -20,7 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -130,8 +130,8 @@ func storedHandles(out objstore.URL, size int64) (bool, error) {
 }
 
 // reads is the number of requests by which that many executors read the inputs.
-func reads(tasks iter.Seq[split.Task], spec job.Spec, executors int, slotMemory int64) (n int64, err error) {
-	format, err := split.ParseInput(spec.Format, spec.Compression)
+func reads(tasks iter.Seq[input.Task], spec job.Spec, executors int, slotMemory int64) (n int64, err error) {
+	format, err := input.ParseInput(spec.Format, spec.Compression)
 	if err != nil {
 		return 0, err
 	}

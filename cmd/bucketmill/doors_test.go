@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api/server"
 )
 
 // A server that was told to ask for tokens, and has none, must not start open to everybody.
@@ -123,8 +123,8 @@ func TestDevHasATokenOfItsOwn(t *testing.T) {
 		}
 	}
 	// Another server gets no token, though it is on the same machine.
-	other := serve(t, true, func(cfg *api.Config) {
-		cfg.Tokens = []api.Token{{Name: "x", Role: api.RoleRead, Hash: api.HashToken(strings.TrimSpace(string(secret)))}}
+	other := serve(t, true, func(cfg *server.Config) {
+		cfg.Tokens = []server.Token{{Name: "x", Role: server.RoleRead, Hash: server.HashToken(strings.TrimSpace(string(secret)))}}
 	})
 	if p := d.client("list", "--server", other.url); p.err == nil {
 		t.Error("another server has got the token")
@@ -163,7 +163,7 @@ func TestTokensAreReadAgain(t *testing.T) {
 		must(t, os.WriteFile(file+".new", []byte(text), 0o600))
 		must(t, os.Rename(file+".new", file))
 	}
-	line := func(name string) string { return fmt.Sprintf("%s read %s\n", name, api.HashToken(name)) }
+	line := func(name string) string { return fmt.Sprintf("%s read %s\n", name, server.HashToken(name)) }
 	write(line("ann"))
 	d := startDev(t, "--tokens", file)
 	said := func(what string) {

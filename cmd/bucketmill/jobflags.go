@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -130,7 +130,7 @@ func (f *jobFlags) assemble(args []string) (spec job.Spec, err error) {
 	if err := spec.Validate(); err != nil {
 		return spec, err
 	}
-	if _, err := split.ParseInput(spec.Format, spec.Compression); err != nil {
+	if _, err := input.ParseInput(spec.Format, spec.Compression); err != nil {
 		return spec, err
 	}
 	return spec, absolute(&spec)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/job"
 )
 

@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // growing is a job whose only map task says a line, and goes on when the file is there that it returns.
-func (s *server) growing(t *testing.T) (id, gate string) {
+func (s *testServer) growing(t *testing.T) (id, gate string) {
 	t.Helper()
 	s.put("s3://inbox/a.txt", "one\ntwo\n")
 	gate = t.TempDir() + "/gate"

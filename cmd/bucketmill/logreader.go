@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -119,14 +119,14 @@ func (l *logReader) follow(ctx context.Context, which string) error {
 	l.until = time.Time{}
 	grow := map[string]bool{}
 	for {
-		job, err := l.Job(ctx, l.id) // before the logs: those of a job that has ended are whole
+		j, err := l.Job(ctx, l.id) // before the logs: those of a job that has ended are whole
 		if err == nil {
 			err = l.look(ctx)
 		}
 		if err != nil {
 			return err
 		}
-		if job.Phase == state.PhaseEnded || job.Phase == state.PhaseKept {
+		if j.Phase == job.PhaseEnded || j.Phase == job.PhaseKept {
 			break
 		}
 		for attempt := range l.running {

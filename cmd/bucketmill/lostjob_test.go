@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 )
 
 // A job that Redis has lost, and that comes back, is waited for from its submission on, and what is waited

@@ -11,11 +11,10 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // metrics reads all metrics: sums of counters and gauges, and counts of histograms, by name and labels.
-func (s *server) metrics() map[string]float64 {
+func (s *testServer) metrics() map[string]float64 {
 	s.t.Helper()
 	families, err := s.registry.Gather()
 	must(s.t, err)
@@ -86,8 +85,8 @@ func TestMetricsCountEndingsOnce(t *testing.T) {
 	const failures = "bucketmill_jobs_ended_total reason=user state=FAILED"
 	for _, want := range []float64{1, 2} {
 		eventually(t, "the job is kept", func() bool {
-			job, err := s.store.Job(t.Context(), job.ID(id))
-			return err == nil && job.Phase == state.PhaseKept && s.metrics()[failures] == want
+			theJob, err := s.store.Job(t.Context(), job.ID(id))
+			return err == nil && theJob.Phase == job.PhaseKept && s.metrics()[failures] == want
 		})
 		if want == 1 {
 			s.must("retry", id)
@@ -97,8 +96,8 @@ func TestMetricsCountEndingsOnce(t *testing.T) {
 	must(t, err)
 	must(t, s.store.Discard(t.Context(), j.ID, j.Stage))
 	eventually(t, "the job is cleaned up after", func() bool {
-		job, err := s.store.Job(t.Context(), job.ID(id))
-		return err == nil && job.Phase == state.PhaseEnded
+		theJob, err := s.store.Job(t.Context(), job.ID(id))
+		return err == nil && theJob.Phase == job.PhaseEnded
 	})
 	if got := s.metrics()[failures]; got != 2 {
 		t.Errorf("%v endings were counted, want 2", got)

@@ -131,7 +131,7 @@ func TestServerGetsModules(t *testing.T) {
 }
 
 // post posts a form with a spec, a program, and files, whose names are paths below a folder, and returns the job's id.
-func (s *server) post(folder, specPart, spec, programPart, program string, files ...string) string {
+func (s *testServer) post(folder, specPart, spec, programPart, program string, files ...string) string {
 	s.t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)

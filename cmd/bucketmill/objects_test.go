@@ -13,7 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/api/server"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
@@ -32,7 +33,7 @@ func filesOf(t *testing.T, folder string) map[string]string {
 }
 
 // urls are what ls lists.
-func (s *server) urls(location string) (urls []string) {
+func (s *testServer) urls(location string) (urls []string) {
 	s.t.Helper()
 	var list api.ObjectList
 	s.json(&list, "ls", location)
@@ -43,7 +44,7 @@ func (s *server) urls(location string) (urls []string) {
 }
 
 // listing puts a server in front that answers listings with this one, as only a store could that is not to be trusted.
-func (s *server) listing(list *api.ObjectList) {
+func (s *testServer) listing(list *api.ObjectList) {
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Count(r.URL.Path, "/") > 3 || r.Method != http.MethodGet { // an object
 			s.api.Handler().ServeHTTP(w, r)
@@ -230,8 +231,8 @@ func TestRemove(t *testing.T) {
 
 func TestRemoveTakesTheRoleAdmin(t *testing.T) {
 	t.Parallel()
-	s := serve(t, true, func(cfg *api.Config) {
-		cfg.Tokens = []api.Token{{Name: "ann", Role: api.RoleSubmit, Hash: api.HashToken("secret")}}
+	s := serve(t, true, func(cfg *server.Config) {
+		cfg.Tokens = []server.Token{{Name: "ann", Role: server.RoleSubmit, Hash: server.HashToken("secret")}}
 	})
 	s.put("s3://inbox/a", "x")
 	s.put("s3://inbox/b", "x")

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 )
 
 // explain turns what the server said, or did not say, into a sentence for whoever typed the

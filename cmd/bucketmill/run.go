@@ -302,7 +302,7 @@ func waitJob(ctx context.Context, store *state.Store, id job.ID, ui *ui) (state.
 			return j, err
 		}
 		answered = time.Now()
-		if j.Phase == state.PhaseEnded {
+		if j.Phase == job.PhaseEnded {
 			ui.progress(j, nil)
 			return j, nil
 		}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"io"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/state"

@@ -12,10 +12,9 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 func newStatusCommand() *cobra.Command {
@@ -105,14 +104,14 @@ func by(job api.Job) string {
 }
 
 // stateOf is a job's state, with its phase where that says more.
-func stateOf(job api.Job) string {
-	switch job.Phase {
-	case state.PhasePublish, state.PhaseCleanup:
-		return fmt.Sprintf("%s (%s)", job.State, job.Phase)
-	case state.PhaseKept:
-		return string(job.State) + " (may be retried)"
+func stateOf(j api.Job) string {
+	switch j.Phase {
+	case job.PhasePublish, job.PhaseCleanup:
+		return fmt.Sprintf("%s (%s)", j.State, j.Phase)
+	case job.PhaseKept:
+		return string(j.State) + " (may be retried)"
 	}
-	return string(job.State)
+	return string(j.State)
 }
 
 // side is how far the tasks of one side are.

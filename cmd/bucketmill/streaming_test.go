@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 )
 
 // The commands of a word count. The mapper's words stand each on a line; the last two are combiner

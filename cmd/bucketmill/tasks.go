@@ -8,9 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 func newTasksCommand() *cobra.Command {
@@ -30,22 +29,22 @@ newest 200), and below them how many tasks and attempts there were.`,
 		tasks := s.Tasks(ctx, id, wanted)
 		if s.json {
 			return printListAnd(s.out, "tasks", tasks, func() (any, error) {
-				job, err := s.Job(ctx, id)
+				j, err := s.Job(ctx, id)
 				return struct {
 					Forgotten bool         `json:"forgotten"`
 					Progress  api.Progress `json:"progress"`
-				}{job.Phase == state.PhaseEnded, job.Progress}, err
+				}{j.Phase == job.PhaseEnded, j.Progress}, err
 			})
 		}
 		err = printTable(s.out, "TASK STATE ATTEMPTS EXECUTOR PROGRESS TOOK ERROR", tasks, taskCells)
 		if err != nil {
 			return err
 		}
-		job, err := s.Job(ctx, id)
-		if err != nil || job.Phase != state.PhaseEnded {
+		j, err := s.Job(ctx, id)
+		if err != nil || j.Phase != job.PhaseEnded {
 			return err
 		}
-		return s.printForgotten(job, wanted)
+		return s.printForgotten(j, wanted)
 	})
 	cmd.Flags().StringVar(&wanted, "side", "", "map or reduce (default: both)")
 	complete(cmd, "side", "map", "reduce")

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api/server"
 )
 
 // minSecret is the shortest secret that is taken from standard input: nothing slows guessing down.
@@ -44,8 +44,8 @@ admin (all). A job is code that runs on the executors: see docs/security.md.`,
 				return err
 			}
 		}
-		line := fmt.Sprintf("%s %s %s\n", args[0], args[1], api.HashToken(secret))
-		if tokens, err := api.ParseTokens(line); err != nil || len(tokens) != 1 || tokens[0].Name != args[0] {
+		line := fmt.Sprintf("%s %s %s\n", args[0], args[1], server.HashToken(secret))
+		if tokens, err := server.ParseTokens(line); err != nil || len(tokens) != 1 || tokens[0].Name != args[0] {
 			if err == nil {
 				err = fmt.Errorf("the name %q: want one word that does not begin with #", args[0])
 			}

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api/server"
 )
 
 func TestTokenCommand(t *testing.T) {
@@ -14,7 +14,7 @@ func TestTokenCommand(t *testing.T) {
 	shown := regexp.MustCompile(`^bucketmill: the secret of alice, shown this once: ([A-Z2-7]{26})\n$`)
 	r := command(t.Context(), "token", "alice", "admin")
 	secret := shown.FindStringSubmatch(r.stderr)
-	if r.code != exitDone || secret == nil || r.stdout != "alice admin "+api.HashToken(secret[1])+"\n" {
+	if r.code != exitDone || secret == nil || r.stdout != "alice admin "+server.HashToken(secret[1])+"\n" {
 		t.Fatalf("%+v", r)
 	}
 	file := filepath.Join(t.TempDir(), "tokens")
@@ -26,7 +26,7 @@ func TestTokenCommand(t *testing.T) {
 	}
 	text, err := os.ReadFile(file)
 	must(t, err)
-	if tokens, err := api.ParseTokens(string(text)); err != nil || len(tokens) != 2 || tokens[1].Role != api.RoleSubmit {
+	if tokens, err := server.ParseTokens(string(text)); err != nil || len(tokens) != 2 || tokens[1].Role != server.RoleSubmit {
 		t.Errorf("%s: %v", text, err)
 	}
 	made := filepath.Join(t.TempDir(), "new")

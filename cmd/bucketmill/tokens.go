@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api/server"
 )
 
 const (
@@ -44,9 +44,9 @@ var errNoTokenInFile = errors.New("it has no token: nobody could be admitted; \"
 func (f *apiFlags) authenticates() bool { return f.tokens != "" || f.secret != "" }
 
 // readTokens reads the tokens that the server starts with; nil: it asks for none.
-func (f *apiFlags) readTokens() ([]api.Token, error) {
+func (f *apiFlags) readTokens() ([]server.Token, error) {
 	if f.secret != "" {
-		return []api.Token{{Name: "local", Role: api.RoleAdmin, Hash: api.HashToken(f.secret)}}, nil
+		return []server.Token{{Name: "local", Role: server.RoleAdmin, Hash: server.HashToken(f.secret)}}, nil
 	}
 	if f.tokens == "" {
 		return nil, nil
@@ -55,7 +55,7 @@ func (f *apiFlags) readTokens() ([]api.Token, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("read tokens: %w", err)}
 	}
-	tokens, err := api.ParseTokens(text)
+	tokens, err := server.ParseTokens(text)
 	if err == nil && len(tokens) == 0 {
 		err = errNoTokenInFile
 	}
@@ -81,7 +81,7 @@ func readTokensFile(name string) (text string, err error) {
 // followTokens has the server admit whom the file of tokens names, also once it changes: at the latest after
 // tokensInterval, or at once when hangup says so (nil: never). A file that can't be read, or has a line that is none,
 // changes nothing. One without a token locks everybody out: that is how access is taken away.
-func (f *apiFlags) followTokens(ctx context.Context, server *api.Server, log *slog.Logger, hangup <-chan os.Signal) error {
+func (f *apiFlags) followTokens(ctx context.Context, server *server.Server, log *slog.Logger, hangup <-chan os.Signal) error {
 	if f.tokens == "" {
 		return nil
 	}
@@ -118,13 +118,13 @@ func onHangup(ctx context.Context) <-chan os.Signal {
 }
 
 // takeTokens admits whom the text of the file of tokens names, and says so.
-func (f *apiFlags) takeTokens(text string, err error, server *api.Server, log *slog.Logger) {
-	var tokens []api.Token
+func (f *apiFlags) takeTokens(text string, err error, srv *server.Server, log *slog.Logger) {
+	var tokens []server.Token
 	if err == nil {
-		tokens, err = api.ParseTokens(text)
+		tokens, err = server.ParseTokens(text)
 	}
 	if err == nil {
-		err = server.SetTokens(tokens)
+		err = srv.SetTokens(tokens)
 	}
 	switch {
 	case err != nil:

@@ -94,12 +94,12 @@ func (u *ui) line(j state.Job, running []state.Running) {
 	text := string(j.Phase)
 	side, p := job.Map, j.Map
 	switch j.Phase {
-	case state.PhaseReduce:
+	case job.PhaseReduce:
 		side, p = job.Reduce, j.Reduce
 		fallthrough
-	case state.PhaseMap:
+	case job.PhaseMap:
 		text = fmt.Sprintf("%s %3d%%  %d/%d tasks", j.Phase, thousandths(side, p, running)/10/int64(p.Total), p.Done, p.Total)
-	case state.PhaseCleanup, state.PhaseKept, state.PhaseEnded:
+	case job.PhaseCleanup, job.PhaseKept, job.PhaseEnded:
 		return // the report says it
 	}
 	samePhase := len(u.said) > 4 && text[:4] == u.said[:4]

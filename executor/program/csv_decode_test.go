@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/frames"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
@@ -84,7 +84,7 @@ func decodeCSV(t *testing.T, batches [][]record.Batch) map[string][]decodedRow {
 }
 
 // mapGoodCSV runs a Python job over all files without an error, and compares the dicts that map_fn gets.
-func mapGoodCSV(t *testing.T, kind split.Kind, files []csvFile, batches [][]record.Batch) {
+func mapGoodCSV(t *testing.T, kind input.Kind, files []csvFile, batches [][]record.Batch) {
 	t.Helper()
 	const source = `
 import base64, json
@@ -109,7 +109,7 @@ def map_fn(key, row):
 		}
 	}
 	a := attempt(t)
-	a.Format, a.MapOnly = split.Format{Kind: kind}.String(), true
+	a.Format, a.MapOnly = input.Format{Kind: kind}.String(), true
 	records, err := mapAll(t, openSource(t, source, nil), a, good)
 	if err != nil {
 		t.Fatal(err)

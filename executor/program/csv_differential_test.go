@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/executor/split"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
@@ -36,8 +36,8 @@ func TestCSVIsPythons(t *testing.T) {
 	nul := exec.CommandContext(t.Context(), cfg.interpreter.path, "-c", "import sys; sys.exit(sys.version_info < (3, 11))").Run() == nil
 	files := generateCSV(csvFiles, nul)
 	askOracle(t, cfg.interpreter.path, files)
-	refused := map[split.Kind]int{}
-	for _, kind := range []split.Kind{split.CSV, split.CSVMultiline} {
+	refused := map[input.Kind]int{}
+	for _, kind := range []input.Kind{input.CSV, input.CSVMultiline} {
 		batches := make([][]record.Batch, len(files))
 		for i := range files {
 			var err error
@@ -60,27 +60,27 @@ func TestCSVIsPythons(t *testing.T) {
 		}
 		mapGoodCSV(t, kind, files, batches)
 	}
-	if n := refused[split.CSVMultiline]; n > csvFiles/2 {
+	if n := refused[input.CSVMultiline]; n > csvFiles/2 {
 		t.Errorf("%d of %d files have an error: that compares little", n, csvFiles)
 	}
 }
 
 // mustFail tells whether framing must fail.
-func (f *csvFile) mustFail(kind split.Kind) bool {
+func (f *csvFile) mustFail(kind input.Kind) bool {
 	switch {
 	case len(f.rows) > 0 && len(f.rows[0].fields) == 0:
 		return true // the first line is empty
-	case kind == split.CSV:
+	case kind == input.CSV:
 		return f.over >= 0
 	}
 	return f.open
 }
 
 // readCSV returns the batches of a file. It sees to it that the records are the same in any splits.
-func readCSV(t *testing.T, name string, data []byte, kind split.Kind) ([]record.Batch, error) {
+func readCSV(t *testing.T, name string, data []byte, kind input.Kind) ([]record.Batch, error) {
 	t.Helper()
 	batches, err := readSplits(t, name, data, kind, int64(len(data)))
-	if kind != split.CSV {
+	if kind != input.CSV {
 		return batches, err
 	}
 	rng := rand.New(rand.NewPCG(uint64(len(data)), 1))
@@ -97,17 +97,17 @@ func readCSV(t *testing.T, name string, data []byte, kind split.Kind) ([]record.
 	return batches, err
 }
 
-func readSplits(t *testing.T, name string, data []byte, kind split.Kind, size int64) ([]record.Batch, error) {
+func readSplits(t *testing.T, name string, data []byte, kind input.Kind, size int64) ([]record.Batch, error) {
 	t.Helper()
 	get := func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data[offset:min(offset+length, int64(len(data)))])), nil
 	}
 	var batches []record.Batch
-	s := split.Split{Input: name, Size: int64(len(data))}
+	s := input.Split{Input: name, Size: int64(len(data))}
 	for ; s.Offset < s.Size; s.Offset += size {
 		s.Length = min(size, s.Size-s.Offset)
-		opts := split.Options{Format: split.Format{Kind: kind}, Direct: true, RangeBytes: 7 + len(data)%50 + len(data)/20}
-		r, err := split.Open(t.Context(), s, opts, get)
+		opts := input.Options{Format: input.Format{Kind: kind}, Direct: true, RangeBytes: 7 + len(data)%50 + len(data)/20}
+		r, err := input.Open(t.Context(), s, opts, get)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func readSplits(t *testing.T, name string, data []byte, kind split.Kind, size in
 			t.Fatal(err)
 		}
 		switch {
-		case errors.Is(err, split.ErrInput) && strings.Contains(err.Error(), name+": at byte "):
+		case errors.Is(err, input.ErrInput) && strings.Contains(err.Error(), name+": at byte "):
 			return nil, err
 		case !errors.Is(err, io.EOF):
 			t.Fatalf("%q: %v", data, err)
@@ -144,7 +144,7 @@ func csvRecords(batches []record.Batch) []string {
 
 // compareFraming has all rows that Python's csv module finds in the records, read one by one, be all that it
 // finds in the file.
-func (f *csvFile) compareFraming(t *testing.T, kind split.Kind, decoded []decodedRow) {
+func (f *csvFile) compareFraming(t *testing.T, kind input.Kind, decoded []decodedRow) {
 	t.Helper()
 	var all [][]string
 	for _, row := range decoded {
@@ -156,7 +156,7 @@ func (f *csvFile) compareFraming(t *testing.T, kind split.Kind, decoded []decode
 }
 
 // compareDecoding compares a file's rows with those of the runner and of the builtins.
-func (f *csvFile) compareDecoding(t *testing.T, kind split.Kind, batches []record.Batch, decoded []decodedRow) {
+func (f *csvFile) compareDecoding(t *testing.T, kind input.Kind, batches []record.Batch, decoded []decodedRow) {
 	t.Helper()
 	if len(f.rows) == 0 {
 		return // there is no header, or its decoder refuses it

@@ -33,7 +33,7 @@ func TestAPI(t *testing.T) {
 	node := filepath.Join(tools, "node_modules", ".bin")
 	t.Setenv("PATH", python+string(os.PathListSeparator)+os.Getenv("PATH")) // with node, and ruff for openapi-python-client
 	t.Run("document", func(t *testing.T) {
-		for _, path := range []string{document, "../../controller/api/openapi.yaml"} {
+		for _, path := range []string{document, "../../api/server/openapi.yaml"} {
 			run(t, ".", nil, filepath.Join(python, "openapi-spec-validator"), path)
 			run(t, ".", []string{"REDOCLY_TELEMETRY=off", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true"}, filepath.Join(node, "redocly"), "lint", path)
 		}
@@ -81,7 +81,7 @@ func TestAPI(t *testing.T) {
 }
 
 // fetch writes an answer to a file.
-func (s *server) fetch(t *testing.T, path, to string) {
+func (s *testServer) fetch(t *testing.T, path, to string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
 	must(t, err)

@@ -16,12 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bucketmill/bucketmill/controller/api"
+	"github.com/bucketmill/bucketmill/api/server"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
 // server is a cluster of a controller and an executor.
-type server struct {
+type testServer struct {
 	url    string
 	token  string   // of an admin
 	env    []string // of its processes
@@ -36,7 +36,7 @@ const (
 )
 
 // start starts a server with objects in its buckets inbox and outbox.
-func start(t *testing.T) *server {
+func start(t *testing.T) *testServer {
 	t.Helper()
 	redis, store := testservices.NewRedis(t), testservices.NewMinIO(t)
 	dir := t.TempDir()
@@ -44,13 +44,13 @@ func start(t *testing.T) *server {
 	must(t, err)
 	address := listener.Addr().String()
 	must(t, listener.Close())
-	s := &server{
+	s := &testServer{
 		url: "http://" + address, token: rand.Text(), binary: filepath.Join(dir, "bucketmill"), log: filepath.Join(dir, "log"),
 		env: []string{"AWS_ACCESS_KEY_ID=" + store.AccessKey, "AWS_SECRET_ACCESS_KEY=" + store.SecretKey},
 	}
 	run(t, "../..", nil, "go", "build", "-o", s.binary, "./cmd/bucketmill")
 	tokens := filepath.Join(dir, "tokens")
-	must(t, os.WriteFile(tokens, []byte("tester admin "+api.HashToken(s.token)+"\n"), 0o600))
+	must(t, os.WriteFile(tokens, []byte("tester admin "+server.HashToken(s.token)+"\n"), 0o600))
 	cluster := []string{"--redis", redis.URL, "--store", "s3://work", "--s3-endpoint", store.Endpoint}
 	s.process(t, append([]string{"controller", "--listen", address, "--tokens", tokens}, cluster...)...)
 	s.process(t, append([]string{"executor", "--scratch", filepath.Join(dir, "scratch")}, cluster...)...)
@@ -63,7 +63,7 @@ func start(t *testing.T) *server {
 }
 
 // process starts a process that ends with the test.
-func (s *server) process(t *testing.T, args ...string) {
+func (s *testServer) process(t *testing.T, args ...string) {
 	t.Helper()
 	log, err := os.OpenFile(s.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	must(t, err)
@@ -90,7 +90,7 @@ func (s *server) process(t *testing.T, args ...string) {
 }
 
 // await waits until the server is ready.
-func (s *server) await(t *testing.T) {
+func (s *testServer) await(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -112,7 +112,7 @@ func (s *server) await(t *testing.T) {
 	}
 }
 
-func (s *server) put(t *testing.T, path, text string) {
+func (s *testServer) put(t *testing.T, path, text string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.url+path, strings.NewReader(text))
 	must(t, err)
@@ -127,7 +127,7 @@ func (s *server) put(t *testing.T, path, text string) {
 }
 
 // tail is the end of the log.
-func (s *server) tail() string {
+func (s *testServer) tail() string {
 	text, err := os.ReadFile(s.log)
 	if err != nil {
 		return err.Error()
@@ -165,6 +165,6 @@ func copyTo(t *testing.T, name, to string) {
 }
 
 // clientEnv is what the generated clients read.
-func (s *server) clientEnv() []string {
+func (s *testServer) clientEnv() []string {
 	return []string{"SERVER=" + s.url, "TOKEN=" + s.token, fmt.Sprintf("WANT=%s", counted)}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )

@@ -17,8 +17,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/minio/minio-go/v7"
 
-	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"

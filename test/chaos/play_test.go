@@ -14,10 +14,9 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
-	"github.com/bucketmill/bucketmill/controller/api"
-	"github.com/bucketmill/bucketmill/controller/api/client"
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // jobTimeout is how long a job may take, with all that is done to it.
@@ -139,31 +138,31 @@ func (c *cluster) cancelAfter(ctx context.Context, id job.ID, after time.Duratio
 const forgotten job.State = "forgotten"
 
 // await waits until only history is left of a job.
-func (c *cluster) await(ctx context.Context, id job.ID) (job api.Job, err error) {
+func (c *cluster) await(ctx context.Context, id job.ID) (j api.Job, err error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	done := -1
 	for {
 		err := c.ask(ctx, func(ctx context.Context, api *client.Client) (err error) {
-			job, err = api.Job(ctx, id)
+			j, err = api.Job(ctx, id)
 			return err
 		})
 		if *flushes && unknown(err) {
 			return api.Job{ID: id, State: forgotten}, nil
 		}
 		if err != nil {
-			return job, fmt.Errorf("ask for the job: %w", err)
+			return j, fmt.Errorf("ask for the job: %w", err)
 		}
-		if now := job.Progress.Map.Done + job.Progress.Reduce.Done; now != done {
+		if now := j.Progress.Map.Done + j.Progress.Reduce.Done; now != done {
 			done = now
 			c.recovery.progress(time.Now())
 		}
-		if job.Phase == state.PhaseEnded {
-			return job, nil
+		if j.Phase == job.PhaseEnded {
+			return j, nil
 		}
 		select {
 		case <-ctx.Done():
-			return job, fmt.Errorf("%w: it is %s, in phase %s", errLate, job.State, job.Phase)
+			return j, fmt.Errorf("%w: it is %s, in phase %s", errLate, j.State, j.Phase)
 		case <-tick.C:
 		}
 	}

@@ -111,7 +111,7 @@ func TestScale(t *testing.T) {
 		Format: "fixed:1", Maps: *tasks, Reducers: reduces,
 	})
 	must(t, err)
-	waitFor(t, store, id, func(j state.Job) bool { return j.Phase == state.PhaseMap })
+	waitFor(t, store, id, func(j state.Job) bool { return j.Phase == job.PhaseMap })
 	t.Logf("planned in %v", since(begun))
 
 	bucket, _, err := stores.Open(t.Context(), folder)
@@ -123,15 +123,15 @@ func TestScale(t *testing.T) {
 	empty := redisMemory(t, rdb)
 	mapping := time.Now()
 	cpu := redisCPU(t, rdb)
-	f.work(t.Context(), strings.TrimPrefix(folder, "/")+"/out", func() bool { return phase(t, store, id) == state.PhaseMap })
+	f.work(t.Context(), strings.TrimPrefix(folder, "/")+"/out", func() bool { return phase(t, store, id) == job.PhaseMap })
 	took := time.Since(mapping)
 	each := (redisMemory(t, rdb) - empty) / *tasks
 	t.Logf("mapped in %v: %.3f ms a task; Redis used %.3f ms of CPU a task", since(mapping),
 		took.Seconds()*1000/float64(*tasks), (redisCPU(t, rdb)-cpu)*1000/float64(*tasks))
 	f.report("map")
 	t.Logf("%d bytes of Redis a task", each)
-	f.work(t.Context(), strings.TrimPrefix(folder, "/")+"/out", func() bool { return phase(t, store, id) == state.PhaseReduce })
-	theJob := waitFor(t, store, id, func(j state.Job) bool { return j.Phase == state.PhaseEnded })
+	f.work(t.Context(), strings.TrimPrefix(folder, "/")+"/out", func() bool { return phase(t, store, id) == job.PhaseReduce })
+	theJob := waitFor(t, store, id, func(j state.Job) bool { return j.Phase == job.PhaseEnded })
 	t.Logf("ended in %v as %s; the process, controller and fleet, held up to %d MiB; %d renewals", since(begun), theJob.State, heap.Load()>>20, f.beats.Load())
 	if heap.Load() > mostHeap {
 		t.Errorf("%d MiB are more than %d", heap.Load()>>20, mostHeap>>20)
@@ -256,7 +256,7 @@ func waitFor(t *testing.T, store *state.Store, id job.ID, ok func(state.Job) boo
 	}
 }
 
-func phase(t *testing.T, store *state.Store, id job.ID) state.Phase {
+func phase(t *testing.T, store *state.Store, id job.ID) job.Phase {
 	t.Helper()
 	job, err := store.Job(t.Context(), id)
 	must(t, err)

@@ -22,8 +22,8 @@ type jobPlan struct {
 	inputs    []string // contents of the input objects
 	overwrite bool     // an output is there already
 	submitAt  time.Duration
-	cancelAt  state.Phase // "": not cancelled
-	retry     bool        // once it is kept
+	cancelAt  job.Phase // "": not cancelled
+	retry     bool      // once it is kept
 	priority  int
 	ordered   bool          // --sort-order total
 	values    bool          // --sort-values
@@ -55,7 +55,7 @@ func newJobPlan(rng *rand.Rand, n int) jobPlan {
 		j.program = "broken"
 	}
 	if rng.IntN(5) == 0 {
-		phases := []state.Phase{state.PhasePlan, state.PhaseMap, state.PhaseReduce, state.PhasePublish, state.PhaseCleanup}
+		phases := []job.Phase{job.PhasePlan, job.PhaseMap, job.PhaseReduce, job.PhasePublish, job.PhaseCleanup}
 		j.cancelAt = phases[rng.IntN(len(phases))]
 	}
 	if rng.IntN(4) == 0 {
@@ -134,12 +134,12 @@ type testJob struct {
 	lost        bool // Redis has forgotten it, and it is not on the store either: it was settled, or is not durable
 	unpublished bool // a failover has sent it back while it was published
 	undone      bool // a failover has sent it back after it was settled
-	reached     map[state.Phase]bool
-	phase       state.Phase // that it is in
-	settled     time.Time   // when it came to its clean-up
-	settling    *outcome    // how
-	finished    time.Time   // when it was found to be complete at last; zero: never
-	wrote       time.Time   // when it was published at last; zero: never
+	reached     map[job.Phase]bool
+	phase       job.Phase // that it is in
+	settled     time.Time // when it came to its clean-up
+	settling    *outcome  // how
+	finished    time.Time // when it was found to be complete at last; zero: never
+	wrote       time.Time // when it was published at last; zero: never
 	ended       time.Time
 	submitted   bool // of one that waits
 	outcome     *outcome
@@ -154,7 +154,7 @@ type outcome struct {
 }
 
 func (s *sim) newJob(n int, p jobPlan) *testJob {
-	j := &testJob{jobPlan: p, id: job.ID(fmt.Sprintf("job%d", n)), output: fmt.Sprintf("out%d/", n), reached: map[state.Phase]bool{}, struck: map[string]bool{}}
+	j := &testJob{jobPlan: p, id: job.ID(fmt.Sprintf("job%d", n)), output: fmt.Sprintf("out%d/", n), reached: map[job.Phase]bool{}, struck: map[string]bool{}}
 	if p.far {
 		j.output = fmt.Sprintf("out%d%s/", n, strings.Repeat("-far", 50))
 	}
@@ -247,8 +247,8 @@ func (s *sim) retryJob(j *testJob) {
 }
 
 // phase is a job's phase as Redis has it; "" for one that is not there.
-func (s *sim) phase(j *testJob) state.Phase {
-	return state.Phase(s.redis.server.HGet(jobKey(j), "phase"))
+func (s *sim) phase(j *testJob) job.Phase {
+	return job.Phase(s.redis.server.HGet(jobKey(j), "phase"))
 }
 
 // record is the key of what the store knows of the job.

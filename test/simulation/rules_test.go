@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // rules hold each script to the protocol (state/PROTOCOL.md) as it is executed, so that a
@@ -22,7 +21,7 @@ func newRules() rules { return rules{highest: map[string]int{}, epochs: map[stri
 
 // before is what a script may rely on, as it was before it.
 type before struct {
-	phase  state.Phase
+	phase  job.Phase
 	epoch  string
 	stage  string
 	holds  bool   // the attempt runs, by that executor and claim
@@ -32,17 +31,17 @@ type before struct {
 }
 
 // legal are the phases in which a script may say ok; any for others.
-var legal = map[string][]state.Phase{
-	"start":   {state.PhasePlan},
-	"finish":  {state.PhasePublish, state.PhasePlan, state.PhaseCleanup}, // see transition
-	"forget":  {state.PhaseCleanup},
-	"keep":    {state.PhaseCleanup},
-	"retry":   {state.PhaseKept},
-	"discard": {state.PhaseKept},
-	"stop":    {state.PhasePlan, state.PhaseMap, state.PhaseReduce, state.PhasePublish},
-	"fail":    {state.PhaseMap, state.PhaseReduce},
-	"lose":    {state.PhaseReduce, state.PhaseMap},
-	"redo":    {state.PhasePublish},
+var legal = map[string][]job.Phase{
+	"start":   {job.PhasePlan},
+	"finish":  {job.PhasePublish, job.PhasePlan, job.PhaseCleanup}, // see transition
+	"forget":  {job.PhaseCleanup},
+	"keep":    {job.PhaseCleanup},
+	"retry":   {job.PhaseKept},
+	"discard": {job.PhaseKept},
+	"stop":    {job.PhasePlan, job.PhaseMap, job.PhaseReduce, job.PhasePublish},
+	"fail":    {job.PhaseMap, job.PhaseReduce},
+	"lose":    {job.PhaseReduce, job.PhaseMap},
+	"redo":    {job.PhasePublish},
 }
 
 // stageArgument is which argument of a decision names the stage that it is about. Users stop jobs in any.
@@ -55,7 +54,7 @@ func (s *sim) look(args []string) (b before) {
 		return b
 	}
 	get := func(field string) string { return s.redis.server.HGet(keys[0], field) }
-	b.phase, b.epoch, b.stage, b.failed = state.Phase(get("phase")), get("epoch"), get("stage"), get("state") == string(job.Failed)
+	b.phase, b.epoch, b.stage, b.failed = job.Phase(get("phase")), get("epoch"), get("stage"), get("state") == string(job.Failed)
 	held := func(attempt, executor, claimed string) bool {
 		return strings.HasPrefix(s.redis.server.HGet(keys[1], attempt), executor+" "+claimed+" ")
 	}
@@ -103,7 +102,7 @@ func (s *sim) judge(b before, args []string, reply []byte) {
 		bad("a commit that was repeated is refused: %q", argv[:6])
 	case done && (name == "fail" || name == "lose") && !b.holds:
 		bad("said of a claim that does not run: %q", argv[:6])
-	case done && name == "finish" && (b.phase == state.PhasePlan || b.phase == state.PhaseCleanup && b.failed) && len(argv) == 1:
+	case done && name == "finish" && (b.phase == job.PhasePlan || b.phase == job.PhaseCleanup && b.failed) && len(argv) == 1:
 		bad("nothing was found, and nothing published")
 	case done && name == "claim":
 		s.judgeClaim(j, answer, bad)
@@ -116,7 +115,7 @@ func (s *sim) judge(b before, args []string, reply []byte) {
 			bad("epoch %s comes again", epoch)
 		}
 		s.watch.rules.epochs[string(j.id)+" "+epoch] = true
-	} else if b.phase == state.PhaseMap && s.phase(j) == state.PhaseReduce {
+	} else if b.phase == job.PhaseMap && s.phase(j) == job.PhaseReduce {
 		bad("the epoch stays %s", epoch)
 	}
 	if len(answer) > 0 {
@@ -141,8 +140,8 @@ func (s *sim) judgeClaim(j *testJob, answer []string, bad func(string, ...any)) 
 func (s *sim) judgeTasks(j *testJob, name string, bad func(string, ...any)) {
 	side, next, total, count := "m", "mapnext", "maps", "mapdone"
 	switch s.phase(j) {
-	case state.PhaseMap:
-	case state.PhaseReduce:
+	case job.PhaseMap:
+	case job.PhaseReduce:
 		side, next, total, count = "r", "rednext", "reduces", "reddone"
 	default:
 		return

@@ -12,7 +12,6 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
-	"github.com/bucketmill/bucketmill/state"
 )
 
 // watch looks at every command that Redis has executed.
@@ -55,7 +54,7 @@ func (w *watch) count(name string, reply []byte) {
 func (w *watch) transition(s *sim, j *testJob, name string, argv []string) {
 	switch name {
 	case "submit":
-		if j.outcome != nil && s.phase(j) == state.PhasePlan {
+		if j.outcome != nil && s.phase(j) == job.PhasePlan {
 			j.outcome, j.lost = nil, true // again: its user had no answer until the history had expired
 		}
 	case "start":
@@ -124,16 +123,16 @@ func (w *watch) forget(s *sim) {
 		switch {
 		case phase == "" && len(j.reached) > 0 && j.outcome == nil:
 			s.lose(j)
-		case phase == state.PhaseEnded:
+		case phase == job.PhaseEnded:
 			s.end(j, s.record(j))
 		case phase != "":
 			j.outcome, j.lost = nil, false
-			if phase != state.PhaseCleanup && phase != state.PhaseKept {
+			if phase != job.PhaseCleanup && phase != job.PhaseKept {
 				j.settling = nil
 			}
-			j.unpublished = j.unpublished || !j.wrote.IsZero() && phase != state.PhasePublish
+			j.unpublished = j.unpublished || !j.wrote.IsZero() && phase != job.PhasePublish
 		}
-		if phase != state.PhaseCleanup && phase != state.PhaseKept && phase != state.PhaseEnded {
+		if phase != job.PhaseCleanup && phase != job.PhaseKept && phase != job.PhaseEnded {
 			j.undone = j.undone || !j.settled.IsZero()
 			if phase != "" || j.outcome == nil { // else it has ended, and its history is gone
 				j.settled = time.Time{}
@@ -211,11 +210,11 @@ func (s *sim) follow(j *testJob) {
 		return
 	}
 	switch before := j.phase; {
-	case phase == state.PhaseCleanup && before != state.PhaseKept:
+	case phase == job.PhaseCleanup && before != job.PhaseKept:
 		j.settled, j.settling = time.Now(), s.record(j)
-	case phase == state.PhasePublish:
+	case phase == job.PhasePublish:
 		j.wrote = time.Now()
-	case before == state.PhaseKept:
+	case before == job.PhaseKept:
 		j.settled = time.Time{}
 	}
 	j.phase = phase
@@ -226,7 +225,7 @@ func (s *sim) follow(j *testJob) {
 	if phase == j.cancelAt {
 		s.after(s.upTo(3*s.speed), "cancel", func() { s.cancel(j) })
 	}
-	if phase == state.PhaseKept && j.retry {
+	if phase == job.PhaseKept && j.retry {
 		s.after(s.upTo(s.keepFailed), "retry", func() { s.retryJob(j) })
 	}
 }
@@ -277,7 +276,7 @@ func (s *sim) checkJob(j *testJob) {
 		// Nobody can tell a part that is visible from another's when its manifest is gone: from the store, or from
 		// Redis while the store lost what it takes to make the part again.
 		gone := j.struck["manifest"] || s.back(j) && j.struck["page of a plan"]
-		if s.excused(key, o.writer, o.made) || gone && j.reached[state.PhasePublish] {
+		if s.excused(key, o.writer, o.made) || gone && j.reached[job.PhasePublish] {
 			continue
 		}
 		if o.upload != "" || !j.old || bytes.Contains(o.data, []byte(`"job"`)) {

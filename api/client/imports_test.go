@@ -1,0 +1,41 @@
+package client
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// A program that imports the client gets the standard library and the types of the API, nothing else.
+func TestClientImports(t *testing.T) {
+	const module = "github.com/bucketmill/bucketmill/"
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := map[string]bool{"api": true, "api/client": true, "job": true, "layout": true}
+	for path := range strings.FieldsSeq(string(out)) {
+		name, ours := strings.CutPrefix(path, module)
+		if !ours || !allowed[name] {
+			t.Errorf("the client imports %s", path)
+		}
+		delete(allowed, name)
+	}
+	if len(allowed) > 0 {
+		t.Errorf("these packages are not imported: %v", allowed)
+	}
+}
+
+func TestNewKey(t *testing.T) {
+	before := ulid.Now()
+	first, second := newKey(), newKey()
+	id, err := ulid.ParseStrict(first)
+	if err != nil || id.Time() < before || id.Time() > ulid.Now() {
+		t.Errorf("%s is not a ULID of now: %v", first, err)
+	}
+	if first == second {
+		t.Errorf("%s twice", first)
+	}
+}

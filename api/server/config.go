@@ -1,0 +1,170 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/state"
+)
+
+// Config is what a Server needs. Fields without a default are required unless they say what
+// their zero means.
+type Config struct {
+	Store *state.Store      // control state
+	Open  controller.Opener // for inputs, outputs, objects and the work store
+	Work  string            // URL of the work store, as the controllers and executors have it
+	Log   *slog.Logger
+
+	// Allow lists the URLs of buckets, folders or objects that jobs and requests may name, with
+	// all that is below them; empty means every s3 URL. AllowFiles admits file URLs too, which
+	// are this machine's own files: for development only.
+	Allow      []string
+	AllowFiles bool
+
+	// Tokens admit their holders. Nil asks nobody for a token: everybody may do everything. A list that is not nil
+	// and has no token is an error.
+	Tokens []Token
+	// Hosts are the names that clients reach the server by, besides localhost and IP addresses. Without tokens,
+	// requests for others are refused: a page in somebody's browser may have made its own name lead here.
+	Hosts []string
+
+	MaxSpec    int64 // bytes of a job spec; default state.MaxSpec, which is also what a spec may have once it is read
+	MaxProgram int64 // bytes of a program, with all its files; default 256 MiB
+	MaxUpload  int64 // bytes of an uploaded object; default 5 TiB, what S3 can hold
+
+	// MaxJobs is how many jobs of one caller may be active: neither completed nor failed nor cancelled. 0 sets no limit.
+	MaxJobs int
+	// MaxPriority is the highest priority that a caller of the role submit may give a job; an admin may give any. Nil sets no
+	// limit.
+	MaxPriority *int
+	// MaxStreams is how many event streams one caller may have at a time; default 1000.
+	MaxStreams int
+
+	// Uploads is how many programs and objects are received at a time; default 32. One more
+	// is told to come back.
+	Uploads int
+	// Rate is how many requests per second one client address may make in the long run, and
+	// Burst how many at once. A Rate of 0 sets no limit; Burst is 2*Rate by default.
+	Rate  float64
+	Burst int
+	// BodyGrace is how long a request's body may keep us waiting in all, beyond the time that
+	// its bytes take at BodyRate; default 20s. BodyRate is in bytes per second; default 1 KiB.
+	BodyGrace time.Duration
+	BodyRate  int64
+	// AnswerGrace is how long a piece of an answer may wait for its client to read; default 1m.
+	AnswerGrace time.Duration
+	// Heartbeat is the time between two signs of life on a silent event stream; default 15s.
+	Heartbeat time.Duration
+
+	// CheckBuiltin says whether a builtin of that name exists and takes these parameters. Nil
+	// leaves that to the executors.
+	CheckBuiltin func(name string, params map[string]string) error
+	// CheckStreaming says whether the commands of a spec have the right form, and its parameters are
+	// those of such a program. Nil leaves that to the executors.
+	CheckStreaming func(spec job.Spec) error
+	// Submit creates a job of that id for the caller of that name, and tells whether this call made it; false if the job was there, with
+	// this very spec. Nil: controller.SubmitFor, in Redis alone.
+	Submit func(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error)
+	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
+	// can't be, one that wraps controller.ErrOutputNotFree that its output can't be written to now. Nil: the
+	// route answers 501.
+	Retry func(ctx context.Context, id job.ID) error
+	// Delete removes what is remembered of a job. An error that wraps state.ErrIllegal says that the job has not ended.
+	// Nil: the route answers 501.
+	Delete func(ctx context.Context, id job.ID) error
+	// Restoring tells whether Redis has lost what it held, and jobs that it does not know are about to be
+	// restored: then nobody is told that there is no such job. Nil: that never happens.
+	Restoring func(ctx context.Context) (bool, error)
+	// Returns is how long the event stream of a job that is gone waits for its return; default 1m.
+	Returns time.Duration
+	// Presign makes a URL by which anyone may do one request (GET or PUT) to an object until
+	// it expires. Nil: links are answered with 501.
+	Presign func(ctx context.Context, method, url string, expires time.Duration) (string, error)
+	// EnsureBucket makes the bucket of a URL unless there is one. Nil: the route answers 501.
+	EnsureBucket func(ctx context.Context, url string) error
+	// Buckets returns the names of the store's buckets. Nil: the route answers 501.
+	Buckets func(ctx context.Context) ([]string, error)
+	// Metrics is what GET /metrics shows beside the API's own; nil: nothing.
+	Metrics *prometheus.Registry
+	// Reports tells whether GET /metrics shows what the whole cluster is like. Of several servers one should
+	// say yes, or sums over them count everything several times. Nil: always.
+	Reports func() bool
+	// Ready says whether Redis and the store answer; nil asks Redis alone.
+	Ready func(ctx context.Context) error
+	// Version is shown in metrics and in the API's description.
+	Version string
+}
+
+// What zeros in a Config mean.
+const (
+	DefaultMaxSpec     = job.MaxSpec
+	DefaultMaxStreams  = 1000
+	DefaultMaxProgram  = 256 << 20
+	DefaultMaxUpload   = 5 << 40
+	DefaultUploads     = 32
+	DefaultBodyGrace   = 20 * time.Second
+	DefaultBodyRate    = 1 << 10
+	DefaultAnswerGrace = time.Minute
+	DefaultHeartbeat   = 15 * time.Second
+	DefaultReturns     = time.Minute
+)
+
+// orDefault returns v, or d when v is zero.
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
+
+// validate fills in defaults and checks what can be wrong.
+func (c *Config) validate() error {
+	c.MaxSpec = orDefault(c.MaxSpec, DefaultMaxSpec)
+	c.MaxProgram = orDefault(c.MaxProgram, DefaultMaxProgram)
+	c.MaxUpload = orDefault(c.MaxUpload, DefaultMaxUpload)
+	c.Uploads = orDefault(c.Uploads, DefaultUploads)
+	c.MaxStreams = orDefault(c.MaxStreams, DefaultMaxStreams)
+	c.BodyGrace = orDefault(c.BodyGrace, DefaultBodyGrace)
+	c.BodyRate = orDefault(c.BodyRate, DefaultBodyRate)
+	c.AnswerGrace = orDefault(c.AnswerGrace, DefaultAnswerGrace)
+	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
+	c.Returns = orDefault(c.Returns, DefaultReturns)
+	c.Burst = orDefault(c.Burst, max(1, int(2*c.Rate)))
+	c.Version = orDefault(c.Version, "unknown")
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	if c.Reports == nil {
+		c.Reports = func() bool { return true }
+	}
+	if c.Submit == nil {
+		c.Submit = func(ctx context.Context, by string, id job.ID, spec job.Spec) (bool, error) {
+			return controller.SubmitFor(ctx, c.Store, by, id, spec)
+		}
+	}
+	switch {
+	case c.Store == nil || c.Open == nil || c.Log == nil:
+		return errors.New("store, opener and log are required")
+	case c.MaxSpec < 0 || c.MaxProgram < 0 || c.MaxUpload < 0:
+		return errors.New("a size limit is negative")
+	case c.MaxJobs < 0 || c.MaxStreams < 0:
+		return errors.New("a number of jobs or event streams is negative")
+	case c.MaxPriority != nil && !job.ValidPriority(*c.MaxPriority):
+		return fmt.Errorf("a highest priority of %d: must be from -1000 to 1000", *c.MaxPriority)
+	case c.Uploads < 0:
+		return fmt.Errorf("%d uploads at a time: at least 1 is needed", c.Uploads)
+	case c.Rate < 0 || c.Burst < 0:
+		return fmt.Errorf("a rate of %g with bursts of %d: neither may be negative", c.Rate, c.Burst)
+	case c.BodyGrace < 0 || c.BodyRate < 0 || c.AnswerGrace < 0 || c.Heartbeat < 0 || c.Returns < 0:
+		return errors.New("a time or rate is negative")
+	}
+	return nil
+}

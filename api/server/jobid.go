@@ -1,0 +1,60 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/bucketmill/bucketmill/api"
+	"github.com/bucketmill/bucketmill/job"
+)
+
+const (
+	// minPrefix is how much of an id has to be written.
+	minPrefix = 4
+	// wholeID is the length of the ids that servers make. None is the beginning of another.
+	wholeID = 26
+	// candidates is how many ids a client is shown that does not write enough of one.
+	candidates = 10
+)
+
+// jobID is the id of the job that the path names by it, or by its beginning. An id that no job has is returned as it is.
+func (s *Server) jobID(c echo.Context) (job.ID, error) {
+	id := job.ID(c.Param("id"))
+	if !id.Valid() {
+		return "", newProblem(api.CodeJobNotFound, "%.140q names no job", string(id))
+	}
+	if len(id) < minPrefix || len(id) >= wholeID {
+		return id, nil
+	}
+	ctx := c.Request().Context()
+	if known, err := s.cfg.Store.Known(ctx, id); known || err != nil {
+		return id, err
+	}
+	found, err := s.cfg.Store.Prefixed(ctx, id, candidates+1)
+	switch {
+	case err != nil:
+		return "", err
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) == 0:
+		return id, nil
+	}
+	slices.Sort(found)
+	more := ""
+	if len(found) > candidates {
+		found, more = found[:candidates], " and more"
+	}
+	return "", newProblem(api.CodeAmbiguousID, "%s", fmt.Sprintf("%s begins the ids of several jobs: %s%s", id, join(found), more))
+}
+
+func join(ids []job.ID) (text string) {
+	for i, id := range ids {
+		if i > 0 {
+			text += ", "
+		}
+		text += string(id)
+	}
+	return text
+}

@@ -1,0 +1,115 @@
+package input
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math/bits"
+)
+
+// How quotes are read, in both formats of CSV. It is what RFC 4180 says of well-formed rows, and what Python's
+// csv module does with the rest:
+//
+//   - A quote opens a field only as its first byte: at the start of a row, after a comma, or after a CR that
+//     is outside quotes. Anywhere else outside quotes it is text.
+//   - Inside quotes, two quotes are one quote of the field's text; one alone closes. LF, CR and commas are text.
+//   - Outside quotes, LF ends the row, and CRs before it or before the object's end belong to that end. Any other
+//     CR outside quotes may or may not be meant to end a row. It is not ended there, so that no byte is lost to
+//     programs that get rows as text; a decoder of rows must fail (see docs/csv.md).
+
+// quotes is where a walk over rows stands.
+type quotes struct {
+	open   bool // inside quotes
+	closed int  // where the last quoted text ended: a quote there goes on with it; 0 before the first
+}
+
+// Eight bytes as one word.
+const (
+	quote8 = 0x2222222222222222
+	low7   = 0x7f7f7f7f7f7f7f7f // all bits of each byte, except the highest
+)
+
+// walk goes on from data[from] to data[to]. Data starts with a row. It looks for quotes in eight bytes at a time,
+// since rows with many short quoted fields would make a search for each quote slow.
+func (q quotes) walk(data []byte, from, to int) quotes {
+	for ; from+8 <= to; from += 8 {
+		word := binary.LittleEndian.Uint64(data[from:]) ^ quote8
+		// The highest bit of each byte that is zero now.
+		for found := ^((word&low7 + low7) | word | low7); found != 0; found &= found - 1 {
+			q = q.quote(data, from+bits.TrailingZeros64(found)/8)
+		}
+	}
+	for ; from < to; from++ {
+		if data[from] == '"' {
+			q = q.quote(data, from)
+		}
+	}
+	return q
+}
+
+// quote walks over the quote data[i].
+func (q quotes) quote(data []byte, i int) quotes {
+	if q.open {
+		return quotes{false, i + 1}
+	}
+	if i == q.closed {
+		q.open = true // the second of two, or a row's first byte
+	} else if before := data[i-1]; before == ',' || before == '\n' || before == '\r' {
+		q.open = true
+	}
+	return q
+}
+
+// csvHeader returns a header without its line end. Line starts at offset off of an object. It fails for one that
+// names no column, and for one with a CR that may end a row: of an object whose rows all end with a CR, the header
+// would be all there is.
+func csvHeader(object string, off int64, line []byte) ([]byte, error) {
+	header := bytes.TrimRight(trimLineEnd(line), "\r")
+	if len(header) == 0 {
+		return nil, &FormatError{Object: object, Offset: off, Reason: "the first line is empty; it must name the columns"}
+	}
+	if hasBareCR(header) {
+		return nil, &FormatError{Object: object, Offset: off, Reason: crInHeader}
+	}
+	return header, nil
+}
+
+const crInHeader = "the header has a carriage return (CR) outside quotes: rows end with LF or CRLF; if this object ends " +
+	"them with CR alone, convert it, for example with tr '\\r' '\\n'"
+
+// headerError returns err, which reading the header at offset off failed with, or what is likelier to be wrong with a
+// header that is too long: that rows end with CR. Data starts with what was read of it.
+func headerError(err error, off int64, data []byte) error {
+	var long *RecordTooLongError
+	if !errors.As(err, &long) || long.Offset != off {
+		return err
+	}
+	line, _, _ := bytes.Cut(data, []byte{'\n'})
+	if !hasBareCR(bytes.TrimRight(line, "\r")) {
+		return err
+	}
+	return &FormatError{Object: long.Object, Offset: off, Reason: crInHeader, Err: err}
+}
+
+// hasBareCR tells whether a row has a CR outside quotes.
+func hasBareCR(row []byte) bool {
+	var q quotes
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(row[at:], '\r')
+		if i < 0 {
+			return false
+		}
+		if q = q.walk(row, at, at+i); !q.open {
+			return true
+		}
+		at += i
+	}
+}
+
+// trimLineEnd returns line without LF or CRLF at its end.
+func trimLineEnd(line []byte) []byte {
+	if trimmed, ok := bytes.CutSuffix(line, []byte{'\n'}); ok {
+		return bytes.TrimSuffix(trimmed, []byte{'\r'})
+	}
+	return line
+}
