@@ -10,17 +10,19 @@ import (
 )
 
 // BenchmarkStreaming passes 16 MiB of short lines through commands: into one that prints nothing, through
-// cat, whose lines become pairs, and these pairs through cat as a reducer. Allocations are those of a
+// cat, whose lines become pairs, these pairs sorted through cat as a combiner, and through cat as a reducer. Allocations are those of a
 // whole attempt.
 func BenchmarkStreaming(b *testing.B) {
 	var s strings.Builder
 	for i := 0; s.Len() < 16<<20; i++ {
 		fmt.Fprintf(&s, "word%d\t%d\n", i%5000, i)
 	}
-	for name, mapper := range map[string]string{"into": "sh -c 'cat > /dev/null'", "through": "cat"} {
+	for name, commands := range map[string]Commands{
+		"into": {Mapper: "sh -c 'cat > /dev/null'"}, "through": {Mapper: "cat"}, "combine": {Mapper: "cat", Combiner: "cat"},
+	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
-			benchmarkMapper(b, openCommands(b, Commands{Mapper: mapper}), s.String())
+			benchmarkMapper(b, openCommands(b, commands), s.String())
 		})
 	}
 	b.Run("reduce", func(b *testing.B) {

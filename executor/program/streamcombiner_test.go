@@ -58,7 +58,7 @@ func TestCombiner(t *testing.T) {
 		a := attempt(t)
 		a.Buffer = buffer
 		if buffer == 1 {
-			a.Buffer = combineBlock // as soon as there is a block
+			a.Buffer = 64 << 10 // as soon as there is a block
 		}
 		m, err := p.NewMapper(t.Context(), a)
 		if err != nil {

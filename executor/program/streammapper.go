@@ -102,7 +102,7 @@ func (m *streamMapper) MapOutput() (records int64, ok bool) {
 	if m.combining == nil {
 		return 0, false
 	}
-	records, _ = m.combining.emitter.Count()
+	records, _ = m.combining.buffer.Emitter().Count()
 	return records, true
 }
 
