@@ -31,8 +31,7 @@ type CollectorConfig struct {
 	Partitioner Partitioner
 	// Combine is the zero value for not at all.
 	Combine Combine
-	// SortValues orders records of one key by their values, rather than by their arrival. It
-	// does not go with Combine.Func.
+	// SortValues orders records of one key by their values, rather than by their arrival.
 	SortValues bool
 	// Memory is the budget in bytes for all that the collector buffers; at least MinMemory. One
 	// emitted block comes on top while it is handed over.
@@ -67,7 +66,7 @@ func (c *CollectorConfig) validate() error {
 	if len(c.Partitioner.Spread) > 0 && (c.SortValues || c.Combine.Any()) {
 		return errors.New("records of a key that is spread over partitions can't be combined, nor keep their values sorted")
 	}
-	return c.Combine.validate(c.SortValues)
+	return c.Combine.validate()
 }
 
 // CollectStats counts what a Collector did.

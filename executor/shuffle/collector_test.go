@@ -156,55 +156,6 @@ func TestBadColumnsValue(t *testing.T) {
 	}
 }
 
-func TestCombinerFuncMistakes(t *testing.T) {
-	broken := errors.New("user's error")
-	tests := map[string]struct {
-		combine func(in *record.Groups, out *record.Emitter) error
-		want    string
-	}{
-		"out of order": {func(in *record.Groups, out *record.Emitter) error {
-			for in.Next() {
-				defer out.Emit(bytes.Clone(in.Key()), nil)
-			}
-			return nil
-		}, `combiner emitted key "a" after "b": keys must come out in the order they came in`},
-		"of another partition": {func(in *record.Groups, out *record.Emitter) error {
-			for in.Next() {
-				out.Emit([]byte("z"), nil)
-			}
-			return nil
-		}, `combiner emitted key "z", which it was not given`},
-		"half read": {func(in *record.Groups, out *record.Emitter) error {
-			in.Next()
-			return nil
-		}, "combiner returned before the end of its input"},
-		"error": {func(*record.Groups, *record.Emitter) error { return broken }, "combine: user's error"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			c, err := NewCollector(CollectorConfig{
-				Partitioner: Partitioner{Partitions: 2, Boundaries: [][]byte{[]byte("m")}},
-				Combine:     Combine{Func: test.combine}, Memory: 1 << 20,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.Emitter().Emit([]byte("b"), nil)
-			c.Emitter().Emit([]byte("a"), nil)
-			_, err = c.Finish(t.Context(), io.Discard)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want %q", err, test.want)
-			}
-			if name == "error" && !errors.Is(err, broken) {
-				t.Errorf("%v does not wrap the combiner's error", err)
-			}
-			if err := c.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
 // failingWriter fails once so many bytes were written.
 type failingWriter struct{ left int }
 
@@ -325,8 +276,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"too small for":          func(c *CollectorConfig) { c.Partitioner.Partitions = 100_000 },
 		"31-bit":                 func(c *CollectorConfig) { c.Identity.Task = -1 },
 		"job name":               func(c *CollectorConfig) { c.Identity.Job = strings.Repeat("j", 2000) },
-		"keep values sorted":     func(c *CollectorConfig) { c.SortValues, c.Combine.Func = true, sumFunc },
-		"only one way":           func(c *CollectorConfig) { c.Combine = Combine{Dedup: true, Func: sumFunc} },
+		"only one way":           func(c *CollectorConfig) { c.Combine = Combine{Dedup: true, Columns: record.Columns{record.Sum}} },
 		"unknown column":         func(c *CollectorConfig) { c.Combine.Columns = record.Columns{9} },
 		"unknown shuffle codec(": func(c *CollectorConfig) { c.Codec = 9 },
 	}

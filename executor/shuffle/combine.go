@@ -1,7 +1,6 @@
 package shuffle
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -17,28 +16,10 @@ type Combine struct {
 	Columns record.Columns
 	// Dedup keeps one of the records that are equal in key and value.
 	Dedup bool
-	// Func is any combiner. It is given the sorted records of one partition, must read all of them,
-	// and emits what should stand in their place: keys that it was given, in their order. It is
-	// called, possibly several times for what it has emitted itself, whenever a run is written, and
-	// not by the last merge that a reducer reads.
-	Func func(in *record.Groups, out *record.Emitter) error
 }
 
-func (c *Combine) validate(sortValues bool) error {
-	n := 0
-	if c.Columns != nil {
-		n++
-	}
-	if c.Dedup {
-		n++
-	}
-	if c.Func != nil {
-		n++
-		if sortValues {
-			return errors.New("a combiner function cannot keep values sorted")
-		}
-	}
-	if n > 1 {
+func (c *Combine) validate() error {
+	if c.Columns != nil && c.Dedup {
 		return errors.New("only one way to combine may be given")
 	}
 	for _, op := range c.Columns {
@@ -50,7 +31,7 @@ func (c *Combine) validate(sortValues bool) error {
 }
 
 // Any reports whether it combines at all.
-func (c *Combine) Any() bool { return c.Columns != nil || c.Dedup || c.Func != nil }
+func (c *Combine) Any() bool { return c.Columns != nil || c.Dedup }
 
 // sorted reports whether records of one key are to be kept in the order of their values.
 func (c *Combine) sorted(sortValues bool) bool { return sortValues || c.Dedup }
@@ -58,29 +39,18 @@ func (c *Combine) sorted(sortValues bool) bool { return sortValues || c.Dedup }
 // combiner applies a Combine to one sorted stream after the other. It keeps its buffers for the next.
 type combiner struct {
 	Combine
-	size    int // of blocks, in bytes
 	columns columnsStream
 	dedup   dedupStream
-
-	// What follows is for Func.
-	emitter *record.Emitter
-	out     *fileWriter
-	check   func(key []byte) error // of a key that Func emits; may be nil
-	last    []byte
-	begun   bool
 }
 
 func newCombiner(c Combine, size int) *combiner {
-	b := &combiner{Combine: c, size: size}
-	b.columns = columnsStream{
+	return &combiner{Combine: c, columns: columnsStream{
 		columns: c.Columns, size: size,
 		held: make([]record.Total, len(c.Columns)), totals: make([]record.Total, len(c.Columns)),
-	}
-	b.emitter = record.NewEmitter(size, b.emitted)
-	return b
+	}}
 }
 
-// stream returns in, combined as Columns and Dedup say, and ends the stream before.
+// stream returns in, combined as Combine says, and ends the stream before.
 func (c *combiner) stream(in blockStream) blockStream {
 	switch {
 	case c.Columns != nil:
@@ -93,17 +63,14 @@ func (c *combiner) stream(in blockStream) blockStream {
 	return in
 }
 
-// write combines all of in into the current segment of f. The check, if any, says what is wrong with
-// a key that Func emits.
-func (c *combiner) write(f *fileWriter, in blockStream, check func(key []byte) error) error {
+// write writes in, combined, as a partition's segment of f.
+func (c *combiner) write(f *fileWriter, partition int, in blockStream) error {
+	f.begin(partition)
 	in = c.stream(in)
-	if c.Func != nil {
-		c.out, c.check, c.last, c.begun = f, check, c.last[:0], false
-		return c.call(in)
-	}
 	for {
 		block, n, err := in.next()
 		if err == io.EOF {
+			f.end()
 			return nil
 		}
 		if err != nil {
@@ -113,50 +80,6 @@ func (c *combiner) write(f *fileWriter, in blockStream, check func(key []byte) e
 			return err
 		}
 	}
-}
-
-// call runs Func over in.
-func (c *combiner) call(in blockStream) error {
-	groups := record.NewGroups(func() ([]byte, error) {
-		block, _, err := in.next()
-		return block, err
-	})
-	if err := c.Func(groups, c.emitter); err != nil {
-		return fmt.Errorf("combine: %w", err)
-	}
-	if err := c.emitter.Flush(); err != nil {
-		return err
-	}
-	if groups.Next() {
-		return errors.New("combiner returned before the end of its input")
-	}
-	return groups.Err()
-}
-
-// emitted receives what Func emits.
-func (c *combiner) emitted(block []byte) ([]byte, error) {
-	n := 0
-	for rest := block; len(rest) > 0; n++ {
-		key, _, size, err := record.Read(rest)
-		if err != nil {
-			return block, err
-		}
-		rest = rest[size:]
-		if c.begun && bytes.Equal(key, c.last) {
-			continue
-		}
-		if c.begun && bytes.Compare(key, c.last) < 0 {
-			return block, fmt.Errorf("combiner emitted key %s after %s: keys must come out in the order they came in",
-				quote(key), quote(c.last))
-		}
-		if c.check != nil {
-			if err := c.check(key); err != nil {
-				return block, err
-			}
-		}
-		c.last, c.begun = append(c.last[:0], key...), true
-	}
-	return block, c.out.add(block, n)
 }
 
 // quote renders a key for an error message, cut to a readable length.

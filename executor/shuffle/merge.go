@@ -22,8 +22,7 @@ type Source struct {
 
 // MergeConfig is a Merge's configuration.
 type MergeConfig struct {
-	// Combine with Columns or Dedup is applied to all that comes out; with Func, only to the runs
-	// of intermediate rounds.
+	// Combine is applied to all that comes out.
 	Combine Combine
 	// SortValues orders records of one key by value, which the collectors must have done as well.
 	// Otherwise they come in the order of the sources. With Combine.Dedup values are always sorted.
@@ -61,7 +60,7 @@ func (c *MergeConfig) validate() error {
 	if err := c.Codec.validate(); err != nil {
 		return err
 	}
-	return c.Combine.validate(c.SortValues)
+	return c.Combine.validate()
 }
 
 // MergeStats counts what a Merge did.

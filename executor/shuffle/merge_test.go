@@ -284,7 +284,7 @@ func TestMergeConfigIsChecked(t *testing.T) {
 		"block size":             {Memory: 1 << 20, BlockSize: -1},
 		"fetches":                {Memory: 1 << 20, Fetches: -1},
 		"unknown shuffle codec(": {Memory: 1 << 20, Codec: 9},
-		"only one way":           {Memory: 1 << 20, Combine: Combine{Dedup: true, Func: sumFunc}},
+		"only one way":           {Memory: 1 << 20, Combine: Combine{Dedup: true, Columns: record.Columns{record.Sum}}},
 	}
 	for want, cfg := range tests {
 		if _, err := NewMerge(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), want) {

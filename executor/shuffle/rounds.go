@@ -148,12 +148,7 @@ func (m *Merge) mergeGroup(ctx context.Context, sources []Source) (Source, error
 		blockSize: m.blockSize, buffer: writeBufferFor(m.cfg.Memory), codec: m.cfg.Codec,
 		sortedValues: m.cfg.Combine.sorted(m.cfg.SortValues),
 	}
-	run, err := createRun(m.cfg.Scratch, layout, func(f *fileWriter) error {
-		f.begin(0)
-		err := m.combiner.write(f, tree, nil)
-		f.end()
-		return err
-	})
+	run, err := createRun(m.cfg.Scratch, layout, func(f *fileWriter) error { return m.combiner.write(f, 0, tree) })
 	if err != nil {
 		return Source{}, err
 	}

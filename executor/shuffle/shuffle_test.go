@@ -151,23 +151,6 @@ func oracle(runs [][]kv, p *Partitioner, partition int, c Combine, sortValues bo
 	return out
 }
 
-// sumFunc is a counter's combiner as a function.
-func sumFunc(in *record.Groups, out *record.Emitter) error {
-	columns := record.Columns{record.Sum}
-	var totals [1]record.Total
-	for in.Next() {
-		var sum record.Total
-		for v, ok := in.Value(); ok; v, ok = in.Value() {
-			if err := columns.DecodeTotals(totals[:], v); err != nil {
-				return err
-			}
-			sum = sum.Add(totals[0])
-		}
-		out.Emit(in.Key(), record.AppendTotals(nil, []record.Total{sum}))
-	}
-	return in.Err()
-}
-
 // keyKinds make keys that are hard in different ways.
 var keyKinds = map[string]func(*rand.Rand) string{
 	"short": func(r *rand.Rand) string { return randomBytes(r, r.IntN(4), 3) },
@@ -213,8 +196,6 @@ type combineKind struct {
 	name    string
 	combine Combine
 	columns int // of values; -1 for any bytes
-	// merged is what the last merge is given, if that is not combine.
-	merged *Combine
 }
 
 func combineKinds() []combineKind {
@@ -225,7 +206,6 @@ func combineKinds() []combineKind {
 		{name: "columns", combine: Combine{Columns: record.Columns{record.Min, record.Sum, record.Max}}, columns: 3},
 		{name: "keys", combine: Combine{Columns: record.Columns{}}, columns: 0},
 		{name: "dedup", combine: Combine{Dedup: true}, columns: -1},
-		{name: "func", combine: Combine{Func: sumFunc}, columns: 1, merged: &Combine{Columns: record.Columns{record.Sum}}},
 	}
 }
 
@@ -252,13 +232,9 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 		}
 		slices.SortFunc(p.Boundaries, bytes.Compare)
 	}
-	sortValues := r.IntN(2) == 0 && kind.combine.Func == nil
+	sortValues := r.IntN(2) == 0
 	codec := []Codec{S2, Zstd, None}[r.IntN(3)]
 	scratch := t.TempDir()
-	merged := kind.combine
-	if kind.merged != nil {
-		merged = *kind.merged
-	}
 	var runs [][]kv
 	var files [][]byte
 	var manifests []Manifest
@@ -283,10 +259,10 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 			sources = append(sources, source("f", Identity{Job: "j", Task: task}, file, manifests[task], partition))
 		}
 		got, _ := mergeAll(t, MergeConfig{
-			Combine: merged, SortValues: sortValues, Memory: []int64{512 << 10, 64 << 20}[r.IntN(2)],
+			Combine: kind.combine, SortValues: sortValues, Memory: []int64{512 << 10, 64 << 20}[r.IntN(2)],
 			Scratch: filepath.Join(scratch, "merge"), Codec: codec, Fetches: 1 + r.IntN(4),
 		}, sources)
-		want := oracle(runs, &p, partition, merged, sortValues)
+		want := oracle(runs, &p, partition, kind.combine, sortValues)
 		if !slices.Equal(got, want) {
 			t.Fatalf("partition %d of %d: got %d records, want %d; first difference at %d",
 				partition, p.Partitions, len(got), len(want), firstDifference(got, want))

@@ -1,9 +1,6 @@
 package shuffle
 
-import (
-
-	"github.com/bucketmill/bucketmill/internal/record"
-)
+import "github.com/bucketmill/bucketmill/internal/record"
 
 // sortBlock is the size in bytes of the blocks that a SortBuffer gathers.
 const sortBlock = 64 << 10
@@ -73,4 +70,3 @@ func (b *SortBuffer) handOn() error {
 	b.arena.reset(sortBlock)
 	return nil
 }
-

@@ -26,23 +26,11 @@ func (c *Collector) writeArena(f *fileWriter) error {
 			continue
 		}
 		stream.entries = entries
-		if err := c.writePartition(f, p, stream); err != nil {
+		if err := c.combiner.write(f, p, stream); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (c *Collector) writePartition(f *fileWriter, p int, stream blockStream) error {
-	f.begin(p)
-	err := c.combiner.write(f, stream, func(key []byte) error {
-		if c.router.Partition(key) != p {
-			return fmt.Errorf("combiner emitted key %s, which it was not given", quote(key))
-		}
-		return nil
-	})
-	f.end()
-	return err
 }
 
 // createRun makes a run for local disk.
@@ -149,7 +137,7 @@ func (c *Collector) mergeInto(ctx context.Context, f *fileWriter, runs []*scratc
 			continue
 		}
 		tree := buffers.open(fetcher, sources, chunk, c.blockSize, c.cfg.Combine.sorted(c.cfg.SortValues))
-		if err := c.writePartition(f, p, tree); err != nil {
+		if err := c.combiner.write(f, p, tree); err != nil {
 			return err
 		}
 	}

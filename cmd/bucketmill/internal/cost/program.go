@@ -46,7 +46,7 @@ func Of(kind program.Kind, name string, t program.Traits) Program {
 		return selecting
 	case t.Identity:
 		return copying
-	case t.Combine.Columns != nil || t.Combine.Func != nil:
+	case t.Combine.Columns != nil:
 		return combining
 	}
 	return indexing
