@@ -26,16 +26,13 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Opener returns the bucket and the key that a URL names; it makes no request.
-type Opener func(ctx context.Context, url string) (objstore.Bucket, string, error)
-
 // Config is what a controller needs.
 type Config struct {
-	ID     string       // names this process among the controllers
-	Store  *state.Store // control state
-	Open   Opener       // for inputs, outputs and the work store
-	Work   string       // URL of the prefix for plans, artifacts and intermediates; shared with the executors
-	Limits state.Limits // how often tasks may fail; zero fields take the defaults
+	ID     string          // names this process among the controllers
+	Store  *state.Store    // control state
+	Open   objstore.Opener // for inputs, outputs and the work store
+	Work   string          // URL of the prefix for plans, artifacts and intermediates; shared with the executors
+	Limits state.Limits    // how often tasks may fail; zero fields take the defaults
 	Log    *slog.Logger
 
 	// Interval is how often leases are swept and jobs looked after when nobody calls;

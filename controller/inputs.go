@@ -40,7 +40,7 @@ type inputs struct {
 // What Bucketmill keeps on the work store for itself is passed over, however a location leads there: a program must not
 // read what belongs to other jobs. It is found by a location only that lies in there as it is written, which servers
 // let none but admins name.
-func findInputs(ctx context.Context, open Opener, area workArea, locations []string) (inputs, error) {
+func findInputs(ctx context.Context, open objstore.Opener, area workArea, locations []string) (inputs, error) {
 	var (
 		in   inputs
 		seen = map[string]bool{}
@@ -75,7 +75,7 @@ func findInputs(ctx context.Context, open Opener, area workArea, locations []str
 }
 
 // find finds the objects of a location.
-func find(ctx context.Context, open Opener, area workArea, location string) (*listing, error) {
+func find(ctx context.Context, open objstore.Opener, area workArea, location string) (*listing, error) {
 	b, key, err := open(ctx, location)
 	if err != nil {
 		return nil, err

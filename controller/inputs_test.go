@@ -28,7 +28,7 @@ func writeTree(t *testing.T, files ...string) string {
 	return root
 }
 
-func opener(t *testing.T) Opener {
+func opener(t *testing.T) objstore.Opener {
 	t.Helper()
 	stores, err := connect.New(connect.Config{})
 	if err != nil {

@@ -56,7 +56,7 @@ type outputFolder struct {
 	lastSeen   string // folder that seenFrom was asked about
 }
 
-func newOutputFolder(ctx context.Context, open Opener, spec job.Spec) (*outputFolder, error) {
+func newOutputFolder(ctx context.Context, open objstore.Opener, spec job.Spec) (*outputFolder, error) {
 	b, key, err := open(ctx, spec.Output)
 	if err != nil {
 		return nil, fmt.Errorf("output %s: %w", spec.Output, err)
@@ -85,7 +85,7 @@ func (out *outputFolder) follow(folder string) string {
 
 // CheckOverlap fails with ErrOverlap where the locations of a job's inputs and output overlap. It makes no
 // request.
-func CheckOverlap(ctx context.Context, open Opener, spec job.Spec) error {
+func CheckOverlap(ctx context.Context, open objstore.Opener, spec job.Spec) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (out *outputFolder) checkGlob(location string, g *glob) error {
 }
 
 // checkObjects fails where one of the objects that were found lies in the output's folder.
-func checkObjects(ctx context.Context, open Opener, spec job.Spec, objects []input.Object) error {
+func checkObjects(ctx context.Context, open objstore.Opener, spec job.Spec, objects []input.Object) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
 		return err
@@ -198,7 +198,7 @@ func (out *outputFolder) seenFrom(key string) string {
 }
 
 // foundBy returns the first of some locations that would find an object of that key; "" if none would.
-func (out *outputFolder) foundBy(ctx context.Context, open Opener, locations []string, key string) (string, error) {
+func (out *outputFolder) foundBy(ctx context.Context, open objstore.Opener, locations []string, key string) (string, error) {
 	for _, location := range locations {
 		b, at, err := open(ctx, location)
 		if err != nil {

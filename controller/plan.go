@@ -142,7 +142,7 @@ type mapTasks struct {
 }
 
 // cut lists the inputs and cuts them into map tasks. Slots is asked for inputs that are not small.
-func cut(ctx context.Context, open Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (mapTasks, layout.Plan, error) {
+func cut(ctx context.Context, open objstore.Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (mapTasks, layout.Plan, error) {
 	tasks, plan, err := cutInputs(ctx, open, area, spec, slots)
 	if err != nil {
 		return mapTasks{}, layout.Plan{}, err
@@ -157,7 +157,7 @@ func cut(ctx context.Context, open Opener, area workArea, spec job.Spec, slots f
 	return counted, plan, nil
 }
 
-func cutInputs(ctx context.Context, open Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[input.Task], layout.Plan, error) {
+func cutInputs(ctx context.Context, open objstore.Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[input.Task], layout.Plan, error) {
 	format, err := input.ParseInput(spec.Format, spec.Compression)
 	if err != nil {
 		return nil, layout.Plan{}, err

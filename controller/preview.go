@@ -6,6 +6,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/objstore"
 )
 
 // Preview is what a job would be cut into, were it planned now.
@@ -21,7 +22,7 @@ type Preview struct {
 
 // PreviewJob plans a job as a controller would whose executors have so many slots, but for all that
 // changes anything: it lists the inputs and cuts them.
-func PreviewJob(ctx context.Context, open Opener, spec job.Spec, slots int) (Preview, error) {
+func PreviewJob(ctx context.Context, open objstore.Opener, spec job.Spec, slots int) (Preview, error) {
 	if err := spec.Validate(); err != nil {
 		return Preview{}, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
+	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/state/embedded"
@@ -37,7 +38,7 @@ type cluster struct {
 	folder string
 	redis  *embedded.Embedded
 	store  *state.Store
-	open   executor.Opener
+	open   objstore.Opener
 	log    *slog.Logger
 }
 
@@ -76,7 +77,7 @@ func newFolder(t *testing.T) *cluster {
 func (c *cluster) boss(change func(*controller.Config)) *controller.Controller {
 	c.t.Helper()
 	cfg := controller.Config{
-		ID: "boss", Store: c.store, Open: controller.Opener(c.open), Work: c.path("work"), Log: c.log,
+		ID: "boss", Store: c.store, Open: c.open, Work: c.path("work"), Log: c.log,
 	}
 	if change != nil {
 		change(&cfg)

@@ -33,15 +33,12 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Opener returns the bucket and the key that a URL names; it makes no request.
-type Opener func(ctx context.Context, url string) (objstore.Bucket, string, error)
-
 // Config is what an executor needs.
 type Config struct {
-	ID    job.ExecutorID // names this process; no two that live share one
-	Store *state.Store   // control state
-	Open  Opener         // for inputs, outputs and the work store
-	Work  string         // URL of the prefix for plans, artifacts and intermediates; as the controllers have it
+	ID    job.ExecutorID  // names this process; no two that live share one
+	Store *state.Store    // control state
+	Open  objstore.Opener // for inputs, outputs and the work store
+	Work  string          // URL of the prefix for plans, artifacts and intermediates; as the controllers have it
 	Log   *slog.Logger
 
 	Slots   int    // attempts that run side by side; at least 1

@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -25,7 +24,7 @@ type faultyBucket struct {
 }
 
 // faulty wraps every bucket that open returns.
-func faulty(open executor.Opener, f fault) executor.Opener {
+func faulty(open objstore.Opener, f fault) objstore.Opener {
 	return func(ctx context.Context, url string) (objstore.Bucket, string, error) {
 		b, key, err := open(ctx, url)
 		return faultyBucket{Bucket: b, fault: f}, key, err

@@ -28,12 +28,12 @@ func flipByte(path string) error {
 func losingManifests(c *cluster, happen func(path string) error) func(*controller.Config) {
 	var once sync.Once
 	return func(cfg *controller.Config) {
-		cfg.Open = controller.Opener(faulty(c.open, func(_ context.Context, method, key string) (err error) {
+		cfg.Open = faulty(c.open, func(_ context.Context, method, key string) (err error) {
 			if method == "get" && strings.HasSuffix(key, ".manifest") {
 				once.Do(func() { err = happen("/" + key) })
 			}
 			return err
-		}))
+		})
 	}
 }
 
@@ -85,12 +85,12 @@ func TestLostManifestOfACancelledJob(t *testing.T) {
 	c.executor("one", forEver, nil)
 	release := make(chan struct{})
 	c.boss(func(cfg *controller.Config) {
-		cfg.Open = controller.Opener(faulty(c.open, func(_ context.Context, method, key string) error {
+		cfg.Open = faulty(c.open, func(_ context.Context, method, key string) error {
 			if method == "get" && strings.HasSuffix(key, ".manifest") {
 				<-release
 			}
 			return nil
-		}))
+		})
 	})
 	id := c.submitSpec(c.farOutput(3))
 	c.wait(id, func(j state.Job) bool { return j.Phase == job.PhasePublish })

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/controller"
-	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -29,20 +28,20 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 	}
 	for name, hold := range map[string]func(cfg *controller.Config, release chan struct{}){
 		"inputs": func(cfg *controller.Config, release chan struct{}) {
-			cfg.Open = controller.Opener(faulty(executor.Opener(cfg.Open), func(ctx context.Context, method, key string) error {
+			cfg.Open = faulty(cfg.Open, func(ctx context.Context, method, key string) error {
 				if method == "stat" && strings.Contains(key, "slow") {
 					return wait(ctx, release)
 				}
 				return nil
-			}))
+			})
 		},
 		"clean-up": func(cfg *controller.Config, release chan struct{}) {
-			cfg.Open = controller.Opener(faulty(executor.Opener(cfg.Open), func(ctx context.Context, method, key string) error {
+			cfg.Open = faulty(cfg.Open, func(ctx context.Context, method, key string) error {
 				if method == "uploads" && strings.Contains(key, "slow") {
 					return wait(ctx, release)
 				}
 				return nil
-			}))
+			})
 		},
 		"webhooks": func(cfg *controller.Config, release chan struct{}) {
 			cfg.Notify = func(ctx context.Context, _ state.Job, spec job.Spec, _ map[string]int64) error {
@@ -58,7 +57,7 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 			c := newIdleCluster(t)
 			release := make(chan struct{})
 			c.boss(func(cfg *controller.Config) {
-				cfg.Open = controller.Opener(c.open)
+				cfg.Open = c.open
 				hold(cfg, release)
 			})
 			c.executor("one", forEver, nil)
@@ -103,7 +102,7 @@ func TestOutputThatIsBeingCleanedUp(t *testing.T) {
 	c := newIdleCluster(t)
 	release, held := make(chan struct{}), make(chan struct{}, 100)
 	c.boss(func(cfg *controller.Config) {
-		cfg.Open = controller.Opener(faulty(c.open, func(ctx context.Context, method, _ string) error {
+		cfg.Open = faulty(c.open, func(ctx context.Context, method, _ string) error {
 			if method != "uploads" {
 				return nil
 			}
@@ -114,7 +113,7 @@ func TestOutputThatIsBeingCleanedUp(t *testing.T) {
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-		}))
+		})
 	})
 	c.executor("one", forEver, nil)
 	spec := c.spec(1)

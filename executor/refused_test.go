@@ -34,7 +34,7 @@ func TestRefusedSubmissionNeverStarts(t *testing.T) {
 		}
 	})
 	boss, err := controller.New(t.Context(), controller.Config{
-		ID: "boss", Store: c.store, Open: controller.Opener(c.open), Work: c.path("work"), Log: c.log, Durable: true,
+		ID: "boss", Store: c.store, Open: c.open, Work: c.path("work"), Log: c.log, Durable: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -49,7 +49,7 @@ func durable(t *testing.T, g *gate) (c *cluster, boss *controller.Controller, re
 		return g.fault(ctx, method, key)
 	}
 	boss = c.boss(func(cfg *controller.Config) {
-		cfg.Durable, cfg.Open = true, controller.Opener(faulty(c.open, fault))
+		cfg.Durable, cfg.Open = true, faulty(c.open, fault)
 	})
 	c.executor("one", forEver, func(cfg *executor.Config) { cfg.Open, cfg.Slots = faulty(c.open, fault), 1 })
 	return c, boss, reads

@@ -1,6 +1,7 @@
 package objstore
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -14,6 +15,9 @@ type URL struct {
 	Bucket string // the S3 bucket; empty for file
 	Key    string // without a leading slash; may be empty, a prefix or a glob
 }
+
+// Opener returns the bucket and the key that a URL names. It makes no request.
+type Opener func(ctx context.Context, url string) (Bucket, string, error)
 
 // ParseURL reads "s3://bucket/key", "file:///path" or a plain path, which is made absolute
 // against the working folder. A slash at the end is kept: it marks a prefix. It refuses

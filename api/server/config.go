@@ -11,15 +11,16 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/job"
+	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // Config is what a Server needs. Fields without a default are required unless they say what
 // their zero means.
 type Config struct {
-	Store *state.Store      // control state
-	Open  controller.Opener // for inputs, outputs, objects and the work store
-	Work  string            // URL of the work store, as the controllers and executors have it
+	Store *state.Store    // control state
+	Open  objstore.Opener // for inputs, outputs, objects and the work store
+	Work  string          // URL of the work store, as the controllers and executors have it
 	Log   *slog.Logger
 
 	// Allow lists the URLs of buckets, folders or objects that jobs and requests may name, with
