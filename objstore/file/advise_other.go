@@ -4,5 +4,5 @@ package file
 
 import "os"
 
-// willRead does nothing: not every system takes such advice.
+// willRead does nothing on systems that don't take such advice.
 func willRead(*os.File, int64, int64) {}

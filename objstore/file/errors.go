@@ -10,19 +10,18 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// fail names the object and what was done to it, and translates the system's error into one
-// of package objstore's.
+// fail adds the operation and the object's URL to err, and translates it.
 func (b *Bucket) fail(verb, key string, err error) error {
 	return fmt.Errorf("%s %s: %w", verb, objstore.Shown(b.URL()+"/"+key), translate(err))
 }
 
-// translate keeps err in the chain. Errors that are the contract's already pass, as do those
-// that it has no name for.
+// translate wraps the system's error err in the fitting sentinel of package objstore. It returns
+// err itself if it already is one, or if none fits.
 func translate(err error) error {
-	err = bare(err)
+	err = withoutPath(err)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("the disk or the quota is full, free some space and try again: %w", err)
+		return fmt.Errorf("the disk or the quota is full; free some space and try again: %w", err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%w: %w", objstore.ErrNotFound, err)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
@@ -36,8 +35,8 @@ func translate(err error) error {
 	return err
 }
 
-// bare strips the path off an error of package os: the URL says it already.
-func bare(err error) error {
+// withoutPath removes the path from an error of package os: the URL contains it.
+func withoutPath(err error) error {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err
 	}
@@ -47,11 +46,11 @@ func bare(err error) error {
 	return err
 }
 
-// inTheWay explains why the folder of a new object could not be made: one of the elements of its
-// key is a file.
-func inTheWay(err error) error {
+// explainNotFolder explains why the folder of a new object could not be made: an element of its key
+// is a file.
+func explainNotFolder(err error) error {
 	if errors.Is(err, syscall.ENOTDIR) {
-		return objstore.Invalidf("a file stands where a folder is needed")
+		return objstore.Invalidf("a parent folder in the key is a file")
 	}
 	return err
 }

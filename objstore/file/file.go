@@ -1,16 +1,16 @@
-// Package file makes a folder of the file system a bucket.
+// Package file is the driver for folders: a folder of the file system is a bucket.
 //
-// An object is a regular file, its key the path below the root. What is being written is a
-// pending file in the target's own folder, ".bm-RANDOM.NAME.pending": hidden from List, shown
-// by Uploads, and renamed to NAME (or, for create-if-absent, linked to it) once it is whole and
-// on the disk. A crash leaves pending files behind, never half an object.
+// An object is a regular file; its key is the path below the root. An object that is being written
+// is a pending file in the target's folder, ".bm-RANDOM.NAME.pending". List omits pending files,
+// Uploads lists them. Once the file is whole and on the disk, it is renamed to NAME (or, for
+// PutIfAbsent, linked to it). A crash leaves pending files, never half an object.
 //
-// The name of the pending file is the upload's ID. The file's inode, modification time and
-// size are its ETag, and renaming keeps all three: that is how Complete knows, when the pending
-// file is gone, whether the object in its place came from it.
+// The upload's ID is the name of the pending file. The ETag is the file's inode, modification time
+// and size. Renaming keeps all three, so when the pending file is gone, Complete knows whether the
+// object came from it.
 //
-// Folders are made as they are needed. A Bucket removes those again that it made itself, once a
-// Delete or an Abort leaves them empty; it touches no other.
+// Folders are made when they are needed. A Bucket removes a folder only if it made the folder, and
+// a Delete or an Abort leaves it empty.
 package file
 
 import (
@@ -31,7 +31,7 @@ type Bucket struct {
 	folders  folders
 	counters counters
 
-	// Parts is how large the parts of uploads are taken to be, for Stats.
+	// Parts is the size of upload parts that Stats assumes.
 	Parts objstore.PartSizes
 }
 
@@ -40,8 +40,8 @@ var (
 	_ objstore.Meter  = (*Bucket)(nil)
 )
 
-// Open returns the folder root as a bucket. With "/" the keys are absolute paths without their
-// leading slash. A root that does not exist is made by the first write.
+// Open returns the folder root as a bucket. If root is "/", keys are absolute paths without the
+// leading slash. If root does not exist, the first write makes it.
 func Open(root string) (*Bucket, error) {
 	abs, err := filepath.Abs(root)
 	if err != nil {
@@ -49,18 +49,18 @@ func Open(root string) (*Bucket, error) {
 	}
 	info, err := os.Stat(abs)
 	if err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("open %s as a bucket: %w: not a folder", abs, objstore.ErrInvalid)
+		return nil, objstore.Invalidf("open %s as a bucket: it is not a folder", abs)
 	}
 	return &Bucket{root: abs, folders: newFolders()}, nil
 }
 
-// URL is "file://" and the root, but for the slash at its end.
+// URL returns "file://" and the root, without a trailing slash.
 func (b *Bucket) URL() string {
 	return "file://" + strings.TrimSuffix(filepath.ToSlash(b.root), "/")
 }
 
-// path finds the file of key. It refuses keys that a folder can't hold, or that name a file
-// outside of the root or a pending one.
+// path returns the path of the object's file. It refuses keys that a folder can't contain, and keys
+// that name a file outside the root or a pending file.
 func (b *Bucket) path(key string) (string, error) {
 	if key == "" {
 		return "", objstore.Invalidf("the key is empty")
@@ -70,17 +70,18 @@ func (b *Bucket) path(key string) (string, error) {
 			return "", objstore.Invalidf("the key has an empty, \".\" or \"..\" element")
 		}
 		if _, ok := targetOf(element); ok {
-			return "", objstore.Invalidf("names like %q are kept for uploads", element)
+			return "", objstore.Invalidf("names like %q are reserved for uploads", element)
 		}
 	}
 	if strings.ContainsRune(key, 0) {
-		return "", objstore.Invalidf("the key has a zero byte")
+		return "", objstore.Invalidf("the key contains a NUL byte")
 	}
 	return filepath.Join(b.root, filepath.FromSlash(key)), nil
 }
 
-// begin is what every method on one object does first.
-func (b *Bucket) begin(ctx context.Context, key string) (path string, err error) {
+// resolve returns the path of the object's file, or an error if ctx has ended. Every method on one
+// object begins with it.
+func (b *Bucket) resolve(ctx context.Context, key string) (path string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -89,7 +90,7 @@ func (b *Bucket) begin(ctx context.Context, key string) (path string, err error)
 
 // Stat describes an object. It follows symbolic links.
 func (b *Bucket) Stat(ctx context.Context, key string) (objstore.Object, error) {
-	path, err := b.begin(ctx, key)
+	path, err := b.resolve(ctx, key)
 	if err != nil {
 		return objstore.Object{}, b.fail("stat", key, err)
 	}
@@ -101,7 +102,7 @@ func (b *Bucket) Stat(ctx context.Context, key string) (objstore.Object, error) 
 	return describe(key, info), nil
 }
 
-// statFile is os.Stat for objects only: a folder is as good as nothing there.
+// statFile is os.Stat for objects: a folder counts as absent.
 func statFile(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -119,14 +120,14 @@ func describe(key string, info fs.FileInfo) objstore.Object {
 	return objstore.Object{Key: key, Size: info.Size(), ETag: etag(info), ModTime: info.ModTime()}
 }
 
-// etag tells the contents of a file from those of another that takes its name. The inode alone
-// would not do, since file systems hand the number of a removed file to the next one.
+// etag distinguishes a file from another that takes its name. The inode alone does not, since file
+// systems reuse the inode number of a removed file.
 func etag(info fs.FileInfo) string {
 	v := versionOf(info)
 	return fmt.Sprintf("%x-%x-%x", v.inode, v.modTime, v.size)
 }
 
-// version is what an ETag is made of.
+// version is the content of an ETag.
 type version struct {
 	inode         uint64
 	modTime, size int64 // ns since 1970; bytes

@@ -12,34 +12,33 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// folders makes folders and removes those that it made.
+// folders makes folders and removes those that it made. It is safe for concurrent use.
 type folders struct {
 	mu   sync.Mutex
-	mine map[string]struct{} // guarded by mu: paths made here and not removed since
+	made map[string]struct{} // guarded by mu: paths made here and not removed since
 }
 
-func newFolders() folders { return folders{mine: make(map[string]struct{})} }
+func newFolders() folders { return folders{made: make(map[string]struct{})} }
 
-// createAttempts bounds how often a file's folder may be pruned, by another Bucket or process,
-// between making it and using it.
+// createAttempts limits how often create makes a folder that another Bucket or process removes
+// before it is used.
 const createAttempts = 100
 
-// create makes the folder of path where it is missing and opens path in it as a new file.
+// create opens path as a new file, and makes its folder if it is missing.
 func (d *folders) create(path string) (*os.File, error) {
 	for range createAttempts {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if !errors.Is(err, fs.ErrNotExist) {
-			return f, inTheWay(err)
+			return f, explainNotFolder(err)
 		}
 		if err := d.make(filepath.Dir(path)); err != nil {
-			return nil, inTheWay(err)
+			return nil, explainNotFolder(err)
 		}
 	}
-	return nil, objstore.Invalidf("the folder can't be made here")
+	return nil, objstore.Invalidf("the folder can't be made")
 }
 
-// make is os.MkdirAll that remembers what it made, and sees to it that a crash of the machine
-// does not undo it.
+// make is os.MkdirAll that remembers what it made, and syncs it to the disk.
 func (d *folders) make(dir string) error {
 	err := os.Mkdir(dir, 0o777)
 	switch {
@@ -49,7 +48,7 @@ func (d *folders) make(dir string) error {
 			return syscall.ENOTDIR
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // pruned meanwhile; create tries again
+			return nil // removed meanwhile; create tries again
 		}
 		return err
 	case errors.Is(err, fs.ErrNotExist):
@@ -62,7 +61,7 @@ func (d *folders) make(dir string) error {
 		}
 		if err := os.Mkdir(dir, 0o777); err != nil {
 			if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
-				return nil // somebody was faster; create finds out
+				return nil // another process was faster; create finds out
 			}
 			return err
 		}
@@ -70,30 +69,29 @@ func (d *folders) make(dir string) error {
 		return err
 	}
 	d.mu.Lock()
-	d.mine[dir] = struct{}{}
+	d.made[dir] = struct{}{}
 	d.mu.Unlock()
 	return syncFolder(filepath.Dir(dir))
 }
 
-// prune removes dir and the folders above it as far as they were made here and are empty.
+// prune removes dir, and then its parents, as long as they are empty and were made here.
 func (d *folders) prune(dir string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for {
-		if _, ok := d.mine[dir]; !ok {
+		if _, ok := d.made[dir]; !ok {
 			return
 		}
-		// A folder that is not empty stays, and stays ours.
+		// A folder that is not empty stays, and stays in made.
 		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return
 		}
-		delete(d.mine, dir)
+		delete(d.made, dir)
 		dir = filepath.Dir(dir)
 	}
 }
 
-// syncFolder makes the names in dir survive a crash of the machine. A folder that was pruned
-// meanwhile has none.
+// syncFolder syncs the names in dir to the disk. A folder that was removed meanwhile has none.
 func syncFolder(dir string) error {
 	f, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -104,7 +102,7 @@ func syncFolder(dir string) error {
 	}
 	err = f.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
-		err = nil // file systems that can't sync folders, some FUSE ones among them
+		err = nil // some file systems can't sync folders, among them some of FUSE
 	}
 	return errors.Join(err, f.Close())
 }

@@ -31,7 +31,7 @@ func (b *Bucket) HasFolder(ctx context.Context, key string) (bool, error) {
 	return false, b.fail("look for the folder", key, err)
 }
 
-// Follow implements [objstore.Linked]. A key that leads out of the root is kept.
+// Follow implements [objstore.Linked]. It returns a key that leads out of the root unchanged.
 func (b *Bucket) Follow(key string) string {
 	root := follow(b.root)
 	path := follow(filepath.Join(b.root, filepath.FromSlash(key)))
@@ -44,7 +44,7 @@ func (b *Bucket) Follow(key string) string {
 	return key
 }
 
-// follow resolves the links of as much of a path as can be resolved. The rest does not exist, or can't be reached.
+// follow resolves the links in the longest prefix of path that exists and is reachable.
 func follow(path string) string {
 	var rest []string
 	for at := path; ; at = filepath.Dir(at) {

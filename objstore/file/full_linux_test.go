@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestDiskFull writes to the device that is always full.
+// TestDiskFull writes to a device that is always full.
 func TestDiskFull(t *testing.T) {
 	for _, size := range []int{10, 2 * writeBuffer} {
 		root := t.TempDir()

@@ -16,19 +16,19 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// List walks the folders below prefix, and holds the names of the folders that it is in, not more.
-// It follows symbolic links, but for those that lead back to a folder that it is in. Pending
-// files, and what is neither file nor folder, are left out.
+// List walks the folders below prefix. In memory it has the entries of the folders that it is in,
+// not more. It follows symbolic links, except those that lead back to a folder that it is in. It
+// skips pending files, and whatever is neither a file nor a folder.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
 	return b.ListWhere(ctx, prefix, func(string) bool { return true })
 }
 
-// ListWhere implements [objstore.SelectiveLister]: folders that are not wanted are not read, and
-// files that are not wanted are not looked at.
+// ListWhere implements [objstore.SelectiveLister]. It does not read folders that are not wanted,
+// nor stat files that are not wanted.
 func (b *Bucket) ListWhere(ctx context.Context, prefix string, want func(key string) bool) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
 		n := 0
-		b.counters.listed(n)
+		b.counters.countListed(n)
 		err := b.walk(ctx, prefix, want, func(key string, e entry) error {
 			if e.isPending || !want(key) {
 				return nil
@@ -44,7 +44,7 @@ func (b *Bucket) ListWhere(ctx context.Context, prefix string, want func(key str
 				return nil
 			}
 			if n++; n > 1 {
-				b.counters.listed(n - 1)
+				b.counters.countListed(n - 1)
 			}
 			if !yield(describe(key, info), nil) {
 				return fs.SkipAll
@@ -57,10 +57,10 @@ func (b *Bucket) ListWhere(ctx context.Context, prefix string, want func(key str
 	}
 }
 
-// Uploads walks like List. An upload counts as begun when it was last written to.
+// Uploads walks like List. It reports the time of the last write as the time when the upload began.
 func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.Upload, error] {
 	return func(yield func(objstore.Upload, error) bool) {
-		b.counters.Lists.Add(2) // that is how often the S3 drivers ask
+		b.counters.Lists.Add(2) // the S3 drivers send two requests
 		err := b.walk(ctx, prefix, func(string) bool { return true }, func(key string, e entry) error {
 			if !e.isPending {
 				return nil
@@ -84,9 +84,9 @@ func (b *Bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.
 	}
 }
 
-// walk calls visit for every file whose key starts with prefix, in the order of the keys. It
-// passes over folders below prefix for which enter is false, and ends without an error when
-// visit returns fs.SkipAll.
+// walk calls visit for every file whose key starts with prefix, in the order of the keys. It skips
+// folders below prefix for which enter returns false. It ends without an error when visit returns
+// fs.SkipAll.
 func (b *Bucket) walk(ctx context.Context, prefix string, enter func(key string) bool, visit func(key string, e entry) error) error {
 	folder, partial := "", prefix
 	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
@@ -105,16 +105,17 @@ func (b *Bucket) walk(ctx context.Context, prefix string, enter func(key string)
 	return err
 }
 
+// walker is one call of walk.
 type walker struct {
-	ctx    context.Context
+	ctx    context.Context // of the call
 	bucket *Bucket
 	enter  func(key string) bool
 	visit  func(key string, e entry) error
 	inside []fs.FileInfo // the folders from the walk's root down to the one being read
 }
 
-// folder walks the folder whose key, with a slash at its end, is given: those of its entries
-// whose names start with partial.
+// folder walks the folder with this key, which has a trailing slash, and visits the entries whose
+// names start with partial.
 func (w *walker) folder(folder, partial string) error {
 	path := filepath.Join(w.bucket.root, filepath.FromSlash(folder))
 	info, err := os.Stat(path)
@@ -126,7 +127,7 @@ func (w *walker) folder(folder, partial string) error {
 		entries, err = readFolder(path, partial)
 	}
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil // a prefix of nothing, or removed meanwhile
+		return nil // no key has this prefix, or the folder was removed meanwhile
 	}
 	if err != nil {
 		return w.bucket.fail("list", folder, err)
@@ -151,30 +152,30 @@ func (w *walker) folder(folder, partial string) error {
 	return nil
 }
 
-// entry is what a folder holds under one name.
+// entry is an entry of a folder.
 type entry struct {
 	entry     fs.DirEntry
 	path      string
-	sortKey   string // the name as it continues the key: a folder's has a slash, a pending file's is its target's
+	sortKey   string // the name as it continues the key: with a slash for a folder, the target's for a pending file
 	isFolder  bool
 	isPending bool
 }
 
-// stat describes the file, or that which a symbolic link leads to. A link that leads nowhere
-// is an error and not one of fs.ErrNotExist, for somebody meant it to be an object.
+// stat describes the file, or the target of a symbolic link. For a link that leads nowhere the
+// error is not fs.ErrNotExist, so that walk does not skip it: somebody meant it to be an object.
 func (e entry) stat() (fs.FileInfo, error) {
 	if e.entry.Type()&fs.ModeSymlink == 0 {
 		return e.entry.Info()
 	}
 	info, err := os.Stat(e.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: a symbolic link that leads nowhere", objstore.ErrNotFound)
+		return nil, fmt.Errorf("%w: the symbolic link leads nowhere", objstore.ErrNotFound)
 	}
 	return info, err
 }
 
-// readFolder reads the entries whose names start with partial, in the order in which their keys,
-// and those of all that is below them, follow each other.
+// readFolder returns the entries whose names start with partial. It sorts them so that a walk
+// visits all keys in order, including the keys below folders.
 func readFolder(path, partial string) ([]entry, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -17,16 +17,16 @@ const (
 	nameLimit = 255 - len(pendingPrefix) - pendingRandom - 1 - len(pendingSuffix) // bytes
 )
 
-// pendingFor invents the name of a pending file for path.
+// pendingFor returns a new name of a pending file for path.
 func pendingFor(path string) (string, error) {
 	name := filepath.Base(path)
 	if len(name) > nameLimit {
-		return "", objstore.Invalidf("the name has %d bytes, the limit is %d", len(name), nameLimit)
+		return "", objstore.Invalidf("the name has %d bytes, and the limit is %d", len(name), nameLimit)
 	}
 	return pendingPrefix + rand.Text()[:pendingRandom] + "." + name + pendingSuffix, nil
 }
 
-// targetOf gives the name that the pending file is to have in the end.
+// targetOf returns the name that the pending file gets when it is completed.
 func targetOf(pending string) (name string, ok bool) {
 	rest, ok := strings.CutPrefix(pending, pendingPrefix)
 	if !ok || len(rest) < pendingRandom+1 || rest[pendingRandom] != '.' {
@@ -36,8 +36,8 @@ func targetOf(pending string) (name string, ok bool) {
 	return name, ok && name != ""
 }
 
-// pendingPath finds the pending file of u. It refuses handles that no Create made, since it is
-// about to rename or remove what they name.
+// pendingPath returns the paths of the pending file of u and of its target. It refuses handles that
+// Create did not make, since its callers rename or remove the file.
 func (b *Bucket) pendingPath(u objstore.Upload) (pending, target string, err error) {
 	target, err = b.path(u.Key)
 	if err != nil {

@@ -12,33 +12,33 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Get opens a range of an object. The reader is also an [io.ReaderAt], with offsets from the
-// range's start, and an [io.WriterTo] that moves large blocks. It keeps reading the file that it
-// opened when another takes its name.
+// Get opens a range of an object. The reader is also an [io.ReaderAt], with offsets from the start
+// of the range, and an [io.WriterTo] that copies large blocks. It continues to read the file that
+// it opened if another file takes its name.
 func (b *Bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
 	return b.GetVersion(ctx, key, "", offset, length)
 }
 
-// GetVersion is Get of the file that has this inode, modification time and size. Its reader looks again
-// after each read, since a file may be written to while it is open.
+// GetVersion is Get for the file with this inode, modification time and size. Its reader compares
+// them after each read, since a file may change while it is open.
 func (b *Bucket) GetVersion(ctx context.Context, key, etag string, offset, length int64) (io.ReadCloser, error) {
-	r, err := b.open(ctx, key, etag, offset, length)
+	r, err := b.openRange(ctx, key, etag, offset, length)
 	if err != nil {
 		return nil, b.fail("get", key, err)
 	}
 	return r, nil
 }
 
-func (b *Bucket) open(ctx context.Context, key, wanted string, offset, length int64) (*reader, error) {
-	path, err := b.begin(ctx, key)
+func (b *Bucket) openRange(ctx context.Context, key, wanted string, offset, length int64) (*reader, error) {
+	path, err := b.resolve(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	if offset < 0 || length < -1 {
-		return nil, objstore.Invalidf("range of %d bytes from %d on", length, offset)
+		return nil, objstore.Invalidf("a range of %d bytes at offset %d is not valid", length, offset)
 	}
 	b.counters.Gets.Add(1)
-	// Opening a named pipe would block, so look first.
+	// Check first: opening a named pipe would block.
 	if _, err := statFile(path); err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (b *Bucket) open(ctx context.Context, key, wanted string, offset, length in
 		return nil, errors.Join(otherVersion(wanted, info), f.Close())
 	}
 	if offset > info.Size() && length != 0 {
-		return nil, errors.Join(fmt.Errorf("%w: offset %d of %d bytes", objstore.ErrRange, offset, info.Size()), f.Close())
+		return nil, errors.Join(fmt.Errorf("%w: offset %d in %d bytes", objstore.ErrRange, offset, info.Size()), f.Close())
 	}
 	n := max(0, info.Size()-offset)
 	if length >= 0 {
@@ -72,17 +72,17 @@ func otherVersion(wanted string, info fs.FileInfo) error {
 	return fmt.Errorf("%w: its inode, modification time and size are %s, not %s", objstore.ErrChanged, etag(info), wanted)
 }
 
-// readAhead is how many bytes of a range the system is asked to have ready.
+// readAhead is the number of bytes of a range that the system is told to read ahead.
 const readAhead = 8 << 20
 
-// reader reads size bytes from start on. It fails rather than end early when the file shrinks.
+// reader reads size bytes of the file, from start. If the file shrinks, it fails instead of ending
+// early. It is confined to one goroutine.
 type reader struct {
-	ctx    context.Context
-	bucket *Bucket
-	key    string
-	// wanted is the ETag that the file must keep while it is read, made of version; empty: any.
-	wanted  string
-	version version
+	ctx     context.Context // of Get; it lasts until Close
+	bucket  *Bucket
+	key     string
+	wanted  string  // the ETag that the file must keep; empty for any
+	version version // the content of wanted
 	file    *os.File
 	start   int64
 	size    int64
@@ -106,7 +106,7 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 		return 0, r.bucket.fail("read", r.key, err)
 	}
 	if off < 0 {
-		return 0, r.bucket.fail("read", r.key, objstore.Invalidf("negative offset"))
+		return 0, r.bucket.fail("read", r.key, objstore.Invalidf("the offset is negative"))
 	}
 	if off >= r.size {
 		return 0, io.EOF
@@ -119,7 +119,7 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	}
 	switch {
 	case err == io.EOF && int64(n) < want:
-		return n, r.bucket.fail("read", r.key, fmt.Errorf("%w: it became shorter meanwhile", objstore.ErrChanged))
+		return n, r.bucket.fail("read", r.key, fmt.Errorf("%w: it is shorter now", objstore.ErrChanged))
 	case err != nil && err != io.EOF:
 		return n, r.bucket.fail("read", r.key, err)
 	case want < int64(len(p)):
@@ -128,7 +128,7 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// checkVersion proves that what was read before is of the version that is wanted.
+// checkVersion proves that the bytes read before are of the wanted version.
 func (r *reader) checkVersion() error {
 	if r.wanted == "" {
 		return nil
@@ -143,7 +143,7 @@ func (r *reader) checkVersion() error {
 	return nil
 }
 
-// WriteTo moves what is left to w in blocks of copyBlock bytes.
+// WriteTo copies the rest to w in blocks of copyBlock bytes.
 func (r *reader) WriteTo(w io.Writer) (int64, error) {
 	buf, ok := copyBlocks.Get().(*[copyBlock]byte)
 	if !ok {

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Complete renames the pending file. Where that is gone it looks whether the object is the one
-// that the file became.
+// Complete renames the pending file. If that is gone, it succeeds if the object is what the file
+// became.
 func (b *Bucket) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
 	info, err := b.complete(ctx, u)
 	if err != nil {
@@ -31,33 +31,33 @@ func (b *Bucket) complete(ctx context.Context, u objstore.Upload) (fs.FileInfo, 
 		return nil, err
 	}
 	b.counters.Puts.Add(1)
-	b.counters.Heads.Add(1) // S3 drivers look at what became of it
+	b.counters.Heads.Add(1) // the S3 drivers check the object
 	if len(u.Parts) != 1 {
 		return nil, errUnsealed
 	}
 	info, err := os.Stat(from)
 	if err == nil && etag(info) != u.Parts[0].ETag {
-		return nil, objstore.Invalidf("the pending file is not what was sealed")
+		return nil, objstore.Invalidf("the pending file has changed since it was sealed")
 	}
 	if err == nil {
 		err = os.Rename(from, target)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		info, err = completed(target, u)
+		info, err = findCompleted(target, u)
 	}
 	if err != nil {
-		return nil, folderInTheWay(target, err)
+		return nil, explainFolder(target, err)
 	}
-	// Also when another was faster: it may not have come to this point.
+	// Also if another process renamed the file: it may not have come to this point.
 	return info, syncFolder(filepath.Dir(target))
 }
 
 var errUnsealed = objstore.Invalidf("the upload was not sealed")
 
-// Made compares the ETag of what is there, which renaming keeps and no other file has, with that of the pending
-// file when it was sealed.
+// Made compares the object's ETag with that of the sealed pending file. Renaming keeps the ETag,
+// and no other file has it.
 func (b *Bucket) Made(ctx context.Context, u objstore.Upload) (bool, error) {
-	const verb = "look who made"
+	const verb = "check which upload made"
 	if err := ctx.Err(); err != nil {
 		return false, b.fail(verb, u.Key, err)
 	}
@@ -67,7 +67,7 @@ func (b *Bucket) Made(ctx context.Context, u objstore.Upload) (bool, error) {
 	}
 	b.counters.Heads.Add(1)
 	if err == nil {
-		_, err = completed(target, u)
+		_, err = findCompleted(target, u)
 	}
 	switch {
 	case err == nil:
@@ -78,14 +78,14 @@ func (b *Bucket) Made(ctx context.Context, u objstore.Upload) (bool, error) {
 	return false, b.fail(verb, u.Key, err)
 }
 
-// completed finds the object that u became.
-func completed(target string, u objstore.Upload) (fs.FileInfo, error) {
+// findCompleted describes the object that u became.
+func findCompleted(target string, u objstore.Upload) (fs.FileInfo, error) {
 	info, err := statFile(target)
 	if err != nil {
 		return nil, err
 	}
 	if etag(info) != u.Parts[0].ETag {
-		return nil, fmt.Errorf("%w: the upload is gone and another object in its place", objstore.ErrNotFound)
+		return nil, fmt.Errorf("%w: the upload is gone, and another object is in its place", objstore.ErrNotFound)
 	}
 	return info, nil
 }
@@ -98,7 +98,7 @@ func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 	from, _, err := b.pendingPath(u)
 	b.counters.Deletes.Add(1)
 	if err == nil {
-		err = b.remove(from)
+		err = b.removePending(from)
 	}
 	if err != nil {
 		return b.fail("abort", u.Key, err)
@@ -106,12 +106,12 @@ func (b *Bucket) Abort(ctx context.Context, u objstore.Upload) error {
 	return nil
 }
 
-// Delete removes files, one after the other. It tries them all and returns the first error.
+// Delete removes files, one after another. It tries all and returns the first error.
 func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
-	b.counters.deleted(len(keys))
+	b.counters.countDelete(len(keys))
 	var first error
 	for _, key := range keys {
-		path, err := b.begin(ctx, key)
+		path, err := b.resolve(ctx, key)
 		if err == nil {
 			err = unlink(path)
 		}
@@ -128,7 +128,7 @@ func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 	return first
 }
 
-// unlink removes a file, and nothing that is not one: os.Remove would take an empty folder.
+// unlink removes a file, but never a folder: os.Remove would remove an empty folder.
 func unlink(path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotFolder) {
@@ -146,14 +146,14 @@ func unlink(path string) error {
 
 const errNotFolder = syscall.ENOTDIR
 
-// linkNew gives the pending file a second name, unless that is taken, and drops the first.
+// linkNew renames the pending file, unless the new name exists.
 func linkNew(from, to string) error {
 	err := os.Link(from, to)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%w: %w", objstore.ErrExists, bare(err))
+		return fmt.Errorf("%w: %w", objstore.ErrExists, withoutPath(err))
 	case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.EMLINK), errors.Is(err, syscall.ENOSYS):
-		return fmt.Errorf("%w: the file system has no hard links: %w", objstore.ErrNotSupported, bare(err))
+		return fmt.Errorf("%w: the file system has no hard links: %w", objstore.ErrNotSupported, withoutPath(err))
 	case err != nil:
 		return err
 	}

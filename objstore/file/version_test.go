@@ -11,8 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/file"
 )
 
-// A file that is written to in place while it is open is another version from the next read on, also
-// where its size stays.
+// A file that is overwritten in place while it is open is another version at the next read, even if
+// its size stays the same.
 func TestVersionOfOpenFile(t *testing.T) {
 	dir := t.TempDir()
 	b, err := file.Open(dir)

@@ -13,12 +13,12 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// writeBuffer is what a writer gathers before it calls the system. Larger writes pass it by.
-const writeBuffer = 1 << 20 // bytes
+// writeBuffer is the size in bytes of a writer's buffer. Larger writes bypass it.
+const writeBuffer = 1 << 20
 
 var writeBuffers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, writeBuffer) }}
 
-// Create opens a pending file beside key.
+// Create opens a pending file in the object's folder.
 func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error) {
 	p, err := b.createPending(ctx, key)
 	if err != nil {
@@ -47,7 +47,7 @@ type pending struct {
 }
 
 func (b *Bucket) createPending(ctx context.Context, key string) (*pending, error) {
-	target, err := b.begin(ctx, key)
+	target, err := b.resolve(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +63,8 @@ func (b *Bucket) createPending(ctx context.Context, key string) (*pending, error
 	return &pending{bucket: b, key: key, path: path, target: target, file: f}, nil
 }
 
-// finish puts the contents on the disk and closes the file. It sets the modification time itself,
-// because the ETag needs one finer than the kernel's tick.
+// finish syncs the file to the disk and closes it. It sets the modification time itself, because
+// the ETag needs a finer one than the kernel's clock tick gives.
 func (p *pending) finish() (fs.FileInfo, error) {
 	err := os.Chtimes(p.path, time.Time{}, time.Now())
 	if err == nil {
@@ -77,18 +77,18 @@ func (p *pending) finish() (fs.FileInfo, error) {
 	return info, nil
 }
 
-// discard removes the file, closing it if it is still open.
+// discard closes the file, if it is open, and removes it.
 func (p *pending) discard() error {
 	if err := p.file.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
-		return errors.Join(err, p.bucket.remove(p.path))
+		return errors.Join(err, p.bucket.removePending(p.path))
 	}
-	return p.bucket.remove(p.path)
+	return p.bucket.removePending(p.path)
 }
 
-// remove takes a pending file away, and its folder with it where that is ours and empty.
-func (b *Bucket) remove(path string) error {
+// removePending removes a pending file, and its folder if that is empty and was made here.
+func (b *Bucket) removePending(path string) error {
 	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(bare(err), errNotFolder) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(withoutPath(err), errNotFolder) {
 		err = nil
 	}
 	b.folders.prune(filepath.Dir(path))
@@ -100,15 +100,15 @@ func (b *Bucket) Put(ctx context.Context, key string, data []byte) (objstore.Obj
 	return b.put(ctx, "put", key, data, os.Rename)
 }
 
-// PutIfAbsent writes a pending file and links it, which fails where the name is taken. It needs
-// a file system with hard links and says ErrNotSupported elsewhere.
+// PutIfAbsent writes a pending file and links it, which fails if the name exists. It needs a file
+// system with hard links; elsewhere it fails with ErrNotSupported.
 func (b *Bucket) PutIfAbsent(ctx context.Context, key string, data []byte) (objstore.Object, error) {
 	return b.put(ctx, "put if absent", key, data, linkNew)
 }
 
-// put gives the written file its name by place.
+// put writes a pending file and calls place to give it its name.
 func (b *Bucket) put(ctx context.Context, verb, key string, data []byte, place func(from, to string) error) (objstore.Object, error) {
-	b.counters.wrote(int64(len(data)))
+	b.counters.countPut(int64(len(data)))
 	p, err := b.createPending(ctx, key)
 	if err != nil {
 		return objstore.Object{}, b.fail(verb, key, err)
@@ -132,13 +132,13 @@ func (p *pending) put(ctx context.Context, data []byte, place func(from, to stri
 		return nil, err
 	}
 	if err := place(p.path, p.target); err != nil {
-		return nil, folderInTheWay(p.target, err)
+		return nil, explainFolder(p.target, err)
 	}
 	return info, syncFolder(filepath.Dir(p.target))
 }
 
-// folderInTheWay explains why a file could not take its name.
-func folderInTheWay(target string, err error) error {
+// explainFolder explains why a file could not get its name, if a folder has it.
+func explainFolder(target string, err error) error {
 	if info, serr := os.Lstat(target); serr == nil && info.IsDir() {
 		return objstore.Invalidf("a folder has that name")
 	}

@@ -36,13 +36,13 @@ func TestPruneOnlyOwnFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	if exists(t, root+"/theirs/ours/deep") || !exists(t, root+"/theirs/ours") {
-		t.Error("an empty folder stays, or one that is not empty goes")
+		t.Error("an empty folder is left, or one with a file is removed")
 	}
 	if err := open(t, root).Delete(ctx, "theirs/ours/other"); err != nil {
 		t.Fatal(err)
 	}
 	if !exists(t, root+"/theirs/ours") {
-		t.Error("another Bucket's folder goes")
+		t.Error("another Bucket's folder is removed")
 	}
 	w, err := b.Create(ctx, "theirs/new/key")
 	if err != nil {
@@ -52,7 +52,7 @@ func TestPruneOnlyOwnFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	if exists(t, root+"/theirs/new") || !exists(t, root+"/theirs") {
-		t.Error("Abort leaves its folder, or takes one that it did not make")
+		t.Error("Abort leaves its folder, or removes one that it did not make")
 	}
 }
 
@@ -102,7 +102,7 @@ func TestNamesInTheWay(t *testing.T) {
 	}
 }
 
-// TestForgedHandles wants handles that no Create made to touch nothing.
+// TestForgedHandles checks that handles which Create did not make change nothing.
 func TestForgedHandles(t *testing.T) {
 	root := t.TempDir()
 	write(t, root+"/victim")

@@ -12,11 +12,11 @@ import (
 
 // writer fills a pending file. It is confined to one goroutine.
 type writer struct {
-	ctx     context.Context
+	ctx     context.Context // of Create; it lasts until the writer ends
 	pending *pending
 	buf     *bufio.Writer // nil once ended
 	size    int64         // bytes written
-	err     error         // the first failed write's
+	err     error         // of the first failed write
 }
 
 func (w *writer) Write(p []byte) (int, error) {
@@ -43,7 +43,7 @@ func (w *writer) Seal() (objstore.Upload, error) {
 	if err := w.end(verb); err != nil {
 		return objstore.Upload{}, err
 	}
-	w.pending.bucket.sealed(w.size)
+	w.pending.bucket.countUpload(w.size)
 	info, err := w.pending.finish()
 	if err == nil {
 		err = syncFolder(filepath.Dir(w.pending.path))
@@ -65,9 +65,9 @@ func (w *writer) Commit() (objstore.Object, error) {
 		return objstore.Object{}, err
 	}
 	if w.size <= w.pending.bucket.Parts.After(0) {
-		w.pending.bucket.counters.wrote(w.size)
+		w.pending.bucket.counters.countPut(w.size)
 	} else {
-		w.pending.bucket.sealed(w.size)
+		w.pending.bucket.countUpload(w.size)
 		w.pending.bucket.counters.Puts.Add(1) // the completion
 		w.pending.bucket.counters.Heads.Add(1)
 	}
@@ -89,7 +89,7 @@ func (w *writer) Abort() error {
 	return nil
 }
 
-// end writes out what is buffered. When that or an earlier write fails it discards the file.
+// end flushes the buffer. If that or an earlier write failed, it discards the file.
 func (w *writer) end(verb string) error {
 	if w.buf == nil {
 		return w.fail(verb, errEnded)
