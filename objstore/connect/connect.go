@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/s3"
 )
 
-// Driver names the library that speaks to S3 stores.
+// Driver names the library for S3 stores. docs/decisions/0018 compares them.
 type Driver string
 
 // The drivers.
@@ -21,33 +21,32 @@ const (
 	DriverS3    Driver = "s3"    // aws-sdk-go-v2
 )
 
-// Config says how stores are reached. Its zero value serves file URLs and AWS.
+// Config says how stores are reached. Its zero value is for file URLs and AWS.
 type Config struct {
-	// S3Driver serves s3 URLs; empty means DriverMinio.
+	// S3Driver opens s3 URLs; empty means DriverMinio.
 	S3Driver Driver
 
-	// S3Endpoint, Region and Addressing are those of [objstore.S3Config]; credentials come
-	// from the environment.
+	// S3Endpoint, Region and Addressing are as in [objstore.S3Config]. Credentials come from
+	// the environment.
 	S3Endpoint string
 	Region     string
 	Addressing objstore.Addressing
 
-	// Parts is how large the parts of uploads are.
+	// Parts is the size of upload parts.
 	Parts objstore.PartSizes
 }
 
-// Stores opens buckets and keeps them, with their connections, for later. It is safe for
-// concurrent use.
+// Stores opens buckets, and caches them with their connections. It is safe for concurrent use.
 type Stores struct {
 	config Config
 
 	mu      sync.Mutex
-	buckets map[string]objstore.Bucket // guarded by mu, like the rest: by URL
-	minio   *minio.Client              // nil until an s3 URL needs it, like the next
-	s3      *s3.Client
+	buckets map[string]objstore.Bucket // guarded by mu, like the fields below: by URL
+	minio   *minio.Client              // nil until an s3 URL needs it
+	s3      *s3.Client                 // nil until an s3 URL needs it
 }
 
-// New checks the configuration.
+// New returns Stores for a configuration. It opens no bucket.
 func New(c Config) (*Stores, error) {
 	switch c.S3Driver {
 	case "":
@@ -59,8 +58,8 @@ func New(c Config) (*Stores, error) {
 	return &Stores{config: c, buckets: make(map[string]objstore.Bucket)}, nil
 }
 
-// Open finds the bucket of a URL or path, as [objstore.ParseURL] reads it, and the key, prefix
-// or glob in it. All files are in one bucket, "file://". It makes no request.
+// Open returns the bucket of a URL or path, and the key, prefix or glob in it. The location is
+// parsed by [objstore.ParseURL]. All files are in one bucket, "file://". Open sends no request.
 func (s *Stores) Open(ctx context.Context, rawURL string) (b objstore.Bucket, key string, err error) {
 	u, err := objstore.ParseURL(rawURL)
 	if err != nil {
@@ -78,7 +77,7 @@ func (s *Stores) Open(ctx context.Context, rawURL string) (b objstore.Bucket, ke
 	return b, u.Key, nil
 }
 
-// connect needs mu.
+// connect opens a bucket. The caller has locked mu.
 func (s *Stores) connect(ctx context.Context, u objstore.URL) (objstore.Bucket, error) {
 	if u.Scheme == "file" {
 		b, err := file.Open("/")
@@ -114,8 +113,8 @@ func (s *Stores) connect(ctx context.Context, u objstore.URL) (objstore.Bucket, 
 	return s.minio.Bucket(u.Bucket)
 }
 
-// EnsureBucket makes the bucket of an s3 URL where there is none. Folders are made when they are
-// written to, so there is nothing to do for a file URL.
+// EnsureBucket makes the bucket of an s3 URL unless it exists. For a file URL it does nothing:
+// folders are made by the first write.
 func (s *Stores) EnsureBucket(ctx context.Context, rawURL string) error {
 	b, _, err := s.Open(ctx, rawURL)
 	if err != nil {
@@ -129,7 +128,7 @@ func (s *Stores) EnsureBucket(ctx context.Context, rawURL string) error {
 
 // Buckets returns the names of all buckets of the S3 store that the credentials own.
 func (s *Stores) Buckets(ctx context.Context) ([]string, error) {
-	b, _, err := s.Open(ctx, "s3://any") // the request names none
+	b, _, err := s.Open(ctx, "s3://any") // the request names no bucket
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +139,7 @@ func (s *Stores) Buckets(ctx context.Context) ([]string, error) {
 	return lister.Buckets(ctx)
 }
 
-// Stats is what all buckets that were opened have asked of their stores.
+// Stats returns the sum of the counts of all buckets that were opened.
 func (s *Stores) Stats() (total objstore.Stats) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -29,7 +29,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, driver := range []connect.Driver{"", connect.DriverMinio, connect.DriverS3} {
-		// Nobody listens there: opening asks nobody.
+		// Nothing listens at this endpoint: Open sends no request.
 		s := stores(t, connect.Config{S3Driver: driver, S3Endpoint: "http://127.0.0.1:1"})
 		for _, c := range []struct{ url, bucket, key string }{
 			{"s3://logs/2026/*.gz", "s3://logs", "2026/*.gz"},
@@ -117,7 +117,7 @@ func TestWrongCredentials(t *testing.T) {
 	}
 }
 
-// TestStats makes sure that a folder counts what a bucket on S3 counts.
+// TestStats checks that a folder counts what a bucket on S3 counts.
 func TestStats(t *testing.T) {
 	server := testservices.MinIO(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", server.AccessKey)
@@ -129,7 +129,7 @@ func TestStats(t *testing.T) {
 		s := stores(t, connect.Config{S3Endpoint: server.Endpoint})
 		use(t, s, place)
 		counts[i] = s.Stats()
-		counts[i].BytesWritten = 0 // S3's requests have more in their bodies: lists of keys and parts
+		counts[i].BytesWritten = 0 // on S3 some bodies contain lists of keys and parts instead
 	}
 	if counts[0] != counts[1] {
 		t.Errorf("the same calls are\n%+v on S3,\n%+v on a folder", counts[0], counts[1])
@@ -139,7 +139,7 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// use does some of everything in a place.
+// use calls each method of the bucket of a place.
 func use(t *testing.T, s *connect.Stores, place string) {
 	b, prefix, err := s.Open(t.Context(), place)
 	if err != nil {

@@ -46,8 +46,8 @@ func TestFaults(t *testing.T) {
 	objstoretest.RunFaults(t, driver(t))
 }
 
-// TestOwnRefusals checks that a key which minio-go itself refuses is refused at once: nothing listens
-// at this endpoint.
+// TestOwnRefusals checks that keys which minio-go itself refuses are refused without a request:
+// nothing listens at this endpoint.
 func TestOwnRefusals(t *testing.T) {
 	b, err := open(t.Context(), "nowhere", objstore.S3Config{Endpoint: "http://127.0.0.1:1", Region: "us-east-1"})
 	if err != nil {

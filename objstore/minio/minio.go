@@ -1,4 +1,4 @@
-// Package minio reaches S3 stores by minio-go: the light driver, and the default one.
+// Package minio is the default driver for S3 stores. It uses minio-go.
 package minio
 
 import (
@@ -14,17 +14,17 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
 )
 
-// Client holds the connections and credentials for one store. It is safe for concurrent use.
+// Client has the connections and credentials for one store. It is safe for concurrent use.
 type Client struct {
 	core   *minio.Core
 	config objstore.S3Config
 	plain  bool // HTTP without TLS
 }
 
-// NewClient prepares a client, without a request. Without credentials in the config it looks,
-// in this order, for those of the AWS_ variables, of the shared credentials file, and of the
-// machine's role; where there are none it asks anonymously. On AWS it finds the region out where
-// the config and the environment don't say.
+// NewClient returns a client, without a request. If the config has no credentials, the client looks
+// for them in the AWS_* variables, the shared credentials file and the machine's role, in this
+// order; if there are none, its requests are anonymous. If neither the config nor the environment
+// sets the region on AWS, the client asks AWS for it.
 func NewClient(c objstore.S3Config) (*Client, error) {
 	c, err := s3bucket.Resolve(c)
 	if err != nil {
@@ -49,7 +49,7 @@ func NewClient(c objstore.S3Config) (*Client, error) {
 		Transport:    c.Transport,
 		Region:       c.Region,
 		BucketLookup: lookups[c.Addressing],
-		// s3bucket repeats. After a failure minio-go still waits once, for up to 200 ms.
+		// s3bucket retries. After a failure minio-go still waits once, for up to 200 ms.
 		MaxRetries: 1,
 	})
 	if err != nil {
@@ -58,7 +58,7 @@ func NewClient(c objstore.S3Config) (*Client, error) {
 	return &Client{core: core, config: c, plain: !secure}, nil
 }
 
-// roleTimeout is how long the machine's metadata service may take to name its role.
+// roleTimeout limits a request to the machine's metadata service.
 const roleTimeout = 2 * time.Second
 
 func credentialsFor(c objstore.S3Config) *credentials.Credentials {
@@ -75,7 +75,7 @@ func credentialsFor(c objstore.S3Config) *credentials.Credentials {
 // Bucket is an S3 bucket.
 type Bucket struct{ *s3bucket.Bucket }
 
-// Bucket makes the bucket of that name, which need not exist, without a request.
+// Bucket returns the bucket with this name, without a request. The bucket need not exist.
 func (c *Client) Bucket(name string) (*Bucket, error) {
 	b, err := s3bucket.New(name, &requests{core: c.core, bucket: name, plain: c.plain}, c.config)
 	if err != nil {

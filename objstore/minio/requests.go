@@ -14,12 +14,13 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
 )
 
-// Headers by which S3 checks what it receives.
+// Headers with which S3 checks what it receives.
 const (
 	headerCRC32C    = "X-Amz-Checksum-Crc32c"
 	headerAlgorithm = "X-Amz-Checksum-Algorithm"
 )
 
+// requests sends the requests of one bucket.
 type requests struct {
 	core   *minio.Core
 	bucket string
@@ -28,7 +29,7 @@ type requests struct {
 
 var _ s3bucket.Requests = (*requests)(nil)
 
-// translate tells the store's answers from broken connections.
+// translate turns the store's refusals into failures, and returns any other error unchanged.
 func translate(err error) error {
 	r, ok := errors.AsType[minio.ErrorResponse](err)
 	if !ok {
@@ -37,8 +38,9 @@ func translate(err error) error {
 	return &s3bucket.Failure{Status: r.StatusCode, Code: r.Code, Message: r.Error(), RequestID: r.RequestID}
 }
 
-// checkName refuses a key that minio-go does not write, as one that is all blanks. Its own refusals are errors
-// without an answer from the store, which are not to be told from broken connections.
+// checkName refuses keys that minio-go refuses to write, such as a key of only blanks. Its own
+// refusals can't be distinguished from broken connections, since neither has an answer of the
+// store.
 func checkName(key string) error {
 	if err := s3utils.CheckValidObjectName(key); err != nil {
 		return objstore.Invalidf("%w", err)
@@ -98,9 +100,9 @@ func (r *requests) Put(ctx context.Context, key string, p *s3bucket.Payload, c s
 	return info.ETag, translate(err)
 }
 
-// signedSum is what of a body is signed, unless TLS keeps it safe: its SHA-256, rather than
-// minio-go's signatures of its chunks. Of those a store that gets a damaged one can't tell that from
-// a wrong secret key.
+// signedSum returns the SHA-256 of a body, to be signed; over TLS, which protects the body, it
+// returns "". The alternative would be minio-go's signatures of chunks, but a store can't
+// distinguish a damaged chunk from a wrong secret key.
 func (r *requests) signedSum(p *s3bucket.Payload) string {
 	if r.plain {
 		return p.SHA256()
@@ -108,7 +110,7 @@ func (r *requests) signedSum(p *s3bucket.Payload) string {
 	return ""
 }
 
-// Delete makes one request for all keys, and others for those that XML can't write.
+// Delete sends one request for all keys, and one for each key that XML can't represent.
 func (r *requests) Delete(ctx context.Context, keys []string) error {
 	objects := func(yield func(minio.ObjectInfo) bool) {
 		for _, key := range keys {
@@ -126,7 +128,7 @@ func (r *requests) Delete(ctx context.Context, keys []string) error {
 			return translate(result.Err)
 		}
 	}
-	return ctx.Err() // which ends the results, too
+	return ctx.Err() // the end of ctx also ends the results
 }
 
 func (r *requests) StartUpload(ctx context.Context, key, mark string) (string, error) {
@@ -175,11 +177,11 @@ func (r *requests) List(ctx context.Context, prefix, after string) (page []objst
 			return nil, false, translate(info.Err)
 		}
 		page = append(page, describe(info))
-		if len(page) == pageSize { // it would go on to the next
+		if len(page) == pageSize { // the iterator would request the next page
 			return page, true, nil
 		}
 	}
-	return page, false, ctx.Err() // which ends the iterator, too
+	return page, false, ctx.Err() // the end of ctx also ends the iterator
 }
 
 func (r *requests) Uploads(ctx context.Context, prefix string, after objstore.Upload) (page []objstore.Upload, more bool, err error) {

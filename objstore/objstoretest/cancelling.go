@@ -68,7 +68,7 @@ func (s *suite) cancelledReader(t *testing.T) {
 	}
 }
 
-// cancelledWriter cancels before and after parts were sent, and wants nothing to be left.
+// cancelledWriter cancels before and after parts were sent, and checks that nothing is left.
 func (s *suite) cancelledWriter(t *testing.T) {
 	b, prefix := s.bucket(t)
 	for _, size := range []int{10, 9 << 20} {

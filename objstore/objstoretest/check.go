@@ -24,7 +24,7 @@ func put(t *testing.T, b objstore.Bucket, key, data string) objstore.Object {
 	return o
 }
 
-// read gets a range, whose error is Get's, and fails the test on any later one.
+// read returns a range, or the error of Get. Any later error fails the test.
 func read(t *testing.T, b objstore.Bucket, key string, offset, length int64) ([]byte, error) {
 	t.Helper()
 	r, err := b.Get(t.Context(), key, offset, length)
@@ -45,7 +45,7 @@ func wantContent(t *testing.T, b objstore.Bucket, key string, want []byte) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Fatalf("%s holds %s, not %s", key, brief(got), brief(want))
+		t.Fatalf("%s contains %s, not %s", key, brief(got), brief(want))
 	}
 }
 
@@ -112,7 +112,7 @@ func create(t *testing.T, b objstore.Bucket, key string, data []byte) objstore.W
 	return w
 }
 
-// seal returns the handle as another process gets it: by way of JSON.
+// seal returns the handle after a trip through JSON, as another process gets it.
 func seal(t *testing.T, b objstore.Bucket, key string, data []byte) objstore.Upload {
 	t.Helper()
 	sealed, err := create(t, b, key, data).Seal()
@@ -145,7 +145,7 @@ func complete(t *testing.T, b objstore.Bucket, u objstore.Upload) objstore.Objec
 	return o
 }
 
-// noise makes n bytes that are the same each time and repeat nowhere.
+// noise returns n bytes, always the same, without repetitions.
 func noise(n int) []byte {
 	var seed [32]byte
 	data := make([]byte, n)
@@ -155,12 +155,12 @@ func noise(n int) []byte {
 
 var driverFrame = regexp.MustCompile(`bucketmill/objstore/(file|minio|s3|internal/\w+)\.`)
 
-// goroutineGrace is how long a goroutine may take to end that has been told to: the one of a
-// timer, say, that fired this moment.
+// goroutineGrace is how long a goroutine may take to end after the test: a timer may have just
+// fired.
 const goroutineGrace = 5 * time.Second
 
-// checkNoGoroutines looks for one in which a driver still works. Those of the HTTP transport
-// belong to idle connections.
+// checkNoGoroutines checks that no goroutine still runs code of a driver. Those of the HTTP
+// transport belong to idle connections and don't count.
 func checkNoGoroutines(t *testing.T) {
 	t.Helper()
 	deadline := time.After(goroutineGrace)
@@ -180,7 +180,7 @@ func checkNoGoroutines(t *testing.T) {
 	}
 }
 
-// driverGoroutine returns the stack of a goroutine in which a driver works, or "".
+// driverGoroutine returns the stack of a goroutine that runs code of a driver, or "".
 func driverGoroutine() string {
 	stacks := make([]byte, 4<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]

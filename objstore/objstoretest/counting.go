@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// stats compares what the driver counts with what comes to the store.
-func (f *faulty) stats(t *testing.T) {
+// stats compares the driver's counts with the requests that the store sees.
+func (f *faultSuite) stats(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	faults.Inject(Method(http.MethodPut), 1, Refuse(503, "SlowDown"))
 	put(t, b, prefix+"key", "0123456789")
@@ -34,22 +34,22 @@ func (f *faulty) stats(t *testing.T) {
 		Lists:   of(Listing),
 		Deletes: of(Method(http.MethodDelete)) + of(deletion),
 		Retries: 1,
-		// calls reads none of its range.
+		// calls does not read the range that it opens.
 		BytesRead:    int64(len("0123456789")),
 		BytesWritten: got.BytesWritten,
 	}
 	if got != want || got.Gets == 0 || got.Heads == 0 || got.Puts == 0 || got.Lists == 0 || got.Deletes == 0 {
 		t.Errorf("counted %+v, not %+v", got, want)
 	}
-	// The key twice, the upload, and two objects by calls; there are bodies of XML, too.
+	// The key twice, the upload, two objects of calls, and bodies of XML.
 	if least := int64(10 + 10 + 6 + 4 + 4); got.BytesWritten < least || got.BytesWritten > least+4096 {
 		t.Errorf("counted %d bytes written, at least %d were", got.BytesWritten, least)
 	}
 }
 
-// clearWord wants an error at the end of all attempts to say what happened, to which object, and
+// errorTexts checks that the error after the last attempt says what happened, to which object, and
 // how often it was tried.
-func (f *faulty) clearWord(t *testing.T) {
+func (f *faultSuite) errorTexts(t *testing.T) {
 	for _, trouble := range []struct {
 		name  string
 		fault Fault
@@ -59,10 +59,10 @@ func (f *faulty) clearWord(t *testing.T) {
 		{"500", Refuse(500, "InternalError"), []string{"store does not answer properly", "InternalError: injected", "HTTP 500"}},
 		{"502 without reason", Refuse(502, ""), []string{"store does not answer properly", "HTTP 502"}},
 		{"reset", Reset, []string{"store does not answer properly", "connection reset by peer"}},
-		{"hang", Hang, []string{"store does not answer properly", "nothing moved for 300ms"}},
+		{"hang", Hang, []string{"store does not answer properly", "no progress for 300ms"}},
 	} {
 		t.Run(trouble.name, func(t *testing.T) {
-			faults, b, prefix := f.impatient(t, 300*time.Millisecond)
+			faults, b, prefix := f.bucketWithTimeout(t, 300*time.Millisecond)
 			put(t, b, prefix+"key", "data")
 			faults.Inject(Any, 1<<30, trouble.fault)
 			_, err := b.Get(t.Context(), prefix+"key", 0, -1)
@@ -77,10 +77,10 @@ func (f *faulty) clearWord(t *testing.T) {
 	}{
 		"short body":    {io.EOF, "unexpected EOF"},
 		"reset of body": {syscall.ECONNRESET, "connection reset by peer"},
-		"hanging body":  {nil, "nothing moved for 300ms"},
+		"hanging body":  {nil, "no progress for 300ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			faults, b, prefix := f.impatient(t, 300*time.Millisecond)
+			faults, b, prefix := f.bucketWithTimeout(t, 300*time.Millisecond)
 			put(t, b, prefix+"key", "0123456789")
 			faults.Inject(Read, 1, BreakBody(4, broken.err))
 			faults.Inject(Read, 1<<30, BreakBody(0, broken.err))

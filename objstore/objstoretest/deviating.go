@@ -20,26 +20,26 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// A deviation is something that a store does which S3's documentation does not have. It stands between a driver
-// and a real store, and rewrites requests and answers.
+// A deviation is a behaviour of a store that contradicts S3's documentation. It rewrites requests
+// and answers between a driver and a real store.
 type deviation struct {
-	name    string // the store's that does it
+	name    string // of the store and of what it does
 	deviate func(*Faults)
-	fails   []string // what the tests of the suite begin with that can't pass because of it
-	check   func(*testing.T, *deviating)
+	fails   []string // prefixes of the names of tests that can't pass
+	check   func(*testing.T, *deviationSuite)
 }
 
-type deviating struct {
+type deviationSuite struct {
 	*suite
-	faults *Faults // of the bucket that was opened last
+	faults *Faults // of the buckets
 }
 
-// RunDeviations holds an S3 driver to the contract on stores that deviate.
+// RunDeviations tests an S3 driver against the contract on stores that deviate from S3.
 func RunDeviations(t *testing.T, driver S3) {
 	for _, d := range deviations() {
 		t.Run(d.name, func(t *testing.T) {
-			s := &deviating{}
-			// One transport for all instances, as they have one store.
+			s := &deviationSuite{}
+			// All instances use one transport, since they have one store.
 			s.faults = NewFaults(newTransport(t, nil))
 			d.deviate(s.faults)
 			s.suite = &suite{open: func(t *testing.T) objstore.Bucket {
@@ -50,7 +50,7 @@ func RunDeviations(t *testing.T, driver S3) {
 				})
 			}}
 			for _, test := range s.tests() {
-				if touched(test.name) && !slices.ContainsFunc(d.fails, func(prefix string) bool { return strings.HasPrefix(test.name, prefix) }) {
+				if mayDeviate(test.name) && !slices.ContainsFunc(d.fails, func(prefix string) bool { return strings.HasPrefix(test.name, prefix) }) {
 					t.Run(test.name, test.run)
 				}
 			}
@@ -61,8 +61,8 @@ func RunDeviations(t *testing.T, driver S3) {
 	}
 }
 
-// touched tells which tests deviations may touch, except those that take long.
-func touched(test string) bool {
+// mayDeviate selects the tests that deviations may affect, without those that take long.
+func mayDeviate(test string) bool {
 	switch test {
 	case "Commit", "SealIsInvisible", "SealEmpty", "Made", "Delete", "ListPrefix", "Probe":
 		return true
@@ -105,7 +105,8 @@ func emptyPart(r *http.Request) bool { return PartUpload(r) && r.ContentLength <
 
 func objectListing(r *http.Request) bool { return Listing(r) && r.URL.Query().Has("list-type") }
 
-// completeGone says "completed", with the ETag that the request's parts make, where there is no such upload.
+// completeGone answers "completed", with the ETag of the request's parts, if there is no such
+// upload.
 func completeGone(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	body, err := takeBody(r)
 	if err != nil {
@@ -118,7 +119,7 @@ func completeGone(r *http.Request, send func(*http.Request) (*http.Response, err
 	return completed(r, body), response.Body.Close()
 }
 
-// completeLater does so for every upload once, and does nothing.
+// completeLater answers "completed" to the first completion of each upload, and does nothing.
 func completeLater() Fault {
 	var seen sync.Map // upload ids
 	return func(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
@@ -144,7 +145,7 @@ func withBody(r *http.Request, body []byte) *http.Request {
 	return sent
 }
 
-// completed is the answer to a completion that was asked for with this body.
+// completed returns the answer to a completion with this body.
 func completed(r *http.Request, body []byte) *http.Response {
 	var parts struct {
 		Part []struct{ ETag string }
@@ -164,7 +165,7 @@ func completed(r *http.Request, body []byte) *http.Response {
 		r.URL.Path, bucket, key, sum.Sum(nil), len(parts.Part)))
 }
 
-// failGone fails where there is no such upload.
+// failGone answers with refuse if there is no such upload.
 func failGone(refuse Fault) Fault {
 	return func(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 		response, err := send(r)
@@ -176,26 +177,27 @@ func failGone(refuse Fault) Fault {
 	}
 }
 
-// failWithPage says "internal error" to people.
+// failWithPage answers "internal error" with a page for people.
 func failWithPage(r *http.Request, _ func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	return answer(r, http.StatusInternalServerError, "<!doctype html>\n<html lang=en>\n<title>500 Internal Server Error</title>\n<p>Sorry"), nil
 }
 
-// denyRaces denies a completion that comes while another of the same upload is under way, when that one is done.
+// denyRaces denies a completion that arrives while another one of the same upload runs, after that
+// one has ended.
 func denyRaces() Fault {
-	var underWay sync.Map // upload ids; of channels
+	var running sync.Map // of channels, by upload id
 	return func(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 		id, done := r.URL.Query().Get("uploadId"), make(chan struct{})
-		if another, ok := underWay.LoadOrStore(id, done); ok {
+		if another, ok := running.LoadOrStore(id, done); ok {
 			select {
-			case <-another.(chan struct{}): //nolint:forcetypeassert // there is nothing else in it
+			case <-another.(chan struct{}): //nolint:forcetypeassert // the map contains nothing else
 				return Refuse(http.StatusForbidden, "AccessDenied")(r, send)
 			case <-r.Context().Done():
 				return nil, errors.Join(r.Context().Err(), closeBody(r))
 			}
 		}
 		defer close(done)
-		defer underWay.Delete(id)
+		defer running.Delete(id)
 		return send(r)
 	}
 }
@@ -212,7 +214,7 @@ func without(headers ...string) Fault {
 	}
 }
 
-// otherETag hashes the ETags of what was uploaded in parts.
+// otherETag replaces the ETags of objects that were uploaded in parts.
 func otherETag(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	response, err := send(r)
 	if err == nil && strings.Contains(response.Header.Get("Etag"), "-") {
@@ -248,7 +250,7 @@ func byFolder(r *http.Request, send func(*http.Request) (*http.Response, error))
 	elements := func(object []byte) []string {
 		key, err := url.QueryUnescape(string(listedKey.FindSubmatch(object)[1]))
 		if err != nil {
-			panic(err) // no store's
+			panic(err) // MinIO escapes keys correctly
 		}
 		return strings.Split(key, "/")
 	}
@@ -257,9 +259,10 @@ func byFolder(r *http.Request, send func(*http.Request) (*http.Response, error))
 	return answer(r, http.StatusOK, string(body)), nil
 }
 
-// lacks wants the probe to find that capability missing, and no other, and that jobs can do without.
-func lacks(names ...string) func(*testing.T, *deviating) {
-	return func(t *testing.T, d *deviating) {
+// lacks checks that the probe finds these capabilities missing and no others, and that jobs don't
+// need them.
+func lacks(names ...string) func(*testing.T, *deviationSuite) {
+	return func(t *testing.T, d *deviationSuite) {
 		b, prefix := d.bucket(t)
 		report, err := objstore.Probe(t.Context(), b, prefix)
 		if err != nil || report.Err() != nil {
@@ -273,8 +276,8 @@ func lacks(names ...string) func(*testing.T, *deviating) {
 	}
 }
 
-// failsSoon wants no patience with a store that fails because an upload is gone.
-func failsSoon(t *testing.T, d *deviating) {
+// failsSoon checks that few requests are sent to a store that fails because an upload is gone.
+func failsSoon(t *testing.T, d *deviationSuite) {
 	b, prefix := d.bucket(t)
 	u := seal(t, b, prefix+"key", []byte("data"))
 	before := len(d.faults.Seen(Any))
@@ -285,14 +288,16 @@ func failsSoon(t *testing.T, d *deviating) {
 	}
 	_, err := b.Complete(t.Context(), u)
 	wantError(t, b, u.Key, err, objstore.ErrNotFound)
-	// An abort; an abort, again, and a look for the upload; as many completions, and looks for upload and object.
+	// 1 abort succeeds. The second takes 2 aborts and a search for the upload. The completion takes
+	// 2 completions, a search for the upload and one for the object.
 	if sent := len(d.faults.Seen(Any)) - before; sent > 1+3+4 {
 		t.Errorf("%d requests for two aborts and a completion", sent)
 	}
 }
 
-// unproven wants nothing to be taken for ours, or lost, where the store does not tell whose it is.
-func unproven(t *testing.T, d *deviating) {
+// unproven checks that, if the store does not tell which upload made an object, the object is
+// neither taken for the upload's nor lost.
+func unproven(t *testing.T, d *deviationSuite) {
 	b, prefix := d.bucket(t)
 	u := seal(t, b, prefix+"key", []byte("data"))
 	for range 2 {
@@ -313,8 +318,8 @@ func unproven(t *testing.T, d *deviating) {
 	lacks("versions", "own objects")(t, d)
 }
 
-// noEmptyParts wants that to be said, by the writer and by the probe.
-func noEmptyParts(t *testing.T, d *deviating) {
+// noEmptyParts checks that the writer and the probe report that the store refuses empty parts.
+func noEmptyParts(t *testing.T, d *deviationSuite) {
 	b, prefix := d.bucket(t)
 	_, err := create(t, b, prefix+"key", nil).Seal()
 	wantError(t, b, prefix+"key", err, objstore.ErrInvalid)

@@ -12,13 +12,13 @@ import (
 	"testing"
 )
 
-// Faults is a transport that misbehaves on demand. It sits between a driver and a real store.
+// Faults is a transport that misbehaves on demand. It is between a driver and a real store.
 type Faults struct {
 	base http.RoundTripper
 
 	mu    sync.Mutex
-	rules []*rule         // guarded by mu: the first that matches and is not used up acts
-	seen  []*http.Request // guarded by mu: what came in, faulty or not
+	rules []*rule         // guarded by mu: the first one that matches and is not used up applies
+	seen  []*http.Request // guarded by mu: all requests, with and without faults
 }
 
 type rule struct {
@@ -27,27 +27,27 @@ type rule struct {
 	fault Fault
 }
 
-// Fault answers a request in the place of send, which asks the store.
+// Fault answers a request in place of the store. It may call send to ask the store.
 type Fault func(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)
 
-// NewFaults makes a transport that has no faults yet.
+// NewFaults returns a transport without faults.
 func NewFaults(base http.RoundTripper) *Faults { return &Faults{base: base} }
 
-// newTransport makes a connection pool that the test closes.
+// newTransport returns a connection pool that is closed when the test ends.
 func newTransport(t testing.TB, c *tls.Config) *http.Transport {
 	base := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16, TLSClientConfig: c}
 	t.Cleanup(base.CloseIdleConnections)
 	return base
 }
 
-// Inject makes the next n requests that match go wrong.
+// Inject adds a fault for the next n requests that match.
 func (f *Faults) Inject(match func(*http.Request) bool, n int, fault Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rules = append(f.rules, &rule{match: match, left: n, fault: fault})
 }
 
-// Seen gives the requests so far that match.
+// Seen returns the requests up to now that match.
 func (f *Faults) Seen(match func(*http.Request) bool) (requests []*http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -61,13 +61,14 @@ func (f *Faults) Seen(match func(*http.Request) bool) (requests []*http.Request)
 
 // RoundTrip implements [http.RoundTripper].
 func (f *Faults) RoundTrip(r *http.Request) (*http.Response, error) {
-	if fault := f.next(r); fault != nil {
+	if fault := f.faultFor(r); fault != nil {
 		return fault(r, f.base.RoundTrip)
 	}
 	return f.base.RoundTrip(r)
 }
 
-func (f *Faults) next(r *http.Request) Fault {
+// faultFor records a request, and returns its fault or nil.
+func (f *Faults) faultFor(r *http.Request) Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seen = append(f.seen, r)
@@ -80,12 +81,12 @@ func (f *Faults) next(r *http.Request) Fault {
 	return nil
 }
 
-// Requests of each kind, as a store sees them.
+// The functions below match kinds of requests.
 
 // Any matches every request.
 func Any(*http.Request) bool { return true }
 
-// Method matches one of HTTP's methods.
+// Method matches requests with an HTTP method.
 func Method(method string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return r.Method == method }
 }
@@ -100,7 +101,7 @@ func Listing(r *http.Request) bool {
 	return r.Method == http.MethodGet && (r.URL.Query().Has("list-type") || r.URL.Query().Has("uploads")) || PartsListing(r)
 }
 
-// PartsListing matches ListParts, by which drivers ask whether there is such an upload.
+// PartsListing matches ListParts, with which drivers ask whether an upload exists.
 func PartsListing(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.URL.Query().Has("uploadId")
 }
@@ -120,7 +121,7 @@ func Completion(r *http.Request) bool {
 	return r.Method == http.MethodPost && r.URL.Query().Has("uploadId")
 }
 
-// Refuse answers like a store that will not.
+// Refuse answers with an error.
 func Refuse(status int, code string) Fault {
 	return func(r *http.Request, _ func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 		body := fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>injected</Message></Error>`, code)
@@ -134,7 +135,7 @@ func Refuse(status int, code string) Fault {
 	}
 }
 
-// answer is one of XML.
+// answer returns an answer with a body of XML.
 func answer(r *http.Request, status int, body string) *http.Response {
 	return &http.Response{
 		Status:        fmt.Sprintf("%d %s", status, http.StatusText(status)),
@@ -149,7 +150,7 @@ func answer(r *http.Request, status int, body string) *http.Response {
 	}
 }
 
-// closeBody keeps RoundTripper's promise to close what it was given.
+// closeBody closes the request's body, as a RoundTripper must.
 func closeBody(r *http.Request) error {
 	if r.Body == nil {
 		return nil
@@ -165,7 +166,7 @@ func Reset(r *http.Request, _ func(*http.Request) (*http.Response, error)) (*htt
 	return nil, syscall.ECONNRESET
 }
 
-// LoseAnswer sends the request and breaks the connection before its answer.
+// LoseAnswer sends the request and breaks the connection before the answer.
 func LoseAnswer(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	response, err := send(r)
 	if err != nil {
@@ -180,7 +181,7 @@ func LoseAnswer(r *http.Request, send func(*http.Request) (*http.Response, error
 	return nil, syscall.ECONNRESET
 }
 
-// Hang takes no byte of the request and gives none back until the driver loses patience.
+// Hang neither reads the request nor answers until the driver gives up.
 func Hang(r *http.Request, _ func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	<-r.Context().Done()
 	if err := closeBody(r); err != nil {
@@ -189,7 +190,7 @@ func Hang(r *http.Request, _ func(*http.Request) (*http.Response, error)) (*http
 	return nil, r.Context().Err()
 }
 
-// Corrupt flips a bit of the request's body under way.
+// Corrupt flips a bit of the request's body.
 func Corrupt(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -204,8 +205,8 @@ func Corrupt(r *http.Request, send func(*http.Request) (*http.Response, error)) 
 	return send(sent)
 }
 
-// BreakBody lets n bytes of the answer's body pass and then gives err. A nil err stands for one
-// that never comes: the body hangs until the driver loses patience.
+// BreakBody passes n bytes of the answer's body and then fails with err. If err is nil, the body
+// then hangs until the driver gives up.
 func BreakBody(n int64, err error) Fault {
 	return func(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 		response, serr := send(r)

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// oddNames are in the order of their bytes. No name is a folder of another: MinIO can't hold both.
+// oddNames are in byte order. None is the folder of another: MinIO can't store both.
 var oddNames = []string{
 	" leading space", "!", "#hash", "%41", "%zz", "&amp;<x>", "'\"", "(1)", "+plus+", "=", "?query=1", "@", "A",
 	"a b", "a!b", "a+b", "a-b", "a.b", "a/b", "a/c d/e", "a0b", "a:b", "a;b", "a_b", "a~b", "b", "trailing space ",
@@ -40,7 +40,7 @@ func (s *suite) delete(t *testing.T) {
 	}
 }
 
-// listManyDeleteMany goes beyond a page of List and a batch of Delete.
+// listManyDeleteMany needs more than a page of List and a batch of Delete.
 func (s *suite) listManyDeleteMany(t *testing.T) {
 	const n = 1500
 	b, prefix := s.bucket(t)
@@ -61,7 +61,7 @@ func (s *suite) listManyDeleteMany(t *testing.T) {
 	}
 	slices.Sort(keys)
 	if got := list(t, s.open(t), prefix); !slices.Equal(got, keys) {
-		t.Errorf("List gives %d keys, of %d put, or in another order", len(got), n)
+		t.Errorf("List gives %d of %d keys, or in another order", len(got), n)
 	}
 	seen := 0
 	for _, err := range b.List(t.Context(), prefix) {
@@ -87,7 +87,7 @@ func (s *suite) listOrder(t *testing.T) {
 	b, prefix := s.bucket(t)
 	want := inFolder(prefix, oddNames)
 	if !slices.IsSorted(want) {
-		t.Fatal("the test's own names are out of order")
+		t.Fatal("oddNames are not in byte order")
 	}
 	for _, key := range slices.Backward(want) {
 		put(t, b, key, "x")

@@ -25,7 +25,7 @@ func RunTLS(t *testing.T, s S3) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host // it is signed
 	}})
-	front.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
+	front.Config.ErrorLog = log.New(io.Discard, "", 0) // some handshakes must fail
 	front.StartTLS()
 	t.Cleanup(front.Close)
 	roots := x509.NewCertPool()

@@ -14,14 +14,14 @@ import (
 func (s *suite) url(t *testing.T) {
 	b, prefix := s.bucket(t)
 	if strings.HasSuffix(b.URL(), "/") && b.URL() != "file://" {
-		t.Errorf("URL %q ends in a slash", b.URL())
+		t.Errorf("the URL %q has a trailing slash", b.URL())
 	}
 	u, err := objstore.ParseURL(b.URL() + "/" + prefix + "x")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if u.Scheme == "s3" && (u.BucketURL() != b.URL() || u.Key != prefix+"x") {
-		t.Errorf("URL() + key reads as %+v", u)
+		t.Errorf("URL() + key parses as %+v", u)
 	}
 }
 
@@ -96,7 +96,7 @@ func (s *suite) concurrentReaders(t *testing.T) {
 				t.Error(err)
 			}
 			if !bytes.Equal(got.Bytes(), data[offset:]) {
-				t.Errorf("from %d on: %d bytes that differ", offset, got.Len())
+				t.Errorf("at offset %d: %d bytes that differ", offset, got.Len())
 			}
 		})
 	}
@@ -183,7 +183,7 @@ func (s *suite) invalid(t *testing.T) {
 	wantError(t, b, "", err, objstore.ErrInvalid)
 	_, err = b.Stat(ctx, "")
 	wantError(t, b, "", err, objstore.ErrInvalid)
-	// Others may have written keys that begin with a slash; we write none.
+	// Other programs may write keys that begin with a slash; Bucketmill writes none.
 	for _, key := range []string{"", "/rooted"} {
 		_, err = b.Put(ctx, key, nil)
 		wantError(t, b, key, err, objstore.ErrInvalid)

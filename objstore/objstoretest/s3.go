@@ -30,7 +30,7 @@ func (s S3) open(t *testing.T, c objstore.S3Config) objstore.Bucket {
 	return b
 }
 
-// RunContract holds an S3 driver to every sentence of [objstore.Bucket].
+// RunContract tests an S3 driver against every sentence of [objstore.Bucket].
 func RunContract(t *testing.T, s S3) {
 	Run(t, func(t *testing.T) objstore.Bucket {
 		return s.open(t, objstore.S3Config{Parts: objstore.PartSizes{Least: objstore.MinPartSize}})

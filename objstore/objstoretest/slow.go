@@ -18,17 +18,17 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// hang is how long what hangs does, which nobody should wait for.
+// hang is how long a read hangs. No caller should wait for it.
 const hang = 30 * time.Second
 
-// RunSlow holds an S3 driver to what [objstore.S3Config] says of reads that are slow, by a front
-// before the store at endpoint.
+// RunSlow tests an S3 driver against what [objstore.S3Config] says about slow reads. It puts a
+// proxy in front of the store.
 func RunSlow(t *testing.T, driver S3) {
 	target, err := url.Parse(driver.Store.Endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &slowly{target: target, driver: driver}
+	s := &slowSuite{target: target, driver: driver}
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T)
@@ -48,23 +48,23 @@ func RunSlow(t *testing.T, driver S3) {
 	}
 }
 
-type slowly struct {
+type slowSuite struct {
 	target *url.URL
 	driver S3
 }
 
-// front is a store's server of which some reads are slow.
+// front is a proxy in front of the store that makes some reads slow.
 type front struct {
 	*httptest.Server
 	proxy *httputil.ReverseProxy
 
 	mu    sync.Mutex
-	slow  func(read int, next http.Handler) http.Handler // guarded by mu, like the rest
+	slow  func(read int, next http.Handler) http.Handler // guarded by mu, like the fields below
 	reads []string                                       // the client's address of each read
 	conns map[net.Conn]http.ConnState
 }
 
-func (s *slowly) front(t *testing.T) (*front, objstore.Bucket) {
+func (s *slowSuite) front(t *testing.T) (*front, objstore.Bucket) {
 	t.Helper()
 	f := &front{conns: make(map[net.Conn]http.ConnState)}
 	f.proxy = &httputil.ReverseProxy{
@@ -90,7 +90,7 @@ func (f *front) connState(c net.Conn, state http.ConnState) {
 	}
 }
 
-// busy is the number of connections on which a request is under way.
+// busy returns the number of connections with a running request.
 func (f *front) busy() (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -115,7 +115,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	next.ServeHTTP(w, r)
 }
 
-// slowDown makes reads slow from now on, and counts them anew, from 1.
+// slowDown makes later reads slow, and counts them from 1 again.
 func (f *front) slowDown(slow func(read int, next http.Handler) http.Handler) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -128,7 +128,7 @@ func (f *front) seen() []string {
 	return slices.Clone(f.reads)
 }
 
-// after answers late.
+// after returns a handler that answers after d.
 func after(d time.Duration, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -139,10 +139,10 @@ func after(d time.Duration, next http.Handler) http.Handler {
 	})
 }
 
-// hangAnswer gives no answer for long.
+// hangAnswer returns a handler that hangs before it answers.
 func hangAnswer(next http.Handler) http.Handler { return after(hang, next) }
 
-// hangBody sends a part of the body and then nothing for long.
+// hangBody returns a handler that hangs in the middle of the body.
 func hangBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(&halting{ResponseWriter: w, ctx: r.Context(), left: 1000}, r)
@@ -170,11 +170,11 @@ func (h *halting) Write(p []byte) (int, error) {
 	return n, h.ctx.Err()
 }
 
-// rangeSize is what the tests read at a time.
+// rangeSize is the number of bytes of a read in these tests.
 const rangeSize = 64 << 10
 
-// readRanges reads so many ranges of an object by some workers, checks them, and returns how long
-// each took, sorted.
+// readRanges reads ranges of an object, with several workers, and checks them. It returns the
+// durations of the reads, sorted.
 func readRanges(t *testing.T, b objstore.Bucket, key string, data []byte, reads, workers int) []time.Duration {
 	t.Helper()
 	took := make([]time.Duration, reads)
@@ -185,7 +185,7 @@ func readRanges(t *testing.T, b objstore.Bucket, key string, data []byte, reads,
 			for i := range next {
 				at := i * rangeSize % len(data)
 				began := time.Now()
-				got, err := objstoreRange(t.Context(), b, key, int64(at))
+				got, err := readRange(t.Context(), b, key, int64(at))
 				took[i] = time.Since(began)
 				if err != nil || !bytes.Equal(got, data[at:at+rangeSize]) {
 					t.Errorf("read %d gives %d bytes that may be others, %v", i, len(got), err)
@@ -202,17 +202,17 @@ func readRanges(t *testing.T, b objstore.Bucket, key string, data []byte, reads,
 	return took
 }
 
-func objstoreRange(ctx context.Context, b objstore.Bucket, key string, at int64) ([]byte, error) {
+func readRange(ctx context.Context, b objstore.Bucket, key string, at int64) ([]byte, error) {
 	r, err := b.Get(ctx, key, at, rangeSize)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = r.Close() }() // it was read to its end, or failed
+	defer func() { _ = r.Close() }() // the body was read to its end, or failed
 	return io.ReadAll(r)
 }
 
-// tail lets every 50th read hang, and wants nobody to notice much.
-func (s *slowly) tail(t *testing.T, hangs func(http.Handler) http.Handler) {
+// tail lets every 50th read hang, and checks that no read takes long.
+func (s *slowSuite) tail(t *testing.T, hangs func(http.Handler) http.Handler) {
 	const every, reads, workers, patience = 50, 500, 8, 1500 * time.Millisecond
 	f, b := s.front(t)
 	key, data := "slow/"+t.Name(), noise(32*rangeSize)
@@ -234,15 +234,15 @@ func (s *slowly) tail(t *testing.T, hangs func(http.Handler) http.Handler) {
 	if hung := int64(reads / every); stats.Hedges < hung/2 || stats.Hedges > hedgeLimit(reads) {
 		t.Errorf("%d hedges for %d reads of which %d hang", stats.Hedges, reads, hung)
 	}
-	// A hedge may be cancelled before it leaves.
+	// A hedge may be cancelled before it is sent.
 	if sent := int64(len(f.seen())); sent > stats.Gets || sent < stats.Gets-stats.Hedges {
 		t.Errorf("%d reads were seen, %d counted, %d of them hedges", sent, stats.Gets, stats.Hedges)
 	}
 	s.wantIdle(t, f)
 }
 
-// hedgeLimit is how many hedges the first so many reads of a bucket may have: a twentieth, and some
-// in advance.
+// hedgeLimit returns the number of hedges that a bucket may send with its first reads: one for
+// every twenty, and 5 in advance.
 func hedgeLimit(reads int64) int64 { return 5 + reads/20 }
 
 func statsOf(t *testing.T, b objstore.Bucket) objstore.Stats {
@@ -254,8 +254,8 @@ func statsOf(t *testing.T, b objstore.Bucket) objstore.Stats {
 	return meter.Stats()
 }
 
-// wantIdle wants that no request is under way any longer, soon.
-func (s *slowly) wantIdle(t *testing.T, f *front) {
+// wantIdle waits until no request is running.
+func (s *slowSuite) wantIdle(t *testing.T, f *front) {
 	t.Helper()
 	deadline := time.After(goroutineGrace)
 	poll := time.NewTicker(5 * time.Millisecond)
@@ -270,8 +270,8 @@ func (s *slowly) wantIdle(t *testing.T, f *front) {
 	}
 }
 
-// newConnection wants a hedge to avoid the connections that are there.
-func (s *slowly) newConnection(t *testing.T) {
+// newConnection checks that a hedge uses none of the existing connections.
+func (s *slowSuite) newConnection(t *testing.T) {
 	for name, hangs := range map[string]func(http.Handler) http.Handler{"answer": hangAnswer, "body": hangBody} {
 		t.Run(name, func(t *testing.T) {
 			f, b := s.front(t)
@@ -304,8 +304,8 @@ func (s *slowly) newConnection(t *testing.T) {
 	}
 }
 
-// missing wants the answer that there is no object to end a read that hangs.
-func (s *slowly) missing(t *testing.T) {
+// missing checks that the answer "no such object" to a hedge ends a read that hangs.
+func (s *slowSuite) missing(t *testing.T) {
 	f, b := s.front(t)
 	f.slowDown(func(read int, next http.Handler) http.Handler {
 		if read == 1 {
@@ -321,8 +321,8 @@ func (s *slowly) missing(t *testing.T) {
 	}
 }
 
-// budget makes every read slow, and wants few to be sent twice.
-func (s *slowly) budget(t *testing.T) {
+// budget makes every read slow, and checks that few are hedged.
+func (s *slowSuite) budget(t *testing.T) {
 	const reads, workers, delay = 96, 32, 1500 * time.Millisecond
 	f, b := s.front(t)
 	key, data := "slow/"+t.Name(), noise(rangeSize)
@@ -335,12 +335,12 @@ func (s *slowly) budget(t *testing.T) {
 		t.Errorf("%d requests for %d reads, %d hedges", sent, reads, hedges)
 	}
 	if hedges == 0 {
-		t.Error("none was hedged, so the limit was not tried")
+		t.Error("no read was hedged, so the limit was not tested")
 	}
 }
 
-// throttled wants no hedges after the store asked to slow down.
-func (s *slowly) throttled(t *testing.T) {
+// throttled checks that no hedges are sent after the store asked to slow down.
+func (s *slowSuite) throttled(t *testing.T) {
 	f, b := s.front(t)
 	key, data := "slow/"+t.Name(), noise(rangeSize)
 	put(t, b, key, string(data))
@@ -359,8 +359,8 @@ func (s *slowly) throttled(t *testing.T) {
 	}
 }
 
-// cancelled ends the context while a read and its hedges hang.
-func (s *slowly) cancelled(t *testing.T) {
+// cancelled cancels the context while a read and its hedges hang.
+func (s *slowSuite) cancelled(t *testing.T) {
 	f, b := s.front(t)
 	put(t, b, "slow/cancelled", "data")
 	ctx, cancel := context.WithCancel(t.Context())

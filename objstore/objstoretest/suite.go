@@ -1,5 +1,5 @@
-// Package objstoretest is the contract of package objstore as tests, and a store that misbehaves
-// on demand. Nothing but tests imports it.
+// Package objstoretest tests drivers against the contract of package objstore. It also has a
+// transport that makes a store misbehave on demand. Only tests import it.
 package objstoretest
 
 import (
@@ -9,8 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Run holds a driver to every sentence of [objstore.Bucket]. Each call of open gives another
-// instance of the same bucket, as another process has it. The bucket need not be empty.
+// Run tests a driver against every sentence of [objstore.Bucket]. Each call of open returns a new
+// instance of the same bucket, like that of another process. The bucket need not be empty.
 func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 	s := &suite{open: open}
 	for _, test := range s.tests() {
@@ -73,7 +73,7 @@ type suite struct {
 	open func(t *testing.T) objstore.Bucket
 }
 
-// bucket opens an instance, and invents a prefix for the test's own keys.
+// bucket opens an instance, and returns a new prefix for the test's keys.
 func (s *suite) bucket(t *testing.T) (b objstore.Bucket, prefix string) {
 	t.Helper()
 	return s.open(t), "suite/" + rand.Text() + "/"

@@ -57,8 +57,8 @@ func (s *suite) completeConcurrently(t *testing.T) {
 	wantContent(t, b, u.Key, []byte("data"))
 }
 
-// completeTooLate completes again when the object was replaced, by one of the same size, and
-// when it was removed.
+// completeTooLate completes again after the object was replaced by one of the same size, and after
+// it was removed.
 func (s *suite) completeTooLate(t *testing.T) {
 	b, prefix := s.bucket(t)
 	u := seal(t, b, prefix+"key", []byte("data"))
@@ -81,8 +81,8 @@ func (s *suite) completeTooLate(t *testing.T) {
 	wantAbsent(t, b, u.Key)
 }
 
-// completeAborted completes an aborted upload where another object is: of other bytes, of as many, and
-// of the same.
+// completeAborted completes an aborted upload while its key has another object: of another size, of
+// other bytes, of the same bytes.
 func (s *suite) completeAborted(t *testing.T) {
 	b, prefix := s.bucket(t)
 	key := prefix + "key"
@@ -109,7 +109,7 @@ func (s *suite) completeAborted(t *testing.T) {
 	}
 }
 
-// made wants an upload's object to be told from all others that take its place.
+// made checks that Made distinguishes an upload's object from all others that take its place.
 func (s *suite) made(t *testing.T) {
 	b, prefix := s.bucket(t)
 	key := prefix + "key"
@@ -212,7 +212,7 @@ func (s *suite) uploads(t *testing.T) {
 	}
 }
 
-// uploadsOfKeyAndFolder asks for a prefix that is a whole key as well.
+// uploadsOfKeyAndFolder lists a prefix that is also a whole key.
 func (s *suite) uploadsOfKeyAndFolder(t *testing.T) {
 	b, prefix := s.bucket(t)
 	want := make(map[string]bool)

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// versions reads the version that is wanted, and no other. A driver without ETags can't do so.
+// versions checks that GetVersion reads the wanted version and no other. The driver needs ETags.
 func (s *suite) versions(t *testing.T) {
 	b, prefix := s.bucket(t)
 	key := prefix + "object"
@@ -57,26 +57,27 @@ func (s *suite) versions(t *testing.T) {
 	t.Fatal("the object is not listed")
 }
 
-// versionIgnored is a store that takes no notice of If-Match: the ETag of its answer tells.
-func (f *faulty) versionIgnored(t *testing.T) {
+// versionIgnored has a store that ignores If-Match: the ETag of its answer must be compared.
+func (f *faultSuite) versionIgnored(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	key := prefix + "key"
 	old := put(t, b, key, "first")
 	put(t, b, key, "other")
 	wantContent(t, b, key, []byte("other"))
-	plain := faults.Seen(Read)[0] // its signature holds for a while
+	plain := faults.Seen(Read)[0] // its signature is valid for a while
 	faults.Inject(Read, attempts, func(r *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 		return send(plain.Clone(r.Context()))
 	})
 	_, err := b.GetVersion(t.Context(), key, old.ETag, 0, -1)
 	wantError(t, b, key, err, objstore.ErrChanged)
 	if n := len(faults.Seen(Read)); n != 2 {
-		t.Errorf("it was asked %d times for what is gone", n-1)
+		t.Errorf("a version that is gone was requested %d times", n-1)
 	}
 }
 
-// versionBreaks replaces an object whose first body breaks: the reader may not go on in the other version.
-func (f *faulty) versionBreaks(t *testing.T) {
+// versionBreaks replaces an object whose body breaks: the reader must not continue with the new
+// version.
+func (f *faultSuite) versionBreaks(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	key := prefix + "key"
 	old := put(t, b, key, string(noise(2000)))

@@ -111,7 +111,7 @@ func (s *suite) commit(t *testing.T) {
 	}
 }
 
-// largeSize takes several parts, the last not full.
+// largeSize needs several parts; the last one is not full.
 const largeSize = 21<<20 + 12345
 
 // writeInPieces writes data in pieces of many sizes.
@@ -175,7 +175,7 @@ func (s *suite) sealIsInvisible(t *testing.T) {
 		t.Errorf("listed before completion: %q", keys)
 	}
 	if _, err := b.PutIfAbsent(t.Context(), key, []byte("other")); err != nil {
-		t.Errorf("the upload is in the way: %v", err)
+		t.Errorf("the sealed upload blocks its key: %v", err)
 	}
 	complete(t, b, u)
 	wantContent(t, b, key, []byte("sealed"))

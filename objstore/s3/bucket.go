@@ -15,7 +15,7 @@ func (r *requests) HeadBucket(ctx context.Context) error {
 
 func (r *requests) CreateBucket(ctx context.Context) error {
 	in := &awss3.CreateBucketInput{Bucket: &r.bucket}
-	if r.region != "us-east-1" { // which AWS refuses to be told
+	if r.region != "us-east-1" { // AWS refuses this one as a constraint
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{
 			LocationConstraint: types.BucketLocationConstraint(r.region),
 		}

@@ -12,9 +12,9 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Keys in listings are asked for as URLs escape them, because XML can't write them all.
+// Listings are requested with URL-escaped keys, because XML can't represent all keys.
 
-// unescaped undoes that, if the store did as it was asked.
+// unescaped returns the key of a listing. Some stores ignore the request and don't escape keys.
 func unescaped(key *string, encoding types.EncodingType) (string, error) {
 	if encoding != types.EncodingTypeUrl {
 		return aws.ToString(key), nil

@@ -20,6 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
 )
 
+// requests sends the requests of one bucket.
 type requests struct {
 	api      *awss3.Client
 	bucket   string
@@ -29,7 +30,7 @@ type requests struct {
 
 var _ s3bucket.Requests = (*requests)(nil)
 
-// translate tells the store's answers from broken connections.
+// translate turns the store's refusals into failures, and returns any other error unchanged.
 func translate(err error) error {
 	response, answered := errors.AsType[*awshttp.ResponseError](err)
 	api, ok := errors.AsType[smithy.APIError](err)
@@ -53,10 +54,10 @@ func translate(err error) error {
 	return f
 }
 
-// unquoted is an ETag as the rest knows it.
+// unquoted returns an ETag without quotes, as in [objstore.Object].
 func unquoted(etag *string) string { return strings.Trim(aws.ToString(etag), `"`) }
 
-// secure tells whether requests go over TLS.
+// secure reports whether requests use TLS.
 func (r *requests) secure() bool { return !strings.HasPrefix(r.endpoint, "http://") }
 
 func (r *requests) Get(ctx context.Context, key string, offset, length int64, etag string) (s3bucket.Answer, error) {
@@ -139,8 +140,8 @@ func (r *requests) Delete(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// withMD5 adds Content-MD5, which AWS wanted with DeleteObjects before it knew other checksums; some stores
-// still do (JuiceFS, older MinIO).
+// withMD5 adds Content-MD5. AWS required it with DeleteObjects before it accepted other checksums;
+// some stores (JuiceFS, older MinIO) still do.
 func withMD5(o *awss3.Options) {
 	o.APIOptions = append(o.APIOptions, smithyhttp.AddContentChecksumMiddleware)
 }

@@ -1,5 +1,5 @@
-// Package s3 reaches S3 stores by aws-sdk-go-v2: the driver for what only AWS's own library
-// knows, such as single sign-on, assumed roles and profiles.
+// Package s3 is a driver for S3 stores that uses aws-sdk-go-v2. It is for credentials that only
+// AWS's own library can get, such as roles that a profile assumes.
 package s3
 
 import (
@@ -18,15 +18,15 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/internal/s3bucket"
 )
 
-// Client holds the connections and credentials for one store. It is safe for concurrent use.
+// Client has the connections and credentials for one store. It is safe for concurrent use.
 type Client struct {
 	api    *awss3.Client
 	config objstore.S3Config
 }
 
-// NewClient prepares a client by the SDK's default chain: the AWS_ variables, the shared config
-// and credentials files with their profiles, web identities, and the machine's role. It sends
-// nothing to the store.
+// NewClient returns a client with the SDK's default chain of credentials: the AWS_* variables, the
+// shared config and credentials files with their profiles, web identities, and the machine's role.
+// It sends nothing to the store. Without a region it uses us-east-1.
 func NewClient(ctx context.Context, c objstore.S3Config) (*Client, error) {
 	c, err := s3bucket.Resolve(c)
 	if err != nil {
@@ -42,9 +42,9 @@ func NewClient(ctx context.Context, c objstore.S3Config) (*Client, error) {
 	if loaded.BaseEndpoint != nil {
 		c.Endpoint = *loaded.BaseEndpoint
 	}
-	loaded.Credentials = named(loaded.Credentials)
-	// Not while loading: the SDK wants a client of its own there to give it AWS_CA_BUNDLE, for
-	// the services that it gets credentials from.
+	loaded.Credentials = withDenied(loaded.Credentials)
+	// Set only now: while it loads, the SDK needs its own client, to which it adds AWS_CA_BUNDLE
+	// for the services that issue credentials.
 	loaded.HTTPClient = &http.Client{
 		Transport:     c.Transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -58,9 +58,9 @@ func NewClient(ctx context.Context, c objstore.S3Config) (*Client, error) {
 
 func loadOptions(c objstore.S3Config) []func(*config.LoadOptions) error {
 	options := []func(*config.LoadOptions) error{
-		config.WithLogger(logging.Nop{}),                                   // what goes wrong comes back as an error
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // s3bucket repeats
-		// Payloads come with a CRC32C; other requests need none.
+		config.WithLogger(logging.Nop{}),                                   // errors are returned
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }), // s3bucket retries
+		// Payloads have a CRC32C; other requests need no checksum.
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
 	}
@@ -77,8 +77,8 @@ func loadOptions(c objstore.S3Config) []func(*config.LoadOptions) error {
 	return options
 }
 
-// named gives the want of credentials package objstore's name, which the SDK keeps in the chain.
-func named(p aws.CredentialsProvider) aws.CredentialsProvider {
+// withDenied wraps a failure to get credentials in ErrDenied. The SDK keeps the chain of errors.
+func withDenied(p aws.CredentialsProvider) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
 		creds, err := p.Retrieve(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -88,8 +88,8 @@ func named(p aws.CredentialsProvider) aws.CredentialsProvider {
 	})
 }
 
-// unsigned leaves the body out of the signature. Over TLS it is safe without, and CRC32C guards it
-// against accidents; over plain HTTP the SDK hashes it.
+// unsigned omits the body from the signature over TLS, which protects it; CRC32C detects accidental
+// damage. Over plain HTTP the SDK hashes the body.
 func unsigned(secure bool) func(*awss3.Options) {
 	return func(o *awss3.Options) {
 		if secure {
@@ -101,7 +101,7 @@ func unsigned(secure bool) func(*awss3.Options) {
 // Bucket is an S3 bucket.
 type Bucket struct{ *s3bucket.Bucket }
 
-// Bucket makes the bucket of that name, which need not exist, without a request.
+// Bucket returns the bucket with this name, without a request. The bucket need not exist.
 func (c *Client) Bucket(name string) (*Bucket, error) {
 	b, err := s3bucket.New(name, &requests{api: c.api, bucket: name, endpoint: c.config.Endpoint, region: c.api.Options().Region}, c.config)
 	if err != nil {

@@ -1,18 +1,18 @@
-// Package s3bucket is what the S3 drivers share: an [objstore.Bucket] over single requests.
+// Package s3bucket is what the S3 drivers share: an [objstore.Bucket] built on single requests.
 //
 // A driver implements [Requests], one method for one request, with its library's own retries
-// switched off. Everything above that is here, once:
+// switched off. Everything else is written once, here:
 //
-//	retry.go    repeats requests, with exponential backoff and full jitter
-//	watch.go    gives each request a deadline, or its body one against standing still
-//	hedge.go    sends reads again that are slow; patience.go decides which are
-//	failure.go  sorts answers and broken connections into package objstore's errors
-//	reader.go   resumes bodies that break
-//	writer.go   cuts an object into parts and sends them, a few at a time
-//	upload.go   completes, once or more often, and aborts
-//	own.go      tells whether an object is the one that an upload made
-//	gone.go     finds out whether a store that fails still has an upload
-//	stats.go    counts requests, as transport.go sees them
+//	retry.go     retries requests, with exponential backoff and full jitter
+//	watchdog.go  limits the time of a request, and the time in which its body makes no progress
+//	hedge.go     sends slow reads again; patience.go decides which are slow
+//	failure.go   classifies answers and broken connections as errors of package objstore
+//	reader.go    resumes bodies that break
+//	writer.go    cuts an object into upload parts and sends a few of them at a time
+//	upload.go    completes uploads, repeatedly if needed, and aborts them
+//	own.go       finds out which upload made an object
+//	gone.go      finds out whether a failing store still has an upload
+//	stats.go     counts the requests that transport.go sees
 package s3bucket
 
 import (
@@ -26,58 +26,58 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Requests sends single requests to one bucket and waits for their answers. It neither repeats
-// them nor limits their time. An answer that is a refusal is returned as a *[Failure], any other
-// error as it came. It is safe for concurrent use.
+// Requests sends single requests to one bucket and waits for their answers. It neither retries them
+// nor limits their time. It returns a refusal by the store as a *[Failure], and any other error
+// unchanged. It is safe for concurrent use.
 type Requests interface {
-	// Get asks for the bytes [offset, offset+length), to the end for a length of -1, of the
-	// version with that ETag, or any if it is empty. The context lasts as long as the body.
+	// Get requests the bytes [offset, offset+length), or up to the end if length is -1, of the
+	// version with this ETag, or of any version if etag is empty. ctx lasts as long as the body.
 	Get(ctx context.Context, key string, offset, length int64, etag string) (Answer, error)
-	// Head describes an object, and gives the mark that Put or StartUpload left on it.
+	// Head describes an object and returns the mark that Put or StartUpload left on it.
 	Head(ctx context.Context, key string) (o objstore.Object, mark string, err error)
 	// Put returns the ETag.
 	Put(ctx context.Context, key string, p *Payload, c Condition) (etag string, err error)
-	Delete(ctx context.Context, keys []string) error // DeleteBatch of them at most
+	Delete(ctx context.Context, keys []string) error // at most DeleteBatch keys
 
-	// StartUpload begins an upload whose object will carry the mark as MarkHeader.
+	// StartUpload begins an upload. Its object will have the mark as metadata MarkHeader.
 	StartUpload(ctx context.Context, key, mark string) (id string, err error)
 	PutPart(ctx context.Context, key, id string, number int, p *Payload) (etag string, err error)
 	CompleteUpload(ctx context.Context, u objstore.Upload) (etag string, err error)
 	AbortUpload(ctx context.Context, key, id string) error
-	// FindUpload asks for a part of an upload, and fails as the store does where there is no such upload.
+	// FindUpload asks for the parts of an upload. It fails if the store has no such upload.
 	FindUpload(ctx context.Context, key, id string) error
 
-	// List gives the page of objects after the key after.
+	// List returns the page of objects that follows the key after.
 	List(ctx context.Context, prefix, after string) (page []objstore.Object, more bool, err error)
-	// Uploads gives the page of uploads after that one, by its key and, unless empty, id.
+	// Uploads returns the page of uploads that follows after: its key and, unless empty, its id.
 	Uploads(ctx context.Context, prefix string, after objstore.Upload) (page []objstore.Upload, more bool, err error)
 
-	// Presign signs a GET or PUT of an object, and sends nothing.
+	// Presign signs a GET or PUT of an object. It sends nothing.
 	Presign(ctx context.Context, method, key string, expires time.Duration) (string, error)
 
 	HeadBucket(ctx context.Context) error
 	CreateBucket(ctx context.Context) error
-	// Buckets gives the names of all buckets of the store that the credentials own.
+	// Buckets returns the names of all buckets of the store that the credentials own.
 	Buckets(ctx context.Context) ([]string, error)
 }
 
-// Condition goes with a Put. The zero value asks for nothing.
+// Condition modifies a Put. The zero value changes nothing.
 type Condition struct {
 	IfAbsent bool
-	Mark     string // kept with the object as MarkHeader, unless empty
+	Mark     string // stored with the object as metadata MarkHeader, unless empty
 }
 
-// MarkHeader is the metadata by which a writer knows its own object again.
+// MarkHeader is the metadata by which a writer recognises its own object.
 const MarkHeader = "bucketmill-writer"
 
-// DeleteBatch is the number of keys that one request may delete.
+// DeleteBatch is the number of keys that one request can delete.
 const DeleteBatch = 1000
 
 // Bucket implements [objstore.Bucket] on Requests.
 type Bucket struct {
 	name     string
 	requests Requests
-	config   objstore.S3Config // with its defaults
+	config   objstore.S3Config // with defaults
 	patience *patience
 	counters objstore.Counters
 
@@ -92,7 +92,7 @@ var (
 	_ objstore.BucketLister  = (*Bucket)(nil)
 )
 
-// New makes the bucket of that name, without a request. The config has its defaults filled in.
+// New returns the bucket with this name, without a request. The config comes from Resolve.
 func New(name string, r Requests, c objstore.S3Config) (*Bucket, error) {
 	if err := objstore.CheckBucketName(name); err != nil {
 		return nil, err
@@ -101,10 +101,10 @@ func New(name string, r Requests, c objstore.S3Config) (*Bucket, error) {
 	return &Bucket{name: name, requests: r, config: c, patience: newPatience(c.HedgeAfter)}, nil
 }
 
-// URL is "s3://" and the name.
+// URL returns "s3://" and the name.
 func (b *Bucket) URL() string { return "s3://" + b.name }
 
-// Stat asks for an object's headers.
+// Stat requests the object's headers.
 func (b *Bucket) Stat(ctx context.Context, key string) (objstore.Object, error) {
 	o, _, err := b.head(ctx, "stat", key)
 	return o, err
@@ -114,7 +114,7 @@ func (b *Bucket) head(ctx context.Context, verb, key string) (o objstore.Object,
 	if err := objstore.CheckKey(key); err != nil {
 		return o, "", b.fail(verb, key, err)
 	}
-	o, err = do(ctx, b, verb, key, func(ctx context.Context, _ *watch) (o objstore.Object, err error) {
+	o, err = do(ctx, b, verb, key, func(ctx context.Context, _ *watchdog) (o objstore.Object, err error) {
 		o, mark, err = b.requests.Head(ctx, key)
 		return o, err
 	})
@@ -127,7 +127,7 @@ func (b *Bucket) Presign(ctx context.Context, method, key string, expires time.D
 		return "", b.fail("presign", key, err)
 	}
 	if method != http.MethodGet && method != http.MethodPut {
-		return "", b.fail("presign", key, objstore.Invalidf("a link can't be for %s", method))
+		return "", b.fail("presign", key, objstore.Invalidf("a link can be for GET or PUT, not for %s", method))
 	}
 	link, err := b.requests.Presign(ctx, method, key, expires)
 	if err != nil {
@@ -136,7 +136,7 @@ func (b *Bucket) Presign(ctx context.Context, method, key string, expires time.D
 	return link, nil
 }
 
-// Delete removes keys, DeleteBatch of them by each request.
+// Delete removes keys, DeleteBatch of them with each request.
 func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 	for _, key := range keys {
 		if err := objstore.CheckNewKey(key); err != nil {
@@ -145,7 +145,7 @@ func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 	}
 	for start := 0; start < len(keys); start += DeleteBatch {
 		batch := keys[start:min(start+DeleteBatch, len(keys))]
-		_, err := do(ctx, b, "delete", batch[0], func(ctx context.Context, _ *watch) (struct{}, error) {
+		_, err := do(ctx, b, "delete", batch[0], func(ctx context.Context, _ *watchdog) (struct{}, error) {
 			return struct{}{}, b.requests.Delete(ctx, batch)
 		})
 		if err != nil {
@@ -155,7 +155,7 @@ func (b *Bucket) Delete(ctx context.Context, keys ...string) error {
 	return nil
 }
 
-// List asks for a page at a time, and for the next when the last is used up.
+// List requests a page, and the next one when the caller has had all of it.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
 		if err := checkPrefix(prefix); err != nil {
@@ -167,7 +167,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Obj
 			more    bool
 		}
 		for after, more := "", true; more; {
-			p, err := do(ctx, b, "list", prefix, func(ctx context.Context, _ *watch) (p page, err error) {
+			p, err := do(ctx, b, "list", prefix, func(ctx context.Context, _ *watchdog) (p page, err error) {
 				p.objects, p.more, err = b.requests.List(ctx, prefix, after)
 				return p, err
 			})
@@ -186,7 +186,7 @@ func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[objstore.Obj
 	}
 }
 
-// checkPrefix refuses prefixes of no key.
+// checkPrefix refuses a prefix that no key can have.
 func checkPrefix(prefix string) error {
 	if prefix == "" {
 		return nil
@@ -196,14 +196,14 @@ func checkPrefix(prefix string) error {
 
 // EnsureBucket implements [objstore.BucketEnsurer].
 func (b *Bucket) EnsureBucket(ctx context.Context) error {
-	_, err := do(ctx, b, "create bucket", "", func(ctx context.Context, _ *watch) (struct{}, error) {
+	_, err := do(ctx, b, "create bucket", "", func(ctx context.Context, _ *watchdog) (struct{}, error) {
 		err := b.requests.HeadBucket(ctx)
 		if kind, _ := classify(err); !errors.Is(kind, objstore.ErrNotFound) {
 			return struct{}{}, err
 		}
 		err = b.requests.CreateBucket(ctx)
 		if codeOf(err) == "BucketAlreadyOwnedByYou" || codeOf(err) == "BucketAlreadyExists" {
-			err = b.requests.HeadBucket(ctx) // somebody was faster; may we use theirs?
+			err = b.requests.HeadBucket(ctx) // another caller was faster; check that this one may use the bucket
 		}
 		return struct{}{}, err
 	})
@@ -212,5 +212,5 @@ func (b *Bucket) EnsureBucket(ctx context.Context) error {
 
 // Buckets implements [objstore.BucketLister].
 func (b *Bucket) Buckets(ctx context.Context) ([]string, error) {
-	return do(ctx, b, "list buckets", "", func(ctx context.Context, _ *watch) ([]string, error) { return b.requests.Buckets(ctx) })
+	return do(ctx, b, "list buckets", "", func(ctx context.Context, _ *watchdog) ([]string, error) { return b.requests.Buckets(ctx) })
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Resolve fills in what a config leaves to the environment, and its defaults. With an empty
-// Endpoint the store is AWS.
+// Resolve fills in a config from the environment, and then with defaults. If the Endpoint stays
+// empty, the store is AWS.
 func Resolve(c objstore.S3Config) (objstore.S3Config, error) {
 	c, err := c.WithDefaults()
 	if err != nil {
@@ -34,12 +34,12 @@ func Resolve(c objstore.S3Config) (objstore.S3Config, error) {
 		return c, objstore.Invalidf("endpoint: %w", err)
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
-		return c, objstore.Invalidf("endpoint %q: write http://host:port or https://host", c.Endpoint)
+		return c, objstore.Invalidf("%q is not a valid endpoint: write http://host:port or https://host", c.Endpoint)
 	}
 	return c, nil
 }
 
-// wantsEqualParts tells whether a store refuses uploads whose parts differ in size:
+// wantsEqualParts reports whether a store refuses uploads whose parts differ in size:
 // https://developers.cloudflare.com/r2/objects/multipart-objects/.
 func wantsEqualParts(endpoint string) bool {
 	u, err := url.Parse(endpoint)

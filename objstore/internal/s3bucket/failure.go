@@ -11,10 +11,10 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Failure is a store's refusal.
+// Failure is a refusal by the store.
 type Failure struct {
-	Status    int    // HTTP's; 0 where the library refused by itself
-	Code      string // S3's, "NoSuchKey"; may be empty
+	Status    int    // the HTTP status; 0 if the library refused by itself
+	Code      string // S3's code, such as "NoSuchKey"; may be empty
 	Message   string
 	RequestID string // for the store's operator; may be empty
 }
@@ -42,9 +42,9 @@ func codeOf(err error) string {
 	return ""
 }
 
-// classify finds package objstore's name for an error, and whether the same request may succeed
-// when it is repeated. It returns nil for nil.
-func classify(err error) (kind error, again bool) {
+// classify returns the sentinel of package objstore for an error, and whether the same request may
+// succeed if it is retried. It returns nil for nil.
+func classify(err error) (kind error, retryable bool) {
 	if err == nil {
 		return nil, false
 	}
@@ -57,8 +57,8 @@ func classify(err error) (kind error, again bool) {
 		}
 	}
 	if f, ok := errors.AsType[*Failure](err); ok {
-		if kind, again := classifyCode(f.Code); kind != nil {
-			return kind, again
+		if kind, retryable := classifyCode(f.Code); kind != nil {
+			return kind, retryable
 		}
 		return classifyStatus(f.Status)
 	}
@@ -69,7 +69,8 @@ func classify(err error) (kind error, again bool) {
 	return objstore.ErrUnavailable, !badCertificate && !unknownAuthority && !notTLS
 }
 
-// slowDown tells whether the store has more to do than it likes. A HEAD's answer has no code.
+// slowDown reports whether the store asks to slow down. It checks the status, too, since the answer
+// to a HEAD has no code.
 func slowDown(err error) bool {
 	if f, ok := errors.AsType[*Failure](err); ok && f.Status == http.StatusServiceUnavailable {
 		return true
@@ -78,8 +79,9 @@ func slowDown(err error) bool {
 	return errors.Is(kind, objstore.ErrThrottled)
 }
 
-// classifyCode knows those codes that say more than the status that they come with.
-func classifyCode(code string) (kind error, again bool) {
+// classifyCode classifies the codes that say more than their HTTP status. It returns nil for
+// others.
+func classifyCode(code string) (kind error, retryable bool) {
 	switch code {
 	case "NoSuchBucket":
 		return objstore.ErrNoBucket, false
@@ -87,11 +89,11 @@ func classifyCode(code string) (kind error, again bool) {
 		return objstore.ErrNotFound, false
 	case "PreconditionFailed":
 		return objstore.ErrExists, false
-	case "ConditionalRequestConflict", "OperationAborted": // another such request is under way
+	case "ConditionalRequestConflict", "OperationAborted": // another such request is running
 		return objstore.ErrExists, true
 	case "InvalidRange":
 		return objstore.ErrRange, false
-	case "SlowDownRead": // MinIO's for an object that its disks don't give out
+	case "SlowDownRead": // MinIO's code for an object that its disks can't read
 		return objstore.ErrUnavailable, true
 	case "SlowDown", "SlowDownWrite", "Throttling", "ThrottlingException", "ThrottledException",
 		"RequestLimitExceeded", "RequestThrottled", "TooManyRequests", "BandwidthLimitExceeded":
@@ -107,7 +109,7 @@ func classifyCode(code string) (kind error, again bool) {
 	return nil, false
 }
 
-func classifyStatus(status int) (kind error, again bool) {
+func classifyStatus(status int) (kind error, retryable bool) {
 	switch status {
 	case http.StatusNotFound:
 		return objstore.ErrNotFound, false
@@ -130,7 +132,7 @@ func classifyStatus(status int) (kind error, again bool) {
 	return objstore.ErrInvalid, false
 }
 
-// fail names the object and what was done to it, and puts package objstore's error into the chain.
+// fail adds the operation, the object's URL and the sentinel of package objstore to err.
 func (b *Bucket) fail(verb, key string, err error) error {
 	kind, _ := classify(err)
 	if errors.Is(err, kind) {
@@ -139,7 +141,7 @@ func (b *Bucket) fail(verb, key string, err error) error {
 	return fmt.Errorf("%s %s/%s: %w: %w", verb, b.URL(), key, kind, err)
 }
 
-// failContext is fail for a context that ended, which has nothing to do with the store.
+// failContext is fail for a context that has ended, which is not the store's fault.
 func (b *Bucket) failContext(verb, key string, err error) error {
 	return fmt.Errorf("%s %s/%s: %w", verb, b.URL(), key, err)
 }

@@ -15,9 +15,9 @@ import (
 
 func TestClassify(t *testing.T) {
 	for _, c := range []struct {
-		err   error
-		kind  error
-		again bool
+		err       error
+		kind      error
+		retryable bool
 	}{
 		{nil, nil, false},
 		{&Failure{Status: 404, Code: "NoSuchKey"}, objstore.ErrNotFound, false},
@@ -43,9 +43,9 @@ func TestClassify(t *testing.T) {
 		{&url.Error{Op: "Get", Err: x509.UnknownAuthorityError{}}, objstore.ErrUnavailable, false},
 		{fmt.Errorf("no credentials: %w", objstore.ErrDenied), objstore.ErrDenied, false},
 	} {
-		kind, again := classify(c.err)
-		if !errors.Is(kind, c.kind) || again != c.again {
-			t.Errorf("%v is %v, again %t; want %v, %t", c.err, kind, again, c.kind, c.again)
+		kind, retryable := classify(c.err)
+		if !errors.Is(kind, c.kind) || retryable != c.retryable {
+			t.Errorf("%v is %v, retryable %t; want %v, %t", c.err, kind, retryable, c.kind, c.retryable)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func TestFail(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", err, want)
 	}
 	if !errors.Is(err, objstore.ErrNotFound) || codeOf(err) != "NoSuchKey" {
-		t.Errorf("the chain lacks something: %v", err)
+		t.Errorf("the chain of %v is incomplete", err)
 	}
 }
 

@@ -10,20 +10,21 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// lookEvery is after how many internal errors in a row a store is asked whether it still has the upload.
-const lookEvery = 2
+// checkEvery is the number of internal errors after which the store is asked whether it still has
+// the upload.
+const checkEvery = 2
 
-// ofUpload sends a request about an upload as do does, but it also finds out when the upload is gone
-// on a store that calls that an internal error, as Ceph's RGW and moto do. It then fails with ErrNotFound.
-func ofUpload[T any](ctx context.Context, b *Bucket, verb string, u objstore.Upload, request func(context.Context, *watch) (T, error)) (T, error) {
+// doForUpload is do for a request about an upload. Some stores, such as Ceph's RGW and moto, answer
+// "internal error" if the upload is gone. doForUpload notices that and fails with ErrNotFound.
+func doForUpload[T any](ctx context.Context, b *Bucket, verb string, u objstore.Upload, request func(context.Context, *watchdog) (T, error)) (T, error) {
 	failures := 0
-	return do(ctx, b, verb, u.Key, func(requestCtx context.Context, w *watch) (T, error) {
+	return do(ctx, b, verb, u.Key, func(requestCtx context.Context, w *watchdog) (T, error) {
 		v, err := request(requestCtx, w)
 		if !isInternal(err) {
 			return v, err
 		}
-		if failures++; failures%lookEvery == 0 && b.gone(ctx, u) {
-			err = fmt.Errorf("%w: the upload is gone, and the store says: %w", objstore.ErrNotFound, err)
+		if failures++; failures%checkEvery == 0 && b.uploadGone(ctx, u) {
+			err = fmt.Errorf("%w: the upload is gone, and the store answers: %w", objstore.ErrNotFound, err)
 		}
 		return v, err
 	})
@@ -34,10 +35,10 @@ func isInternal(err error) bool {
 	return ok && f.Status == http.StatusInternalServerError
 }
 
-// gone is true only if the store says so: it does not repeat its requests, and takes no error for a
-// yes.
-func (b *Bucket) gone(ctx context.Context, u objstore.Upload) bool {
-	_, err := once(ctx, b, func(ctx context.Context, _ *watch) (struct{}, error) {
+// uploadGone reports whether the store says that the upload is gone. It does not retry its
+// requests, and returns false after any error.
+func (b *Bucket) uploadGone(ctx context.Context, u objstore.Upload) bool {
+	_, err := once(ctx, b, func(ctx context.Context, _ *watchdog) (struct{}, error) {
 		return struct{}{}, b.requests.FindUpload(ctx, u.Key, u.ID)
 	})
 	if !isInternal(err) {
@@ -47,7 +48,7 @@ func (b *Bucket) gone(ctx context.Context, u objstore.Upload) bool {
 		uploads []objstore.Upload
 		more    bool
 	}
-	p, err := once(ctx, b, func(ctx context.Context, _ *watch) (p page, err error) {
+	p, err := once(ctx, b, func(ctx context.Context, _ *watchdog) (p page, err error) {
 		p.uploads, p.more, err = b.requests.Uploads(ctx, u.Key, objstore.Upload{})
 		return p, err
 	})

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// errOvertaken is the cause of the end of a request that another was faster than.
+// errOvertaken is the cause with which the slower requests of a race are cancelled.
 var errOvertaken = errors.New("another request was faster")
 
-// hedge allows a read to be sent again because it is slow, and counts that, or not.
+// hedge reports whether a slow read may be sent again, and counts it if so.
 func (b *Bucket) hedge() bool {
 	allowed := b.patience.spend()
 	if allowed {
@@ -19,39 +19,40 @@ func (b *Bucket) hedge() bool {
 	return allowed
 }
 
-// race is a read that is sent again, on a new connection, while nothing came of it. The first
-// answer counts; the other requests are cancelled, and waited for.
+// race is a read that is sent again, each time on a new connection, as long as it has no answer.
+// The first answer counts; the other requests are cancelled, and the race waits for their end.
 type race struct {
 	bucket *Bucket
 	send   func(context.Context) (Answer, error)
 
-	others sync.WaitGroup // the hedges under way
+	hedging sync.WaitGroup // the running hedges
 
-	mu      sync.Mutex
-	running map[*watch]bool // guarded by mu, like the rest
-	timer   *time.Timer     // to the next hedge; nil where there are none
-	hedges  int
-	closed  bool // no more hedges
-	decided bool
-	answer  Answer
-	watch   *watch // the answer's, still wound up
-	err     error  // while undecided, of the request that failed last
+	mu       sync.Mutex
+	running  map[*watchdog]bool // guarded by mu, like the fields below: one for each running request
+	timer    *time.Timer        // until the next hedge; nil if hedging is off
+	hedges   int                // sent
+	closed   bool               // the first request has ended: no more hedges
+	decided  bool
+	answer   Answer
+	watchdog *watchdog // of the answer, still running
+	err      error     // before the decision, that of the request that failed last
 }
 
-// fastest sends a read, and hedges where it is slow. The answer's watch is the caller's to end.
-func (b *Bucket) fastest(ctx context.Context, fresh bool, send func(context.Context) (Answer, error)) (Answer, *watch, error) {
-	r := &race{bucket: b, send: send, running: make(map[*watch]bool, 1)}
-	b.patience.sent()
+// fastest sends a read, and hedges it while it is slow. The caller must end the watchdog of the
+// answer.
+func (b *Bucket) fastest(ctx context.Context, fresh bool, send func(context.Context) (Answer, error)) (Answer, *watchdog, error) {
+	r := &race{bucket: b, send: send, running: make(map[*watchdog]bool, 1)}
+	b.patience.earn()
 	r.mu.Lock()
-	first, w := r.enter(ctx, fresh)
-	if slow := b.patience.slow(); slow > 0 {
+	first, w := r.add(ctx, fresh)
+	if slow := b.patience.slowAfter(); slow > 0 {
 		r.timer = time.AfterFunc(slow, func() { r.hedge(ctx, slow) })
 	}
 	r.mu.Unlock()
 	r.run(first, w)
 	r.close()
-	r.others.Wait()
-	return r.answer, r.watch, r.err
+	r.hedging.Wait()
+	return r.answer, r.watchdog, r.err
 }
 
 func (r *race) close() {
@@ -63,14 +64,14 @@ func (r *race) close() {
 	}
 }
 
-// enter needs mu.
-func (r *race) enter(ctx context.Context, fresh bool) (context.Context, *watch) {
-	ctx, w := newWatch(r.bucket.tag(ctx, fresh), r.bucket.config.RequestTimeout)
+// add adds a request to the race. The caller has locked mu.
+func (r *race) add(ctx context.Context, fresh bool) (context.Context, *watchdog) {
+	ctx, w := newWatchdog(r.bucket.withCallInfo(ctx, fresh), r.bucket.config.RequestTimeout)
 	r.running[w] = true
 	return ctx, w
 }
 
-// hedge sends the read again if it may, and looks again after as long as this time.
+// hedge sends the read again if that is allowed. It sets the timer for the next hedge.
 func (r *race) hedge(ctx context.Context, slow time.Duration) {
 	r.mu.Lock()
 	if r.closed || r.decided {
@@ -88,16 +89,16 @@ func (r *race) hedge(ctx context.Context, slow time.Duration) {
 		r.mu.Unlock()
 		return
 	}
-	r.others.Add(1)
-	defer r.others.Done()
-	again, w := r.enter(ctx, true)
+	r.hedging.Add(1)
+	defer r.hedging.Done()
+	again, w := r.add(ctx, true)
 	r.mu.Unlock()
 	r.run(again, w)
 }
 
-// run sends the request that w watches. What it comes to decides the race, but for a failure that
-// another request may not meet.
-func (r *race) run(ctx context.Context, w *watch) {
+// run sends the request that w watches. Its outcome decides the race, except a failure that another
+// request may not have.
+func (r *race) run(ctx context.Context, w *watchdog) {
 	began := time.Now()
 	a, err := r.send(ctx)
 	err = w.explain(err)
@@ -107,27 +108,27 @@ func (r *race) run(ctx context.Context, w *watch) {
 	defer r.mu.Unlock()
 	delete(r.running, w)
 	if err == nil || errors.Is(context.Cause(ctx), errOvertaken) {
-		r.bucket.patience.answered(took)
+		r.bucket.patience.observe(took)
 	}
-	if slowDown(err) { // of which nobody hears if another request wins
+	if slowDown(err) { // the caller does not see this error if another request wins
 		r.bucket.patience.throttled()
 	}
 	if err != nil {
 		w.end()
 	}
-	_, again := classify(err)
+	_, retryable := classify(err)
 	switch {
 	case r.decided && err == nil:
-		_ = a.Body.Close() // nobody wants it
+		_ = a.Body.Close() // another answer won
 		w.end()
 		return
 	case r.decided:
 		return
-	case again:
+	case retryable:
 		r.err = err
 		return
 	}
-	r.decided, r.answer, r.watch, r.err = true, a, w, err
+	r.decided, r.answer, r.watchdog, r.err = true, a, w, err
 	for other := range r.running {
 		other.cancel(errOvertaken)
 	}

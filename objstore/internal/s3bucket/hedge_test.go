@@ -10,9 +10,9 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// request is one of a race. It answers when it is told to, even if it was cancelled.
+// request is a request of a race. It answers when the test says so, even if it was cancelled.
 type request struct {
-	ctx    context.Context // once it has come
+	ctx    context.Context // of the request
 	answer chan error
 	closed bool // the body
 }
@@ -24,11 +24,11 @@ func (r *request) Close() error {
 	return nil
 }
 
-// hasty is a bucket for which everything is slow.
+// hasty returns a bucket for which every read is slow.
 func hasty() *Bucket {
 	b := &Bucket{config: objstore.S3Config{RequestTimeout: time.Minute}, patience: newPatience(time.Millisecond)}
 	for range enoughSamples {
-		b.patience.answered(0)
+		b.patience.observe(0)
 	}
 	return b
 }
@@ -36,8 +36,8 @@ func hasty() *Bucket {
 func TestRace(t *testing.T) {
 	broken, refused := errors.New("broken"), &Failure{Status: 404, Code: "NoSuchKey"}
 	for name, test := range map[string]struct {
-		// errs are those of the first request and its hedges. The broken ones answer first,
-		// then the one that decides, then the others.
+		// errs are the errors of the first request and its hedges. Requests with errors answer
+		// first, then the one that decides, then the others.
 		errs    [1 + hedgesEach]error
 		decides int
 	}{

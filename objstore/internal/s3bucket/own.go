@@ -10,80 +10,80 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// An upload's object carries a mark that is the upload's own: metadata that the store got when the
-// upload began, and that the handle has, too. Whose object lies under a key is found out by it, and
-// never by what a store answers to a completion: VersityGW and rclone say "completed" of uploads that
-// were aborted, whatever the object is that they have there; Ceph says "internal error" of those that
-// it has completed itself; and two uploads of the same bytes have the same ETag.
+// Each upload has its own mark: metadata that the store gets when the upload begins and puts on the
+// object. The upload's handle contains the mark, too. The mark shows which upload made an object.
+// The store's answer to a completion does not: VersityGW and rclone say "completed" for uploads
+// that were aborted, whatever object they have under the key; Ceph says "internal error" for
+// uploads that it has completed; and two uploads of the same bytes have the same ETag.
 
-// whose is what the object under an upload's key is to the upload.
-type whose int
+// ownership says how the object under an upload's key relates to the upload.
+type ownership int
 
 const (
-	nobodys   whose = iota // there is no object
-	others                 // it was made by something else
-	unproven               // the store keeps neither marks nor ETags, and the size is right
-	sameBytes              // it has no mark, but its ETag says that it is of the same bytes
-	ours                   // it has the mark, and the size
+	noObject  ownership = iota // there is no object
+	foreign                    // something else made the object
+	unproven                   // the store keeps neither marks nor ETags, and the size is right
+	sameBytes                  // it has no mark, but its ETag shows the same bytes
+	ours                       // it has the mark and the size
 )
 
-// look describes the object under u's key. Answered is the ETag that the store gave when it said that it
-// completed u, or empty.
-func (b *Bucket) look(ctx context.Context, u objstore.Upload, answered string) (objstore.Object, whose, error) {
-	o, mark, err := b.head(ctx, "look who made", u.Key)
+// identify describes the object under u's key. answered is the ETag with which the store said that
+// it completed u; empty if it did not.
+func (b *Bucket) identify(ctx context.Context, u objstore.Upload, answered string) (objstore.Object, ownership, error) {
+	o, mark, err := b.head(ctx, "check which upload made", u.Key)
 	switch {
 	case errors.Is(err, objstore.ErrNotFound):
-		return objstore.Object{}, nobodys, nil
+		return objstore.Object{}, noObject, nil
 	case err != nil:
-		return objstore.Object{}, nobodys, err
+		return objstore.Object{}, noObject, err
 	}
-	return o, compare(u, o, mark, answered), nil
+	return o, ownershipOf(u, o, mark, answered), nil
 }
 
-// compare has to do without a mark where the store drops metadata, and for handles and objects of the
-// time before there were marks.
-func compare(u objstore.Upload, o objstore.Object, mark, answered string) whose {
+// ownershipOf compares the object with u. There is no mark if the store drops metadata, or if the
+// handle or the object is older than marks.
+func ownershipOf(u objstore.Upload, o objstore.Object, mark, answered string) ownership {
 	switch {
 	case o.Size != u.Size:
-		return others // also where it has the mark: gofakes3 leaves it on the object that replaces ours
+		return foreign // even with the mark: gofakes3 leaves it on the object that replaces ours
 	case mark != "" && mark == u.Mark:
 		return ours
 	case mark != "":
-		return others
+		return foreign
 	case o.ETag != "" && o.ETag == multipartETag(u.Parts):
 		return sameBytes
 	case o.ETag == "" || o.ETag == answered:
 		return unproven
 	}
-	return others
+	return foreign
 }
 
-// multipartETag is the ETag that S3 gives to an object of these parts: the MD5 of their MD5s and
-// their number. Stores that encrypt with keys of their own (SSE-KMS) have others.
+// multipartETag returns the ETag that S3 gives to an object of these parts: the MD5 of their MD5s,
+// and their number. Stores that encrypt with their own keys (SSE-KMS) use other ETags.
 func multipartETag(parts []objstore.Part) string {
 	sum := md5.New()
 	for _, p := range parts {
 		raw, err := hex.DecodeString(p.ETag)
 		if err != nil {
-			return "" // no MD5, so nothing to compare with
+			return "" // not an MD5, so there is nothing to compare with
 		}
 		sum.Write(raw)
 	}
 	return fmt.Sprintf("%x-%d", sum.Sum(nil), len(parts))
 }
 
-// Made looks for the mark.
+// Made compares the mark.
 func (b *Bucket) Made(ctx context.Context, u objstore.Upload) (bool, error) {
-	const verb = "look who made"
+	const verb = "check which upload made"
 	if err := checkSealed(u); err != nil {
 		return false, b.fail(verb, u.Key, err)
 	}
-	_, is, err := b.look(ctx, u, "")
+	_, whose, err := b.identify(ctx, u, "")
 	if err != nil {
 		return false, err
 	}
-	if is == sameBytes || is == unproven {
-		return false, b.fail(verb, u.Key, fmt.Errorf("%w: it has no mark of the upload that made it", objstore.ErrUnproven))
+	if whose == sameBytes || whose == unproven {
+		return false, b.fail(verb, u.Key, fmt.Errorf("%w: it has no mark", objstore.ErrUnproven))
 	}
-	return is == ours, nil
+	return whose == ours, nil
 }

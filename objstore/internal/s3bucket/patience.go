@@ -8,43 +8,43 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Hedging sends a read again that takes longer than most, as in Dean and Barroso, "The Tail at
-// Scale" (2013). Where everything is slow that would only add to the load, hence the limits.
+// A read that takes longer than most is hedged: sent again, as in Dean and Barroso, "The Tail at
+// Scale" (2013). If everything is slow, hedges would only add load; hence the limits.
 const (
-	hedgeShare  = 0.05             // of the reads, at most
-	hedgeBurst  = 10.0             // hedges that may be saved up
-	hedgePause  = 10 * time.Second // without any, after the store asked to slow down
-	hedgesEach  = 2                // of one read, at most
-	slowQuantum = 0.95             // so many reads are not slow
+	hedgeShare  = 0.05             // of all reads, at most
+	hedgeBurst  = 10.0             // hedges that can be saved up
+	hedgePause  = 10 * time.Second // without hedges, after the store asked to slow down
+	hedgesEach  = 2                // per read, at most
+	slowQuantum = 0.95             // the share of reads that do not count as slow
 
-	// Until a bucket has seen enough answers to know what is slow, this is.
+	// A read is slow after firstPatience until a bucket has had enoughSamples answers.
 	enoughSamples = 20
 	firstPatience = time.Second
 
-	// Every so many answers the older ones lose half of their weight.
+	// After this number of answers, the older ones lose half of their weight.
 	recentSamples = 512
 )
 
 // patience decides when a read is slow, and whether it may be sent again. It is safe for
 // concurrent use.
 type patience struct {
-	least time.Duration // negative: for ever
+	least time.Duration // negative: no read is ever slow
 	now   func() time.Time
 
 	mu     sync.Mutex
-	counts [latencyBuckets]int // guarded by mu, like the rest: of answers by their latency
-	total  int
-	added  int       // since the counts were halved
-	tokens float64   // hedges that may be sent
-	paused time.Time // no hedges until then
+	counts [latencyBuckets]int // guarded by mu, like the fields below: answers by latency
+	total  int                 // the sum of counts
+	added  int                 // answers since counts were halved
+	tokens float64             // hedges that may be sent
+	paused time.Time           // no hedges until then
 }
 
 func newPatience(least time.Duration) *patience {
 	return &patience{least: least, now: time.Now, tokens: hedgeBurst / 2}
 }
 
-// Latencies fall into buckets whose bounds grow by the fourth root of 2 from 1 ms on, which reaches
-// beyond a minute.
+// latencyBuckets is the number of buckets for latencies. Their bounds begin at 1 ms and grow by the
+// fourth root of 2, up to more than a minute.
 const latencyBuckets = 68
 
 func latencyBucket(d time.Duration) int {
@@ -56,15 +56,15 @@ func bucketBound(i int) time.Duration {
 	return time.Duration(float64(time.Millisecond) * math.Exp2(float64(i)/4))
 }
 
-// sent takes note of a read, of which so many allow one hedge.
-func (p *patience) sent() {
+// earn adds a read's share of a hedge.
+func (p *patience) earn() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tokens = min(p.tokens+hedgeShare, hedgeBurst)
 }
 
-// answered takes note of how long an answer took, or at least took when it was given up.
-func (p *patience) answered(d time.Duration) {
+// observe records how long an answer took, or how long it was waited for.
+func (p *patience) observe(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts[latencyBucket(d)]++
@@ -79,8 +79,8 @@ func (p *patience) answered(d time.Duration) {
 	}
 }
 
-// slow is how long a read may take before it counts as slow, or 0 for as long as it likes.
-func (p *patience) slow() time.Duration {
+// slowAfter returns the time after which a read is slow, or 0 if no read is ever slow.
+func (p *patience) slowAfter() time.Duration {
 	if p.least < 0 {
 		return 0
 	}
@@ -98,7 +98,7 @@ func (p *patience) slow() time.Duration {
 	return max(p.least, objstore.MaxHedgeAfter)
 }
 
-// spend allows a hedge, or not.
+// spend reports whether a hedge may be sent, and takes its token.
 func (p *patience) spend() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +109,7 @@ func (p *patience) spend() bool {
 	return true
 }
 
-// throttled takes note that the store asks to slow down.
+// throttled stops hedges for a while because the store asks to slow down.
 func (p *patience) throttled() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

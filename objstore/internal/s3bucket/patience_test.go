@@ -16,23 +16,23 @@ func TestSlowIsTwiceWhatMostTake(t *testing.T) {
 		}
 	}
 	p := newPatience(least)
-	within("unknown", p.slow(), firstPatience, firstPatience)
+	within("unknown", p.slowAfter(), firstPatience, firstPatience)
 	answer := func(n int, d time.Duration) {
 		for range n {
-			p.answered(d)
+			p.observe(d)
 		}
 	}
 	answer(100, 10*time.Millisecond)
-	within("fast", p.slow(), least, least)
-	answer(4, 30*time.Second) // fewer than what is slow anyway
-	within("fast with a tail", p.slow(), least, least)
+	within("fast", p.slowAfter(), least, least)
+	answer(4, 30*time.Second) // less than the share that may be slow
+	within("fast with a tail", p.slowAfter(), least, least)
 	answer(2000, 400*time.Millisecond)
-	within("slower", p.slow(), 800*time.Millisecond, 960*time.Millisecond)
+	within("slower", p.slowAfter(), 800*time.Millisecond, 960*time.Millisecond)
 	answer(3000, 20*time.Second)
-	within("very slow", p.slow(), objstore.MaxHedgeAfter, objstore.MaxHedgeAfter)
+	within("very slow", p.slowAfter(), objstore.MaxHedgeAfter, objstore.MaxHedgeAfter)
 	answer(6000, 10*time.Millisecond)
-	within("fast again", p.slow(), least, least)
-	if slow := newPatience(-1).slow(); slow != 0 {
+	within("fast again", p.slowAfter(), least, least)
+	if slow := newPatience(-1).slowAfter(); slow != 0 {
 		t.Errorf("without hedges slow is %v", slow)
 	}
 }
@@ -61,7 +61,7 @@ func TestHedgesAreFew(t *testing.T) {
 	}
 	hedges := 0
 	for range 10_000 {
-		p.sent()
+		p.earn()
 		if p.spend() {
 			hedges++
 		}
@@ -70,13 +70,13 @@ func TestHedgesAreFew(t *testing.T) {
 		t.Errorf("%d hedges of 10,000 reads", hedges)
 	}
 	for range 10_000 {
-		p.sent()
+		p.earn()
 	}
 	if n := spend(); n != hedgeBurst {
-		t.Errorf("%d hedges saved up", n)
+		t.Errorf("%d hedges were saved up", n)
 	}
 	for range 10_000 {
-		p.sent()
+		p.earn()
 	}
 	p.throttled()
 	now = now.Add(hedgePause - 1)

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Payload is a request's body, in memory.
+// Payload is the body of a request, in memory.
 type Payload struct {
 	Size   int64  // bytes
 	CRC32C string // base64 of the checksum, big-endian, as S3 writes it
 
-	data []byte
-	sent func(atEnd bool)
+	data   []byte
+	onRead func(atEnd bool)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -27,17 +27,17 @@ func newPayload(data []byte) *Payload {
 	return &Payload{Size: int64(len(data)), CRC32C: base64.StdEncoding.EncodeToString(sum), data: data}
 }
 
-// SHA256 is the checksum of the body, in hex.
+// SHA256 returns the checksum of the body, in hex.
 func (p *Payload) SHA256() string {
 	sum := sha256.Sum256(p.data)
 	return hex.EncodeToString(sum[:])
 }
 
-// watched is the payload for one attempt: it feeds w idle for every block that is taken, and
-// answer once all are.
-func (p *Payload) watched(w *watch, idle, answer time.Duration) *Payload {
+// watched returns the payload for one attempt. It sets w to idle after each block that is read, and
+// to answer after the last.
+func (p *Payload) watched(w *watchdog, idle, answer time.Duration) *Payload {
 	attempt := *p
-	attempt.sent = func(atEnd bool) {
+	attempt.onRead = func(atEnd bool) {
 		if atEnd {
 			w.feed(answer)
 		} else {
@@ -47,20 +47,20 @@ func (p *Payload) watched(w *watch, idle, answer time.Duration) *Payload {
 	return &attempt
 }
 
-// Body reads the payload from its beginning.
+// Body returns a reader of the payload, from its beginning.
 func (p *Payload) Body() io.ReadSeeker {
-	return &body{reader: bytes.NewReader(p.data), sent: p.sent}
+	return &body{reader: bytes.NewReader(p.data), onRead: p.onRead}
 }
 
-// body hides the other methods of bytes.Reader, which would pass by Read.
+// body hides the other methods of bytes.Reader, which would bypass Read.
 type body struct {
 	reader *bytes.Reader
-	sent   func(atEnd bool)
+	onRead func(atEnd bool)
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.reader.Read(p)
-	b.sent(b.reader.Len() == 0)
+	b.onRead(b.reader.Len() == 0)
 	return n, err
 }
 

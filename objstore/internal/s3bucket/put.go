@@ -9,14 +9,14 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Put sends an object by one request.
+// Put sends an object with one request.
 func (b *Bucket) Put(ctx context.Context, key string, data []byte) (objstore.Object, error) {
 	o, _, err := b.put(ctx, "put", key, newPayload(data), Condition{})
 	return o, err
 }
 
-// PutIfAbsent asks for If-None-Match. The object carries a mark of this call's own, since a first
-// attempt may have won without our hearing of it; the next one then fails, because of ourselves.
+// PutIfAbsent sends If-None-Match. The object gets a mark of this call: if the first attempt wins
+// but its answer is lost, the next one fails, and the mark shows that this call made the object.
 func (b *Bucket) PutIfAbsent(ctx context.Context, key string, data []byte) (objstore.Object, error) {
 	const verb = "put if absent"
 	mark := rand.Text()
@@ -34,12 +34,12 @@ func (b *Bucket) PutIfAbsent(ctx context.Context, key string, data []byte) (objs
 	return objstore.Object{}, fmt.Errorf("find out who won: %w", herr)
 }
 
-// put also tells how many requests it took.
+// put also returns the number of requests that it sent.
 func (b *Bucket) put(ctx context.Context, verb, key string, p *Payload, c Condition) (o objstore.Object, tries int, err error) {
 	if err := objstore.CheckNewKey(key); err != nil {
 		return o, 0, b.fail(verb, key, err)
 	}
-	etag, err := do(ctx, b, verb, key, func(ctx context.Context, w *watch) (string, error) {
+	etag, err := do(ctx, b, verb, key, func(ctx context.Context, w *watchdog) (string, error) {
 		tries++
 		return b.requests.Put(ctx, key, b.watched(p, w), c)
 	})
@@ -49,6 +49,6 @@ func (b *Bucket) put(ctx context.Context, verb, key string, p *Payload, c Condit
 	return objstore.Object{Key: key, Size: p.Size, ETag: etag}, tries, nil
 }
 
-func (b *Bucket) watched(p *Payload, w *watch) *Payload {
+func (b *Bucket) watched(p *Payload, w *watchdog) *Payload {
 	return p.watched(w, b.config.IdleTimeout, b.config.RequestTimeout)
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// do sends a request until it succeeds, fails for good, or has been tried often enough. Each
-// attempt has a watch of its own, wound up to the request timeout.
-func do[T any](ctx context.Context, b *Bucket, verb, key string, request func(context.Context, *watch) (T, error)) (T, error) {
-	return attempts(ctx, b, verb, key, func() (T, error) { return once(ctx, b, request) })
+// do sends a request until it succeeds, fails for good, or has used up its attempts. Each attempt
+// has its own watchdog, set to the request timeout.
+func do[T any](ctx context.Context, b *Bucket, verb, key string, request func(context.Context, *watchdog) (T, error)) (T, error) {
+	return retry(ctx, b, verb, key, func() (T, error) { return once(ctx, b, request) })
 }
 
-// once sends a request and does not repeat it.
-func once[T any](ctx context.Context, b *Bucket, request func(context.Context, *watch) (T, error)) (T, error) {
-	ctx, w := newWatch(b.tag(ctx, false), b.config.RequestTimeout)
+// once sends a request without retries.
+func once[T any](ctx context.Context, b *Bucket, request func(context.Context, *watchdog) (T, error)) (T, error) {
+	ctx, w := newWatchdog(b.withCallInfo(ctx, false), b.config.RequestTimeout)
 	defer w.end()
 	v, err := request(ctx, w)
 	return v, w.explain(err)
 }
 
-// pause waits before the n-th repetition of something, n from 1, as before that of a request.
+// pause waits as long as before the n-th retry of a request, n from 1.
 func (b *Bucket) pause(ctx context.Context, n int) error {
 	longest := min(b.config.Retry.BaseDelay<<(n-1), b.config.Retry.MaxDelay)
 	timer := time.NewTimer(rand.N(longest + 1))
@@ -37,10 +37,10 @@ func (b *Bucket) pause(ctx context.Context, n int) error {
 	}
 }
 
-// attempts is do for requests that keep their watch.
-func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt func() (T, error)) (T, error) {
+// retry is do for attempts that make their own watchdogs.
+func retry[T any](ctx context.Context, b *Bucket, verb, key string, attempt func() (T, error)) (T, error) {
 	var zero T
-	// InitialInterval and a factor of 1 make the first delay anything up to twice the interval.
+	// With a RandomizationFactor of 1 a delay is anything from 0 to twice the interval.
 	delays := &backoff.ExponentialBackOff{
 		InitialInterval:     b.config.Retry.BaseDelay / 2,
 		MaxInterval:         b.config.Retry.MaxDelay / 2,
@@ -65,7 +65,7 @@ func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt f
 		if slowDown(err) {
 			b.patience.throttled()
 		}
-		if _, again := classify(err); !again {
+		if _, retryable := classify(err); !retryable {
 			return zero, backoff.Permanent(err)
 		}
 		return zero, err
@@ -73,7 +73,7 @@ func attempts[T any](ctx context.Context, b *Bucket, verb, key string, attempt f
 	if err == nil {
 		return v, nil
 	}
-	// On the last attempt Retry leaves the wrapping to us.
+	// Retry does not unwrap a permanent error on the last attempt.
 	if permanent, ok := errors.AsType[*backoff.PermanentError](err); ok {
 		err = permanent.Unwrap()
 	}

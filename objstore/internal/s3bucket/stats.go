@@ -10,7 +10,7 @@ import (
 // Stats implements [objstore.Meter].
 func (b *Bucket) Stats() objstore.Stats { return b.counters.Stats() }
 
-// count adds a request that is about to be sent.
+// count counts a request that is about to be sent.
 func count(c *objstore.Counters, r *http.Request) {
 	query := r.URL.Query()
 	switch {
@@ -28,16 +28,16 @@ func count(c *objstore.Counters, r *http.Request) {
 	c.BytesWritten.Add(max(0, r.ContentLength))
 }
 
-// call goes along in a request's context and tells the transport what the driver's library has no
-// words for.
-type call struct {
+// callInfo travels in a request's context. It tells the transport what can't be passed through the
+// driver's library.
+type callInfo struct {
 	counters *objstore.Counters
-	fresh    bool // wants a new connection
+	fresh    bool // the request needs a new connection
 }
 
-type callKey struct{}
+type callInfoKey struct{}
 
-// tag makes the context of a request of b's.
-func (b *Bucket) tag(ctx context.Context, fresh bool) context.Context {
-	return context.WithValue(ctx, callKey{}, call{counters: &b.counters, fresh: fresh})
+// withCallInfo returns the context of a request of b.
+func (b *Bucket) withCallInfo(ctx context.Context, fresh bool) context.Context {
+	return context.WithValue(ctx, callInfoKey{}, callInfo{counters: &b.counters, fresh: fresh})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// transport counts requests for the bucket that they are of, and gives those that ask for it a new
-// connection. An idle one may be dead, or lead to the very server that is slow.
+// transport counts requests for their bucket, and sends those that need one on a new connection. An
+// idle connection may be dead, or lead to the very server that is slow.
 type transport struct {
 	pooled http.RoundTripper
 	fresh  http.RoundTripper
@@ -30,7 +30,7 @@ func wrapTransport(t http.RoundTripper) *transport {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c, ok := r.Context().Value(callKey{}).(call)
+	c, ok := r.Context().Value(callInfoKey{}).(callInfo)
 	if ok {
 		count(c.counters, r)
 	}
@@ -40,10 +40,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.pooled.RoundTrip(r)
 }
 
-// newTransport makes a transport for many connections to one host. It leaves compression alone,
-// since the bytes of an object are to come as they are, and speaks HTTP/1.1, since one connection
-// would be the bottleneck of all streams on it. Besides the system's certificate authorities it
-// trusts those in the file that AWS_CA_BUNDLE names.
+// newTransport returns a transport for many connections to one host. It asks for no compression,
+// since the bytes of an object must arrive as they are. It speaks HTTP/1.1, since a single
+// connection would be the bottleneck of all streams on it. Besides the system's certificate
+// authorities it trusts those in the file that AWS_CA_BUNDLE names.
 func newTransport() (*http.Transport, error) {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
 	t := &http.Transport{
@@ -71,7 +71,7 @@ func newTransport() (*http.Transport, error) {
 		roots = x509.NewCertPool()
 	}
 	if !roots.AppendCertsFromPEM(bundle) {
-		return nil, objstore.Invalidf("AWS_CA_BUNDLE: %s has no certificate", file)
+		return nil, objstore.Invalidf("AWS_CA_BUNDLE: %s contains no certificate", file)
 	}
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return t, nil

@@ -13,33 +13,33 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// partsInFlight are under way besides the one that is being filled.
+// partsInFlight is the number of parts that are being sent while another is filled.
 const partsInFlight = 2
 
-// writer gathers a part and sends it while the next is gathered. The upload begins with the first
-// part that is full and not the last, so that a small object needs none. It is confined to one
-// goroutine, but for what mu guards.
+// writer fills a part while it sends those before. The upload begins when the first part is full
+// and more follows, so a small object needs no upload. A writer is confined to one goroutine,
+// except what mu guards.
 type writer struct {
-	ctx    context.Context // the caller's
+	ctx    context.Context // of Create; it lasts until the writer ends
 	bucket *Bucket
 	key    string
 
 	sends    *errgroup.Group
-	sendsCtx context.Context // ends with the first part that fails
+	sendsCtx context.Context // for sends; ends when a part fails
 	cancel   context.CancelFunc
 
-	buffer *[]byte // the part being gathered; nil once ended
-	begun  int64   // bytes in the parts before it
+	buffer *[]byte // the part being filled; nil once the writer has ended
+	offset int64   // of that part in the object
 	number int     // of the part before it
-	id     string  // the upload's; empty before the first part
-	mark   string  // that its object will carry
-	err    error   // the first failure that Write returned
+	id     string  // of the upload; empty before the first part
+	mark   string  // of the upload
+	err    error   // the first error of Write
 
 	mu   sync.Mutex
-	sent []objstore.Part // guarded by mu: in the order of their arrival
+	sent []objstore.Part // guarded by mu: in the order in which they were sent
 }
 
-// Create makes a writer, without a request.
+// Create returns a writer, without a request.
 func (b *Bucket) Create(ctx context.Context, key string) (objstore.Writer, error) {
 	if err := objstore.CheckNewKey(key); err != nil {
 		return nil, b.fail("create", key, err)
@@ -62,7 +62,7 @@ func (w *writer) Write(p []byte) (int, error) {
 	written := 0
 	for w.err == nil && written < len(p) {
 		if len(*w.buffer) == cap(*w.buffer) {
-			w.err = w.next()
+			w.err = w.nextPart()
 			continue
 		}
 		part := *w.buffer
@@ -71,13 +71,13 @@ func (w *writer) Write(p []byte) (int, error) {
 		written += n
 	}
 	if w.err == nil {
-		w.err = w.broken()
+		w.err = w.sendError()
 	}
 	return written, w.err
 }
 
-// broken tells of a part that failed, or of the end of the context.
-func (w *writer) broken() error {
+// sendError returns the error of a part that failed, or of the context.
+func (w *writer) sendError() error {
 	if w.sendsCtx.Err() == nil {
 		return nil
 	}
@@ -88,18 +88,18 @@ func (w *writer) broken() error {
 	return err
 }
 
-// next sends the part that was gathered and begins another.
-func (w *writer) next() error {
-	if err := w.send(); err != nil {
+// nextPart sends the part that is full and begins another.
+func (w *writer) nextPart() error {
+	if err := w.sendBuffer(); err != nil {
 		return err
 	}
-	w.buffer = w.bucket.takeBuffer(w.bucket.config.Parts.After(w.begun))
+	w.buffer = w.bucket.takeBuffer(w.bucket.config.Parts.After(w.offset))
 	return nil
 }
 
-// send hands the buffer over to a goroutine, once one is free.
-func (w *writer) send() error {
-	if err := w.broken(); err != nil {
+// sendBuffer hands the buffer to a goroutine. It waits for one to be free.
+func (w *writer) sendBuffer() error {
+	if err := w.sendError(); err != nil {
 		return err
 	}
 	if w.number == objstore.MaxParts {
@@ -107,7 +107,7 @@ func (w *writer) send() error {
 	}
 	if w.id == "" {
 		mark := rand.Text()
-		id, err := do(w.ctx, w.bucket, "start upload of", w.key, func(ctx context.Context, _ *watch) (string, error) {
+		id, err := do(w.ctx, w.bucket, "start upload of", w.key, func(ctx context.Context, _ *watchdog) (string, error) {
 			return w.bucket.requests.StartUpload(ctx, w.key, mark)
 		})
 		if err != nil {
@@ -116,9 +116,9 @@ func (w *writer) send() error {
 		w.id, w.mark = id, mark
 	}
 	w.number++
-	w.begun += int64(len(*w.buffer))
+	w.offset += int64(len(*w.buffer))
 	number, buffer := w.number, w.buffer
-	w.buffer = new([]byte) // not ours any longer, but not ended either
+	w.buffer = new([]byte) // the goroutine has the buffer; nil would mean that the writer has ended
 	w.sends.Go(func() error {
 		defer w.bucket.returnBuffer(buffer)
 		return w.sendPart(number, *buffer)
@@ -129,8 +129,8 @@ func (w *writer) send() error {
 func (w *writer) sendPart(number int, data []byte) error {
 	p := newPayload(data)
 	verb := fmt.Sprintf("upload part %d of", number)
-	etag, err := do(w.sendsCtx, w.bucket, verb, w.key, func(ctx context.Context, watch *watch) (string, error) {
-		return w.bucket.requests.PutPart(ctx, w.key, w.id, number, w.bucket.watched(p, watch))
+	etag, err := do(w.sendsCtx, w.bucket, verb, w.key, func(ctx context.Context, wd *watchdog) (string, error) {
+		return w.bucket.requests.PutPart(ctx, w.key, w.id, number, w.bucket.watched(p, wd))
 	})
 	if err != nil && p.Size == 0 && errors.Is(err, objstore.ErrInvalid) {
 		err = fmt.Errorf("the store takes no empty parts, so it can't hold an empty part of an output: %w", err)
@@ -150,7 +150,7 @@ func (w *writer) Seal() (objstore.Upload, error) {
 	}
 	err := w.err
 	if err == nil && (len(*w.buffer) > 0 || w.number == 0) {
-		err = w.send()
+		err = w.sendBuffer()
 	}
 	if err == nil {
 		err = w.sends.Wait()
@@ -162,7 +162,7 @@ func (w *writer) Seal() (objstore.Upload, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	slices.SortFunc(w.sent, func(a, b objstore.Part) int { return cmp.Compare(a.Number, b.Number) })
-	return objstore.Upload{Key: w.key, ID: w.id, Parts: w.sent, Size: w.begun, Mark: w.mark}, nil
+	return objstore.Upload{Key: w.key, ID: w.id, Parts: w.sent, Size: w.offset, Mark: w.mark}, nil
 }
 
 func (w *writer) Commit() (objstore.Object, error) {
@@ -178,7 +178,7 @@ func (w *writer) Commit() (objstore.Object, error) {
 	if err != nil {
 		return objstore.Object{}, err
 	}
-	// Where nothing tells whose the object is, the store's word has to do.
+	// If nothing proves which upload made the object, trust the store's answer.
 	o, _, err := w.bucket.complete(w.ctx, u)
 	if err != nil {
 		return objstore.Object{}, errors.Join(err, w.bucket.abortDetached(w.ctx, u))
@@ -191,7 +191,7 @@ func (w *writer) Abort() error {
 		return nil
 	}
 	w.cancel()
-	_ = w.sends.Wait() // how the parts end does not matter any longer
+	_ = w.sends.Wait() // errors of the parts no longer matter
 	w.end()
 	if w.id == "" {
 		return nil
@@ -199,7 +199,7 @@ func (w *writer) Abort() error {
 	return w.bucket.abortDetached(w.ctx, objstore.Upload{Key: w.key, ID: w.id})
 }
 
-// abortDetached cleans up also after the context has ended, in a request timeout of its own.
+// abortDetached aborts an upload even if ctx has ended, within the request timeout.
 func (b *Bucket) abortDetached(ctx context.Context, u objstore.Upload) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.config.RequestTimeout)
 	defer cancel()
@@ -214,7 +214,7 @@ func (w *writer) end() {
 
 var errEnded = objstore.Invalidf("the writer has ended")
 
-// takeBuffer gives an empty part of that capacity. Those of the two usual sizes are used again.
+// takeBuffer returns an empty buffer of this capacity. Buffers of the two usual sizes are reused.
 func (b *Bucket) takeBuffer(size int64) *[]byte {
 	if pool := b.pool(size); pool != nil {
 		if buffer, ok := pool.Get().(*[]byte); ok {
@@ -232,7 +232,7 @@ func (b *Bucket) returnBuffer(buffer *[]byte) {
 	}
 }
 
-// pool returns where buffers of that capacity are kept; nil: nowhere.
+// pool returns the pool for buffers of this capacity, or nil if there is none.
 func (b *Bucket) pool(size int64) *sync.Pool {
 	switch size {
 	case b.config.Parts.Least:

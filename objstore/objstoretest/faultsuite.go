@@ -13,12 +13,12 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// attempts is how often the drivers try in these tests.
+// attempts is the number of attempts of a driver in these tests.
 const attempts = 4
 
-// RunFaults holds an S3 driver to what the contract says about retries and broken connections.
+// RunFaults tests an S3 driver against what the contract says about retries and broken connections.
 func RunFaults(t *testing.T, s S3) {
-	f := &faulty{driver: s}
+	f := &faultSuite{driver: s}
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T)
@@ -42,7 +42,7 @@ func RunFaults(t *testing.T, s S3) {
 		{"PartsInFlight", f.partsInFlight},
 		{"CorruptedUpload", f.corrupted},
 		{"Stats", f.stats},
-		{"ClearWord", f.clearWord},
+		{"ErrorTexts", f.errorTexts},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.run(t)
@@ -51,15 +51,15 @@ func RunFaults(t *testing.T, s S3) {
 	}
 }
 
-type faulty struct{ driver S3 }
+type faultSuite struct{ driver S3 }
 
-// bucket opens one with little patience for retries, and a lot for answers.
-func (f *faulty) bucket(t *testing.T) (*Faults, objstore.Bucket, string) {
+// bucket opens a bucket that retries quickly and waits long for answers.
+func (f *faultSuite) bucket(t *testing.T) (*Faults, objstore.Bucket, string) {
 	t.Helper()
-	return f.impatient(t, time.Minute)
+	return f.bucketWithTimeout(t, time.Minute)
 }
 
-func (f *faulty) impatient(t *testing.T, timeout time.Duration) (*Faults, objstore.Bucket, string) {
+func (f *faultSuite) bucketWithTimeout(t *testing.T, timeout time.Duration) (*Faults, objstore.Bucket, string) {
 	t.Helper()
 	faults := NewFaults(newTransport(t, nil))
 	b := f.driver.open(t, objstore.S3Config{
@@ -72,7 +72,7 @@ func (f *faulty) impatient(t *testing.T, timeout time.Duration) (*Faults, objsto
 	return faults, b, "faults/" + t.Name() + "/"
 }
 
-// calls does one of each, and returns their errors by name.
+// calls calls each method once, and returns the errors by method.
 func calls(ctx context.Context, b objstore.Bucket, prefix string, u objstore.Upload) map[string]error {
 	errs := make(map[string]error)
 	r, err := b.Get(ctx, prefix+"key", 1, 2)
@@ -107,13 +107,14 @@ var troubles = []struct {
 	{"reset", Reset, objstore.ErrUnavailable},
 }
 
-func (f *faulty) absorbed(t *testing.T) {
+func (f *faultSuite) absorbed(t *testing.T) {
 	for _, trouble := range troubles {
 		t.Run(trouble.name, func(t *testing.T) {
 			faults, b, prefix := f.bucket(t)
 			put(t, b, prefix+"key", "data")
 			u := seal(t, b, prefix+"upload", []byte("sealed"))
-			// Every request fails twice, then goes through; the question whether an upload is still there does at once.
+			// Every request fails twice and then succeeds. The question whether an upload still
+			// exists succeeds at once.
 			count := 0
 			faults.Inject(func(r *http.Request) bool {
 				if PartsListing(r) {
@@ -131,7 +132,7 @@ func (f *faulty) absorbed(t *testing.T) {
 	}
 }
 
-func (f *faulty) budget(t *testing.T) {
+func (f *faultSuite) budget(t *testing.T) {
 	for _, trouble := range troubles {
 		t.Run(trouble.name, func(t *testing.T) {
 			faults, b, prefix := f.bucket(t)
@@ -151,7 +152,7 @@ func (f *faulty) budget(t *testing.T) {
 			}
 			want := attempts * len(errs)
 			if trouble.name == "internal error" {
-				want += 2 * 2 * attempts / 2 // Complete and Abort ask whether the upload is gone, in two ways, after every second failure
+				want += 2 * 2 * attempts / 2 // after every second failure, Complete and Abort send two requests to find out whether the upload is gone
 			}
 			if sent := len(faults.Seen(Any)) - before; sent != want {
 				t.Errorf("%d requests for %d calls, not %d", sent, len(errs), want)
@@ -160,7 +161,7 @@ func (f *faulty) budget(t *testing.T) {
 	}
 }
 
-func (f *faulty) notRepeated(t *testing.T) {
+func (f *faultSuite) notRepeated(t *testing.T) {
 	for _, refusal := range []struct {
 		status int
 		code   string
@@ -186,8 +187,8 @@ func (f *faulty) notRepeated(t *testing.T) {
 	}
 }
 
-// cancelledWhileWaiting ends the context during a delay that would outlast the test.
-func (f *faulty) cancelledWhileWaiting(t *testing.T) {
+// cancelledWhileWaiting cancels the context during a delay that is longer than the test.
+func (f *faultSuite) cancelledWhileWaiting(t *testing.T) {
 	faults := NewFaults(newTransport(t, nil))
 	b := f.driver.open(t, objstore.S3Config{
 		Transport: faults,
@@ -202,8 +203,8 @@ func (f *faulty) cancelledWhileWaiting(t *testing.T) {
 	wantCancelled(t, "Stat", err)
 }
 
-func (f *faulty) hangingRequest(t *testing.T) {
-	faults, b, prefix := f.impatient(t, 500*time.Millisecond)
+func (f *faultSuite) hangingRequest(t *testing.T) {
+	faults, b, prefix := f.bucketWithTimeout(t, 500*time.Millisecond)
 	faults.Inject(Any, 1, Hang)
 	put(t, b, prefix+"key", "data")
 	faults.Inject(Any, 1, Hang)
@@ -213,7 +214,7 @@ func (f *faulty) hangingRequest(t *testing.T) {
 	wantError(t, b, prefix+"key", err, objstore.ErrUnavailable)
 }
 
-func (f *faulty) brokenBody(t *testing.T) {
+func (f *faultSuite) brokenBody(t *testing.T) {
 	data := noise(100_000)
 	for name, broken := range map[string]error{
 		"reset":     syscall.ECONNRESET,
@@ -223,7 +224,8 @@ func (f *faulty) brokenBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			faults, b, prefix := f.bucket(t)
 			put(t, b, prefix+"key", string(data))
-			// More breaks than attempts: each resumption that gets on starts the count again.
+			// There are more breaks than attempts: each resumption that makes progress resets the
+			// count.
 			faults.Inject(Method(http.MethodGet), 2*attempts, BreakBody(1000, broken))
 			wantContent(t, b, prefix+"key", data)
 			gets := faults.Seen(Method(http.MethodGet))
@@ -247,7 +249,7 @@ func (f *faulty) brokenBody(t *testing.T) {
 	}
 }
 
-func (f *faulty) bodyAlwaysBroken(t *testing.T) {
+func (f *faultSuite) bodyAlwaysBroken(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	put(t, b, prefix+"key", "0123456789")
 	faults.Inject(Method(http.MethodGet), 1, BreakBody(5, io.EOF))
@@ -269,22 +271,22 @@ func (f *faulty) bodyAlwaysBroken(t *testing.T) {
 	}
 }
 
-func (f *faulty) hangingBody(t *testing.T) {
-	faults, b, prefix := f.impatient(t, 500*time.Millisecond)
+func (f *faultSuite) hangingBody(t *testing.T) {
+	faults, b, prefix := f.bucketWithTimeout(t, 500*time.Millisecond)
 	data := noise(10_000)
 	put(t, b, prefix+"key", string(data))
 	faults.Inject(Method(http.MethodGet), 2, BreakBody(1000, nil))
 	wantContent(t, b, prefix+"key", data)
 }
 
-func (f *faulty) changedWhileRead(t *testing.T) {
+func (f *faultSuite) changedWhileRead(t *testing.T) {
 	err := f.readWhile(t, func(b objstore.Bucket, key string) { put(t, b, key, string(noise(2000))+"!") })
 	if !errors.Is(err, objstore.ErrChanged) {
 		t.Errorf("the rest of a replaced object gives %v", err)
 	}
 }
 
-func (f *faulty) removedWhileRead(t *testing.T) {
+func (f *faultSuite) removedWhileRead(t *testing.T) {
 	err := f.readWhile(t, func(b objstore.Bucket, key string) {
 		if err := b.Delete(t.Context(), key); err != nil {
 			t.Error(err)
@@ -295,8 +297,8 @@ func (f *faulty) removedWhileRead(t *testing.T) {
 	}
 }
 
-// readWhile reads an object whose body breaks in the middle, and then lets something happen.
-func (f *faulty) readWhile(t *testing.T, happen func(b objstore.Bucket, key string)) error {
+// readWhile reads an object whose body breaks in the middle, and calls happen before it reads on.
+func (f *faultSuite) readWhile(t *testing.T, happen func(b objstore.Bucket, key string)) error {
 	faults, b, prefix := f.bucket(t)
 	key := prefix + "key"
 	put(t, b, key, string(noise(2000)))

@@ -9,11 +9,11 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-func (f *faulty) lostPutIfAbsent(t *testing.T) {
+func (f *faultSuite) lostPutIfAbsent(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	faults.Inject(Method(http.MethodPut), 1, LoseAnswer)
 	if _, err := b.PutIfAbsent(t.Context(), prefix+"mine", []byte("data")); err != nil {
-		t.Errorf("it lost against itself: %v", err)
+		t.Errorf("it lost to itself: %v", err)
 	}
 	wantContent(t, b, prefix+"mine", []byte("data"))
 
@@ -23,7 +23,7 @@ func (f *faulty) lostPutIfAbsent(t *testing.T) {
 	wantError(t, b, prefix+"theirs", err, objstore.ErrExists)
 }
 
-func (f *faulty) lostComplete(t *testing.T) {
+func (f *faultSuite) lostComplete(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	u := seal(t, b, prefix+"key", []byte("data"))
 	faults.Inject(Completion, 1, LoseAnswer)
@@ -31,7 +31,7 @@ func (f *faulty) lostComplete(t *testing.T) {
 	wantContent(t, b, u.Key, []byte("data"))
 }
 
-func (f *faulty) lostDelete(t *testing.T) {
+func (f *faultSuite) lostDelete(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	put(t, b, prefix+"key", "data")
 	u := seal(t, b, prefix+"upload", []byte("data"))
@@ -46,8 +46,8 @@ func (f *faulty) lostDelete(t *testing.T) {
 	}
 }
 
-// partFails wants the failure of a part to end the writer, and the upload with it.
-func (f *faulty) partFails(t *testing.T) {
+// partFails checks that the failure of a part ends the writer, and aborts the upload.
+func (f *faultSuite) partFails(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	key := prefix + "key"
 	w := create(t, b, key, nil)
@@ -70,8 +70,8 @@ func (f *faulty) partFails(t *testing.T) {
 	}
 }
 
-// partsInFlight counts how many parts are under way at once, each of which is in memory.
-func (f *faulty) partsInFlight(t *testing.T) {
+// partsInFlight counts the parts that are sent at the same time: each one is in memory.
+func (f *faultSuite) partsInFlight(t *testing.T) {
 	const limit = 2
 	faults, b, prefix := f.bucket(t)
 	var mu sync.Mutex
@@ -92,19 +92,19 @@ func (f *faulty) partsInFlight(t *testing.T) {
 		t.Fatal(err)
 	}
 	if most > limit {
-		t.Errorf("%d parts under way at once", most)
+		t.Errorf("%d parts are sent at the same time", most)
 	}
 	if sent := len(faults.Seen(PartUpload)); sent != 6 {
 		t.Errorf("%d part uploads for 6 parts", sent)
 	}
 }
 
-func (f *faulty) corrupted(t *testing.T) {
+func (f *faultSuite) corrupted(t *testing.T) {
 	faults, b, prefix := f.bucket(t)
 	corrupted(t, faults, b, prefix)
 }
 
-// corrupted wants a body that arrives damaged to be sent again.
+// corrupted checks that a body that arrives damaged is sent again.
 func corrupted(t *testing.T, faults *Faults, b objstore.Bucket, prefix string) {
 	t.Helper()
 	data := noise(200_000)
