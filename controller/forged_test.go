@@ -18,7 +18,7 @@ func TestLargeSuccessIsOfNoJob(t *testing.T) {
 	l := newLab(t, nil)
 	l.write(filepath.Join(l.folder, "in.txt"), "x\n")
 	out := filepath.Join(l.folder, "out")
-	l.submit("j", job.Spec{Program: "wordcount", Kind: "builtin", Input: []string{l.folder + "/in.txt"}, Output: out, Overwrite: true, Format: "text"})
+	l.submit("j", job.Spec{Program: "wordcount", Kind: "builtin", Input: job.Inputs(l.folder + "/in.txt"), Output: out, Overwrite: true, Format: "text"})
 	job, spec := l.job("j")
 	for _, begin := range []string{`"`, `{"job":"j","name":"`, `{"job":"j","counters":{"`, `{"job":"`} {
 		l.write(filepath.Join(out, layout.SuccessName), begin)

@@ -162,7 +162,7 @@ func TestEmptyInputs(t *testing.T) {
 		}
 		for _, maps := range []int{0, 3} {
 			p, err := PreviewJob(t.Context(), opener(t), job.Spec{
-				Program: "wordcount", Kind: "builtin", Input: locations, Output: root + ".out", Format: "text", Maps: maps,
+				Program: "wordcount", Kind: "builtin", Input: job.Inputs(locations...), Output: root + ".out", Format: "text", Maps: maps,
 			}, 1)
 			if err != nil || p.Maps != 1 && p.Bytes == 0 || p.Reducers != 1 {
 				t.Errorf("%s, %d maps: %+v, %v", c.locations, maps, p, err)
@@ -237,7 +237,7 @@ func TestTooManyTasks(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := PreviewJob(t.Context(), opener(t), job.Spec{
-		Program: "wordcount", Kind: "builtin", Input: []string{path}, Output: path + ".out", Format: "text", SplitSize: 1,
+		Program: "wordcount", Kind: "builtin", Input: job.Inputs(path), Output: path + ".out", Format: "text", SplitSize: 1,
 	}, 1)
 	if err == nil || !strings.Contains(err.Error(), "use a larger split size") {
 		t.Errorf("a map task for each byte of 1 TiB: %v", err)

@@ -40,7 +40,7 @@ func TestLockOfAJobThatIsOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, func(cfg *Config) { cfg.Durable = test.durable })
-			spec := job.Spec{Program: "sort", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
+			spec := job.Spec{Program: "sort", Input: job.Inputs(l.folder), Output: filepath.Join(l.folder, "out")}
 			test.holder(l, spec)
 			out, key, err := l.cfg.Open(t.Context(), spec.Output)
 			l.must(err)
@@ -100,7 +100,7 @@ func TestRetryWhereTheOutputIsNotFree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, nil)
-			spec := job.Spec{Program: "wordcount", Kind: "builtin", Format: "text", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")}
+			spec := job.Spec{Program: "wordcount", Kind: "builtin", Format: "text", Input: job.Inputs(l.folder), Output: filepath.Join(l.folder, "out")}
 			l.submit("j", spec)
 			l.write(filepath.Join(l.folder, "work", layout.Layout{Job: "j"}.PlanPage("x", 0)), "{}")
 			plan, err := layout.Plan{Spread: 1, PageSize: 1, Pages: "x"}.Encode()

@@ -90,7 +90,7 @@ func CheckOverlap(ctx context.Context, open objstore.Opener, spec job.Spec) erro
 	if err != nil {
 		return err
 	}
-	for _, location := range spec.Input {
+	for _, location := range spec.InputURLs() {
 		b, key, err := open(ctx, location)
 		if err != nil {
 			return fmt.Errorf("input %s: %w", location, err)
@@ -172,7 +172,7 @@ func checkObjects(ctx context.Context, open objstore.Opener, spec job.Spec, obje
 			return overlaps(out.name, "holds the", o.URL, writeOver)
 		}
 		if seen := out.seenFrom(key); seen != "" {
-			if location, err := out.foundBy(ctx, open, spec.Input, seen); err != nil || location != "" {
+			if location, err := out.foundBy(ctx, open, spec.InputURLs(), seen); err != nil || location != "" {
 				return cmp.Or(err, overlaps(out.name, "lies, by way of a link, in the", location, readsOwn))
 			}
 		}

@@ -70,7 +70,7 @@ func TestOverlapOfLocations(t *testing.T) {
 		{"s3://box/data/", "s3://box/", "holds"},
 		{"s3://box/[", "s3://box/out", ""},
 	} {
-		err := CheckOverlap(t.Context(), nowhere, job.Spec{Input: []string{"s3://far/away", c.input}, Output: c.output})
+		err := CheckOverlap(t.Context(), nowhere, job.Spec{Input: job.Inputs("s3://far/away", c.input), Output: c.output})
 		switch {
 		case c.how == "" && err != nil:
 			t.Errorf("%s and %s: %v", c.input, c.output, err)
@@ -147,7 +147,7 @@ func TestOverlapOfFolders(t *testing.T) {
 		{"data/*.txt", "data/out", false, ""},
 		{"links/e*", "out", false, ""},
 	} {
-		spec := job.Spec{Program: "wordcount", Input: []string{c.input}, Output: c.output, Overwrite: true}
+		spec := job.Spec{Program: "wordcount", Input: job.Inputs(c.input), Output: c.output, Overwrite: true}
 		err := CheckOverlap(t.Context(), opener(t), spec)
 		if c.found {
 			if err != nil {

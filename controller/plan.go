@@ -162,7 +162,7 @@ func cutInputs(ctx context.Context, open objstore.Opener, area workArea, spec jo
 	if err != nil {
 		return nil, layout.Plan{}, err
 	}
-	in, err := findInputs(ctx, open, area, spec.Input)
+	in, err := findInputs(ctx, open, area, spec.InputURLs())
 	if err != nil {
 		return nil, layout.Plan{}, err
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 func (l lab) spec(output string) job.Spec {
-	return job.Spec{Program: "sort", Kind: "builtin", Input: []string{filepath.Join(l.folder, "in.txt")}, Output: filepath.Join(l.folder, output)}
+	return job.Spec{Program: "sort", Kind: "builtin", Input: job.Inputs(filepath.Join(l.folder, "in.txt")), Output: filepath.Join(l.folder, output)}
 }
 
 // A job that would have too many tasks fails when it is planned, and leaves no plan.

@@ -15,7 +15,7 @@ import (
 func TestRecordOfAnotherSubmission(t *testing.T) {
 	l := newLab(t, func(cfg *Config) { cfg.Durable = true })
 	spec := func(output string) job.Spec {
-		return job.Spec{Program: "sort", Input: []string{l.folder}, Output: filepath.Join(l.folder, output)}
+		return job.Spec{Program: "sort", Input: job.Inputs(l.folder), Output: filepath.Join(l.folder, output)}
 	}
 	first, second := spec("first"), spec("second")
 	text, err := encodeSpec(&first)
@@ -44,7 +44,7 @@ func TestDamagedRecordIsReplaced(t *testing.T) {
 	key := l.records("j").Record()
 	_, err := l.work.Put(t.Context(), key, []byte("no record"))
 	l.must(err)
-	_, err = l.Submit(t.Context(), "j", job.Spec{Program: "sort", Input: []string{l.folder}, Output: filepath.Join(l.folder, "out")})
+	_, err = l.Submit(t.Context(), "j", job.Spec{Program: "sort", Input: job.Inputs(l.folder), Output: filepath.Join(l.folder, "out")})
 	l.must(err)
 	if _, err := objstore.ReadChecked(t.Context(), l.work, key); err != nil {
 		t.Error(err)

@@ -40,7 +40,7 @@ func TestOutputOfAJobThatWasSentBack(t *testing.T) {
 			}
 			l.submit(id, job.Spec{
 				Program: "wordcount", Kind: "builtin", Format: "text",
-				Input: []string{filepath.Join(l.folder, "in")}, Output: filepath.Join(l.folder, "out"),
+				Input: job.Inputs(filepath.Join(l.folder, "in")), Output: filepath.Join(l.folder, "out"),
 			})
 			j, spec := l.job(id)
 			l.must(l.plan(t.Context(), j, spec))

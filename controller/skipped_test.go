@@ -33,7 +33,7 @@ func newSkipping(t *testing.T, overwrite bool) skipping {
 	t.Helper()
 	s := skipping{newLab(t, nil)}
 	s.submit("j", job.Spec{
-		Program: "p.py", Kind: "python", Input: []string{s.folder}, Output: filepath.Join(s.folder, "out"),
+		Program: "p.py", Kind: "python", Input: job.Inputs(s.folder), Output: filepath.Join(s.folder, "out"),
 		Overwrite: overwrite, SkipBadRecords: 4,
 	})
 	job, spec := s.job("j")

@@ -199,7 +199,7 @@ func (c *cluster) spec(reducers int) job.Spec {
 		c.t.Fatal(err)
 	}
 	return job.Spec{
-		Program: "wordcount", Kind: "builtin", Input: []string{c.path("in.txt")}, Output: c.path("out"),
+		Program: "wordcount", Kind: "builtin", Input: job.Inputs(c.path("in.txt")), Output: c.path("out"),
 		Maps: 4, Reducers: &reducers,
 	}
 }

@@ -127,7 +127,7 @@ func (c *cluster) submitNoise(name string, maps int) job.ID {
 	}
 	reducers := 1
 	spec := job.Spec{
-		Program: name, Kind: "builtin", Input: []string{c.path("in.txt")}, Output: c.path("out"), Maps: maps, Reducers: &reducers,
+		Program: name, Kind: "builtin", Input: job.Inputs(c.path("in.txt")), Output: c.path("out"), Maps: maps, Reducers: &reducers,
 	}
 	if strings.HasSuffix(name, ".py") {
 		text := []byte(fillDisk)

@@ -33,7 +33,7 @@ func TestAFailingJobHoldsUpNoOther(t *testing.T) {
 		})
 	})
 	bad := c.spec(1)
-	bad.Input, bad.Output, bad.Priority = []string{c.path("bad.txt")}, c.path("bad-out"), 1000
+	bad.Input, bad.Output, bad.Priority = job.Inputs(c.path("bad.txt")), c.path("bad-out"), 1000
 	if err := os.WriteFile(c.path("bad.txt"), []byte("word\nword\nword\nword\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 			var held []job.ID
 			for i := range slow {
 				other := spec
-				other.Input, other.Output = []string{c.path("slow.txt")}, c.path(fmt.Sprintf("slow%d", i))
+				other.Input, other.Output = job.Inputs(c.path("slow.txt")), c.path(fmt.Sprintf("slow%d", i))
 				other.Webhook = "https://example.org/"
 				held = append(held, c.submitSpec(other))
 			}

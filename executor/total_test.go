@@ -32,7 +32,7 @@ func (c *cluster) sorting(lines []string, reducers int) job.Spec {
 		c.t.Fatal(err)
 	}
 	return job.Spec{
-		Program: "sort", Kind: "builtin", Input: []string{c.path("in.txt")}, Output: c.path("out"),
+		Program: "sort", Kind: "builtin", Input: job.Inputs(c.path("in.txt")), Output: c.path("out"),
 		Maps: 4, Reducers: &reducers, SortOrder: job.OrderTotal, KeepIntermediates: true,
 	}
 }

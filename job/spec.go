@@ -28,7 +28,7 @@ type Spec struct {
 	Reducer      string        `json:"reducer,omitempty"`       // command; without it pairs are sorted only
 	ProgramFiles []ProgramFile `json:"program_files,omitempty"` // what is sent along with the program
 
-	Input       []string `json:"input"`                 // objects, globs, prefixes or folders, by URL
+	Input       []Input  `json:"input"`                 // objects, globs, prefixes or folders, by URL
 	Format      string   `json:"format,omitempty"`      // how input bytes become records, "text" by default
 	Compression string   `json:"compression,omitempty"` // "auto", the default: names and first bytes tell it; "none": bytes are read as they are
 	SplitSize   ByteSize `json:"split_size,omitempty"`  // bytes of input per map task; 0: chosen by the controller
@@ -115,6 +115,11 @@ func (s *Spec) Validate() error {
 	}
 	if len(s.Input) == 0 {
 		bad("input is missing")
+	}
+	for i, in := range s.Input {
+		if in.URL == "" {
+			bad("input[%d] has no URL", i)
+		}
 	}
 	if s.Output == "" {
 		bad("output is missing")

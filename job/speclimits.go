@@ -37,7 +37,7 @@ func (s *Spec) CheckLimits() error {
 	atMost("the number of params is", len(s.Params), MaxParams)
 	atMost("the bytes of all params are", total, MaxParamText)
 	atMost("the number of inputs is", len(s.Input), MaxInputs)
-	for _, location := range append(s.Input[:len(s.Input):len(s.Input)], s.Output) {
+	for _, location := range append(s.InputURLs(), s.Output) {
 		atMost(fmt.Sprintf("the bytes of the location %.40q are", location), len(location), MaxLocation)
 	}
 	atMost("the bytes of name are", len(s.Name), MaxName)

@@ -135,7 +135,7 @@ func TestProgramIsSentAlong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "count.py")
 	must(t, os.WriteFile(path, []byte(pythonCount), 0o600))
 	one := 1
-	spec := job.Spec{Input: []string{"s3://inbox/books/"}, Reducers: &one}
+	spec := job.Spec{Input: job.Inputs("s3://inbox/books/"), Reducers: &one}
 
 	sent, named := spec, spec
 	sent.Output, named.Output = "s3://outbox/sent", "s3://outbox/named"

@@ -63,7 +63,7 @@ func FuzzSubmit(f *testing.F) {
 		spec, err := jobfile.Parse(record.Spec)
 		must(t, err)
 		must(t, spec.Validate())
-		for _, location := range append(spec.Input, spec.Output) {
+		for _, location := range append(spec.InputURLs(), spec.Output) {
 			if u, err := objstore.ParseURL(location); err != nil || u.Scheme != "s3" || u.String() != location {
 				t.Errorf("the job names %q: %v", location, err)
 			}

@@ -76,12 +76,12 @@ func (p *places) writable(location string, longest int) (objstore.URL, error) {
 
 // checkJob checks what a job reads and writes, and puts it into the one form that locations have.
 func (p *places) checkJob(spec *job.Spec, who caller) error {
-	for i, location := range spec.Input {
-		u, err := p.readable(location, who)
+	for i, in := range spec.Input {
+		u, err := p.readable(in.URL, who)
 		if err != nil {
 			return err
 		}
-		spec.Input[i] = u.String()
+		spec.Input[i].URL = u.String()
 	}
 	u, err := p.writable(spec.Output, layout.LongestName)
 	if err != nil {

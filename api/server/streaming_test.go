@@ -136,7 +136,7 @@ func TestStreamingJobIsSubmittedOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "map.sh")
 	submission := client.Submission{
 		Spec: job.Spec{
-			Mapper: "map.sh", Input: []string{"s3://inbox/"}, Output: "s3://outbox/x",
+			Mapper: "map.sh", Input: job.Inputs("s3://inbox/"), Output: "s3://outbox/x",
 			ProgramFiles: []job.ProgramFile{{Source: file, Name: "map.sh"}},
 		},
 		Key: "once",

@@ -161,7 +161,7 @@ var smallCase = benchmark{
 		}
 		jobs := int(b.scaled(smallJobs, 3))
 		inProcess := b.run("", want.checkOutput, "wordcount", "--input", file)
-		submitted := c.contender("", job.Spec{Program: "wordcount", Input: []string{input}}, func(r io.Reader) error { return want.checkReader(r) })
+		submitted := c.contender("", job.Spec{Program: "wordcount", Input: job.Inputs(input)}, func(r io.Reader) error { return want.checkReader(r) })
 		return []contender{
 			series("submit over HTTP, with Redis and MinIO, to COMPLETED", jobs, submitted.attempt),
 			series("run, all in one process, from its start to its end", jobs, inProcess.attempt),

@@ -80,7 +80,7 @@ var serviceSortCase = benchmark{
 		}
 		reducers := 4
 		job := c.contender("bucketmill submit sort --sort-order total",
-			job.Spec{Program: "sort", Input: []string{input}, Reducers: &reducers, SortOrder: job.OrderTotal}, want.checkUnsorted)
+			job.Spec{Program: "sort", Input: job.Inputs(input), Reducers: &reducers, SortOrder: job.OrderTotal}, want.checkUnsorted)
 		attempt := job.attempt
 		job.attempt = func(ctx context.Context) (result, error) {
 			r, err := attempt(ctx)

@@ -121,7 +121,7 @@ var serviceCase = benchmark{
 			return nil, err
 		}
 		return []contender{
-			c.contender("bucketmill submit wordcount", job.Spec{Program: "wordcount", Input: []string{input}}, func(r io.Reader) error { return want.checkReader(r) }),
+			c.contender("bucketmill submit wordcount", job.Spec{Program: "wordcount", Input: job.Inputs(input)}, func(r io.Reader) error { return want.checkReader(r) }),
 			b.prints(want, false, "Go by hand, from a file", b.baseline, "wordcount", file),
 			b.reader(c, file),
 		}, nil

@@ -19,7 +19,7 @@ const awsPatience = 5 * time.Second
 // with them shows when they are used.
 func (f *runFlags) checkBuckets(ctx context.Context, stores *connect.Stores, spec job.Spec) error {
 	checked := map[string]bool{}
-	for i, location := range append([]string{spec.Output}, spec.Input...) {
+	for i, location := range append([]string{spec.Output}, spec.InputURLs()...) {
 		u, err := objstore.ParseURL(location)
 		if err != nil || u.Scheme != "s3" || checked[u.Bucket] {
 			continue // a mistake is reported elsewhere

@@ -41,7 +41,7 @@ func moveTo(spec *job.Spec, folder string) {
 		return strings.TrimSuffix(folder, "/") + "/" + path // not cleaned: a slash at the end means something
 	}
 	for i := range spec.Input {
-		spec.Input[i] = move(spec.Input[i])
+		spec.Input[i].URL = move(spec.Input[i].URL)
 	}
 	spec.Output = move(spec.Output)
 	for i := range spec.ProgramFiles {
@@ -58,7 +58,7 @@ func refuseStreams(spec job.Spec) error {
 	if spec.Output == toStdout {
 		return fmt.Errorf("output %q: a job writes a folder, not standard output; ./- is a folder of that name", spec.Output)
 	}
-	if slices.Contains(spec.Input, fromStdin) {
+	if slices.Contains(spec.InputURLs(), fromStdin) {
 		return fmt.Errorf("input %q: a job reads files, not standard input; ./- is a file of that name", fromStdin)
 	}
 	return nil

@@ -19,9 +19,10 @@ import (
 
 // jobFlags are the flags that describe a job; each has its counterpart in the job file.
 type jobFlags struct {
-	file string
-	set  *pflag.FlagSet
-	spec job.Spec
+	file   string
+	set    *pflag.FlagSet
+	spec   job.Spec
+	inputs []string // of spec, by URL
 	// What pflag can't put into the spec by itself.
 	params   []string
 	files    []string
@@ -37,7 +38,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.spec.Combiner, "combiner", "", "command that does a reducer's work on part of the pairs, for --mapper")
 	fs.StringVar(&f.spec.Reducer, "reducer", "", "command that reads lines of key<TAB>value, sorted by key, for --mapper (default: they are the output)")
 	fs.StringArrayVar(&f.files, "program-file", nil, "FILE[#NAME] or folder that is sent along: it stands in the working folder, for Python also beside the program; repeatable")
-	fs.StringArrayVarP(&f.spec.Input, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
+	fs.StringArrayVarP(&f.inputs, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
 	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
 	fs.StringVar(&f.spec.Format, "format", "", "input format: text, jsonl, csv, csv-multiline, whole, fixed:N (default text)")
 	fs.StringVar(&f.spec.Compression, "compression", "", "auto: decompress what names or first bytes say is gzip, bzip2 or zstd, refuse other data that is no text; none: read the bytes as they are (default auto)")
@@ -147,7 +148,7 @@ func (f *jobFlags) overlay(spec *job.Spec) error {
 	given("mapper", func() { spec.Mapper = f.spec.Mapper })
 	given("combiner", func() { spec.Combiner = f.spec.Combiner })
 	given("reducer", func() { spec.Reducer = f.spec.Reducer })
-	given("input", func() { spec.Input = f.spec.Input })
+	given("input", func() { spec.Input = job.Inputs(f.inputs...) })
 	given("output", func() { spec.Output = f.spec.Output })
 	given("format", func() { spec.Format = f.spec.Format })
 	given("compression", func() { spec.Compression = f.spec.Compression })
@@ -188,13 +189,13 @@ func (f *jobFlags) overlay(spec *job.Spec) error {
 
 // absolute makes URLs of paths, so that every process means the same by them.
 func absolute(spec *job.Spec) error {
-	inputs := make([]string, len(spec.Input))
-	for i, location := range spec.Input {
-		u, err := objstore.ParseURL(location)
+	inputs := slices.Clone(spec.Input) // the caller's slice stays as it is
+	for i, in := range inputs {
+		u, err := objstore.ParseURL(in.URL)
 		if err != nil {
 			return fmt.Errorf("input: %w", err)
 		}
-		inputs[i] = u.String()
+		inputs[i].URL = u.String()
 	}
 	u, err := objstore.ParseURL(spec.Output)
 	if err == nil {

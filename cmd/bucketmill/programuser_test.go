@@ -142,7 +142,7 @@ func TestProgramUser(t *testing.T) {
 			none := 0
 			spec := job.Spec{
 				Kind: job.KindStreaming, Mapper: "python3 " + folder + "/neighbour.py", Reducers: &none, Maps: 2,
-				Input: []string{"file://" + folder + "/a.txt", "file://" + folder + "/b.txt"}, Output: "file://" + folder + "/out",
+				Input: job.Inputs("file://"+folder+"/a.txt", "file://"+folder+"/b.txt"), Output: "file://" + folder + "/out",
 				ProgramFiles: []job.ProgramFile{ship(t, folder, "shipped.txt", "for all")},
 			}
 			t.Cleanup(func() {
@@ -244,7 +244,7 @@ time.sleep(1000)
 			none := 0
 			submitToCluster(t, server.URL, job.Spec{
 				Kind: job.KindStreaming, Mapper: "python3 " + folder + "/stay.py", Reducers: &none,
-				Input: []string{"file://" + folder + "/a.txt"}, Output: "file://" + folder + "/out",
+				Input: job.Inputs("file://" + folder + "/a.txt"), Output: "file://" + folder + "/out",
 			})
 			running := readPIDs(t, folder+"/pids", 2)
 			e.signal(os.Kill)

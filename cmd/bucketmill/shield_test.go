@@ -214,7 +214,7 @@ func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 		file, told := program(t, "cluster")
 		runOnCluster(t, server.URL, job.Spec{
 			Kind: job.KindStreaming, Mapper: fmt.Sprintf("python3 %s %s", file, told),
-			Input: []string{"file://" + folder + "/in.txt"}, Output: "file://" + folder + "/cluster-out",
+			Input: job.Inputs("file://" + folder + "/in.txt"), Output: "file://" + folder + "/cluster-out",
 		})
 		check(t, told, "looked at executor and watcher")
 	})

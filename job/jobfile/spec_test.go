@@ -1,8 +1,10 @@
 package jobfile
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +14,7 @@ import (
 func TestParseSpec(t *testing.T) {
 	reducers := 4
 	want := job.Spec{
-		Name: "wc", Program: "wordcount", Input: []string{"s3://inbox/books/*.txt"}, Output: "s3://outbox/wc",
+		Name: "wc", Program: "wordcount", Input: job.Inputs("s3://inbox/books/*.txt"), Output: "s3://outbox/wc",
 		Reducers: &reducers, SplitSize: 64 << 10, Params: job.Params{"lower": "true", "n": "3", "x": "1.50"},
 	}
 	for form, text := range map[string]string{
@@ -68,7 +70,7 @@ func TestOrderNeedsReducers(t *testing.T) {
 		{job.Spec{SortOrder: "down"}, `sort_order is "down": must be partition or total`},
 	} {
 		s := test.spec
-		s.Program, s.Input, s.Output = "a", []string{"b"}, "c"
+		s.Program, s.Input, s.Output = "a", job.Inputs("b"), "c"
 		err := s.Validate()
 		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%+v: %v, want %q", test.spec, err, test.says)
@@ -78,7 +80,7 @@ func TestOrderNeedsReducers(t *testing.T) {
 
 func TestReducersHaveALimit(t *testing.T) {
 	for n, fine := range map[int]bool{-1: false, 0: true, job.MaxReducers: true, job.MaxReducers + 1: false, 2_000_000: false} {
-		s := job.Spec{Program: "a", Input: []string{"b"}, Output: "c", Reducers: &n}
+		s := job.Spec{Program: "a", Input: job.Inputs("b"), Output: "c", Reducers: &n}
 		if err := s.Validate(); (err == nil) != fine {
 			t.Errorf("%d reducers: %v", n, err)
 		}
@@ -93,7 +95,7 @@ func TestWebhookIsAPlainURL(t *testing.T) {
 		"https:example.com": false, "ftp://example.com": false, "file:///etc/passwd": false,
 		"https://secret@example.com": false, "https://me:secret@example.com": false, "https://secret\n.com": false, "https://exa mple/secret": false,
 	} {
-		s := job.Spec{Program: "a", Input: []string{"b"}, Output: "c", Webhook: text}
+		s := job.Spec{Program: "a", Input: job.Inputs("b"), Output: "c", Webhook: text}
 		err := s.Validate()
 		if (err == nil) != fine || err != nil && (!errors.Is(err, job.ErrSpec) || strings.Contains(err.Error(), "secret")) {
 			t.Errorf("%.60q: %v", text, err)
@@ -136,12 +138,44 @@ func TestSpecErrorsInWords(t *testing.T) {
 		`{"split_size":1.5}`:           `split_size: "1.5" is not a size`,
 		"name: x\nsplit_size: 1.5\n":   `split_size: "1.5" is not a size`,
 		`{"task_timeout":"5 minutes"}`: `task_timeout: "5 minutes" is not a length of time`,
-		`{"input":"x"}`:                "input must be a list of texts, not a string",
+		`{"input":"x"}`:                "input must be a list, not a string",
 		`{"program_files":[1]}`:        "program_files: a program file must be a text, FILE or FILE#NAME, or an object with the texts source and name",
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.HasPrefix(strings.TrimPrefix(err.Error(), "job spec is not valid: "), want) || strings.Contains(err.Error(), "Go ") {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
+	}
+}
+
+func TestInputsAreURLsOrObjects(t *testing.T) {
+	for _, text := range []string{
+		`{"program": "a", "input": ["s3://b/1", {"url": "s3://b/2"}], "output": "c"}`,
+		"program: a\ninput:\n- s3://b/1\n- url: s3://b/2\noutput: c\n",
+	} {
+		s, err := Parse([]byte(text))
+		if err != nil || !slices.Equal(s.InputURLs(), []string{"s3://b/1", "s3://b/2"}) {
+			t.Errorf("%s\n%v, %v", text, s.Input, err)
+		}
+		// What is stored and sent is what versions before this form read.
+		if got, err := json.Marshal(s); err != nil || !strings.Contains(string(got), `"input":["s3://b/1","s3://b/2"]`) {
+			t.Errorf("%s, %v", got, err)
+		}
+	}
+	for text, want := range map[string]string{
+		`{"program": "a", "input": [{"url": "b", "colour": "red"}], "output": "c"}`: "colour",
+		"program: a\ninput: [{url: b, colour: red}]\noutput: c\n":                   "colour",
+		`{"program": "a", "input": [7], "output": "c"}`:                             "input",
+		"program: a\ninput: [[b]]\noutput: c\n":                                     "input",
+		`{"program": "a", "input": [{"url": 7}], "output": "c"}`:                    "url",
+		`{"program": "a", "input": [{"url": "b", "url": "c"}], "output": "c"}`:      "url",
+	} {
+		if s, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s\n%v, %v", text, s.Input, err)
+		}
+	}
+	s := job.Spec{Program: "a", Input: []job.Input{{}}, Output: "c"}
+	if err := s.Validate(); err == nil {
+		t.Error("an input without URL is valid")
 	}
 }

@@ -69,7 +69,7 @@ func TestStreamingSpec(t *testing.T) {
 		{job.Spec{}, "program is missing"},
 	} {
 		s := test.spec
-		s.Input, s.Output = []string{"b"}, "c"
+		s.Input, s.Output = job.Inputs("b"), "c"
 		err := s.Validate()
 		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%+v: %v, want %q", test.spec, err, test.says)

@@ -182,7 +182,7 @@ func TestParseSpecSaysWhatIsWrong(t *testing.T) {
 		"params: {a: }":                            "params.a has no value: write '' for an empty text",
 		"input: [a, ~]":                            "input[1] is ~",
 		"input: [a,\n b, ]\nname: {}":              "line 3: name must be text, not a map",
-		"input: a.txt":                             `input must be a list of texts, not "a.txt"`,
+		"input: a.txt":                             `input must be a list, not "a.txt"`,
 		"reducers: 1_000":                          "reducers is 1_000: write a whole number in plain digits",
 		"reducers: 010":                            "reducers is 010",
 		"reducers: 0x10":                           "reducers is 0x10",
@@ -210,7 +210,7 @@ func TestParseSpecSaysWhatIsWrong(t *testing.T) {
 		`{"program_files":[{"source":"a","x":1}]}`: `unknown field "program_files[0].x"`,
 		`{"input":["a",null]}`:                     `input[1] is null`,
 		`{"name":1}`:                               "name must be text, not a number",
-		`{"input":{}}`:                             "input must be a list of texts, not an object",
+		`{"input":{}}`:                             "input must be a list, not an object",
 		`{"params":[]}`:                            "params must be a map of names and texts",
 		"{\"name\":\"\xff\"}":                      "it is not UTF-8",
 		`{"name":"\ud83d"}`:                        `\ud83d is half a character`,
@@ -249,7 +249,7 @@ func TestValidateWantsUTF8(t *testing.T) {
 			s.Mapper, s.Program, s.ProgramFiles = "cat", "", []job.ProgramFile{{Source: "\xff", Name: "a"}}
 		},
 	} {
-		s := job.Spec{Program: "a", Input: []string{"b"}, Output: "c"}
+		s := job.Spec{Program: "a", Input: job.Inputs("b"), Output: "c"}
 		change(&s)
 		if err := s.Validate(); !errors.Is(err, job.ErrSpec) || !strings.Contains(err.Error(), name+" is not UTF-8") {
 			t.Errorf("%s: %v", name, err)

@@ -60,7 +60,7 @@ func (c *cluster) makeJob(index int) *testJob {
 	j := &testJob{index: index, kind: m.kind, inputs: map[string][]byte{}}
 	j.spec = job.Spec{
 		Name:     fmt.Sprintf("%s %d", m.kind, index),
-		Input:    []string{fmt.Sprintf("s3://%s/%d/", inputBucket, index)},
+		Input:    job.Inputs(fmt.Sprintf("s3://%s/%d/", inputBucket, index)),
 		Output:   fmt.Sprintf("s3://%s/%d", outputBucket, index),
 		Priority: r.IntN(21) - 10,
 	}
@@ -332,7 +332,7 @@ func (j *testJob) first() *testJob {
 	f := &testJob{index: j.index, kind: "overwritten", inputs: inputs, want: *j.before}
 	f.spec = job.Spec{
 		Name: "overwritten " + strconv.Itoa(j.index), Program: "wordcount",
-		Input:  []string{fmt.Sprintf("s3://%s/%d-first/", inputBucket, j.index)},
+		Input:  job.Inputs(fmt.Sprintf("s3://%s/%d-first/", inputBucket, j.index)),
 		Output: j.spec.Output, Reducers: &f.want.parts,
 	}
 	return f

@@ -99,7 +99,7 @@ func (run paperRun) play(t *testing.T) api.Job {
 	defer cancel()
 	reducers := paperReducers
 	id, err := c.submit(ctx, &testJob{spec: job.Spec{
-		Name: run.name, Program: "sort", Input: []string{"s3://" + inputBucket + "/"}, Output: "s3://" + outputBucket + "/sorted",
+		Name: run.name, Program: "sort", Input: job.Inputs("s3://" + inputBucket + "/"), Output: "s3://" + outputBucket + "/sorted",
 		SplitSize: paperSplit, Reducers: &reducers,
 	}})
 	if err != nil {

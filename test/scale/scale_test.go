@@ -107,7 +107,7 @@ func TestScale(t *testing.T) {
 	begun := time.Now()
 	id := controller.NewJobID()
 	_, err = controller.Submit(t.Context(), store, id, job.Spec{
-		Program: "wordcount", Kind: "builtin", Input: []string{input}, Output: folder + "/out",
+		Program: "wordcount", Kind: "builtin", Input: job.Inputs(input), Output: folder + "/out",
 		Format: "fixed:1", Maps: *tasks, Reducers: reduces,
 	})
 	must(t, err)

@@ -178,7 +178,7 @@ func (j *testJob) inputKey(i int) string { return fmt.Sprintf("in/%s/%d.txt", j.
 
 func (j *testJob) spec() job.Spec {
 	spec := job.Spec{
-		Program: j.program, Kind: "builtin", Input: []string{fmt.Sprintf("%s/in/%s/", storeURL, j.id)},
+		Program: j.program, Kind: "builtin", Input: job.Inputs(fmt.Sprintf("%s/in/%s/", storeURL, j.id)),
 		SplitSize: job.ByteSize(j.splitSize), Output: storeURL + "/" + j.output,
 		Overwrite: j.overwrite, Reducers: &j.reducers, Priority: j.priority, SortValues: j.values,
 	}
