@@ -11,26 +11,28 @@ import (
 	"io"
 )
 
-// A checked object ends in a line with the CRC-32C of all before it, so that its reader knows whether
-// it is what was written: stores and disks damage objects, and cut them short. The line is text, so that
-// checked text stays readable.
+// A checked object ends in a line with the CRC-32C of everything before the line. Stores and disks
+// damage objects and cut them short; the line lets a reader notice. It is text, so that checked
+// text stays readable.
 const (
 	checkLine    = "crc32c %08x\n"
 	checkLineLen = len("crc32c ") + 2*crc32.Size + len("\n")
 )
 
-// Checked returns data with its check line, as an object that ReadChecked and CopyChecked read.
+// Checked returns data with its check line: the content of an object that ReadChecked and
+// CopyChecked can read.
 func Checked(data []byte) []byte {
 	return fmt.Appendf(bytes.Clone(data), checkLine, crc32.Checksum(data, castagnoli))
 }
 
-// CheckedWriter writes a checked object by way of a Writer.
+// CheckedWriter writes a checked object. It must be committed, not sealed: only Commit adds the
+// check line.
 type CheckedWriter struct {
 	Writer
 	sum hash.Hash32
 }
 
-// NewCheckedWriter returns a writer that adds the check line when it is committed or sealed.
+// NewCheckedWriter returns a writer on w that adds the check line when it is committed.
 func NewCheckedWriter(w Writer) *CheckedWriter {
 	return &CheckedWriter{Writer: w, sum: crc32.New(castagnoli)}
 }
@@ -41,7 +43,7 @@ func (w *CheckedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit adds the check line, and makes the object visible.
+// Commit adds the check line and makes the object visible.
 func (w *CheckedWriter) Commit() (Object, error) {
 	if _, err := fmt.Fprintf(w.Writer, checkLine, w.sum.Sum32()); err != nil {
 		return Object{}, errors.Join(err, w.Abort())
@@ -49,10 +51,10 @@ func (w *CheckedWriter) Commit() (Object, error) {
 	return w.Writer.Commit()
 }
 
-// ReadChecked reads a small checked object, without its check line. It fails with ErrCorrupt where the object
-// is not what was written, each time that it is read.
+// ReadChecked returns the content of a small checked object, without its check line. It fails with
+// ErrCorrupt if every one of several reads shows a wrong checksum.
 func ReadChecked(ctx context.Context, b Bucket, key string) ([]byte, error) {
-	for range resolveReads {
+	for range checkedReads {
 		data, err := ReadAll(ctx, b, key, maxPayload)
 		if err != nil {
 			return nil, err
@@ -66,11 +68,11 @@ func ReadChecked(ctx context.Context, b Bucket, key string) ([]byte, error) {
 }
 
 func corrupt(b Bucket, key string) error {
-	return fmt.Errorf("read %s/%s: %w: checksum mismatch (read %d times)", b.URL(), key, ErrCorrupt, resolveReads)
+	return fmt.Errorf("read %s/%s: %w: checksum mismatch (read %d times)", b.URL(), key, ErrCorrupt, checkedReads)
 }
 
-// CopyChecked writes what a checked object holds, without its check line, to w. It fails with ErrCorrupt
-// where the object is not what was written; what w has received by then is to be thrown away.
+// CopyChecked writes the content of a checked object, without its check line, to w. It fails with
+// ErrCorrupt if the checksum is wrong; the caller must then discard what w received.
 func CopyChecked(ctx context.Context, w io.Writer, b Bucket, key string) (err error) {
 	body, err := b.Get(ctx, key, 0, -1)
 	if err != nil {
@@ -80,7 +82,7 @@ func CopyChecked(ctx context.Context, w io.Writer, b Bucket, key string) (err er
 	const block = 64 << 10
 	r, sum := bufio.NewReaderSize(body, block+checkLineLen), crc32.New(castagnoli)
 	for {
-		// What is read ahead may be the check line, so as much is held back.
+		// The last bytes of what was read ahead may be the check line, so they are not copied yet.
 		ahead, err := r.Peek(block + checkLineLen)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err

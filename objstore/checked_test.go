@@ -11,8 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/file"
 )
 
-// A checked object gives back what was written, and any that is damaged in one bit, cut short, or longer gives
-// ErrCorrupt.
+// A checked object returns what was written. If one bit is damaged, or the object is shorter or
+// longer, reading it fails with ErrCorrupt.
 func TestChecked(t *testing.T) {
 	b, err := file.Open(t.TempDir())
 	if err != nil {
@@ -34,7 +34,7 @@ func TestChecked(t *testing.T) {
 		}
 		whole, err := objstore.ReadAll(ctx, b, "written", 1<<30)
 		if err != nil || !bytes.Equal(whole, objstore.Checked(data)) {
-			t.Fatalf("%d bytes: the writer makes another object, %v", size, err)
+			t.Fatalf("%d bytes: the writer and Checked disagree, %v", size, err)
 		}
 		read := func(object []byte) ([]byte, []byte, error) {
 			if _, err := b.Put(ctx, "k", object); err != nil {

@@ -12,10 +12,11 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/file"
 )
 
-// damaging flips a bit in the first bodies that it reads.
+// damaging flips a bit in each of the first bodies that are read.
 type damaging struct {
 	objstore.Bucket
-	left, reads int
+	left  int // bodies still to damage
+	reads int
 }
 
 func (b *damaging) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {

@@ -2,8 +2,8 @@ package objstore
 
 import "fmt"
 
-// Invalidf makes an error that is ErrInvalid, in words of its own: for what is refused here, before
-// anything is sent to a store. It formats like [fmt.Errorf], and %w wraps further errors.
+// Invalidf returns an ErrInvalid whose text is only the given one. It is for what is refused before
+// anything is sent, where "store refuses the request" would be wrong. It formats like [fmt.Errorf].
 func Invalidf(format string, args ...any) error {
 	return invalid{fmt.Errorf(format, args...)}
 }

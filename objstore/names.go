@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxKey is the length of the longest key that S3 takes, in bytes.
+// MaxKey is the length in bytes of the longest key that S3 accepts.
 const MaxKey = 1024
 
 var (
@@ -14,32 +14,33 @@ var (
 	ipv4Address = regexp.MustCompile(`^(\d+\.){3}\d+$`)
 )
 
-// CheckBucketName refuses, with ErrInvalid, names that no bucket of S3 can have. The rules are those of
-// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, except for the reserved
-// prefixes and suffixes: those are for names that AWS itself gives, which may be read and written.
+// CheckBucketName refuses, with ErrInvalid, names that no S3 bucket can have. It follows
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, except that it
+// accepts the reserved prefixes and suffixes: AWS gives such names itself, to buckets that can be
+// read and written.
 func CheckBucketName(name string) error {
 	why := ""
 	switch {
-	case strings.Contains(name, "@"): // and the error does not repeat a password
-		return Invalidf("the location has a user name or password in front of its bucket: leave it out, credentials come from the environment")
+	case strings.Contains(name, "@"): // this error must not repeat a password
+		return Invalidf("the location has a user name or password before the bucket: remove it; credentials come from the environment")
 	case strings.Contains(name, ":"):
-		why = `a location has no port: the store's address is the setting S3 endpoint`
+		why = "a location has no port; set the store's address as the S3 endpoint"
 	case len(name) < 3 || len(name) > 63:
 		why = "a bucket's name has 3 to 63 characters"
 	case !bucketName.MatchString(name):
-		why = `a bucket's name has only a-z, 0-9, "-" and ".", and begins and ends with a letter or digit`
+		why = `a bucket's name contains only a-z, 0-9, "-" and ".", and begins and ends with a letter or digit`
 	case strings.Contains(name, "..") || strings.Contains(name, ".-") || strings.Contains(name, "-."):
-		why = `a bucket's name has no dot next to another dot or a "-"`
+		why = `a bucket's name must not have a dot next to another dot or a "-"`
 	case ipv4Address.MatchString(name):
 		why = "a bucket's name must not look like an IP address"
 	}
 	if why != "" {
-		return Invalidf("%.80q is not a bucket's name: %s", name, why)
+		return Invalidf("%.80q is not a valid bucket name: %s", name, why)
 	}
 	return nil
 }
 
-// CheckKey refuses, with ErrInvalid, keys that no store has.
+// CheckKey refuses, with ErrInvalid, keys that no store can have.
 func CheckKey(key string) error {
 	switch {
 	case key == "":
@@ -52,8 +53,8 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// CheckNewKey is CheckKey for an object to be written. Here it refuses, too, what S3 allows but stores that
-// keep objects as files do not, or take for another key: empty elements, and a slash at the beginning.
+// CheckNewKey is CheckKey for an object to write. It also refuses a leading slash: S3 allows it,
+// but stores that keep objects as files refuse it, or confuse the key with another.
 func CheckNewKey(key string) error {
 	if strings.HasPrefix(key, "/") {
 		return Invalidf("the key starts with a slash")
@@ -61,18 +62,18 @@ func CheckNewKey(key string) error {
 	return CheckKey(key)
 }
 
-// CheckOutput refuses, with ErrInvalid, a URL below which no objects with names of up to longest bytes can be
-// written; with 0, one that no object can have.
+// CheckOutput refuses, with ErrInvalid, a URL below which objects with names of up to longest bytes
+// can't be written. If longest is 0 it checks the URL as that of an object.
 func (u URL) CheckOutput(longest int) error {
 	if u.Scheme != "s3" {
 		return nil
 	}
 	folder := strings.TrimSuffix(u.Key, "/")
 	if strings.HasPrefix(u.Key, "/") || strings.Contains(folder+"/", "//") && folder != "" {
-		return Invalidf("%.200q can be read but not written to: an element between its slashes is empty", u)
+		return Invalidf("%.200q can be read but not written: it has an empty element between slashes", u)
 	}
 	if n := len(folder) + 1 + longest; longest > 0 && n > MaxKey {
-		return Invalidf("%.80q… is too long: keys below it would have up to %d bytes, the limit is %d", u, n, MaxKey)
+		return Invalidf("%.80q… is too long: keys below it would have up to %d bytes, and the limit is %d", u, n, MaxKey)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func TestBucketNames(t *testing.T) {
 	} {
 		err := objstore.CheckBucketName(bad)
 		if !errors.Is(err, objstore.ErrInvalid) || !strings.Contains(err.Error(), word) {
-			t.Errorf("%.80s: %v, wanted an error that says %q", bad, err, word)
+			t.Errorf("%.80s: %v, want an error that contains %q", bad, err, word)
 		}
 		if err != nil && (strings.Contains(err.Error(), "secret") || len(err.Error()) > 300) {
 			t.Errorf("%.80s: the error is %s", bad, err)
@@ -76,12 +76,12 @@ func TestOutputNames(t *testing.T) {
 		}
 		err = u.CheckOutput(longest)
 		if (err != nil) != (word != "") || err != nil && (!errors.Is(err, objstore.ErrInvalid) || !strings.Contains(err.Error(), word)) {
-			t.Errorf("%.80s: %v, wanted %q", location, err, word)
+			t.Errorf("%.80s: %v, want %q", location, err, word)
 		}
 	}
 }
 
-// TestCutURL wants the URLs of objects back as bucket and key, whatever the key.
+// TestCutURL splits the URLs of objects into bucket and key, whatever the key.
 func TestCutURL(t *testing.T) {
 	for _, bucket := range []string{"s3://inbox", "file://"} {
 		for _, key := range []string{"a", "a//b", "/a", "//", "a/../b", "./a", "a\xff", "a\x00", "a://b", "[x]/*?", ""} {

@@ -48,7 +48,7 @@ type Foldered interface {
 
 // A Linked Bucket may have several keys for one object, because it has symbolic links.
 type Linked interface {
-	// Follow returns the key of the same object or folder that passes no link. If there is none,
-	// it follows the links of those parent folders that exist. A folder's key has no trailing slash.
+	// Follow returns the key of the same object or folder that passes no link. If there is none, it
+	// follows the links of those parent folders that exist. A folder's key has no trailing slash.
 	Follow(key string) string
 }

@@ -1,34 +1,35 @@
 package objstore
 
-// MaxParts is how many parts S3 allows an upload.
+// MaxParts is the highest number of upload parts that S3 allows.
 const MaxParts = 10_000
 
-// Limits of S3 and the usual sizes of parts, in bytes.
+// Sizes of upload parts, in bytes.
 const (
-	MinPartSize     = 5 << 20 // what S3 allows
+	MinPartSize     = 5 << 20 // the least that S3 allows
 	DefaultPartSize = 8 << 20
 )
 
-// PartSizes says how large the parts of an upload are. Each part is a request, which costs money and
-// time, and memory of the writer until it is sent, while what has been sent is out of the way when the
-// object ends. So parts grow with what is before them.
+// PartSizes says how large the parts of an upload are. Each part is a request, which costs money
+// and time, and occupies the writer's memory until it is sent. But small parts are sent early, so
+// less is left to send when the object ends. So parts grow with the object.
 type PartSizes struct {
-	Least int64 // bytes, MinPartSize at least; 0 means DefaultPartSize
-	Most  int64 // bytes, or Least if that is more; beyond 1,200 times this, still more
+	Least int64 // bytes, at least MinPartSize; 0 means DefaultPartSize
+	Most  int64 // bytes; Least if that is more; objects beyond 1,200 times Most have even larger parts
 
-	// Equal has all parts but the last have Most bytes, as Cloudflare's R2 wants them. Then an object of
-	// more than MaxParts of them can't be written.
+	// Equal gives all parts except the last Most bytes, as Cloudflare's R2 requires. An object that
+	// would need more than MaxParts of them can't be written.
 	Equal bool
 }
 
-// A part has up to a quarter of what is before it; and, however large that is, so much of it that
-// an object of 5 TiB, the largest there is, has at most MaxParts.
+// A part has up to 1/partQuarter of the bytes before it. However many those are, it has at least
+// 1/partGrowth of them, so that an object of 5 TiB, the largest that S3 allows, has at most
+// MaxParts.
 const (
 	partQuarter = 4
 	partGrowth  = 1200
 )
 
-// After is the size in bytes of the part that has so many before it.
+// After returns the size in bytes of the part that follows the first bytes of an object.
 func (p PartSizes) After(bytes int64) int64 {
 	p = p.WithDefaults()
 	if p.Equal {
@@ -37,15 +38,15 @@ func (p PartSizes) After(bytes int64) int64 {
 	return max(p.Least, min(bytes/partQuarter, p.Most), bytes/partGrowth)
 }
 
-// Count is in how many parts so many bytes are uploaded, one at least.
+// Count returns the number of parts in which an object of this size is uploaded, at least 1.
 func (p PartSizes) Count(bytes int64) (n int64) {
-	for begun := int64(0); begun < bytes || n == 0; n++ {
-		begun += p.After(begun)
+	for offset := int64(0); offset < bytes || n == 0; n++ {
+		offset += p.After(offset)
 	}
 	return n
 }
 
-// WithDefaults fills in what is 0, and has Most be Least at least.
+// WithDefaults replaces a Least of 0, and raises Most to at least Least.
 func (p PartSizes) WithDefaults() PartSizes {
 	if p.Least == 0 {
 		p.Least = DefaultPartSize

@@ -6,7 +6,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// TestPartSizes wants the largest object that S3 holds to fit into the parts that it allows.
+// TestPartSizes checks that the largest object of S3 fits into the number of parts that S3 allows.
 func TestPartSizes(t *testing.T) {
 	const largestObject, largestPart = 5 << 40, 5 << 30 // bytes
 	for _, p := range []objstore.PartSizes{

@@ -9,22 +9,23 @@ import (
 	"time"
 )
 
-// Report says what a store can do, as far as the contract of [Bucket] asks for it.
+// Report says which parts of the contract of [Bucket] a store keeps.
 type Report struct {
 	URL   string       // of the bucket
-	Found []Capability // in the order in which it was found out
+	Found []Capability // in the order of the checks
 }
 
-// Capability is one finding.
+// Capability is the result of one check.
 type Capability struct {
 	Name    string
 	OK      bool
 	Detail  string // what was tried, or what went wrong
 	Needed  bool   // jobs can't run correctly without it
-	Without string // what follows where it is lacking and not needed
+	Without string // the consequence of lacking it; empty if Needed
 }
 
-// Err names the needed capabilities that the store lacks. It wraps [ErrNotSupported].
+// Err names the needed capabilities that the store lacks, and wraps [ErrNotSupported]. It is nil if
+// the store lacks none.
 func (r Report) Err() error {
 	var lacks []string
 	for _, c := range r.Found {
@@ -38,7 +39,7 @@ func (r Report) Err() error {
 	return fmt.Errorf("%s: %w: %s", r.URL, ErrNotSupported, strings.Join(lacks, "; "))
 }
 
-// String is a line for the store and one for each capability.
+// String returns a line for the store and one for each capability.
 func (r Report) String() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s\n", r.URL)
@@ -55,10 +56,10 @@ func (r Report) String() string {
 	return s.String()
 }
 
-// Probe finds out what the store behind b can do, by small objects under a new folder below
-// prefix, which it removes again. Whatever the store answers to one check, the others are made, too. Its
-// error is that it could not begin, the bucket being missing, out of reach or closed to us, that ctx
-// ended, or that it could not clean up; the report has what was found until then.
+// Probe finds out what the store behind b can do. It writes small objects to a new folder below
+// prefix and removes them. If one check fails, it still makes the others. Probe returns an error if
+// it can't begin (the bucket is missing, unreachable or forbidden), if ctx ends, or if it can't
+// clean up; the report has the results up to then.
 func Probe(ctx context.Context, b Bucket, prefix string) (report Report, err error) {
 	p := &probe{bucket: b, folder: strings.TrimPrefix(strings.TrimSuffix(prefix, "/")+"/probe-"+rand.Text()+"/", "/")}
 	report.URL = b.URL()
@@ -81,32 +82,32 @@ func Probe(ctx context.Context, b Bucket, prefix string) (report Report, err err
 	return report, nil
 }
 
-// check looks for one capability. Run returns what it tried, or how the store fell short.
+// check tests for one capability. Its run returns what it tried, or how the store failed.
 type check struct {
 	name    string
-	without string // what follows where it is lacking; empty: jobs can't do without
+	without string // the consequence of lacking it; empty if jobs need it
 	run     func(context.Context) (detail string, err error)
 }
 
 func (p *probe) checks() []check {
 	return []check{
-		{"read after write", "", p.readAfterWrite}, // what was written can be read at once, by Get and Stat
+		{"read after write", "", p.readAfterWrite}, // Get and Stat see at once what was written
 		{"overwrite", "", p.overwrite},             // a second Put replaces the first
-		{"ranges", "", p.ranges},                   // Get of the middle, at and past the end, and of an empty object
+		{"ranges", "", p.ranges},                   // Get in the middle, at and past the end, and of an empty object
 		{"versions", "so an input that changes during a job is not noticed", p.versions},
 		{"hidden uploads", "", p.hiddenUpload}, // a sealed upload is invisible, and whole once it is completed
-		{"empty uploads", "", p.emptyUpload},   // an upload may have no bytes, as the part of a reducer without records
+		{"empty uploads", "", p.emptyUpload},   // an upload may have no bytes, like the part of a reducer without records
 		{"complete twice", "", p.completeTwice},
-		{"late completions", "", p.lateCompletions}, // an upload that is gone can't be completed, whatever has its key
-		{"abort", "", p.abort},                      // an aborted upload can't be completed, a completed one not aborted
-		{"own objects", "so parts are read again when they are published, and those of a job that is cancelled then may stay", p.ownObjects},
-		{"listing", "", p.listing}, // List yields all keys of a prefix, each once, those of a folder together
+		{"late completions", "", p.lateCompletions}, // an upload that is gone can't be completed, whatever object has its key
+		{"abort", "", p.abort},                      // an aborted upload can't be completed, a completed one can't be aborted
+		{"own objects", "so parts are read again when they are published, and parts of a job cancelled at that moment may stay", p.ownObjects},
+		{"listing", "", p.listing}, // List yields every key of a prefix once, and the keys of a folder together
 		{"list order", "worked around", p.listOrder},
 		{"conditional puts", "worked around", p.conditionalPuts}, // the commit in Redis is fenced
 	}
 }
 
-// begin writes an object, since a store that takes none can't be probed.
+// begin writes an object: a store that accepts none can't be probed.
 func (p *probe) begin(ctx context.Context) error {
 	_, err := p.bucket.Put(ctx, p.key("first"), nil)
 	switch {
@@ -116,15 +117,15 @@ func (p *probe) begin(ctx context.Context) error {
 	case errors.Is(err, ErrNotFound):
 		return fmt.Errorf("there is no bucket %s: make it first: %w", p.bucket.URL(), err)
 	default:
-		err = errors.Join(err, p.clean(ctx)) // it may have come through
+		err = errors.Join(err, p.clean(ctx)) // the object may have been written
 	}
 	return fmt.Errorf("probe: %w", err)
 }
 
-// cleanTimeout is how long the removal of a probe's objects may take.
+// cleanTimeout limits the removal of a probe's objects.
 const cleanTimeout = time.Minute
 
-// clean removes everything, also after ctx has ended.
+// clean removes everything, even if ctx has ended.
 func (p *probe) clean(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
 	defer cancel()

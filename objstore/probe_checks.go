@@ -11,23 +11,24 @@ import (
 	"sync"
 )
 
-// probe keeps track of what it leaves in the store. Its methods check one capability each: they
-// return what they tried, or how the store fell short.
+// probe checks a store and remembers what it leaves there. Each method that is a check tests one
+// capability; it returns what it tried, or how the store failed.
 type probe struct {
 	bucket  Bucket
-	folder  string   // a prefix of its own, with a slash at its end
-	keys    []string // perhaps in the store
-	uploads []Upload
-	listed  []string // keys, as List gave them last
+	folder  string   // the prefix of all keys, with a trailing slash
+	keys    []string // may exist in the store
+	uploads []Upload // may exist in the store
+	listed  []string // the keys that the check of listing saw
 }
 
+// key returns a key in the folder, to be deleted at the end.
 func (p *probe) key(name string) string {
 	key := p.folder + name
 	p.keys = append(p.keys, key)
 	return key
 }
 
-// expect reads a range.
+// expect reads a range and compares it with want.
 func (p *probe) expect(ctx context.Context, key string, offset, length int64, want []byte) error {
 	r, err := p.bucket.Get(ctx, key, offset, length)
 	if err != nil {
@@ -38,7 +39,7 @@ func (p *probe) expect(ctx context.Context, key string, offset, length int64, wa
 		return err
 	}
 	if !bytes.Equal(got, want) {
-		return fmt.Errorf("%d bytes from %d on give %q, not %q", length, offset, got, want)
+		return fmt.Errorf("%d bytes at offset %d are %q, not %q", length, offset, got, want)
 	}
 	return nil
 }
@@ -106,7 +107,7 @@ func (p *probe) ranges(ctx context.Context) (string, error) {
 		}
 	}
 	if err := p.expect(ctx, digits, 11, -1, nil); !errors.Is(err, ErrRange) {
-		return "", fmt.Errorf("a range past the end gives %w, not ErrRange", orNone(err))
+		return "", fmt.Errorf("a range past the end gives \"%w\", not ErrRange", orNone(err))
 	}
 	return "middle, end, at the end, past the end, empty object", nil
 }
@@ -120,7 +121,7 @@ func orNone(err error) error {
 	return err
 }
 
-// seal leaves an upload behind.
+// seal makes a sealed upload, to be aborted at the end.
 func (p *probe) seal(ctx context.Context, key string, data []byte) (Upload, error) {
 	w, err := p.bucket.Create(ctx, key)
 	if err != nil {
@@ -136,10 +137,10 @@ func (p *probe) seal(ctx context.Context, key string, data []byte) (Upload, erro
 	return u, err
 }
 
-// absent checks that a key can't be seen.
+// absent checks that no object is visible under a key.
 func (p *probe) absent(ctx context.Context, key string) error {
 	if _, err := p.bucket.Stat(ctx, key); !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("stat gives %w, not ErrNotFound", orNone(err))
+		return fmt.Errorf("stat gives \"%w\", not ErrNotFound", orNone(err))
 	}
 	for o, err := range p.bucket.List(ctx, key) {
 		if err != nil {
@@ -164,7 +165,7 @@ func (p *probe) versions(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if o.ETag == "" || o.ETag != put.ETag {
-			return "", fmt.Errorf("stat gives the ETag %q, after a put that gave %q", o.ETag, put.ETag)
+			return "", fmt.Errorf("stat gives the ETag %q, the put before it gave %q", o.ETag, put.ETag)
 		}
 		etags[i] = o.ETag
 	}
@@ -177,12 +178,12 @@ func (p *probe) versions(ctx context.Context) (string, error) {
 		err = errors.Join(err, r.Close())
 	}
 	if !errors.Is(err, ErrChanged) {
-		return "", fmt.Errorf("reading a version that was replaced gives %w, not ErrChanged", orNone(err))
+		return "", fmt.Errorf("reading a version that was replaced gives \"%w\", not ErrChanged", orNone(err))
 	}
 	return "the ETag changes with the content, and a version that was replaced can't be read", nil
 }
 
-// complete is content where the store does not tell whose the object is: see ownObjects.
+// complete accepts ErrUnproven: ownObjects reports that.
 func (p *probe) complete(ctx context.Context, u Upload) error {
 	_, err := p.bucket.Complete(ctx, u)
 	if errors.Is(err, ErrUnproven) {
@@ -235,17 +236,17 @@ func (p *probe) completeTwice(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	return "the second time succeeds like the first", nil
+	return "the second completion succeeds like the first", nil
 }
 
-// lateCompletions tries what a process does that was held up, in the places where stores are known to say that they
-// completed what they did not.
+// lateCompletions does what a delayed process does. In these cases some stores answer that they
+// have completed an upload although they have not.
 func (p *probe) lateCompletions(ctx context.Context) (string, error) {
 	key := p.key("late")
 	refused := func(u Upload, what string) error {
 		_, err := p.bucket.Complete(ctx, u)
 		if !errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("completing an upload %s gives %w, not ErrNotFound", what, orNone(err))
+			return fmt.Errorf("completing an upload %s gives \"%w\", not ErrNotFound", what, orNone(err))
 		}
 		return nil
 	}
@@ -258,7 +259,7 @@ func (p *probe) lateCompletions(ctx context.Context) (string, error) {
 			err = p.bucket.Abort(ctx, u)
 		}
 		if err == nil {
-			err = refused(u, "that was aborted, where another object is,")
+			err = refused(u, "that was aborted, with another object under its key,")
 		}
 		if err == nil {
 			err = p.expect(ctx, key, 0, -1, []byte(old))
@@ -292,7 +293,7 @@ func (p *probe) lateCompletions(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "refused where the upload was aborted, or its object replaced or deleted", nil
+	return "refused if the upload was aborted, or its object replaced or deleted", nil
 }
 
 // ownObjects completes two uploads of the same bytes, one after the other.
@@ -311,10 +312,10 @@ func (p *probe) ownObjects(ctx context.Context) (string, error) {
 	}
 	for i, u := range uploads {
 		if made, err := p.bucket.Made(ctx, u); err != nil || made != (i == 1) {
-			return "", errors.Join(err, fmt.Errorf("of two uploads of the same bytes, the store does not tell which made the object (%d: %t)", i, made))
+			return "", errors.Join(err, fmt.Errorf("the store does not tell which of two uploads of the same bytes made the object (%d: %t)", i, made))
 		}
 	}
-	return "two uploads of the same bytes are told from each other", nil
+	return "two uploads of the same bytes can be told apart", nil
 }
 
 func (p *probe) abort(ctx context.Context) (string, error) {
@@ -329,7 +330,7 @@ func (p *probe) abort(ctx context.Context) (string, error) {
 		}
 	}
 	if _, err := p.bucket.Complete(ctx, u); !errors.Is(err, ErrNotFound) {
-		return "", fmt.Errorf("completing an aborted upload gives %w, not ErrNotFound", orNone(err))
+		return "", fmt.Errorf("completing an aborted upload gives \"%w\", not ErrNotFound", orNone(err))
 	}
 	if u, err = p.seal(ctx, kept, []byte("kept")); err != nil {
 		return "", err
@@ -365,25 +366,25 @@ func (p *probe) listing(ctx context.Context) (string, error) {
 		p.listed = append(p.listed, o.Key)
 	}
 	if got := slices.Sorted(slices.Values(p.listed)); !slices.Equal(got, want) {
-		return "", fmt.Errorf("it gives %q, not %q", got, want)
+		return "", fmt.Errorf("list gives %q, not %q", got, want)
 	}
 	outside := func(key string) bool { return !strings.HasPrefix(key, p.folder+"order/a/") }
 	folder := p.listed[slices.IndexFunc(p.listed, func(key string) bool { return !outside(key) }):]
 	if end := slices.IndexFunc(folder, outside); end >= 0 && slices.ContainsFunc(folder[end:], func(key string) bool { return !outside(key) }) {
-		return "", fmt.Errorf("the keys of a folder don't come together: %q", p.listed)
+		return "", fmt.Errorf("the keys of a folder are not adjacent: %q", p.listed)
 	}
 	return fmt.Sprintf("%d keys, each once, those of a folder together", len(want)), nil
 }
 
-// listOrder looks at what listing has seen.
+// listOrder checks the order of the keys that listing saw.
 func (p *probe) listOrder(context.Context) (string, error) {
 	if len(p.listed) == 0 {
 		return "", errors.New("nothing was listed")
 	}
 	if !slices.IsSorted(p.listed) {
-		return "", fmt.Errorf("it gives %q, not in the order of the keys' bytes", p.listed)
+		return "", fmt.Errorf("list gives %q, not in byte order", p.listed)
 	}
-	return "keys are sorted by their bytes", nil
+	return "keys are in byte order", nil
 }
 
 func (p *probe) conditionalPuts(ctx context.Context) (string, error) {
@@ -410,7 +411,7 @@ func (p *probe) conditionalPuts(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("%d of %d racing writers won", len(winners), writers)
 		}
 		if err := p.expect(ctx, key, 0, -1, content(winners[0])); err != nil {
-			return "", fmt.Errorf("not the winner's object: %w", err)
+			return "", fmt.Errorf("the object is not the winner's: %w", err)
 		}
 	}
 	return fmt.Sprintf("%d rounds of %d racing writers, one winner each", rounds, writers), nil

@@ -13,26 +13,26 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/file"
 )
 
-// Each of these lacks one thing that the contract asks for.
+// Each of these breaks one promise of the contract.
 type (
-	unconditional struct{ objstore.Bucket }
-	rangeless     struct{ objstore.Bucket }
-	unordered     struct{ objstore.Bucket }
-	forgetful     struct{ objstore.Bucket }
-	strewn        struct{ objstore.Bucket }
-	onceOnly      struct{ objstore.Bucket }
-	solid         struct{ objstore.Bucket }
-	trusting      struct{ objstore.Bucket }
-	markless      struct{ objstore.Bucket }
-	unversioned   struct{ objstore.Bucket }
-	closed        struct {
+	unconditional struct{ objstore.Bucket } // PutIfAbsent replaces
+	rangeless     struct{ objstore.Bucket } // Get ignores the range
+	unordered     struct{ objstore.Bucket } // List goes backward
+	forgetful     struct{ objstore.Bucket } // List omits a key
+	scattering    struct{ objstore.Bucket } // List separates the keys of a folder
+	onceOnly      struct{ objstore.Bucket } // Complete fails the second time
+	solid         struct{ objstore.Bucket } // Seal refuses an empty object
+	trusting      struct{ objstore.Bucket } // Complete succeeds if there is any object
+	markless      struct{ objstore.Bucket } // Made can't tell
+	unversioned   struct{ objstore.Bucket } // Stat returns no ETag
+	closing       struct {                  // Put fails after a while
 		objstore.Bucket
-		left int   // puts until the store closes
-		why  error // of the puts that it refuses then
+		left int   // puts until then
+		why  error // the error of later puts
 	}
 )
 
-// forgetful leaves the second key out of a listing.
+// List omits the second key.
 func (b forgetful) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
 		n := 0
@@ -44,8 +44,8 @@ func (b forgetful) List(ctx context.Context, prefix string) iter.Seq2[objstore.O
 	}
 }
 
-// strewn lists keys in the order of their last bytes.
-func (b strewn) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
+// List orders keys by their last byte.
+func (b scattering) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
 		var all []objstore.Object
 		for o, err := range b.Bucket.List(ctx, prefix) {
@@ -74,7 +74,7 @@ func (b solid) Create(ctx context.Context, key string) (objstore.Writer, error) 
 	return &solidWriter{w, func(u objstore.Upload) error { return b.Abort(ctx, u) }}, err
 }
 
-// Seal refuses what has no bytes.
+// Seal refuses an empty object.
 func (w *solidWriter) Seal() (objstore.Upload, error) {
 	u, err := w.Writer.Seal()
 	if err == nil && u.Size == 0 {
@@ -83,7 +83,7 @@ func (w *solidWriter) Seal() (objstore.Upload, error) {
 	return u, err
 }
 
-// Complete says "completed" where there is any object.
+// Complete reports success if there is any object under the key.
 func (b trusting) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
 	o, err := b.Bucket.Complete(ctx, u)
 	if there, statErr := b.Stat(ctx, u.Key); errors.Is(err, objstore.ErrNotFound) && statErr == nil {
@@ -135,7 +135,7 @@ func (b onceOnly) Complete(ctx context.Context, u objstore.Upload) (objstore.Obj
 	return b.Bucket.Complete(ctx, u)
 }
 
-func (b *closed) Put(ctx context.Context, key string, data []byte) (objstore.Object, error) {
+func (b *closing) Put(ctx context.Context, key string, data []byte) (objstore.Object, error) {
 	if b.left--; b.left < 0 {
 		return objstore.Object{}, b.why
 	}
@@ -164,7 +164,7 @@ func wantEmpty(t *testing.T, b objstore.Bucket) {
 func TestProbeFindsWhatIsLacking(t *testing.T) {
 	for _, c := range []struct {
 		lacks  string
-		lessen func(objstore.Bucket) objstore.Bucket
+		weaken func(objstore.Bucket) objstore.Bucket
 		fatal  bool
 	}{
 		{"nothing", func(b objstore.Bucket) objstore.Bucket { return b }, false},
@@ -172,7 +172,7 @@ func TestProbeFindsWhatIsLacking(t *testing.T) {
 		{"ranges", func(b objstore.Bucket) objstore.Bucket { return rangeless{b} }, true},
 		{"list order", func(b objstore.Bucket) objstore.Bucket { return unordered{b} }, false},
 		{"listing", func(b objstore.Bucket) objstore.Bucket { return forgetful{b} }, true},
-		{"listing, list order", func(b objstore.Bucket) objstore.Bucket { return strewn{b} }, true},
+		{"listing, list order", func(b objstore.Bucket) objstore.Bucket { return scattering{b} }, true},
 		{"complete twice", func(b objstore.Bucket) objstore.Bucket { return onceOnly{b} }, true},
 		{"empty uploads", func(b objstore.Bucket) objstore.Bucket { return solid{b} }, true},
 		{"late completions", func(b objstore.Bucket) objstore.Bucket { return trusting{b} }, true},
@@ -181,7 +181,7 @@ func TestProbeFindsWhatIsLacking(t *testing.T) {
 	} {
 		t.Run(c.lacks, func(t *testing.T) {
 			b := folder(t)
-			report, err := objstore.Probe(t.Context(), c.lessen(b), "some/prefix")
+			report, err := objstore.Probe(t.Context(), c.weaken(b), "some/prefix")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,18 +208,18 @@ func TestProbeOutOfReach(t *testing.T) {
 		objstore.ErrUnavailable: "probe: store does not answer properly",
 		objstore.ErrNotFound:    "there is no bucket " + b.URL() + ": make it first",
 	} {
-		report, err := objstore.Probe(t.Context(), &closed{b, 0, why}, "")
+		report, err := objstore.Probe(t.Context(), &closing{b, 0, why}, "")
 		if !errors.Is(err, why) || !strings.HasPrefix(err.Error(), want) || len(report.Found) > 0 {
-			t.Errorf("a store that is closed gives %v, not %q, and finds %v", err, want, report.Found)
+			t.Errorf("a store that refuses writes gives %v, not %q, and %v", err, want, report.Found)
 		}
 	}
 	wantEmpty(t, b)
 
-	// What one check meets is no reason to leave out the others.
+	// If one check fails, the others are still made.
 	for _, why := range []error{objstore.ErrDenied, objstore.ErrUnavailable, objstore.ErrThrottled} {
-		report, err := objstore.Probe(t.Context(), &closed{b, 3, why}, "")
+		report, err := objstore.Probe(t.Context(), &closing{b, 3, why}, "")
 		if err != nil || len(report.Found) != 13 || !strings.Contains(report.String(), why.Error()) || report.Err() == nil {
-			t.Errorf("a store that closes gives %v and\n%v", err, report)
+			t.Errorf("a store that begins to refuse writes gives %v and\n%v", err, report)
 		}
 		wantEmpty(t, b)
 	}

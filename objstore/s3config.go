@@ -5,59 +5,59 @@ import (
 	"time"
 )
 
-// S3Config says how the S3 drivers reach a store. Its zero value means AWS, with what the usual
-// AWS_* variables and credential files say.
+// S3Config says how the S3 drivers reach a store. Its zero value means AWS, with the settings of
+// the usual AWS_* variables and credential files.
 type S3Config struct {
 	// Endpoint is the store's "http://" or "https://" URL, without a bucket. Empty means
 	// AWS_ENDPOINT_URL_S3, then AWS_ENDPOINT_URL, then AWS.
 	Endpoint string
 
-	// Region is the store's. Empty means AWS_REGION, then AWS_DEFAULT_REGION, then, with an
-	// Endpoint, "us-east-1". On AWS the driver then finds it out: see there.
+	// Region is the store's region. Empty means AWS_REGION, then AWS_DEFAULT_REGION, then
+	// "us-east-1" if there is an Endpoint. On AWS the driver then decides; see its NewClient.
 	Region string
 
-	// Addressing is where the bucket's name goes. AddressAuto means AddressHost on AWS and
+	// Addressing says where requests name the bucket. AddressAuto means AddressHost on AWS and
 	// AddressPath with any other endpoint.
 	Addressing Addressing
 
-	// AccessKeyID, SecretAccessKey and SessionToken are credentials. When the first is empty
-	// the driver looks for some: in AWS_ACCESS_KEY_ID and its fellows, in the shared
-	// credentials file, from the machine's role.
+	// AccessKeyID, SecretAccessKey and SessionToken are the credentials. If AccessKeyID is empty,
+	// the driver looks for credentials in AWS_ACCESS_KEY_ID and the related variables, in the
+	// shared credentials file, and in the machine's role.
 	AccessKeyID, SecretAccessKey, SessionToken string
 
-	// Parts is how large the parts of uploads are. A Writer holds up to 3 in memory.
+	// Parts is the size of upload parts. A Writer keeps up to 3 parts in memory.
 	Parts PartSizes
 
-	// Retry says how long a failing request is repeated.
+	// Retry says how often, and after which delays, a failed request is sent again.
 	Retry Retry
 
-	// RequestTimeout is the deadline of a single request without a large body, and of the
-	// wait for the answer to one with it; 0 means DefaultRequestTimeout.
+	// RequestTimeout is the deadline of a single request without a large body. With a large body
+	// it limits the wait for the answer. 0 means DefaultRequestTimeout.
 	RequestTimeout time.Duration
 
-	// IdleTimeout ends a request whose body stands still; 0 means DefaultIdleTimeout.
+	// IdleTimeout ends a request whose body makes no progress; 0 means DefaultIdleTimeout.
 	IdleTimeout time.Duration
 
-	// HedgeAfter is the least time after which a Get that has no answer yet is sent once more,
-	// on a new connection, and a body that stands still is asked for anew. The real time is
-	// twice what most answers of late took, between this and MaxHedgeAfter. Such requests are at
-	// most a twentieth of all, and there are none while the store asks to slow down. 0 means
-	// DefaultHedgeAfter, a negative value never.
+	// HedgeAfter is the least time after which a Get without an answer is sent again on a new
+	// connection, and a body without progress is requested again. The actual time is twice what
+	// most recent answers took, between HedgeAfter and MaxHedgeAfter. At most one Get in twenty
+	// is hedged, and none while the store asks to slow down. 0 means DefaultHedgeAfter, a
+	// negative value turns hedging off.
 	HedgeAfter time.Duration
 
 	// Transport carries the requests; nil means one made for many connections to one host.
 	Transport http.RoundTripper
 }
 
-// Retry describes exponential backoff with full jitter: before the n-th repetition a request
-// waits a random time of up to BaseDelay * 2^(n-1), MaxDelay at most.
+// Retry describes exponential backoff with full jitter: before its n-th retry a request waits a
+// random time of up to BaseDelay * 2^(n-1), and at most MaxDelay.
 type Retry struct {
-	Attempts  int           // in all, so 1 repeats nothing; 0 means 8
+	Attempts  int           // in all: 1 means no retry, 0 means 8
 	BaseDelay time.Duration // 0 means 100 ms
 	MaxDelay  time.Duration // 0 means 10 s
 }
 
-// Addressing is where a request says which bucket it means.
+// Addressing says where a request names its bucket.
 type Addressing string
 
 // The ways of addressing.
@@ -75,8 +75,8 @@ const (
 	MaxHedgeAfter         = 5 * time.Second
 )
 
-// WithDefaults checks the fields and fills in the numbers. What comes from the environment is
-// left to the drivers.
+// WithDefaults checks the fields and replaces numbers that are 0. The drivers add what comes from
+// the environment.
 func (c S3Config) WithDefaults() (S3Config, error) {
 	switch c.Addressing {
 	case AddressAuto, AddressPath, AddressHost:
@@ -84,11 +84,11 @@ func (c S3Config) WithDefaults() (S3Config, error) {
 		return c, Invalidf("addressing %q is not one of path, host", c.Addressing)
 	}
 	if (c.AccessKeyID == "") != (c.SecretAccessKey == "") {
-		return c, Invalidf("access key id and secret access key go together")
+		return c, Invalidf("set both the access key id and the secret access key, or neither")
 	}
 	c.Parts = c.Parts.WithDefaults()
 	if c.Parts.Least < MinPartSize {
-		return c, Invalidf("parts of %d bytes are below the %d that S3 asks for", c.Parts.Least, MinPartSize)
+		return c, Invalidf("upload parts of %d bytes are too small: S3 requires at least %d", c.Parts.Least, MinPartSize)
 	}
 	if c.RequestTimeout == 0 {
 		c.RequestTimeout = DefaultRequestTimeout
@@ -109,7 +109,7 @@ func (c S3Config) WithDefaults() (S3Config, error) {
 		c.Retry.MaxDelay = 10 * time.Second
 	}
 	if c.RequestTimeout < 0 || c.IdleTimeout < 0 || c.Retry.Attempts < 0 || c.Retry.BaseDelay < 0 || c.Retry.MaxDelay < 0 {
-		return c, Invalidf("a negative timeout, delay or number of attempts")
+		return c, Invalidf("a timeout, delay or number of attempts is negative")
 	}
 	return c, nil
 }

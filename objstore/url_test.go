@@ -37,7 +37,7 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("%q gives %+v, %q, %v", c.in, got, got, err)
 		}
 		if again, err := objstore.ParseURL(got.String()); err != nil || again != got {
-			t.Errorf("%q does not read as itself: %+v, %v", got, again, err)
+			t.Errorf("%q does not parse as itself: %+v, %v", got, again, err)
 		}
 	}
 }
