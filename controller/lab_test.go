@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
+	"github.com/bucketmill/bucketmill/objstore"
+	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
@@ -42,7 +45,7 @@ func newLab(t *testing.T, change func(*Config)) lab {
 	})
 	folder := t.TempDir()
 	cfg := Config{
-		ID: "boss", Store: store, Open: opener(t), Work: filepath.Join(folder, "work"), Log: slog.New(slog.DiscardHandler),
+		ID: "boss", Store: store, Open: open(t), Work: filepath.Join(folder, "work"), Log: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&cfg)
@@ -82,4 +85,14 @@ func (l lab) write(path, text string) {
 	l.t.Helper()
 	l.must(os.MkdirAll(filepath.Dir(path), 0o700))
 	l.must(os.WriteFile(path, []byte(text), 0o600))
+}
+
+// open opens folders.
+func open(t *testing.T) objstore.Opener {
+	t.Helper()
+	stores, err := connect.New(connect.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(ctx context.Context, url string) (objstore.Bucket, string, error) { return stores.Open(ctx, url) }
 }

@@ -2,25 +2,20 @@ package controller
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
-	"math"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bucketmill/bucketmill/controller/planner"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
-
-// pageSize is how many map tasks a page of the plan describes.
-const pageSize = 500
 
 // plan lists the inputs, cuts them into map tasks, stores what the executors need, and
 // starts the job. A plan that can't be made, but for trouble that may pass, fails the job.
@@ -38,7 +33,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec job.Spec) err
 	if err != nil {
 		return c.notPlanned(ctx, job, err)
 	}
-	if n := tasks.Count + reducersOf(spec, plan.Bytes); c.cfg.MaxTasks > 0 && n > c.cfg.MaxTasks {
+	if n := tasks.Count + planner.Reducers(spec, plan.Bytes); c.cfg.MaxTasks > 0 && n > c.cfg.MaxTasks {
 		return c.notPlanned(ctx, job, fmt.Errorf(
 			"the job would have %d tasks, %d maps and %d reducers; at most %d are taken: raise split_size, or have fewer maps or reducers",
 			n, tasks.Count, n-tasks.Count, c.cfg.MaxTasks))
@@ -51,7 +46,7 @@ func (c *Controller) plan(ctx context.Context, job state.Job, spec job.Spec) err
 	if err != nil {
 		return err
 	}
-	reducers := reducersOf(spec, plan.Bytes)
+	reducers := planner.Reducers(spec, plan.Bytes)
 	c.cfg.Log.Info("job planned", "job", job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
 		"maps", tasks.Count, "reducers", reducers, "passed_over", plan.PassedOver, "outputs", plan.Outputs, "own", plan.Own)
 	if plan.Empty > 0 {
@@ -102,17 +97,17 @@ func (c *Controller) dropPlan(ctx context.Context, job state.Job, layout layout.
 	return deleteAll(ctx, c.work, layout.PlanFolder(pages))
 }
 
-func (c *Controller) makePlan(ctx context.Context, job state.Job, spec job.Spec) (mapTasks, layout.Plan, error) {
+func (c *Controller) makePlan(ctx context.Context, job state.Job, spec job.Spec) (planner.Tasks, layout.Plan, error) {
 	if err := spec.Validate(); err != nil {
-		return mapTasks{}, layout.Plan{}, err
+		return planner.Tasks{}, layout.Plan{}, err
 	}
-	if err := CheckOverlap(ctx, c.cfg.Open, spec); err != nil {
-		return mapTasks{}, layout.Plan{}, err
+	if err := planner.CheckOverlap(ctx, c.cfg.Open, spec); err != nil {
+		return planner.Tasks{}, layout.Plan{}, err
 	}
 	if err := c.claimOutput(ctx, job.ID, spec, false); err != nil {
-		return mapTasks{}, layout.Plan{}, err
+		return planner.Tasks{}, layout.Plan{}, err
 	}
-	tasks, plan, err := cut(ctx, c.cfg.Open, c.area(), spec, c.slots)
+	tasks, plan, err := planner.Cut(ctx, c.cfg.Open, c.area(), spec, c.slots)
 	if err != nil || !spec.Overwrite {
 		return tasks, plan, err
 	}
@@ -121,6 +116,11 @@ func (c *Controller) makePlan(ctx context.Context, job state.Job, spec job.Spec)
 		plan.Replaces = before.Job
 	}
 	return tasks, plan, err
+}
+
+// area is what the controller's work store has for itself.
+func (c *Controller) area() planner.WorkArea {
+	return planner.WorkArea{Bucket: c.work.URL(), Layout: layout.Layout{Prefix: c.workPrefix}}
 }
 
 // slots is how many tasks the executors that there are do side by side.
@@ -133,77 +133,6 @@ func (c *Controller) slots(ctx context.Context) (n int, err error) {
 		n += e.Slots
 	}
 	return n, err
-}
-
-// mapTasks are what inputs are cut into. There may be a million of them, so they are made one by one.
-type mapTasks struct {
-	All   iter.Seq[input.Task]
-	Count int
-}
-
-// cut lists the inputs and cuts them into map tasks. Slots is asked for inputs that are not small.
-func cut(ctx context.Context, open objstore.Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (mapTasks, layout.Plan, error) {
-	tasks, plan, err := cutInputs(ctx, open, area, spec, slots)
-	if err != nil {
-		return mapTasks{}, layout.Plan{}, err
-	}
-	counted := mapTasks{All: tasks}
-	for range tasks {
-		if counted.Count++; counted.Count > job.MaxTasks {
-			return mapTasks{}, layout.Plan{}, fmt.Errorf("there are more map tasks than the %d that a job may have: use a larger split size", job.MaxTasks)
-		}
-	}
-	plan.Spread = layout.SpreadFor(counted.Count)
-	return counted, plan, nil
-}
-
-func cutInputs(ctx context.Context, open objstore.Opener, area workArea, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[input.Task], layout.Plan, error) {
-	format, err := input.ParseInput(spec.Format, spec.Compression)
-	if err != nil {
-		return nil, layout.Plan{}, err
-	}
-	in, err := findInputs(ctx, open, area, spec.InputURLs())
-	if err != nil {
-		return nil, layout.Plan{}, err
-	}
-	if err := checkObjects(ctx, open, spec, in.objects); err != nil {
-		return nil, layout.Plan{}, err
-	}
-	objects := in.objects
-	plan := layout.Plan{
-		PageSize: pageSize, Pages: rand.Text(),
-		Inputs: len(objects), PassedOver: in.passedOver, Outputs: in.outputs, Own: in.own, Empty: len(in.empty),
-	}
-	for _, o := range objects {
-		plan.Bytes += o.Size
-	}
-	if plan.Empty > 0 {
-		plan.EmptyInput = in.empty[0]
-	}
-	if plan.Bytes == 0 { // one task that reads nothing, so that the program runs and there is an output
-		return slices.Values([]input.Task{{}}), plan, nil
-	}
-	opts := input.Options{Format: format}
-	if spec.Maps > 0 {
-		tasks, err := input.PlanMaps(objects, opts, spec.Maps)
-		return tasks, plan, err
-	}
-	size := int64(spec.SplitSize)
-	if size == 0 {
-		n := 0
-		if plan.Bytes > smallInput {
-			if n, err = slots(ctx); err != nil {
-				return nil, plan, err
-			}
-		}
-		waves := int64(maxWaves)
-		if spec.Kind == job.KindStreaming {
-			waves = commandWaves
-		}
-		size = splitSizeFor(plan.Bytes, n, waves)
-	}
-	tasks, err := input.Plan(objects, opts, size)
-	return tasks, plan, err
 }
 
 // ErrOutputNotFree says that a job can't have its output: another job has it, or something is there.
@@ -292,7 +221,7 @@ func (c *Controller) storePages(ctx context.Context, layout layout.Layout, pages
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce) // and no more pages in memory
 	n := 0
-	for page := range chunks(tasks, pageSize) {
+	for page := range chunks(tasks, planner.PageSize) {
 		key := layout.PlanPage(pages, n)
 		n++
 		g.Go(func() error {
@@ -323,61 +252,6 @@ func chunks[T any](seq iter.Seq[T], n int) iter.Seq[[]T] {
 			yield(chunk)
 		}
 	}
-}
-
-const (
-	minSplit = 4 << 20  // bytes: below, a task costs more than its work
-	maxSplit = 64 << 20 // bytes: above, what a failure costs grows, and little gets faster
-	// partitionBytes is the input per reducer that the default aims at, and largeInput where both
-	// splits and partitions begin to grow, with the square root of the input. So the runs that
-	// reducers read, one of each map task for each of them, grow with the input and no faster:
-	// 1 TiB gets 2,048 maps and 2,048 reducers, 100 TiB 20,480 of each.
-	partitionBytes = 64 << 20
-	largeInput     = 16 << 30
-	// smallInput is cut alike whoever is there.
-	smallInput = 16 << 20
-	// maxWaves is how many map tasks a slot is given of an input that allows for it, so that slower
-	// slots do fewer. Less than waveBytes are no reason for one more.
-	maxWaves  = 4
-	waveBytes = 16 << 20
-	// commandWaves is the same for commands, each of which begins a task as a new process with nothing in hand.
-	commandWaves = 2
-	// fineTasks is the number of map tasks that an input of up to a multiple of it, 4 to 64 GiB, has
-	// at most, however many slots there are.
-	fineTasks = 1024
-	// usualSlots are those of executors that are still to come.
-	usualSlots = 4
-)
-
-// splitSizeFor is the size of the splits of an input for executors with so many slots. The larger they
-// are, the fewer runs has the shuffle, the more does a mapper combine, and the fewer programs are started.
-// But no slot shall be idle for it, and each is to have up to so many waves of them.
-func splitSizeFor(bytes int64, slots int, mostWaves int64) int64 {
-	if slots == 0 {
-		slots = usualSlots
-	}
-	wave := int64(slots)
-	waves := min(max(1, bytes/wave/waveBytes), mostWaves)
-	least := min(max(minSplit, bytes/fineTasks), maxSplit)
-	most := max(maxSplit, int64(maxSplit*math.Sqrt(float64(bytes)/largeInput)))
-	return min(max(least, (bytes+wave*waves-1)/(wave*waves)), most)
-}
-
-// reducersOf is the number of reducers of a job with inputs of so many bytes.
-func reducersOf(spec job.Spec, bytes int64) int {
-	if spec.Reducers != nil {
-		return *spec.Reducers
-	}
-	return reducersFor(bytes)
-}
-
-// reducersFor is the number of reducers for an input of so many bytes.
-func reducersFor(bytes int64) int {
-	n := math.Ceil(float64(min(bytes, largeInput)) / partitionBytes)
-	if bytes > largeInput {
-		n *= math.Sqrt(float64(bytes) / largeInput)
-	}
-	return max(1, int(n))
 }
 
 func isNotFound(err error) bool { return errors.Is(err, objstore.ErrNotFound) }

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bucketmill/bucketmill/api"
-	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/controller/planner"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 )
@@ -46,8 +46,8 @@ func (s *Server) checkSpec(ctx context.Context, spec *job.Spec, who caller) erro
 	if strings.ContainsFunc(spec.Output, pretends) {
 		return newProblem(api.CodeInvalidLocation, "the output %.200q has control characters, or such that change how text is shown", spec.Output)
 	}
-	err := controller.CheckOverlap(ctx, s.cfg.Open, *spec)
-	if errors.Is(err, controller.ErrOverlap) {
+	err := planner.CheckOverlap(ctx, s.cfg.Open, *spec)
+	if errors.Is(err, planner.ErrOverlap) {
 		return newProblem(api.CodeInvalidLocation, "%w", err).WithHint("")
 	}
 	return err

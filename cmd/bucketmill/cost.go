@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bucketmill/bucketmill/cmd/bucketmill/internal/cost"
-	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/controller/planner"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/input"
@@ -72,7 +72,7 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec job
 	if err != nil {
 		return x, err
 	}
-	preview, err := controller.PreviewJob(ctx, stores.Open, spec, f.executors)
+	preview, err := planner.PreviewJob(ctx, stores.Open, spec, f.executors)
 	if err != nil {
 		return x, err
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/controller/planner"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/job"
@@ -202,8 +202,8 @@ func (f *runFlags) checkOverlap(ctx context.Context, spec job.Spec) error {
 	if err := f.checkBuckets(ctx, stores, spec); err != nil {
 		return err
 	}
-	err = controller.CheckOverlap(ctx, stores.Open, spec)
-	if errors.Is(err, controller.ErrOverlap) {
+	err = planner.CheckOverlap(ctx, stores.Open, spec)
+	if errors.Is(err, planner.ErrOverlap) {
 		return usageError{err}
 	}
 	return err

@@ -1,4 +1,4 @@
-package controller
+package planner
 
 import (
 	"cmp"
@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,7 +39,7 @@ type inputs struct {
 // What Bucketmill keeps on the work store for itself is passed over, however a location leads there: a program must not
 // read what belongs to other jobs. It is found by a location only that lies in there as it is written, which servers
 // let none but admins name.
-func findInputs(ctx context.Context, open objstore.Opener, area workArea, locations []string) (inputs, error) {
+func findInputs(ctx context.Context, open objstore.Opener, area WorkArea, locations []string) (inputs, error) {
 	var (
 		in   inputs
 		seen = map[string]bool{}
@@ -75,7 +74,7 @@ func findInputs(ctx context.Context, open objstore.Opener, area workArea, locati
 }
 
 // find finds the objects of a location.
-func find(ctx context.Context, open objstore.Opener, area workArea, location string) (*listing, error) {
+func find(ctx context.Context, open objstore.Opener, area WorkArea, location string) (*listing, error) {
 	b, key, err := open(ctx, location)
 	if err != nil {
 		return nil, err
@@ -111,7 +110,7 @@ func (l *listing) isEmpty(ctx context.Context) (bool, error) {
 	}
 	if l.passedOver > 0 {
 		_, err := l.bucket.Stat(ctx, l.base+layout.SuccessName)
-		if isNotFound(err) {
+		if errors.Is(err, objstore.ErrNotFound) {
 			return false, nil // it says which names are passed over
 		}
 		return err == nil, err
@@ -254,6 +253,9 @@ func (l *listing) passOver(name string, end int) {
 	}
 }
 
+// readsAtOnce is how many requests a listing has under way.
+const readsAtOnce = 32
+
 // passOverOutputs leaves out what lies in folders that hold finished outputs of jobs of ours, below the one that is
 // listed: the output of a job whose input was the folder around it would be counted with that input from then on.
 // The folder that is listed is read, also if it is an output itself, as are outputs of other programs, which mark
@@ -264,7 +266,7 @@ func (l *listing) passOverOutputs(ctx context.Context) error {
 		folders []string
 	)
 	g, reading := errgroup.WithContext(ctx)
-	g.SetLimit(requestsAtOnce)
+	g.SetLimit(readsAtOnce)
 	for _, key := range l.finished {
 		g.Go(func() error {
 			ours, err := isOurSuccess(reading, l.bucket, key)
@@ -304,7 +306,7 @@ var successBegin = regexp.MustCompile(`^\{\s*"job":\s*"`)
 func isOurSuccess(ctx context.Context, b objstore.Bucket, key string) (ours bool, err error) {
 	const enough = 64 // bytes
 	r, err := b.Get(ctx, key, 0, enough)
-	if isNotFound(err) {
+	if errors.Is(err, objstore.ErrNotFound) {
 		return false, nil // gone meanwhile
 	}
 	if err != nil {
@@ -351,18 +353,4 @@ func hiddenEnd(name string) int {
 
 func object(b objstore.Bucket, o objstore.Object) input.Object {
 	return input.Object{URL: b.URL() + "/" + o.Key, Size: o.Size, ETag: o.ETag}
-}
-
-// outputURL names an output in the same way whether or not the user ended it with a slash, or led to it by a link.
-func outputURL(b objstore.Bucket, key string) string {
-	key = strings.TrimSuffix(key, "/")
-	if linked, ok := b.(objstore.Linked); ok {
-		key = linked.Follow(key)
-	}
-	return b.URL() + "/" + key
-}
-
-// outputName is where a part of the output goes.
-func outputName(prefix, name string) string {
-	return strings.TrimPrefix(path.Join(prefix, name), "/")
 }

@@ -1,4 +1,4 @@
-package controller
+package planner
 
 import (
 	"context"
@@ -77,20 +77,6 @@ func TestOverlapOfLocations(t *testing.T) {
 		case c.how != "" && (!errors.Is(err, ErrOverlap) || !strings.Contains(err.Error(), c.how) ||
 			!strings.Contains(err.Error(), c.input) || !strings.Contains(err.Error(), c.output)):
 			t.Errorf("%s and %s: %v, wanted %q and both places", c.input, c.output, err, c.how)
-		}
-	}
-}
-
-// TestOneNameOfAnOutput wants two jobs kept from one folder, though they name it in different ways.
-func TestOneNameOfAnOutput(t *testing.T) {
-	root := writeTree(t, "data/a")
-	if err := os.Symlink("data", filepath.Join(root, "link")); err != nil {
-		t.Fatal(err)
-	}
-	for _, location := range []string{root + "/data/out", root + "/data/out/", root + "/link/out", "file://" + root + "/link/out/"} {
-		b, key, err := opener(t)(t.Context(), location)
-		if got := outputURL(b, key); err != nil || got != "file://"+root+"/data/out" {
-			t.Errorf("%s is named %s, %v", location, got, err)
 		}
 	}
 }

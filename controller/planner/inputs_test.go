@@ -1,4 +1,4 @@
-package controller
+package planner
 
 import (
 	"context"
@@ -95,7 +95,7 @@ func TestInputs(t *testing.T) {
 		"_job/*":           {"_job/part-00000", 1},
 		"_job/p*":          {"_job/part-00000", 0},
 	} {
-		in, err := findInputs(t.Context(), opener(t), workArea{}, []string{root + "/" + pattern})
+		in, err := findInputs(t.Context(), opener(t), WorkArea{}, []string{root + "/" + pattern})
 		if err != nil {
 			t.Errorf("%s: %v", pattern, err)
 			continue
@@ -117,7 +117,7 @@ func TestInputsThatAreNotThere(t *testing.T) {
 		"nofolder/": "no such object", "a.txt/b": "no such object", "[a.txt/": "malformed", "a[1].txt": `write \[`,
 	} {
 		location = root + "/" + location
-		_, err := findInputs(t.Context(), opener(t), workArea{}, []string{filepath.Join(root, "a.txt"), location})
+		_, err := findInputs(t.Context(), opener(t), WorkArea{}, []string{filepath.Join(root, "a.txt"), location})
 		if err == nil || !strings.Contains(err.Error(), word) || !strings.Contains(err.Error(), location) {
 			t.Errorf("got %v, wanted an error that names %s and says %q", err, location, word)
 		}
@@ -149,7 +149,7 @@ func TestEmptyInputs(t *testing.T) {
 		for _, l := range c.locations {
 			locations = append(locations, filepath.Join(root, l))
 		}
-		in, err := findInputs(t.Context(), opener(t), workArea{}, locations)
+		in, err := findInputs(t.Context(), opener(t), WorkArea{}, locations)
 		if err != nil {
 			t.Errorf("%s: %v", c.locations, err)
 			continue
@@ -266,7 +266,7 @@ func TestInputsPassOverOutputs(t *testing.T) {
 		"only/*":    {"only/out3/part-00000", 0},
 		"**/part-*": {"deep/out2/part-00000 only/out3/part-00000 out/part-00000 spark/part-0", 0},
 	} {
-		in, err := findInputs(t.Context(), opener(t), workArea{}, []string{root + "/" + location})
+		in, err := findInputs(t.Context(), opener(t), WorkArea{}, []string{root + "/" + location})
 		if err != nil {
 			t.Errorf("%q: %v", location, err)
 			continue
@@ -275,7 +275,7 @@ func TestInputsPassOverOutputs(t *testing.T) {
 			t.Errorf("%q: got %s and passed over %d outputs, wanted %s and %d", location, s, in.outputs, c.want, c.outputs)
 		}
 	}
-	_, err := findInputs(t.Context(), opener(t), workArea{}, []string{root + "/only/"})
+	_, err := findInputs(t.Context(), opener(t), WorkArea{}, []string{root + "/only/"})
 	if err == nil || !strings.Contains(err.Error(), "folders with outputs of jobs") {
 		t.Errorf("nothing but an output: %v", err)
 	}
@@ -288,7 +288,7 @@ func TestEmptyFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, location := range []string{"output", "empty", "empty/"} {
-		in, err := findInputs(t.Context(), opener(t), workArea{}, []string{root + "/" + location})
+		in, err := findInputs(t.Context(), opener(t), WorkArea{}, []string{root + "/" + location})
 		if err != nil || len(in.objects) > 0 || len(in.empty) != 1 {
 			t.Errorf("%s: %+v, %v", location, in, err)
 		}

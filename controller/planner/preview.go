@@ -1,4 +1,4 @@
-package controller
+package planner
 
 import (
 	"context"
@@ -29,9 +29,9 @@ func PreviewJob(ctx context.Context, open objstore.Opener, spec job.Spec, slots 
 	if err := CheckOverlap(ctx, open, spec); err != nil {
 		return Preview{}, err
 	}
-	tasks, plan, err := cut(ctx, open, workArea{}, spec, func(context.Context) (int, error) { return slots, nil })
+	tasks, plan, err := Cut(ctx, open, WorkArea{}, spec, func(context.Context) (int, error) { return slots, nil })
 	return Preview{
-		Inputs: plan.Inputs, Bytes: plan.Bytes, Maps: tasks.Count, Tasks: tasks.All, Reducers: reducersOf(spec, plan.Bytes),
-		Pages: (tasks.Count + pageSize - 1) / pageSize, Spread: plan.Spread,
+		Inputs: plan.Inputs, Bytes: plan.Bytes, Maps: tasks.Count, Tasks: tasks.All, Reducers: Reducers(spec, plan.Bytes),
+		Pages: (tasks.Count + PageSize - 1) / PageSize, Spread: plan.Spread,
 	}, err
 }

@@ -1,13 +1,11 @@
-package controller
+package planner
 
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 )
 
@@ -31,7 +29,7 @@ func TestInputsPassOverTheWorkArea(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		area := workArea{bucket: b.URL(), layout: layout.Layout{Prefix: strings.Trim(key, "/")}}
+		area := WorkArea{Bucket: b.URL(), Layout: layout.Layout{Prefix: strings.Trim(key, "/")}}
 		find := func(pattern string) (string, inputs, error) {
 			in, err := findInputs(t.Context(), opener(t), area, []string{filepath.Join(root) + "/" + pattern})
 			return paths(root, in), in, err
@@ -61,44 +59,6 @@ func TestInputsPassOverTheWorkArea(t *testing.T) {
 			if got, _, err := find(pattern); got != want || err != nil {
 				t.Errorf("%s, outright, finds %s, %v", pattern, got, err)
 			}
-		}
-	}
-}
-
-// What a controller plans keeps to that.
-func TestPlansPassOverTheWorkArea(t *testing.T) {
-	l := newLab(t, nil)
-	l.write(filepath.Join(l.folder, "in.txt"), "x\n")
-	l.write(filepath.Join(l.folder, "work", "jobs", "other", "program", "p.py"), "secret\n")
-	l.submit("j", job.Spec{Program: "wordcount", Kind: "builtin", Input: job.Inputs(l.folder + "/"), Output: l.folder + ".out", Format: "text"})
-	job, spec := l.job("j")
-	tasks, plan, err := l.makePlan(t.Context(), job, spec)
-	l.must(err)
-	for task := range tasks.All {
-		for _, s := range task {
-			if !strings.HasSuffix(s.Input, "/in.txt") {
-				t.Errorf("the plan has %s", s.Input)
-			}
-		}
-	}
-	if plan.Inputs != 1 || plan.Own != 1 {
-		t.Errorf("the plan has %d inputs, and passed over %d folders", plan.Inputs, plan.Own)
-	}
-}
-
-func TestOwnedKeys(t *testing.T) {
-	for _, prefix := range []string{"", "p", "p/q"} {
-		l := layout.Layout{Prefix: prefix, Job: "j", Spread: 16}
-		a := job.AttemptID{Job: "j", Task: job.TaskID{Side: job.Map, Index: 3}, Number: 1}
-		keys := append(l.SpreadFolders(), l.Segment(a), l.Manifest(a), l.Skipped(a), l.Record(), l.Planned(), l.Program("x"), l.Log(a), l.PlanPage("p", 1))
-		for _, key := range append(keys, l.Folders()...) {
-			if l.Owned(key) == "" || l.Owned("/"+strings.ReplaceAll(key, "/", "//")) == "" {
-				t.Errorf("%s is not owned", key)
-			}
-		}
-		if i := slices.IndexFunc([]string{"", "x", prefix, prefix + "/", "jobs2/x", prefix + "/jobs2", prefix + "/g/x", prefix + "/00/x", "x/" + prefix + "/jobs/j"},
-			func(key string) bool { return l.Owned(key) != "" }); i >= 0 {
-			t.Errorf("prefix %q: key %d is owned", prefix, i)
 		}
 	}
 }

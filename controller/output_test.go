@@ -1,0 +1,24 @@
+package controller
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestOneNameOfAnOutput wants two jobs kept from one folder, though they name it in different ways.
+func TestOneNameOfAnOutput(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("data", filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, location := range []string{root + "/data/out", root + "/data/out/", root + "/link/out", "file://" + root + "/link/out/"} {
+		b, key, err := open(t)(t.Context(), location)
+		if got := outputURL(b, key); err != nil || got != "file://"+root+"/data/out" {
+			t.Errorf("%s is named %s, %v", location, got, err)
+		}
+	}
+}

@@ -1,0 +1,30 @@
+package controller
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bucketmill/bucketmill/job"
+)
+
+// What a controller plans keeps to that.
+func TestPlansPassOverTheWorkArea(t *testing.T) {
+	l := newLab(t, nil)
+	l.write(filepath.Join(l.folder, "in.txt"), "x\n")
+	l.write(filepath.Join(l.folder, "work", "jobs", "other", "program", "p.py"), "secret\n")
+	l.submit("j", job.Spec{Program: "wordcount", Kind: "builtin", Input: job.Inputs(l.folder + "/"), Output: l.folder + ".out", Format: "text"})
+	job, spec := l.job("j")
+	tasks, plan, err := l.makePlan(t.Context(), job, spec)
+	l.must(err)
+	for task := range tasks.All {
+		for _, s := range task {
+			if !strings.HasSuffix(s.Input, "/in.txt") {
+				t.Errorf("the plan has %s", s.Input)
+			}
+		}
+	}
+	if plan.Inputs != 1 || plan.Own != 1 {
+		t.Errorf("the plan has %d inputs, and passed over %d folders", plan.Inputs, plan.Own)
+	}
+}
