@@ -12,23 +12,23 @@ import (
 	"strings"
 )
 
-// bench is what the cases share.
+// bench has what the cases share.
 type bench struct {
 	options
 	log io.Writer
 
 	repository string // folder of the sources
-	folder     string // for what runs write; goes at the end
-	bucketmill string // the programs, built
-	baseline   string
+	folder     string // for the output of runs; removed at the end
+	bucketmill string // path of the program
+	baseline   string // path of the program
 
-	closers []func() error // of the current case, run in reverse
+	closers []func() error // of the current case; called in reverse order
 }
 
 // newBench builds the programs.
 func newBench(ctx context.Context, o options, log io.Writer) (*bench, error) {
 	if _, err := readProcess(os.Getpid()); err != nil {
-		return nil, fmt.Errorf("this needs Linux's /proc: %w", err)
+		return nil, fmt.Errorf("bench needs Linux's /proc: %w", err)
 	}
 	b := &bench{options: o, log: log}
 	var err error
@@ -52,7 +52,7 @@ func newBench(ctx context.Context, o options, log io.Writer) (*bench, error) {
 	return b, nil
 }
 
-// repositoryRoot is the nearest folder at or above the working one that has a go.mod.
+// repositoryRoot returns the nearest folder with a go.mod: the working folder or a parent.
 func repositoryRoot() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {
@@ -64,7 +64,7 @@ func repositoryRoot() (string, error) {
 		}
 		parent := filepath.Dir(folder)
 		if parent == folder {
-			return "", errors.New("no go.mod here or above: run this in a clone of the repository")
+			return "", errors.New("no go.mod in this folder or its parents: run bench in a clone of the repository")
 		}
 		folder = parent
 	}
@@ -72,7 +72,7 @@ func repositoryRoot() (string, error) {
 
 func (b *bench) close() error { return os.RemoveAll(b.folder) }
 
-// atEnd has something done when the current case is over.
+// atEnd calls f when the current case ends.
 func (b *bench) atEnd(f func() error) { b.closers = append(b.closers, f) }
 
 func (b *bench) endCase() (err error) {
@@ -83,13 +83,13 @@ func (b *bench) endCase() (err error) {
 	return err
 }
 
-// scaled is a number of bytes or of things at the scale that was asked for.
+// scaled returns a number of bytes or tasks at the requested scale.
 func (b *bench) scaled(full, least int64) int64 { return max(least, int64(float64(full)*b.size)) }
 
-// path names a file or folder for what a contender writes.
+// path returns the path of a file or folder that a contender writes.
 func (b *bench) path(name string) string { return filepath.Join(b.folder, name) }
 
-// generate makes sample data, unless it is there already, and returns its only file.
+// generate makes sample data, unless it exists, and returns the path of its only file.
 func (b *bench) generate(ctx context.Context, kind, file string, size int64, args ...string) (string, error) {
 	name := strings.Join(append([]string{kind, strconv.FormatInt(size, 10)}, args...), "-")
 	folder := filepath.Join(b.data, name)
@@ -104,7 +104,7 @@ func (b *bench) generate(ctx context.Context, kind, file string, size int64, arg
 	return made, os.Rename(partial, folder)
 }
 
-// generateTo makes sample data at a place.
+// generateTo makes sample data in a folder or bucket.
 func (b *bench) generateTo(ctx context.Context, place string, env []string, kind string, size int64, args ...string) error {
 	fmt.Fprintf(b.log, "generating %d bytes of %s\n", size, kind)
 	args = append([]string{"generate", kind, "--output", place, "--size", strconv.FormatInt(size, 10)}, args...)
@@ -112,8 +112,8 @@ func (b *bench) generateTo(ctx context.Context, place string, env []string, kind
 	return err
 }
 
-// memoryFolder is a folder in memory, where the system has one, for what is to be measured
-// without its disk. It goes at the end of the case.
+// memoryFolder makes a folder in memory, if the system can, for what is measured without the disk.
+// It is removed at the end of the case.
 func (b *bench) memoryFolder() (string, error) {
 	const shared = "/dev/shm"
 	parent := b.folder

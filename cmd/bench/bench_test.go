@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// TestCases runs every case with next to no data, so that what it takes to run them does not rot.
+// TestCases runs every case with very little data, so that the cases keep working.
 func TestCases(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	err := run(t.Context(), []string{
@@ -39,11 +39,10 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// rowsInAll is how many contenders the cases have, and the peer.
+// rowsInAll is the number of contenders of all cases, with the peer.
 const rowsInAll = 5 + 3 + 2 + 2 + 1 + 2 + 1 + 2 + 4
 
-// TestWrongOutputFails makes sure that a contender with a wrong output ends in a failure that can't
-// be overlooked.
+// TestWrongOutputFails checks that a wrong output fails the run visibly.
 func TestWrongOutputFails(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	err := run(t.Context(), []string{
@@ -67,7 +66,7 @@ func TestRivals(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if err := run(t.Context(), []string{"--rivals", "("}, &stdout, &stderr); err == nil {
-		t.Error("( is taken for an expression")
+		t.Error("( is accepted as an expression")
 	}
 }
 
@@ -97,7 +96,7 @@ func TestWordChecks(t *testing.T) {
 			t.Errorf("%q: %v", output, err)
 		}
 	}
-	if err := want.checker(true).take([]byte("   3 b")); err != nil {
+	if err := want.checker(true).check([]byte("   3 b")); err != nil {
 		t.Error(err)
 	}
 }
@@ -147,7 +146,7 @@ func TestRatios(t *testing.T) {
 		}
 		return r
 	}
-	// A machine that is three times slower in one round is so to both.
+	// In one round the machine is three times slower, for both.
 	ours, rival := took(2, 6, 2, 2, 2), took(4, 12, 4, 4, 4)
 	if middle, low, high := rival.ratio(&ours, wallOf); middle != 0.5 || low != 0.5 || high != 0.5 {
 		t.Errorf("ratio %v (%v – %v)", middle, low, high)
@@ -165,10 +164,10 @@ func TestRatios(t *testing.T) {
 	}
 }
 
-// TestMeasure makes sure that a process and its children are counted, and nobody else.
+// TestMeasure checks that a process and its children are measured, and no others.
 func TestMeasure(t *testing.T) {
 	b := &bench{folder: t.TempDir()}
-	// A child of 80 MB, which both wait for.
+	// The shell waits for a child of 80 MB.
 	const script = `python3 -c 'import time; a = bytearray(80_000_000); t = time.process_time()
 while time.process_time() - t < 0.4: pass'`
 	u, err := b.measure(t.Context(), command{name: "sh", args: []string{"-c", script + "\ntrue"}})
@@ -184,7 +183,7 @@ while time.process_time() - t < 0.4: pass'`
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if u, err := b.measure(ctx, command{name: "sleep", args: []string{"60"}}); !errors.Is(err, context.DeadlineExceeded) || u.wall > 30*time.Second {
-		t.Errorf("a process that is told to stop: %+v, %v", u, err)
+		t.Errorf("a process that is stopped: %+v, %v", u, err)
 	}
 }
 
@@ -210,11 +209,11 @@ func TestUsage(t *testing.T) {
 		names = append(names, c.name)
 	}
 	if slices.Sort(names); len(slices.Compact(names)) != len(cases) {
-		t.Errorf("names are given twice: %q", names)
+		t.Errorf("two cases have the same name: %q", names)
 	}
 }
 
-// A program that the environment names and that is not there is not to be replaced by another in silence.
+// If the environment names a program that does not exist, no other program silently replaces it.
 func TestFindProgram(t *testing.T) {
 	const env = "BUCKETMILL_BENCH_TEST_SERVER"
 	b := &bench{repository: t.TempDir()}

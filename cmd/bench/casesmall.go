@@ -46,7 +46,7 @@ var grepCase = benchmark{
 	},
 }
 
-// rareWord is a long word among those that come up least: the first of them.
+// rareWord returns the rarest of the long words; of several, the first in byte order.
 func rareWord(counts wordCounts) (rare string) {
 	const long = 8
 	for word, n := range counts {
@@ -69,7 +69,7 @@ func (b *bench) grepCount(want int64, pattern, file string) contender {
 		text, u, err := b.output(ctx, command{name: "grep", args: []string{"-c", "-F", pattern, file}, env: []string{"LC_ALL=C"}})
 		r.usage = u
 		if err == nil && strings.TrimSpace(string(text)) != strconv.FormatInt(want, 10) {
-			err = fmt.Errorf("%w: %s lines, where %d are right", errWrong, text, want)
+			err = fmt.Errorf("%w: %s lines, but %d are right", errWrong, text, want)
 		}
 		return r, err
 	}}
@@ -112,16 +112,16 @@ var emptyCase = benchmark{
 	},
 }
 
-// emptyJob runs the job and reckons what a task took.
+// emptyJob runs the job and computes the cost of a task.
 func (r *redisServer) emptyJob(ctx context.Context, b *bench, args []string, tasks int) (result, error) {
-	if err := r.forget(ctx); err != nil {
+	if err := r.resetCalls(ctx); err != nil {
 		return result{}, err
 	}
 	text, u, err := b.output(ctx, command{name: b.bucketmill, args: args})
 	if err != nil {
 		return result{}, err
 	}
-	// The summary is the only witness of how many tasks there were.
+	// Only the summary shows the number of tasks.
 	if n := plural(tasks, "map task"); !bytes.Contains(text, []byte(n+",")) {
 		return result{}, fmt.Errorf("%w: not %s in %s", errWrong, n, text)
 	}
@@ -169,7 +169,7 @@ var smallCase = benchmark{
 	},
 }
 
-// series is the contender that does a small thing again and again.
+// series returns the contender that does a small piece of work repeatedly.
 func series(name string, times int, once func(ctx context.Context) (result, error)) contender {
 	return contender{name: name, attempt: func(ctx context.Context) (result, error) {
 		var total result

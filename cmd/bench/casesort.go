@@ -35,7 +35,7 @@ var sortCase = benchmark{
 	},
 }
 
-// records makes records, and adds them up.
+// records makes records, and returns their sum.
 func (b *bench) records(ctx context.Context) (file string, want lineSum, err error) {
 	if file, err = b.generate(ctx, "records", recordsFile, b.scaled(sortBytes, leastBytes)); err != nil {
 		return "", want, err
@@ -79,10 +79,10 @@ var serviceSortCase = benchmark{
 			return nil, err
 		}
 		reducers := 4
-		job := c.contender("bucketmill submit sort --sort-order total",
+		submit := c.contender("bucketmill submit sort --sort-order total",
 			job.Spec{Program: "sort", Input: job.Inputs(input), Reducers: &reducers, SortOrder: job.OrderTotal}, want.checkUnsorted)
-		attempt := job.attempt
-		job.attempt = func(ctx context.Context) (result, error) {
+		attempt := submit.attempt
+		submit.attempt = func(ctx context.Context) (result, error) {
 			r, err := attempt(ctx)
 			for _, f := range r.figures {
 				if f.name == "executors' CPU" {
@@ -91,11 +91,11 @@ var serviceSortCase = benchmark{
 			}
 			return r, err
 		}
-		return []contender{job}, nil
+		return []contender{submit}, nil
 	},
 }
 
-// checkUnsorted makes sure that a reader has these lines.
+// checkUnsorted checks that r contains these lines, in any order.
 func (want lineSum) checkUnsorted(r io.Reader) error {
 	var got lineSum
 	err := eachLine(r, func(line []byte) error { got.add(line); return nil })

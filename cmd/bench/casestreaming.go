@@ -6,13 +6,14 @@ import (
 
 const streamingBytes = 200_000_000 // of text, when full
 
-// The commands of the word count: a mapper that keeps totals, and a reducer of sorted pairs.
+// The commands of the word count: a mapper that adds up, and a reducer of sorted pairs.
 const (
 	awkMapper  = `{ for (i = 1; i <= NF; i++) c[$i]++ } END { for (w in c) print w "\t" c[w] }`
 	awkReducer = `BEGIN { FS = "\t" } $1 != k { if (NR > 1) print k "\t" n; k = $1; n = 0 } { n += $2 } END { if (NR) print k "\t" n }`
 )
 
-// mapHalves has two mappers do half of the lines each. Where these end is found without reading them.
+// mapHalves runs two mappers, each on half of the text. It finds the end of the first half without
+// reading that half.
 const mapHalves = `
 set -e
 export LC_ALL=C
@@ -23,7 +24,7 @@ tail -c "+$((half + 1))" "$1" | awk "$2" > "$4/b" & two=$!
 wait $one; wait $two
 `
 
-// pipeline is what a shell makes of them on two cores: each reducer has half of the words, sorted.
+// pipeline runs the commands in a shell on two cores: each reducer gets half of the words, sorted.
 const pipeline = mapHalves + `
 awk -F '\t' '{ print > (length($1) % 2 ? odd : even) }' odd="$4/odd" even="$4/even" "$4/a" "$4/b"
 sort -S 64M "$4/odd" | awk "$3" & one=$!

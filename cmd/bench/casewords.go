@@ -15,7 +15,7 @@ import (
 
 const (
 	wordBytes  = 500_000_000 // of text, when full
-	words      = "200000"    // different ones
+	words      = "200000"    // size of the vocabulary
 	textFile   = "text-00000.txt"
 	leastBytes = 200_000
 )
@@ -41,7 +41,7 @@ var wordCountCase = benchmark{
 	},
 }
 
-// text makes Zipf text, and counts its words.
+// text makes Zipf text, and returns the counts of its words.
 func (b *bench) text(ctx context.Context, full int64) (file string, want wordCounts, err error) {
 	if file, err = b.generate(ctx, "text", textFile, b.scaled(full, leastBytes), "--vocabulary", words); err != nil {
 		return "", nil, err
@@ -50,7 +50,7 @@ func (b *bench) text(ctx context.Context, full int64) (file string, want wordCou
 	return file, want, err
 }
 
-// run is the contender that runs a job in a process of its own.
+// run returns the contender that runs a job with "bucketmill run".
 func (b *bench) run(name string, check func(folder string) error, args ...string) contender {
 	out := b.path("out")
 	args = append([]string{"run"}, append(args, "--output", out, "--overwrite")...)
@@ -62,7 +62,7 @@ func (b *bench) run(name string, check func(folder string) error, args ...string
 	}}
 }
 
-// prints is the contender of a program that prints words and their counts.
+// prints returns the contender that runs a program which prints words and their counts.
 func (b *bench) prints(want wordCounts, swapped bool, name, program string, args ...string) contender {
 	if _, err := exec.LookPath(program); err != nil {
 		return contender{name: name, absent: err.Error()}
@@ -76,13 +76,13 @@ func (b *bench) prints(want wordCounts, swapped bool, name, program string, args
 	}}
 }
 
-// peer is a contender that the command line names.
+// peer is a contender from the command line.
 type peer struct{ name, command string }
 
 func parsePeer(s string) (peer, error) {
 	name, command, ok := strings.Cut(s, "=")
 	if !ok || name == "" || !strings.Contains(command, "{input}") || !strings.Contains(command, "{output}") {
-		return peer{}, fmt.Errorf("peer %q: want NAME=COMMAND with {input} and {output}", s)
+		return peer{}, fmt.Errorf("%q is not a valid peer: use NAME=COMMAND with {input} and {output}", s)
 	}
 	return peer{name, command}, nil
 }
@@ -101,7 +101,7 @@ func (b *bench) peerContender(p peer, want wordCounts, file string) contender {
 	}}
 }
 
-// executorMemory is what an executor of a cluster has for buffers, in bytes.
+// executorMemory is the memory of an executor for buffers, in bytes.
 const executorMemory = 256 << 20
 
 var serviceCase = benchmark{
@@ -128,7 +128,7 @@ var serviceCase = benchmark{
 	},
 }
 
-// contender is the one that submits a job to the cluster and waits for it.
+// contender returns the contender that submits a job to the cluster and waits for its end.
 func (c *cluster) contender(name string, spec job.Spec, compare func(io.Reader) error) contender {
 	spec.Output, spec.Overwrite = "s3://"+outputBucket+"/out", true
 	return contender{name: name, attempt: func(ctx context.Context) (r result, err error) {
@@ -140,7 +140,7 @@ func (c *cluster) contender(name string, spec job.Spec, compare func(io.Reader) 
 	}}
 }
 
-// reader is the contender that only gets the bytes from MinIO.
+// reader returns the contender that only reads the bytes from MinIO.
 func (b *bench) reader(c *cluster, file string) contender {
 	return contender{name: "ranged GETs alone: 2 connections", attempt: func(ctx context.Context) (r result, err error) {
 		text, u, err := b.output(ctx, command{
@@ -152,7 +152,7 @@ func (b *bench) reader(c *cluster, file string) contender {
 		r.usage = u
 		info, err := os.Stat(file)
 		if err == nil && !strings.HasPrefix(string(text), strconv.FormatInt(info.Size(), 10)+" ") {
-			err = fmt.Errorf("%w: %s of %d bytes were read", errWrong, text, info.Size())
+			err = fmt.Errorf("%w: it read %s instead of %d bytes", errWrong, text, info.Size())
 		}
 		return r, err
 	}}

@@ -20,7 +20,7 @@ const (
 	workBucket   = "work"
 )
 
-// clusterExecutors is how many executors a cluster has, of one slot each.
+// clusterExecutors is the number of executors of a cluster. Each has one slot.
 const clusterExecutors = 2
 
 // cluster is a controller and executors on a real Redis and a real MinIO, each a process.
@@ -31,7 +31,7 @@ type cluster struct {
 	services []*server // controller and executors
 }
 
-// startCluster starts one, each of whose executors has so much memory for buffers.
+// startCluster starts a cluster. memory is that of each executor for buffers, in bytes.
 func (b *bench) startCluster(ctx context.Context, memory int64) (*cluster, error) {
 	var (
 		c   cluster
@@ -65,28 +65,28 @@ func (b *bench) startCluster(ctx context.Context, memory int64) (*cluster, error
 		}
 		c.services = append(c.services, executor)
 	}
-	if err := controller.await(ctx, c.complete); err != nil {
+	if err := controller.await(ctx, c.checkExecutors); err != nil {
 		return nil, err
 	}
 	return &c, c.client.MakeBucket(ctx, outputBucket)
 }
 
-// complete tells whether all executors have come.
-func (c *cluster) complete(ctx context.Context) error {
+// checkExecutors fails unless the controller sees all executors.
+func (c *cluster) checkExecutors(ctx context.Context) error {
 	executors, err := c.client.Executors(ctx)
 	if err == nil && len(executors) < clusterExecutors {
-		err = fmt.Errorf("%d of %d executors are there", len(executors), clusterExecutors)
+		err = fmt.Errorf("only %d of %d executors run", len(executors), clusterExecutors)
 	}
 	return err
 }
 
-// input makes sample data on the store, the same as that of bench.generate, and returns its URL.
+// input makes sample data on the store, the same as bench.generate makes, and returns its URL.
 func (c *cluster) input(ctx context.Context, b *bench, kind string, size int64, args ...string) (string, error) {
 	place := "s3://" + inputBucket + "/" + kind + "/"
 	return place, b.generateTo(ctx, place, c.minio.env, kind, size, args...)
 }
 
-// sessions are by what the processes of controller and executors are known.
+// sessions returns the sessions of the controller and the executors.
 func (c *cluster) sessions() (ids []int) {
 	for _, s := range c.services {
 		ids = append(ids, s.session())
@@ -94,8 +94,8 @@ func (c *cluster) sessions() (ids []int) {
 	return ids
 }
 
-// job runs a job and waits until it is cleaned up. The wall time is that from its submission to
-// its completion; CPU and memory are those of controller and executors.
+// job runs a job and waits for the end of its clean-up. The wall time is from the submission to the
+// completion; CPU time and memory are those of the controller and the executors.
 func (c *cluster) job(ctx context.Context, spec job.Spec) (id job.ID, r result, err error) {
 	before, err := c.minio.requests(ctx)
 	if err != nil {
@@ -137,10 +137,10 @@ func (c *cluster) submit(ctx context.Context, spec job.Spec) (id job.ID, wall ti
 			return id, wall, nil
 		}
 	}
-	return id, wall, errors.New("the events of the job have ended, and it has not")
+	return id, wall, errors.New("the job's events ended before the job")
 }
 
-// check compares a job's output.
+// check reads a job's output and passes it to compare.
 func (c *cluster) check(ctx context.Context, id job.ID, compare func(io.Reader) error) (err error) {
 	r, err := c.client.Results(ctx, id)
 	if err != nil {

@@ -1,17 +1,17 @@
-// Bench measures Bucketmill beside its rivals: programs that people would write or run instead.
+// Bench compares Bucketmill with its rivals: programs that people would write or run instead.
 //
-// Each case generates its data (once: it is kept), finds out the right answer by a program of its
-// own, and then runs all contenders in turn, A B C A B C …, so that a noisy machine is noisy to all of
-// them. Every output of every run is checked. A wrong one fails the case, and the whole run in the end.
-// The figures are medians; a ratio is the median of the ratios within the rounds.
+// Each case generates its data (once: the data is kept) and computes the right answer with a simple
+// program. Then it runs all contenders in turn, A B C A B C …, so that noise on the machine affects
+// all of them. Every output of every run is checked. A wrong output fails the case, and so the
+// whole command. The figures are medians; a ratio is the median of the ratios of the rounds.
 //
-//	measure.go   runs a process: wall, CPU seconds (rusage), peak memory
-//	proc.go      the same of processes that go on, from /proc
-//	servers.go   Redis and MinIO; cluster.go: our services on them
-//	oracle.go    the right answers, and the checks
-//	race.go      the rounds; table.go: what is printed
+//	measure.go   runs a process: wall time, CPU seconds (rusage), peak memory
+//	proc.go      measures processes that keep running, from /proc
+//	servers.go   starts Redis and MinIO; cluster.go starts Bucketmill's services on them
+//	oracle.go    computes the right answers and checks outputs
+//	race.go      runs the rounds; table.go prints the results
 //	case….go     the cases
-//	baseline     the rivals written by hand, in Go
+//	baseline     rivals written by hand, in Go
 package main
 
 import (
@@ -45,15 +45,15 @@ func main() {
 // options are the flags.
 type options struct {
 	cases    []string // names
-	size     float64  // of the data, to what the cases call full
-	runs     int      // that count; one more goes before them to warm up
+	size     float64  // of the data, relative to the full size of a case
+	runs     int      // that are measured; a warm-up run precedes them
 	data     string   // folder
 	markdown bool
 	peers    []peer
-	rivals   *regexp.Regexp // by name; nil: all
+	rivals   *regexp.Regexp // matches their names; nil for all
 }
 
-// namedSizes are the values of --size that are no numbers.
+// namedSizes are the values of --size that are not numbers.
 var namedSizes = map[string]float64{"full": 1, "small": 0.02, "tiny": 0.002}
 
 func parseOptions(args []string, stderr io.Writer) (o options, err error) {
@@ -76,15 +76,15 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 		o.size, err = parseScale(s)
 		return err
 	})
-	fs.IntVar(&o.runs, "runs", 5, "runs of each contender that count; one more warms up")
-	fs.StringVar(&o.data, "data", filepath.Join(os.TempDir(), "bucketmill-bench"), "`folder` for generated data, which is kept, and for what runs write")
+	fs.IntVar(&o.runs, "runs", 5, "measured runs of each contender, after a warm-up run")
+	fs.StringVar(&o.data, "data", filepath.Join(os.TempDir(), "bucketmill-bench"), "`folder` for generated data, which is kept, and for the output of runs")
 	fs.BoolVar(&o.markdown, "markdown", false, "print Markdown tables")
-	fs.Func("peer", "another contender of wordcount, `NAME=COMMAND`: {input} in it is a text file, lines of a word and a count go to {output}; repeatable", func(s string) error {
+	fs.Func("peer", "another contender of wordcount, `NAME=COMMAND`: it reads the text file {input} and writes lines of a word and a count to {output}; repeatable", func(s string) error {
 		p, err := parsePeer(s)
 		o.peers = append(o.peers, p)
 		return err
 	})
-	fs.Func("rivals", "beside ours, run only contenders whose names match the regular `expression`", func(s string) (err error) {
+	fs.Func("rivals", "run only Bucketmill and the rivals whose names match the regular `expression`", func(s string) (err error) {
 		o.rivals, err = regexp.Compile(s)
 		return err
 	})
@@ -92,7 +92,7 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 		return o, err
 	}
 	if fs.NArg() > 0 || o.runs < 1 {
-		return o, fmt.Errorf("want flags only, and at least 1 run, got %q and %d", fs.Args(), o.runs)
+		return o, fmt.Errorf("give only flags, and at least 1 run, not %q and %d", fs.Args(), o.runs)
 	}
 	o.data, err = filepath.Abs(o.data)
 	return o, err
@@ -104,7 +104,7 @@ func parseScale(s string) (float64, error) {
 	}
 	scale, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(scale > 0) {
-		return 0, fmt.Errorf("size %q: want full, small, tiny or a positive number", s)
+		return 0, fmt.Errorf("%q is not a valid size: use full, small, tiny or a positive number", s)
 	}
 	return scale, nil
 }
@@ -118,10 +118,10 @@ func checkNames(names []string) error {
 	return nil
 }
 
-// errFailed says that a case has failed, which the table shows.
+// errFailed says that a case failed; the table shows its error.
 var errFailed = errors.New("a case failed: see above")
 
-// run does what the command line says.
+// run is the command, with its arguments and output streams.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	o, err := parseOptions(args, stderr)
 	if err != nil {
@@ -141,7 +141,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		if len(o.cases) > 0 && !slices.Contains(o.cases, c.name) {
 			continue
 		}
-		rows, err := b.play(ctx, c)
+		rows, err := b.runCase(ctx, c)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

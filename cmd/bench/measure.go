@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// usage is what something took.
+// usage is the time and memory that a contender took.
 type usage struct {
 	wall time.Duration
 	cpu  time.Duration // of all its processes
-	// peak is the most memory that its processes had resident at a time, in bytes. Pages that
-	// several of them share count for each.
+	// peak is the largest total of resident memory of its processes, in bytes. A page that several
+	// processes share counts once for each.
 	peak int64
 }
 
@@ -25,17 +25,18 @@ type usage struct {
 type command struct {
 	name   string
 	args   []string
-	env    []string // added to ours
-	stdout string   // file; empty: what it prints is dropped, unless it fails
+	env    []string // added to the environment of bench
+	stdout string   // file; if empty, the output is returned
 }
 
-// measure runs a process to its end. One that fails is an error, with what it said.
+// measure runs a process to its end. If the process fails, the error contains the end of its
+// output.
 func (b *bench) measure(ctx context.Context, c command) (usage, error) {
 	_, u, err := b.output(ctx, c)
 	return u, err
 }
 
-// output is measure that returns the standard output, if that doesn't go to a file.
+// output is measure that also returns the standard output, unless that goes to a file.
 func (b *bench) output(ctx context.Context, c command) (text []byte, u usage, err error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(c.name, c.args...)
@@ -49,7 +50,7 @@ func (b *bench) output(ctx context.Context, c command) (text []byte, u usage, er
 		defer func() { err = errors.Join(err, f.Close()) }()
 		cmd.Stdout = f
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // by its session all that it starts is known
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // the session identifies its processes
 	begun := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, u, err
@@ -69,19 +70,19 @@ func (b *bench) output(ctx context.Context, c command) (text []byte, u usage, er
 	return stdout.Bytes(), u, err
 }
 
-// killGroup ends a process that leads a session, and its group.
+// killGroup kills the process group of a session's first process.
 func killGroup(pid int) {
-	_ = syscall.Kill(-pid, syscall.SIGKILL) // it may have ended
+	_ = syscall.Kill(-pid, syscall.SIGKILL) // the group may have ended
 }
 
-// tail is the end of what a process said.
+// tail returns the end of a process's output.
 func tail(text []byte) []byte {
 	const most = 2 << 10
 	return text[max(0, len(text)-most):]
 }
 
-// memoryWatch looks from time to time how much memory the processes of sessions have together,
-// and, if there is only one, more often, how much its first process has had at most.
+// memoryWatch samples the total resident memory of the processes of sessions. If there is only one
+// session, it also samples, more often, the peak memory of its first process.
 type memoryWatch struct {
 	stop chan struct{}
 	wg   sync.WaitGroup
@@ -89,8 +90,8 @@ type memoryWatch struct {
 }
 
 const (
-	leaderInterval = 10 * time.Millisecond // between two looks at a session's first process
-	memoryInterval = 10                    // every so many of these at all: that reads the state of every process there is
+	leaderInterval = 10 * time.Millisecond // between two samples of a session's first process
+	memoryInterval = 10                    // in leaderIntervals, between two samples of all: these read the state of every process on the machine
 )
 
 func watchMemory(sessions ...int) *memoryWatch {
@@ -103,14 +104,14 @@ func watchMemory(sessions ...int) *memoryWatch {
 			case <-w.stop:
 				return
 			case <-tick.C:
-				w.look(sessions, n%memoryInterval == 0)
+				w.sample(sessions, n%memoryInterval == 0)
 			}
 		}
 	})
 	return w
 }
 
-func (w *memoryWatch) look(sessions []int, all bool) {
+func (w *memoryWatch) sample(sessions []int, all bool) {
 	if len(sessions) == 1 {
 		w.peak = max(w.peak, highWater(sessions[0]))
 	}
@@ -124,7 +125,7 @@ func (w *memoryWatch) look(sessions []int, all bool) {
 	w.peak = max(w.peak, now)
 }
 
-// end returns the peak.
+// end stops the watch and returns the peak.
 func (w *memoryWatch) end() int64 {
 	close(w.stop)
 	w.wg.Wait()

@@ -15,11 +15,11 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// readBuffer is what the oracles read at a time, in bytes; no line is longer.
+// readBuffer is the size in bytes of the oracles' buffer. No line is longer.
 const readBuffer = 1 << 20
 
-// eachLine hands every line of r, without its end (as the text format has it: \n or \r\n), to take.
-func eachLine(r io.Reader, take func(line []byte) error) error {
+// eachLine calls visit with every line of r, without its end (\n or \r\n, as in the text format).
+func eachLine(r io.Reader, visit func(line []byte) error) error {
 	lines := bufio.NewReaderSize(r, readBuffer)
 	for {
 		line, err := lines.ReadSlice('\n')
@@ -29,27 +29,27 @@ func eachLine(r io.Reader, take func(line []byte) error) error {
 		if len(line) == 0 {
 			return nil
 		}
-		if err := take(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))); err != nil {
+		if err := visit(bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))); err != nil {
 			return err
 		}
 	}
 }
 
-// eachLineOf is eachLine of files, one after the other.
-func eachLineOf(files []string, take func(line []byte) error) error {
+// eachLineOf is eachLine for several files, one after another.
+func eachLineOf(files []string, visit func(line []byte) error) error {
 	for _, name := range files {
 		f, err := os.Open(name)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(eachLine(f, take), f.Close()); err != nil {
+		if err := errors.Join(eachLine(f, visit), f.Close()); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// parts are the files of an output, in order.
+// parts returns the files of an output, in order.
 func parts(folder string) ([]string, error) {
 	if _, err := os.Stat(filepath.Join(folder, "_SUCCESS")); err != nil {
 		return nil, err
@@ -59,10 +59,10 @@ func parts(folder string) ([]string, error) {
 	return found, err
 }
 
-// wordCounts is how often each word is in a text.
+// wordCounts are the right counts of the words in a text.
 type wordCounts map[string]int64
 
-// countWords counts words, set off by blanks and line ends, in the plainest way.
+// countWords counts words, separated by blanks and line ends, in the simplest way.
 func countWords(file string) (wordCounts, error) {
 	words := map[string]*int64{}
 	err := eachLineOf([]string{file}, func(line []byte) error {
@@ -83,14 +83,14 @@ func countWords(file string) (wordCounts, error) {
 	return counts, err
 }
 
-// errWrong says that an output is not the right one.
+// errWrong says that an output is wrong.
 var errWrong = errors.New("WRONG OUTPUT")
 
-// checker compares lines of a word and its count, in any order and with any blanks between and
-// around the two, with the right ones. swapped: the count comes first.
+// checker checks lines of a word and its count, in any order, with any blanks between and around
+// the two.
 type checker struct {
 	want    wordCounts
-	swapped bool
+	swapped bool // the count comes first
 	seen    map[string]bool
 }
 
@@ -98,7 +98,7 @@ func (want wordCounts) checker(swapped bool) *checker {
 	return &checker{want: want, swapped: swapped, seen: make(map[string]bool, len(want))}
 }
 
-func (c *checker) take(line []byte) error {
+func (c *checker) check(line []byte) error {
 	fields := bytes.Fields(line)
 	if len(fields) != 2 {
 		return fmt.Errorf("%w: %q is not a word and a count", errWrong, line)
@@ -109,13 +109,13 @@ func (c *checker) take(line []byte) error {
 	}
 	n, err := strconv.ParseInt(count, 10, 64)
 	if want, ok := c.want[word]; err != nil || !ok || want != n || c.seen[word] {
-		return fmt.Errorf("%w: %q, where %d is right (seen before: %t)", errWrong, line, want, c.seen[word])
+		return fmt.Errorf("%w: %q, but %d is right (seen before: %t)", errWrong, line, want, c.seen[word])
 	}
 	c.seen[word] = true
 	return nil
 }
 
-// end tells whether any word is missing.
+// end fails if a word is missing.
 func (c *checker) end() error {
 	if len(c.seen) != len(c.want) {
 		return fmt.Errorf("%w: %d words of %d", errWrong, len(c.seen), len(c.want))
@@ -125,7 +125,7 @@ func (c *checker) end() error {
 
 func (want wordCounts) checkFiles(files []string, swapped bool) error {
 	c := want.checker(swapped)
-	return cmp.Or(eachLineOf(files, c.take), c.end())
+	return cmp.Or(eachLineOf(files, c.check), c.end())
 }
 
 func (want wordCounts) checkOutput(folder string) error {
@@ -138,10 +138,10 @@ func (want wordCounts) checkOutput(folder string) error {
 
 func (want wordCounts) checkReader(r io.Reader) error {
 	c := want.checker(false)
-	return cmp.Or(eachLine(r, c.take), c.end())
+	return cmp.Or(eachLine(r, c.check), c.end())
 }
 
-// lineSum is what lines come to in whatever order.
+// lineSum is a sum of lines that does not depend on their order.
 type lineSum struct {
 	lines int64
 	sum   uint64 // of their hashes
@@ -152,13 +152,13 @@ func (s *lineSum) add(line []byte) {
 	s.sum += xxhash.Sum64(line)
 }
 
-// sortedLines adds up lines and makes sure that each is no less than the one before.
+// sortedLines adds up lines, and checks that none is less than the line before.
 type sortedLines struct {
 	lineSum
 	last []byte
 }
 
-func (s *sortedLines) take(line []byte) error {
+func (s *sortedLines) check(line []byte) error {
 	if s.lines > 0 && bytes.Compare(s.last, line) > 0 {
 		return fmt.Errorf("%w: %q comes after %q", errWrong, line, s.last)
 	}
@@ -172,7 +172,8 @@ func sumLines(file string) (s lineSum, err error) {
 	return s, err
 }
 
-// checkSorted makes sure that files hold these lines: sorted throughout, or else within each file.
+// checkSorted checks that the files contain these lines, sorted throughout or only within each
+// file.
 func (want lineSum) checkSorted(files []string, throughout bool) error {
 	var got lineSum
 	var s sortedLines
@@ -181,14 +182,14 @@ func (want lineSum) checkSorted(files []string, throughout bool) error {
 			s = sortedLines{}
 		}
 		before := s.lineSum
-		if err := eachLineOf([]string{file}, s.take); err != nil {
+		if err := eachLineOf([]string{file}, s.check); err != nil {
 			return err
 		}
 		got.lines += s.lines - before.lines
 		got.sum += s.sum - before.sum
 	}
 	if got != want {
-		return fmt.Errorf("%w: %d lines with sum %x, where %d with %x are right", errWrong, got.lines, got.sum, want.lines, want.sum)
+		return fmt.Errorf("%w: %d lines with the sum %x, but %d with %x are right", errWrong, got.lines, got.sum, want.lines, want.sum)
 	}
 	return nil
 }

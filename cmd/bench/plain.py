@@ -1,4 +1,4 @@
-"""Word count as one would write it: two processes, each with a dict, each for half of the file."""
+"""Word count as people would write it: two processes with a dict each, one for each half of the file."""
 
 import multiprocessing
 import os
@@ -6,7 +6,7 @@ import sys
 
 
 def count(path, begin, end):
-    """Counts the words of the lines that begin between two bytes."""
+    """Counts the words of the lines that begin at the bytes from begin to end."""
     counts = {}
     with open(path, "rb") as lines:
         if begin > 0:

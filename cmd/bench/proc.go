@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// process is what /proc says of one.
+// process is the state of a process in /proc.
 type process struct {
 	session  int
-	cpu      time.Duration // its own and that of children that it has waited for
+	cpu      time.Duration // of the process, and of children that it has waited for
 	resident int64         // bytes
 }
 
-// ticks is how many there are in a second of the times in /proc/PID/stat: 100 on every Linux that
-// Go runs on.
+// ticks is the number of clock ticks per second in /proc/PID/stat: 100 on every Linux that Go runs
+// on.
 const ticks = 100
 
-// readProcess reads /proc/PID/stat, whose fields are in proc(5).
+// readProcess reads /proc/PID/stat, whose fields proc(5) describes.
 func readProcess(pid int) (p process, err error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return p, err
 	}
-	// The second field is the program's name in parentheses, which may hold anything.
+	// The second field is the program's name in parentheses. It may contain anything.
 	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 	const session, utime, cstime, rss = 6 - 3, 14 - 3, 17 - 3, 24 - 3
 	if len(fields) <= rss {
@@ -47,7 +47,7 @@ func readProcess(pid int) (p process, err error) {
 	return p, err
 }
 
-// processesOf returns the processes of sessions. Those that end meanwhile are left out.
+// processesOf returns the processes of sessions. It skips those that end meanwhile.
 func processesOf(sessions []int) (found []process) {
 	folder, err := os.Open("/proc")
 	if err != nil {
@@ -70,7 +70,7 @@ func processesOf(sessions []int) (found []process) {
 	return found
 }
 
-// cpuOf is the CPU time that sessions have taken so far.
+// cpuOf returns the CPU time that sessions have used.
 func cpuOf(sessions ...int) (total time.Duration) {
 	for _, p := range processesOf(sessions) {
 		total += p.cpu
@@ -78,9 +78,9 @@ func cpuOf(sessions ...int) (total time.Duration) {
 	return total
 }
 
-// highWater is the most memory that a process has had resident since it began to run its program,
-// in bytes; 0 if it is gone. The ru_maxrss that wait4 gives is no good here: it begins with the
-// memory of the process that forked, us.
+// highWater returns the peak resident memory of a process since it began to run its program, in
+// bytes; 0 if the process is gone. The ru_maxrss of wait4 can't be used: it includes the memory of
+// the process that forked, which is bench itself.
 func highWater(pid int) int64 {
 	var kib int64
 	if _, err := fmt.Sscan(fieldOf("/proc/"+strconv.Itoa(pid)+"/status", "VmHWM"), &kib); err != nil {

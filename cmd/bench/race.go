@@ -12,7 +12,7 @@ import (
 // benchmark is a case.
 type benchmark struct {
 	name, about string
-	// prepare makes the data and starts what is needed. The first contender is ours.
+	// prepare makes the data and starts servers. The first contender is Bucketmill.
 	prepare func(ctx context.Context, b *bench) ([]contender, error)
 }
 
@@ -22,37 +22,38 @@ var cases = []benchmark{wordCountCase, serviceCase, pythonCase, streamingCase, s
 // contender is one way to do the work.
 type contender struct {
 	name string
-	// absent says why it can't take part; empty if it does.
+	// absent says why it can't take part; empty if it can.
 	absent string
-	// attempt does the work once, and checks what came of it outside of the time that it reports.
+	// attempt does the work once, and checks the output. The time that it returns does not include
+	// the check.
 	attempt func(ctx context.Context) (result, error)
 }
 
-// result is what one attempt came to.
+// result is the result of one attempt.
 type result struct {
 	usage
 	figures []figure
-	// samples, if any, are the times of many small pieces of work; the wall time is that of one.
+	// samples, if any, are the times of many small jobs; the wall time is that of one job.
 	samples []time.Duration
 }
 
-// figure is anything else that was measured.
+// figure is another measurement.
 type figure struct {
 	name  string
 	value float64
 	unit  string
 }
 
-// row is a contender with the results of its counted attempts.
+// row is a contender with the results of its measured attempts.
 type row struct {
 	contender
 	results []result
-	err     error // what failed; it ends the case
+	err     error // of the attempt that failed; it ends the case
 }
 
-// play prepares a case and runs its contenders in turn. The rows are those that it came to, also
-// when it fails.
-func (b *bench) play(ctx context.Context, c benchmark) (rows []row, err error) {
+// runCase prepares a case and runs its contenders in turn. If it fails, it also returns the rows up
+// to then.
+func (b *bench) runCase(ctx context.Context, c benchmark) (rows []row, err error) {
 	defer func() { err = errors.Join(err, b.endCase()) }()
 	fmt.Fprintf(b.log, "%s: preparing\n", c.name)
 	contenders, err := c.prepare(ctx, b)
@@ -68,7 +69,7 @@ func (b *bench) play(ctx context.Context, c benchmark) (rows []row, err error) {
 	for round := range b.runs + 1 {
 		fmt.Fprintf(b.log, "%s: round %d of %d\n", c.name, round, b.runs)
 		for i := range rows {
-			if err := b.attempt(ctx, &rows[i], round > 0); err != nil {
+			if err := b.runOnce(ctx, &rows[i], round > 0); err != nil {
 				return rows, err
 			}
 		}
@@ -76,7 +77,7 @@ func (b *bench) play(ctx context.Context, c benchmark) (rows []row, err error) {
 	return rows, nil
 }
 
-func (b *bench) attempt(ctx context.Context, r *row, counts bool) error {
+func (b *bench) runOnce(ctx context.Context, r *row, counts bool) error {
 	if r.absent != "" {
 		return nil
 	}
@@ -91,7 +92,7 @@ func (b *bench) attempt(ctx context.Context, r *row, counts bool) error {
 	return nil
 }
 
-// median of some numbers; 0 of none.
+// median returns the median of values, or 0 if there are none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -102,29 +103,29 @@ func median(values []float64) float64 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
-// medianOf is the median of something about the results.
-func (r *row) medianOf(what func(result) float64) float64 {
+// medianOf returns the median of a value of the results.
+func (r *row) medianOf(value func(result) float64) float64 {
 	values := make([]float64, len(r.results))
 	for i, result := range r.results {
-		values[i] = what(result)
+		values[i] = value(result)
 	}
 	return median(values)
 }
 
-// ratio is what ours takes to what r takes: the median over the rounds, and a 95% interval of it
-// from resampling them.
-func (r *row) ratio(ours *row, what func(result) float64) (middle, low, high float64) {
+// ratio compares a value of ours with that of r. It returns the median of the rounds' ratios, and a
+// 95% interval from resampling the rounds.
+func (r *row) ratio(ours *row, value func(result) float64) (middle, low, high float64) {
 	var ratios []float64
 	for i := range min(len(r.results), len(ours.results)) {
-		if rival := what(r.results[i]); rival > 0 {
-			ratios = append(ratios, what(ours.results[i])/rival)
+		if rival := value(r.results[i]); rival > 0 {
+			ratios = append(ratios, value(ours.results[i])/rival)
 		}
 	}
 	if len(ratios) == 0 {
 		return 0, 0, 0
 	}
 	const resamples = 2000
-	random := rand.New(rand.NewPCG(1, 2)) // the same each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same sequence each time
 	medians, drawn := make([]float64, resamples), make([]float64, len(ratios))
 	for i := range medians {
 		for j := range drawn {
@@ -136,7 +137,7 @@ func (r *row) ratio(ours *row, what func(result) float64) (middle, low, high flo
 	return median(ratios), medians[resamples/40], medians[resamples-1-resamples/40]
 }
 
-// percentile of samples, by nearest rank.
+// percentile returns a percentile of samples, by nearest rank.
 func percentile(samples []time.Duration, p float64) time.Duration {
 	samples = slices.Clone(samples)
 	slices.Sort(samples)

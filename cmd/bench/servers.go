@@ -19,7 +19,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// server is a process that goes on until its case ends.
+// server is a process that runs until its case ends.
 type server struct {
 	name string
 	cmd  *exec.Cmd
@@ -27,10 +27,10 @@ type server struct {
 	done chan struct{}
 }
 
-// session is by what all its processes are known.
+// session returns the session of all its processes.
 func (s *server) session() int { return s.cmd.Process.Pid }
 
-// How long servers may take to come up, and how often they are asked.
+// How long servers may take to start, and how often they are polled.
 const (
 	startWait = 60 * time.Second
 	startPoll = 20 * time.Millisecond
@@ -47,7 +47,7 @@ func (b *bench) serve(name, program string, env []string, args ...string) (*serv
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the process has a descriptor of its own
+	defer log.Close() // the process has its own descriptor
 	s.cmd = exec.Command(program, args...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = folder, log, log
 	s.cmd.Env = append([]string{"HOME=" + folder, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + folder}, env...)
@@ -57,7 +57,7 @@ func (b *bench) serve(name, program string, env []string, args ...string) (*serv
 	}
 	go func() {
 		defer close(s.done)
-		_ = s.cmd.Wait() // how it ended matters only while it is being waited for
+		_ = s.cmd.Wait() // await reports an early end, with the log
 	}()
 	b.atEnd(func() error {
 		killGroup(s.session())
@@ -67,7 +67,7 @@ func (b *bench) serve(name, program string, env []string, args ...string) (*serv
 	return s, nil
 }
 
-// await asks a server until it answers.
+// await polls a server until ask succeeds.
 func (s *server) await(ctx context.Context, ask func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
@@ -80,20 +80,20 @@ func (s *server) await(ctx context.Context, ask func(ctx context.Context) error)
 		}
 		select {
 		case <-s.done:
-			return s.trouble(errors.New("it has ended"))
+			return s.startError(errors.New("it ended"))
 		case <-ctx.Done():
-			return s.trouble(err)
+			return s.startError(err)
 		case <-tick.C:
 		}
 	}
 }
 
-func (s *server) trouble(err error) error {
+func (s *server) startError(err error) error {
 	text, logErr := os.ReadFile(s.log)
-	return fmt.Errorf("%s did not come up: %w\n%s", s.name, errors.Join(err, logErr), tail(text))
+	return fmt.Errorf("%s did not start: %w\n%s", s.name, errors.Join(err, logErr), tail(text))
 }
 
-// findProgram finds a server program: where the environment says, in .tools/bin, or on PATH.
+// findProgram finds a server program: by the variable env, in .tools/bin, or on PATH.
 func (b *bench) findProgram(name, env string) (string, error) {
 	if path := os.Getenv(env); path != "" {
 		found, err := exec.LookPath(path)
@@ -107,10 +107,10 @@ func (b *bench) findProgram(name, env string) (string, error) {
 			return found, nil
 		}
 	}
-	return "", fmt.Errorf("this needs %s: run \"make tools\", or set %s to its path", name, env)
+	return "", fmt.Errorf("bench needs %s: run \"make tools\", or set %s to its path", name, env)
 }
 
-// freeAddress is one of this machine that nobody listened on a moment ago.
+// freeAddress returns a local address on which nothing listened a moment ago.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -119,7 +119,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// redisServer is a Redis that keeps nothing on disk.
+// redisServer is a Redis that stores nothing on disk.
 type redisServer struct {
 	*server
 	url    string
@@ -148,11 +148,13 @@ func (b *bench) startRedis(ctx context.Context) (*redisServer, error) {
 	return r, s.await(ctx, func(ctx context.Context) error { return r.client.Ping(ctx).Err() })
 }
 
-// forget starts the counts of calls anew.
-func (r *redisServer) forget(ctx context.Context) error { return r.client.ConfigResetStat(ctx).Err() }
+// resetCalls resets the counts of calls.
+func (r *redisServer) resetCalls(ctx context.Context) error {
+	return r.client.ConfigResetStat(ctx).Err()
+}
 
-// calls counts the commands that were done since then: scripts, each a round trip, and all, those
-// that scripts call among them.
+// calls returns the number of commands since resetCalls: scripts, each of which is a round trip,
+// and all commands, including those that scripts call.
 func (r *redisServer) calls(ctx context.Context) (scripts, all float64, err error) {
 	info, err := r.client.Info(ctx, "commandstats").Result()
 	if err != nil {
@@ -180,7 +182,7 @@ func (r *redisServer) calls(ctx context.Context) (scripts, all float64, err erro
 type minioServer struct {
 	*server
 	endpoint string
-	env      []string // by which the programs find its credentials
+	env      []string // gives the programs its credentials
 	access   string
 	secret   string
 }
@@ -212,10 +214,10 @@ func (b *bench) startMinIO(ctx context.Context) (*minioServer, error) {
 	})
 }
 
-// requests are what a MinIO was asked, by kind, as it counts them itself.
+// requests are the counts of a MinIO's requests by kind, from its own metrics.
 type requests map[string]float64
 
-// requestKinds are the operations that are billed alike.
+// requestKinds maps operations to kinds: those of one kind cost the same.
 var requestKinds = map[string]string{
 	"GetObject": "GET", "HeadObject": "HEAD", "HeadBucket": "HEAD",
 	"PutObject": "PUT", "NewMultipartUpload": "PUT", "PutObjectPart": "PUT", "CompleteMultipartUpload": "PUT",
@@ -243,7 +245,7 @@ func (m *minioServer) requests(ctx context.Context) (_ requests, err error) {
 	return parseRequests(string(text))
 }
 
-// parseRequests reads MinIO's metrics in the text format of Prometheus.
+// parseRequests parses MinIO's metrics, in the text format of Prometheus.
 func parseRequests(text string) (requests, error) {
 	counts := requests{}
 	for line := range strings.Lines(text) {
@@ -264,7 +266,7 @@ func parseRequests(text string) (requests, error) {
 	return counts, nil
 }
 
-// since are the figures of what was asked after before.
+// since returns the counts since before, as figures.
 func (r requests) since(before requests) (figures []figure) {
 	for _, kind := range []string{"GET", "PUT", "LIST", "HEAD", "DELETE"} {
 		figures = append(figures, figure{name: kind, value: r[kind] - before[kind]})

@@ -13,13 +13,13 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// table prints what was measured.
+// table prints the results.
 type table struct {
 	out      io.Writer
 	markdown bool
 }
 
-// machine says where, and how much, it was measured.
+// machine prints a line about the machine and the runs.
 func (t *table) machine(b *bench) error {
 	_, err := fmt.Fprintf(t.out, "%s, %s, %s memory, %s %s/%s; scale %g, medians of %d interleaved runs after one to warm up\n",
 		plural(runtime.NumCPU(), "core"), fieldOf("/proc/cpuinfo", "model name"), memorySize(), runtime.Version(), runtime.GOOS, runtime.GOARCH, b.size, b.runs)
@@ -33,7 +33,7 @@ func plural(n int, what string) string {
 	return humanize.Comma(int64(n)) + " " + what + "s"
 }
 
-// fieldOf finds the value of a "name : value" line.
+// fieldOf returns the value of a "name : value" line of a file, or "unknown".
 func fieldOf(path, name string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -59,7 +59,7 @@ func memorySize() string {
 
 var columns = []string{"", "wall", "min – max", "ours/it, wall (95%)", "CPU", "ours/it, CPU", "peak memory", "besides"}
 
-// print prints a case; err is why it failed.
+// print prints a case. err says why it failed, if it did.
 func (t *table) print(c benchmark, rows []row, err error) error {
 	lines := [][]string{columns}
 	for i := range rows {
@@ -97,7 +97,7 @@ func (t *table) print(c benchmark, rows []row, err error) error {
 func wallOf(r result) float64  { return r.wall.Seconds() }
 func cpuTime(r result) float64 { return r.cpu.Seconds() }
 
-// cells are a row of the table.
+// cells returns a row of the table.
 func (r *row) cells(ours *row) []string {
 	cells := make([]string, len(columns))
 	cells[0] = r.name
@@ -135,7 +135,7 @@ func (r *row) cells(ours *row) []string {
 	return cells
 }
 
-// besides are the medians of the figures, and the percentiles of all samples.
+// besides returns the percentiles of all samples, and the medians of the figures.
 func (r *row) besides() (texts []string) {
 	var samples []time.Duration
 	for _, result := range r.results {
@@ -152,7 +152,7 @@ func (r *row) besides() (texts []string) {
 	return texts
 }
 
-// digits shows three or so of them.
+// digits formats a number with about three digits.
 func digits(v float64) string {
 	switch {
 	case v == float64(int64(v)):

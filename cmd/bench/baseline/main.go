@@ -1,7 +1,7 @@
-// Baseline is what people would write by hand for one machine: what Bucketmill is measured against.
+// Baseline is what people would write by hand for one machine. Bucketmill is compared with it.
 //
-//	baseline wordcount FILE                 two goroutines with a map each; lines of word, tab, count
-//	baseline read ENDPOINT BUCKET KEY       two connections that read an object by ranges, and drop it
+//	baseline wordcount FILE             two goroutines with a map each; prints word, tab, count
+//	baseline read ENDPOINT BUCKET KEY   two connections that read an object by ranges
 package main
 
 import (
@@ -34,13 +34,13 @@ func run(ctx context.Context, args []string) error {
 	case len(args) == 4 && args[0] == "read":
 		return read(ctx, args[1], args[2], args[3])
 	}
-	return fmt.Errorf("wrong usage: %q", args)
+	return fmt.Errorf("unknown command %q: use wordcount FILE or read ENDPOINT BUCKET KEY", args)
 }
 
-// workers is how many goroutines, or connections, there are.
+// workers is the number of goroutines or connections.
 const workers = 2
 
-// wordCount counts the words of a file, each half of which is a goroutine's.
+// wordCount counts the words of a file. Each goroutine reads its half.
 func wordCount(name string) (err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -79,7 +79,7 @@ func wordCount(name string) (err error) {
 func countPart(f *os.File, from, to int64, counts map[string]*int64) error {
 	at := from
 	if from > 0 {
-		at-- // whether a word begins at from, the byte before tells
+		at-- // the byte before shows whether a word begins at from
 	}
 	const block = 1 << 20
 	buf := make([]byte, 0, 2*block)
@@ -107,7 +107,7 @@ func countPart(f *os.File, from, to int64, counts map[string]*int64) error {
 				end++
 			}
 			if end == len(buf) && err == nil {
-				break // the word may go on
+				break // the word may continue in the next block
 			}
 			if end > i && !skip {
 				add(counts, buf[i:end])
@@ -119,7 +119,7 @@ func countPart(f *os.File, from, to int64, counts map[string]*int64) error {
 			i = end + 1
 		}
 		if len(buf)-i > block {
-			return fmt.Errorf("a word of more than %d bytes", block)
+			return fmt.Errorf("a word has more than %d bytes", block)
 		}
 		buf = buf[:copy(buf[:cap(buf)], buf[i:])]
 	}
@@ -152,7 +152,7 @@ func write(counts map[string]*int64) error {
 	return out.Flush()
 }
 
-// read reads an object by ranges, and prints how many bytes and line ends it has.
+// read reads an object by ranges, and prints its numbers of bytes and line ends.
 func read(ctx context.Context, endpoint, bucket, key string) error {
 	client, err := minio.New(strings.TrimPrefix(endpoint, "http://"), &minio.Options{Creds: credentials.NewEnvAWS(), Region: "us-east-1"})
 	if err != nil {
