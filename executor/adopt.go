@@ -5,20 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/job"
 )
-
-// segmentNote is what a map attempt leaves in its object for a job that must be restored: all of
-// its commit that the object itself does not tell.
-type segmentNote struct {
-	Pages    string           `json:"pages"`            // names the plan that the attempt worked for
-	Bounds   string           `json:"bounds,omitempty"` // and its partition bounds, in total order
-	Counters map[string]int64 `json:"counters"`
-}
 
 // A map task's committed manifest is that of its object, which starts with 1, or, when the object
 // is another attempt's, adoptedManifest, that attempt's number and time of claim as uvarints, and then the
@@ -94,13 +85,4 @@ func (e *Executor) adopt(ctx context.Context, a *attempt, job *jobContext, b *bo
 		}, true, err
 	}
 	return result{}, false, nil
-}
-
-// segmentNote encodes what is left in the object of a map attempt with these counters.
-func (w *mapWork) segmentNote(counters map[string]int64) ([]byte, error) {
-	text, err := json.Marshal(segmentNote{Pages: w.job.plan.Pages, Bounds: w.bounds.name, Counters: counters})
-	if err != nil {
-		return nil, fmt.Errorf("encode the note of a map output: %w", err)
-	}
-	return text, nil
 }

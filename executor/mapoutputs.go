@@ -52,10 +52,6 @@ func (c *mapOutputs) set(epoch int, table *mapOutputTable) {
 	c.epoch, c.table = epoch, table
 }
 
-// errMapsGone says that a committed map was taken back since the reduce task was claimed. That is
-// nobody's failure: the task waits until the map is done again.
-var errMapsGone = errors.New("not committed any more")
-
 // mapOutputs returns the outputs of all map tasks to an attempt at a reduce task.
 func (e *Executor) mapOutputs(ctx context.Context, a *attempt, job *jobContext) (*mapOutputTable, error) {
 	c, epoch := &job.committed, a.Epoch

@@ -2,18 +2,16 @@ package executor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
-	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
-	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -69,15 +67,6 @@ func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 		return w.mapToOutput(ctx, mapper, how, omit)
 	}
 	return w.mapToSegments(ctx, mapper, how, omit)
-}
-
-// inputsOf are what a task reads, as programs are told.
-func inputsOf(task input.Task) []program.Input {
-	inputs := make([]program.Input, len(task))
-	for i, s := range task {
-		inputs[i] = program.Input{URL: s.Input, Start: s.Offset, Length: s.Length}
-	}
-	return inputs
 }
 
 func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (r result, err error) {
@@ -235,55 +224,6 @@ func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in inta
 	return in, sink.emitter.Err()
 }
 
-// SplitOptions is how inputs are read by a slot with so many bytes of memory.
-func SplitOptions(format input.Format, memory int64) input.Options {
-	return input.Options{
-		Format:         format,
-		MaxRecord:      memory / recordShare,
-		ReadAheadBytes: min(memory/readAheadShare, maxReadAhead),
-		MaxWindow:      max(memory/windowShare, input.DefaultMaxWindow),
-	}
-}
-
-// readAll hands the batches of a split to take, each with how many bytes of the split are
-// consumed then, and closes it. It returns the number of bytes that it received.
-func readAll(ctx context.Context, a *attempt, s input.Split, r *input.Reader, take func(b *record.Batch, progress int64) error) (n int64, err error) {
-	defer func() {
-		n = r.BytesRead()
-		err = errors.Join(err, r.Close())
-	}()
-	for {
-		batch, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		if err := take(batch, r.Progress()); err != nil {
-			return 0, err
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, fmt.Errorf("map %s: %w", objstore.Shown(s.Input), err)
-		}
-		a.moves.Add(1)
-	}
-}
-
-// openSplit begins to read a split.
-func (e *Executor) openSplit(ctx context.Context, job *jobContext, s input.Split, opts input.Options) (*input.Reader, error) {
-	bucket, key := objstore.CutURL(s.Input) // a key that was listed need not be one that can be named
-	b, _, err := e.cfg.Open(ctx, bucket)
-	if err != nil {
-		return nil, err
-	}
-	opts.Heads = job.heads
-	opts.Direct = strings.HasPrefix(s.Input, "file:")
-	return input.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-		return b.GetVersion(ctx, key, s.ETag, offset, length)
-	})
-}
-
 func (in intake) counters(worker any) map[string]int64 {
 	counters := userCounters(worker)
 	counters["map_input_records"] = in.records
@@ -291,40 +231,27 @@ func (in intake) counters(worker any) map[string]int64 {
 	return counters
 }
 
-// userCounters are the program's own, each under a name that can't be one of ours.
-func userCounters(worker any) map[string]int64 {
-	counters := map[string]int64{}
-	if counting, ok := worker.(program.Counting); ok {
-		for name, n := range counting.Counters() {
-			counters["user:"+name] = n
-		}
+// segmentNote encodes what is left in the object of a map attempt with these counters.
+func (w *mapWork) segmentNote(counters map[string]int64) ([]byte, error) {
+	text, err := json.Marshal(segmentNote{Pages: w.job.plan.Pages, Bounds: w.bounds.name, Counters: counters})
+	if err != nil {
+		return nil, fmt.Errorf("encode the note of a map output: %w", err)
 	}
-	return counters
+	return text, nil
 }
 
-// programFolder is where a program works in an attempt's scratch folder, apart from what is spilled there.
-const programFolder = "program"
+// mapWork is the work of a map attempt; its units are records.
+type mapWork struct {
+	probing
+	task   input.Task
+	bounds *bounds
+	marks  []mark // of what was read for trying; sorted
+}
 
-// programAttempt tells a program what it runs for, and makes the folder that it works in.
-func (e *Executor) programAttempt(a *attempt, j *jobContext, scratch string) (program.Attempt, error) {
-	scratch = filepath.Join(scratch, programFolder)
-	if j.foreign() {
-		if err := a.user.MakeFolder(scratch); err != nil {
-			return program.Attempt{}, fmt.Errorf("make the program's folder: %w", err)
-		}
-	}
-	if log := e.cfg.ProgramLog; log != nil {
-		a.log.pass = func(line []byte) { log(a.Attempt, line) }
-	}
-	moved := func() { a.moves.Add(1) }
-	a.log.moved = moved
-	return program.Attempt{
-		Moved: moved,
-		Job:   string(j.id), Phase: a.Attempt.Task.Side.String(),
-		Task: a.Attempt.Task.Index, Number: a.Attempt.Number - 1,
-		Scratch: scratch, User: a.user, Log: &a.log, Format: j.format.String(),
-		SortValues: j.spec.SortValues,
-		Reducers:   j.reduces, MapOnly: j.reduces == 0 && a.Attempt.Task.Side == job.Map,
-		Memory: e.cfg.ProgramMemory, Buffer: e.slotMemory() / bufferShare,
-	}, nil
+// segmentNote is what a map attempt leaves in its object for a job that must be restored: all of
+// its commit that the object itself does not tell.
+type segmentNote struct {
+	Pages    string           `json:"pages"`            // names the plan that the attempt worked for
+	Bounds   string           `json:"bounds,omitempty"` // and its partition bounds, in total order
+	Counters map[string]int64 `json:"counters"`
 }

@@ -168,3 +168,10 @@ func segmentOf(err error, sources []shuffle.Source, attempts []job.AttemptID) er
 	}
 	return err
 }
+
+// reduceWork is the work of a reduce attempt; its units are groups.
+type reduceWork struct {
+	probing
+	sources  []shuffle.Source
+	attempts []job.AttemptID // whose sources they are
+}

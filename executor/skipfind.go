@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -112,4 +113,14 @@ func withWord(why *program.UserError, word string) error {
 	with := *why
 	with.Message += " [" + word + "]"
 	return &with
+}
+
+// programFault returns the fault of the program that an error is, or nil when it is none, or the
+// attempt is being stopped.
+func programFault(ctx context.Context, err error) *program.UserError {
+	var user *program.UserError
+	if ctx.Err() == nil && errors.As(err, &user) {
+		return user
+	}
+	return nil
 }
