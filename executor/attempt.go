@@ -15,22 +15,22 @@ import (
 )
 
 // settleTime is how long an attempt that was stopped may take to say so.
-const settleTime = 10 * time.Second
+const endTimeout = 10 * time.Second
 
 // attempt is a running attempt.
 type attempt struct {
 	state.Claim
-	executor *Executor
-	user     *program.User           // that its program runs as
-	stop     context.CancelCauseFunc // ends the attempt's context; the cause says why
-	done     chan struct{}           // closed when the attempt has ended
-	renewed  time.Time               // confined to the heartbeat: when its last successful renewal was sent
-	progress atomic.Int64            // in thousandths
-	moves    atomic.Int64            // rises whenever the attempt gets on, were it by a single record
+	executor    *Executor
+	user        *program.User           // that its program runs as
+	stop        context.CancelCauseFunc // ends the attempt's context; the cause says why
+	done        chan struct{}           // closed when the attempt has ended
+	renewed     time.Time               // confined to the heartbeat: when its last successful renewal was sent
+	thousandths atomic.Int64            // in thousandths
+	signs       atomic.Int64            // rises whenever the attempt gets on, were it by a single record
 	// Confined to the heartbeat: moves as of the last renewal that was sent, and that succeeded.
-	movesSent, movesTold int64
-	log                  logTail
-	upload               logUpload
+	signsSent, signsRenewed int64
+	log                     logTail
+	upload                  logUpload
 }
 
 // run does an attempt's work and settles it.
@@ -39,31 +39,32 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 	started := time.Now()
 	err := e.perform(ctx, a)
 	e.metrics.attemptEnded(ctx, a, time.Since(started), err)
-	e.judge(ctx, a, err)
+	e.recordOutcome(ctx, a, err)
 	e.finishLog(ctx, a, err)
 	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID, "took", time.Since(started).Round(time.Millisecond))
 	switch {
 	case err == nil:
 		log.Debug("attempt committed")
 		return
-	case errors.Is(err, state.ErrStale), errors.Is(context.Cause(ctx), errGivenAway):
+	case errors.Is(err, state.ErrStale), errors.Is(context.Cause(ctx), errReassigned):
 		log.Info("attempt was given away", "reason", err)
 		return
 	}
 	// The attempt's own context may be over, but what became of it must be told.
 	class := classify(ctx, err)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	if settleErr := e.settle(ctx, a, err, class); settleErr != nil && !errors.Is(settleErr, state.ErrStale) {
+	if settleErr := e.endAttempt(ctx, a, err, class); settleErr != nil && !errors.Is(settleErr, state.ErrStale) {
 		log.Error("report a failed attempt; its lease will end", "error", settleErr, "failure", err)
 		return
 	}
 	log.Warn("attempt ended without result", "error", err)
 }
 
-// judge takes down what an attempt's end says of this executor.
-func (e *Executor) judge(ctx context.Context, a *attempt, err error) {
-	if e.cfg.NoBench || ctx.Err() != nil || errors.Is(err, state.ErrStale) {
+// recordOutcome tells the circuit breaker how an attempt ended, if that says whether this machine is
+// at fault.
+func (e *Executor) recordOutcome(ctx context.Context, a *attempt, err error) {
+	if e.cfg.NoBreaker || ctx.Err() != nil || errors.Is(err, state.ErrStale) {
 		return // it says nothing
 	}
 	infra := err != nil && classify(ctx, err) == job.ClassInfra
@@ -71,7 +72,7 @@ func (e *Executor) judge(ctx context.Context, a *attempt, err error) {
 	if errors.As(err, &segment) || errors.Is(err, objstore.ErrThrottled) {
 		infra = false // another's doing, or all others' trouble too
 	}
-	shunned, benched := e.bench.saw(a.Attempt.Job, infra)
+	shunned, benched := e.breaker.attemptEnded(a.Attempt.Job, infra)
 	if shunned > 0 {
 		e.cfg.Log.Error("attempts of a job fail here one after the other: its tasks are left to others for a while", "executor", e.cfg.ID, "pause", shunned, "attempt", a.Attempt, "error", err)
 	}
@@ -110,9 +111,9 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	}
 	var r result
 	if a.Attempt.Task.Side == job.Map {
-		r, err = e.mapTask(ctx, a, j, scratch)
+		r, err = e.runMapTask(ctx, a, j, scratch)
 	} else {
-		r, err = e.reduceTask(ctx, a, j, scratch)
+		r, err = e.runReduceTask(ctx, a, j, scratch)
 	}
 	if err != nil {
 		return err
@@ -155,10 +156,10 @@ const InlineManifest = 256
 // where that fails because the attempt has ended already, its task's winner tells how.
 func (e *Executor) undo(ctx context.Context, a *attempt, job *jobContext, r result, why error) error {
 	class := classify(ctx, why)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	if !errors.Is(why, state.ErrStale) {
-		err := e.settle(ctx, a, why, class)
+		err := e.endAttempt(ctx, a, why, class)
 		if errors.Is(err, state.ErrStale) {
 			var won bool
 			if won, err = e.committed(ctx, a.Attempt); won {
@@ -180,7 +181,7 @@ func (e *Executor) committed(ctx context.Context, id job.AttemptID) (bool, error
 }
 
 // settle tells Redis how an attempt failed.
-func (e *Executor) settle(ctx context.Context, a *attempt, why error, class job.Class) error {
+func (e *Executor) endAttempt(ctx context.Context, a *attempt, why error, class job.Class) error {
 	failure := job.Failure{Class: class, Message: why.Error(), Log: a.log.String()}
 	var user *program.UserError
 	if errors.As(why, &user) {

@@ -67,7 +67,7 @@ func (e *Executor) findBounds(ctx context.Context, a *attempt, job *jobContext, 
 		return nil, err
 	}
 	if !held {
-		a.moves.Add(1)
+		a.signs.Add(1)
 		return nil, nil
 	}
 	b, err := e.makeBounds(ctx, a, job, scratch, token, missing.name)
@@ -130,7 +130,7 @@ func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, 
 	defer func() {
 		stop()
 		<-done
-		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+		release, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 		defer cancel()
 		if releaseErr := e.cfg.Store.ReleaseSampler(release, job.id, token); releaseErr != nil && err == nil {
 			e.cfg.Log.Warn("release the sampling of a job; that ends by itself", "job", job.id, "error", releaseErr)
@@ -184,7 +184,7 @@ func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext
 // dropVainBounds removes bounds that were made for a job that is over: whoever was held up may come when the
 // clean-up has been. Those of a job that goes on, perhaps restored, are the same that others made.
 func (e *Executor) dropVainBounds(ctx context.Context, j *jobContext, name string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	now, err := e.cfg.Store.Job(ctx, j.id)
 	if errors.Is(err, state.ErrNoJob) || err == nil && (now.Phase == job.PhaseCleanup || now.Phase == job.PhaseEnded) {

@@ -9,83 +9,86 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// An executor where attempts fail one after the other through no fault of their programs takes
-// itself off the field for a while, so that tasks go where they can be done:
+// An executor whose attempts fail one after the other, through no fault of their programs, pauses
+// its claims for a while, so that other executors get the tasks:
 //
-//   - Where the attempts of one job fail, it leaves that job's tasks to others, and goes on with
-//     other jobs: the fault may well be the job's, and must not be to the harm of the others.
-//   - Where those of several jobs fail (its disk is full, its network is bad), it claims nothing.
-//     Then it tries with one attempt, of another job if there is one, and sits out for longer if that
-//     fails.
+//   - If the attempts of one job fail, it avoids that job and continues with other jobs. The fault
+//     may well be the job's, and must not harm the others.
+//   - If the attempts of several jobs fail (its disk is full, its network is bad), it claims
+//     nothing. After the pause it is on trial: it claims one task, of another job if there is one,
+//     and pauses for longer if that attempt fails.
 const (
-	benchAfter = 3                // failures in a row
-	benchFirst = 5 * time.Second  // the first time on the bench; doubles
-	benchMost  = 20 * time.Second // and no longer than this
-	benchJobs  = 2                // jobs that take part in it, at least, for all to stop
+	breakAfter   = 3               // failures in a row lead to a pause
+	firstPause   = 5 * time.Second // doubles with each failure that follows
+	longestPause = 20 * time.Second
+	breakJobs    = 2 // the least number of jobs that fail before all claims are paused
 )
 
-// shunMemory bounds the jobs that a bench remembers; those that failed last are kept.
-const shunMemory = 256
+// rememberedJobs limits the jobs that a breaker remembers; it keeps those that failed last.
+const rememberedJobs = 256
 
-// bench remembers how an executor's attempts ended.
-type bench struct {
+// breaker is the circuit breaker of an executor: from how its attempts ended it decides whether the
+// executor may claim tasks, and of which jobs. Its methods may be called concurrently.
+type breaker struct {
 	mu   sync.Mutex
-	all  spell             // guarded by mu: of all jobs
-	jobs map[job.ID]*spell // guarded by mu: of those whose attempts failed here last
+	all  streak             // guarded by mu: the failures of all jobs
+	jobs map[job.ID]*streak // guarded by mu: the failures of each job whose last attempt here failed
 }
 
-// spell is a series of infrastructure failures.
-type spell struct {
-	failures int             // since the last attempt that ended otherwise
-	of       map[job.ID]bool // the jobs that failed in it
-	until    time.Time       // end of the pause that they led to
-	last     time.Time       // when the last one was
+// streak is a series of infrastructure failures.
+type streak struct {
+	failures int             // since the last attempt that ended in another way
+	jobs     map[job.ID]bool // the jobs whose attempts failed
+	until    time.Time       // the end of the pause; zero: there was none
+	last     time.Time       // the time of the last failure
 }
 
-// add counts a failure of a job, and returns for how long there is a pause because of it.
-func (s *spell) add(j job.ID, jobs int) time.Duration {
+// add counts a failure of a job, and returns the length of the pause that begins with it; 0: none
+// begins. A pause needs failures of at least leastJobs jobs.
+func (s *streak) add(j job.ID, leastJobs int) time.Duration {
 	now := time.Now()
 	if now.Before(s.until) {
-		return 0 // others that ran beside the one that was the last straw don't count
+		return 0 // attempts that ran beside the one that caused the pause don't count
 	}
-	if s.of == nil {
-		s.of = map[job.ID]bool{}
+	if s.jobs == nil {
+		s.jobs = map[job.ID]bool{}
 	}
 	s.failures++
-	s.of[j], s.last = true, now
-	if s.failures < benchAfter || len(s.of) < jobs {
+	s.jobs[j], s.last = true, now
+	if s.failures < breakAfter || len(s.jobs) < leastJobs {
 		return 0
 	}
-	d := min(benchFirst<<min(max(s.failures-benchAfter, 0), 10), benchMost)
+	d := min(firstPause<<min(max(s.failures-breakAfter, 0), 10), longestPause)
 	s.until = now.Add(d)
 	return d
 }
 
-// saw takes down how an attempt of a job ended. It returns for how long the job's tasks are left to others
-// because of that, and for how long the executor is benched.
-func (b *bench) saw(j job.ID, infra bool) (shunned, benched time.Duration) {
+// attemptEnded records how an attempt of a job ended: infra if it failed through no fault of its
+// program. It returns how long the executor avoids the job from now on, and how long it claims
+// nothing; 0: not at all.
+func (b *breaker) attemptEnded(j job.ID, infra bool) (avoid, pause time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !infra {
-		b.all = spell{}
+		b.all = streak{}
 		delete(b.jobs, j)
 		return 0, 0
 	}
 	if b.jobs == nil {
-		b.jobs = map[job.ID]*spell{}
+		b.jobs = map[job.ID]*streak{}
 	}
 	s := b.jobs[j]
 	if s == nil {
-		b.forget()
-		s = &spell{}
+		b.makeRoom()
+		s = &streak{}
 		b.jobs[j] = s
 	}
-	return s.add(j, 1), b.all.add(j, benchJobs)
+	return s.add(j, 1), b.all.add(j, breakJobs)
 }
 
-// forget makes room for one more job.
-func (b *bench) forget() {
-	if len(b.jobs) < shunMemory {
+// makeRoom makes room for one more job.
+func (b *breaker) makeRoom() {
+	if len(b.jobs) < rememberedJobs {
 		return
 	}
 	oldest := slices.MinFunc(slices.Collect(maps.Keys(b.jobs)), func(x, y job.ID) int {
@@ -94,19 +97,19 @@ func (b *bench) forget() {
 	delete(b.jobs, oldest)
 }
 
-// rest returns how long the executor has to sit out yet, and whether it then is on trial: to
-// take one attempt, and wait how that ends.
-func (b *bench) rest() (left time.Duration, trial bool) {
+// remaining returns how much of the pause is left, and whether the executor is on trial when it
+// ends: then it runs one attempt, and waits how that ends, before it claims more.
+func (b *breaker) remaining() (left time.Duration, trial bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return max(0, time.Until(b.all.until)), b.trial()
 }
 
-func (b *bench) trial() bool { return b.all.failures >= benchAfter && len(b.all.of) >= benchJobs }
+func (b *breaker) trial() bool { return b.all.failures >= breakAfter && len(b.all.jobs) >= breakJobs }
 
-// avoided returns the jobs whose tasks are left to others now, and those which come last: on trial, the ones
-// that led to it.
-func (b *bench) avoided() (shunned, last []job.ID) {
+// avoided returns the jobs that the executor must not claim tasks of, and the jobs of which it claims
+// tasks only when no other job has any: on trial, those that led to the pause.
+func (b *breaker) avoided() (shunned, last []job.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -116,13 +119,13 @@ func (b *bench) avoided() (shunned, last []job.ID) {
 		}
 	}
 	if b.trial() {
-		last = slices.Collect(maps.Keys(b.all.of))
+		last = slices.Collect(maps.Keys(b.all.jobs))
 	}
 	return shunned, last
 }
 
-// benched returns until when the executor sits out; zero: it does not.
-func (b *bench) benched() time.Time {
+// pausedUntil returns the end of the present pause of all claims; zero: there is none.
+func (b *breaker) pausedUntil() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if time.Now().After(b.all.until) {

@@ -53,7 +53,7 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 
 // claim claims up to wanted tasks, but none of jobs that keep failing here.
 func (e *Executor) claim(ctx context.Context, wanted int) ([]state.Claim, error) {
-	shunned, last := e.bench.avoided()
+	shunned, last := e.breaker.avoided()
 	if len(last) > 0 {
 		claims, err := e.cfg.Store.Claim(ctx, e.cfg.ID, wanted, e.cfg.Lease, slices.Concat(shunned, last)...)
 		if err != nil || len(claims) > 0 {
@@ -70,7 +70,7 @@ func (e *Executor) takeSlots(ctx context.Context, slots chan struct{}) int {
 	case <-ctx.Done():
 		return 0
 	}
-	left, trial := e.bench.rest()
+	left, trial := e.breaker.remaining()
 	if !trial {
 		return 1 + takeFree(slots)
 	}
@@ -80,7 +80,7 @@ func (e *Executor) takeSlots(ctx context.Context, slots chan struct{}) int {
 			<-slots
 			return 0
 		}
-		left, trial = e.bench.rest()
+		left, trial = e.breaker.remaining()
 	}
 	return 1
 }

@@ -51,7 +51,7 @@ type Config struct {
 	// KeepLogs puts every attempt's log on the work store, where it outlives the job.
 	KeepLogs bool
 	// NoBench has the executor claim tasks however many attempts fail here: it is the only one.
-	NoBench bool
+	NoBreaker bool
 	// Metrics is where the executor's metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
 	// Version is shown to people who list executors.

@@ -7,7 +7,7 @@
 // Five kinds of goroutine work together. The claim loop (claim.go) takes tasks while slots
 // are free. The heartbeat (lease.go) renews the leases of all attempts that run and stops
 // those that are lost. The listener has it do so at once when a job was stopped. What several attempts
-// need, such as the program or the map outputs, is fetched once for all of them (flight.go). Each
+// need, such as the program or the map outputs, is fetched once for all of them (sharedcall.go). Each
 // attempt (attempt.go) has a goroutine of its own, and ends in exactly one of: commit, fail, hand
 // back, or nothing if it was given away.
 package executor
@@ -41,9 +41,9 @@ type Executor struct {
 	metrics    *metrics
 	users      chan *program.User // that no attempt's program runs as
 
-	bench   bench
+	breaker breaker
 	working context.Context // ends when attempts must; set before the first one begins
-	shared  sync.WaitGroup  // flights
+	shared  sync.WaitGroup  // work of share
 	logs    sync.WaitGroup  // uploads of growing logs
 
 	mu       sync.Mutex

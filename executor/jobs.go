@@ -32,14 +32,14 @@ type jobContext struct {
 	program  program.Program
 	folder   string // on local disk; holds the program's file
 
-	loading flight
+	loading sharedCall
 	loaded  atomic.Bool
 
 	users int // guarded by the cache's mutex
 	used  int // guarded by the cache's mutex: when it was last put back, in turns
 
 	bounds    atomic.Pointer[bounds] // of a job of total order, once they are known
-	seeking   flight                 // them
+	seeking   sharedCall             // them
 	pages     pageCache
 	heads     *input.Heads // of its inputs
 	committed mapOutputs

@@ -14,8 +14,8 @@ import (
 
 // Why an attempt is stopped; causes of its context.
 var (
-	errGivenAway = errors.New("attempt was given away: its lease ended, its job ended, or another attempt won")
-	errUnsure    = errors.New("lease could not be renewed in time")
+	errReassigned = errors.New("attempt was given away: its lease ended, its job ended, or another attempt won")
+	errUnsure     = errors.New("lease could not be renewed in time")
 )
 
 // heartbeat renews the leases of all attempts, and says who we are, until ctx ends. Between two
@@ -107,8 +107,8 @@ func (e *Executor) renew(ctx context.Context) {
 	}
 	beats := make([]state.Beat, len(running))
 	for i, a := range running {
-		a.movesSent = a.moves.Load()
-		beats[i] = state.Beat{Attempt: a.Attempt, Progress: int(a.progress.Load()), Moved: a.movesSent != a.movesTold}
+		a.signsSent = a.signs.Load()
+		beats[i] = state.Beat{Attempt: a.Attempt, Progress: int(a.thousandths.Load()), Moved: a.signsSent != a.signsRenewed}
 	}
 	sent := time.Now()
 	asking, cancel := context.WithTimeout(ctx, e.cfg.Lease/3)
@@ -130,9 +130,9 @@ func (e *Executor) renew(ctx context.Context) {
 	}
 	for _, a := range running {
 		if gone[a.Attempt] {
-			a.stop(errGivenAway)
+			a.stop(errReassigned)
 		} else {
-			a.renewed, a.movesTold = sent, a.movesSent
+			a.renewed, a.signsRenewed = sent, a.signsSent
 		}
 		if slices.Contains(read, a.Attempt) {
 			e.shareLog(ctx, a)

@@ -17,8 +17,8 @@ const (
 
 // logTail keeps the end of what is written to it, and passes lines on.
 type logTail struct {
-	pass  func(line []byte) // may be nil
-	moved func()            // called for each write; may be nil
+	pass       func(line []byte) // may be nil
+	progressed func()            // called for each write; may be nil
 
 	mu      sync.Mutex
 	tail    []byte // guarded by mu
@@ -27,8 +27,8 @@ type logTail struct {
 
 // Write takes whole lines.
 func (l *logTail) Write(p []byte) (int, error) {
-	if l.moved != nil {
-		l.moved()
+	if l.progressed != nil {
+		l.progressed()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

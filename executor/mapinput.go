@@ -23,11 +23,11 @@ const (
 // splitQueue opens a task's splits in their order, small ones ahead of their turn: else each of many small
 // objects would be waited for. It belongs to one goroutine.
 type splitQueue struct {
-	open   func(input.Split) (*input.Reader, error)
-	rest   []input.Split
-	budget int64 // bytes ahead
-	ahead  []openedSplit
-	held   int64 // bytes of them
+	open      func(input.Split) (*input.Reader, error)
+	remaining []input.Split
+	budget    int64 // bytes ahead
+	ahead     []openedSplit
+	held      int64 // bytes of them
 }
 
 type openedSplit struct {
@@ -37,12 +37,12 @@ type openedSplit struct {
 }
 
 // splits makes a queue of a task's splits.
-func (w *mapWork) splits(ctx context.Context) *splitQueue {
+func (w *mapTask) splits(ctx context.Context) *splitQueue {
 	opts := SplitOptions(w.job.format, w.executor.slotMemory())
 	return &splitQueue{
-		open:   func(s input.Split) (*input.Reader, error) { return w.executor.openSplit(ctx, w.job, s, opts) },
-		rest:   w.task,
-		budget: min(opts.ReadAheadBytes/4, bytesAhead),
+		open:      func(s input.Split) (*input.Reader, error) { return w.executor.openSplit(ctx, w.job, s, opts) },
+		remaining: w.task,
+		budget:    min(opts.ReadAheadBytes/4, bytesAhead),
 	}
 }
 
@@ -53,16 +53,16 @@ func (q *splitQueue) next() (*input.Reader, error) {
 	}
 	first := q.ahead[0]
 	q.ahead, q.held = q.ahead[1:], q.held-first.split.Length
-	for len(q.rest) > 0 && len(q.ahead) < splitsAhead && q.held+q.rest[0].Length <= q.budget {
+	for len(q.remaining) > 0 && len(q.ahead) < splitsAhead && q.held+q.remaining[0].Length <= q.budget {
 		q.begin()
 	}
 	return first.reader, first.err
 }
 
 func (q *splitQueue) begin() {
-	s := q.rest[0]
+	s := q.remaining[0]
 	r, err := q.open(s)
-	q.rest, q.ahead, q.held = q.rest[1:], append(q.ahead, openedSplit{s, r, err}), q.held+s.Length
+	q.remaining, q.ahead, q.held = q.remaining[1:], append(q.ahead, openedSplit{s, r, err}), q.held+s.Length
 }
 
 // close ends the reads of splits that were not returned.
@@ -122,7 +122,7 @@ func readAll(ctx context.Context, a *attempt, s input.Split, r *input.Reader, ta
 		if err := ctx.Err(); err != nil {
 			return 0, fmt.Errorf("map %s: %w", objstore.Shown(s.Input), err)
 		}
-		a.moves.Add(1)
+		a.signs.Add(1)
 	}
 }
 

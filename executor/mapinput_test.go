@@ -28,7 +28,7 @@ func queueOf(t *testing.T, budget int64, lengths ...int64) (q *splitQueue, begun
 		})
 	}}
 	for i, n := range lengths {
-		q.rest = append(q.rest, input.Split{Input: fmt.Sprint(i), Length: n, Size: n})
+		q.remaining = append(q.remaining, input.Split{Input: fmt.Sprint(i), Length: n, Size: n})
 	}
 	return q, begun, ended
 }

@@ -16,7 +16,7 @@ import (
 // mapOutputs are the committed map attempts of a job, read once for all reduce tasks that an
 // executor does, until a map is done anew and the epoch changes.
 type mapOutputs struct {
-	reading flight
+	reading sharedCall
 
 	mu    sync.Mutex
 	epoch int             // guarded by mu
@@ -36,8 +36,8 @@ type mapOutput struct {
 	at      int64 // where the manifest is in the store
 }
 
-// of returns what was read for an epoch; nil if it is another's.
-func (c *mapOutputs) of(epoch int) *mapOutputTable {
+// forEpoch returns what was read for an epoch; nil if it is another's.
+func (c *mapOutputs) forEpoch(epoch int) *mapOutputTable {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch != epoch {
@@ -56,7 +56,7 @@ func (c *mapOutputs) set(epoch int, table *mapOutputTable) {
 func (e *Executor) mapOutputs(ctx context.Context, a *attempt, job *jobContext) (*mapOutputTable, error) {
 	c, epoch := &job.committed, a.Epoch
 	for {
-		if table := c.of(epoch); table != nil {
+		if table := c.forEpoch(epoch); table != nil {
 			return table, nil
 		}
 		// Those that want another epoch come here again.

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-func (w *mapWork) try(ctx context.Context, from, until int64) (end int64, err error) {
+func (w *mapTask) try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
 	err = w.probe(func(attempt program.Attempt, drop *record.Emitter) error {
 		attempt.Inputs = inputsOf(w.task)
@@ -32,7 +32,7 @@ func (w *mapWork) try(ctx context.Context, from, until int64) (end int64, err er
 }
 
 // named looks for the record that begins where the error says.
-func (w *mapWork) named(ctx context.Context, from, until int64, why *program.UserError) (int64, error) {
+func (w *mapTask) named(ctx context.Context, from, until int64, why *program.UserError) (int64, error) {
 	if why.Record == nil || why.Record.Input == "" {
 		return -1, nil
 	}
@@ -55,7 +55,7 @@ func (w *mapWork) named(ctx context.Context, from, until int64, why *program.Use
 	return unit, w.read(ctx, pick)
 }
 
-func (w *mapWork) describe(ctx context.Context, unit int64) (skippedRecord, error) {
+func (w *mapTask) describe(ctx context.Context, unit int64) (skippedRecord, error) {
 	var r skippedRecord
 	err := w.read(ctx, &recordPick{from: unit, until: unit + 1, pass: func(b *record.Batch) error {
 		for offset, value := range b.Records() {
@@ -67,7 +67,7 @@ func (w *mapWork) describe(ctx context.Context, unit int64) (skippedRecord, erro
 }
 
 // read hands those of the task's records to pick that it wants, and perhaps some before.
-func (w *mapWork) read(ctx context.Context, pick *recordPick) error {
+func (w *mapTask) read(ctx context.Context, pick *recordPick) error {
 	if pick.from >= pick.until {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (w *mapWork) read(ctx context.Context, pick *recordPick) error {
 }
 
 // note remembers a mark if it is the farthest so far.
-func (w *mapWork) note(m mark) {
+func (w *mapTask) note(m mark) {
 	if len(w.marks) == 0 || m.record > w.marks[len(w.marks)-1].record {
 		w.marks = append(w.marks, m)
 	}

@@ -20,7 +20,7 @@ type progressMark struct {
 func (p *mapProgress) handed(m program.Mapper, thousandths int64) {
 	telling, ok := m.(program.Telling)
 	if !ok {
-		p.attempt.progress.Store(thousandths)
+		p.attempt.thousandths.Store(thousandths)
 		return
 	}
 	p.marks = append(p.marks, progressMark{telling.Handed(), thousandths})
@@ -42,5 +42,5 @@ func (p *mapProgress) store() {
 		next := p.marks[0]
 		at += (next.thousandths - at) * (p.mapped - p.before.bytes) / (next.bytes - p.before.bytes)
 	}
-	p.attempt.progress.Store(at)
+	p.attempt.thousandths.Store(at)
 }

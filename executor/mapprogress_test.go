@@ -38,13 +38,13 @@ func TestProgressIsWhatIsMapped(t *testing.T) {
 		} else {
 			p.took(step.took)
 		}
-		if got := a.progress.Load(); got != step.want {
+		if got := a.thousandths.Load(); got != step.want {
 			t.Errorf("step %d: want %d, have %d", i, step.want, got)
 		}
 	}
 	var silent program.Mapper
 	p = &mapProgress{attempt: a}
-	if p.handed(silent, 300); a.progress.Load() != 300 {
-		t.Errorf("a mapper that tells nothing is at %d", a.progress.Load())
+	if p.handed(silent, 300); a.thousandths.Load() != 300 {
+		t.Errorf("a mapper that tells nothing is at %d", a.thousandths.Load())
 	}
 }

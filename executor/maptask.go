@@ -28,7 +28,7 @@ const (
 
 // mapTask maps a task's splits into one object of sorted segments, or, in a job without
 // reducers, into a part of the output.
-func (e *Executor) mapTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
+func (e *Executor) runMapTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
 	task, err := job.task(ctx, e, a, a.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
@@ -43,13 +43,13 @@ func (e *Executor) mapTask(ctx context.Context, a *attempt, job *jobContext, scr
 			return r, err
 		}
 	}
-	return e.perhapsSkipping(ctx, a, job, &mapWork{
-		probing: probing{executor: e, attempt: a, job: job, scratch: scratch}, task: task, bounds: b,
+	return e.runTask(ctx, a, job, &mapTask{
+		taskEnv: taskEnv{executor: e, attempt: a, job: job, scratch: scratch}, task: task, bounds: b,
 	})
 }
 
 // do maps all records of the task but those to omit.
-func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
+func (w *mapTask) run(ctx context.Context, omit []int64) (result, error) {
 	e, a, job := w.executor, w.attempt, w.job
 	attempt, err := e.programAttempt(a, job, w.scratch)
 	if err != nil {
@@ -69,7 +69,7 @@ func (w *mapWork) do(ctx context.Context, omit []int64) (result, error) {
 	return w.mapToSegments(ctx, mapper, how, omit)
 }
 
-func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (r result, err error) {
+func (w *mapTask) mapToSegments(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (r result, err error) {
 	e, a, job := w.executor, w.attempt, w.job
 	var in intake
 	count := func(stats shuffle.CollectStats) map[string]int64 {
@@ -114,7 +114,7 @@ func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, how 
 	if err != nil {
 		return result{}, err
 	}
-	manifest, err := collector.Finish(ctx, movingWriter{object, a})
+	manifest, err := collector.Finish(ctx, progressWriter{object, a})
 	if err != nil {
 		return result{}, errors.Join(err, object.Abort())
 	}
@@ -132,17 +132,17 @@ func (w *mapWork) mapToSegments(ctx context.Context, mapper program.Mapper, how 
 }
 
 // movingWriter notes that an attempt gets on while it writes.
-type movingWriter struct {
+type progressWriter struct {
 	io.Writer
 	attempt *attempt
 }
 
-func (w movingWriter) Write(p []byte) (int, error) {
-	w.attempt.moves.Add(1)
+func (w progressWriter) Write(p []byte) (int, error) {
+	w.attempt.signs.Add(1)
 	return w.Writer.Write(p)
 }
 
-func (w *mapWork) mapToOutput(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (result, error) {
+func (w *mapTask) mapToOutput(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (result, error) {
 	out, err := w.executor.createPart(ctx, w.job, w.attempt.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
@@ -184,7 +184,7 @@ func (s *mapSink) take(b *record.Batch) error {
 }
 
 // feed drives all records of a task but those to omit through the mapper.
-func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in intake, err error) {
+func (w *mapTask) feed(ctx context.Context, sink mapSink, omit []int64) (in intake, err error) {
 	var (
 		done  int64
 		total = max(w.task.Bytes(), 1)
@@ -220,7 +220,7 @@ func (w *mapWork) feed(ctx context.Context, sink mapSink, omit []int64) (in inta
 	if err := sink.mapper.Close(sink.emitter); err != nil {
 		return in, err
 	}
-	w.attempt.progress.Store(1000)
+	w.attempt.thousandths.Store(1000)
 	return in, sink.emitter.Err()
 }
 
@@ -232,7 +232,7 @@ func (in intake) counters(worker any) map[string]int64 {
 }
 
 // segmentNote encodes what is left in the object of a map attempt with these counters.
-func (w *mapWork) segmentNote(counters map[string]int64) ([]byte, error) {
+func (w *mapTask) segmentNote(counters map[string]int64) ([]byte, error) {
 	text, err := json.Marshal(segmentNote{Pages: w.job.plan.Pages, Bounds: w.bounds.name, Counters: counters})
 	if err != nil {
 		return nil, fmt.Errorf("encode the note of a map output: %w", err)
@@ -241,8 +241,8 @@ func (w *mapWork) segmentNote(counters map[string]int64) ([]byte, error) {
 }
 
 // mapWork is the work of a map attempt; its units are records.
-type mapWork struct {
-	probing
+type mapTask struct {
+	taskEnv
 	task   input.Task
 	bounds *bounds
 	marks  []mark // of what was read for trying; sorted

@@ -68,7 +68,7 @@ func newMetrics(registry prometheus.Registerer, e *Executor) *metrics {
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_slots_busy", Help: "Tasks that it does now."},
 		func() float64 { return float64(len(e.running())) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_executor_paused", Help: "1 while it claims no tasks, since attempts failed here one after the other."},
-		func() float64 { return boolean(!e.bench.benched().IsZero()) })
+		func() float64 { return boolean(!e.breaker.pausedUntil().IsZero()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_executor_draining", Help: "1 once it was told to stop."},
 		func() float64 { return boolean(e.draining.Load()) })
 	return m
@@ -87,7 +87,7 @@ func (m *metrics) attemptEnded(ctx context.Context, a *attempt, took time.Durati
 	result := "committed"
 	switch {
 	case err == nil:
-	case errors.Is(err, state.ErrStale), errors.Is(context.Cause(ctx), errGivenAway):
+	case errors.Is(err, state.ErrStale), errors.Is(context.Cause(ctx), errReassigned):
 		result = "given_away"
 	case errors.As(err, &segment):
 		result = string(job.ClassSegment)

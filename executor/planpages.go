@@ -55,7 +55,7 @@ const cachedPages = 4
 
 // pageCache keeps pages of a job's plan; neighbouring tasks are on one page.
 type pageCache struct {
-	reading flight
+	reading sharedCall
 
 	mu    sync.Mutex
 	pages map[int][]input.Task // guarded by mu

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-func (w *reduceWork) try(ctx context.Context, from, until int64) (end int64, err error) {
+func (w *reduceTask) try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
 	err = w.probe(func(attempt program.Attempt, drop *record.Emitter) error {
 		return w.pick(ctx, attempt.Scratch, from, until, func(p *groupPick) error {
@@ -27,7 +27,7 @@ func (w *reduceWork) try(ctx context.Context, from, until int64) (end int64, err
 }
 
 // pick opens the merge for those groups.
-func (w *reduceWork) pick(ctx context.Context, scratch string, from, until int64, use func(*groupPick) error) (err error) {
+func (w *reduceTask) pick(ctx context.Context, scratch string, from, until int64, use func(*groupPick) error) (err error) {
 	in, err := w.open(ctx, scratch)
 	if err != nil {
 		return err
@@ -41,11 +41,11 @@ func (w *reduceWork) pick(ctx context.Context, scratch string, from, until int64
 }
 
 // named finds nothing: errors show a key as the program sees it, not as it sorts.
-func (w *reduceWork) named(context.Context, int64, int64, *program.UserError) (int64, error) {
+func (w *reduceTask) named(context.Context, int64, int64, *program.UserError) (int64, error) {
 	return -1, nil
 }
 
-func (w *reduceWork) describe(ctx context.Context, unit int64) (skippedRecord, error) {
+func (w *reduceTask) describe(ctx context.Context, unit int64) (skippedRecord, error) {
 	r := skippedRecord{Record: unit}
 	err := w.pick(ctx, w.scratch, unit, unit+1, func(p *groupPick) error {
 		groups := record.NewGroups(p.next)
@@ -62,7 +62,7 @@ func (w *reduceWork) describe(ctx context.Context, unit int64) (skippedRecord, e
 	return r, err
 }
 
-func (w *reduceWork) showKey(key []byte) *shown {
+func (w *reduceTask) showKey(key []byte) *shown {
 	if program.Kind(w.job.spec.Kind) == program.Python && len(key) > 0 && key[0] == program.PythonText {
 		key = key[1:]
 	}
@@ -70,7 +70,7 @@ func (w *reduceWork) showKey(key []byte) *shown {
 }
 
 // showValue shows Python's values as bytes, which they are, even if they look like text.
-func (w *reduceWork) showValue(value []byte) *shown {
+func (w *reduceTask) showValue(value []byte) *shown {
 	if program.Kind(w.job.spec.Kind) == program.Python {
 		return &shown{Base64: bytes.Clone(value[:min(len(value), shownValueBytes)]), Bytes: len(value)}
 	}

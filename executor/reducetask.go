@@ -33,19 +33,19 @@ func RequestCost(storeURL string) int64 {
 
 // reduceTask merges a partition's runs, straight from the map attempts' objects, through the
 // reducer into a part of the output.
-func (e *Executor) reduceTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
+func (e *Executor) runReduceTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
 	sources, attempts, err := e.sources(ctx, a, job)
 	if err != nil {
 		return result{}, err
 	}
-	return e.perhapsSkipping(ctx, a, job, &reduceWork{
-		probing: probing{executor: e, attempt: a, job: job, scratch: scratch},
+	return e.runTask(ctx, a, job, &reduceTask{
+		taskEnv: taskEnv{executor: e, attempt: a, job: job, scratch: scratch},
 		sources: sources, attempts: attempts,
 	})
 }
 
 // do reduces all groups of the task but those to omit.
-func (w *reduceWork) do(ctx context.Context, omit []int64) (r result, err error) {
+func (w *reduceTask) run(ctx context.Context, omit []int64) (r result, err error) {
 	in, err := w.open(ctx, w.scratch)
 	if err != nil {
 		return result{}, err
@@ -69,7 +69,7 @@ func (w *reduceWork) do(ctx context.Context, omit []int64) (r result, err error)
 }
 
 // open begins the merge of the task's runs.
-func (w *reduceWork) open(ctx context.Context, scratch string) (*mergeInput, error) {
+func (w *reduceTask) open(ctx context.Context, scratch string) (*mergeInput, error) {
 	e := w.executor
 	merge, err := shuffle.NewMerge(ctx, shuffle.MergeConfig{
 		Combine:    w.job.program.Traits().Combine,
@@ -91,7 +91,7 @@ func (w *reduceWork) open(ctx context.Context, scratch string) (*mergeInput, err
 	return &mergeInput{stopped: ctx.Err, attempt: w.attempt, merge: merge, total: total}, nil
 }
 
-func (w *reduceWork) reduce(ctx context.Context, in *mergeInput, omit []int64, out *partWriter) (map[string]int64, error) {
+func (w *reduceTask) reduce(ctx context.Context, in *mergeInput, omit []int64, out *partWriter) (map[string]int64, error) {
 	if w.job.program.Traits().Identity {
 		return map[string]int64{}, in.copyTo(out)
 	}
@@ -133,11 +133,11 @@ func (in *mergeInput) next() ([]byte, error) {
 		return nil, err
 	}
 	block, err := in.merge.Next()
-	in.attempt.moves.Add(1)
+	in.attempt.signs.Add(1)
 	if err != nil && !errors.Is(err, io.EOF) {
 		in.err = err
 	}
-	in.attempt.progress.Store(min(999, in.merge.Stats().Records*1000/in.total))
+	in.attempt.thousandths.Store(min(999, in.merge.Stats().Records*1000/in.total))
 	return block, err
 }
 
@@ -170,8 +170,8 @@ func segmentOf(err error, sources []shuffle.Source, attempts []job.AttemptID) er
 }
 
 // reduceWork is the work of a reduce attempt; its units are groups.
-type reduceWork struct {
-	probing
+type reduceTask struct {
+	taskEnv
 	sources  []shuffle.Source
 	attempts []job.AttemptID // whose sources they are
 }

@@ -22,7 +22,7 @@ func (e *Executor) report(ctx context.Context) {
 		e.info.ID, e.info.Host, e.info.Version = e.cfg.ID, host, e.cfg.Version
 		e.info.Started, e.info.Slots = time.Now(), e.cfg.Slots
 	}
-	e.info.Draining, e.info.Benched = e.draining.Load(), e.bench.benched()
+	e.info.Draining, e.info.Benched = e.draining.Load(), e.breaker.pausedUntil()
 	e.info.Running = e.info.Running[:0]
 	for _, a := range e.running() {
 		e.info.Running = append(e.info.Running, a.Attempt.String())

@@ -18,7 +18,7 @@ import (
 )
 
 // forget makes Redis lose everything.
-func (c *cluster) forget() {
+func (c *cluster) makeRoom() {
 	c.t.Helper()
 	rdb := c.client(&redis.Options{})
 	if err := errors.Join(rdb.FlushAll(c.t.Context()).Err(), rdb.Close()); err != nil {
@@ -83,7 +83,7 @@ func TestJobSurvivesTheLossOfRedis(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-g.reached
-			c.forget()
+			c.makeRoom()
 			close(g.open)
 			c.ended(id)
 			c.completed(id)
@@ -117,7 +117,7 @@ func TestSettledJobIsNotRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.completed(id)
-	c.forget()
+	c.makeRoom()
 	other := controller.NewJobID()
 	spec := c.spec(1)
 	spec.Output = c.path("other")
@@ -141,7 +141,7 @@ func TestDamagedOutputIsFoundOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-g.reached
-	c.forget()
+	c.makeRoom()
 	for _, name := range c.files("work") {
 		if strings.HasSuffix(name, ".seg") {
 			path := filepath.Join(c.path("work"), name)

@@ -63,7 +63,7 @@ func (s *sampler) pieces(ctx context.Context) ([]piece, error) {
 			return nil, err
 		}
 		splits = append(splits, task...)
-		s.attempt.moves.Add(1)
+		s.attempt.signs.Add(1)
 	}
 	return choosePieces(splits, s.job.format, n, sampledBytes(s.job.reduces)), nil
 }
@@ -115,7 +115,7 @@ func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 		if err := errors.Join(mapper.Map(batch, out), ctx.Err()); err != nil {
 			return err
 		}
-		s.attempt.moves.Add(1)
+		s.attempt.signs.Add(1)
 	}
 	if err := mapper.Close(out); err != nil {
 		return err

@@ -26,7 +26,7 @@ type trial struct {
 
 var errBroken = errors.New("the store is broken")
 
-func (w *trial) do(context.Context, []int64) (result, error) { return result{}, nil }
+func (w *trial) run(context.Context, []int64) (result, error) { return result{}, nil }
 
 func (w *trial) try(_ context.Context, from, until int64) (int64, error) {
 	w.tries++

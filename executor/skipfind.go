@@ -17,7 +17,7 @@ import (
 // before the first bad one is found by halving: the program is deterministic, or it can't be
 // helped, and the failure of a program that is given more and more begins at the bad unit. So each takes
 // at most log2(n) + 3 tries, and 2 when the program's error names it.
-func findBad(ctx context.Context, w work, limit int, why *program.UserError, found func(unit int64, why *program.UserError) error) ([]int64, error) {
+func findBad(ctx context.Context, w task, limit int, why *program.UserError, found func(unit int64, why *program.UserError) error) ([]int64, error) {
 	if _, err := w.try(ctx, 0, 0); err != nil {
 		return nil, unlessFault(ctx, err, "it fails with no input, too")
 	}
@@ -51,7 +51,7 @@ func findBad(ctx context.Context, w work, limit int, why *program.UserError, fou
 
 // culprit finds the first bad unit of those from one on and before another, at which the
 // program was seen to fail, and how it fails on that alone.
-func culprit(ctx context.Context, w work, from, end int64, why *program.UserError) (int64, *program.UserError, error) {
+func culprit(ctx context.Context, w task, from, end int64, why *program.UserError) (int64, *program.UserError, error) {
 	unit, err := w.named(ctx, from, end, why)
 	if err != nil {
 		return 0, nil, err
@@ -84,7 +84,7 @@ func culprit(ctx context.Context, w work, from, end int64, why *program.UserErro
 }
 
 // alone returns how the program fails on a single unit, or nil if it doesn't.
-func alone(ctx context.Context, w work, unit int64) (*program.UserError, error) {
+func alone(ctx context.Context, w task, unit int64) (*program.UserError, error) {
 	_, err := w.try(ctx, unit, unit+1)
 	if user := programFault(ctx, err); user != nil {
 		return user, nil

@@ -14,12 +14,12 @@ type groupPick struct {
 	from, until int64   // ordinals of what is wanted
 	omit        []int64 // sorted: what of it is not wanted all the same
 
-	rest   []byte // of the block
-	begun  bool
-	key    []byte // of the group at which it is
-	group  int64  // its ordinal
-	wanted bool
-	end    int64 // behind the last one that was returned
+	remaining []byte // of the block
+	begun     bool
+	key       []byte // of the group at which it is
+	group     int64  // its ordinal
+	wanted    bool
+	end       int64 // behind the last one that was returned
 }
 
 // next returns a block that holds wanted groups only; it is valid until next is called again.
@@ -28,12 +28,12 @@ func (p *groupPick) next() ([]byte, error) {
 		if p.past() {
 			return nil, io.EOF
 		}
-		if len(p.rest) == 0 {
+		if len(p.remaining) == 0 {
 			block, err := p.source()
 			if err != nil {
 				return nil, err
 			}
-			p.rest = block
+			p.remaining = block
 		}
 		piece, err := p.piece()
 		if err != nil || len(piece) > 0 {
@@ -50,7 +50,7 @@ func (p *groupPick) past() bool {
 // piece takes records from the rest of the block up to where what is wanted ends, and returns
 // those of them that are.
 func (p *groupPick) piece() ([]byte, error) {
-	block, at, begin := p.rest, 0, 0
+	block, at, begin := p.remaining, 0, 0
 	for at < len(block) {
 		key, _, n, err := record.Read(block[at:])
 		if err != nil {
@@ -64,7 +64,7 @@ func (p *groupPick) piece() ([]byte, error) {
 		}
 		at += n
 	}
-	if p.rest = block[at:]; p.wanted || at < len(block) {
+	if p.remaining = block[at:]; p.wanted || at < len(block) {
 		return block[begin:at], nil
 	}
 	return nil, nil

@@ -25,7 +25,7 @@ import (
 
 // reading returns the work of a map task over objects of a format, some of them long. If the format's name
 // begins with "gzip " they are compressed, and their names do not say so.
-func reading(t *testing.T, format string, splitSize int64) *mapWork {
+func reading(t *testing.T, format string, splitSize int64) *mapTask {
 	t.Helper()
 	format, compressed := strings.CutPrefix(format, "gzip ")
 	stores, err := connect.New(connect.Config{})
@@ -72,7 +72,7 @@ func reading(t *testing.T, format string, splitSize int64) *mapWork {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &mapWork{probing: probing{executor: e, attempt: &attempt{}, job: &jobContext{format: parsed}}}
+	w := &mapTask{taskEnv: taskEnv{executor: e, attempt: &attempt{}, job: &jobContext{format: parsed}}}
 	for task := range tasks {
 		w.task = append(w.task, task...)
 	}
@@ -99,7 +99,7 @@ type place struct {
 	record string
 }
 
-func (w *mapWork) places(t *testing.T, from, until int64) (places []place) {
+func (w *mapTask) places(t *testing.T, from, until int64) (places []place) {
 	t.Helper()
 	err := w.read(t.Context(), &recordPick{from: from, until: until, pass: func(b *record.Batch) error {
 		for offset, record := range b.Records() {
@@ -158,7 +158,7 @@ func TestCarefulAttempts(t *testing.T) {
 	for _, test := range []struct {
 		skip, most int
 		kind       string
-		careful    int // the first attempt that is; 0: none
+		mayIsolate int // the first attempt that is; 0: none
 	}{
 		{0, 0, "python", 0},
 		{5, 0, "python", 3},
@@ -171,7 +171,7 @@ func TestCarefulAttempts(t *testing.T) {
 		j := &jobContext{spec: job.Spec{SkipBadRecords: test.skip, MaxAttempts: test.most, Kind: test.kind}}
 		for number := 1; number < 12; number++ {
 			a := &attempt{Claim: state.Claim{Attempt: job.AttemptID{Number: number}}}
-			if got := e.careful(a, j); got != (test.careful > 0 && number >= test.careful) {
+			if got := e.mayIsolate(a, j); got != (test.mayIsolate > 0 && number >= test.mayIsolate) {
 				t.Errorf("%+v: attempt %d is careful: %v", test, number, got)
 			}
 		}
@@ -186,7 +186,7 @@ type doing struct {
 	discarded int
 }
 
-func (w *doing) do(_ context.Context, omit []int64) (result, error) {
+func (w *doing) run(_ context.Context, omit []int64) (result, error) {
 	w.omitted = append(w.omitted, omit)
 	if omit == nil {
 		return result{}, &program.UserError{Program: "p", Message: "failed"}
@@ -217,7 +217,7 @@ func TestSetAsideLivesAsLongAsTheResult(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := &doing{trial: trial{total: 10, fails: first(test.bad), ahead: func() int64 { return 4 }, names: nobody}, last: test.last}
 			a.Attempt.Number = test.number
-			r, err := e.perhapsSkipping(t.Context(), a, j, w)
+			r, err := e.runTask(t.Context(), a, j, w)
 			if test.says != "" {
 				if err == nil || !strings.Contains(err.Error(), test.says) {
 					t.Errorf("error %v, want %q", err, test.says)

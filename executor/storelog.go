@@ -67,7 +67,7 @@ func (e *Executor) putLog(ctx context.Context, a *attempt, more string) {
 	if !e.cfg.KeepLogs || length == a.upload.bytes && more == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	layout := layout.Layout{Prefix: e.workPrefix, Job: a.Attempt.Job}
 	if _, err := e.work.Put(ctx, layout.Log(a.Attempt), append(log, more...)); err != nil {

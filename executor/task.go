@@ -23,8 +23,8 @@ func (e *Executor) programAttempt(a *attempt, j *jobContext, scratch string) (pr
 	if log := e.cfg.ProgramLog; log != nil {
 		a.log.pass = func(line []byte) { log(a.Attempt, line) }
 	}
-	moved := func() { a.moves.Add(1) }
-	a.log.moved = moved
+	moved := func() { a.signs.Add(1) }
+	a.log.progressed = moved
 	return program.Attempt{
 		Moved: moved,
 		Job:   string(j.id), Phase: a.Attempt.Task.Side.String(),
@@ -37,8 +37,8 @@ func (e *Executor) programAttempt(a *attempt, j *jobContext, scratch string) (pr
 }
 
 // careful tells whether an attempt may set records aside.
-func (e *Executor) careful(a *attempt, job *jobContext) bool {
-	return job.maySkip() && a.Attempt.Number >= min(carefulAttempt, e.limits(job).User)
+func (e *Executor) mayIsolate(a *attempt, job *jobContext) bool {
+	return job.maySkip() && a.Attempt.Number >= min(isolatingAttempt, e.limits(job).User)
 }
 
 // limits are those that hold for a job's attempts; the job may be nil.
@@ -52,10 +52,10 @@ func (e *Executor) limits(job *jobContext) state.Limits {
 
 // perhapsSkipping does an attempt's work. When the program fails, and the attempt may, it finds
 // the units that make it fail, sets them aside, and does the rest.
-func (e *Executor) perhapsSkipping(ctx context.Context, a *attempt, j *jobContext, w work) (result, error) {
-	r, err := w.do(ctx, nil)
+func (e *Executor) runTask(ctx context.Context, a *attempt, j *jobContext, w task) (result, error) {
+	r, err := w.run(ctx, nil)
 	why := programFault(ctx, err)
-	if why == nil || why.Final || !e.careful(a, j) {
+	if why == nil || why.Final || !e.mayIsolate(a, j) {
 		return r, err
 	}
 	aside := &setAside{bucket: e.work, key: j.layout.Skipped(a.Attempt), attempt: a.Attempt}
@@ -67,7 +67,7 @@ func (e *Executor) perhapsSkipping(ctx context.Context, a *attempt, j *jobContex
 		return aside.add(ctx, record, why)
 	})
 	if err == nil {
-		if r, err = w.do(ctx, bad); err != nil {
+		if r, err = w.run(ctx, bad); err != nil {
 			if why := programFault(ctx, err); why != nil {
 				err = notSkipped(why, fmt.Sprintf("it also fails without the %d on which it fails alone", len(bad)))
 			}
@@ -97,9 +97,9 @@ type result struct {
 // work is what an attempt has to do, in units that can be set aside one by one: the records of
 // a map task, the groups (a key with all its values) of a reduce task. Units are named by their
 // ordinals in the task, from 0, which are the same for every attempt.
-type work interface {
+type task interface {
 	// do does it all, but for the units to omit, which are sorted.
-	do(ctx context.Context, omit []int64) (result, error)
+	run(ctx context.Context, omit []int64) (result, error)
 	// try runs the program anew over the units from one on and before another, and throws away
 	// what it makes. End is the unit behind the last one that it was given.
 	try(ctx context.Context, from, until int64) (end int64, err error)
@@ -110,7 +110,7 @@ type work interface {
 }
 
 // probing is what trying out a map task has in common with trying out a reduce task.
-type probing struct {
+type taskEnv struct {
 	executor *Executor
 	attempt  *attempt
 	job      *jobContext
@@ -119,7 +119,7 @@ type probing struct {
 
 // probe has run do something in a scratch folder of its own, as the program expects it, whose
 // log nobody wants.
-func (p *probing) probe(run func(attempt program.Attempt, drop *record.Emitter) error) (err error) {
+func (p *taskEnv) probe(run func(attempt program.Attempt, drop *record.Emitter) error) (err error) {
 	scratch := filepath.Join(p.scratch, "probe")
 	if err := program.PassableFolder(scratch); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
@@ -135,7 +135,7 @@ func (p *probing) probe(run func(attempt program.Attempt, drop *record.Emitter) 
 
 // carefulAttempt is the attempt from which on a task's bad records are looked for: before,
 // it may be chance.
-const carefulAttempt = 3
+const isolatingAttempt = 3
 
 // programFolder is where a program works in an attempt's scratch folder, apart from what is spilled there.
 const programFolder = "program"

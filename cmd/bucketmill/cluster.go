@@ -93,7 +93,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs pro
 			Work: c.work, Log: log, Slots: 1, Memory: int64(f.memory) / int64(f.executors),
 			Scratch: filepath.Join(c.scratch.Folder, "executor-"+strconv.Itoa(i)),
 			Lease:   localLease, Heartbeat: localHeartbeat, Limits: limits,
-			Program: programs, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.executors)), ProgramLog: ui.programLog, NoBench: true,
+			Program: programs, ProgramMemory: cmp.Or(int64(f.programMemory), programMemory(f.executors)), ProgramLog: ui.programLog, NoBreaker: true,
 		})
 		if err != nil {
 			return c, err

@@ -123,7 +123,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		ID:      "dev", Store: store, Open: stores.Open, Work: f.work, Log: log, Version: version,
 		Slots: f.slots, Memory: int64(f.memory), Scratch: filepath.Join(scratch.Folder, "executor"),
 		Lease: localLease, Heartbeat: localHeartbeat, Limits: f.limits, KeepLogs: true,
-		Program: program.Config{Python: f.python, Launcher: []string{launchCommand}}, Users: f.programUser.users, ProgramMemory: programMemory(f.slots), NoBench: true,
+		Program: program.Config{Python: f.python, Launcher: []string{launchCommand}}, Users: f.programUser.users, ProgramMemory: programMemory(f.slots), NoBreaker: true,
 	})
 	if err != nil {
 		return err
