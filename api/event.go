@@ -4,10 +4,9 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Event is what happened to a job. On the stream its id and type are also the fields "id" and
-// "event".
+// Event is a change of a job. In an event stream its id and type are also the fields "id" and "event".
 type Event struct {
-	ID       string    `json:"id,omitempty"` // rises; progress has none, for it is not kept
+	ID       string    `json:"id,omitempty"` // increasing; progress has none, because it is not kept
 	Type     string    `json:"type"`
 	At       *Time     `json:"at,omitempty"`
 	State    job.State `json:"state,omitempty"`    // of type state, and progress
@@ -18,10 +17,10 @@ type Event struct {
 
 // Types of events. More may come.
 const (
-	EventState         = "state"          // the job's state is another
-	EventPhase         = "phase"          // so is its phase
-	EventAttemptFailed = "attempt_failed" // an attempt came to nothing
-	EventWebhookFailed = "webhook_failed" // the webhook was not told of the end
-	EventProgress      = "progress"       // how far the job is; at most one a second
-	EventEnded         = "ended"          // the job is cleaned up; the last one
+	EventState         = "state"          // the job's state has changed
+	EventPhase         = "phase"          // the job's phase has changed
+	EventAttemptFailed = "attempt_failed" // an attempt failed
+	EventWebhookFailed = "webhook_failed" // the webhook could not be called
+	EventProgress      = "progress"       // the job's progress; at most one event a second
+	EventEnded         = "ended"          // the job is cleaned up; the last event
 )

@@ -10,14 +10,14 @@ type Executor struct {
 	Started  *Time          `json:"started"`
 	Seen     *Time          `json:"seen"` // its last heartbeat
 	Slots    int            `json:"slots"`
-	Draining bool           `json:"draining"` // claims no more
-	Benched  *Time          `json:"benched"`  // until then it claims nothing, since attempts fail there; null: it does
+	Draining bool           `json:"draining"` // it claims no further tasks
+	Benched  *Time          `json:"benched"`  // its circuit breaker is open until then: it claims nothing; null: closed
 	Running  []string       `json:"running"`  // attempts, "JOB/m12.1"
 	CPU      float64        `json:"cpu"`      // cores in use
 	Memory   int64          `json:"memory"`   // resident bytes
 }
 
-// ExecutorList is all executors that reported themselves lately, by id.
+// ExecutorList is all executors that have reported recently, ordered by id.
 type ExecutorList struct {
 	Executors []Executor `json:"executors"`
 }

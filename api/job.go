@@ -7,8 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Job is a job as clients see it. Lists leave spec, counters and the long parts of an error
-// out.
+// Job is a job as clients see it. In lists, jobs have no spec and no counters, and errors lack their long
+// parts.
 type Job struct {
 	ID       job.ID    `json:"id"`
 	Name     string    `json:"name"`
@@ -16,7 +16,7 @@ type Job struct {
 	State    job.State `json:"state"`
 	Phase    job.Phase `json:"phase"`
 	Priority int       `json:"priority"`
-	// The caller's name; empty of a job that an earlier version submitted.
+	// SubmittedBy is the caller's name; empty if an earlier version took the job.
 	SubmittedBy string   `json:"submitted_by"`
 	Progress    Progress `json:"progress"`
 	Error       *Failure `json:"error"` // null unless the job failed or was cancelled
@@ -24,8 +24,8 @@ type Job struct {
 	Output      string   `json:"output"`                // URL of its folder
 	Inputs      int      `json:"inputs,omitempty"`      // input objects, once planned
 	InputBytes  int64    `json:"input_bytes,omitempty"` // their bytes
-	// Objects and folders that were passed over, since their names begin with "_" or "."; folders below the inputs'
-	// with outputs of jobs, and such of Bucketmill's own, which were passed over, too; inputs of 0 bytes, and the first of them.
+	// What planning skipped: objects and folders whose names begin with "_" or "."; outputs of jobs below the
+	// inputs; Bucketmill's own folders. EmptyInputs counts the inputs of 0 bytes, and EmptyInput is the first.
 	PassedOver  int    `json:"passed_over,omitempty"`
 	OldOutputs  int    `json:"old_outputs,omitempty"`
 	OwnFolders  int    `json:"own_folders,omitempty"`
@@ -36,7 +36,7 @@ type Job struct {
 	Spec     json.RawMessage  `json:"spec,omitempty"`
 }
 
-// Progress is that of both sides of a job.
+// Progress is the progress of both sides of a job.
 type Progress struct {
 	Map    job.Progress `json:"map"`
 	Reduce job.Progress `json:"reduce"`
@@ -57,7 +57,7 @@ type Submitted struct {
 	State job.State `json:"state"`
 }
 
-// Times are when things happened to a job, by the clock of Redis; null: not yet.
+// Times are the times of a job's events, by the clock of Redis; null: not yet.
 type Times struct {
 	Submitted *Time `json:"submitted"`
 	Planned   *Time `json:"planned"`
@@ -66,10 +66,10 @@ type Times struct {
 	Ended     *Time `json:"ended"`
 }
 
-// Time is written as RFC 3339 has it, in UTC, to the millisecond.
+// Time is a time in UTC with milliseconds, in the form of RFC 3339.
 type Time struct{ time.Time }
 
-// MarshalJSON writes the time in its one form.
+// MarshalJSON returns the time as a string.
 func (t Time) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + t.UTC().Format(timeLayout) + `"`), nil
 }
@@ -96,7 +96,7 @@ type Failure struct {
 	Log      string         `json:"log,omitempty"`    // the attempt's last lines on stderr
 }
 
-// FailureOf is a failure as the API shows it; nil for none.
+// FailureOf returns a failure as the API shows it; nil for nil.
 func FailureOf(f *job.Failure) *Failure {
 	if f == nil {
 		return nil

@@ -8,7 +8,7 @@ type Bucket struct {
 	URL  string `json:"url"` // s3://name, as a job names it
 }
 
-// BucketList is all buckets that a client may name, by name.
+// BucketList is all buckets that the caller may use, ordered by name.
 type BucketList struct {
 	Buckets []Bucket `json:"buckets"`
 }
@@ -22,20 +22,20 @@ type Object struct {
 	Modified *Time  `json:"modified,omitempty"`
 }
 
-// ObjectList is a page of a bucket's objects, by key.
+// ObjectList is a page of a bucket's objects, ordered by key.
 type ObjectList struct {
 	Objects []Object `json:"objects"`
-	Next    string   `json:"next,omitempty"` // give it as after for the next page; absent on the last
+	Next    string   `json:"next,omitempty"` // the parameter after for the next page; absent on the last page
 }
 
-// Presigned is a request that anyone may make until it expires.
+// Presigned is a request that anyone may send until it expires.
 type Presigned struct {
 	Method  string `json:"method"`
 	URL     string `json:"url"`
 	Expires *Time  `json:"expires"`
 }
 
-// Link is a part of a job's output with a URL that anyone may read it by.
+// Link is a part of a job's output with a URL by which anyone may read it.
 type Link struct {
 	layout.SuccessPart
 	URL     string `json:"url"`

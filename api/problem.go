@@ -1,20 +1,20 @@
 package api
 
-// Problem is the body of every answer that is not a success: application/problem+json as RFC
-// 9457 has it, with three members more. Clients get it as an error.
+// Problem is the body of every unsuccessful answer: application/problem+json (RFC 9457) with three
+// additional members. Clients get it as an error.
 type Problem struct {
 	Type      string `json:"type"`   // "urn:bucketmill:problem:" and the code
 	Title     string `json:"title"`  // the same for every problem of this code
-	Status    int    `json:"status"` // as in the answer's first line
+	Status    int    `json:"status"` // the HTTP status
 	Detail    string `json:"detail,omitempty"`
 	Code      Code   `json:"code"`
-	Hint      string `json:"hint,omitempty"` // what to do about it
+	Hint      string `json:"hint,omitempty"` // what the caller can do
 	RequestID string `json:"request_id,omitempty"`
 
 	Cause error `json:"-"` // for the log
 }
 
-// Error gives detail and hint in one line.
+// Error returns detail and hint in one line.
 func (p *Problem) Error() string {
 	text := p.Detail
 	if text == "" {
@@ -26,22 +26,22 @@ func (p *Problem) Error() string {
 	return text
 }
 
-// Unwrap returns what the problem was made of, where it was made.
+// Unwrap returns Cause.
 func (p *Problem) Unwrap() error { return p.Cause }
 
-// because returns the problem with a cause that the client is not told.
+// WithCause sets the cause, which clients don't see, and returns p.
 func (p *Problem) WithCause(err error) *Problem {
 	p.Cause = err
 	return p
 }
 
-// hinted returns the problem with another hint than its kind's.
+// WithHint replaces the hint, and returns p.
 func (p *Problem) WithHint(hint string) *Problem {
 	p.Hint = hint
 	return p
 }
 
-// Code names a kind of problem. Codes are a part of the API: they don't change their meaning.
+// Code names a kind of problem. Codes are part of the API: their meaning does not change.
 type Code string
 
 // The codes.

@@ -4,12 +4,12 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Task is a task with those of its attempts that are known.
+// Task is a task with its known attempts.
 type Task struct {
 	ID       string    `json:"id"`   // "m12"
 	Side     string    `json:"side"` // map or reduce
 	Index    int       `json:"index"`
-	State    string    `json:"state"` // pending, running, committed, or stopped when its job ended before it did
+	State    string    `json:"state"` // pending, running, committed, or stopped if its job ended first
 	Attempts []Attempt `json:"attempts"`
 }
 
@@ -24,25 +24,25 @@ type Attempt struct {
 	Error    *Failure       `json:"error,omitempty"`
 }
 
-// TaskList is a page of a job's tasks: those of the map side, then those of the reduce side. Of an ended job
-// only the tasks with failed attempts that are remembered are listed.
+// TaskList is a page of a job's tasks: first the map tasks, then the reduce tasks. For an ended job it has only
+// the tasks with remembered failed attempts.
 type TaskList struct {
 	Tasks []Task `json:"tasks"`
 	Total int    `json:"total"` // on all pages
-	// Forgotten says that the job has ended, so that tasks without a failed attempt are listed no longer.
+	// Forgotten reports that the job has ended, so that tasks without failed attempts are no longer listed.
 	Forgotten bool `json:"forgotten"`
-	// Progress counts the tasks and attempts of the job, whatever is listed.
+	// Progress counts all tasks and attempts of the job.
 	Progress Progress `json:"progress"`
 }
 
-// ActiveAttempt is an attempt that runs, of any job.
+// ActiveAttempt is a running attempt of any job.
 type ActiveAttempt struct {
 	Job  job.ID `json:"job"`
 	Task string `json:"task"` // "m12"
 	Attempt
 }
 
-// ActiveList is what runs now.
+// ActiveList is all running attempts.
 type ActiveList struct {
 	Attempts []ActiveAttempt `json:"attempts"`
 }

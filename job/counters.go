@@ -2,17 +2,17 @@ package job
 
 import "strings"
 
-// Skipped is the counter of the records that a job has set aside; followed by a colon and a
-// task's name, of those that the task has. Commit sums them up.
+// Skipped is the counter of the bad records that a job has skipped and saved. With a colon and the
+// name of a task appended it counts those of the task. The commit script adds them up.
 const Skipped = "skipped_records"
 
-// Malformed is the counter of records that a builtin could not use and passed over.
+// Malformed is the counter of malformed records that a builtin has skipped.
 const Malformed = "user:malformed records"
 
-// SkippedBy is the counter of the records that a task has set aside.
+// SkippedBy returns the counter of the bad records that a task has skipped.
 func SkippedBy(t TaskID) string { return Skipped + ":" + t.String() }
 
-// SkippedTasks returns the tasks that have set records aside, and how many, by their counters.
+// SkippedTasks returns how many bad records each task has skipped, of the tasks that have skipped any.
 func SkippedTasks(counters map[string]int64) map[TaskID]int64 {
 	tasks := map[TaskID]int64{}
 	for name, n := range counters {

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Class is the kind of a failure; each has its own limit.
+// Class is the kind of a failure. Each class has its own limit.
 type Class string
 
 const (
@@ -17,8 +17,8 @@ const (
 	ClassStuck    Class = "stuck"    // no progress for as long as the job allows; counts as user
 	ClassInfra    Class = "infra"    // store, disk, network
 	ClassLost     Class = "lost"     // the executor went silent
-	ClassReleased Class = "released" // handed back unfinished; no failure
-	ClassSegment  Class = "segment"  // a committed map output was missing or corrupt
+	ClassReleased Class = "released" // an executor that stops returned the task; not a failure
+	ClassSegment  Class = "segment"  // a committed segment file was missing or corrupt
 	ClassJob      Class = "job"      // the job as a whole: planning, publishing, cancelling
 )
 
@@ -34,8 +34,8 @@ type Failure struct {
 	Log      string     `json:"log,omitempty"`    // the attempt's last lines on stderr
 }
 
-// The most that each part of a failure may take of Redis, in bytes of JSON. What is longer
-// is cut: a log and a traceback at the front, since they matter most at the end.
+// The limits of a failure's texts in Redis, in bytes of JSON. A longer text is cut: a log and a
+// traceback at the front, because their ends matter most.
 const (
 	maxMessage = 1 << 10
 	maxDetail  = 3 << 10
@@ -43,7 +43,7 @@ const (
 	maxLog     = 3 << 10
 )
 
-// Encode shortens a failure and writes it as JSON, at most about 8 KiB of it.
+// Encode returns the failure as JSON, shortened to about 8 KiB.
 func (f Failure) Encode() (string, error) {
 	if f.At == 0 {
 		f.At = time.Now().UnixMilli()
@@ -63,7 +63,7 @@ func (f Failure) Encode() (string, error) {
 
 const ellipsis = "…"
 
-// head returns as much of the front of s as fits into most bytes of JSON.
+// head returns the longest beginning of s that fits into most bytes of JSON.
 func head(s string, most int) string {
 	size, cut := 0, 0
 	for i := 0; i < len(s); {
@@ -80,7 +80,7 @@ func head(s string, most int) string {
 	return s
 }
 
-// tail returns as much of the end of s as fits into most bytes of JSON.
+// tail returns the longest end of s that fits into most bytes of JSON.
 func tail(s string, most int) string {
 	size, cut := 0, len(s)
 	for i := len(s); i > 0; {
@@ -97,7 +97,7 @@ func tail(s string, most int) string {
 	return s
 }
 
-// jsonSize is how many bytes encoding/json writes for a rune of n bytes.
+// jsonSize returns how many bytes encoding/json writes for a rune of n bytes.
 func jsonSize(r rune, n int) int {
 	switch {
 	case r == '"', r == '\\', r == '\n', r == '\r', r == '\t', r == '\b', r == '\f':

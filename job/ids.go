@@ -10,7 +10,7 @@ import (
 // ID names a job. It has only letters, digits, '-' and '_', up to 128 of them.
 type ID string
 
-// Valid tells whether id may name a job. It is a part of keys, where braces have a meaning.
+// Valid reports whether id may name a job. Ids are parts of Redis keys, where braces have a meaning.
 func (id ID) Valid() bool {
 	for _, c := range []byte(id) {
 		switch {
@@ -22,10 +22,10 @@ func (id ID) Valid() bool {
 	return len(id) > 0 && len(id) <= 128
 }
 
-// ExecutorID names an executor process. It holds no white space.
+// ExecutorID names an executor process. It contains no white space.
 type ExecutorID string
 
-// Valid tells whether id may name an executor.
+// Valid reports whether id may name an executor.
 func (id ExecutorID) Valid() bool {
 	return len(id) > 0 && len(id) <= 256 && !strings.ContainsFunc(string(id), unicode.IsSpace)
 }
@@ -60,10 +60,10 @@ func (t TaskID) String() string { return string(rune(t.Side)) + strconv.Itoa(t.I
 type AttemptID struct {
 	Job    ID
 	Task   TaskID
-	Number int // from 1; rises with every attempt at the task
-	// Claimed is when it was claimed, in ms by Redis's clock. Number and Claimed are the fencing
-	// token: a Redis that has lost its last writes gives numbers out again, but not at the
-	// same time. 0 in an id that was parsed from a name.
+	Number int // counts the attempts at the task from 1
+	// Claimed is the time of the claim, in ms by the clock of Redis; 0 in an id that ParseAttempt
+	// returned. Number and Claimed are the fencing token: a Redis that has lost its last writes
+	// assigns a number again, but not at the same time.
 	Claimed int64
 }
 
@@ -72,28 +72,28 @@ func (a AttemptID) Name() string { return a.Task.String() + "." + strconv.Itoa(a
 
 func (a AttemptID) String() string { return string(a.Job) + "/" + a.Name() }
 
-// ParseTask reads what [TaskID.String] wrote.
+// ParseTask parses the result of [TaskID.String].
 func ParseTask(name string) (TaskID, error) {
 	if len(name) < 2 || (name[0] != byte(Map) && name[0] != byte(Reduce)) {
-		return TaskID{}, fmt.Errorf("task name %q is not like m12", name)
+		return TaskID{}, fmt.Errorf("invalid task name %q: write m12 or r0", name)
 	}
 	index, err := strconv.Atoi(name[1:])
 	if err != nil || index < 0 {
-		return TaskID{}, fmt.Errorf("task name %q is not like m12", name)
+		return TaskID{}, fmt.Errorf("invalid task name %q: write m12 or r0", name)
 	}
 	return TaskID{Side: Side(name[0]), Index: index}, nil
 }
 
-// ParseAttempt reads what [AttemptID.Name] wrote.
+// ParseAttempt parses the result of [AttemptID.Name].
 func ParseAttempt(job ID, name string) (AttemptID, error) {
 	text, number, _ := strings.Cut(name, ".")
 	task, err := ParseTask(text)
 	if err != nil {
-		return AttemptID{}, fmt.Errorf("attempt name %q is not like m12.1", name)
+		return AttemptID{}, fmt.Errorf("invalid attempt name %q: write m12.1 or r0.1", name)
 	}
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 {
-		return AttemptID{}, fmt.Errorf("attempt name %q is not like m12.1", name)
+		return AttemptID{}, fmt.Errorf("invalid attempt name %q: write m12.1 or r0.1", name)
 	}
 	return AttemptID{Job: job, Task: task, Number: n}, nil
 }

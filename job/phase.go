@@ -1,6 +1,6 @@
 package job
 
-// Phase is what is to be done next for a job; it decides which transitions are legal.
+// Phase is the work that a job needs next. It decides which transitions are legal.
 type Phase string
 
 // Known reports whether p is one of these.
@@ -17,7 +17,7 @@ const (
 	PhaseMap     Phase = "map"     // executors claim map tasks
 	PhaseReduce  Phase = "reduce"  // executors claim reduce tasks
 	PhasePublish Phase = "publish" // a controller makes the output visible
-	PhaseCleanup Phase = "cleanup" // a controller removes what the job left behind
-	PhaseKept    Phase = "kept"    // failed, and set aside for a while so that it may be retried
+	PhaseCleanup Phase = "cleanup" // a controller removes the job's objects
+	PhaseKept    Phase = "kept"    // the job has failed; its objects are kept for a while, for a retry
 	PhaseEnded   Phase = "ended"   // only history is left
 )

@@ -11,22 +11,23 @@ import (
 	"unicode/utf8"
 )
 
-// ProgramFile is a file that is sent along with a program. Commands and executables find it in their working
-// folder, Python programs also beside the program itself. In a job file it may stand as the text FILE or FILE#NAME.
+// ProgramFile is a file that is sent along with a program. Commands and executables find it in their
+// working folder, Python programs also beside the program itself. In a job file it may be written as the
+// text FILE or FILE#NAME.
 type ProgramFile struct {
 	Source string `json:"source,omitempty"` // path or URL; empty once there is an artifact
-	// Name is where the file stands: a path below that folder, with slashes; the source's last element by default.
+	// Name is the file's path below the working folder, with slashes; by default the last element of Source.
 	Name     string    `json:"name"`
 	Artifact *Artifact `json:"artifact,omitempty"` // set at submission
 }
 
-// Limits of what is sent along: number of files, and length of a name in bytes.
+// Limits of program files: their number, and the length of a name in bytes.
 const (
 	MaxProgramFiles    = 500
 	maxProgramFileName = 1000
 )
 
-// ParseProgramFile reads FILE or FILE#NAME.
+// ParseProgramFile parses FILE or FILE#NAME.
 func ParseProgramFile(text string) (ProgramFile, error) {
 	f := ProgramFile{Source: text, Name: path.Base(text)}
 	if i := strings.LastIndexByte(text, '#'); i >= 0 {
@@ -38,16 +39,16 @@ func ParseProgramFile(text string) (ProgramFile, error) {
 	return f, nil
 }
 
-// PlainFileName tells whether a file in a folder may have that name.
+// PlainFileName reports whether name may be the name of a file in a folder.
 func PlainFileName(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= 255 && utf8.ValidString(name) &&
 		!strings.ContainsAny(name, "/\\") && !strings.ContainsFunc(name, unicode.IsControl)
 }
 
-// ownFolder is where the executor keeps what is its own in a program's working folder.
+// ownFolder is the executor's own folder in a program's working folder.
 const ownFolder = ".bucketmill"
 
-// ProgramFileName tells whether a program file may have that name: a path of plain file names.
+// ProgramFileName reports whether name may be the name of a program file: a path of plain file names.
 func ProgramFileName(name string) bool {
 	for i, element := range strings.Split(name, "/") {
 		if !PlainFileName(element) || i == 0 && element == ownFolder {
@@ -79,10 +80,10 @@ func (f *ProgramFile) UnmarshalJSON(text []byte) (err error) {
 	return nil
 }
 
-// kindBuiltin is the kind of a program that needs no file.
+// kindBuiltin is the kind of programs that need no file.
 const kindBuiltin = "builtin"
 
-// programFileProblems says what is wrong with the files that are sent along with the program.
+// programFileProblems returns what is wrong with the program files.
 func (s *Spec) programFileProblems() (problems []string) {
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	if s.Kind == kindBuiltin && len(s.ProgramFiles) > 0 {
@@ -95,7 +96,7 @@ func (s *Spec) programFileProblems() (problems []string) {
 	names := map[string]bool{}
 	for _, f := range s.ProgramFiles {
 		if !ProgramFileName(f.Name) {
-			bad("%q can't be the name of a program file", f.Name)
+			bad("%q is not a valid name for a program file", f.Name)
 		}
 		if names[f.Name] {
 			bad("two program files have the name %s: FILE#NAME gives another", f.Name)

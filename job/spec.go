@@ -15,59 +15,58 @@ import (
 	"unicode/utf8"
 )
 
-// Spec is what a user asks for: the body of a submission, and the job file.
+// Spec describes a job: it is the body of a submission, and the content of a job file.
 type Spec struct {
 	Name     string    `json:"name,omitempty"`     // for people; the program's name by default
-	Program  string    `json:"program"`            // a builtin's name, or the file name of the artifact; of a job with a mapper "streaming"
-	Kind     string    `json:"kind,omitempty"`     // builtin, python, exec or streaming; by default what Program looks like
+	Program  string    `json:"program"`            // a builtin's name, or the file name of the artifact; "streaming" with a mapper
+	Kind     string    `json:"kind,omitempty"`     // builtin, python, exec or streaming; by default guessed from Program
 	Params   Params    `json:"params,omitempty"`   // for the program
 	Artifact *Artifact `json:"artifact,omitempty"` // the program's file, if it has one
 
 	Mapper       string        `json:"mapper,omitempty"`        // command that reads and writes lines, instead of a program
 	Combiner     string        `json:"combiner,omitempty"`      // command
-	Reducer      string        `json:"reducer,omitempty"`       // command; without it pairs are sorted only
-	ProgramFiles []ProgramFile `json:"program_files,omitempty"` // what is sent along with the program
+	Reducer      string        `json:"reducer,omitempty"`       // command; without it pairs are only sorted
+	ProgramFiles []ProgramFile `json:"program_files,omitempty"` // files that are sent along with the program
 
 	Input       []Input  `json:"input"`                 // objects, globs, prefixes or folders, by URL
 	Format      string   `json:"format,omitempty"`      // how input bytes become records, "text" by default
-	Compression string   `json:"compression,omitempty"` // "auto", the default: names and first bytes tell it; "none": bytes are read as they are
+	Compression string   `json:"compression,omitempty"` // "auto", the default: recognised by names and first bytes; "none": bytes are read unchanged
 	SplitSize   ByteSize `json:"split_size,omitempty"`  // bytes of input per map task; 0: chosen by the controller
-	Maps        int      `json:"maps,omitempty"`        // wanted number of map tasks, instead of SplitSize; 0: not wanted
+	Maps        int      `json:"maps,omitempty"`        // wanted number of map tasks, instead of SplitSize; 0: no wish
 
-	Output    string `json:"output"`              // URL of a folder that must not hold anything yet
+	Output    string `json:"output"`              // URL of a folder, which must be empty
 	Overwrite bool   `json:"overwrite,omitempty"` // replace the output that is there
 	Reducers  *int   `json:"reducers,omitempty"`  // 0: map only; absent: chosen by the controller
 
-	SortOrder  SortOrder `json:"sort_order,omitempty"`  // how records are put into partitions: "partition" by default
-	SortValues bool      `json:"sort_values,omitempty"` // whether the values of each key are sorted, too
+	SortOrder  SortOrder `json:"sort_order,omitempty"`  // how records are assigned to partitions: "partition" by default
+	SortValues bool      `json:"sort_values,omitempty"` // sort the values of each key, too
 
 	Priority          int       `json:"priority,omitempty"`           // -1000 to 1000; higher goes first
-	MaxAttempts       int       `json:"max_attempts,omitempty"`       // per task, for failures of the program; 0: 4
-	SkipBadRecords    int       `json:"skip_bad_records,omitempty"`   // the most records on which the program fails that the job may set aside; 0: none
-	TaskTimeout       *Duration `json:"task_timeout,omitempty"`       // how long an attempt may make no progress; 0: for ever; absent: 10m
-	KeepIntermediates bool      `json:"keep_intermediates,omitempty"` // leave segments on the store when the job ends
+	MaxAttempts       int       `json:"max_attempts,omitempty"`       // attempts per task before a failure of the program fails the job; 0: 4
+	SkipBadRecords    int       `json:"skip_bad_records,omitempty"`   // how many bad records the job may skip; 0: none
+	TaskTimeout       *Duration `json:"task_timeout,omitempty"`       // how long an attempt may make no progress; 0: no limit; absent: 10m
+	KeepIntermediates bool      `json:"keep_intermediates,omitempty"` // leave segment files on the store when the job ends
 
 	Webhook string `json:"webhook,omitempty"` // URL to which a server posts the job's end
 }
 
-// SortOrder says in which order the records of a job's output are.
+// SortOrder is the order of the records in a job's output.
 type SortOrder string
 
 const (
-	// OrderPartition sorts each part of the output; which keys it has is chosen by their hash. So
-	// does "".
+	// OrderPartition sorts each part of the output. The hash of a key decides its part. "" means the same.
 	OrderPartition SortOrder = "partition"
-	// OrderTotal makes the parts follow one another: each has a range of the keys.
+	// OrderTotal also sorts the parts: each part has a range of the keys.
 	OrderTotal SortOrder = "total"
 )
 
 // Set makes a SortOrder a command line flag's value.
 func (o *SortOrder) Set(text string) error {
-	*o = SortOrder(text) // Spec.Validate says what it may be
+	*o = SortOrder(text) // Spec.Validate checks the value
 	return nil
 }
 
-// String is the order as in a spec.
+// String returns the order as a spec has it.
 func (o SortOrder) String() string { return string(o) }
 
 // Type names the flag's value in usage texts.
@@ -80,13 +79,13 @@ type Artifact struct {
 	Size   int64  `json:"size"`   // bytes
 }
 
-// ErrSpec says that a job's spec can't be used as it is.
+// ErrSpec reports that a job's spec is not valid.
 var ErrSpec = errors.New("job spec is not valid")
 
-// MaxTasks bounds the tasks of one side of a job.
+// MaxTasks is the highest number of tasks on one side of a job.
 const MaxTasks = 10_000_000
 
-// MaxReducers bounds a job's reducers: each map task makes that many segments.
+// MaxReducers is the highest number of a job's reduce tasks. Each map task writes one segment for each of them.
 const MaxReducers = 1 << 20
 
 // MaxPriority is the highest priority of a job; the lowest is its negative.
@@ -95,20 +94,20 @@ const MaxPriority = 1000
 // ValidPriority reports whether p is a priority; 0 is the default, higher goes first.
 func ValidPriority(p int) bool { return p >= -MaxPriority && p <= MaxPriority }
 
-// maxSkipBadRecords is the most bad records that a job may set aside.
+// maxSkipBadRecords is the highest number of bad records that a job may skip.
 const maxSkipBadRecords = 1_000_000_000
 
-// Validate checks what can be known without looking at inputs or program.
+// Validate checks what it can without reading inputs or the program.
 func (s *Spec) Validate() error {
 	var problems []string
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	texts := *s
-	texts.Input, texts.Output = nil, "" // package objstore says more of locations
+	texts.Input, texts.Output = nil, "" // package objstore checks locations, with better errors
 	for _, name := range notUTF8(reflect.ValueOf(texts), "") {
 		bad("%s is not UTF-8", name)
 	}
 	if s.Program == "" && !s.Streaming() {
-		bad("program is missing: a builtin's name, a program's file, or a mapper instead")
+		bad("program is missing: give a builtin's name, a program's file, or a mapper instead")
 	}
 	for _, problem := range append(s.streamingProblems(), s.programFileProblems()...) {
 		bad("%s", problem)
@@ -128,7 +127,7 @@ func (s *Spec) Validate() error {
 		bad("maps is %d: must be from 1 to %d, or absent", s.Maps, MaxTasks)
 	}
 	if s.Maps > 0 && s.SplitSize > 0 {
-		bad("maps and split_size exclude each other")
+		bad("maps and split_size exclude each other: leave one of them out")
 	}
 	if s.SplitSize < 0 {
 		bad("split_size is negative")
@@ -160,7 +159,7 @@ func (s *Spec) Validate() error {
 	return nil
 }
 
-// notUTF8 names the texts in v that are not UTF-8. JSON would change them.
+// notUTF8 returns the names of the texts in v that are not UTF-8. JSON would change them.
 func notUTF8(v reflect.Value, name string) (names []string) {
 	switch v.Kind() {
 	case reflect.String:
@@ -192,7 +191,7 @@ func notUTF8(v reflect.Value, name string) (names []string) {
 	return names
 }
 
-// orderProblems says what is wrong with the order that is asked for.
+// orderProblems returns what is wrong with the sort order.
 func (s *Spec) orderProblems() (problems []string) {
 	switch s.SortOrder {
 	case "", OrderPartition, OrderTotal:
@@ -211,11 +210,11 @@ func (s *Spec) orderProblems() (problems []string) {
 	return problems
 }
 
-// maxWebhook is the longest webhook, in bytes.
+// maxWebhook is the longest URL of a webhook, in bytes.
 const maxWebhook = 2000
 
-// webhookProblem says what is wrong with a webhook's URL, without quoting it: it may hold a
-// secret. None is fine.
+// webhookProblem returns what is wrong with a webhook's URL, without quoting the URL, which may
+// contain a secret. An empty URL is fine.
 func webhookProblem(text string) string {
 	if text == "" {
 		return ""
@@ -232,7 +231,7 @@ func webhookProblem(text string) string {
 	case u.Hostname() == "":
 		return "names no host"
 	case u.User != nil:
-		return "must not hold a user name or password"
+		return "must not contain a user name or password"
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
@@ -242,10 +241,10 @@ func webhookProblem(text string) string {
 	return ""
 }
 
-// DefaultTaskTimeout is how long an attempt may make no progress where its job does not say.
+// DefaultTaskTimeout is how long an attempt may make no progress if its job sets no limit.
 const DefaultTaskTimeout = 10 * time.Minute
 
-// StallLimit is how long an attempt at one of the job's tasks may make no progress; 0: for ever.
+// StallLimit returns how long an attempt at one of the job's tasks may make no progress; 0: no limit.
 func (s *Spec) StallLimit() time.Duration {
 	if s.TaskTimeout == nil {
 		return DefaultTaskTimeout
@@ -253,7 +252,7 @@ func (s *Spec) StallLimit() time.Duration {
 	return time.Duration(*s.TaskTimeout)
 }
 
-// shorten leaves the beginning of a text that an error shows.
+// shorten returns the beginning of a text, for an error.
 func shorten(text string) string {
 	const most = 100 // bytes
 	if len(text) <= most {
@@ -265,10 +264,10 @@ func shorten(text string) string {
 // Duration is a length of time; in text "90s", "10m", "1h30m".
 type Duration time.Duration
 
-// String gives a length of time that Set reads.
+// String returns a length of time that Set reads.
 func (d Duration) String() string { return time.Duration(d).String() }
 
-// lengthOfTime is how a length of time is written.
+// lengthOfTime matches the texts that Set accepts.
 var lengthOfTime = regexp.MustCompile(`^(0|([0-9]+([.][0-9]+)?[smh])+)$`)
 
 // Set makes a Duration a command line flag's value.
@@ -288,7 +287,7 @@ func (d *Duration) Type() string { return "duration" }
 func (d *Duration) UnmarshalJSON(text []byte) error {
 	var s string
 	if err := json.Unmarshal(text, &s); err != nil {
-		s = string(text) // 0 is fine, a number without a unit is not
+		s = string(text) // a number: 0 is valid, any other number lacks a unit
 	}
 	return d.Set(s)
 }
@@ -296,8 +295,8 @@ func (d *Duration) UnmarshalJSON(text []byte) error {
 // MarshalJSON writes the text form.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// Params are a program's parameters. In a job file numbers and booleans may stand as
-// themselves; programs see their text as it stands there.
+// Params are a program's parameters. In a job file they may be numbers and booleans; programs see the
+// text that the job file has.
 type Params map[string]string
 
 // UnmarshalJSON reads an object of scalars.
@@ -354,7 +353,7 @@ func ParseByteSize(text string) (ByteSize, error) {
 	return ByteSize(new(big.Int).Quo(n.Num(), n.Denom()).Int64()), nil
 }
 
-// String gives a size that ParseByteSize reads.
+// String returns a size that ParseByteSize reads.
 func (b ByteSize) String() string {
 	if b%1024 == 0 && b != 0 {
 		for i, unit := range []string{"EiB", "PiB", "TiB", "GiB", "MiB", "KiB"} {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Limits of what a server takes: its Redis keeps the spec of every job for as long as it remembers the job. Sizes are in
-// bytes. Large data belongs on the store, and programs come as files.
+// Limits of the specs that a server accepts, sizes in bytes. Redis keeps the spec of every job for as
+// long as it remembers the job. Large data belongs on the store; programs are sent as files.
 const (
 	MaxSpec      = 128 << 10 // of a spec as JSON
 	MaxParams    = 1000
@@ -18,10 +18,10 @@ const (
 	MaxName      = 256  // of a job
 )
 
-// MaxAttempts bounds how often a job may have a task tried.
+// MaxAttempts is the highest limit of attempts at a task that a job may set.
 const MaxAttempts = 100
 
-// CheckLimits returns an error that wraps ErrSpec for a spec that is too large for a server.
+// CheckLimits returns an error that wraps ErrSpec if the spec is too large for a server.
 func (s *Spec) CheckLimits() error {
 	var problems []string
 	atMost := func(what string, n, most int) {

@@ -2,7 +2,7 @@ package job
 
 import "time"
 
-// State is what a user sees of a job's life.
+// State is a job's state as users see it.
 type State string
 
 const (
@@ -14,7 +14,7 @@ const (
 	Cancelled State = "CANCELLED"
 )
 
-// Terminal says whether the job's outcome is settled. Clean-up may still go on: see Phase.
+// Terminal reports whether the job has its final state. Clean-up may still be running: see Phase.
 func (s State) Terminal() bool { return s == Completed || s == Failed || s == Cancelled }
 
 // Known reports whether s is one of these.
@@ -26,13 +26,13 @@ type Progress struct {
 	Done    int `json:"done"`
 	Running int `json:"running"` // attempts
 	Failed  int `json:"failed"`  // attempts that failed so far
-	// Attempts were given out so far, at any of the tasks. Of them, Lost are those that failed since their
-	// executors went silent, and Backups those that were started beside another.
+	// Attempts counts all attempts so far. Lost counts those whose executors went silent, and Backups
+	// those that started while another attempt at the same task was running.
 	Attempts int `json:"attempts"`
 	Lost     int `json:"lost"`
 	Backups  int `json:"backups"`
-	// Spent is the time from claim to commit of all committed attempts together.
+	// Spent is the sum of the times from claim to commit of all committed attempts.
 	Spent time.Duration `json:"-"`
-	// Claimed is how many tasks were claimed at least once.
+	// Claimed counts the tasks that were claimed at least once.
 	Claimed int `json:"-"`
 }

@@ -6,10 +6,10 @@ import (
 )
 
 // KindStreaming is the kind, and the program's name, of a job whose mapper is a command that reads and
-// writes lines.
+// prints lines.
 const KindStreaming = "streaming"
 
-// Streaming tells whether the job's program is commands.
+// Streaming reports whether the job's program consists of commands.
 func (s *Spec) Streaming() bool {
 	return s.Kind == KindStreaming || s.Mapper != "" || s.Combiner != "" || s.Reducer != ""
 }
@@ -17,7 +17,7 @@ func (s *Spec) Streaming() bool {
 // maxCommand is the longest command, in bytes: the kernel takes it as an argument of sh -c.
 const maxCommand = 64 << 10
 
-// streamingProblems says what is wrong with the commands of a job that has any.
+// streamingProblems returns what is wrong with the job's commands, if it has any.
 func (s *Spec) streamingProblems() (problems []string) {
 	if !s.Streaming() {
 		return nil
@@ -30,7 +30,7 @@ func (s *Spec) streamingProblems() (problems []string) {
 		bad("kind is %q: mapper, combiner and reducer are for kind %s", s.Kind, KindStreaming)
 	}
 	if s.Mapper == "" {
-		bad("mapper is missing: cat passes lines on as they are")
+		bad("mapper is missing; the command cat copies its lines")
 	}
 	for _, command := range []string{s.Mapper, s.Combiner, s.Reducer} {
 		if len(command) > maxCommand || !utf8.ValidString(command) {
@@ -38,10 +38,10 @@ func (s *Spec) streamingProblems() (problems []string) {
 		}
 	}
 	if s.Reducers != nil && *s.Reducers == 0 && (s.Reducer != "" || s.Combiner != "") {
-		bad("reducers is 0: then there can be no reducer and no combiner")
+		bad("reducers is 0: leave reducer and combiner out, or set reducers to at least 1")
 	}
 	if s.Combiner != "" && s.Reducer == "" {
-		bad("combiner needs a reducer: without one it would show in the output how often it ran")
+		bad("combiner needs a reducer: without a reducer the output would depend on how often the combiner ran")
 	}
 	return problems
 }

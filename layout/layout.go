@@ -10,16 +10,16 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Layout says where a job's objects lie on the work store, below a prefix. Keys that are
-// written at a high rate start with a hash digit, so that stores which partition by prefix
-// can spread them, and carry the attempt, so that no two writers ever share one.
+// Layout gives the keys of a job's objects on the work store, below a prefix. Keys that are written at a
+// high rate start with a hash digit, so that stores that partition by prefix can spread them, and contain
+// the attempt, so that no two writers share a key.
 type Layout struct {
 	Prefix string // without slashes at its ends; may be empty
 	Job    job.ID
 	Spread int // number of hash prefixes, 1 to 16
 }
 
-// SpreadFor is the Spread for a job of so many tasks: one LIST finds all of a small one.
+// SpreadFor returns the Spread for a job by its number of tasks: one LIST finds all objects of a small job.
 func SpreadFor(tasks int) int {
 	if tasks <= 1000 {
 		return 1
@@ -27,51 +27,51 @@ func SpreadFor(tasks int) int {
 	return maxSpread
 }
 
-// maxSpread is the most hash prefixes that a job has.
+// maxSpread is the highest number of hash prefixes of a job.
 const maxSpread = 16
 
-// Segment is the key of the object that a map attempt writes.
+// Segment returns the key of a map attempt's segment file.
 func (l Layout) Segment(a job.AttemptID) string { return l.spread(a.Task) + l.claim(a) + ".seg" }
 
-// Segments is the prefix of the objects that attempts at a map task have written.
+// Segments returns the prefix of the segment files of all attempts at a map task.
 func (l Layout) Segments(t job.TaskID) string { return l.spread(t) }
 
-// Manifest is the key of an attempt's manifest when it is too large for Redis.
+// Manifest returns the key of an attempt's manifest, if the manifest is too large for Redis.
 func (l Layout) Manifest(a job.AttemptID) string { return l.spread(a.Task) + l.claim(a) + ".manifest" }
 
-// Skipped is the key of the records that an attempt has set aside.
+// Skipped returns the key of the bad records that an attempt has saved.
 func (l Layout) Skipped(a job.AttemptID) string {
 	return l.join(fmt.Sprintf("jobs/%s/skipped/%s.%s.jsonl", l.Job, a.Task, l.claim(a)))
 }
 
-// PlanPage is the key of a page of the plan. Pages tells plannings apart: when two controllers
-// plan a job at once, one of them starts it, and the other's pages must not replace that one's.
+// PlanPage returns the key of a page of the plan. Pages identifies the planning: when two controllers plan
+// a job at the same time, one of them starts the job, and the other's pages must not replace its pages.
 func (l Layout) PlanPage(pages string, page int) string {
 	return fmt.Sprintf("%s%05d", l.PlanFolder(pages), page)
 }
 
-// PlanFolder is the prefix of a planning's pages.
+// PlanFolder returns the prefix of a planning's pages.
 func (l Layout) PlanFolder(pages string) string { return l.PlanFolders() + pages + "/" }
 
-// PlanFolders is the prefix of the pages of all plannings.
+// PlanFolders returns the prefix of the pages of all plannings.
 func (l Layout) PlanFolders() string { return l.join(fmt.Sprintf("jobs/%s/plan-", l.Job)) }
 
-// Bounds is the key of partition bounds, which are named by a hash of what they are.
+// Bounds returns the key of partition bounds. Their name is a hash of their content.
 func (l Layout) Bounds(pages, name string) string { return l.BoundsPrefix(pages) + name }
 
-// BoundsPrefix is what the keys of all bounds that were made for a plan begin with.
+// BoundsPrefix returns the prefix of the keys of all bounds that belong to a plan.
 func (l Layout) BoundsPrefix(pages string) string { return l.PlanFolder(pages) + "bounds-" }
 
-// Record is the key of what it takes to submit the job again.
+// Record returns the key of the job's record, from which the job can be submitted again.
 func (l Layout) Record() string { return l.JobFolders() + string(l.Job) + "/job.json" }
 
-// Planned is the key of what says by which plan the job was started.
+// Planned returns the key of the object that names the plan by which the job was started.
 func (l Layout) Planned() string { return l.JobFolders() + string(l.Job) + "/plan.json" }
 
-// JobFolders is the prefix of all jobs' records, plans and programs.
+// JobFolders returns the prefix of all jobs' records, plans and programs.
 func (l Layout) JobFolders() string { return l.join("jobs/") }
 
-// SpreadFolders are the prefixes of all jobs' segments and manifests.
+// SpreadFolders returns the prefixes of all jobs' segment files and manifests.
 func (l Layout) SpreadFolders() []string {
 	folders := make([]string, maxSpread)
 	for digit := range folders {
@@ -80,10 +80,10 @@ func (l Layout) SpreadFolders() []string {
 	return folders
 }
 
-// LogFolders is the prefix of all jobs' logs.
+// LogFolders returns the prefix of all jobs' logs.
 func (l Layout) LogFolders() string { return l.join("logs/") }
 
-// Folders are the prefixes below which every object of the job lies.
+// Folders returns the prefixes of all objects of the job, except its logs.
 func (l Layout) Folders() []string {
 	folders := []string{l.join(fmt.Sprintf("jobs/%s/", l.Job))}
 	for digit := range l.Spread {
@@ -92,9 +92,9 @@ func (l Layout) Folders() []string {
 	return folders
 }
 
-// Owned returns the folder of the work store, with a slash at its end, in which a key is that only Bucketmill itself
-// reads and writes, whichever the job: "jobs/", "logs/" or that of a hash digit, below the prefix. It is "" for any
-// other key. Slashes that follow one another count as one, as a store may have it that keeps objects as files.
+// Owned returns the folder that contains key, with a slash at its end, if only Bucketmill itself reads and
+// writes that folder, for whichever job: "jobs/", "logs/" or the folder of a hash digit, below the prefix.
+// For any other key it returns "". Adjacent slashes count as one, as in a store that keeps objects as files.
 func (l Layout) Owned(key string) string {
 	key = strings.TrimLeft(key, "/")
 	if strings.Contains(key, "//") {
@@ -116,19 +116,19 @@ var slashes = regexp.MustCompile(`//+`)
 
 const hexDigits = "0123456789abcdef"
 
-// spread is what the keys of all attempts at a task begin with.
+// spread returns the prefix of the keys of all attempts at a task.
 func (l Layout) spread(t job.TaskID) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(string(l.Job) + "/" + t.String())) // a hash takes every write
 	return l.join(fmt.Sprintf("%x/%s/%s.", int(h.Sum32())%l.Spread, l.Job, t))
 }
 
-// claim tells an attempt's keys from those of another claim of the same number.
+// claim distinguishes an attempt's keys from those of another claim with the same number.
 func (l Layout) claim(a job.AttemptID) string {
 	return strconv.Itoa(a.Number) + "-" + strconv.FormatInt(a.Claimed, 36)
 }
 
-// ParseSegment reads the attempt at a task from the key of its segment; false for any other key.
+// ParseSegment returns the attempt at a task that wrote the segment file with that key; false for any other key.
 func (l Layout) ParseSegment(t job.TaskID, key string) (job.AttemptID, bool) {
 	name, ok := strings.CutPrefix(key, l.Segments(t))
 	number, claimed, ok2 := strings.Cut(strings.TrimSuffix(name, ".seg"), "-")
@@ -145,13 +145,13 @@ func (l Layout) join(key string) string {
 	return strings.TrimPrefix(l.Prefix+"/"+key, "/")
 }
 
-// Program is the key of the job's artifact.
+// Program returns the key of the job's artifact.
 func (l Layout) Program(name string) string {
 	return l.join(fmt.Sprintf("jobs/%s/program/%s", l.Job, name))
 }
 
-// LogFolder is the prefix of the attempts' logs, which outlive the job's other objects.
+// LogFolder returns the prefix of the attempts' logs, which outlive the job's other objects.
 func (l Layout) LogFolder() string { return l.LogFolders() + string(l.Job) + "/" }
 
-// Log is the key of an attempt's log.
+// Log returns the key of an attempt's log.
 func (l Layout) Log(a job.AttemptID) string { return l.LogFolder() + a.Name() + ".log" }

@@ -7,7 +7,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Success is the content of a job's _SUCCESS object: what the job wrote.
+// Success is the content of a job's _SUCCESS object. It describes the job's output.
 type Success struct {
 	Job      job.ID           `json:"job"`
 	Name     string           `json:"name,omitempty"`
@@ -15,10 +15,10 @@ type Success struct {
 	Records  int64            `json:"records"`
 	Bytes    int64            `json:"bytes"`
 	Counters map[string]int64 `json:"counters"`
-	Skipped  []SuccessSkipped `json:"skipped,omitempty"` // what the job has set aside, by task
+	Skipped  []SuccessSkipped `json:"skipped,omitempty"` // saved bad records, by task
 }
 
-// SuccessSkipped is an object with the records that a task has set aside.
+// SuccessSkipped describes an object with the bad records of a task.
 type SuccessSkipped struct {
 	Name    string `json:"name"` // "_skipped/m12.jsonl"
 	Records int64  `json:"records"`
@@ -32,7 +32,7 @@ type SuccessPart struct {
 	Checksum string `json:"checksum"` // "xxh64:" and 16 hex digits, over the part's bytes
 }
 
-// Encode returns the object's content.
+// Encode returns the content of the object.
 func (s Success) Encode() ([]byte, error) {
 	text, err := json.MarshalIndent(s, "", " ")
 	if err != nil {
@@ -41,24 +41,23 @@ func (s Success) Encode() ([]byte, error) {
 	return append(text, '\n'), nil
 }
 
-// PartName is the name of the part that the task with that index writes.
+// PartName returns the name of the part that the task with that index writes.
 func PartName(index int) string { return fmt.Sprintf("part-%05d", index) }
 
-// SuccessName is the name of the object that says that an output is whole.
+// SuccessName is the name of the object that marks an output as complete.
 const SuccessName = "_SUCCESS"
 
-// SkippedFolder is the folder of an output for the records that its job has set aside.
+// SkippedFolder is the folder of an output for bad records.
 const SkippedFolder = "_skipped"
 
-// SkippedName is the name of the object with the records that a task has set aside.
+// SkippedName returns the name of the object with the bad records of a task.
 func SkippedName(t job.TaskID) string { return SkippedFolder + "/" + t.String() + ".jsonl" }
 
-// LongestName is the length of the longest name that a job gives to an object of its output, in bytes: that is
-// a SkippedName.
+// LongestName is the length of the longest name of an object in an output, in bytes: a SkippedName.
 const LongestName = len(SkippedFolder + "/m9999999.jsonl") // below MaxTasks
 
-// Part is the manifest of an attempt that wrote a part of the output: the handle by which
-// anyone can make the part visible, and what it then must be.
+// Part is the manifest of an attempt that wrote a part of the output: the handle by which any process can
+// make the part visible, and the part's expected content.
 type Part struct {
 	Upload   json.RawMessage `json:"upload"` // an objstore.Upload
 	Bytes    int64           `json:"bytes"`

@@ -11,21 +11,20 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A _SUCCESS object lies where users write. A reader must take it for what anybody may have written: it may
-// be of any size, and name any job, part or counter. SuccessJob looks at the beginning alone. ReadSuccess goes through
-// the whole in little memory, and takes only what the job itself can have written: its parts are those that PartName
-// names, in their order.
+// Anyone who can write an output folder can write a _SUCCESS object: it may have any size, and name any job,
+// part or counter. So SuccessJob reads only the beginning. ReadSuccess reads all of it in little memory, and
+// accepts only what the job itself can have written: the parts have the names of PartName, in order.
 
-// ErrNoSuccess says that an object is not a _SUCCESS that a job of ours has written.
-var ErrNoSuccess = errors.New("it is not what a job has written")
+// ErrNoSuccess reports that an object is not a _SUCCESS that a job has written.
+var ErrNoSuccess = errors.New("not the _SUCCESS object of a job")
 
-// SuccessHead is how many bytes of a _SUCCESS object tell whose it is.
+// SuccessHead is how many bytes of a _SUCCESS object suffice to know its job.
 const SuccessHead = 512
 
-// successBegin is how a _SUCCESS of a job of ours begins.
+// successBegin matches the beginning of a job's _SUCCESS.
 var successBegin = regexp.MustCompile(`^\{\s{0,16}"job":\s{0,16}"([A-Za-z0-9_-]{1,128})"`)
 
-// SuccessJob returns the job of a _SUCCESS object by its first SuccessHead bytes; "": none of ours.
+// SuccessJob returns the job of a _SUCCESS object by its first SuccessHead bytes; "" if no job wrote it.
 func SuccessJob(head []byte) job.ID {
 	if found := successBegin.FindSubmatch(head); found != nil {
 		return job.ID(found[1])
@@ -34,19 +33,19 @@ func SuccessJob(head []byte) job.ID {
 }
 
 const (
-	// successElement is the most bytes that one element of a _SUCCESS has: a part, a counter.
+	// successElement is the longest element of a _SUCCESS, such as a part or a counter, in bytes.
 	successElement = 64 << 10
-	// successMembers is the most members that it has, of later versions, too.
+	// successMembers is the highest number of members; later versions may write more than this version.
 	successMembers = 100
-	// successCounters is the most counters that it has beside those of its tasks.
+	// successCounters is the highest number of counters, apart from those of tasks.
 	successCounters = 10_000
-	// successCounter is the longest name of one, in bytes.
+	// successCounter is the longest name of a counter, in bytes.
 	successCounter = 1 << 10
 )
 
-// ReadSuccess reads the _SUCCESS object of a job that has written that many parts (-1: it is not known how many), and
-// calls each for every one of them, in order. What it returns has no parts. It fails with ErrNoSuccess where the object
-// is not one, or is another job's.
+// ReadSuccess reads the _SUCCESS object of a job with that number of parts (-1: unknown), and calls each for
+// every part, in order. The returned Success has no parts. ReadSuccess fails with ErrNoSuccess if the object
+// is not a _SUCCESS, or is another job's.
 func ReadSuccess(r io.Reader, id job.ID, parts int, each func(SuccessPart) error) (Success, error) {
 	most := parts
 	if parts < 0 {
@@ -64,7 +63,7 @@ func ReadSuccess(r io.Reader, id job.ID, parts int, each func(SuccessPart) error
 	return s.got, err
 }
 
-// malformed tells whether it is the text's fault, not that of its reader.
+// malformed reports whether the text is at fault, not the reader that it comes from.
 func malformed(err error) bool {
 	var (
 		syntax *json.SyntaxError
@@ -73,7 +72,7 @@ func malformed(err error) bool {
 	return errors.As(err, &syntax) || errors.As(err, &kind) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
 
-// successReader is at work on one object.
+// successReader reads one object.
 type successReader struct {
 	meter *meter
 	json  *json.Decoder
@@ -115,7 +114,7 @@ func (s *successReader) read() error {
 			n := 0
 			return s.elements(func() error { n++; return s.skipped(n) })
 		}
-		return s.value(new(json.RawMessage)) // a later version's
+		return s.value(new(json.RawMessage)) // a later version has written it
 	})
 }
 
@@ -136,7 +135,7 @@ func (s *successReader) part() error {
 	return s.each(p)
 }
 
-// skipped reads one of the objects with records that were set aside. Nobody asks for them here.
+// skipped reads and drops the description of one object with bad records.
 func (s *successReader) skipped(n int) error {
 	var skipped SuccessSkipped
 	if err := s.value(&skipped); err != nil {
@@ -168,7 +167,7 @@ func (s *successReader) value(to any) error {
 	return s.json.Decode(to)
 }
 
-// members reads an object: each is called when the next value is that of a member.
+// members reads an object. It calls each when the next value is that of a member.
 func (s *successReader) members(each func(name string) error) error {
 	return s.between('{', func() error {
 		s.meter.left = successElement
@@ -187,7 +186,7 @@ func (s *successReader) members(each func(name string) error) error {
 // elements reads an array.
 func (s *successReader) elements(each func() error) error { return s.between('[', each) }
 
-// between reads what is in an object or array, or null in its place.
+// between reads the inside of an object or array; null counts as an empty one.
 func (s *successReader) between(opening json.Delim, each func() error) error {
 	s.meter.left = successElement
 	token, err := s.json.Token()
@@ -210,7 +209,7 @@ func (s *successReader) between(opening json.Delim, each func() error) error {
 	return err
 }
 
-// meter is a reader that fails with ErrNoSuccess when more is read than is left.
+// meter is a reader that fails with ErrNoSuccess after left bytes.
 type meter struct {
 	r    io.Reader
 	left int
@@ -218,7 +217,7 @@ type meter struct {
 
 func (m *meter) Read(p []byte) (int, error) {
 	if m.left == 0 {
-		return 0, fmt.Errorf("%w: an element of it is too long", ErrNoSuccess)
+		return 0, fmt.Errorf("%w: an element is too long", ErrNoSuccess)
 	}
 	n, err := m.r.Read(p[:min(len(p), m.left)])
 	m.left -= n

@@ -1,7 +1,7 @@
-// Package client speaks the API of package api.
+// Package client is a client of the HTTP API.
 //
-// Errors that the server answered are *[api.Problem]: errors.As gets at the code. What only
-// reads, and a submission, is tried again when a server can't be reached or asks to wait.
+// An error that the server answered is an *[api.Problem]: use errors.As to read its code. Reads and
+// submissions are sent again if a server can't be reached or asks to wait.
 package client
 
 import (
@@ -26,23 +26,23 @@ type Client struct {
 	base  string // without a slash at its end
 	token string
 	http  *http.Client
-	known *knowledge // nil: what the server says of jobs is believed at once
+	known *knowledge // nil: an answer that a job is missing is final
 }
 
-// knowledge makes a client wait for jobs that are known to be there.
+// knowledge makes a client wait for jobs that are known to exist.
 type knowledge struct {
 	waits  func(error)
 	atMost time.Duration
 }
 
-// returnsWithin is how long a job may take to come back that Redis has lost. Controllers look for such jobs every
-// 20 s, and have many to bring back when all are gone.
+// returnsWithin is how long it may take to restore a job that Redis has lost. Controllers look for lost jobs
+// every 20 s, and have many to restore when Redis has lost everything.
 const returnsWithin = time.Minute
 
-// Knowing returns a client for jobs that are known to be there, since the caller submitted or saw them. That the server knows
-// no such job, or can't ask its Redis, it takes for the word that Redis has lost what it held: controllers bring jobs back that
-// have not ended. So it asks again until a minute has passed, and only then believes it. Waits, if not nil, is called with
-// the answer whenever such waiting begins.
+// Knowing returns a client for jobs that are known to exist because the caller submitted or saw them. If the
+// server finds no such job, or can't reach Redis, this client assumes that Redis has lost its data:
+// controllers restore jobs that have not ended. So it asks again for a minute before it returns the error.
+// Waits, if not nil, is called with the error whenever such a wait begins.
 func (c *Client) Knowing(waits func(error)) *Client {
 	knows := *c
 	if waits == nil {
@@ -52,8 +52,8 @@ func (c *Client) Knowing(waits func(error)) *Client {
 	return &knows
 }
 
-// mayReturn tells whether the server misses a job that is known to be there, or could not tell, and has not
-// done so for too long.
+// mayReturn reports whether a job that is known to exist is missing, or could not be looked up, and may still
+// be restored.
 func (c *Client) mayReturn(err error, since time.Time) bool {
 	var p *api.Problem
 	if c.known == nil || !errors.As(err, &p) || time.Since(since) > c.known.atMost {
@@ -62,9 +62,9 @@ func (c *Client) mayReturn(err error, since time.Time) bool {
 	return p.Code == api.CodeJobNotFound || p.Code == api.CodeStateUnavailable
 }
 
-// New returns a client for the server at a URL, or host:port for plain HTTP. An empty token
-// sends none. Requests go through h, which must not have a Timeout: event streams and results
-// take as long as they take. Nil means a client of its own.
+// New returns a client for the server at a URL, or at host:port by plain HTTP. An empty token means none.
+// Requests go through h, which must not have a Timeout, because event streams and results may take any
+// time. Nil means a new HTTP client.
 func New(server, token string, h *http.Client) (*Client, error) {
 	if !strings.Contains(server, "://") {
 		server = "http://" + server
@@ -78,29 +78,29 @@ func New(server, token string, h *http.Client) (*Client, error) {
 	}
 	if i := strings.IndexFunc(token, func(r rune) bool { return r < ' ' || r > '~' }); i >= 0 {
 		if token[i] == '\n' || token[i] == '\r' {
-			return nil, errors.New("the token has a line end, which is no part of it")
+			return nil, errors.New("the token contains a line end: remove it")
 		}
-		return nil, errors.New("the token has a character that no token has")
+		return nil, errors.New("the token contains a character that is not printable ASCII")
 	}
 	if h == nil {
 		h = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // nobody else gets the token
+			return http.ErrUseLastResponse // no other server gets the token
 		}}
 	}
 	return &Client{base: strings.TrimSuffix(u.String(), "/"), token: token, http: h}, nil
 }
 
-// request describes a request that can be sent more than once, if body can be made again.
+// request describes a request. It can be sent several times if body can be called several times.
 type request struct {
 	method string
 	path   string // escaped, with the query
 	header http.Header
 	body   func() (io.Reader, error) // nil: none
-	length int64                     // of the body; 0 or -1: not known
-	once   bool                      // don't try again
+	length int64                     // of the body, in bytes; 0 or -1: unknown
+	once   bool                      // never send it again
 }
 
-// Patience with servers that are not there or busy.
+// The retries with servers that can't be reached or are busy.
 const (
 	attempts = 6
 	minPause = 100 * time.Millisecond
@@ -129,12 +129,12 @@ func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
 	}
 }
 
-// passing tells whether an error may go away by itself.
+// passing reports whether an error may go away by itself.
 func passing(err error) bool {
 	var p *api.Problem
 	if errors.As(err, &p) {
 		if p.Code == api.CodeTooManyJobs {
-			return false // it may take hours
+			return false // this may take hours
 		}
 		return p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable
 	}
@@ -142,7 +142,7 @@ func passing(err error) bool {
 	return errors.As(err, &network)
 }
 
-// waitError is a problem with the server's word on when to come back.
+// waitError is a problem with the server's Retry-After.
 type waitError struct {
 	error
 	after time.Duration
@@ -150,8 +150,8 @@ type waitError struct {
 
 func (e waitError) Unwrap() error { return e.error }
 
-// pauseAfter is how long to wait after the n-th failure: as the server said, or twice as long
-// as before, with jitter.
+// pauseAfter returns how long to wait after the n-th failure: as long as the server says, or else twice as
+// long as before, with jitter.
 func pauseAfter(err error, n int) time.Duration {
 	var w waitError
 	if errors.As(err, &w) && w.after > 0 {
@@ -204,11 +204,11 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	return resp, nil
 }
 
-// maxProblem bounds what is read of an error's body, in bytes.
+// maxProblem is how much of an error's body is read, in bytes.
 const maxProblem = 1 << 20
 
-// problemOf reads the problem of an answer that is not a success, and closes it. Something
-// between us and the server may answer in its own way.
+// problemOf reads the problem of an unsuccessful answer, and closes the answer. A proxy may answer in its own
+// form.
 func problemOf(resp *http.Response) error {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
@@ -252,7 +252,7 @@ func (c *Client) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	return resp.Body, nil
 }
 
-// text is a body that can be sent again.
+// text returns a body that can be sent again.
 func text(body []byte) func() (io.Reader, error) {
 	return func() (io.Reader, error) { return bytes.NewReader(body), nil }
 }

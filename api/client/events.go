@@ -17,18 +17,17 @@ import (
 )
 
 const (
-	// silence is how long a stream may say nothing before it is given up. Servers give a sign
-	// of life four times as often, by default.
+	// silence is how long a stream may be silent before it is closed. By default, servers send a sign of life
+	// four times as often.
 	silence = time.Minute
-	// patience is how long Events tries to get back to a stream.
+	// patience is how long Events tries to reconnect.
 	patience = 2 * time.Minute
-	// maxEvent bounds a line of the stream, in bytes; a failure has a few KiB.
+	// maxEvent is the longest line of the stream, in bytes; a failure has a few KiB.
 	maxEvent = 1 << 20
 )
 
-// Events yields what happens to a job after the event with that id ("" for all), up to the end
-// of the job, and then stops. It goes on at another connection where one breaks; events come
-// once each, progress aside.
+// Events yields the events of a job after the event with that id ("" for all) until the job has ended. If a
+// connection breaks it continues on another; every event except progress comes exactly once.
 func (c *Client) Events(ctx context.Context, id job.ID, after string) iter.Seq2[api.Event, error] {
 	return func(yield func(api.Event, error) bool) {
 		lastSign, told := time.Now(), false
@@ -55,7 +54,7 @@ func (c *Client) Events(ctx context.Context, id job.ID, after string) iter.Seq2[
 				told = true
 				c.known.waits(err)
 			}
-			// A stream that ends well before its job does is one of a server that stops.
+			// A stream that ends cleanly before its job belongs to a server that is stopping.
 			if err := sleep(ctx, pauseAfter(err, max(failures, 1))); err != nil {
 				yield(api.Event{}, err)
 				return
@@ -64,7 +63,7 @@ func (c *Client) Events(ctx context.Context, id job.ID, after string) iter.Seq2[
 	}
 }
 
-// comesBack tells whether a broken stream is worth another try.
+// comesBack reports whether to reconnect after a stream broke.
 func comesBack(ctx context.Context, err error, lastSign time.Time) bool {
 	var p *api.Problem
 	if errors.As(err, &p) && !passing(err) {
@@ -73,8 +72,8 @@ func comesBack(ctx context.Context, err error, lastSign time.Time) bool {
 	return ctx.Err() == nil && time.Since(lastSign) <= patience
 }
 
-// stream reads one connection's events until it ends or take returns false. Alive is called for every sign
-// of life.
+// stream reads the events of one connection until it ends or take returns false. It calls alive for every
+// sign of life.
 func (c *Client) stream(ctx context.Context, id job.ID, after string, alive func(), take func(api.Event) bool) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,7 +87,7 @@ func (c *Client) stream(ctx context.Context, id job.ID, after string, alive func
 		return err
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	if resp.StatusCode == http.StatusNoContent { // nothing comes after that event
+	if resp.StatusCode == http.StatusNoContent { // no event follows
 		take(api.Event{Type: api.EventEnded})
 		return nil
 	}
@@ -100,7 +99,7 @@ func (c *Client) stream(ctx context.Context, id job.ID, after string, alive func
 	}, take)
 }
 
-// readEvents reads server-sent events; alive is called for every line.
+// readEvents reads server-sent events. It calls alive for every line.
 func readEvents(r io.Reader, alive func(), take func(api.Event) bool) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxEvent)
@@ -113,7 +112,7 @@ func readEvents(r io.Reader, alive func(), take func(api.Event) bool) error {
 			continue
 		}
 		if line != "" || data.Len() == 0 {
-			continue // the id and the type are in the data too
+			continue // the data also has the id and the type
 		}
 		var e api.Event
 		if err := json.Unmarshal([]byte(data.String()), &e); err != nil {

@@ -21,14 +21,14 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Submission is a job to be.
+// Submission is a job to submit.
 type Submission struct {
 	Spec job.Spec
-	// ProgramPath is a local file that is the program, sent along; empty: the spec names a
-	// builtin, or a file on the store by URL. The local files among Spec.ProgramFiles are sent along, too.
+	// ProgramPath is the program's local file, which is sent along; empty if the spec names a builtin, or a file
+	// on the store by URL. The local files among Spec.ProgramFiles are sent along, too.
 	ProgramPath string
-	// Key makes the submission repeatable: the same key is the same job. Empty means a new one,
-	// so that this call makes one job however often it must ask.
+	// Key makes the submission repeatable: the same key always names the same job. Empty means a new key, so
+	// that one call creates one job even if it has to send the request several times.
 	Key string
 }
 
@@ -59,18 +59,18 @@ func (c *Client) Submit(ctx context.Context, s Submission) (api.Submitted, error
 	return answer, c.call(ctx, r, &answer)
 }
 
-// sentFile is a local file that becomes a part of the form.
+// sentFile is a local file that is sent as a part of the form.
 type sentFile struct {
 	part, path, name string
 	file             *os.File
 }
 
-// unpack returns the local files that the submission names, and leaves their names in its spec.
+// unpack returns the submission's local files, and leaves only their names in its spec.
 func (s *Submission) unpack() (files []sentFile) {
 	if s.ProgramPath != "" {
 		files = append(files, sentFile{part: "program", path: s.ProgramPath, name: filepath.Base(s.ProgramPath)})
 	}
-	s.Spec.ProgramFiles = slices.Clone(s.Spec.ProgramFiles) // the caller's stay
+	s.Spec.ProgramFiles = slices.Clone(s.Spec.ProgramFiles) // the caller's slice must not change
 	for i := range s.Spec.ProgramFiles {
 		f := &s.Spec.ProgramFiles[i]
 		if f.Source == "" || strings.Contains(f.Source, "://") {
@@ -82,8 +82,8 @@ func (s *Submission) unpack() (files []sentFile) {
 	return files
 }
 
-// multipartBody is a submission of spec and files. Files are read as they are sent, by a goroutine
-// that ends with the body's reader, which the HTTP client closes.
+// multipartBody returns the form with spec and files. A goroutine reads the files while they are sent. It
+// ends with the body's reader, which the HTTP client closes.
 func multipartBody(boundary string, spec []byte, files []sentFile) (_ io.Reader, err error) {
 	opened := slices.Clone(files)
 	closeAll := func() {
@@ -133,7 +133,7 @@ func jobPath(id job.ID, rest string) string {
 	return "/v1/jobs/" + url.PathEscape(string(id)) + rest
 }
 
-// Job returns all about a job.
+// Job returns a job with its spec and counters.
 func (c *Client) Job(ctx context.Context, id job.ID) (job api.Job, err error) {
 	return job, c.get(ctx, jobPath(id, ""), &job)
 }
@@ -144,7 +144,7 @@ type Filter struct {
 	Name   string // a glob, or a part of the name
 }
 
-// Jobs yields jobs, the newest first. It asks for a page whenever one is used up.
+// Jobs yields jobs, the newest first. It requests one page at a time.
 func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[api.Job, error] {
 	return func(yield func(api.Job, error) bool) {
 		query := url.Values{}
@@ -173,8 +173,8 @@ func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[api.Job, error] {
 	}
 }
 
-// Cancel stops a job. One that is cancelled already stays so; of one that has ended otherwise
-// it is the problem [api.CodeJobEnded].
+// Cancel stops a job. It succeeds for a job that is already cancelled, and fails with [api.CodeJobEnded] for
+// a job that has ended in another way.
 func (c *Client) Cancel(ctx context.Context, id job.ID) (job api.Job, err error) {
 	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/cancel")}, &job)
 }
@@ -184,8 +184,8 @@ func (c *Client) Retry(ctx context.Context, id job.ID) (job api.Job, err error) 
 	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/retry"), once: true}, &job)
 }
 
-// DeleteJob removes what the server remembers of a job that has ended; its output stays. One that was deleted
-// by a request whose answer was lost is no error.
+// DeleteJob removes an ended job from the server's memory; its output stays. If the answer to a first request
+// was lost, the repeated request succeeds.
 func (c *Client) DeleteJob(ctx context.Context, id job.ID) error {
 	r := request{method: http.MethodDelete, path: jobPath(id, ""), once: true}
 	for n := 1; ; n++ {
@@ -208,8 +208,8 @@ func (c *Client) Counters(ctx context.Context, id job.ID) (counters map[string]i
 	return counters, c.get(ctx, jobPath(id, "/counters"), &counters)
 }
 
-// Tasks yields a job's tasks. Side is "map", "reduce", or "" for both, one after the other. Of a job in phase
-// ended only the tasks with failed attempts that are remembered are left; the job's Progress counts them all.
+// Tasks yields a job's tasks. Side is "map", "reduce", or "" for both, one after the other. A job in phase
+// ended has only the tasks with remembered failed attempts; its Progress counts all tasks.
 func (c *Client) Tasks(ctx context.Context, id job.ID, side string) iter.Seq2[api.Task, error] {
 	return func(yield func(api.Task, error) bool) {
 		query := url.Values{"limit": {"500"}}
@@ -244,8 +244,8 @@ func (c *Client) Log(ctx context.Context, id job.ID, attempt string) (io.ReadClo
 	return c.open(ctx, jobPath(id, "/tasks/"+url.PathEscape(task)+"/attempts/"+url.PathEscape(number)+"/log"))
 }
 
-// Results opens the parts of a job's output, in order, as one stream. A stream that breaks is gone on with; a Read
-// fails where that does not help.
+// Results opens the parts of a job's output, in order, as one stream. A broken stream is resumed; Read fails
+// only if that does not help.
 func (c *Client) Results(ctx context.Context, id job.ID) (io.ReadCloser, error) {
 	return c.openWhole(ctx, jobPath(id, "/results"))
 }
@@ -255,21 +255,21 @@ func (c *Client) Part(ctx context.Context, id job.ID, part int) (io.ReadCloser, 
 	return c.openWhole(ctx, jobPath(id, "/results?part="+strconv.Itoa(part)))
 }
 
-// Links returns the parts of a job's output with URLs to read them by.
+// Links returns the parts of a job's output with URLs by which anyone may read them.
 func (c *Client) Links(ctx context.Context, id job.ID) ([]api.Link, error) {
 	var list api.LinkList
 	err := c.get(ctx, jobPath(id, "/results/links"), &list)
 	return list.Parts, err
 }
 
-// Executors returns the executors that reported themselves lately.
+// Executors returns the executors that have reported recently.
 func (c *Client) Executors(ctx context.Context) ([]api.Executor, error) {
 	var list api.ExecutorList
 	err := c.get(ctx, "/v1/executors", &list)
 	return list.Executors, err
 }
 
-// Active returns the attempts that run, of all jobs.
+// Active returns the running attempts of all jobs.
 func (c *Client) Active(ctx context.Context) ([]api.ActiveAttempt, error) {
 	var list api.ActiveList
 	err := c.get(ctx, "/v1/active", &list)

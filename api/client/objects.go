@@ -27,19 +27,19 @@ func (c *Client) Buckets(ctx context.Context) ([]api.Bucket, error) {
 	return list.Buckets, err
 }
 
-// MakeBucket makes a bucket unless there is one.
+// MakeBucket creates a bucket unless it exists.
 func (c *Client) MakeBucket(ctx context.Context, bucket string) error {
 	return c.call(ctx, request{method: http.MethodPut, path: "/v1/objects/" + url.PathEscape(bucket)}, nil)
 }
 
-// Put writes an object of size bytes; -1: not known before. Where the size is known and r is an io.ReaderAt, such as a
-// file, all of it is sent again when a server can't be reached or asks to wait.
+// Put writes an object of size bytes; -1: unknown. If the size is known and r is an io.ReaderAt, such as a file,
+// the object is sent again if a server can't be reached or asks to wait.
 func (c *Client) Put(ctx context.Context, bucket, key string, r io.Reader, size int64) (o api.Object, err error) {
 	body := func() (io.Reader, error) {
 		if size == 0 {
 			return http.NoBody, nil
 		}
-		return io.NopCloser(r), nil // the reader is its owner's
+		return io.NopCloser(r), nil // only the caller closes r
 	}
 	at, again := r.(io.ReaderAt)
 	if again = again && size > 0; again {
@@ -52,12 +52,12 @@ func (c *Client) Put(ctx context.Context, bucket, key string, r io.Reader, size 
 	return o, err
 }
 
-// Get opens an object. A Read fails where the object ends early.
+// Get opens an object. Read fails if the object ends early.
 func (c *Client) Get(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
 	return c.open(ctx, objectPath(bucket, key))
 }
 
-// Stat asks for an object's size and ETag.
+// Stat returns an object's size and ETag.
 func (c *Client) Stat(ctx context.Context, bucket, key string) (o api.Object, err error) {
 	resp, err := c.do(ctx, request{method: http.MethodHead, path: objectPath(bucket, key)})
 	if err != nil {
@@ -67,12 +67,12 @@ func (c *Client) Stat(ctx context.Context, bucket, key string) (o api.Object, er
 	return o, resp.Body.Close()
 }
 
-// Delete removes an object; one that is not there is no error.
+// Delete removes an object. It succeeds if the object does not exist.
 func (c *Client) Delete(ctx context.Context, bucket, key string) error {
 	return c.call(ctx, request{method: http.MethodDelete, path: objectPath(bucket, key)}, nil)
 }
 
-// List yields the objects of a bucket whose keys start with prefix, by key.
+// List yields the objects of a bucket whose keys start with prefix, ordered by key.
 func (c *Client) List(ctx context.Context, bucket, prefix string) iter.Seq2[api.Object, error] {
 	return func(yield func(api.Object, error) bool) {
 		query := url.Values{"prefix": {prefix}}
@@ -95,8 +95,7 @@ func (c *Client) List(ctx context.Context, bucket, prefix string) iter.Seq2[api.
 	}
 }
 
-// Presign returns a request to an object that anyone may make for a time. How is "get" or
-// "put".
+// Presign returns a request to an object that anyone may send for a time. How is "get" or "put".
 func (c *Client) Presign(ctx context.Context, how, bucket, key string) (link api.Presigned, err error) {
 	return link, c.call(ctx, request{
 		method: http.MethodPost, path: objectPath(bucket, key) + "?presign=" + url.QueryEscape(how),

@@ -8,28 +8,28 @@ import (
 	"net/http"
 )
 
-// maxResumes is how often a stream is gone on with without a byte in between.
+// maxResumes is how often a stream is resumed without receiving a byte.
 const maxResumes = 5
 
-// whole is the body of an answer of known length. Where it breaks off, it asks for the rest.
+// whole is the body of an answer of known length. If it breaks off, whole requests the rest.
 type whole struct {
 	c          *Client
 	ctx        context.Context // of the requests for the rest
 	path       string
-	etag       string // "": there is no telling whether the rest is that of the same
+	etag       string // "": unknown, so that the rest can't be matched
 	size, read int64
 	body       io.ReadCloser
-	broken     int // how often, since the last byte
+	broken     int // since the last byte
 }
 
-// openWhole opens what a path has. An end before its length is an error of Read.
+// openWhole opens the answer for a path. If the answer ends before its length, Read fails.
 func (c *Client) openWhole(ctx context.Context, path string) (io.ReadCloser, error) {
 	resp, err := c.do(ctx, request{method: http.MethodGet, path: path})
 	if err != nil {
 		return nil, err
 	}
 	if resp.ContentLength < 0 {
-		// Then an early end could not be told from the real one.
+		// Without a length, an early end looks like the real one.
 		return nil, errors.Join(errors.New("the answer has no length: does a proxy change it?"), resp.Body.Close())
 	}
 	return &whole{c: c, ctx: ctx, path: path, etag: resp.Header.Get("ETag"), size: resp.ContentLength, body: resp.Body}, nil
@@ -41,7 +41,7 @@ func (w *whole) Read(p []byte) (int, error) {
 		w.read += int64(n)
 		if n > 0 {
 			w.broken = 0
-			return n, nil // an error comes again
+			return n, nil // a lasting error comes again
 		}
 		if err == nil || errors.Is(err, io.EOF) && w.read == w.size {
 			return 0, err
@@ -52,7 +52,7 @@ func (w *whole) Read(p []byte) (int, error) {
 	}
 }
 
-// resume asks for the rest of a stream that has ended with an error.
+// resume requests the rest of a stream that has ended with an error.
 func (w *whole) resume(why error) error {
 	if w.broken++; w.broken > maxResumes || w.etag == "" || w.ctx.Err() != nil {
 		return fmt.Errorf("after %d of %d bytes: %w", w.read, w.size, why)

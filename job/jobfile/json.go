@@ -13,10 +13,9 @@ import (
 	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
-// checkJSON refuses what package encoding/json reads as something else than is written, or as one of
-// several things: bytes that are not UTF-8 and halves of surrogate pairs (both become U+FFFD), names that
-// are given twice (the last wins) or whose letters have another case, and null in a list (an empty text).
-// Of malformed JSON it says nothing: the decoder does.
+// checkJSON refuses texts that package encoding/json would silently change: bytes that are not UTF-8 and
+// halves of surrogate pairs (both become U+FFFD), names that are given twice (the last wins) or in another
+// case, and null in a list (an empty text). It accepts malformed JSON, which the decoder refuses.
 func checkJSON(text []byte, t reflect.Type) error {
 	if !utf8.Valid(text) {
 		return errors.New("it is not UTF-8")
@@ -33,10 +32,10 @@ func checkJSON(text []byte, t reflect.Type) error {
 	return err
 }
 
-// notChecked is an error of the decoder.
+// notChecked wraps an error that the decoder will report.
 type notChecked struct{ error }
 
-// checkValue reads one value, and goes no deeper than the types do.
+// checkValue reads one value, no deeper than the type t.
 func checkValue(d *json.Decoder, t reflect.Type, name string, item bool) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -57,7 +56,7 @@ func checkValue(d *json.Decoder, t reflect.Type, name string, item bool) error {
 			}
 		}
 	case token == json.Delim('{'), token == json.Delim('['):
-		return notChecked{errors.New("of another type")} // the decoder comes to that too
+		return notChecked{errors.New("of another type")} // the decoder reports it, too
 	default:
 		return nil
 	}
@@ -117,13 +116,13 @@ func checkSurrogates(text []byte) error {
 		case unit >= 0xdc00 && unit <= 0xdfff:
 			return fmt.Errorf("%s is half a character: its other half is missing", text[i:i+6])
 		default:
-			i++ // what is escaped may be a backslash
+			i++ // the escaped byte may be a backslash
 		}
 	}
 	return nil
 }
 
-// escaped is the UTF-16 unit of an escape like \u00fc; 0 for anything else.
+// escaped returns the UTF-16 unit of an escape like \u00fc; 0 for anything else.
 func escaped(text []byte) uint64 {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0

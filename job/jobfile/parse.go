@@ -15,9 +15,8 @@ import (
 	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
-// Parse reads a spec from JSON or YAML. Unknown fields are errors, and so is whatever would be read as
-// something else than it says: names given twice, text that is not UTF-8, a second document. A text of
-// YAML is what stands there, not what YAML takes it for: see package yamltext.
+// Parse reads a spec from JSON or YAML. Unknown fields, names that are given twice, text that is not
+// UTF-8, and a second document are errors. YAML scalars keep their text: see package yamltext.
 func Parse(text []byte) (job.Spec, error) {
 	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
 	var err error
@@ -41,8 +40,8 @@ func Parse(text []byte) (job.Spec, error) {
 	return s, nil
 }
 
-// inWords says what package encoding/json has against a text, in the words of a spec. The errors of types that read
-// themselves don't name the field; it is the first that can't be read alone.
+// inWords explains an error of package encoding/json in the words of a spec. The errors of types with an
+// UnmarshalJSON of their own don't name the field: it is the first field that can't be read alone.
 func inWords(err error, text []byte) string {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
 		return fmt.Sprintf("%s must be %s, not %s", wrong.Field, yamltext.Wanted(wrong.Type), article(wrong.Value))
@@ -50,7 +49,7 @@ func inWords(err error, text []byte) string {
 	said := strings.TrimPrefix(err.Error(), "json: ")
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(text, &fields) != nil {
-		return said // it is no JSON
+		return said // not JSON
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		alone, err := json.Marshal(map[string]json.RawMessage{name: fields[name]})

@@ -64,7 +64,7 @@ func TestStreamingSpec(t *testing.T) {
 		{job.Spec{Mapper: strings.Repeat("x", 64<<10+1)}, "longer than 65536 bytes"},
 		{job.Spec{Mapper: "cat \xff"}, "not UTF-8"},
 		{job.Spec{Mapper: "cat", ProgramFiles: []job.ProgramFile{file("a"), file("b"), file("a")}}, "two program files have the name a"},
-		{job.Spec{Mapper: "cat", ProgramFiles: []job.ProgramFile{file("../a")}}, `"../a" can't be the name`},
+		{job.Spec{Mapper: "cat", ProgramFiles: []job.ProgramFile{file("../a")}}, `"../a" is not a valid name`},
 		{job.Spec{Mapper: "cat", ProgramFiles: make([]job.ProgramFile, 501)}, "at most 500 are taken"},
 		{job.Spec{}, "program is missing"},
 	} {

@@ -11,7 +11,7 @@ type Field struct {
 	Name   string
 	Line   int
 	List   bool
-	Values []string // one, unless it is a list; none where there is nothing behind the colon
+	Values []string // one, except of a list; none if nothing follows the colon
 }
 
 // Fields returns the entries of the only document in text, in order. An empty document has none.

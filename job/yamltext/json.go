@@ -11,11 +11,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// JSON writes the only document in text as JSON that package encoding/json reads into a T, a struct. It
-// refuses what is no field of it. An empty document is the empty object.
+// JSON returns the only document in text as JSON that package encoding/json reads into a T, a struct. It
+// refuses names that are not fields of T. An empty document is the empty object.
 //
-// A type with an UnmarshalJSON of its own gets a JSON string of the scalar's text, or, if the type is a
-// struct and the document has a map there, an object of its fields.
+// A type with its own UnmarshalJSON gets a JSON string of the scalar's text, or, if the type is a struct and
+// the document has a map there, an object of its fields.
 func JSON[T any](text []byte) ([]byte, error) {
 	root, err := document(text)
 	if err != nil {
@@ -30,13 +30,13 @@ func JSON[T any](text []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// writer writes nodes as JSON, guided by the types that they are for.
+// writer writes nodes as JSON for given types.
 type writer struct {
 	*reader
 	out *bytes.Buffer
 }
 
-// place is where in the document a value is.
+// place is a value's place in the document.
 type place struct {
 	name string // "params.day"; "" is the document itself
 	item bool   // of a list or a map: it can't be left out
@@ -89,7 +89,7 @@ func (w writer) node(n *yaml.Node, t reflect.Type, at place) error {
 	return fmt.Errorf("line %d: %s must be %s, not %s", n.Line, at, Wanted(t), kind(n))
 }
 
-// null leaves a field out that has no value.
+// null writes null for a field that has no value.
 func (w writer) null(n *yaml.Node, t reflect.Type, at place) error {
 	if at.item && n.Value == "" {
 		return fmt.Errorf("line %d: %s has no value: write '' for an empty text", n.Line, at)
@@ -157,8 +157,8 @@ func (w writer) list(n *yaml.Node, t reflect.Type, at place) error {
 	return nil
 }
 
-// Member is the type of what a struct or a map has under a name in JSON; false if it has nothing of that
-// name. Unlike package encoding/json it minds the case of letters.
+// Member returns the type of a struct's or a map's member by its name in JSON; false if it has no such
+// member. Unlike package encoding/json it distinguishes upper and lower case.
 func Member(t reflect.Type, name string) (reflect.Type, bool) {
 	if t.Kind() == reflect.Map {
 		return t.Elem(), true
@@ -174,7 +174,7 @@ func Member(t reflect.Type, name string) (reflect.Type, bool) {
 
 func isInt(t reflect.Type) bool { return t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 }
 
-// Wanted says what a value of a type looks like.
+// Wanted describes a value of a type, for errors.
 func Wanted(t reflect.Type) string {
 	own := reflect.PointerTo(t).Implements(unmarshaler)
 	switch {

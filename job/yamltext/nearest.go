@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Nearest returns the one of names that differs least from arg, if it is near enough to be
-// what was meant; else "". Of names that differ as little it is the one of arg's length.
+// Nearest returns the name that differs least from arg, if it is likely to be meant; else "". Among names
+// that differ equally it prefers one of arg's length.
 func Nearest(arg string, names []string) string {
 	best, least := "", len(arg)/3+2
 	for _, name := range names {
@@ -19,8 +19,7 @@ func Nearest(arg string, names []string) string {
 	return best
 }
 
-// distance is the least number of bytes to insert, delete or change to make b of a
-// (Levenshtein).
+// distance returns the least number of bytes to insert, delete or change to turn a into b (Levenshtein).
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -41,8 +40,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Unknown says that a struct has no field of that name, and which one may be meant. At is the name of what it is in, and
-// a dot; or empty.
+// Unknown returns the error for a name that is not a field of a struct, with the field that may be meant. At
+// is the name of the enclosing field and a dot, or empty.
 func Unknown(t reflect.Type, at, name string) error {
 	hint := ""
 	if near := Nearest(name[:min(len(name), 80)], members(t)); near != "" {
@@ -51,7 +50,7 @@ func Unknown(t reflect.Type, at, name string) error {
 	return fmt.Errorf("unknown field %.80q%s", at+name, hint)
 }
 
-// members are the names that a struct has in JSON.
+// members returns the names of a struct's fields in JSON.
 func members(t reflect.Type) (names []string) {
 	if t.Kind() != reflect.Struct {
 		return nil

@@ -10,20 +10,20 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxRepeated bounds what aliases and merge keys repeat, in bytes of text and 16 for every node.
+// maxRepeated limits what aliases and merge keys repeat: bytes of text, plus 16 for every node.
 const maxRepeated = 1 << 20
 
-// maxText bounds a document, in bytes: the library takes a second for a million bytes of the worst forms.
+// maxText is the longest document, in bytes: the library takes a second for a million bytes of the worst forms.
 const maxText = 256 << 10
 
-// maxNodes bounds the keys and values of a document, those in all of its lists and maps together.
+// maxNodes is the highest number of keys and values in a document, all lists and maps together.
 const maxNodes = 20_000
 
 // reader walks the nodes of one document.
 type reader struct {
-	repeated int                 // as maxRepeated counts
-	within   int                 // how many aliases and merge keys we are below
-	open     map[*yaml.Node]bool // what these stand for
+	repeated int                 // counted as maxRepeated says
+	within   int                 // how many aliases and merge keys enclose the current node
+	open     map[*yaml.Node]bool // the nodes that these refer to
 }
 
 func newReader() *reader { return &reader{open: map[*yaml.Node]bool{}} }
@@ -54,7 +54,7 @@ func document(text []byte) (*yaml.Node, error) {
 	return first.Content[0], nil
 }
 
-// countDown takes the nodes below n off what is left; false when that is used up.
+// countDown subtracts the nodes below n from left, and reports whether left stays positive.
 func countDown(n *yaml.Node, left *int) bool {
 	if *left -= len(n.Content); *left < 0 {
 		return false
@@ -67,12 +67,12 @@ func countDown(n *yaml.Node, left *int) bool {
 	return true
 }
 
-// plain says that an error of the library's is one of YAML's form.
+// plain returns an error of the library as an error about the form of the YAML.
 func plain(err error) error {
 	return fmt.Errorf("it is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 }
 
-// enter calls visit with the node that n is, or stands for.
+// enter calls visit with n or, if n is an alias, with the node that n refers to.
 func (r *reader) enter(n *yaml.Node, visit func(*yaml.Node) error) error {
 	if n.Kind == yaml.AliasNode {
 		target := n.Alias
@@ -93,7 +93,7 @@ func (r *reader) enter(n *yaml.Node, visit func(*yaml.Node) error) error {
 	return visit(n)
 }
 
-// count bounds what is repeated.
+// count enforces maxRepeated.
 func (r *reader) count(n *yaml.Node) error {
 	if r.within == 0 {
 		return nil
@@ -109,12 +109,12 @@ type pair struct {
 	name  string
 	line  int
 	value *yaml.Node
-	// merged says that the entry came by a merge key.
+	// merged reports that the entry comes from a merge key.
 	merged bool
 }
 
-// pairs returns the entries of a mapping, those of its merge keys behind its own. An own entry wins over
-// a merged one of that name, and of merged ones the first.
+// pairs returns the entries of a mapping, followed by those of its merge keys. The mapping's own entry wins
+// over a merged entry of the same name, and the first merged entry over later ones.
 func (r *reader) pairs(n *yaml.Node) ([]pair, error) {
 	var (
 		entries []pair
@@ -155,7 +155,7 @@ func (r *reader) pairs(n *yaml.Node) ([]pair, error) {
 	return entries, nil
 }
 
-// merged yields the entries that a merge key brings: those of a mapping, or of several in a list.
+// merged yields the entries of a merge key: those of one mapping, or of a list of mappings.
 func (r *reader) merged(value *yaml.Node, lists bool, yield func(pair)) error {
 	return r.enter(value, func(n *yaml.Node) error {
 		switch {
@@ -194,7 +194,7 @@ func (r *reader) visit(p pair, visit func(*yaml.Node) error) error {
 	return r.enter(p.value, visit)
 }
 
-// keyText is the text of a mapping's key.
+// keyText returns the text of a mapping's key.
 func keyText(key *yaml.Node) (string, error) {
 	if key.Kind != yaml.ScalarNode {
 		return "", fmt.Errorf("line %d: a key must be text, not %s", key.Line, kind(key))
@@ -205,7 +205,7 @@ func keyText(key *yaml.Node) (string, error) {
 	return scalarText(key)
 }
 
-// scalarText is the text of a scalar as the user wrote it.
+// scalarText returns the text of a scalar as the user wrote it.
 func scalarText(n *yaml.Node) (string, error) {
 	switch n.ShortTag() {
 	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!merge":
@@ -216,7 +216,7 @@ func scalarText(n *yaml.Node) (string, error) {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
 
-// kind names what a node is.
+// kind names the kind of a node, for errors.
 func kind(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:
