@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -42,8 +41,6 @@ type Config struct {
 	// ProgramLog receives what user programs write to standard error, whole lines at a time,
 	// from all attempts; nil drops it. The end of it is kept for failures in any case.
 	ProgramLog func(attempt job.AttemptID, line []byte)
-	// Codec compresses intermediates.
-	Codec shuffle.Codec
 
 	// Grace is how long attempts may go on once the executor is told to stop; then they are
 	// handed back. Default 0: at once.

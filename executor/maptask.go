@@ -96,7 +96,6 @@ func (w *mapTask) mapToSegments(ctx context.Context, mapper program.Mapper, how 
 		SortValues:  job.spec.SortValues,
 		Memory:      e.slotMemory() / collectShare,
 		Scratch:     w.scratch,
-		Codec:       e.cfg.Codec,
 	})
 	if err != nil { // for want of memory for the job's reducers: nothing was opened yet
 		return result{}, &configError{fmt.Errorf("%w: fewer reducers, or executors with more --memory for each slot, are needed", err)}

@@ -77,7 +77,6 @@ func (w *reduceTask) open(ctx context.Context, scratch string) (*mergeInput, err
 		Memory:     e.slotMemory() / mergeShare,
 		Scratch:    scratch,
 		Fetches:    fetches,
-		Codec:      e.cfg.Codec,
 
 		RequestCost: RequestCost(e.work.URL()),
 	}, w.sources)

@@ -130,31 +130,26 @@ func sortRecords(n int) []byte {
 func BenchmarkCollectSort(b *testing.B) {
 	const n = 1 << 20
 	text := sortRecords(n)
-	for _, codec := range []Codec{None, S2} {
-		b.Run(codec.String(), func(b *testing.B) {
-			b.SetBytes(100 * n)
-			for b.Loop() {
-				c, err := NewCollector(CollectorConfig{
-					Identity: testIdentity, Partitioner: Partitioner{Partitions: 8}, Memory: 512 << 20,
-					Scratch: b.TempDir(), Codec: codec,
-				})
-				if err != nil {
-					b.Fatal(err)
-				}
-				e := c.Emitter()
-				for i := 0; i < len(text); i += 100 {
-					e.Emit(text[i:i+10], text[i+10:i+100])
-				}
-				if _, err := c.Finish(context.Background(), io.Discard); err != nil {
-					b.Fatal(err)
-				}
-				if err := c.Close(); err != nil {
-					b.Fatal(err)
-				}
-			}
-			reportPerRecord(b, n)
+	b.SetBytes(100 * n)
+	for b.Loop() {
+		c, err := NewCollector(CollectorConfig{
+			Identity: testIdentity, Partitioner: Partitioner{Partitions: 8}, Memory: 512 << 20, Scratch: b.TempDir(),
 		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		e := c.Emitter()
+		for i := 0; i < len(text); i += 100 {
+			e.Emit(text[i:i+10], text[i+10:i+100])
+		}
+		if _, err := c.Finish(context.Background(), io.Discard); err != nil {
+			b.Fatal(err)
+		}
+		if err := c.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
+	reportPerRecord(b, n)
 }
 
 // BenchmarkSortIndex is sorting the index alone.
@@ -195,25 +190,19 @@ func BenchmarkSortIndex(b *testing.B) {
 // BenchmarkBlockSize shows what the size of blocks costs in time and bytes.
 func BenchmarkBlockSize(b *testing.B) {
 	words := zipfWords(1 << 20)
-	for _, codec := range []Codec{None, S2, Zstd} {
-		for _, size := range []int{16 << 10, 64 << 10, 128 << 10, 256 << 10} {
-			b.Run(fmt.Sprintf("%s/%dKiB", codec, size>>10), func(b *testing.B) {
-				var raw []byte
-				for i := 0; i+3 < len(words) && len(raw) < size; i += 3 {
-					raw = record.Append(raw, words[i], words[i+1])
-				}
-				c, err := newCompressor(codec)
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.SetBytes(int64(len(raw)))
-				var packed []byte
-				for b.Loop() {
-					packed, _ = c.append(packed[:0], raw)
-				}
-				b.ReportMetric(float64(len(packed))/float64(len(raw)), "ratio")
-			})
-		}
+	for _, size := range []int{16 << 10, 64 << 10, 128 << 10, 256 << 10} {
+		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) {
+			var raw []byte
+			for i := 0; i+3 < len(words) && len(raw) < size; i += 3 {
+				raw = record.Append(raw, words[i], words[i+1])
+			}
+			b.SetBytes(int64(len(raw)))
+			var packed []byte
+			for b.Loop() {
+				packed, _ = compress(packed[:0], raw)
+			}
+			b.ReportMetric(float64(len(packed))/float64(len(raw)), "ratio")
+		})
 	}
 }
 

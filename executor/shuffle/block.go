@@ -31,7 +31,7 @@ type blockHeader struct {
 	rawLen      uint32
 	payloadLen  uint32
 	payloadCRC  uint32
-	codec       Codec
+	codec       codec
 	flags       uint8
 }
 
@@ -65,11 +65,11 @@ func parseBlockHeader(b []byte) (h blockHeader, reason string) {
 		records:     le.Uint32(b[20:]),
 		rawLen:      le.Uint32(b[24:]),
 		payloadLen:  le.Uint32(b[28:]),
-		codec:       Codec(b[32]),
+		codec:       codec(b[32]),
 		flags:       b[33],
 	}
 	switch {
-	case h.codec > None:
+	case h.codec != codecS2 && h.codec != codecNone:
 		return h, "unknown codec"
 	case h.flags&^flagsKnown != 0 || b[34] != 0 || b[35] != 0:
 		return h, "unknown flags"

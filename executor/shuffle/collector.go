@@ -38,7 +38,6 @@ type CollectorConfig struct {
 	Memory int64
 	// Scratch is the folder for spilled runs. It is made by the first one.
 	Scratch string
-	Codec   Codec
 	// BlockSize is the raw size of blocks in bytes; 0 is DefaultBlockSize. A small Memory
 	// makes it smaller.
 	BlockSize int
@@ -59,9 +58,6 @@ func (c *CollectorConfig) validate() error {
 	}
 	if c.BlockSize < 0 || c.BlockSize > maxBlock {
 		return fmt.Errorf("block size of %d bytes is out of bounds", c.BlockSize)
-	}
-	if err := c.Codec.validate(); err != nil {
-		return err
 	}
 	if len(c.Partitioner.Spread) > 0 && (c.SortValues || c.Combine.Any()) {
 		return errors.New("records of a key that is spread over partitions can't be combined, nor keep their values sorted")
@@ -350,16 +346,8 @@ func (c *Collector) Finish(ctx context.Context, w io.Writer) (Manifest, error) {
 		}
 		c.dropTable()
 	}
-	f, err := newFileWriter(w, c.layout())
-	if err != nil {
-		return Manifest{}, err
-	}
-	if len(c.spills) == 0 {
-		err = c.writeArena(f)
-	} else {
-		err = c.mergeSpills(ctx, f)
-	}
-	if err != nil {
+	f := newFileWriter(w, c.layout())
+	if err := c.writeAll(ctx, f); err != nil {
 		return Manifest{}, err
 	}
 	for _, s := range f.manifest.Segments {
@@ -368,11 +356,19 @@ func (c *Collector) Finish(ctx context.Context, w io.Writer) (Manifest, error) {
 	}
 	var note []byte
 	if c.cfg.Note != nil {
+		var err error
 		if note, err = c.cfg.Note(c.stats); err != nil {
 			return Manifest{}, err
 		}
 	}
 	return f.finish(note)
+}
+
+func (c *Collector) writeAll(ctx context.Context, f *fileWriter) error {
+	if len(c.spills) == 0 {
+		return c.writeArena(f)
+	}
+	return c.mergeSpills(ctx, f)
 }
 
 // Stats returns what was counted so far; it is complete after Finish.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -170,12 +171,13 @@ func (w *failingWriter) Write(b []byte) (int, error) {
 
 func TestWriteErrorsArePassedOn(t *testing.T) {
 	for _, left := range []int{0, 100_000} {
-		c, err := NewCollector(CollectorConfig{Partitioner: Partitioner{Partitions: 2}, Memory: 1 << 20, Codec: None, Scratch: t.TempDir()})
+		c, err := NewCollector(CollectorConfig{Partitioner: Partitioner{Partitions: 2}, Memory: 1 << 20, Scratch: t.TempDir()})
 		if err != nil {
 			t.Fatal(err)
 		}
+		r := rand.New(rand.NewPCG(14, 15))
 		for i := range 20_000 {
-			c.Emitter().Emit(fmt.Append(nil, i), []byte("a value that takes some room"))
+			c.Emitter().Emit(fmt.Append(nil, i), []byte(randomBytes(r, 28, 256)))
 		}
 		if _, err := c.Finish(t.Context(), &failingWriter{left: left}); !errors.Is(err, errDiskFull) {
 			t.Errorf("after %d bytes: got %v, want %v", left, err, errDiskFull)
@@ -271,14 +273,13 @@ func TestConfigIsChecked(t *testing.T) {
 			c.Partitioner = Partitioner{Partitions: 2, Boundaries: [][]byte{{2}}, Spread: []Span{{0, 1}}}
 			c.SortValues = true
 		},
-		"want at least":          func(c *CollectorConfig) { c.Memory = MinMemory - 1 },
-		"block size":             func(c *CollectorConfig) { c.BlockSize = -1 },
-		"too small for":          func(c *CollectorConfig) { c.Partitioner.Partitions = 100_000 },
-		"31-bit":                 func(c *CollectorConfig) { c.Identity.Task = -1 },
-		"job name":               func(c *CollectorConfig) { c.Identity.Job = strings.Repeat("j", 2000) },
-		"only one way":           func(c *CollectorConfig) { c.Combine = Combine{Dedup: true, Columns: record.Columns{record.Sum}} },
-		"unknown column":         func(c *CollectorConfig) { c.Combine.Columns = record.Columns{9} },
-		"unknown shuffle codec(": func(c *CollectorConfig) { c.Codec = 9 },
+		"want at least":  func(c *CollectorConfig) { c.Memory = MinMemory - 1 },
+		"block size":     func(c *CollectorConfig) { c.BlockSize = -1 },
+		"too small for":  func(c *CollectorConfig) { c.Partitioner.Partitions = 100_000 },
+		"31-bit":         func(c *CollectorConfig) { c.Identity.Task = -1 },
+		"job name":       func(c *CollectorConfig) { c.Identity.Job = strings.Repeat("j", 2000) },
+		"only one way":   func(c *CollectorConfig) { c.Combine = Combine{Dedup: true, Columns: record.Columns{record.Sum}} },
+		"unknown column": func(c *CollectorConfig) { c.Combine.Columns = record.Columns{9} },
 	}
 	for want, change := range tests {
 		cfg := good

@@ -303,12 +303,9 @@ func TestVerifyNoticesDisorder(t *testing.T) {
 func rawFile(t *testing.T, raw []byte, n int) []byte {
 	t.Helper()
 	var file bytes.Buffer
-	f, err := newFileWriter(&file, fileLayout{
+	f := newFileWriter(&file, fileLayout{
 		identity: testIdentity, partitions: 1, blockSize: 1 << 10, buffer: 1 << 10, sortedValues: true,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	f.begin(0)
 	if err := f.add(raw, n); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,6 @@ type fileWriter struct {
 	partitions  int
 	blockSize   int
 	flags       uint8 // of every block
-	compressor  *compressor
 
 	out     []byte // not yet written; starts at byte written of the file
 	written int64
@@ -46,25 +45,20 @@ type fileLayout struct {
 	partitions   int
 	blockSize    int // raw bytes
 	buffer       int // bytes gathered before a write
-	codec        Codec
 	sortedValues bool
 }
 
-func newFileWriter(w io.Writer, l fileLayout) (*fileWriter, error) {
-	c, err := newCompressor(l.codec)
-	if err != nil {
-		return nil, err
-	}
+func newFileWriter(w io.Writer, l fileLayout) *fileWriter {
 	f := &fileWriter{
 		w: w, identity: l.identity, fingerprint: l.identity.fingerprint(),
-		partitions: l.partitions, blockSize: l.blockSize, compressor: c,
+		partitions: l.partitions, blockSize: l.blockSize,
 		flushAt: l.buffer, heldAt: -1,
 	}
 	if l.sortedValues {
 		f.flags |= flagSortedValues
 	}
 	f.out = appendHeader(make([]byte, 0, l.buffer+blockHeaderLen+max(0, s2.MaxEncodedLen(l.blockSize))), l.identity, l.partitions, l.blockSize)
-	return f, nil
+	return f
 }
 
 // offset is the place in the file of the next byte.
@@ -99,8 +93,8 @@ func (f *fileWriter) add(raw []byte, records int) error {
 	}
 	f.heldAt = len(f.out)
 	f.out = grow(f.out, blockHeaderLen)[:f.heldAt+blockHeaderLen]
-	var codec Codec
-	f.out, codec = f.compressor.append(f.out, raw)
+	var used codec
+	f.out, used = compress(f.out, raw)
 	payload := f.out[f.heldAt+blockHeaderLen:]
 	f.held = blockHeader{
 		fingerprint: f.fingerprint,
@@ -110,7 +104,7 @@ func (f *fileWriter) add(raw []byte, records int) error {
 		rawLen:      uint32(len(raw)),
 		payloadLen:  uint32(len(payload)),
 		payloadCRC:  crc32.Checksum(payload, castagnoli),
-		codec:       codec,
+		codec:       used,
 		flags:       f.flags,
 	}
 	f.ordinal++

@@ -3,9 +3,11 @@ package shuffle
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"reflect"
@@ -19,7 +21,7 @@ func TestFormatStays(t *testing.T) {
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: 2, Boundaries: [][]byte{[]byte("b")}}, Memory: 1 << 20, BlockSize: 1000,
 	}, []kv{{"b", "2"}, {"a", "1"}, {"b", "1"}})
 	const want = "" +
-		"424d53480101050" + "00c0000000300000002000000e80300006a6f622d37"
+		"424d53480100050" + "00c0000000300000002000000e80300006a6f622d37"
 	if got := hex.EncodeToString(file); len(got) < len(want) || got[:len(want)] != want {
 		t.Errorf("header is\n%s, want\n%s", got[:min(len(got), 2*fileHeaderLen+10)], want)
 	}
@@ -209,36 +211,39 @@ func TestLargeIndexTakesTwoReads(t *testing.T) {
 	}
 }
 
-func TestCodecRoundTrip(t *testing.T) {
+func TestCompressRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(12, 13))
-	for _, codec := range []Codec{S2, Zstd, None} {
-		if got, err := ParseCodec(codec.String()); got != codec || err != nil {
-			t.Errorf("ParseCodec(%q) = %v, %v", codec, got, err)
+	for raw, want := range map[string]codec{
+		"x": codecNone, randomBytes(r, 5000, 256): codecNone, randomBytes(r, 100_000, 3): codecS2,
+	} {
+		packed, used := compress([]byte("before"), []byte(raw))
+		packed = packed[len("before"):]
+		if used != want || used == codecNone && len(packed) != len(raw) {
+			t.Errorf("%d bytes: codec %d, want %d", len(raw), used, want)
 		}
-		c, err := newCompressor(codec)
-		if err != nil {
-			t.Fatal(err)
+		got, err := decompress(nil, used, packed, len(raw))
+		if err != nil || string(got) != raw {
+			t.Errorf("%d bytes do not come back: %v", len(raw), err)
 		}
-		var d decompressor
-		for _, raw := range []string{"x", randomBytes(r, 5000, 256), randomBytes(r, 100_000, 3)} {
-			packed, used := c.append([]byte("before"), []byte(raw))
-			packed = packed[len("before"):]
-			if used != codec && (used != None || len(packed) != len(raw)) {
-				t.Errorf("%s: stored as %s", codec, used)
-			}
-			got, err := d.decompress(nil, used, packed, len(raw))
-			if err != nil || string(got) != raw {
-				t.Errorf("%s: %d bytes do not come back: %v", codec, len(raw), err)
-			}
-			for _, n := range []int{0, len(raw) - 1, len(raw) + 1} {
-				if _, err := d.decompress(nil, used, packed, n); !errors.Is(err, errDecompress) {
-					t.Errorf("%s: wrong length %d of %d: %v", codec, n, len(raw), err)
-				}
+		for _, n := range []int{0, len(raw) - 1, len(raw) + 1} {
+			if _, err := decompress(nil, used, packed, n); !errors.Is(err, errDecompress) {
+				t.Errorf("wrong length %d of %d: %v", n, len(raw), err)
 			}
 		}
-		d.close()
 	}
-	if _, err := ParseCodec("lzma"); err == nil {
-		t.Error("ParseCodec accepts lzma")
+}
+
+// The reserved values of a file are refused: they are for other formats than this one.
+func TestReservedValuesAreRefused(t *testing.T) {
+	header := appendHeader(nil, testIdentity, 2, 64)
+	header[5] = 1
+	binary.LittleEndian.PutUint32(header[len(header)-4:], crc32.Checksum(header[:len(header)-4], castagnoli))
+	if _, _, _, _, reason := parseHeader(header); reason != "file header out of bounds" {
+		t.Errorf("byte 5 of the header: %q", reason)
+	}
+	block := make([]byte, blockHeaderLen)
+	(&blockHeader{records: 1, rawLen: 9, payloadLen: 9, codec: 1}).put(block)
+	if _, reason := parseBlockHeader(block); reason != "unknown codec" {
+		t.Errorf("codec 1: %q", reason)
 	}
 }

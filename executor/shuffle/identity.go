@@ -10,9 +10,7 @@ import (
 // Identity says which attempt wrote a file. Every block carries its fingerprint, so a reader that was
 // led to another attempt's bytes notices.
 type Identity struct {
-	Job string
-	// Phase tells a job's shuffles apart when it has several.
-	Phase   uint8
+	Job     string
 	Task    int
 	Attempt int
 }
@@ -46,7 +44,7 @@ func (id Identity) validate() error {
 // fingerprint returns the CRC32C of the identity's fields as they stand in a file's header.
 func (id Identity) fingerprint() uint32 {
 	b := make([]byte, 0, 16+len(id.Job))
-	b = append(b, formatVersion, id.Phase)
+	b = append(b, formatVersion, 0)
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(id.Job)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(id.Task))
 	b = binary.LittleEndian.AppendUint32(b, uint32(id.Attempt))
@@ -58,7 +56,7 @@ func (id Identity) fingerprint() uint32 {
 func appendHeader(dst []byte, id Identity, partitions, blockSize int) []byte {
 	start := len(dst)
 	dst = append(dst, headerMagic[:]...)
-	dst = append(dst, formatVersion, id.Phase)
+	dst = append(dst, formatVersion, 0)
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(id.Job)))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(id.Task))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(id.Attempt))
@@ -90,14 +88,14 @@ func parseHeader(b []byte) (id Identity, partitions, blockSize, n int, reason st
 		return id, 0, 0, 0, fmt.Sprintf("format version %d, this program reads %d", b[4], formatVersion)
 	}
 	id = Identity{
-		Job: string(b[24 : 24+job]), Phase: b[5],
+		Job:  string(b[24 : 24+job]),
 		Task: int(le.Uint32(b[8:])), Attempt: int(le.Uint32(b[12:])),
 	}
 	partitions, blockSize = int(le.Uint32(b[16:])), int(le.Uint32(b[20:]))
 	if err := id.validate(); err != nil {
 		return id, 0, 0, 0, err.Error()
 	}
-	if partitions < 1 || partitions > MaxPartitions || blockSize < 1 || blockSize > maxBlock {
+	if b[5] != 0 || partitions < 1 || partitions > MaxPartitions || blockSize < 1 || blockSize > maxBlock {
 		return id, 0, 0, 0, "file header out of bounds"
 	}
 	return id, partitions, blockSize, n, ""

@@ -36,8 +36,6 @@ type MergeConfig struct {
 	// BlockSize is the raw size in bytes of what Next returns and of blocks in scratch runs; 0 is
 	// DefaultBlockSize. A small Memory makes it smaller.
 	BlockSize int
-	// Codec compresses scratch runs.
-	Codec Codec
 	// RequestCost is what a ranged read of a source costs, in bytes that could go through a scratch
 	// run for as much. Runs that Memory would have read piece by piece are merged into scratch runs
 	// first, by fewer reads, where that is cheaper. 0: requests cost nothing.
@@ -56,9 +54,6 @@ func (c *MergeConfig) validate() error {
 	}
 	if c.Fetches < 0 {
 		return fmt.Errorf("%d fetches at a time: want 1 or more, or 0 for the default", c.Fetches)
-	}
-	if err := c.Codec.validate(); err != nil {
-		return err
 	}
 	return c.Combine.validate()
 }
@@ -169,7 +164,6 @@ func (m *Merge) Close() error {
 		m.tree = nil
 	}
 	err := m.dropRuns()
-	m.buffers.close()
 	if m.err == nil {
 		m.err = errClosed
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -213,9 +214,14 @@ func TestCancelledRoundsLeaveNothing(t *testing.T) {
 
 // manySources are sources of some 30 KiB, each with the same keys.
 func manySources(t *testing.T, n int) []Source {
+	r := rand.New(rand.NewPCG(16, 17))
+	records := make([]kv, 300)
+	for i := range records {
+		records[i] = kv{"key", randomBytes(r, 100, 256)} // which does not compress
+	}
 	file, m, _ := collect(t, CollectorConfig{
-		Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 4 << 20, Codec: None, BlockSize: 8 << 10,
-	}, slices.Repeat([]kv{{"key", strings.Repeat("v", 100)}}, 300))
+		Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 4 << 20, BlockSize: 8 << 10,
+	}, records)
 	var sources []Source
 	for i := range n {
 		sources = append(sources, source(fmt.Sprint(i), testIdentity, file, m, 0))
@@ -247,11 +253,12 @@ func TestMemoryTooSmall(t *testing.T) {
 // under way by then.
 func TestDamageAmongReadAhead(t *testing.T) {
 	var records []kv
+	r := rand.New(rand.NewPCG(18, 19))
 	for i := range 20_000 {
-		records = append(records, kv{fmt.Sprintf("%06d", i), strings.Repeat("v", i%90)})
+		records = append(records, kv{fmt.Sprintf("%06d", i), randomBytes(r, i%90, 256)})
 	}
 	file, m, _ := collect(t, CollectorConfig{
-		Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 16 << 20, Codec: None, BlockSize: 8 << 10,
+		Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 16 << 20, BlockSize: 8 << 10,
 	}, records)
 	for nth := range 12 {
 		s := source("f", testIdentity, file, m, 0)
@@ -280,11 +287,10 @@ func TestDamageAmongReadAhead(t *testing.T) {
 
 func TestMergeConfigIsChecked(t *testing.T) {
 	tests := map[string]MergeConfig{
-		"want at least":          {Memory: MinMemory/2 - 1},
-		"block size":             {Memory: 1 << 20, BlockSize: -1},
-		"fetches":                {Memory: 1 << 20, Fetches: -1},
-		"unknown shuffle codec(": {Memory: 1 << 20, Codec: 9},
-		"only one way":           {Memory: 1 << 20, Combine: Combine{Dedup: true, Columns: record.Columns{record.Sum}}},
+		"want at least": {Memory: MinMemory/2 - 1},
+		"block size":    {Memory: 1 << 20, BlockSize: -1},
+		"fetches":       {Memory: 1 << 20, Fetches: -1},
+		"only one way":  {Memory: 1 << 20, Combine: Combine{Dedup: true, Columns: record.Columns{record.Sum}}},
 	}
 	for want, cfg := range tests {
 		if _, err := NewMerge(t.Context(), cfg, nil); err == nil || !strings.Contains(err.Error(), want) {

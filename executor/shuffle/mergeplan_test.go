@@ -71,7 +71,7 @@ func TestSparingNeedsNoDisk(t *testing.T) {
 	}()
 	scratch := filepath.Join(disk, "scratch")
 	sources, reads := counted(manySources(t, 8))
-	got, _ := mergeAll(t, MergeConfig{Memory: 256 << 10, Scratch: scratch, Codec: None, RequestCost: 64 << 10}, sources)
+	got, _ := mergeAll(t, MergeConfig{Memory: 256 << 10, Scratch: scratch, RequestCost: 64 << 10}, sources)
 	if len(got) != 8*300 || reads.Load() <= 2*8 {
 		t.Errorf("%d records by %d reads", len(got), reads.Load())
 	}

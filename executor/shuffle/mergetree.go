@@ -5,7 +5,6 @@ import "io"
 // mergeBuffers is the memory of merges that follow one another.
 type mergeBuffers struct {
 	readers []*segmentReader
-	decoder decompressor
 	block   []byte
 }
 
@@ -21,13 +20,11 @@ func (b *mergeBuffers) open(f *fetcher, sources []Source, chunk int64, size int,
 		fetcher: f, buffers: b, tree: newLoserTree(len(sources), sorted), size: size, live: len(sources),
 	}
 	for i, r := range b.readers {
-		r.open(sources[i], f, &b.decoder, chunk, sorted)
+		r.open(sources[i], f, chunk, sorted)
 		t.tree.cursors[i].reader = r
 	}
 	return t
 }
-
-func (b *mergeBuffers) close() { b.decoder.close() }
 
 // mergeTree merges sources that fit into memory together.
 type mergeTree struct {

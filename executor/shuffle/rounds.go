@@ -145,7 +145,7 @@ func (m *Merge) mergeGroup(ctx context.Context, sources []Source) (Source, error
 	defer tree.close()
 	layout := fileLayout{
 		identity: Identity{Job: "scratch", Task: len(m.runs)}, partitions: 1,
-		blockSize: m.blockSize, buffer: writeBufferFor(m.cfg.Memory), codec: m.cfg.Codec,
+		blockSize: m.blockSize, buffer: writeBufferFor(m.cfg.Memory),
 		sortedValues: m.cfg.Combine.sorted(m.cfg.SortValues),
 	}
 	run, err := createRun(m.cfg.Scratch, layout, func(f *fileWriter) error { return m.combiner.write(f, 0, tree) })

@@ -31,10 +31,7 @@ func createRun(folder string, layout fileLayout, write func(*fileWriter) error) 
 			err = errors.Join(err, run.remove())
 		}
 	}()
-	w, err := newFileWriter(file, layout)
-	if err != nil {
-		return nil, err
-	}
+	w := newFileWriter(file, layout)
 	if err := write(w); err != nil {
 		return nil, err
 	}

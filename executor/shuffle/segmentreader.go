@@ -13,9 +13,8 @@ type segmentReader struct {
 	src         Source
 	fingerprint uint32
 	fetcher     *fetcher
-	decoder     *decompressor // shared by the readers of a merge
-	sorted      bool          // blocks must have flagSortedValues
-	chunk       int64         // bytes of a ranged read
+	sorted      bool  // blocks must have flagSortedValues
+	chunk       int64 // bytes of a ranged read
 
 	ahead    chan fetched // what is under way comes here
 	underway bool
@@ -37,7 +36,7 @@ type segmentReader struct {
 }
 
 // open makes r, whose buffers are kept, a reader of src and starts the first read.
-func (r *segmentReader) open(src Source, f *fetcher, d *decompressor, chunk int64, sorted bool) {
+func (r *segmentReader) open(src Source, f *fetcher, chunk int64, sorted bool) {
 	if src.Segment.Length <= 2*chunk { // one read takes no more memory than two
 		chunk = src.Segment.Length
 		r.spare = nil
@@ -45,7 +44,7 @@ func (r *segmentReader) open(src Source, f *fetcher, d *decompressor, chunk int6
 		r.current = nil
 	}
 	*r = segmentReader{
-		src: src, fingerprint: src.Identity.fingerprint(), fetcher: f, decoder: d, sorted: sorted,
+		src: src, fingerprint: src.Identity.fingerprint(), fetcher: f, sorted: sorted,
 		chunk: chunk, ahead: make(chan fetched, 1),
 		current: r.spare, spare: r.current, carry: r.carry[:0], raw: r.raw[:0],
 	}
@@ -144,11 +143,11 @@ func (r *segmentReader) block() ([]byte, int, error) {
 	if !h.verifyPayload(payload) {
 		return nil, 0, r.corrupt("block checksum mismatch")
 	}
-	raw, err := r.decoder.decompress(r.raw, h.codec, payload, int(h.rawLen))
+	raw, err := decompress(r.raw, h.codec, payload, int(h.rawLen))
 	if err != nil {
 		return nil, 0, r.corrupt(err.Error())
 	}
-	if h.codec != None {
+	if h.codec != codecNone {
 		r.raw = raw
 	}
 	r.blockAt = r.consumed

@@ -19,7 +19,7 @@ import (
 // kv is a record as tests see it.
 type kv struct{ key, value string }
 
-var testIdentity = Identity{Job: "job-7", Phase: 1, Task: 12, Attempt: 3}
+var testIdentity = Identity{Job: "job-7", Task: 12, Attempt: 3}
 
 // object makes b a file in a store.
 func object(name string, b []byte) Object {
@@ -233,7 +233,6 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 		slices.SortFunc(p.Boundaries, bytes.Compare)
 	}
 	sortValues := r.IntN(2) == 0
-	codec := []Codec{S2, Zstd, None}[r.IntN(3)]
 	scratch := t.TempDir()
 	var runs [][]kv
 	var files [][]byte
@@ -245,7 +244,7 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 		}
 		file, m, _ := collect(t, CollectorConfig{
 			Identity: Identity{Job: "j", Task: task}, Partitioner: p, Combine: kind.combine, SortValues: sortValues,
-			Memory: []int64{96 << 10, 1 << 20, 64 << 20}[r.IntN(3)], Scratch: filepath.Join(scratch, "collect"), Codec: codec,
+			Memory: []int64{96 << 10, 1 << 20, 64 << 20}[r.IntN(3)], Scratch: filepath.Join(scratch, "collect"),
 			BlockSize: []int{0, 100, 4096}[r.IntN(3)],
 		}, records)
 		if _, err := Verify(t.Context(), object("verified", file)); err != nil {
@@ -260,7 +259,7 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 		}
 		got, _ := mergeAll(t, MergeConfig{
 			Combine: kind.combine, SortValues: sortValues, Memory: []int64{512 << 10, 64 << 20}[r.IntN(2)],
-			Scratch: filepath.Join(scratch, "merge"), Codec: codec, Fetches: 1 + r.IntN(4),
+			Scratch: filepath.Join(scratch, "merge"), Fetches: 1 + r.IntN(4),
 		}, sources)
 		want := oracle(runs, &p, partition, kind.combine, sortValues)
 		if !slices.Equal(got, want) {

@@ -12,7 +12,7 @@ import (
 func (c *Collector) layout() fileLayout {
 	return fileLayout{
 		identity: c.cfg.Identity, partitions: c.router.Partitions, blockSize: c.blockSize, buffer: c.buffer,
-		codec: c.cfg.Codec, sortedValues: c.cfg.Combine.sorted(c.cfg.SortValues),
+		sortedValues: c.cfg.Combine.sorted(c.cfg.SortValues),
 	}
 }
 
@@ -35,11 +35,7 @@ func (c *Collector) writeArena(f *fileWriter) error {
 
 // createRun makes a run for local disk.
 func (c *Collector) createRun(write func(*fileWriter) error) (*scratchRun, error) {
-	layout := c.layout()
-	if layout.codec == Zstd { // a run is read once, from local disk
-		layout.codec = S2
-	}
-	return createRun(c.cfg.Scratch, layout, write)
+	return createRun(c.cfg.Scratch, c.layout(), write)
 }
 
 // spill writes what the arena holds to local disk and empties it.
@@ -124,7 +120,6 @@ func (c *Collector) mergeInto(ctx context.Context, f *fileWriter, runs []*scratc
 	fetcher := newFetcher(ctx, 2, &requests, &fetched)
 	defer fetcher.close()
 	buffers := &mergeBuffers{}
-	defer buffers.close()
 	var sources []Source
 	for p := range c.router.Partitions {
 		sources = sources[:0]

@@ -125,15 +125,13 @@ func Verify(ctx context.Context, o Object) (Report, error) {
 	var requests, fetchedBytes atomic.Int64
 	f := newFetcher(ctx, 2, &requests, &fetchedBytes)
 	defer f.close()
-	d := &decompressor{}
-	defer d.close()
 	r := &segmentReader{}
 	for p, segment := range m.Segments {
 		if segment.Length == 0 {
 			continue
 		}
 		r.open(Source{Name: o.Name, Identity: id, Partition: p, Segment: segment, Open: o.Open},
-			f, d, min(maxChunk, max(minChunk, segment.MaxBlock)), false)
+			f, min(maxChunk, max(minChunk, segment.MaxBlock)), false)
 		if err := verifySegment(r); err != nil {
 			return Report{}, err
 		}
