@@ -64,7 +64,7 @@ update-pages: ## writes what the commands of README.md and the other pages print
 
 quick: ## the tests of packages that need no server, without the race detector
 	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... | \
-		awk '!/\/deploy\/(testservices|e2e)|\/cmd\/bench / { print $$1 }' | xargs go test
+		awk '!/\/test\/(testservices|e2e)|\/cmd\/bench / { print $$1 }' | xargs go test
 
 lint: ## formatting, vet and the linters of .golangci.yml
 	./test/tools/get.sh gofumpt golangci-lint
