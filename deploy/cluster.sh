@@ -4,7 +4,8 @@
 #   cluster.sh up [EXECUTORS]     returns once the API and all executors (4) are ready
 #   cluster.sh down               removes containers, networks and volumes: all data
 #
-# Settings come from the environment, or else from .env, which is written if there are none.
+# Settings come from the environment, or else from .env. The script writes .env if there are no
+# settings.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -25,10 +26,10 @@ secret() {
 	od -An -N16 -tx1 /dev/urandom | tr -d ' \n'
 }
 
-# settle writes .env after .env.example, readable for its owner alone, unless there are
-# passwords already; one of an earlier version gets those that it lacks. Compose wants them even to remove what it
-# started.
-settle() (
+# write_env writes .env after .env.example, readable only by its owner, unless there are passwords
+# already. It adds to an earlier version's .env the passwords that the file lacks. Compose needs
+# them even to remove a cluster.
+write_env() (
 	if [ -n "${REDIS_PASSWORD-}" ]; then
 		return
 	fi
@@ -49,7 +50,7 @@ settle() (
 	done <.env.example
 )
 
-# ready prints how many executors are healthy, and fails unless the controller is too.
+# ready prints how many executors are healthy, and fails unless the controller is healthy, too.
 ready() {
 	local container healthy=0
 	for container in $("${compose[@]}" ps -q controller executor); do
@@ -80,11 +81,11 @@ up() {
 
 case ${1-} in
 up)
-	settle
+	write_env
 	up "${2:-4}"
 	;;
 down)
-	settle
+	write_env
 	"${compose[@]}" down --volumes --remove-orphans
 	;;
 *)

@@ -1,14 +1,14 @@
 #!/bin/bash
-# Makes the images that docker-compose.yml and the tests of test/e2e run. README.md says which
+# Builds the images that docker-compose.yml and the tests of test/e2e run. README.md says which
 # and why.
 #
 #   make.sh [IMAGE...]      debian, redis, minio, bucketmill; all by default
 #
-# Images that are there already, made by the same recipe, are left alone. To have one anew
-# (for Debian's security updates, say), remove it first: docker rmi bucketmill/debian:bookworm.
+# An image that exists and was built by the same recipe is not built again. To build it again, for
+# example for Debian's security updates, remove it first: docker rmi bucketmill/debian:bookworm.
 #
-# DEBIAN_MIRROR names another mirror than deb.debian.org. Only where no registry can be reached
-# it takes debootstrap, as root or through sudo.
+# DEBIAN_MIRROR names another mirror than deb.debian.org. Where no registry can be reached, the
+# script needs debootstrap, as root or through sudo.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."

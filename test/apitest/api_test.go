@@ -16,7 +16,7 @@ var (
 	examples = flag.Int("examples", 30, "of each operation, of schemathesis")
 )
 
-// Versions of what "go" gets.
+// Versions of the Go tools.
 const (
 	oapiCodegen = "github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2"
 	oapiRuntime = "github.com/oapi-codegen/runtime@v1.9.0"
@@ -72,7 +72,7 @@ func TestAPI(t *testing.T) {
 		run(
 			t, t.TempDir(), nil, filepath.Join(python, "schemathesis"), "run", s.url+"/v1/openapi.json", "--header", "Authorization: Bearer "+s.token,
 			"--checks", "all",
-			// A schema can't say which programs, inputs and outputs go together.
+			// A schema can't say which programs, inputs and outputs fit together.
 			"--exclude-checks", "positive_data_acceptance",
 			"--max-examples", fmt.Sprint(*examples), "--seed", fmt.Sprint(*seed), "--continue-on-failure", "--request-timeout", "60",
 			"--suppress-health-check", "all", "--no-color",
@@ -80,7 +80,7 @@ func TestAPI(t *testing.T) {
 	})
 }
 
-// fetch writes an answer to a file.
+// fetch writes the answer to a request into a file.
 func (s *testServer) fetch(t *testing.T, path, to string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)

@@ -1,4 +1,5 @@
-// Package apitest holds the API against its document, api/server/openapi.yaml, from outside: validators and a linter
-// read it, schemathesis sends what it generates from it to a real server, and clients that are generated from it for Go,
-// Python and TypeScript run a job each. "make api" gets the tools, at fixed versions, and runs it.
+// Package apitest compares the HTTP API with its document, api/server/openapi.yaml, from outside. Validators and
+// linters read the document. Schemathesis generates requests from it and sends them to a real server. Clients for Go,
+// Python and TypeScript are generated from it, and each runs a job. "make api" installs the tools, at fixed versions,
+// and runs the tests.
 package apitest

@@ -126,7 +126,7 @@ func (s *testServer) put(t *testing.T, path, text string) {
 	}
 }
 
-// tail is the end of the log.
+// tail returns the end of the log.
 func (s *testServer) tail() string {
 	text, err := os.ReadFile(s.log)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *testServer) tail() string {
 	return string(text[max(0, len(text)-4000):])
 }
 
-// run runs a program in a folder, and returns what it prints. Env comes to the test's own.
+// run runs a program in a folder, and returns its output. Env is added to the test's own environment.
 func run(t *testing.T, dir string, env []string, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
@@ -164,7 +164,7 @@ func copyTo(t *testing.T, name, to string) {
 	must(t, os.WriteFile(to, text, 0o600))
 }
 
-// clientEnv is what the generated clients read.
+// clientEnv returns the environment that the generated clients read.
 func (s *testServer) clientEnv() []string {
 	return []string{"SERVER=" + s.url, "TOKEN=" + s.token, fmt.Sprintf("WANT=%s", counted)}
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Copy makes folder a fresh copy of the repository at root: of the files that git knows, as
-// they are now.
+// Copy makes folder a fresh copy of the repository at root: of the files that git tracks, with their present
+// content.
 func Copy(root, folder string) error {
 	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	list.Dir = root
@@ -27,7 +27,7 @@ func Copy(root, folder string) error {
 	return nil
 }
 
-// copyFile copies a file with its mode. One that was deleted since git learned of it is left out.
+// copyFile copies a file with its mode. It skips a file that has been deleted.
 func copyFile(from, to string) error {
 	info, err := os.Lstat(from)
 	if errors.Is(err, fs.ErrNotExist) {

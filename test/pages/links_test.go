@@ -10,7 +10,7 @@ import (
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 
-// Every link from one page of the project to a file of it leads somewhere.
+// Every link from a page to a file of the project leads to an existing file and heading.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	checked := 0
@@ -41,7 +41,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// notInAnchors is what GitHub leaves out when it makes an anchor of a heading.
+// notInAnchors matches the characters of a heading that GitHub leaves out of its anchor.
 var notInAnchors = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 
 func hasHeading(t *testing.T, file, anchor string) bool {

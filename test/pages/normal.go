@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// anyLines is the line of a page that stands for any lines, also for none.
+// anyLines is the line of a page that matches any number of lines, including none.
 const anyLines = "…"
 
-// varying is what differs from run to run, and what stands in its place when it is compared.
+// varying are the texts that differ from run to run, and their replacements for the comparison.
 var varying = []struct {
 	form  *regexp.Regexp
 	stand string
@@ -19,14 +19,14 @@ var varying = []struct {
 	{regexp.MustCompile(`\b(\d+h)?(\d+m)?\d+(\.\d+)?(µs|ms|s)\b`), "TIME"},
 }
 
-// Normal is a line with JOB, RATE and TIME in place of ids of jobs, bytes per second, and
-// lengths of time. In such a line it is of no account how wide a gap is.
+// Normal returns a line with JOB, RATE and TIME in place of job ids, bytes per second, and lengths of time. In a
+// changed line every gap becomes one blank.
 func Normal(line string) string {
 	original := line
 	for _, v := range varying {
 		line = v.form.ReplaceAllLiteralString(line, v.stand)
 	}
-	if line != original { // a table's columns are as wide as what stands in them
+	if line != original { // the width of a table's columns depends on their content
 		line = blanks.ReplaceAllLiteralString(line, "  ")
 	}
 	return line
@@ -34,7 +34,7 @@ func Normal(line string) string {
 
 var blanks = regexp.MustCompile(`  +`)
 
-// Same tells whether got is what a page wants.
+// Same reports whether got is the output that a page wants.
 func Same(want, got []string) bool {
 	before, after, some := cut(want)
 	if !some {
@@ -53,7 +53,7 @@ func Same(want, got []string) bool {
 	}
 }
 
-// cut returns the lines around the first that stands for any.
+// cut returns the lines before and after the first line that matches any.
 func cut(lines []string) (before, after []string, found bool) {
 	i := slices.Index(lines, anyLines)
 	if i < 0 {
@@ -62,8 +62,8 @@ func cut(lines []string) (before, after []string, found bool) {
 	return lines[:i], lines[i+1:], true
 }
 
-// transient is what a line begins with that is not compared: a job's progress, where there is
-// no terminal to draw bars on, and what Go fetches on a machine that has never built this.
+// transient matches the beginnings of lines that are not compared: the progress of a job without a terminal, and
+// the downloads of Go on a machine that has never built the project.
 var transient = regexp.MustCompile(`^( +\d+\.\ds  [a-z]|go: downloading )`)
 
 // settled returns the lines of output that are compared.

@@ -12,7 +12,7 @@ import (
 // Where says which tests run a block.
 type Where string
 
-// The places at which a block can be run.
+// The places where a block can run.
 const (
 	Here   Where = ""       // by the tests of this package
 	Docker Where = "docker" // by test/e2e
@@ -29,11 +29,11 @@ type Page struct {
 // A Block is a terminal session.
 type Block struct {
 	Where    Where
-	Reason   string // why it is not run
+	Reason   string // why it does not run
 	Commands []Command
 }
 
-// A Command is one of a block, with what the page says that it prints.
+// A Command is a command of a block with the output on the page.
 type Command struct {
 	Line int    // of the page, from 1
 	Text string // without the prompt
@@ -67,7 +67,7 @@ func Read(path string) (*Page, error) {
 	return p, nil
 }
 
-// block reads the block whose fences are the lines start and end.
+// block reads the block between the fences in lines start and end.
 func (p *Page) block(start, end int) (b Block, err error) {
 	if start > 0 && strings.HasPrefix(p.lines[start-1], "<!--") {
 		found := marker.FindStringSubmatch(p.lines[start-1])
@@ -99,17 +99,17 @@ func (p *Page) block(start, end int) (b Block, err error) {
 	return b, nil
 }
 
-// complete tells whether bash would run the command, rather than ask for another line of it.
+// complete reports whether bash would run the command, rather than ask for another line.
 func complete(command string) bool {
 	if strings.HasSuffix(command, "\\") {
 		return false
 	}
 	out, err := exec.Command("bash", "-n", "-c", command).CombinedOutput()
-	return err == nil && len(out) == 0 // of a here document without end bash only warns
+	return err == nil && len(out) == 0 // bash only warns about a here document without an end
 }
 
-// Update writes the page with what its commands print now, by the commands' lines, where that
-// is not what the page says.
+// Update writes the page with the present output of its commands, given by the commands' lines, where the page has
+// another output.
 func (p *Page) Update(printed map[int][]string) error {
 	var lines []string
 	next := 0 // line of the page, from 0

@@ -104,7 +104,7 @@ func TestSame(t *testing.T) {
 	}
 }
 
-// A session keeps what its commands change, and says what went wrong with one.
+// A session keeps the effects of its commands, and reports why a command failed.
 func TestSession(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the commands print now into the pages")
 
-// pageWait bounds the commands of one page.
+// pageWait is how long the commands of one page may take.
 const pageWait = 5 * time.Minute
 
 const repository = "../.."
@@ -31,7 +31,7 @@ func TestPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			env := goSettings(t)
-			if path != "README.md" { // which builds it itself
+			if path != "README.md" { // the README builds the binary itself
 				env = append(env, "PATH="+binary(t)+":"+os.Getenv("PATH"))
 			}
 			printed := runBlocks(t, page, folder, env)
@@ -47,7 +47,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// checkExamples compares what the examples made in folder with what plain Python makes of the same data.
+// checkExamples compares the output of the examples in folder with the results of plain Python on the same data.
 func checkExamples(t *testing.T, folder string) {
 	t.Helper()
 	script, err := filepath.Abs("testdata/oracle.py")
@@ -61,7 +61,7 @@ func checkExamples(t *testing.T, folder string) {
 	}
 }
 
-// runBlocks runs a page's blocks, and returns what their commands print.
+// runBlocks runs a page's blocks, and returns the output of their commands.
 func runBlocks(t *testing.T, page *Page, folder string, env []string) map[int][]string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), pageWait)
@@ -95,7 +95,7 @@ func runBlocks(t *testing.T, page *Page, folder string, env []string) map[int][]
 	return printed
 }
 
-// pagesWithBlocks lists the Markdown files that git knows and that have console blocks.
+// pagesWithBlocks returns the Markdown files with console blocks that git tracks.
 func pagesWithBlocks(t *testing.T) (paths []string) {
 	t.Helper()
 	list := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md")
@@ -124,8 +124,8 @@ func mustRead(t *testing.T, path string) *Page {
 	return page
 }
 
-// goSettings is what a session's environment must have for go to use this machine's caches. It
-// builds as "make build" does, so that the caches serve all copies of the repository.
+// goSettings returns the environment that lets go use this machine's caches. It builds like "make build", so that
+// all copies of the repository share the caches.
 func goSettings(t *testing.T) []string {
 	t.Helper()
 	values, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOFLAGS").Output()
@@ -159,7 +159,7 @@ type buildError struct {
 
 func (e *buildError) Error() string { return "build bucketmill: " + e.err.Error() + "\n" + e.out }
 
-// binary is a folder with bucketmill, for PATH.
+// binary returns a folder with bucketmill, for PATH.
 func binary(t *testing.T) string {
 	t.Helper()
 	folder, err := built()

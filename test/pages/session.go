@@ -17,29 +17,29 @@ import (
 	"time"
 )
 
-// What stands on the pages for what a session has in its place.
+// The texts of pages that a session replaces.
 const (
 	pageFolder  = "/home/you/bucketmill"
 	pageAddress = "127.0.0.1:8080"
 )
 
-// serverWait bounds how long a server may take to be ready.
+// serverWait is how long a server may take to become ready.
 const serverWait = 30 * time.Second
 
 // A Session is a bash that runs commands one after the other.
 type Session struct {
 	folder  string // the copy of the repository
 	scratch string // the session's own files
-	address string // free, for a server
+	address string // a free one, for a server
 	bash    *exec.Cmd
 	in      io.WriteCloser
-	status  *bufio.Reader // of commands, a line each
+	status  *bufio.Reader // the status of each command, one per line
 	n       int           // commands so far
-	server  bool          // started, and not known to be ready
+	server  bool          // a server has started and may not be ready
 }
 
-// NewSession starts one in folder. Env is added to its environment, which has nothing else of
-// this process's but what go and docker need.
+// NewSession starts a session in folder. Its environment has env, and of this process's environment only what go
+// and docker need.
 func NewSession(folder string, env ...string) (*Session, error) {
 	scratch, err := os.MkdirTemp("", "pages-session-")
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Session) start(env []string) (err error) {
 	return s.bash.Start()
 }
 
-// inherited is what a session's environment has of this process's.
+// inherited returns the part of this process's environment that a session gets.
 func inherited() []string {
 	var env []string
 	for _, name := range []string{"PATH", "TMPDIR", "GOPROXY", "GONOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "DOCKER_HOST", "REDIS_PASSWORD", "MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"} {
@@ -93,7 +93,7 @@ func inherited() []string {
 	return env
 }
 
-// freeAddress is one of this machine that nobody else is likely to take now.
+// freeAddress returns an address of this machine that no other process is likely to take now.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -102,8 +102,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// Run runs the command, and returns what it prints, in the page's words. It fails when the
-// command does.
+// Run runs the command, and returns its output as a page has it. It fails if the command fails.
 func (s *Session) Run(ctx context.Context, command string) ([]string, error) {
 	if err := s.awaitServer(ctx); err != nil {
 		return nil, err
@@ -137,7 +136,7 @@ func (s *Session) Run(ctx context.Context, command string) ([]string, error) {
 	return printed, nil
 }
 
-// file is one of the session's for the present command.
+// file returns the path of one of the session's files for the present command.
 func (s *Session) file(kind string) string {
 	return filepath.Join(s.scratch, kind+"-"+strconv.Itoa(s.n))
 }
@@ -166,16 +165,16 @@ func (s *Session) awaitServer(ctx context.Context) error {
 		select {
 		case <-retry.C:
 		case <-ctx.Done():
-			log, _ := os.ReadFile(s.file("server")) // there may be none yet
+			log, _ := os.ReadFile(s.file("server")) // there may be no log yet
 			return fmt.Errorf("the server is not ready: %w\n%s", ctx.Err(), log)
 		}
 	}
 }
 
-// kill ends all that the session has started.
-func (s *Session) kill() { _ = syscall.Kill(-s.bash.Process.Pid, syscall.SIGKILL) } // they may have ended
+// kill ends all processes of the session.
+func (s *Session) kill() { _ = syscall.Kill(-s.bash.Process.Pid, syscall.SIGKILL) } // they may have ended already
 
-// Close ends the session, and all that it has started.
+// Close ends the session and all its processes.
 func (s *Session) Close() error {
 	s.kill()
 	_ = s.bash.Wait() // killed

@@ -39,14 +39,14 @@ var (
 const (
 	lease     = 30 * time.Second
 	heartbeat = 5 * time.Second
-	// most is how many bytes of Redis a committed task may take.
+	// most is how many bytes of Redis a committed task may need.
 	most = 300
-	// mostHeap is how many bytes of memory controller and fleet may use, however many tasks there are.
+	// mostHeap is how many bytes of memory the controller and the fleet may use, for any number of tasks.
 	mostHeap = 64 << 20
 )
 
-// fleet are executors whose tasks take no time: as many as can be served claim and commit. All of them
-// send their heartbeats.
+// fleet simulates executors whose tasks take no time. All of them send heartbeats, and a few connections claim and
+// commit as fast as they can.
 type fleet struct {
 	t      *testing.T
 	store  *state.Store
@@ -59,13 +59,13 @@ type fleet struct {
 	beats   atomic.Int64
 }
 
-// durations is how often each duration occurred, to 2%, in as much memory for a million as for one.
+// durations counts how often each duration occurred, with a resolution of 2%, in constant memory.
 type durations struct {
-	counts [2048]int // by the logarithm of microseconds
+	counts [2048]int // by the logarithm of the microseconds
 	all    int
 }
 
-const steps = 35 // for a doubling: 2% each
+const steps = 35 // per doubling: 2% each
 
 func (d *durations) add(t time.Duration) {
 	us := max(1, float64(t)/float64(time.Microsecond))
@@ -73,7 +73,7 @@ func (d *durations) add(t time.Duration) {
 	d.all++
 }
 
-// quantile is a duration that so many of all don't exceed.
+// quantile returns a duration that the given fraction of all durations does not exceed.
 func (d *durations) quantile(q float64) time.Duration {
 	before := 0
 	for i, n := range d.counts {
@@ -93,7 +93,7 @@ func TestScale(t *testing.T) {
 	stores, err := connect.New(connect.Config{})
 	must(t, err)
 	input := filepath.Join(folder, "in")
-	must(t, os.WriteFile(input, make([]byte, *tasks), 0o600)) // a byte each
+	must(t, os.WriteFile(input, make([]byte, *tasks), 0o600)) // one byte for each task
 	boss, err := controller.New(t.Context(), controller.Config{
 		ID: "boss", Store: store, Open: stores.Open, Work: folder + "/work", Log: slog.New(slog.DiscardHandler),
 	})
@@ -144,7 +144,7 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// connect opens all connections, so that their memory is not taken for that of tasks.
+// connect opens all connections, so that their memory is not counted as that of tasks.
 func (f *fleet) connect(t *testing.T, rdb *redis.Client) {
 	t.Helper()
 	var asking sync.WaitGroup
@@ -154,7 +154,7 @@ func (f *fleet) connect(t *testing.T, rdb *redis.Client) {
 	asking.Wait()
 }
 
-// work has the fleet claim and commit until the phase is over.
+// work makes the fleet claim and commit until the phase is over.
 func (f *fleet) work(ctx context.Context, output string, more func() bool) {
 	f.mu.Lock()
 	f.claims, f.commits = durations{}, durations{}
@@ -164,7 +164,7 @@ func (f *fleet) work(ctx context.Context, output string, more func() bool) {
 	for range *inFlight {
 		workers.Go(func() {
 			for more() {
-				for range 50 { // between two looks at the phase
+				for range 50 { // before the next look at the phase
 					name := job.ExecutorID(fmt.Sprintf("executor-host-%05d", next.Add(1)%int64(*executors)))
 					if !f.one(ctx, name, output) {
 						break
@@ -176,7 +176,7 @@ func (f *fleet) work(ctx context.Context, output string, more func() bool) {
 	workers.Wait()
 }
 
-// one claims a task and commits it; false: there was none.
+// one claims a task and commits it. It returns false if there was no task.
 func (f *fleet) one(ctx context.Context, name job.ExecutorID, output string) bool {
 	begun := time.Now()
 	claims, err := f.store.Claim(ctx, name, 1, lease)
@@ -214,8 +214,8 @@ func (f *fleet) part(ctx context.Context, output string, index int) []byte {
 	return append([]byte("i"), text...)
 }
 
-// beat renews, for every executor once in a heartbeat, a lease that is not its own: the script does the
-// same work.
+// beat renews a lease once per heartbeat for every executor. The leases belong to others: the script does the same
+// work.
 func (f *fleet) beat(ctx context.Context) {
 	pace := time.NewTicker(heartbeat / time.Duration(*executors))
 	defer pace.Stop()

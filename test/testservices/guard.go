@@ -7,9 +7,9 @@ import (
 	"os/exec"
 )
 
-// guardScript reads process ids, of which the last one counts and an empty line means none,
-// until the writer closes the pipe or dies. Then it kills that process and removes the folder.
-// An interrupt from the terminal must not end it before the server.
+// guardScript reads process ids until the writer closes the pipe or dies. Then it kills the last of these
+// processes (none after an empty line) and removes the folder. An interrupt from the terminal must not end
+// the script before the server.
 const guardScript = `
 trap '' HUP INT TERM
 pid=
@@ -24,7 +24,7 @@ type guard struct {
 	pipe  io.WriteCloser
 }
 
-// newGuard starts a guard of a server's folder.
+// newGuard starts a guard for a server's folder.
 func newGuard(dir string) (*guard, error) {
 	shell := exec.Command("/bin/sh", "-c", guardScript, "sh", dir)
 	pipe, err := shell.StdinPipe()
@@ -37,13 +37,13 @@ func newGuard(dir string) (*guard, error) {
 	return &guard{shell: shell, pipe: pipe}, nil
 }
 
-// watch names the process to kill.
+// watch tells the guard which process to kill.
 func (g *guard) watch(pid int) error {
 	_, err := fmt.Fprintln(g.pipe, pid)
 	return err
 }
 
-// release forgets the process, which was waited for: its id may soon be another's.
+// release makes the guard forget the process, which has ended: another process may soon have its id.
 func (g *guard) release() error {
 	_, err := fmt.Fprintln(g.pipe)
 	return err

@@ -14,7 +14,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
-// A MinIOServer is a real MinIO with one drive, in a temporary folder.
+// A MinIOServer is a real MinIO with one drive in a temporary folder.
 type MinIOServer struct {
 	*server
 	Endpoint  string // http://127.0.0.1:PORT
@@ -60,8 +60,8 @@ func openMinIO(shared bool) (*MinIOServer, error) {
 		shared: shared,
 		command: func(addr, dir string) *exec.Cmd {
 			cmd := exec.Command(binary, "server", "--quiet", "--address", addr, filepath.Join(dir, driveName))
-			// A clean environment: MINIO_… variables of whoever runs the tests would change
-			// the server, and it keeps its certificates below HOME.
+			// A clean environment: the server would obey the caller's MINIO_… variables, and it keeps
+			// its certificates below HOME.
 			cmd.Env = []string{
 				"HOME=" + dir,
 				"PATH=" + os.Getenv("PATH"),
@@ -72,7 +72,7 @@ func openMinIO(shared bool) (*MinIOServer, error) {
 			}
 			return cmd
 		},
-		// The keys are known to this process alone, so only our server accepts them.
+		// Only this process knows the keys, so only our server accepts them.
 		ready: func(ctx context.Context, addr string, _ int) error {
 			client, err := minioClient(addr, accessKey, secretKey)
 			if err != nil {
@@ -88,13 +88,13 @@ func openMinIO(shared bool) (*MinIOServer, error) {
 	return &MinIOServer{server: s, Endpoint: "http://" + s.addr, AccessKey: accessKey, SecretKey: secretKey}, nil
 }
 
-// Drive is the folder in which the server keeps objects, for tests that damage them.
+// Drive returns the folder in which the server keeps objects, for tests that damage objects.
 func (s *MinIOServer) Drive() string { return filepath.Join(s.dir, driveName) }
 
-// driveName is the drive's folder within the server's.
+// driveName is the drive's folder in the server's folder.
 const driveName = "drive"
 
-// Bucket makes an empty bucket and returns its name. It goes with the server.
+// Bucket creates an empty bucket, which ends with the server, and returns its name.
 func (s *MinIOServer) Bucket(t testing.TB) string {
 	t.Helper()
 	client, err := minioClient(s.addr, s.AccessKey, s.SecretKey)

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// A RedisServer is a real Redis that keeps nothing on disk, unless told to, and refuses
-// writes rather than evict keys.
+// A RedisServer is a real Redis. By default it keeps nothing on disk. It refuses writes rather than evict
+// keys.
 type RedisServer struct {
 	*server
 	URL  string // redis://127.0.0.1:PORT/0
@@ -35,8 +35,8 @@ func Redis(t testing.TB) *RedisServer {
 	return s
 }
 
-// NewRedis starts a Redis for this test alone. The arguments are added to the server's command
-// line and win over its defaults: "--appendonly", "yes" makes writes survive a restart.
+// NewRedis starts a Redis for this test alone. The arguments are appended to the server's command line and
+// override the defaults: with "--appendonly", "yes" writes survive a restart.
 func NewRedis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
 	s, err := openRedis(false, args...)
@@ -74,8 +74,8 @@ func openRedis(shared bool, args ...string) (*RedisServer, error) {
 	return &RedisServer{server: s, URL: "redis://" + s.addr + "/0", Addr: s.addr}, nil
 }
 
-// redisReady reports whether the Redis at addr serves and is process pid. It speaks the
-// protocol itself: a client would retry, and log, each connection that a starting server refuses.
+// redisReady reports whether the Redis at addr answers and is process pid. It speaks the protocol itself,
+// because a client would retry and log each connection that a starting server refuses.
 func redisReady(ctx context.Context, addr string, pid int) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -87,7 +87,7 @@ func redisReady(ctx context.Context, addr string, pid int) error {
 			return err
 		}
 	}
-	// INFO answers even while an append-only file is still being loaded, PING does not.
+	// INFO answers even while an append-only file is being loaded; PING does not.
 	if _, err := io.WriteString(conn, "PING\r\nINFO server\r\n"); err != nil {
 		return err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// NewRedisCluster starts a Redis Cluster of so many masters for this test alone, and returns its
-// URL, redis+cluster://127.0.0.1:PORT,…
+// NewRedisCluster starts a Redis Cluster with the given number of masters for this test alone, and returns
+// its URL, redis+cluster://127.0.0.1:PORT,…
 func NewRedisCluster(t testing.TB, masters int, args ...string) string {
 	t.Helper()
 	const slots = 16384
@@ -26,7 +26,7 @@ func NewRedisCluster(t testing.TB, masters int, args ...string) string {
 		nodes[i] = NewRedis(t, append([]string{"--cluster-enabled", "yes", "--cluster-port", busPort}, args...)...)
 		addrs = append(addrs, nodes[i].Addr)
 		clients[i] = redis.NewClient(&redis.Options{Addr: nodes[i].Addr})
-		defer func() { _ = clients[i].Close() }() // it was only asked
+		defer func() { _ = clients[i].Close() }() // it only reads
 		if err := clients[i].ClusterAddSlotsRange(t.Context(), i*slots/masters, (i+1)*slots/masters-1).Err(); err != nil {
 			t.Fatal(err)
 		}

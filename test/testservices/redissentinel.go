@@ -16,8 +16,8 @@ import (
 
 const (
 	sentinelMaster = "bucketmill"
-	// sentinelPatience is how long a primary is silent before its sentinels take it for dead: long
-	// enough for a machine that is busy.
+	// sentinelPatience is how long a primary must be silent before its sentinels declare it dead: long enough
+	// for a busy machine.
 	sentinelPatience = time.Second
 )
 
@@ -29,14 +29,13 @@ type RedisSentinel struct {
 	sentinels []*RedisServer
 }
 
-// NewRedisSentinel starts a primary, a replica, and so many sentinels for this test alone. It
-// returns when they know each other. The arguments are for the primary and the replica, as for
-// [NewRedis].
+// NewRedisSentinel starts a primary, a replica, and the given number of sentinels for this test alone. It
+// returns when they know each other. The primary and the replica get the arguments, as in [NewRedis].
 func NewRedisSentinel(t testing.TB, sentinels int, args ...string) *RedisSentinel {
 	t.Helper()
 	primary := NewRedis(t, args...)
 	host, port, _ := net.SplitHostPort(primary.Addr)
-	// A replica that has its data at once, and not after the five seconds in which others could join it.
+	// The replica gets its data at once, not after the five seconds in which other replicas may join.
 	replica := NewRedis(t, append([]string{"--replicaof", host + " " + port, "--repl-diskless-sync-delay", "0"}, args...)...)
 	s := &RedisSentinel{nodes: []*RedisServer{primary, replica}}
 	s.await(t, "the replica follows", func(ctx context.Context) bool {
@@ -59,7 +58,7 @@ func NewRedisSentinel(t testing.TB, sentinels int, args ...string) *RedisSentine
 	return s
 }
 
-// newSentinel starts a sentinel. It keeps what it learns in its configuration.
+// newSentinel starts a sentinel, which keeps its state in its configuration file.
 func newSentinel(t testing.TB, primary string, quorum int) *RedisServer {
 	t.Helper()
 	binary, err := findBinary("redis-server", "BUCKETMILL_REDIS_SERVER")
@@ -95,7 +94,7 @@ sentinel failover-timeout %[4]s 10000
 	return &RedisServer{server: s, URL: "redis://" + s.addr, Addr: s.addr}
 }
 
-// Primary is the node that the sentinels name.
+// Primary returns the node that the sentinels name.
 func (s *RedisSentinel) Primary(t testing.TB) *RedisServer {
 	t.Helper()
 	return s.primary(t.Context(), t)
@@ -134,13 +133,13 @@ func (s *RedisSentinel) await(t testing.TB, what string, ok func(context.Context
 
 func askSentinel(ctx context.Context, s *RedisServer) (map[string]string, error) {
 	client := redis.NewSentinelClient(&redis.Options{Addr: s.Addr})
-	defer func() { _ = client.Close() }() // it was only asked
+	defer func() { _ = client.Close() }() // it only reads
 	return client.Master(ctx, sentinelMaster).Result()
 }
 
-// info returns what INFO says, or nothing.
+// info returns the answer to INFO, or "" on an error.
 func (s *RedisServer) info(ctx context.Context) string {
 	client := redis.NewClient(&redis.Options{Addr: s.Addr})
-	defer func() { _ = client.Close() }() // it was only asked
+	defer func() { _ = client.Close() }() // it only reads
 	return client.Info(ctx).Val()
 }

@@ -15,38 +15,37 @@ import (
 )
 
 const (
-	readyDeadline = 60 * time.Second      // from a server's start to its first right answer, on a machine that is busy
-	readyInterval = 20 * time.Millisecond // between two questions to a server that is starting
-	askDeadline   = 2 * time.Second       // for one such question
+	readyDeadline = 60 * time.Second      // from a server's start to its first right answer, on a busy machine
+	readyInterval = 20 * time.Millisecond // between two questions to a starting server
+	askDeadline   = 2 * time.Second       // for one question
 	stopDeadline  = 20 * time.Second      // from SIGTERM to SIGKILL
 	portAttempts  = 5                     // another process may take a free port before the server does
 	logTail       = 2 << 10               // bytes of a server's log in an error
 	logName       = "server.log"
 )
 
-// errExited is the end of a server that was to become ready; a lost port is one reason.
+// errExited reports that a server ended while it was starting, for example because its port was taken.
 var errExited = errors.New("exited")
 
-// A server is one server program: a port and a folder that it keeps, and the process that
-// serves them now, if any.
+// A server is one server program: its port and its folder, which stay the same, and its current process, if
+// any.
 type server struct {
-	name   string // as errors call it
+	name   string // for errors
 	addr   string // 127.0.0.1:PORT
 	dir    string // its data and log
-	shared bool   // other tests use it too: it may not be stopped
+	shared bool   // other tests use it, too: it must not be stopped
 	guard  *guard
 
-	// command makes the server's process, given its address and folder.
+	// command returns the command of the server's process for an address and a folder.
 	command func(addr, dir string) *exec.Cmd
-	// prepare, if not nil, makes the folder ready for the first process.
+	// prepare, if not nil, prepares the folder for the first process.
 	prepare func(addr, dir string) error
-	// ready asks the process once whether it serves. It must tell that process from a
-	// stranger that got hold of the port.
+	// ready asks once whether the process answers. It must notice if another process has taken the port.
 	ready func(ctx context.Context, addr string, pid int) error
 
 	mu      sync.Mutex
-	process *exec.Cmd     // nil when none runs
-	exited  chan struct{} // closed when process has been waited for
+	process *exec.Cmd     // nil if none is running
+	exited  chan struct{} // closed when process has ended
 }
 
 // open gives s a folder, a guard and a free port, and starts it.
@@ -83,7 +82,7 @@ func (s *server) close() error {
 	return errors.Join(s.end(syscall.SIGKILL), s.guard.close())
 }
 
-// start runs the server's process and returns when it serves.
+// start runs the server's process and returns when the server answers.
 func (s *server) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +93,7 @@ func (s *server) start() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the process has a descriptor of its own
+	defer log.Close() // the process has its own descriptor
 	cmd := s.command(s.addr, s.dir)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
 	if err := cmd.Start(); err != nil {
@@ -103,7 +102,7 @@ func (s *server) start() error {
 	exited := make(chan struct{})
 	go func() {
 		defer close(exited)
-		_ = cmd.Wait() // how a server ended matters only to a caller that wanted it alive, who sees the log
+		_ = cmd.Wait() // a caller that expects the server to run sees the log
 	}()
 	s.process, s.exited = cmd, exited
 	if err := errors.Join(s.guard.watch(cmd.Process.Pid), s.awaitReady()); err != nil {
@@ -113,7 +112,7 @@ func (s *server) start() error {
 	return nil
 }
 
-// awaitReady asks the server by its own protocol until it answers rightly.
+// awaitReady asks the server until ready is satisfied.
 func (s *server) awaitReady() error {
 	deadline := time.NewTimer(readyDeadline)
 	defer deadline.Stop()
@@ -136,7 +135,7 @@ func (s *server) awaitReady() error {
 	}
 }
 
-// end signals the process, if one runs, and waits until it is gone.
+// end signals the process, if one is running, and waits for its end.
 func (s *server) end(sig os.Signal) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,23 +170,20 @@ func (s *server) tail() []byte {
 	return log[max(0, len(log)-logTail):]
 }
 
-// Stop asks the server to end in good order, and waits until it has.
-// Only for a server of the test's own.
+// Stop asks the server to end in good order, and waits for its end. Shared servers refuse it.
 func (s *server) Stop(t testing.TB) {
 	t.Helper()
 	s.change(t, func() error { return s.end(syscall.SIGTERM) })
 }
 
-// Kill ends the server as a crash would, with SIGKILL, and waits until it is gone.
-// Only for a server of the test's own.
+// Kill ends the server like a crash, with SIGKILL, and waits for its end. Shared servers refuse it.
 func (s *server) Kill(t testing.TB) {
 	t.Helper()
 	s.change(t, func() error { return s.end(syscall.SIGKILL) })
 }
 
-// Restart starts a stopped or killed server, at its old address and with its old folder, and
-// returns when it serves. One that runs is killed first.
-// Only for a server of the test's own.
+// Restart starts a stopped or killed server at its old address and with its old folder, and returns when it
+// answers. It kills a running server first. Shared servers refuse it.
 func (s *server) Restart(t testing.TB) {
 	t.Helper()
 	s.change(t, func() error {
@@ -198,8 +194,8 @@ func (s *server) Restart(t testing.TB) {
 	})
 }
 
-// Suspend has the server stand still with its connections open, as a machine that swaps would.
-// Only for a server of the test's own.
+// Suspend stops the server's execution with its connections open, like a machine that swaps. Shared servers
+// refuse it.
 func (s *server) Suspend(t testing.TB) { t.Helper(); s.signal(t, syscall.SIGSTOP) }
 
 // Resume ends Suspend.
@@ -217,7 +213,7 @@ func (s *server) signal(t testing.TB, sig os.Signal) {
 	})
 }
 
-// change does something to the server that other tests would not survive.
+// change does something to the server that would break other tests. It refuses shared servers.
 func (s *server) change(t testing.TB, do func() error) {
 	t.Helper()
 	if s.shared {
@@ -228,7 +224,7 @@ func (s *server) change(t testing.TB, do func() error) {
 	}
 }
 
-// freeAddr returns a loopback address that nobody listened on a moment ago.
+// freeAddr returns a loopback address on which no process was listening a moment ago.
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

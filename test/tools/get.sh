@@ -1,6 +1,6 @@
 #!/bin/sh
-# Gets the programs that the tests and the linters run, and does nothing about those that are
-# there already.
+# Installs the programs that the tests and the linters run, except those that are installed
+# already.
 #
 #   get.sh [PROGRAM...]      all of them by default
 #

@@ -1,14 +1,14 @@
-// Command testreport runs "go test -json" and prints what people want to see of it: a line for
-// each package, how far it is, the output of tests that went wrong, or with -v of all tests.
+// Command testreport runs "go test -json" and prints what people want to see: a line for each package, the
+// progress, and the output of failed tests, or with -v of all tests.
 //
 //	testreport [-v] [-repeat] -- go test [FLAGS] PACKAGES
 //
-// It exits with 1 when a test failed or was skipped, and when none ran: a test that is
-// skipped where it can't run says nothing, and looks like a test that passed.
+// It exits with 1 if a test failed or was skipped, or if no test ran: a skipped test says nothing, and looks like a
+// test that passed.
 //
-// With -repeat each failed test that is marked as timing-dependent runs once more, by itself, and
-// counts by its second run. A test marks itself by t.Attr("timing", REASON): what it checks holds on
-// any machine, but only in time if the machine is not too busy. No other test is repeated.
+// With -repeat each failed test that is marked as timing-dependent runs a second time, alone, and its second result
+// counts. A test marks itself by t.Attr("timing", REASON) if a busy machine can make it fail. No other test is
+// repeated.
 package main
 
 import (
@@ -58,8 +58,8 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// run executes a "go test" command and takes its events. That tests failed is no error of run: the
-// verdict says so.
+// run executes a "go test" command and reads its events. It returns no error for failed tests: the verdict
+// counts them.
 func (r *report) run(ctx context.Context, args []string) error {
 	if len(args) < 2 || args[1] != "test" {
 		return fmt.Errorf("want a command such as: go test -race ./..., got %q", args)
@@ -77,7 +77,7 @@ func (r *report) run(ctx context.Context, args []string) error {
 		return fmt.Errorf("run tests: %w", err)
 	}
 	if err := r.read(out); err != nil {
-		_, _ = io.Copy(io.Discard, out) // or the command would wait for somebody to read it
+		_, _ = io.Copy(io.Discard, out) // otherwise the command would block
 		_ = cmd.Wait()
 		return err
 	}

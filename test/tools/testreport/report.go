@@ -17,7 +17,7 @@ import (
 type event struct {
 	Action     string
 	Package    string
-	Test       string // empty for what the package itself says
+	Test       string // empty for an event of the package itself
 	Output     string
 	Elapsed    float64 // seconds
 	Key, Value string  // of an attribute
@@ -25,7 +25,7 @@ type event struct {
 
 type testID struct{ pkg, test string }
 
-// top is the test of which id is a subtest.
+// top returns the top-level test that contains the subtest id.
 func (id testID) top() testID {
 	id.test, _, _ = strings.Cut(id.test, "/")
 	return id
@@ -43,16 +43,16 @@ type report struct {
 
 	begun, told             time.Time
 	passed, failed, skipped int
-	output                  map[testID][]string  // of tests that run now
-	open                    map[testID]bool      // tests that run now
-	running                 map[string]time.Time // packages that run now, and since when
-	orderly                 map[string]bool      // packages that ran all their tests though some failed
+	output                  map[testID][]string  // of running tests
+	open                    map[testID]bool      // running tests
+	running                 map[string]time.Time // running packages, with their start
+	orderly                 map[string]bool      // packages that ran all their tests although some failed
 	raced                   map[string]bool      // packages with a data race
 	skips                   []testID
-	failures                map[testID]int    // top tests: how many of the failed count are theirs
-	broken                  map[string]int    // packages that failed, by how many of the failed count are theirs
-	marked                  map[testID]string // top tests that are timing-dependent, and why
-	repeated                []string          // what was repeated, and how it went
+	failures                map[testID]int    // top-level tests, with their share of the failed count
+	broken                  map[string]int    // failed packages, with their share of the failed count
+	marked                  map[testID]string // timing-dependent top-level tests, with the reason
+	repeated                []string          // the repeated tests, with their results
 }
 
 func newReport(out io.Writer, verbose bool, interval time.Duration) *report {
@@ -63,7 +63,7 @@ func newReport(out io.Writer, verbose bool, interval time.Duration) *report {
 	}
 }
 
-// read takes events until the stream ends.
+// read reads events until the stream ends.
 func (r *report) read(in io.Reader) error {
 	if r.begun.IsZero() {
 		r.begun = r.now()
@@ -121,26 +121,26 @@ func (r *report) take(e event) error {
 	return r.flush(id)
 }
 
-// look notes a data race, which is a flaw however the timing was.
+// look notes a data race, which is a bug whatever the timing was.
 func (r *report) look(e event) {
 	if strings.Contains(e.Output, "WARNING: DATA RACE") || strings.Contains(e.Output, "race detected during execution of test") {
 		r.raced[e.Package] = true
 	}
 }
 
-// takePackage takes an event of a package itself.
+// takePackage handles an event of a package itself.
 func (r *report) takePackage(e event) error {
 	switch e.Action {
 	case "start":
 		r.running[e.Package] = r.now()
 	case "output", "build-output":
 		if e.Output == "FAIL\n" {
-			r.orderly[e.Package] = true // a process that panics does not come to say so
+			r.orderly[e.Package] = true // a process that panics does not print this
 		}
 		r.look(e)
 		return r.print(e.Output)
 	case "fail":
-		// A package fails with a test of its own, or without any: it did not build, or exited early.
+		// A package fails because a test failed, or without a failed test: it did not build, or exited early.
 		r.failed++
 		r.broken[e.Package]++
 		delete(r.running, e.Package)
@@ -150,7 +150,7 @@ func (r *report) takePackage(e event) error {
 	return nil
 }
 
-// progress prints how far the tests are, now and then.
+// progress prints a line of progress if the interval has passed.
 func (r *report) progress() error {
 	now := r.now()
 	if now.Sub(r.told) < r.interval {
@@ -166,8 +166,8 @@ func (r *report) progress() error {
 		now.Sub(r.begun).Round(time.Second), r.passed, r.failed, strings.Join(names, ", ")))
 }
 
-// repeatable are the failed tests that may be repeated: they are marked, and all others of their package
-// have run to their end.
+// repeatable returns the failed tests that may be repeated: they are marked, and all other tests of their package
+// have ended.
 func (r *report) repeatable() (ids []testID) {
 	for id := range r.failures {
 		if r.marked[id] != "" && r.orderly[id.pkg] && !r.raced[id.pkg] && !r.torn(id.pkg) {
@@ -178,7 +178,7 @@ func (r *report) repeatable() (ids []testID) {
 	return ids
 }
 
-// torn tells whether a test of a package never ended: the process died while it ran.
+// torn reports whether a test of a package never ended because its process died.
 func (r *report) torn(pkg string) bool {
 	for id := range r.open {
 		if id.pkg == pkg {
@@ -188,7 +188,7 @@ func (r *report) torn(pkg string) bool {
 	return false
 }
 
-// again runs a failed test by itself, and puts its second end in the place of the first.
+// again runs a failed test alone, and replaces its first result by the second.
 func (r *report) again(ctx context.Context, args []string, id testID) error {
 	if err := r.print(fmt.Sprintf("\n== %s %s failed and depends on time (%s): once more, by itself\n", id.pkg, id.test, r.marked[id])); err != nil {
 		return err
@@ -203,7 +203,7 @@ func (r *report) again(ctx context.Context, args []string, id testID) error {
 		r.failed -= r.failures[id]
 		r.passed++
 		delete(r.failures, id)
-		if !r.failsIn(id.pkg) { // the package failed for this test
+		if !r.failsIn(id.pkg) { // the package failed only because of this test
 			r.failed -= r.broken[id.pkg]
 			delete(r.broken, id.pkg)
 		}
@@ -212,7 +212,7 @@ func (r *report) again(ctx context.Context, args []string, id testID) error {
 	return nil
 }
 
-// failsIn tells whether a package has a failed test.
+// failsIn reports whether a package has a failed test.
 func (r *report) failsIn(pkg string) bool {
 	for id := range r.failures {
 		if id.pkg == pkg {
@@ -232,10 +232,10 @@ func only(args []string, id testID) []string {
 	return slices.Concat(args[:first], []string{id.pkg}, rest, []string{"-test.run=^" + regexp.QuoteMeta(id.test) + "$"})
 }
 
-// isPackage tells whether an argument names packages: by a path or an import path.
+// isPackage reports whether an argument names packages, by a path or an import path.
 func isPackage(arg string) bool { return strings.Contains(arg, "/") && !strings.HasPrefix(arg, "-") }
 
-// flush prints what a test said.
+// flush prints the output of a test.
 func (r *report) flush(id testID) error {
 	lines := r.output[id]
 	delete(r.output, id)
@@ -251,9 +251,9 @@ func (r *report) print(lines ...string) error {
 	return nil
 }
 
-// verdict prints the totals and what was cut off, and fails unless every test passed.
+// verdict prints the totals and the unfinished tests, and fails unless every test passed.
 func (r *report) verdict() error {
-	for id, lines := range r.output { // a test that runs when its process dies has no end
+	for id, lines := range r.output { // a test has no end if its process dies
 		if err := r.print(lines...); err != nil {
 			return err
 		}

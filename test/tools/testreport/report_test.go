@@ -84,7 +84,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// Only tests that are marked are repeated, and only where nothing else is wrong with their package.
+// Only marked tests are repeated, and only if nothing else is wrong with their package.
 func TestRepeatable(t *testing.T) {
 	const mark = `{"Action":"attr","Package":"p","Test":"TestB/sub","Key":"timing","Value":"it kills a process"}` + "\n"
 	const fails = `{"Action":"fail","Package":"p","Test":"TestB/sub"}` + "\n" + `{"Action":"fail","Package":"p","Test":"TestB"}` + "\n"
@@ -116,7 +116,7 @@ func TestRepeatable(t *testing.T) {
 	}
 }
 
-// real is a package whose tests fail the first time, and TestAlways each time.
+// real is a package whose tests fail the first time; TestAlways fails every time.
 const real = `package real
 
 import (
@@ -190,7 +190,7 @@ func TestRepeat(t *testing.T) {
 	}
 }
 
-// Somebody who waits sees how far the tests are.
+// A user who waits sees the progress of the tests.
 func TestProgress(t *testing.T) {
 	var out strings.Builder
 	r := newReport(&out, false, 10*time.Second)
