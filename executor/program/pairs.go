@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/internal/frames"
 	"github.com/bucketmill/bucketmill/internal/record"
+	"github.com/bucketmill/bucketmill/internal/tally"
 )
 
 // errPair says that a guest gave something else than pairs.
@@ -19,8 +19,8 @@ type pairs struct {
 	pickle unpickler
 	keys   keyEncoder
 	counts []count
-	sums   *shuffle.Sums // nil before the first
-	limit  int64         // of sums, in bytes
+	sums   *tally.Sums // nil before the first
+	limit  int64       // of sums, in bytes
 
 	key, value []byte // scratch
 }
@@ -148,7 +148,7 @@ func (p *pairs) takeItem(item *pickled, sum bool, out *record.Emitter) error {
 // add adds n to key's sum.
 func (p *pairs) add(key []byte, n int64, out *record.Emitter) error {
 	if p.sums == nil {
-		p.sums = shuffle.NewSums(p.limit)
+		p.sums = tally.NewSums(p.limit)
 	}
 	if p.sums.Add(key, n) {
 		return nil

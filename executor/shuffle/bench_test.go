@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/internal/record"
+	"github.com/bucketmill/bucketmill/internal/tally"
 )
 
 // zipfWords returns n words of text-like frequencies and lengths, of 200,000 distinct ones.
@@ -69,10 +70,10 @@ func BenchmarkTableInsert(b *testing.B) {
 	if err := e.Flush(); err != nil {
 		b.Fatal(err)
 	}
-	t := newTable(record.Columns{record.Sum}, 256<<20)
+	t := tally.New(record.Columns{record.Sum}, 256<<20, entrySize)
 	for b.Loop() {
 		for _, block := range blocks {
-			if n, err := t.insert(block); n != len(block) || err != nil {
+			if n, err := t.Insert(block); n != len(block) || err != nil {
 				b.Fatal(n, err)
 			}
 		}

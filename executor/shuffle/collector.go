@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/bucketmill/bucketmill/internal/record"
+	"github.com/bucketmill/bucketmill/internal/tally"
 )
 
 const (
@@ -92,7 +93,7 @@ type Collector struct {
 	emitted  int64 // the emitter's record count at the last hand-over
 	counted  int64 // records that came by AddCount
 	sums     bool  // the table has one column of sums
-	table    *table
+	table    *tally.Table
 	arena    *arena
 	sorted   arenaStream
 	combiner *combiner
@@ -120,9 +121,9 @@ func NewCollector(cfg CollectorConfig) (*Collector, error) {
 	c.sorted.size = c.blockSize
 	c.combiner = newCombiner(cfg.Combine, c.blockSize)
 	if cfg.Combine.Columns != nil {
-		c.table = newTable(cfg.Combine.Columns, c.usable-c.arena.bytes())
+		c.table = tally.New(cfg.Combine.Columns, c.usable-c.arena.bytes(), entrySize)
 	} else if cfg.Combine.Dedup {
-		c.table = newTable(record.Columns{}, c.usable-c.arena.bytes())
+		c.table = tally.New(record.Columns{}, c.usable-c.arena.bytes(), entrySize)
 	}
 	c.sums = len(cfg.Combine.Columns) == 1 && cfg.Combine.Columns[0] == record.Sum
 	c.emitter = record.NewEmitter(c.emitBlock, c.take)
@@ -153,7 +154,7 @@ func (c *Collector) Emitter() *record.Emitter { return c.emitter }
 // encoding it. Combine.Columns must have one column. The first error stays and is returned by
 // Finish, as what is added after it is dropped.
 func (c *Collector) AddCount(key []byte, n int64) {
-	if c.sums && c.table.count(key, n) {
+	if c.sums && c.table.Count(key, n) {
 		c.counted++
 		return
 	}
@@ -163,8 +164,7 @@ func (c *Collector) AddCount(key []byte, n int64) {
 // addNew adds to a key that is not in the table, or not where it is looked for first.
 func (c *Collector) addNew(key []byte, n int64) {
 	if c.table != nil && c.err == nil && len(c.cfg.Combine.Columns) == 1 && len(key) <= c.emitBlock-32 {
-		if s, found := c.table.find(key); s != nil && c.table.put(s, found, n) {
-			c.table.inserted++
+		if c.table.Add(key, n) {
 			c.counted++
 			return
 		}
@@ -176,7 +176,7 @@ func (c *Collector) addNew(key []byte, n int64) {
 // of one comes while another's is waited for.
 func (c *Collector) AddCounts(keys [][]byte, n int64) {
 	for len(keys) > 0 {
-		some := keys[:min(lookahead, len(keys))]
+		some := keys[:min(tally.Lookahead, len(keys))]
 		keys = keys[len(some):]
 		if !c.sums {
 			for _, key := range some {
@@ -184,10 +184,10 @@ func (c *Collector) AddCounts(keys [][]byte, n int64) {
 			}
 			continue
 		}
-		var hashed [lookahead]shortKey
-		c.table.touch(hashed[:len(some)], some)
+		var hashed [tally.Lookahead]tally.Key
+		c.table.Ready(hashed[:len(some)], some)
 		for i, key := range some {
-			if c.sums && c.table.countHashed(&hashed[i], n) {
+			if c.sums && c.table.CountKey(&hashed[i], n) {
 				c.counted++
 			} else {
 				c.addNew(key, n)
@@ -229,7 +229,7 @@ func (c *Collector) take(block []byte) ([]byte, error) {
 		if rest = rest[taken:]; len(rest) == 0 {
 			return block, nil
 		}
-		if taken == 0 && c.table.used == 0 { // it does not fit even into the empty table
+		if taken == 0 && c.table.Len() == 0 { // it does not fit even into the empty table
 			c.dropTable()
 		} else if err := c.empty(); err != nil {
 			return nil, err
@@ -255,21 +255,21 @@ func countRecords(block []byte) int {
 // insert hands records to the table; it returns how many bytes of them were taken.
 func (c *Collector) insert(block []byte) (int, error) {
 	if !c.cfg.Combine.Dedup {
-		return c.table.insert(block)
+		return c.table.Insert(block)
 	}
-	return c.table.insertWhole(block)
+	return c.table.InsertWhole(block)
 }
 
 // empty spills the full table, and gives it up if it has combined less than a tenth of what went in.
 func (c *Collector) empty() error {
-	futile := int64(c.table.used) > c.table.inserted-c.table.inserted/10
+	futile := int64(c.table.Len()) > c.table.Inserted()-c.table.Inserted()/10
 	if err := c.drain(); err != nil {
 		return err
 	}
 	if futile {
 		c.dropTable()
 	} else {
-		c.table.reset()
+		c.table.Reset()
 	}
 	if err := c.spill(); err != nil {
 		return err
@@ -282,14 +282,14 @@ func (c *Collector) empty() error {
 
 // drain moves the table's records to the arena. The table's limit has kept the memory for that.
 func (c *Collector) drain() error {
-	if c.table.used == 0 {
+	if c.table.Len() == 0 {
 		return nil
 	}
 	a := c.arena
-	a.index = make([]entry, 0, c.table.used)
+	a.index = make([]entry, 0, c.table.Len())
 	block := a.fresh(c.emitBlock)
 	n := 0
-	err := c.table.each(func(key, value []byte) error {
+	err := c.table.Each(func(key, value []byte) error {
 		need := len(key) + len(value) + 2*binary.MaxVarintLen32
 		if n > 0 && len(block)+need > c.emitBlock {
 			if err := a.add(block, n); err != nil {

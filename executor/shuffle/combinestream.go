@@ -3,10 +3,10 @@ package shuffle
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"io"
 
 	"github.com/bucketmill/bucketmill/internal/record"
+	"github.com/bucketmill/bucketmill/internal/tally"
 )
 
 // columnsStream makes one record of the records of each key.
@@ -42,7 +42,7 @@ func (s *columnsStream) next() ([]byte, int, error) {
 				n++
 			}
 			if err := s.columns.DecodeTotals(s.totals, value); err != nil {
-				return nil, 0, columnsError(s.columns, key, err)
+				return nil, 0, tally.ValueError(s.columns, key, err)
 			}
 			if same {
 				s.columns.MergeTotals(s.held, s.totals)
@@ -76,10 +76,6 @@ func (s *columnsStream) full() bool {
 func (s *columnsStream) emit() {
 	s.value = record.AppendTotals(s.value[:0], s.held)
 	s.block = record.Append(s.block, s.key, s.value)
-}
-
-func columnsError(c record.Columns, key []byte, err error) error {
-	return fmt.Errorf("value of key %s is not %d encoded integers: %w", quote(key), len(c), err)
 }
 
 // dedupStream drops records that equal the one before.

@@ -1,7 +1,6 @@
 package shuffle
 
 import (
-	"bytes"
 	"cmp"
 	"math/rand/v2"
 	"slices"
@@ -74,25 +73,6 @@ func TestQuicksort(t *testing.T) {
 			}) {
 				t.Errorf("%s with limit %d is not sorted", name, limit)
 			}
-		}
-	}
-}
-
-func TestWordsTellKeysApart(t *testing.T) {
-	seen := map[slot]string{}
-	r := rand.New(rand.NewPCG(18, 19))
-	for range 20_000 {
-		key := []byte(randomBytes(r, r.IntN(inlineKey+1), 2))
-		a, b := words(key)
-		s := slot{a: a, b: b, size: uint64(len(key))}
-		if other, ok := seen[s]; ok && other != string(key) {
-			t.Fatalf("%q and %q look the same", other, key)
-		}
-		seen[s] = string(key)
-		masks := keyMasks[len(key)]
-		x, y := words(append(bytes.Clone(key), bytes.Repeat([]byte{0xff}, inlineKey-len(key))...))
-		if x&masks[0] != a || y&masks[1] != b {
-			t.Fatalf("masks for %d bytes disagree with words", len(key))
 		}
 	}
 }

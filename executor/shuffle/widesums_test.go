@@ -46,8 +46,8 @@ func TestSumsBeyond64BitsInTheTable(t *testing.T) {
 					ints[len(ints)-1] = n
 					c.Emitter().Emit([]byte(key), record.AppendInts(nil, ints...))
 					if c.table != nil {
-						wide = max(wide, c.table.wide)
-						if held := c.table.bytes() + c.table.drained(); held > c.usable {
+						wide = max(wide, c.table.Wide())
+						if held := c.table.Bytes() + c.table.Drained(); held > c.usable {
 							t.Fatalf("the table takes %d bytes of %d", held, c.usable)
 						}
 					}

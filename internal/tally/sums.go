@@ -1,4 +1,4 @@
-package shuffle
+package tally
 
 import (
 	"math"
@@ -8,14 +8,17 @@ import (
 
 // Sums adds up numbers by key, in a hash table of bounded size. No sum overflows.
 type Sums struct {
-	table *table
+	table *Table
 	// worth is the most that any sum can be by now, whatever its sign.
 	worth uint64
 }
 
+// sumBytes is what a drained sum takes beside its key, in bytes.
+const sumBytes = 16
+
 // NewSums returns an empty table that takes at most limit bytes of memory.
 func NewSums(limit int64) *Sums {
-	return &Sums{table: newTable(record.Columns{record.Sum}, limit)}
+	return &Sums{table: New(record.Columns{record.Sum}, limit, sumBytes)}
 }
 
 // Add adds n to key's sum, and reports whether it could: if not, the table is full, or the sum might
@@ -29,11 +32,8 @@ func (s *Sums) Add(key []byte, n int64) bool {
 	if magnitude > math.MaxInt64-s.worth {
 		return false
 	}
-	if !s.table.count(key, n) {
-		slot, found := s.table.find(key)
-		if slot == nil || !s.table.put(slot, found, n) {
-			return false
-		}
+	if !s.table.Count(key, n) && !s.table.Add(key, n) {
+		return false
 	}
 	s.worth += magnitude
 	return true
@@ -43,7 +43,7 @@ func (s *Sums) Add(key []byte, n int64) bool {
 // only during the call. The first error of yield ends it.
 func (s *Sums) Drain(yield func(key []byte, sum int64) error) error {
 	defer func() {
-		s.table.reset()
+		s.table.Reset()
 		s.worth = 0
 	}()
 	return s.table.eachSlot(func(key []byte, slot *slot) error { return yield(key, slot.value) })

@@ -1,12 +1,11 @@
-package shuffle
+package tally
 
 import (
 	"bytes"
 	"encoding/binary"
+	"hash/maphash"
 	"math/bits"
 	"math/rand/v2"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/bucketmill/bucketmill/internal/record"
 )
@@ -40,16 +39,17 @@ const wideSlot = 1 << 63
 // keyLen is the length of the key of a slot that is taken.
 func (s *slot) keyLen() uint64 { return s.size&^wideSlot - 1 }
 
-// table combines records as they come: open addressing with linear probing. It has neither pointers nor
-// an allocation per key.
+// A Table combines records as they come: open addressing with linear probing. It has neither pointers
+// nor an allocation per key. It belongs to one goroutine.
 //
 // Short keys are hashed by one 64x64->128 bit multiplication with random seeds, as wyhash does for
-// its last 16 bytes (Wang Yi, 2019); longer ones by xxHash64 with a random seed on top.
-type table struct {
+// its last 16 bytes (Wang Yi, 2019); longer ones by hash/maphash.
+type Table struct {
 	columns      record.Columns
 	slots        []slot
 	used         int
 	seedA, seedB uint64
+	seed         maphash.Seed
 	ints         []int64
 	scratch      []int64
 	totals       []record.Total // scratch
@@ -58,13 +58,17 @@ type table struct {
 	keyBytes     int64          // of all keys
 	inserted     int64          // records since the last reset
 	limit        int64          // bytes that the table and what it drains to may take
+	perRecord    int64          // bytes that a drained record takes besides its key and value
 	touched      uint64         // of no meaning: what was read so that it is in the cache
 }
 
-func newTable(columns record.Columns, limit int64) *table {
-	t := &table{
-		columns: columns, scratch: make([]int64, len(columns)), totals: make([]record.Total, len(columns)), limit: limit,
-		seedA: rand.Uint64(), seedB: rand.Uint64(),
+// New returns an empty table that takes at most limit bytes, together with what its records take when
+// they are drained: perRecord bytes for each, besides key and value. Without columns it keeps keys only.
+func New(columns record.Columns, limit, perRecord int64) *Table {
+	t := &Table{
+		columns: columns, scratch: make([]int64, len(columns)), totals: make([]record.Total, len(columns)),
+		limit: limit, perRecord: perRecord,
+		seedA: rand.Uint64(), seedB: rand.Uint64(), seed: maphash.MakeSeed(),
 	}
 	n := firstSlots
 	for int64(n)*slotSize*8 > limit && n > 16 {
@@ -74,27 +78,36 @@ func newTable(columns record.Columns, limit int64) *table {
 	return t
 }
 
-// bytes is the memory that the table takes.
-func (t *table) bytes() int64 {
+// Len returns the number of keys.
+func (t *Table) Len() int { return t.used }
+
+// Inserted returns how many records the keys were made of.
+func (t *Table) Inserted() int64 { return t.inserted }
+
+// Wide returns how many keys have a sum beyond 64 bits.
+func (t *Table) Wide() int { return t.wide }
+
+// Bytes returns how much memory the table takes, in bytes.
+func (t *Table) Bytes() int64 {
 	return int64(cap(t.slots))*slotSize + int64(cap(t.ints))*8 + int64(cap(t.long))
 }
 
-// drained is the most memory that the records take as an arena.
-func (t *table) drained() int64 {
+// Drained returns how many bytes the records take at most when they are drained.
+func (t *Table) Drained() int64 {
 	columns := int64(len(t.columns))
-	rec := int64(entrySize) + 4 + columns*binary.MaxVarintLen64
+	rec := t.perRecord + 4 + columns*binary.MaxVarintLen64
 	return t.keyBytes + int64(t.used)*rec + int64(t.wide)*columns*(record.MaxTotalLen-binary.MaxVarintLen64)
 }
 
 // fits reports whether one more key of n bytes stays within the limit, and makes room for it.
-func (t *table) fits(n int) bool {
-	used := t.bytes() + t.drained() + int64(n)
+func (t *Table) fits(n int) bool {
+	used := t.Bytes() + t.Drained() + int64(n)
 	if (t.used+1)*4 > len(t.slots)*3 {
 		if used+2*int64(len(t.slots))*slotSize > t.limit {
 			return false
 		}
 		t.grow()
-		used = t.bytes() + t.drained() + int64(n)
+		used = t.Bytes() + t.Drained() + int64(n)
 	}
 	if n > inlineKey && len(t.long)+n > cap(t.long) {
 		more := max(cap(t.long)/2, min(longKeyChunk, int(t.limit/16)), n)
@@ -111,7 +124,7 @@ func (t *table) fits(n int) bool {
 
 // fitInts reports whether n more ints stay within the limit, of which that many bytes are used, and makes
 // room for them.
-func (t *table) fitInts(n int, used int64) bool {
+func (t *Table) fitInts(n int, used int64) bool {
 	if len(t.ints)+n <= cap(t.ints) {
 		return true
 	}
@@ -123,7 +136,7 @@ func (t *table) fitInts(n int, used int64) bool {
 	return true
 }
 
-func (t *table) grow() {
+func (t *Table) grow() {
 	old := t.slots
 	t.slots = make([]slot, 2*len(old))
 	mask := uint64(len(t.slots) - 1)
@@ -144,7 +157,7 @@ func (t *table) grow() {
 	}
 }
 
-func (t *table) hash(a, b, size uint64) uint64 {
+func (t *Table) hash(a, b, size uint64) uint64 {
 	high, low := bits.Mul64(a^t.seedA, b^t.seedB^size<<56)
 	return high ^ low
 }
@@ -166,12 +179,16 @@ func words(key []byte) (a, b uint64) {
 
 // find returns key's slot. If it is a new one it is made, unless there is no room for it: then find
 // returns nil.
-func (t *table) find(key []byte) (s *slot, found bool) {
+func (t *Table) find(key []byte) (s *slot, found bool) {
 	if len(key) > inlineKey {
 		return t.findLong(key)
 	}
 	a, b := words(key)
-	size := uint64(len(key)) + 1
+	return t.findShort(a, b, uint64(len(key))+1)
+}
+
+// findShort is find for a key of at most inlineKey bytes, as it stands in a slot.
+func (t *Table) findShort(a, b, size uint64) (s *slot, found bool) {
 	slots := t.slots
 	mask := uint64(len(slots) - 1)
 	for at := t.hash(a, b, size-1) & mask; ; at = (at + 1) & mask {
@@ -180,15 +197,14 @@ func (t *table) find(key []byte) (s *slot, found bool) {
 			return s, true
 		}
 		if s.size == 0 {
-			return t.claim(s, slot{a: a, b: b, size: size}, key), false
+			return t.claim(s, slot{a: a, b: b, size: size}, nil), false
 		}
 	}
 }
 
-func (t *table) findLong(key []byte) (s *slot, found bool) {
+func (t *Table) findLong(key []byte) (s *slot, found bool) {
 	size := uint64(len(key)) + 1
-	h := xxhash.Sum64(key) * (t.seedA | 1)
-	h ^= h>>32 ^ t.seedB
+	h := maphash.Bytes(t.seed, key)
 	mask := uint64(len(t.slots) - 1)
 	for at := h & mask; ; at = (at + 1) & mask {
 		s := &t.slots[at]
@@ -201,16 +217,17 @@ func (t *table) findLong(key []byte) (s *slot, found bool) {
 	}
 }
 
-// claim makes the free slot s, or another when the table grows, into fresh.
-func (t *table) claim(s *slot, fresh slot, key []byte) *slot {
-	before := len(t.slots)
-	if !t.fits(len(key)) {
+// claim makes the free slot s, or another when the table grows, into fresh. Long is the key if it is
+// longer than inlineKey.
+func (t *Table) claim(s *slot, fresh slot, long []byte) *slot {
+	before, n := len(t.slots), fresh.keyLen()
+	if !t.fits(int(n)) {
 		return nil
 	}
 	if len(t.slots) != before { // s is a slot of the old table
 		h := fresh.a
-		if len(key) <= inlineKey {
-			h = t.hash(fresh.a, fresh.b, fresh.size-1)
+		if n <= inlineKey {
+			h = t.hash(fresh.a, fresh.b, n)
 		}
 		mask := uint64(len(t.slots) - 1)
 		at := h & mask
@@ -219,17 +236,16 @@ func (t *table) claim(s *slot, fresh slot, key []byte) *slot {
 		}
 		s = &t.slots[at]
 	}
-	if len(key) > inlineKey {
-		t.long = append(t.long, key...)
-	}
+	t.long = append(t.long, long...)
 	*s = fresh
 	t.used++
-	t.keyBytes += int64(len(key))
+	t.keyBytes += int64(n)
 	return s
 }
 
-// each calls yield with every record. Both slices are valid only during the call.
-func (t *table) each(yield func(key, value []byte) error) error {
+// Each calls yield with every record. Both slices are valid only during the call.
+// The first error of yield ends it.
+func (t *Table) Each(yield func(key, value []byte) error) error {
 	var value []byte
 	return t.eachSlot(func(key []byte, s *slot) error {
 		switch {
@@ -248,7 +264,7 @@ func (t *table) each(yield func(key, value []byte) error) error {
 }
 
 // eachSlot calls yield with every key, which is valid only during the call, and its slot.
-func (t *table) eachSlot(yield func(key []byte, s *slot) error) error {
+func (t *Table) eachSlot(yield func(key []byte, s *slot) error) error {
 	var short [inlineKey]byte
 	for i := range t.slots {
 		s := &t.slots[i]
@@ -271,8 +287,8 @@ func (t *table) eachSlot(yield func(key []byte, s *slot) error) error {
 	return nil
 }
 
-// reset empties the table and keeps its memory.
-func (t *table) reset() {
+// Reset empties the table and keeps its memory.
+func (t *Table) Reset() {
 	clear(t.slots)
 	t.used, t.wide, t.keyBytes, t.inserted = 0, 0, 0, 0
 	t.ints, t.long = t.ints[:0], t.long[:0]

@@ -1,4 +1,4 @@
-package shuffle
+package tally
 
 import (
 	"github.com/bucketmill/bucketmill/internal/record"
@@ -6,7 +6,7 @@ import (
 
 // merge combines scratch into a slot that is not new. It returns false, and has changed nothing, if a sum
 // outgrows 64 bits and there is no room for more: then the table must be emptied first.
-func (t *table) merge(s *slot) bool {
+func (t *Table) merge(s *slot) bool {
 	columns := len(t.columns)
 	if s.size&wideSlot == 0 {
 		var only [1]int64
@@ -36,9 +36,9 @@ func (t *table) merge(s *slot) bool {
 
 // widen makes s, which has these columns, a wide slot. What several columns took in ints before is given up
 // until the table is emptied.
-func (t *table) widen(s *slot, held []int64) bool {
+func (t *Table) widen(s *slot, held []int64) bool {
 	n := 2 * len(held)
-	used := t.bytes() + t.drained() + int64(len(held))*record.MaxTotalLen
+	used := t.Bytes() + t.Drained() + int64(len(held))*record.MaxTotalLen
 	if used > t.limit || !t.fitInts(n, used) {
 		return false
 	}
@@ -54,14 +54,14 @@ func (t *table) widen(s *slot, held []int64) bool {
 }
 
 // readWide reads the columns of a wide slot into totals, and writeWide writes them.
-func (t *table) readWide(s *slot) {
+func (t *Table) readWide(s *slot) {
 	ints := t.ints[s.value:]
 	for i := range t.totals {
 		t.totals[i] = record.Total{Hi: ints[2*i], Lo: uint64(ints[2*i+1])} //nolint:gosec // its bits
 	}
 }
 
-func (t *table) writeWide(s *slot) {
+func (t *Table) writeWide(s *slot) {
 	ints := t.ints[s.value:]
 	for i, v := range t.totals {
 		ints[2*i], ints[2*i+1] = v.Hi, int64(v.Lo) //nolint:gosec // its bits
