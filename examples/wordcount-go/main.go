@@ -6,39 +6,23 @@ package main
 
 import (
 	"bytes"
-	"fmt"
-	"strconv"
+	"context"
 
 	"github.com/bucketmill/bucketmill/mapred"
 )
 
-func main() {
-	mapred.Main(mapred.Job{
-		Mapper:   mapred.MapFunc(mapLine),
-		Combiner: mapred.ReduceFunc(add),
-		Reducer:  mapred.ReduceFunc(add),
-	})
+func main() { mapred.Main(job()) }
+
+func job() mapred.Job {
+	return mapred.Job{
+		Mapper:  mapred.MapFunc(countWords),
+		Columns: mapred.Columns{mapred.Sum},
+	}
 }
 
-var one = []byte("1")
-
-func mapLine(_, line []byte, emit *mapred.Emitter) error {
-	for word := range bytes.FieldsSeq(line) {
-		emit.Emit(word, one)
+func countWords(_ context.Context, line mapred.Record, emit *mapred.Emitter) error {
+	for word := range bytes.FieldsSeq(line.Value) {
+		emit.EmitInts(word, 1)
 	}
-	return nil
-}
-
-// add emits the sum of a word's counts.
-func add(word []byte, counts *mapred.Values, emit *mapred.Emitter) error {
-	var total int64
-	for count := range counts.All() {
-		n, err := strconv.ParseInt(string(count), 10, 64)
-		if err != nil {
-			return fmt.Errorf("count of %q: %w", word, err)
-		}
-		total += n
-	}
-	emit.Emit(word, strconv.AppendInt(nil, total, 10))
 	return nil
 }

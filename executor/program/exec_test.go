@@ -36,9 +36,9 @@ func TestGoProgram(t *testing.T) {
 			t.Errorf("batches of %d: want %q, have %q", size, want, got)
 		}
 	}
-	_, err = reduceAll(t, p, attempt(t), []kv{{"a", "x"}}, 1)
+	_, err = reduceAll(t, p, attempt(t), []kv{{"a", "\x80"}}, 1)
 	user := wantUserError(t, err)
-	if !strings.Contains(user.Message, `reduce: count of "a"`) || user.Record == nil || user.Record.Key != `"a"` {
+	if !strings.Contains(user.Message, `reduce: value of key "a"`) || user.Record == nil || user.Record.Key != `"a"` {
 		t.Error(err)
 	}
 }

@@ -82,7 +82,7 @@ func (a *arena) reserve(n int, block, limit int64) bool {
 	return true
 }
 
-// add keeps block and indexes its n records; reserve has said yes. It fails with mapred.ErrCorrupt
+// add keeps block and indexes its n records; reserve has said yes. It fails with record.ErrCorrupt
 // when block does not hold n records.
 func (a *arena) add(block []byte, n int) error {
 	at := uint64(len(a.blocks)) << offsetBits

@@ -1,5 +1,7 @@
 package record
 
+import "encoding/binary"
+
 // An Emitter gathers a program's output records into blocks. Emit never fails: the first
 // error of the receiver stays in Err, and what is emitted after it is dropped, so a program
 // may check once per batch.
@@ -62,3 +64,15 @@ func (e *Emitter) Err() error { return e.err }
 
 // Count returns how many records, and how many bytes of keys and values, were emitted.
 func (e *Emitter) Count() (records, bytes int64) { return e.records, e.bytes }
+
+// EmitString is Emit for strings.
+func (e *Emitter) EmitString(key, value string) {
+	if len(e.buf)+len(key)+len(value)+20 > e.limit && len(e.buf) > 0 {
+		_ = e.Flush() // it stays in Err
+	}
+	e.buf = binary.AppendUvarint(e.buf, uint64(len(key)))
+	e.buf = binary.AppendUvarint(e.buf, uint64(len(value)))
+	e.buf = append(append(e.buf, key...), value...)
+	e.records++
+	e.bytes += int64(len(key) + len(value))
+}

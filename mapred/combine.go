@@ -2,6 +2,7 @@ package mapred
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -9,26 +10,23 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// combineBufferLen bounds what a mapper's output may take before it is sorted and combined,
-// in bytes of encoded records. References to them take up to as much again.
+// combineBufferLen is how much of a mapper's output is gathered before it is sorted and combined, in
+// bytes of encoded records. References to them take up to as much again.
 const combineBufferLen = 16 << 20
 
-// combineBuffer gathers a mapper's output and hands it to the combiner key by key. What the
-// combiner emits goes on to out; it is not combined a second time here.
+// combineBuffer gathers a mapper's output and hands it to the combiner, key by key. What the combiner
+// emits goes to out; it is not combined a second time here.
 type combineBuffer struct {
-	combiner Reducer
-	out      *record.Emitter
-	sorted   []recordRef
+	ctx    context.Context // the task's
+	guest  *guest
+	out    *Emitter
+	sorted []recordRef
 }
 
-// recordRef is where a record lies in the buffer.
+// recordRef is the place of a record in the buffer.
 type recordRef struct {
 	key     []byte
 	at, end int
-}
-
-func newCombineBuffer(combiner Reducer, out *record.Emitter) *combineBuffer {
-	return &combineBuffer{combiner: combiner, out: out}
 }
 
 // emitter returns the Emitter that fills the buffer.
@@ -59,14 +57,17 @@ func (c *combineBuffer) run(block []byte) error {
 		rest = rest[1:]
 		return block[ref.at:ref.end], nil
 	})
-	values := &Values{groups: groups}
+	mapping := c.guest.at
+	values := valuesOf(groups)
 	for groups.Next() {
-		if err := c.combiner.Reduce(groups.Key(), values, c.out); err != nil {
+		c.guest.at = place{key: groups.Key(), hasKey: true}
+		if err := c.guest.job.Combiner.Reduce(c.ctx, groups.Key(), values, c.out); err != nil {
 			return fmt.Errorf("combine: %w", err)
 		}
 	}
 	if err := groups.Err(); err != nil {
 		return err
 	}
-	return c.out.Err()
+	c.guest.at = mapping
+	return c.out.err()
 }
