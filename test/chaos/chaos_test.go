@@ -52,8 +52,7 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// playAll plays one job after the other, several at a time, until breaking ends, and then waits
-// for those that run.
+// playAll runs jobs, several at a time, until the faults end, and then waits for the running jobs.
 func (c *cluster) playAll(ctx, breaking context.Context) []verdict {
 	var (
 		next     atomic.Int64
@@ -75,7 +74,7 @@ func (c *cluster) playAll(ctx, breaking context.Context) []verdict {
 	return verdicts
 }
 
-// summarize prints what happened, and fails the test for all that should not have.
+// summarize prints the results, and fails the test for every mistake.
 func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 	t := c.t
 	outcomes, mismatches, late := map[string]int{}, 0, 0
@@ -96,8 +95,8 @@ func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 	for _, what := range c.findings {
 		t.Error(what)
 	}
-	// What Redis forgot after its end, or while it was kept for a retry, nobody could clean up after; controllers
-	// collect it when it is old.
+	// If Redis lost a job after its end, or while it was kept for a retry, no process could clean up after it.
+	// Controllers collect such objects when they are old.
 	all := len(left)
 	left = slices.DeleteFunc(left, func(what string) bool {
 		return strings.HasPrefix(what, "object ") && slices.ContainsFunc(verdicts, func(v verdict) bool {
@@ -145,7 +144,7 @@ func orNone(s job.State) string {
 	return string(s)
 }
 
-// table prints counts, in the order of their names.
+// table prints counts, ordered by name.
 func table(row func(string, any), counts map[string]int) {
 	var names []string
 	for name := range counts {
@@ -157,7 +156,7 @@ func table(row func(string, any), counts map[string]int) {
 	}
 }
 
-// flipped is how many bytes the proxies flipped.
+// flipped returns how many bytes the proxies have flipped.
 func (c *cluster) flipped() (n int64) {
 	for _, s := range c.services() {
 		n += s.store.Flipped()

@@ -39,12 +39,12 @@ const (
 	keepFailed = 2 * time.Second
 )
 
-// cluster is all that runs. The harness itself reaches Redis and MinIO past the proxies.
+// cluster is all processes of a run. The harness itself reaches Redis and MinIO without proxies.
 type cluster struct {
 	t       *testing.T
 	folder  string       // logs, scratch folders, programs, evidence
-	disk    string       // a small one, the scratch of the first executor; empty: there is none
-	unmount func() error // makes disk go
+	disk    string       // a small disk, the scratch folder of the first executor; "": none
+	unmount func() error // of disk
 	seed    uint64
 	begun   time.Time
 	events  *os.File // the log of faults and jobs
@@ -58,14 +58,14 @@ type cluster struct {
 	executors   []*service
 
 	recovery recoveries
-	crippled sync.Map // job.ID of jobs of which something is lost that can't be made again -> true
+	crippled sync.Map // job.ID -> true, of jobs that have lost something that can't be made again
 
 	mu       sync.Mutex
-	findings []string // guarded by mu: what went wrong that belongs to no job
-	over     bool     // guarded by mu: no process is started again
+	findings []string // guarded by mu: mistakes that belong to no job
+	over     bool     // guarded by mu: no process restarts
 }
 
-// settings are how a cluster differs from others.
+// settings are the differences between clusters.
 type settings struct {
 	executors      int
 	executorArgs   []string
@@ -84,7 +84,7 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 		recovery: recoveries{pending: map[string]time.Time{}},
 		unmount:  func() error { return nil },
 		t:        t, folder: folder, seed: seed, begun: time.Now(),
-		// Every write is in the kernel's hands before it is acknowledged, so that a SIGKILL loses none.
+		// Redis passes every write to the kernel before it answers, so that a SIGKILL loses no write.
 		redis: testservices.NewRedis(t, "--appendonly", "yes", "--appendfsync", "no"),
 		minio: testservices.NewMinIO(t),
 	}
@@ -137,7 +137,7 @@ func (c *cluster) begin(s settings) {
 	}
 }
 
-// launch describes a process and makes its proxies.
+// launch describes a process and creates its proxies.
 func (c *cluster) launch(name, command string, args []string) *service {
 	c.t.Helper()
 	s := &service{name: name, log: filepath.Join(c.folder, name+".log"), died: c.died}
@@ -159,8 +159,8 @@ func (c *cluster) launch(name, command string, args []string) *service {
 	return s
 }
 
-// freeAddr returns an address that a process can listen on, again and again: its port is none of
-// those that the kernel gives to outgoing connections.
+// freeAddr returns an address on which a process can listen repeatedly: the kernel does not use its port for
+// outgoing connections.
 func (c *cluster) freeAddr() string {
 	c.t.Helper()
 	for range 100 {
@@ -181,7 +181,7 @@ func (c *cluster) services() []*service {
 	return append(append([]*service{}, c.controllers...), c.executors...)
 }
 
-// died notes a process that ended by itself, unless a job had it killed, and starts it again.
+// died notes a process that ended by itself, unless a job killed it, and starts it again.
 func (c *cluster) died(s *service, pid int, how string) {
 	c.mu.Lock()
 	over := c.over
@@ -195,18 +195,18 @@ func (c *cluster) died(s *service, pid int, how string) {
 	} else {
 		c.find("%s ended by itself: %s; its log ends:\n%s", s.name, how, s.logTail(12))
 	}
-	time.Sleep(time.Second) // as whoever looks after services does
+	time.Sleep(time.Second) // like a service manager
 	if err := s.start(); err != nil {
 		c.find("start %s again: %v", s.name, err)
 	}
 }
 
-// killMark is the file by which a program says that it killed its executor.
+// killMark returns the file with which a program reports that it has killed its executor.
 func (c *cluster) killMark(pid int) string {
 	return filepath.Join(c.folder, fmt.Sprintf("killed-%d", pid))
 }
 
-// find notes something that is wrong.
+// find notes a mistake.
 func (c *cluster) find(format string, args ...any) {
 	what := fmt.Sprintf(format, args...)
 	c.logf("FINDING %s", what)
@@ -220,7 +220,7 @@ func (c *cluster) logf(format string, args ...any) {
 	fmt.Fprintf(c.events, "%8.3f %s\n", time.Since(c.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// close ends all processes of ours. The servers end with the test.
+// close ends all our processes. The servers end with the test.
 func (c *cluster) close() {
 	c.mu.Lock()
 	c.over = true
@@ -244,7 +244,7 @@ func (c *cluster) close() {
 	}
 }
 
-// until asks again and again until there is no error, and fails the test if that never comes.
+// until asks until there is no error, and fails the test if there always is one.
 func (c *cluster) until(within time.Duration, what string, ask func(ctx context.Context) error) {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), within)
@@ -254,7 +254,7 @@ func (c *cluster) until(within time.Duration, what string, ask func(ctx context.
 	}
 }
 
-// until asks until there is no error or ctx ends, and then returns the last one.
+// until asks until there is no error or ctx ends. It returns the last error.
 func until(ctx context.Context, ask func(ctx context.Context) error) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -271,10 +271,10 @@ func until(ctx context.Context, ask func(ctx context.Context) error) error {
 	}
 }
 
-// askTimeout is how long one controller may take to answer before another is asked.
+// askTimeout is how long a controller may take to answer before ask turns to another.
 const askTimeout = 5 * time.Second
 
-// ask asks controllers, one after the other and again, until one answers.
+// ask asks the controllers in turn until one answers.
 func (c *cluster) ask(ctx context.Context, question func(context.Context, *client.Client) error) error {
 	turn, begun := 0, time.Now()
 	var refusal error
@@ -297,16 +297,16 @@ func (c *cluster) ask(ctx context.Context, question func(context.Context, *clien
 	return errors.Join(refusal, err)
 }
 
-// restoreTime is how long after Redis was emptied a job may be unknown. One that had ended stays so.
+// restoreTime is how long a job may be unknown after Redis was emptied. A job that had ended stays unknown.
 const restoreTime = 30 * time.Second
 
-// unknown tells whether a controller says that there is no such job.
+// unknown reports whether a controller has answered that there is no such job.
 func unknown(err error) bool {
 	var p *api.Problem
 	return errors.As(err, &p) && p.Code == api.CodeJobNotFound
 }
 
-// final tells whether an error is a controller's last word.
+// final reports whether an error is a controller's final answer.
 func final(err error) bool {
 	var p *api.Problem
 	return errors.As(err, &p) && p.Status >= 400 && p.Status < 500 &&

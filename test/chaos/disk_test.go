@@ -9,13 +9,13 @@ import (
 	"syscall"
 )
 
-// diskSize is that of the small disk: enough for the spills of two attempts.
+// diskSize is the size of the small disk: enough for the spills of two attempts.
 const diskSize = "64m"
 
-// unmountScript waits until its input ends, as it does when the test is over or dies.
+// unmountScript waits until its input ends, which happens when the test ends or dies.
 const unmountScript = `trap '' HUP INT TERM; read -r _; umount -l "$1"`
 
-// mountDisk gives the cluster a small disk, which goes when the test does.
+// mountDisk gives the cluster a small disk, which is unmounted when the test ends.
 func (c *cluster) mountDisk() {
 	c.t.Helper()
 	folder := filepath.Join(c.folder, "small-disk")

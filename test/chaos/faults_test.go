@@ -22,13 +22,13 @@ import (
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
-// A fault breaks something, and after a while mends it again.
+// A fault breaks something, and fixes it after a while.
 type fault struct {
 	kind   string
-	target func(c *cluster) []string // of which one is broken, and no other fault meets it meanwhile
-	// do breaks the target and returns what mends it, nil if there is nothing to mend.
+	target func(c *cluster) []string // the candidates; a broken target gets no second fault
+	// do breaks the target and returns a function that fixes it; nil if there is nothing to fix.
 	do          func(c *cluster, target string) (mend func() error, err error)
-	least, most time.Duration // from breaking to mending
+	least, most time.Duration // how long the target stays broken
 }
 
 const (
@@ -94,7 +94,7 @@ func kill(c *cluster, target string) (func() error, error) {
 
 func pause(c *cluster, target string) (func() error, error) {
 	s := c.service(target)
-	s.signal(syscall.SIGSTOP) // one that ended meanwhile needs no pause
+	s.signal(syscall.SIGSTOP) // the process may have ended
 	return func() error { s.signal(syscall.SIGCONT); return nil }, nil
 }
 
@@ -112,8 +112,8 @@ func flushRedis(c *cluster, _ string) (func() error, error) {
 	return nil, c.rdb.FlushAll(c.t.Context()).Err()
 }
 
-// networkFault gives the way from a service to Redis or to the store other conditions. What has
-// to do with checksums happens on the way to the store.
+// networkFault changes the conditions between a service and Redis or the store. Bytes are flipped only between a
+// service and the store.
 func networkFault(kind string, conditions proxy.Conditions) fault {
 	targets := func(c *cluster) []string {
 		var all []string
@@ -137,14 +137,14 @@ func networkFault(kind string, conditions proxy.Conditions) fault {
 	return fault{kind, targets, do, 300 * time.Millisecond, 6 * time.Second}
 }
 
-// corruptible tells which exchanges have a checksum of their own: all uploads, and what is read
-// of segments. One in three is damaged.
+// corruptible selects exchanges to damage: one in three of those with a checksum, which are all uploads and all
+// reads of segments.
 func corruptible(method, path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	return (method == "PUT" || method == "GET" && strings.HasSuffix(path, ".seg")) && rand.IntN(3) == 0
 }
 
-// fillDisk leaves no byte on the small disk.
+// fillDisk fills the small disk completely.
 func fillDisk(c *cluster, _ string) (func() error, error) {
 	path := filepath.Join(c.disk, "ballast")
 	f, err := os.Create(path)
@@ -161,9 +161,9 @@ func fillDisk(c *cluster, _ string) (func() error, error) {
 	return func() error { return os.Remove(path) }, nil
 }
 
-// objectKinds are the kinds of objects that we write to the work store, and how each is told by its path below
-// the work prefix. Not among them are logs, which nothing depends on, and job.json: it is read only when Redis
-// has lost its data, and a job that has lost both is lost.
+// objectKinds are the kinds of objects on the work store, with patterns of their paths below the work prefix. Two
+// kinds are missing: logs, on which nothing depends, and job.json, which is read only when Redis has lost its data: a
+// job that has lost both is lost.
 var objectKinds = map[string]func(path string) bool{
 	"segment":  func(path string) bool { return strings.HasSuffix(path, ".seg") },
 	"manifest": func(path string) bool { return strings.HasSuffix(path, ".manifest") },
@@ -174,14 +174,14 @@ var objectKinds = map[string]func(path string) bool{
 	"skipped":  func(path string) bool { return filepath.Base(filepath.Dir(path)) == "skipped" },
 }
 
-// toObject is a fault that befalls an object of a kind.
+// toObject returns a fault of an object of a kind.
 func toObject(befall func(c *cluster, is func(path string) bool) error, is func(path string) bool) func(*cluster, string) (func() error, error) {
 	return func(c *cluster, _ string) (func() error, error) { return nil, befall(c, is) }
 }
 
 var planPage = regexp.MustCompile(`/plan-[^/]+/[0-9]+$`)
 
-// objectFolders finds the folders in which MinIO keeps intermediates of a kind. Folders vanish while one looks.
+// objectFolders returns the folders in which MinIO keeps intermediates of a kind. Folders may vanish during the search.
 func (c *cluster) objectFolders(kind func(path string) bool) []string {
 	var all []string
 	_ = filepath.WalkDir(filepath.Join(c.minio.Drive(), workBucket, workPrefix), func(path string, d fs.DirEntry, err error) error {
@@ -193,13 +193,13 @@ func (c *cluster) objectFolders(kind func(path string) bool) []string {
 	return all
 }
 
-// isObject tells whether MinIO keeps an object in a folder, and not more folders.
+// isObject reports whether a folder of MinIO's is an object, and not a folder of folders.
 func isObject(folder string) bool {
 	_, err := os.Stat(filepath.Join(folder, "xl.meta"))
 	return err == nil
 }
 
-// damageObject flips a byte of an object of a kind on MinIO's disk.
+// damageObject flips a byte of an object of a kind on the disk of MinIO.
 func (c *cluster) damageObject(kind func(path string) bool) error {
 	all := c.objectFolders(kind)
 	if len(all) == 0 {
@@ -210,7 +210,7 @@ func (c *cluster) damageObject(kind func(path string) bool) error {
 	if err != nil {
 		return err
 	}
-	// Small objects are within the file that describes them, at its end.
+	// A small object is at the end of the file that describes it.
 	f, err := os.OpenFile(append(files, filepath.Join(folder, "xl.meta"))[0], os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNothing
@@ -234,8 +234,8 @@ func (c *cluster) damageObject(kind func(path string) bool) error {
 	return err
 }
 
-// noteLoss notes the job of an object that was lost or damaged, if it is one without which the job may fail:
-// what its tasks are, or its program.
+// noteLoss notes the job of a lost or damaged object if the job may fail without the object: a page of its plan, or
+// its program.
 func (c *cluster) noteLoss(folder string) {
 	if !objectKinds["page"](folder) && !objectKinds["program"](folder) {
 		return
@@ -245,7 +245,7 @@ func (c *cluster) noteLoss(folder string) {
 	c.crippled.Store(job.ID(id), true)
 }
 
-// deleteObject makes an intermediate go, as an eager rule of the bucket's might.
+// deleteObject deletes an intermediate, as an eager lifecycle rule of the bucket might.
 func (c *cluster) deleteObject(kind func(path string) bool) error {
 	all := c.objectFolders(kind)
 	if len(all) == 0 {
@@ -256,12 +256,12 @@ func (c *cluster) deleteObject(kind func(path string) bool) error {
 	key := strings.TrimPrefix(folder, filepath.Join(c.minio.Drive(), workBucket)+"/")
 	err := c.s3.RemoveObject(c.t.Context(), workBucket, key, minio.RemoveObjectOptions{})
 	if minio.ToErrorResponse(err).StatusCode >= http.StatusInternalServerError {
-		return errNothing // it was damaged before, and can't be deleted
+		return errNothing // it is damaged already, and can't be deleted
 	}
 	return err
 }
 
-// errNothing says that there was nothing to break.
+// errNothing reports that there was nothing to break.
 var errNothing = errors.New("nothing is there")
 
 // breaker injects faults until its context ends.
@@ -270,12 +270,12 @@ type breaker struct {
 	random *rand.Rand
 
 	mu      sync.Mutex
-	busy    map[string]bool // guarded by mu, like the rest: targets that are broken
+	busy    map[string]bool // guarded by mu, like the fields below: broken targets
 	counts  map[string]int  // faults by kind
 	running sync.WaitGroup
 }
 
-// run breaks things, up to three at a time, and returns when all is mended.
+// run injects faults, up to three at a time, and returns when everything is fixed.
 func (b *breaker) run(ctx context.Context) {
 	kinds := faults()
 	if *only != "" {
@@ -295,10 +295,10 @@ func (b *breaker) run(ctx context.Context) {
 	b.running.Wait()
 }
 
-// atOnce is how many things are broken at a time.
+// atOnce is how many targets are broken at a time.
 const atOnce = 3
 
-// take reserves a target; false: something else is done to it, or enough elsewhere.
+// take reserves a target. It returns false if the target is broken already, or enough others are.
 func (b *breaker) take(target string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -347,12 +347,12 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// recoveries measures how long it takes from the end of a fault until anything goes on.
+// recoveries measures the time from the end of a fault to the next finished task.
 type recoveries struct {
 	mu      sync.Mutex
-	pending map[string]time.Time // guarded by mu: faults that ended, and when
+	pending map[string]time.Time // guarded by mu: the ends of faults
 	slowest time.Duration        // guarded by mu
-	after   string               // guarded by mu: the fault that it was of
+	after   string               // guarded by mu: the fault of slowest
 }
 
 func (r *recoveries) mended(what string, at time.Time) {
@@ -361,7 +361,7 @@ func (r *recoveries) mended(what string, at time.Time) {
 	r.pending[what] = at
 }
 
-// progress says that a task was done.
+// progress notes that a task is done.
 func (r *recoveries) progress(at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

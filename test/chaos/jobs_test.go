@@ -13,7 +13,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// job is one that is to be run, and what must come of it.
+// testJob is a job with its expected result.
 type testJob struct {
 	index   int
 	kind    string
@@ -23,11 +23,11 @@ type testJob struct {
 	cancel  time.Duration // after the submission; 0: never
 	want    expectation
 
-	before     *expectation // what the output holds before the job, if it overwrites
-	beforeText []byte       // the input that it is of
+	before     *expectation // the content of the output before the job, if the job overwrites it
+	beforeText []byte       // the input of the job that wrote it
 }
 
-// A maker adds to a job what makes its kind.
+// A maker completes a job of its kind.
 type maker struct {
 	kind string
 	make func(c *cluster, r *rand.Rand, j *testJob)
@@ -52,7 +52,7 @@ var makers = []maker{
 	{"slow", func(c *cluster, r *rand.Rand, j *testJob) { makeSlow(r, j, 10) }},
 }
 
-// makeJob makes the index-th job of a seed: kinds take turns, in an order of the seed's.
+// makeJob makes the index-th job of a seed. The kinds take turns in an order that the seed determines.
 func (c *cluster) makeJob(index int) *testJob {
 	r := rand.New(rand.NewPCG(c.seed, uint64(index)+1))
 	turns := rand.New(rand.NewPCG(c.seed, 1<<32+uint64(index/len(makers)))).Perm(len(makers))
@@ -68,13 +68,13 @@ func (c *cluster) makeJob(index int) *testJob {
 	return j
 }
 
-// reducers asks for between 1 and most of them.
+// reducers sets the number of reducers to between 1 and most.
 func (j *testJob) reducers(r *rand.Rand, most int) {
 	n := 1 + r.IntN(most)
 	j.spec.Reducers, j.want.parts = &n, n
 }
 
-// add makes text an input of the job, compressed at times.
+// add makes text an input of the job, sometimes compressed.
 func (j *testJob) add(r *rand.Rand, text []byte) {
 	key := fmt.Sprintf("%d/%c", j.index, 'a'+len(j.inputs))
 	if r.IntN(4) == 0 {
@@ -92,12 +92,12 @@ func gzipped(text []byte) []byte {
 		err = w.Close()
 	}
 	if err != nil {
-		panic(err) // a buffer takes every write
+		panic(err) // a buffer accepts every write
 	}
 	return b.Bytes()
 }
 
-// texts gives the job that many inputs of about that many bytes together, and returns their lines.
+// texts gives the job n inputs of about that many bytes in total, and returns their lines.
 func (j *testJob) texts(r *rand.Rand, objects, size int) [][]byte {
 	var all [][]byte
 	for range objects {
@@ -109,8 +109,7 @@ func (j *testJob) texts(r *rand.Rand, objects, size int) [][]byte {
 	return all
 }
 
-// randomText is lines of words, few of which are frequent and many rare; the last line may have
-// no end.
+// randomText returns lines of words, a few of them frequent and many rare. The last line may lack its end.
 func randomText(r *rand.Rand, size int) []byte {
 	words := rand.NewZipf(r, 1.2, 4, 40_000)
 	var b bytes.Buffer
@@ -136,7 +135,7 @@ func makeWordCount(_ *cluster, r *rand.Rand, j *testJob) {
 	j.want.lines = countWords(j.texts(r, 1+r.IntN(6), 200<<10+r.IntN(3<<20)))
 }
 
-// makeSort sorts more than an executor's memory holds, so that it spills.
+// makeSort sorts more data than an executor's memory holds, so that the executor spills.
 func makeSort(_ *cluster, r *rand.Rand, j *testJob) {
 	j.spec.Program = "sort"
 	j.reducers(r, 3)
@@ -169,7 +168,7 @@ func makeMapOnly(_ *cluster, r *rand.Rand, j *testJob) {
 	j.want.keyOnly, j.want.mapOnly = true, true
 }
 
-// makeTotal sorts lines in total order. A third of them are the same in some jobs, and go to several parts.
+// makeTotal sorts lines in total order. In some jobs a third of the lines are equal, and go to several parts.
 func makeTotal(_ *cluster, r *rand.Rand, j *testJob) {
 	j.spec.Program, j.spec.SortOrder = "sort", job.OrderTotal
 	j.reducers(r, 6)
@@ -185,8 +184,8 @@ func makeTotal(_ *cluster, r *rand.Rand, j *testJob) {
 	j.want.keyOnly, j.want.inOrder = true, true
 }
 
-// makeSortedValues tells of each key's values how many there are, the first, the last, and whether they came in
-// order; in total order at times.
+// makeSortedValues reports for each key the number of its values, the first, the last, and whether they came in
+// order; sometimes in total order.
 func makeSortedValues(_ *cluster, r *rand.Rand, j *testJob) {
 	j.program, j.spec.SortValues = sortedValuesFn, true
 	j.reducers(r, 4)
@@ -274,7 +273,7 @@ func makePython(r *rand.Rand, j *testJob, more string) {
 	j.want.lines = countWords(j.texts(r, 1+r.IntN(3), 100<<10+r.IntN(400<<10)))
 }
 
-// makeSlow makes a job that waits for so many milliseconds with each record.
+// makeSlow makes a job that waits some milliseconds at each record.
 func makeSlow(r *rand.Rand, j *testJob, ms int) {
 	j.program, j.spec.Params = slowFn, job.Params{"ms": strconv.Itoa(ms)}
 	j.reducers(r, 4)
@@ -323,7 +322,7 @@ func (j *testJob) overwrite(r *rand.Rand) {
 	j.beforeText = bytes.Join(lines, []byte("\n"))
 }
 
-// first is the job whose output j overwrites; nil: none.
+// first returns the job whose output j overwrites; nil: none.
 func (j *testJob) first() *testJob {
 	if j.before == nil {
 		return nil
@@ -338,7 +337,7 @@ func (j *testJob) first() *testJob {
 	return f
 }
 
-// key is what makes submissions of the job the same one.
+// key returns the idempotency key of the job's submissions.
 func (j *testJob) key(seed uint64) string {
 	return strings.Join([]string{"chaos", strconv.FormatUint(seed, 10), j.spec.Name}, " ")
 }

@@ -18,11 +18,11 @@ import (
 	"github.com/minio/minio-go/v7"
 )
 
-// settleTime is how long after the last fault everything must be gone.
+// settleTime is how long after the last fault leftovers may exist.
 const settleTime = 60 * time.Second
 
-// leaks waits for all to be gone that belongs to jobs, and returns what does not go: first
-// while the services run, then, once those were told to stop, in their scratch folders.
+// leaks waits until nothing of the jobs is left, and returns what stays: first while the services run, then, after
+// they have stopped, in their scratch folders.
 func (c *cluster) leaks(ctx context.Context) []string {
 	var left []string
 	settling, cancel := context.WithTimeout(ctx, settleTime)
@@ -44,7 +44,7 @@ func (c *cluster) leaks(ctx context.Context) []string {
 	return append(left, c.stopAll()...)
 }
 
-// remains looks once for what jobs left behind.
+// remains looks once for leftovers of jobs.
 func (c *cluster) remains(ctx context.Context) ([]string, error) {
 	keys, err := c.keys(ctx)
 	if err != nil {
@@ -57,7 +57,7 @@ func (c *cluster) remains(ctx context.Context) ([]string, error) {
 	return slices.Concat(c.guests(), keys, objects, c.uploads()), nil
 }
 
-// guests finds processes that run in a scratch folder: their environment names it.
+// guests finds processes that run in a scratch folder: their environment names the folder.
 func (c *cluster) guests() []string {
 	var found []string
 	environments, _ := filepath.Glob("/proc/[0-9]*/environ") // the pattern is good
@@ -67,15 +67,15 @@ func (c *cluster) guests() []string {
 			continue // ended, or not ours
 		}
 		command, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		if err == nil && len(command) > 0 { // a zombie has none
+		if err == nil && len(command) > 0 { // a zombie has no command line
 			found = append(found, fmt.Sprintf("process %s: %q", filepath.Base(filepath.Dir(path)), command))
 		}
 	}
 	return found
 }
 
-// lasting are the keys that outlive jobs: histories, what the services say of themselves, and the jobs of each caller, which
-// are taken off when there is no room for more.
+// lasting are the keys that outlive jobs: histories, reports of the services, and the jobs of each caller, which are
+// removed when the caller submits more.
 var lasting = regexp.MustCompile(`^bm:(jobs|wake|control|news|alive|executors|executor:\{.*\}|reporter|by:.*|\{[^}]*\}(:counters|:errors|:events)?)$`)
 
 func (c *cluster) keys(ctx context.Context) ([]string, error) {
@@ -90,7 +90,7 @@ func (c *cluster) keys(ctx context.Context) ([]string, error) {
 	}
 }
 
-// workObjects finds objects of jobs on the work store, but for logs.
+// workObjects finds objects of jobs on the work store, except logs.
 func (c *cluster) workObjects(ctx context.Context) ([]string, error) {
 	var found []string
 	for o := range c.s3.ListObjectsIter(ctx, workBucket, minio.ListObjectsOptions{Recursive: true}) {
@@ -104,12 +104,12 @@ func (c *cluster) workObjects(ctx context.Context) ([]string, error) {
 	return found, ctx.Err() // which ends the listing, too
 }
 
-// uploads finds unfinished uploads where MinIO keeps them, since it does not list them all.
+// uploads finds unfinished uploads on the disk of MinIO, which does not list all of them.
 func (c *cluster) uploads() []string {
 	var found []string
 	folder := filepath.Join(c.minio.Drive(), ".minio.sys", "multipart")
 	_ = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Name() == "xl.meta" { // folders vanish while one looks
+		if err == nil && d.Name() == "xl.meta" { // folders may vanish during the search
 			found = append(found, "upload "+strings.TrimPrefix(path, folder))
 		}
 		return nil
@@ -117,14 +117,14 @@ func (c *cluster) uploads() []string {
 	return found
 }
 
-// Bounds of what an idle service may have: ten times what one needs, a fraction of what one
-// would have that loses some with every fault.
+// Limits for an idle service: ten times its normal use, and a fraction of what it would use if it lost some at every
+// fault.
 const (
 	maxGoroutines = 150
 	maxOpenFiles  = 150
 )
 
-// swollen finds services with more goroutines or open files than an idle one should have.
+// swollen finds services with more goroutines or open files than an idle service should have.
 func (c *cluster) swollen(ctx context.Context) []string {
 	var found []string
 	for _, s := range c.services() {
@@ -164,7 +164,7 @@ func (s *service) resources(ctx context.Context) (goroutines, files int, err err
 	return values["go_goroutines"], values["process_open_fds"], nil
 }
 
-// stopAll stops every service in good order, and finds what their scratch folders then hold.
+// stopAll stops every service in good order, and returns what is left in their scratch folders.
 func (c *cluster) stopAll() []string {
 	c.mu.Lock()
 	c.over = true

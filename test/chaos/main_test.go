@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// silence drops what a client logs of each connection that breaks.
+// silence drops the client's log line for each broken connection.
 type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/layout"
 )
 
-// outputOf is an output as a job of that id should leave it.
+// outputOf returns the correct output of the job with that id.
 func outputOf(t *testing.T, id job.ID, records int64, parts ...string) output {
 	t.Helper()
 	out := output{}
@@ -33,7 +33,7 @@ func outputOf(t *testing.T, id job.ID, records int64, parts ...string) output {
 	return out
 }
 
-// TestOracle holds that the oracle accepts what is right, and nothing that is a little wrong.
+// TestOracle checks that the oracle accepts correct outputs, and refuses slightly wrong ones.
 func TestOracle(t *testing.T) {
 	want := expectation{lines: countWords(linesOf([]byte("b a b\nc"))), parts: 2, records: 2}
 	right := func() output { return outputOf(t, "j", 2, "b\t2\n", "a\t1\nc\t1\n") }

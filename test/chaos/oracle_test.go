@@ -16,19 +16,19 @@ import (
 	"github.com/bucketmill/bucketmill/layout"
 )
 
-// expectation is what must come of a job.
+// expectation is the correct result of a job.
 type expectation struct {
 	lines     []string // of all parts, sorted
-	parts     int      // objects; of a map-only job as many as there are
+	parts     int      // objects; 0: any number, of a map-only job
 	records   int64    // of the input
 	keyOnly   bool     // lines have no value
 	mapOnly   bool     // parts need not be sorted
-	inOrder   bool     // one part after the other is sorted, too; then equal lines may be in several
-	fails     bool     // the job fails, and leaves the output as it was
-	mayCancel bool     // or is cancelled, and then has no output
+	inOrder   bool     // the parts follow one another in order; equal lines may be in several parts
+	fails     bool     // the job fails, and leaves the output unchanged
+	mayCancel bool     // the job may be cancelled, and then has no output
 }
 
-// linesOf cuts text at its line ends.
+// linesOf splits text at its line ends.
 func linesOf(text []byte) [][]byte {
 	lines := bytes.Split(text, []byte("\n"))
 	if len(lines[len(lines)-1]) == 0 {
@@ -52,7 +52,7 @@ func countWords(lines [][]byte) []string {
 	return result
 }
 
-// firstAndLast is what sortedValuesFn makes of lines.
+// firstAndLast returns the result of sortedValuesFn for lines.
 func firstAndLast(lines [][]byte) []string {
 	words := map[string][]string{}
 	for _, line := range lines {
@@ -92,10 +92,10 @@ func matching(lines [][]byte) [][]byte {
 	return slices.DeleteFunc(lines, func(line []byte) bool { return !pattern.Match(line) })
 }
 
-// output is what lies below a job's output, by name.
+// output has the objects below a job's output URL, by name.
 type output map[string][]byte
 
-// check compares an output with what must be there.
+// check compares an output with the expected result.
 func (e *expectation) check(out output, id job.ID) error {
 	var success layout.Success
 	text, ok := out[layout.SuccessName]
@@ -115,7 +115,7 @@ func (e *expectation) check(out output, id job.ID) error {
 		return fmt.Errorf("the counter map_input_records is %d, the input has %d", got, e.records)
 	}
 	var all []string
-	keys := map[string]string{} // to the part that has it
+	keys := map[string]string{} // key -> the part that has it
 	for i, listed := range success.Parts {
 		lines, err := e.checkPart(out, i, listed)
 		if err != nil {
@@ -139,7 +139,7 @@ func (e *expectation) check(out output, id job.ID) error {
 	return sameLines(all, e.lines)
 }
 
-// key is what parts are sorted by.
+// key returns the key of a line, by which parts are sorted.
 func (e *expectation) key(line string) string {
 	if e.keyOnly {
 		return line
@@ -147,7 +147,7 @@ func (e *expectation) key(line string) string {
 	return line[:max(0, strings.LastIndexByte(line, '\t'))]
 }
 
-// checkPart compares a part with how it is listed, and returns its lines.
+// checkPart compares a part with its entry in _SUCCESS, and returns its lines.
 func (e *expectation) checkPart(out output, index int, listed layout.SuccessPart) ([]string, error) {
 	data, ok := out[listed.Name]
 	switch {
@@ -174,7 +174,7 @@ func (e *expectation) checkPart(out output, index int, listed layout.SuccessPart
 	return lines, nil
 }
 
-// sameLines tells the first difference of two sorted lists.
+// sameLines returns an error for the first difference of two sorted lists.
 func sameLines(got, want []string) error {
 	for i := range max(len(got), len(want)) {
 		switch {

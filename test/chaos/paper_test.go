@@ -24,9 +24,9 @@ import (
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
-// The paper's sort (Dean and Ghemawat, MapReduce, OSDI 2004, 5.3 to 5.5), at our size. Machines
-// are made of network: each executor has so little that the cores of one computer suffice for
-// all, and what a run takes is what the slowest way to the store takes.
+// The paper's sort (Dean and Ghemawat, MapReduce, OSDI 2004, 5.3 to 5.5) at our size. The network simulates machines:
+// each executor has so little bandwidth that the cores of one computer suffice for all, and the slowest connection to
+// the store decides how long a run takes.
 var (
 	paperBytes = flag.Int("paper-bytes", 128<<20, "size of the input of TestPaper")
 	paperRate  = flag.Int64("paper-rate", 4<<20, "bytes per second, in each direction, of an executor's way to the store")
@@ -40,15 +40,15 @@ const (
 	slowdown       = 10  // of the slow executor
 )
 
-// paperRun is a way to run the sort.
+// paperRun is one variant of the sort.
 type paperRun struct {
 	name     string
 	slow     bool // one executor is slow
 	noBackup bool
-	killed   bool // one executor in nine is killed in mid-run, and comes back, as in the paper
+	killed   bool // one executor in nine is killed midway, and restarts, as in the paper
 }
 
-// TestPaper runs the sort in all ways, and prints how long each took.
+// TestPaper runs all variants of the sort, and prints how long each took.
 func TestPaper(t *testing.T) {
 	runs := []paperRun{
 		{name: "normal"},
@@ -76,7 +76,7 @@ func TestPaper(t *testing.T) {
 	}
 }
 
-// play sorts on a cluster of its own and checks the output.
+// play runs one variant on a new cluster and checks the output.
 func (run paperRun) play(t *testing.T) api.Job {
 	c := newCluster(t, 1)
 	var controllerArgs []string
@@ -143,7 +143,7 @@ func (c *cluster) killMidway(ctx context.Context, id job.ID) {
 	}
 }
 
-// digest tells multisets of lines apart.
+// digest distinguishes multisets of lines.
 type digest struct {
 	lines int
 	sum   uint64 // of the lines' hashes
@@ -154,7 +154,7 @@ func (d *digest) add(line []byte) {
 	d.sum += xxhash.Sum64(line)
 }
 
-// uploadRecords makes an input of random lines, past the proxies.
+// uploadRecords creates an input of random lines, without the proxies.
 func (c *cluster) uploadRecords(records int) (d digest) {
 	c.t.Helper()
 	random := rand.New(rand.NewPCG(c.seed, 0))

@@ -19,22 +19,22 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// jobTimeout is how long a job may take, with all that is done to it.
+// jobTimeout is how long a job may take, in spite of all faults.
 const jobTimeout = 3 * time.Minute
 
-// verdict is how a job went.
+// verdict is the result of a job.
 type verdict struct {
 	job   *testJob
 	id    job.ID
 	state job.State
 	took  time.Duration
-	err   error // what is not as it must be
+	err   error // the mistake, if any
 }
 
-// errLate says that a job took longer than it may. On a busy machine that is no flaw.
+// errLate reports that a job took too long. On a busy machine this is not a mistake.
 var errLate = fmt.Errorf("the job did not end within %v", jobTimeout)
 
-// play runs a job, and before it the one that it overwrites, and compares.
+// play runs a job, after the job whose output it overwrites, and checks the results.
 func (c *cluster) play(ctx context.Context, j *testJob) []verdict {
 	var verdicts []verdict
 	var before output
@@ -52,7 +52,7 @@ func (c *cluster) play(ctx context.Context, j *testJob) []verdict {
 	return append(verdicts, c.playOne(ctx, j, before))
 }
 
-// playOne runs a job whose output holds what before has.
+// playOne runs a job whose output already has the content of before.
 func (c *cluster) playOne(ctx context.Context, j *testJob, before output) verdict {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
@@ -83,7 +83,7 @@ func (c *cluster) playOne(ctx context.Context, j *testJob, before output) verdic
 	return v
 }
 
-// submit uploads the job's inputs, past the faults of the network, and submits it.
+// submit uploads the job's inputs, without the faults of the network, and submits the job.
 func (c *cluster) submit(ctx context.Context, j *testJob) (job.ID, error) {
 	for key, data := range j.inputs {
 		err := until(ctx, func(ctx context.Context) error {
@@ -134,10 +134,10 @@ func (c *cluster) cancelAfter(ctx context.Context, id job.ID, after time.Duratio
 	return nil
 }
 
-// forgotten is the state of a job that had ended when Redis was emptied. Its output tells how.
+// forgotten is the state of a job that had ended when Redis was emptied. Its output shows how it ended.
 const forgotten job.State = "forgotten"
 
-// await waits until only history is left of a job.
+// await waits until only the history of a job is left.
 func (c *cluster) await(ctx context.Context, id job.ID) (j api.Job, err error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
@@ -178,7 +178,7 @@ func (c *cluster) compare(ctx context.Context, j *testJob, ended api.Job, before
 	_, crippled := c.crippled.Load(ended.ID)
 	switch {
 	case ended.State == forgotten && crippled && untouched == nil:
-		return nil // it has failed for what it lacked
+		return nil // it has failed because of its loss
 	case ended.State == job.Completed && !j.want.fails,
 		ended.State == forgotten && !j.want.fails && (!j.want.mayCancel || untouched != nil):
 		return j.want.check(now, ended.ID)
@@ -196,7 +196,7 @@ func (c *cluster) compare(ctx context.Context, j *testJob, ended api.Job, before
 	return fmt.Errorf("it is %s: %s", ended.State, message)
 }
 
-// saysWhatIsLost is how a job may fail whose plan or program the store has lost.
+// saysWhatIsLost matches the errors of a job whose plan or program the store has lost.
 var saysWhatIsLost = regexp.MustCompile(`^(read the plan|fetch the program)`)
 
 func unchanged(now, before output) error {
@@ -211,7 +211,7 @@ func unchanged(now, before output) error {
 	return nil
 }
 
-// output reads all that lies below an output's URL, past the faults of the network.
+// output reads all objects below an output's URL, without the faults of the network.
 func (c *cluster) output(ctx context.Context, url string) (output, error) {
 	prefix := strings.TrimPrefix(url, "s3://"+outputBucket+"/") + "/"
 	var all output
@@ -239,7 +239,7 @@ func (c *cluster) output(ctx context.Context, url string) (output, error) {
 	return all, nil
 }
 
-// keepEvidence writes all that is known of a job that went wrong.
+// keepEvidence writes everything that is known about a job with a mistake.
 func (c *cluster) keepEvidence(ctx context.Context, j *testJob, v verdict) {
 	folder := filepath.Join(c.folder, "evidence", strings.ReplaceAll(j.spec.Name, " ", "-"))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
@@ -268,7 +268,7 @@ func (c *cluster) keepEvidence(ctx context.Context, j *testJob, v verdict) {
 	}
 }
 
-// fetch gets a path of the API as it is.
+// fetch returns the answer to a GET of a path of the API.
 func (c *cluster) fetch(ctx context.Context, path string) (text []byte, err error) {
 	for _, s := range c.controllers {
 		if text, err = s.get(ctx, path); err == nil {

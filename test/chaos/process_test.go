@@ -16,27 +16,27 @@ import (
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
-// service is one bucketmill process, started again whenever it ends, with its own way to Redis
-// and to the store.
+// service is one bucketmill process, which is restarted whenever it ends, with its own proxies to Redis and the
+// store.
 type service struct {
 	name    string
 	args    []string
 	env     []string
-	log     string // file of its output, of all its lives
+	log     string // the file with the output of all its runs
 	scratch string // of an executor
 	listen  string // HOST:PORT of its API or health checks
 	redis   *proxy.Proxy
 	store   *proxy.Proxy
-	died    func(s *service, pid int, how string) // told of an end that nobody here brought about
+	died    func(s *service, pid int, how string) // called when the process ends by itself
 
 	mu       sync.Mutex
-	cmd      *exec.Cmd     // guarded by mu, like the rest; nil when none runs
-	exited   chan struct{} // closed when cmd was waited for
-	expected bool          // its end is our doing
+	cmd      *exec.Cmd     // guarded by mu, like the fields below; nil if no process is running
+	exited   chan struct{} // closed when cmd has ended
+	expected bool          // the test is ending the process
 	lives    int
 }
 
-// start starts the process unless it runs.
+// start starts the process unless it is running.
 func (s *service) start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,11 +51,11 @@ func (s *service) start() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() // the process has a descriptor of its own
+	defer log.Close() // the process has its own descriptor
 	cmd := exec.Command(binary, s.args...)
 	cmd.Env = append(os.Environ(), s.env...)
 	cmd.Stdout, cmd.Stderr = log, log
-	// It must not outlive the test, in whatever way that ends.
+	// The process must not outlive the test, however the test ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", s.name, err)
@@ -78,15 +78,15 @@ func (s *service) wait(cmd *exec.Cmd, exited chan struct{}) {
 	}
 }
 
-// signal sends a signal to the process, if it runs, and tells whether it does.
+// signal sends a signal to the process, and reports whether the process is running.
 func (s *service) signal(sig os.Signal) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cmd != nil && s.cmd.Process.Signal(sig) == nil
 }
 
-// stop ends the process by a signal, and waits for it at most that long before it is killed.
-// It returns nil if the process exited with 0 or by that signal.
+// stop ends the process by a signal, and kills it if it is still running after the given time. It returns nil if the
+// process exited with 0 or by the signal.
 func (s *service) stop(sig syscall.Signal, within time.Duration) error {
 	s.mu.Lock()
 	cmd, exited := s.cmd, s.exited
@@ -116,7 +116,7 @@ func (s *service) stop(sig syscall.Signal, within time.Duration) error {
 	return fmt.Errorf("%s: %v after %v", s.name, cmd.ProcessState, sig)
 }
 
-// logTail is the end of the service's log.
+// logTail returns the end of the service's log.
 func (s *service) logTail(lines int) string {
 	text, err := os.ReadFile(s.log)
 	if err != nil {
@@ -126,13 +126,13 @@ func (s *service) logTail(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// ready asks the process whether it reaches what it needs.
+// ready asks the process whether it is ready.
 func (s *service) ready(ctx context.Context) error {
 	_, err := s.get(ctx, "/readyz")
 	return err
 }
 
-// get asks the process over HTTP.
+// get sends a GET to the process.
 func (s *service) get(ctx context.Context, path string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.listen+path, nil)
 	if err != nil {

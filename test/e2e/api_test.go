@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// requestWait bounds one request.
+// requestWait is how long one request may take.
 const requestWait = 20 * time.Second
 
-// An api is the HTTP API of one controller, with the shapes of its contract written down
-// anew: a change of them is a change for everybody outside.
+// An api is the HTTP API of one controller. Its types are written down here a second time, because a change of them
+// is a change for all users.
 type api struct{ base string }
 
-// A spec is what is asked for by POST /v1/jobs.
+// A spec is the body of POST /v1/jobs.
 type spec struct {
 	Name      string            `json:"name"`
 	Program   string            `json:"program"`
@@ -32,7 +32,7 @@ type spec struct {
 	Params    map[string]string `json:"params,omitempty"`
 }
 
-// A job is what GET /v1/jobs/{id} answers.
+// A job is the answer to GET /v1/jobs/{id}.
 type job struct {
 	ID       string `json:"id"`
 	State    string `json:"state"`
@@ -54,12 +54,12 @@ type progress struct {
 	Failed  int `json:"failed"`
 }
 
-// ended tells whether the job is over, well or not.
+// ended reports whether the job has ended, successfully or not.
 func (j job) ended() bool {
 	return j.State == "COMPLETED" || j.State == "FAILED" || j.State == "CANCELLED"
 }
 
-// An attempt is one at a task, of those that GET /v1/jobs/{id}/tasks lists.
+// An attempt is an attempt in the answer to GET /v1/jobs/{id}/tasks.
 type attempt struct {
 	Task     string
 	Number   int    `json:"number"`
@@ -67,14 +67,14 @@ type attempt struct {
 	Executor string `json:"executor"`
 }
 
-// An executor is one that GET /v1/executors lists.
+// An executor is an executor in the answer to GET /v1/executors.
 type executor struct {
 	ID       string   `json:"id"`
 	Draining bool     `json:"draining"`
 	Running  []string `json:"running"`
 }
 
-// request makes a request and returns the answer's body if it is a success.
+// request sends a request and returns the body of a successful answer.
 func (a *api) request(ctx context.Context, method, path, contentType string, body []byte) (_ []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestWait)
 	defer cancel()
@@ -112,7 +112,7 @@ func (a *api) get(ctx context.Context, path string, answer any) error {
 	return nil
 }
 
-// must makes a request that must succeed.
+// must sends a request that must succeed.
 func (a *api) must(t *testing.T, method, path, contentType string, body []byte) []byte {
 	t.Helper()
 	text, err := a.request(t.Context(), method, path, contentType, body)
@@ -122,7 +122,7 @@ func (a *api) must(t *testing.T, method, path, contentType string, body []byte) 
 	return text
 }
 
-// submit hands in a job, with its program's file unless that is nil, and returns its id.
+// submit submits a job, with its program's file unless that is nil, and returns its id.
 func (a *api) submit(t *testing.T, s spec, program []byte) string {
 	t.Helper()
 	body, err := json.Marshal(s)
@@ -143,7 +143,7 @@ func (a *api) submit(t *testing.T, s spec, program []byte) string {
 	return answer.ID
 }
 
-// parts makes a multipart body.
+// parts returns a multipart body.
 func parts(t *testing.T, spec []byte, name string, program []byte) (body []byte, contentType string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -169,7 +169,7 @@ func (a *api) job(ctx context.Context, id string) (j job, err error) {
 	return j, a.get(ctx, "/v1/jobs/"+id, &j)
 }
 
-// attempts lists all that are known of a job that runs.
+// attempts returns all known attempts of a running job.
 func (a *api) attempts(ctx context.Context, id string) ([]attempt, error) {
 	var list struct {
 		Tasks []struct {
@@ -197,7 +197,7 @@ func (a *api) executors(ctx context.Context) ([]executor, error) {
 	return list.Executors, a.get(ctx, "/v1/executors", &list)
 }
 
-// results reads the parts of a job's output, one after the other.
+// results returns the parts of a job's output, one after the other.
 func (a *api) results(t *testing.T, id string) []byte {
 	t.Helper()
 	return a.must(t, http.MethodGet, "/v1/jobs/"+id+"/results", "", nil)

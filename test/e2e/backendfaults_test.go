@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Redis is killed in mid-job and comes back with its data.
+// Redis is killed during a job and restarts with its data.
 func TestRedisIsKilledInMidJob(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
@@ -19,7 +19,7 @@ func TestRedisIsKilledInMidJob(t *testing.T) {
 	n.check()
 }
 
-// So is MinIO.
+// MinIO is killed during a job and restarts with its data.
 func TestMinIOIsKilledInMidJob(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()

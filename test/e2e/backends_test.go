@@ -14,24 +14,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// startWait bounds the start of anything, on a machine that is busy.
+// startWait is how long a start may take on a busy machine.
 const startWait = 2 * time.Minute
 
-// backends are the Redis and the MinIO of clusters, each on a network of its own.
+// backends are the Redis and the MinIO of clusters, each on its own network.
 type backends struct {
 	redis, minio         *container
 	redisNet, minioNet   string // names
 	accessKey, secretKey string // of MinIO's root user
 }
 
-// sharedBackends are those of all tests that leave them alone. The guard removes them.
+// sharedBackends are the backends of all tests that don't kill them. The guard removes them.
 var sharedBackends = sync.OnceValues(func() (*backends, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startWait)
 	defer cancel()
 	return startBackends(ctx)
 })
 
-// ownBackends are for a test that kills them.
+// ownBackends returns backends for a test that kills them.
 func ownBackends(t *testing.T) *backends {
 	t.Helper()
 	b, err := startBackends(t.Context())
@@ -72,8 +72,7 @@ func startBackends(ctx context.Context) (*backends, error) {
 	return b, b.minioReady(ctx)
 }
 
-// minioReady waits until MinIO serves. Redis needs no such wait: it is up in no time, and
-// those that use it try again.
+// minioReady waits until MinIO answers. Redis needs no wait: it starts quickly, and its clients retry.
 func (b *backends) minioReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWait)
 	defer cancel()

@@ -15,10 +15,10 @@ import (
 // A cluster is the controllers and executors of one test.
 type cluster struct {
 	*backends
-	*api // of the controller that was started last
+	*api // of the controller that started last
 	t    *testing.T
 
-	name    string // of its namespace in Redis, its part of the work store, and its bucket
+	name    string // of its namespace in Redis, its folder of the work store, and its bucket
 	started int    // containers so far
 }
 
@@ -33,7 +33,7 @@ func newCluster(t *testing.T, executors int) (*cluster, []*container) {
 	return c, started
 }
 
-// newClusterOn does so on backends, and returns the controller too.
+// newClusterOn is newCluster with given backends. It also returns the controller.
 func newClusterOn(t *testing.T, b *backends, executors int) (*cluster, *container, []*container) {
 	t.Helper()
 	c := &cluster{backends: b, t: t, name: "e2e-" + strings.ToLower(rand.Text()[:12])}
@@ -55,8 +55,7 @@ func (c *cluster) settings(command string, flags ...string) testcontainers.Custo
 	}
 }
 
-// startController starts one more, sends all further requests to it, and returns when it is
-// ready.
+// startController starts another controller, directs all further requests to it, and returns when it is ready.
 func (c *cluster) startController() *container {
 	c.t.Helper()
 	c.started++
@@ -79,8 +78,8 @@ func (c *cluster) startController() *container {
 	return controller
 }
 
-// startExecutors starts more, with one slot each and leases that are over soon, and returns
-// when all of them have reported themselves.
+// startExecutors starts more executors with one slot each and short leases, and returns when all of them have
+// reported.
 func (c *cluster) startExecutors(n int) []*container {
 	c.t.Helper()
 	started := make([]*container, n)
@@ -109,7 +108,7 @@ func (c *cluster) startExecutors(n int) []*container {
 	return started
 }
 
-// reported returns nil if the executor is on the list.
+// reported returns nil if the executor is listed.
 func (c *cluster) reported(ctx context.Context, name string) error {
 	list, err := c.executors(ctx)
 	if err != nil {
@@ -130,5 +129,5 @@ func (c *cluster) put(key string, text []byte) string {
 	return "s3://" + c.name + "/" + key
 }
 
-// output is the URL of a folder of the cluster's bucket.
+// output returns the URL of a folder in the cluster's bucket.
 func (c *cluster) output(name string) string { return "s3://" + c.name + "/out/" + name }

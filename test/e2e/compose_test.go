@@ -14,14 +14,14 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// What "make up" starts runs jobs, and "make down" leaves nothing of it.
+// The cluster of "make up" runs jobs, and "make down" leaves nothing of it.
 func TestComposeClusterComesAndGoes(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := l.Addr().(*net.TCPAddr)
-	if err := l.Close(); err != nil { // nobody else is likely to take it now
+	if err := l.Close(); err != nil { // no other process is likely to take the port now
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
@@ -57,7 +57,7 @@ func TestComposeClusterComesAndGoes(t *testing.T) {
 	}
 }
 
-// checkReach makes sure that a program reaches what it needs and no more.
+// checkReach checks that a program reaches only what it needs.
 func checkReach(t *testing.T, c *cluster) {
 	t.Helper()
 	program, err := os.ReadFile("testdata/reach.py")
@@ -81,7 +81,7 @@ func checkReach(t *testing.T, c *cluster) {
 	}
 }
 
-// checkAccounts makes sure that the executors' accounts at Redis and MinIO may do no more than they have to.
+// checkAccounts checks that the executors' accounts at Redis and MinIO have only the rights that they need.
 func checkAccounts(t *testing.T) {
 	t.Helper()
 	password := os.Getenv("EXECUTOR_PASSWORD")
@@ -108,7 +108,7 @@ func checkAccounts(t *testing.T) {
 	}
 }
 
-// inService runs a shell's command in a container of the compose project.
+// inService runs a shell command in a container of the compose project.
 func inService(t *testing.T, service, command string) (string, error) {
 	t.Helper()
 	id, err := exec.CommandContext(t.Context(), "docker", "ps", "--quiet",
@@ -130,7 +130,7 @@ func clusterScript(t *testing.T, args ...string) {
 	}
 }
 
-// projectThings counts what there is of the compose project.
+// projectThings counts the containers, networks and volumes of the compose project.
 func projectThings(ctx context.Context, t *testing.T, engine client.APIClient) int {
 	t.Helper()
 	byProject := make(client.Filters).Add("label", "com.docker.compose.project="+composeProject(self))

@@ -16,18 +16,17 @@ import (
 )
 
 const (
-	callWait = time.Minute // for one call to Docker, on a machine that is busy
+	callWait = time.Minute // for one call to Docker, on a busy machine
 	logTail  = 4 << 10     // bytes of a container's log that a failed test shows
 )
 
-// A container is one that runs a part of a cluster.
+// A container runs a part of a cluster.
 type container struct {
 	*testcontainers.DockerContainer
 	name string // for people, and the id of an executor
 }
 
-// startContainer starts one as the cluster does in production: the root file system can't be
-// written to, and there are no capabilities.
+// startContainer starts a container as in production: with a read-only root file system and without capabilities.
 func startContainer(ctx context.Context, name, image string, options ...testcontainers.ContainerCustomizer) (*container, error) {
 	hardened := testcontainers.WithHostConfigModifier(func(host *dockercontainer.HostConfig) {
 		init := true
@@ -45,7 +44,7 @@ func startContainer(ctx context.Context, name, image string, options ...testcont
 	return &container{DockerContainer: c, name: name}, nil
 }
 
-// inNetworks puts a container into networks, where others find it under the alias.
+// inNetworks connects a container to networks, where others find it by the alias.
 func inNetworks(alias string, names ...string) testcontainers.CustomizeRequestOption {
 	return func(req *testcontainers.GenericContainerRequest) error {
 		for _, name := range names {
@@ -57,8 +56,7 @@ func inNetworks(alias string, names ...string) testcontainers.CustomizeRequestOp
 	}
 }
 
-// removeAfter removes the container when the test ends, and shows the end of its log if that
-// has failed.
+// removeAfter removes the container when the test ends, and shows the end of its log if the test has failed.
 func (c *container) removeAfter(t *testing.T) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), callWait)
@@ -84,7 +82,7 @@ func (c *container) tail(ctx context.Context) []byte {
 	return bytes.TrimSpace(text[max(0, len(text)-logTail):])
 }
 
-// call makes one call to the engine, which must succeed.
+// call calls the engine once; the call must succeed.
 func (c *container) call(t *testing.T, what string, do func(context.Context, client.APIClient) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), callWait)
@@ -98,7 +96,7 @@ func (c *container) call(t *testing.T, what string, do func(context.Context, cli
 	}
 }
 
-// kill ends the container as a crash would.
+// kill ends the container like a crash.
 func (c *container) kill(t *testing.T) {
 	t.Helper()
 	c.signal(t, "KILL")
@@ -130,7 +128,7 @@ func (c *container) exitCode(t *testing.T) (code int64) {
 	return code
 }
 
-// startAgain starts a container that has ended. What it has on volumes is still there.
+// startAgain starts a container that has ended. It keeps its volumes.
 func (c *container) startAgain(t *testing.T) {
 	t.Helper()
 	c.call(t, "start", func(ctx context.Context, engine client.APIClient) error {
@@ -139,7 +137,7 @@ func (c *container) startAgain(t *testing.T) {
 	})
 }
 
-// leave takes the container out of a network: its connections there go dead.
+// leave disconnects the container from a network: its connections there stop working.
 func (c *container) leave(t *testing.T, network string) {
 	t.Helper()
 	c.call(t, "disconnect", func(ctx context.Context, engine client.APIClient) error {
@@ -148,7 +146,7 @@ func (c *container) leave(t *testing.T, network string) {
 	})
 }
 
-// join puts it back.
+// join connects it again.
 func (c *container) join(t *testing.T, network string) {
 	t.Helper()
 	c.call(t, "connect", func(ctx context.Context, engine client.APIClient) error {

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// A controller that is killed in mid-job is replaced by one that knows nothing but what Redis
-// and the store say.
+// A controller that is killed during a job is replaced by one that knows only what Redis and the store know.
 func TestControllerIsReplacedInMidJob(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
@@ -19,13 +18,13 @@ func TestControllerIsReplacedInMidJob(t *testing.T) {
 	n := c.slowCounting("replaced", 30, 250*time.Millisecond)
 	n.underway(1)
 	controller.kill(t)
-	executors[0].kill(t) // its task is only given away by a controller
+	executors[0].kill(t) // only a controller can reassign its task
 	c.startController()
 	n.unfinished()
 	n.check()
 }
 
-// Two controllers share the work: each takes jobs, each knows all of them, and either may go.
+// Two controllers share the work: each accepts jobs, each knows all of them, and either may stop.
 func TestTwoControllersAtOnce(t *testing.T) {
 	t.Parallel()
 	shared, err := sharedBackends()
@@ -42,7 +41,7 @@ func TestTwoControllersAtOnce(t *testing.T) {
 		jobs = append(jobs, c.slowCounting(fmt.Sprintf("shared-%d", i), 6, 150*time.Millisecond))
 	}
 	c.api = second
-	jobs[0].check() // it was submitted to the first
+	jobs[0].check() // submitted to the first controller
 	jobs[len(jobs)-1].until("be unfinished", func(j job) error {
 		if j.ended() {
 			return fmt.Errorf("%w: it is %s", errNever, j.State)

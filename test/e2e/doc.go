@@ -1,16 +1,14 @@
-// Package e2e has nothing but tests: a cluster in containers, driven over HTTP as its users
-// would, while its parts are added, stopped, killed, cut off and brought back.
+// Package e2e has only tests. They use a cluster in containers over HTTP, as users do, while parts of the cluster are
+// added, stopped, killed, disconnected and restarted.
 //
-// The containers are of the images that "make images" makes. Redis is on one network and MinIO
-// on another, controllers and executors are on both, so that an executor can be cut off from
-// either. All tests share one Redis and one MinIO, where each has a namespace, a bucket and
-// controllers and executors of its own, and so can run beside others; those that kill Redis or
-// MinIO start their own.
+// The containers run the images of "make images". Redis is on one network and MinIO on another; controllers and
+// executors are on both, so that an executor can be disconnected from either. All tests share one Redis and one MinIO.
+// Each test has its own namespace, bucket, controllers and executors, so tests can run at the same time. A test that
+// kills Redis or MinIO starts its own.
 //
-// Faults happen in mid-job for certain, on machines fast and slow: the jobs wait rather than
-// compute (testdata/slow_word_count.py), a test looks on through the API until as many tasks
-// are done as it wants, and it checks afterwards that the job had not ended before the fault.
-// What has to come about is asked for until it does; no test counts on a time.
+// Faults always happen during a job, on fast and slow machines: the jobs wait instead of computing
+// (testdata/slow_word_count.py), a test watches the API until enough tasks are done, and checks afterwards that the
+// job had not ended before the fault. Tests poll for conditions, and never rely on a time.
 //
-// No container outlives the tests, also if they panic or are killed: see guard_test.go.
+// No container outlives the tests, even if they panic or are killed: see guard_test.go.
 package e2e

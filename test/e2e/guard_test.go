@@ -13,20 +13,19 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// ownerLabel is on every container and network of these tests. Its value is the id of the
-// process that they belong to.
+// ownerLabel is a label of every container and network of these tests. Its value is the id of their process.
 const ownerLabel = "io.bucketmill.e2e"
 
 // self is the id of this process.
 var self = strconv.Itoa(os.Getpid())
 
-// labels are those of what belongs to it.
+// labels returns the labels of this process's containers and networks.
 func labels() map[string]string { return map[string]string{ownerLabel: self} }
 
-// composeProject is the name of the cluster that compose starts for the process.
+// composeProject returns the name of the cluster that compose starts for a process.
 func composeProject(owner string) string { return "bucketmill-e2e-" + owner }
 
-// removeScript removes what bears one of the labels $1, $2….
+// removeScript removes everything that has one of the labels $1, $2….
 const removeScript = `
 for label; do
 	containers=$(docker ps --all --quiet --filter "label=$label")
@@ -38,17 +37,17 @@ for label; do
 done
 `
 
-// removal is the command line of a script that removes what belongs to the process.
+// removal returns the command line of a script that removes everything of a process.
 func removal(script, owner string) []string {
 	return []string{"/bin/sh", "-c", script, "sh", ownerLabel + "=" + owner, "com.docker.compose.project=" + composeProject(owner)}
 }
 
-// guardScript does so once the writer of its input closes it or dies. An interrupt from the
-// terminal must not end it before.
+// guardScript runs removeScript when the writer of its input closes the input or dies. An interrupt from the terminal
+// must not end it earlier.
 const guardScript = "trap '' HUP INT TERM\nread -r _\n" + removeScript
 
-// A guard is a shell that cleans up after the test binary. Testcontainers' own reaper would do
-// the same, but its image can't be had where no registry is reached.
+// A guard is a shell that cleans up after the test binary. Testcontainers' own reaper would do the same, but its
+// image is not available without a registry.
 type guard struct {
 	shell *exec.Cmd
 	pipe  io.WriteCloser
@@ -67,10 +66,10 @@ func newGuard() (*guard, error) {
 	return &guard{shell: shell, pipe: pipe}, nil
 }
 
-// close cleans up now, and waits for it.
+// close makes the guard clean up now, and waits for it.
 func (g *guard) close() error { return errors.Join(g.pipe.Close(), g.shell.Wait()) }
 
-// sweep removes what earlier tests left behind, whose guard was killed as well.
+// sweep removes what earlier tests have left because their guard was killed, too.
 func sweep(ctx context.Context, docker client.APIClient) error {
 	owners := map[string]bool{}
 	byLabel := make(client.Filters).Add("label", ownerLabel)

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// A counting is a word count that was submitted, and what it has to come to.
+// A counting is a submitted word count with its expected result.
 type counting struct {
 	c    *cluster
 	id   string
 	want map[string]int
 }
 
-// slowCounting submits a word count of that many maps, each of which takes pause and hardly
-// any CPU. Options change what is asked for.
+// slowCounting submits a word count with the given number of map tasks. Each takes pause, and hardly any CPU. Options
+// change the spec.
 func (c *cluster) slowCounting(name string, mapTasks int, pause time.Duration, options ...func(*spec)) *counting {
 	c.t.Helper()
 	text := evenLines(mapTasks, slowLine)
@@ -37,12 +37,12 @@ func withPriority(priority int) func(*spec) {
 	return func(s *spec) { s.Priority = priority }
 }
 
-// withReducePause makes reduce tasks wait over each of their words; there are some hundreds.
+// withReducePause makes reduce tasks wait at each of their words, of which there are some hundreds.
 func withReducePause(pause time.Duration) func(*spec) {
 	return func(s *spec) { s.Params["reduce_pause"] = fmt.Sprint(pause.Seconds()) }
 }
 
-// slowLine is the length of the lines of slow word counts, of which each is a map task.
+// slowLine is the length of a line in slow word counts; each line is a map task.
 const slowLine = 4 << 10 // bytes
 
 // count submits a word count of text.
@@ -59,7 +59,7 @@ func (c *cluster) count(s spec, text []byte) *counting {
 	return &counting{c: c, id: c.submit(c.t, s, program), want: countWords(text)}
 }
 
-// until waits for something of the job, which must come about before the job's end.
+// until waits for a condition of the job, which must become true before the job's end.
 func (n *counting) until(what string, ask func(job) error) {
 	n.c.t.Helper()
 	eventually(n.c.t, "job "+n.id+": "+what, func() error {
@@ -74,7 +74,7 @@ func (n *counting) until(what string, ask func(job) error) {
 	})
 }
 
-// underway waits until that many maps are done while others run.
+// underway waits until that many map tasks are done while others run.
 func (n *counting) underway(done int) {
 	n.c.t.Helper()
 	n.until("wait for its maps", func(j job) error {
@@ -85,7 +85,7 @@ func (n *counting) underway(done int) {
 	})
 }
 
-// unfinished makes sure that what the test has done came before the job's maps were done.
+// unfinished checks that the job's map tasks are not all done, so that the test's fault came in time.
 func (n *counting) unfinished() {
 	n.c.t.Helper()
 	n.until("be in the midst of its maps", func(j job) error {
@@ -96,13 +96,13 @@ func (n *counting) unfinished() {
 	})
 }
 
-// runs waits until an attempt of the executor's runs, and returns it.
+// runs waits until the executor runs an attempt, and returns the attempt.
 func (n *counting) runs(executor string) attempt {
 	n.c.t.Helper()
 	return n.attempt(executor+" runs one", func(a attempt) bool { return a.Executor == executor && a.State == "running" })
 }
 
-// attempt waits until one of the job's attempts is as wanted.
+// attempt waits until one of the job's attempts meets a condition.
 func (n *counting) attempt(what string, wanted func(attempt) bool) (found attempt) {
 	n.c.t.Helper()
 	n.until("wait until "+what, func(job) error {
@@ -120,7 +120,7 @@ func (n *counting) attempt(what string, wanted func(attempt) bool) (found attemp
 	return found
 }
 
-// check waits for the job's end, compares its results with what is wanted, and returns them.
+// check waits for the job's end, compares its results with the expected results, and returns them.
 func (n *counting) check() (job, []byte) {
 	n.c.t.Helper()
 	var end job

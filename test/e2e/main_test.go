@@ -15,7 +15,7 @@ import (
 	tclog "github.com/testcontainers/testcontainers-go/log"
 )
 
-// The images, as docker-compose.yml names them too.
+// The images, by the names in docker-compose.yml.
 const (
 	redisImage      = "bucketmill/redis:7"
 	minioImage      = "bucketmill/minio:20260212"
@@ -23,10 +23,10 @@ const (
 	executorImage   = "bucketmill/bucketmill:local-python"
 )
 
-// prepareWait bounds the questions to Docker before the tests.
+// prepareWait is how long the preparation of Docker may take.
 const prepareWait = time.Minute
 
-// docker is the engine that the environment names.
+// docker is a client of the engine that the environment names.
 var docker = sync.OnceValues(func() (*testcontainers.DockerClient, error) {
 	return testcontainers.NewDockerClientWithOpts(context.Background())
 })
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// run runs the tests between preparing Docker for them and cleaning up.
+// run prepares Docker, runs the tests, and cleans up.
 func run(m *testing.M) (code int, err error) {
 	if err := configure(); err != nil {
 		return 1, err
@@ -59,9 +59,9 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// configure tells testcontainers what it would guess wrongly: the guard does the reaper's work,
-// and the ports of a local engine are on this machine's loopback address, also where a file
-// /.dockerenv makes it look like a container. Set TESTCONTAINERS_HOST_OVERRIDE where it is one.
+// configure sets what testcontainers would guess wrongly: the guard replaces the reaper, and the ports of a local
+// engine are on this machine's loopback address, even if a file /.dockerenv makes the machine look like a container.
+// Set TESTCONTAINERS_HOST_OVERRIDE if the machine really is a container.
 func configure() error {
 	settings := map[string]string{"TESTCONTAINERS_RYUK_DISABLED": "true"}
 	engine := os.Getenv("DOCKER_HOST")
@@ -76,7 +76,7 @@ func configure() error {
 	return nil
 }
 
-// prepare makes sure of Docker and of the images.
+// prepare checks that Docker and the images are there.
 func prepare(ctx context.Context) error {
 	engine, err := docker()
 	if err == nil {
@@ -93,7 +93,7 @@ func prepare(ctx context.Context) error {
 	return sweep(ctx, engine)
 }
 
-// silent keeps testcontainers' progress out of the tests' output.
+// silent drops the progress messages of testcontainers.
 type silent struct{}
 
 func (silent) Printf(string, ...any) {}

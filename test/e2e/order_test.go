@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Of several jobs the one with the highest priority goes first, and equals take turns.
+// The job with the highest priority runs first, and jobs with equal priority take turns.
 func TestJobsTakeTurnsByPriorityAndFairly(t *testing.T) {
 	t.Attr("timing", "jobs must be submitted while others run")
 	t.Parallel()
 	c, _ := newCluster(t, 1)
-	// While this one runs the others are planned, so that all are ready when it ends.
+	// The others are planned while this job runs, so that all are ready when it ends.
 	blocker := c.slowCounting("blocker", 20, 250*time.Millisecond, withPriority(100))
 	blocker.underway(1)
 	const mapTasks, pause = 10, 100 * time.Millisecond
@@ -28,7 +28,7 @@ func TestJobsTakeTurnsByPriorityAndFairly(t *testing.T) {
 	}
 	blocker.unfinished()
 
-	// There is one slot: once a job has begun, those before it have no task that is not done.
+	// There is one slot: when a job has begun, all tasks of the jobs before it are done.
 	begun := func(n *counting) bool {
 		j, err := c.job(t.Context(), n.id)
 		if err != nil {
@@ -53,7 +53,7 @@ func TestJobsTakeTurnsByPriorityAndFairly(t *testing.T) {
 				t.Fatalf("the job of low priority has begun with %d maps of an equal done", got)
 			}
 		}
-		// The two are not read at the same moment: one more may be done in between.
+		// The two numbers are not read at the same moment: another task may end in between.
 		if a, b := done(equals[0]), done(equals[1]); a < mapTasks && b < mapTasks && max(a, b)-min(a, b) > 3 {
 			t.Fatalf("of two equal jobs one has %d maps done, the other %d", a, b)
 		}

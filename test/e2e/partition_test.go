@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// An executor that is cut off from Redis for longer than its lease loses its task to another,
-// and works on when it is back.
+// An executor that is disconnected from Redis for longer than its lease loses its task to another, and works again
+// after it is reconnected.
 func TestExecutorIsCutOffFromRedis(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
@@ -25,13 +25,13 @@ func TestExecutorIsCutOffFromRedis(t *testing.T) {
 	n.check()
 }
 
-// An executor that is cut off from the store gets nothing done; its job gets done all the
-// same, and it takes part again when it is back.
+// An executor that is disconnected from the store finishes nothing. Its job completes in spite of this, and the
+// executor takes part again after it is reconnected.
 func TestExecutorIsCutOffFromMinIO(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
 	c, executors := newCluster(t, 2)
-	n := c.slowCounting("no-minio", 180, 250*time.Millisecond) // what hung with the network may take twice as long to come back
+	n := c.slowCounting("no-minio", 180, 250*time.Millisecond) // requests that hung may take twice as long
 	n.underway(1)
 	cut := executors[0]
 	n.runs(cut.name)
@@ -41,7 +41,7 @@ func TestExecutorIsCutOffFromMinIO(t *testing.T) {
 		before = j.Progress.Map.Done
 		return nil
 	})
-	const more = 12 // maps, done by the other executor: longer than a lease
+	const more = 12 // map tasks of the other executor, which take longer than a lease
 	n.until("go on without the executor", func(j job) error {
 		if done := j.Progress.Map.Done; done < before+more {
 			return fmt.Errorf("%d maps are done, %d were", done, before)
@@ -59,8 +59,8 @@ func TestExecutorIsCutOffFromMinIO(t *testing.T) {
 	n.check()
 }
 
-// cutOffAtWork takes an executor out of the network while one of its attempts runs, and returns
-// that attempt. Between two attempts nothing could be lost: then it tries again.
+// cutOffAtWork disconnects an executor from a network while one of its attempts runs, and returns the attempt.
+// Between two attempts nothing could be lost: then it tries again.
 func cutOffAtWork(n *counting, cut *container, network string) (running attempt) {
 	n.c.t.Helper()
 	n.until("cut off "+cut.name+" at work", func(job) error {

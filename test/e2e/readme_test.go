@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/test/pages"
 )
 
-// What the README says about a cluster in containers is so, from "make up" to "make down".
+// The README's commands for a cluster in containers work, from "make up" to "make down".
 func TestReadmeCluster(t *testing.T) {
 	page, err := pages.Read("../../README.md")
 	if err != nil {
@@ -24,7 +24,7 @@ func TestReadmeCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(tools, filepath.Join(folder, ".tools")); err != nil { // docker-compose may be there
+	if err := os.Symlink(tools, filepath.Join(folder, ".tools")); err != nil { // docker-compose may be in it
 		t.Fatal(err)
 	}
 	caches, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
@@ -34,7 +34,7 @@ func TestReadmeCluster(t *testing.T) {
 	lines := strings.Split(string(caches), "\n")
 	session, err := pages.NewSession(folder,
 		"GOCACHE="+lines[0], "GOMODCACHE="+lines[1], "PATH="+filepath.Join(folder, "bin")+":"+os.Getenv("PATH"),
-		"COMPOSE_PROJECT_NAME="+composeProject(self)) // the passwords are those that "make up" writes
+		"COMPOSE_PROJECT_NAME="+composeProject(self)) // "make up" writes the passwords
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestReadmeCluster(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	// Of what the blocks before have made it needs this.
+	// The blocks need this file of earlier blocks.
 	if _, err := session.Run(t.Context(), "make -s build && bucketmill generate text --output data/texts --size small --files 4"); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Executors that come in mid-job take their share of it.
+// Executors that start during a job do their share of it.
 func TestExecutorsAreAddedInMidJob(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
@@ -20,7 +20,7 @@ func TestExecutorsAreAddedInMidJob(t *testing.T) {
 	n.check()
 }
 
-// An executor that is told to stop ends its task first, and no attempt is lost by that.
+// An executor that is told to stop finishes its task first, so that no attempt is lost.
 func TestExecutorsAreStoppedInMidJob(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
@@ -39,7 +39,7 @@ func TestExecutorsAreStoppedInMidJob(t *testing.T) {
 	}
 }
 
-// What a killed executor had in hand is done by others.
+// Other executors do the tasks of a killed executor.
 func TestExecutorsAreKilledInMidJob(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
@@ -57,8 +57,7 @@ func TestExecutorsAreKilledInMidJob(t *testing.T) {
 	n.check()
 }
 
-// A reduce task has written a part of its output when its executor is killed; another one
-// writes it anew.
+// An executor is killed when its reduce task has written some of its output. Another executor writes it again.
 func TestExecutorIsKilledInMidReduce(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()

@@ -8,17 +8,17 @@ import (
 	"testing"
 )
 
-// vocabulary is how many different words a text has at most.
+// vocabulary is the highest number of different words in a text.
 const vocabulary = 5000
 
-// word returns a word of the text; they are as unevenly frequent as in languages.
+// word returns a word of the text. Some words are much more frequent than others, as in languages.
 func word(zipf *rand.Zipf) string { return fmt.Sprintf("w%x", zipf.Uint64()) }
 
 func newZipf() *rand.Zipf {
 	return rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.2, 4, vocabulary-1)
 }
 
-// generate makes a text of about that many bytes, always the same one.
+// generate returns a text of about that many bytes, always the same text.
 func generate(size int) []byte {
 	zipf := newZipf()
 	var text []byte
@@ -33,7 +33,7 @@ func generate(size int) []byte {
 	return append(text, '\n')
 }
 
-// evenLines makes a text of lines that have exactly that many bytes each.
+// evenLines returns a text of lines with exactly that many bytes each.
 func evenLines(lines, size int) []byte {
 	zipf := newZipf()
 	var text []byte

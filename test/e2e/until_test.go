@@ -10,13 +10,13 @@ import (
 
 const (
 	askEvery = 25 * time.Millisecond
-	patience = 90 * time.Second // for something to come about, on a machine that is busy
+	patience = 90 * time.Second // for a condition to become true on a busy machine
 )
 
-// errNever wraps what can't come about any more.
+// errNever wraps the error of a condition that can no longer become true.
 var errNever = errors.New("it can't come about any more")
 
-// until asks again and again, until there is no error or one that wraps errNever.
+// until asks until there is no error, or an error that wraps errNever.
 func until(ctx context.Context, ask func() error) error {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
@@ -33,7 +33,7 @@ func until(ctx context.Context, ask func() error) error {
 	}
 }
 
-// eventually fails the test unless there comes a time when ask returns no error.
+// eventually waits until ask returns no error, and fails the test if it never does.
 func eventually(t *testing.T, what string, ask func() error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// Word counts, by the builtin and by a Python program, have to give the same bytes however
-// many executors there are.
+// Word counts by the builtin and by a Python program give the same bytes with any number of executors.
 func TestResultsAreTheSameForAnyNumberOfExecutors(t *testing.T) {
 	t.Parallel()
 	c, _ := newCluster(t, 0)
