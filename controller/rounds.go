@@ -67,7 +67,10 @@ func (c *Controller) Run(ctx context.Context) error {
 		}
 		if err := c.cfg.Store.WaitControl(ctx, c.cfg.Interval); err != nil && ctx.Err() == nil {
 			c.cfg.Log.Error("wait for calls", "error", err)
-			pause(ctx, c.cfg.Interval)
+			select {
+			case <-ctx.Done():
+			case <-time.After(c.cfg.Interval):
+			}
 		}
 	}
 	return nil
@@ -94,16 +97,6 @@ func (c *Controller) start(ctx context.Context, chore *chore) {
 			c.cfg.Log.Error("chore failed", "chore", chore.what, "error", err)
 		}
 	})
-}
-
-// pause waits for d or the end of ctx.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }
 
 // round has every job looked after that has not ended, and does not wait for that.

@@ -118,10 +118,8 @@ func (e *Executor) end(a *attempt) {
 
 // pause waits for d or the end of ctx.
 func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
 	case <-ctx.Done():
-	case <-t.C:
+	case <-time.After(d):
 	}
 }

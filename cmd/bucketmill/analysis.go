@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -94,7 +95,7 @@ func remedy(j api.Job, why api.Failure) string {
 	default:
 		return joinLines("Put right what the reason names, and submit the job again.", retry)
 	}
-	return joinLines(first, firstOf(retry, "Then submit the job again."))
+	return joinLines(first, cmp.Or(retry, "Then submit the job again."))
 }
 
 func joinLines(first, second string) string {

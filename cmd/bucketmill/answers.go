@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -149,6 +150,6 @@ func between(from, to *api.Time) string {
 }
 
 // orDash keeps an empty cell of a table from looking like a mistake.
-func orDash(text string) string { return firstOf(text, "-") }
+func orDash(text string) string { return cmp.Or(text, "-") }
 
 func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (f *runFlags) checkBucket(ctx context.Context, stores *connect.Stores, url 
 	if err != nil {
 		return err
 	}
-	noEndpoint := firstOf(f.store.endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL")) == ""
+	noEndpoint := cmp.Or(f.store.endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL")) == ""
 	asking := ctx
 	if noEndpoint {
 		var cancel context.CancelFunc

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -66,15 +67,15 @@ func jobCommand(cmd *cobra.Command, work func(ctx context.Context, s *session, a
 
 // open makes a session. It sends nothing yet.
 func (c *connection) open(cmd *cobra.Command) (*session, error) {
-	server := firstOf(c.server, os.Getenv(envPrefix+"SERVER"), defaultServer)
-	transport, err := trusting(firstOf(c.ca, os.Getenv(envPrefix+"CA")))
+	server := cmp.Or(c.server, os.Getenv(envPrefix+"SERVER"), defaultServer)
+	transport, err := trusting(cmp.Or(c.ca, os.Getenv(envPrefix+"CA")))
 	if err != nil {
 		return nil, err
 	}
 	web := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse // nobody else gets the token
 	}}
-	token, at := firstOf(c.token, os.Getenv(envPrefix+"TOKEN")), server
+	token, at := cmp.Or(c.token, os.Getenv(envPrefix+"TOKEN")), server
 	if token == "" {
 		secret, address, err := findLocalToken(server)
 		if err != nil {
@@ -89,16 +90,6 @@ func (c *connection) open(cmd *cobra.Command) (*session, error) {
 		return nil, err
 	}
 	return &session{Client: api, server: server, json: c.json, out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, nil
-}
-
-// firstOf returns the first text that is not empty.
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 // trusting returns a transport that trusts the authorities of a file too, if one is named.

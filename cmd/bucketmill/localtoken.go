@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -101,7 +102,7 @@ func findLocalToken(server string) (secret, at string, err error) {
 	if err != nil {
 		return "", "", nil //nolint:nilerr // package client says more
 	}
-	port := firstOf(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	addresses := []string{u.Hostname()}
 	if u.Hostname() == "localhost" {
 		addresses = []string{"127.0.0.1", "::1"}

@@ -1,6 +1,7 @@
 package s3bucket
 
 import (
+	"cmp"
 	"net/url"
 	"os"
 	"strings"
@@ -15,8 +16,8 @@ func Resolve(c objstore.S3Config) (objstore.S3Config, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Endpoint = firstOf(c.Endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
-	c.Region = firstOf(c.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
+	c.Endpoint = cmp.Or(c.Endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
+	c.Region = cmp.Or(c.Region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	if c.Region == "" && c.Endpoint != "" {
 		c.Region = "us-east-1"
 	}
@@ -44,13 +45,4 @@ func Resolve(c objstore.S3Config) (objstore.S3Config, error) {
 func wantsEqualParts(endpoint string) bool {
 	u, err := url.Parse(endpoint)
 	return err == nil && strings.HasSuffix(u.Hostname(), ".r2.cloudflarestorage.com")
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

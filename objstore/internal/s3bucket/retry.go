@@ -27,13 +27,11 @@ func once[T any](ctx context.Context, b *Bucket, request func(context.Context, *
 // pause waits as long as before the n-th retry of a request, n from 1.
 func (b *Bucket) pause(ctx context.Context, n int) error {
 	longest := min(b.config.Retry.BaseDelay<<(n-1), b.config.Retry.MaxDelay)
-	timer := time.NewTimer(rand.N(longest + 1))
-	defer timer.Stop()
 	select {
-	case <-timer.C:
-		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-time.After(rand.N(longest + 1)):
+		return nil
 	}
 }
 
