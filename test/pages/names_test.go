@@ -37,6 +37,9 @@ func TestNames(t *testing.T) {
 					t.Errorf("%s names the test %s, which does not exist", page, name)
 				}
 			case nested && folders[first] && pathName.MatchString(name):
+				if strings.Contains(name, "NAME") {
+					continue // the reader's
+				}
 				if _, err := os.Stat(filepath.Join(repository, name)); err != nil {
 					t.Errorf("%s names the file %s, which does not exist", page, name)
 				}
