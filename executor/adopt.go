@@ -11,11 +11,12 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A map task's committed manifest is that of its object, which starts with 1, or, when the object
-// is another attempt's, adoptedManifest, that attempt's number and time of claim as uvarints, and then the
-// manifest.
+// A committed map task's manifest is the manifest of its segment file, which starts with 1. If another
+// attempt wrote the file, it is adoptedManifest, that attempt's number and claim time as uvarints, and
+// the file's manifest.
 const adoptedManifest = 2
 
+// appendAdopted appends the manifest of an adopted segment file, which another attempt wrote.
 func appendAdopted(dst []byte, from job.AttemptID, manifest []byte) []byte {
 	dst = append(dst, adoptedManifest)
 	dst = binary.AppendUvarint(dst, uint64(from.Number))
@@ -23,8 +24,8 @@ func appendAdopted(dst []byte, from job.AttemptID, manifest []byte) []byte {
 	return append(dst, manifest...)
 }
 
-// parseAdopted returns which attempt has written a committed map attempt's object, and the
-// object's manifest.
+// parseAdopted returns the attempt that wrote the segment file of a committed map attempt, and the
+// file's manifest.
 func parseAdopted(committed job.AttemptID, b []byte) (writer job.AttemptID, manifest []byte, err error) {
 	if len(b) == 0 || b[0] != adoptedManifest {
 		return committed, b, nil
@@ -42,46 +43,47 @@ func parseAdopted(committed job.AttemptID, b []byte) (writer job.AttemptID, mani
 	return writer, b[1+n+m:], nil
 }
 
-var errAdopted = errors.New("manifest of an adopted object is cut short")
+var errAdopted = errors.New("manifest of an adopted segment file is cut short")
 
-// adopt looks for an object that an earlier attempt at a map task has written, in the time of
-// which Redis knows nothing any more, and returns it as this attempt's result. False: there is none.
-// Whether that attempt was committed does not matter: an object is seen whole or not at all.
-func (e *Executor) adopt(ctx context.Context, a *attempt, job *jobContext, b *bounds) (result, bool, error) {
-	task := a.Attempt.Task
-	for o, err := range e.work.List(ctx, job.layout.Segments(task)) {
+// adopt looks for a segment file that an earlier attempt at the task wrote, before a data loss, and
+// returns it as this attempt's result, if there is one. Whether that attempt was committed does not
+// matter: an object is visible as a whole or not at all.
+func (t *mapTask) adopt(ctx context.Context) (r result, found bool, err error) {
+	work, a, j := t.executor.work, t.attempt.Attempt, t.job
+	log := t.executor.cfg.Log.With("job", j.id, "attempt", a.Name())
+	for o, err := range work.List(ctx, j.layout.Segments(a.Task)) {
 		if err != nil {
 			return result{}, false, err
 		}
-		writer, ok := job.layout.ParseSegment(task, o.Key)
+		writer, ok := j.layout.ParseSegment(a.Task, o.Key)
 		if !ok {
 			continue
 		}
 		index, err := shuffle.ReadIndex(ctx, shuffle.Object{
-			Name: e.work.URL() + "/" + o.Key, Size: o.Size,
+			Name: work.URL() + "/" + o.Key, Size: o.Size,
 			Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-				return e.work.Get(ctx, o.Key, offset, length)
+				return work.Get(ctx, o.Key, offset, length)
 			},
 		})
 		if ctx.Err() != nil {
 			return result{}, false, err
 		}
-		if err != nil { // whoever wrote it may be throwing it away, or the store's disk damaged it
-			e.cfg.Log.Warn("map output on the store is of no use", "job", job.id, "attempt", a.Attempt.Name(), "object", o.Key, "error", err)
+		if err != nil { // its writer may be deleting it, or the store's disk damaged it
+			log.Warn("a segment file on the store can't be read and is not adopted", "object", o.Key, "error", err)
 			continue
 		}
 		var note segmentNote
-		if json.Unmarshal(index.Note, &note) != nil || note.Counters == nil || note.Pages != job.plan.Pages || note.Bounds != b.name ||
-			index.Identity != identity(writer) || len(index.Manifest.Segments) != job.reduces {
+		if json.Unmarshal(index.Note, &note) != nil || note.Counters == nil || note.Pages != j.plan.Pages || note.Bounds != t.bounds.name ||
+			index.Identity != identity(writer) || len(index.Manifest.Segments) != j.reduces {
 			continue
 		}
 		note.Counters["shuffle_bytes"] = index.Manifest.Size
 		manifest, err := index.Manifest.AppendBinary(nil)
-		e.cfg.Log.Info("map output found on the store", "job", job.id, "attempt", a.Attempt.Name(), "object", o.Key)
+		log.Info("segment file adopted", "object", o.Key)
 		return result{
 			manifest: appendAdopted(nil, writer, manifest),
 			counters: note.Counters,
-			discard:  func(context.Context) error { return nil }, // others may have adopted it, too
+			discard:  func(context.Context) error { return nil }, // other attempts may have adopted it, too
 		}, true, err
 	}
 	return result{}, false, nil

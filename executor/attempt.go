@@ -33,6 +33,9 @@ type attempt struct {
 	upload                  logUpload
 }
 
+// progressed notes a sign that the attempt makes progress, even by a single record.
+func (a *attempt) progressed() { a.signs.Add(1) }
+
 // run does an attempt's work and settles it.
 func (e *Executor) run(ctx context.Context, a *attempt) {
 	defer e.end(a)
@@ -109,11 +112,12 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 			return fmt.Errorf("make scratch folder: %w", err)
 		}
 	}
+	env := taskEnv{executor: e, attempt: a, job: j, scratch: scratch}
 	var r result
 	if a.Attempt.Task.Side == job.Map {
-		r, err = e.runMapTask(ctx, a, j, scratch)
+		r, err = runMapTask(ctx, env)
 	} else {
-		r, err = e.runReduceTask(ctx, a, j, scratch)
+		r, err = runReduceTask(ctx, env)
 	}
 	if err != nil {
 		return err

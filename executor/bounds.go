@@ -67,7 +67,7 @@ func (e *Executor) findBounds(ctx context.Context, a *attempt, job *jobContext, 
 		return nil, err
 	}
 	if !held {
-		a.signs.Add(1)
+		a.progressed()
 		return nil, nil
 	}
 	b, err := e.makeBounds(ctx, a, job, scratch, token, missing.name)
@@ -163,7 +163,7 @@ func (e *Executor) makeBounds(ctx context.Context, a *attempt, job *jobContext, 
 // the one that they had, if any. It returns that with an error, too, if they may be there all the same.
 func (e *Executor) sampleBounds(ctx context.Context, a *attempt, job *jobContext, scratch, had string) (string, error) {
 	began := time.Now()
-	s := &sampler{executor: e, attempt: a, job: job, scratch: scratch}
+	s := &sampler{taskEnv: taskEnv{executor: e, attempt: a, job: job, scratch: scratch}}
 	p, err := s.run(ctx)
 	if err != nil {
 		return "", fmt.Errorf("sample keys for the total order: %w", err)

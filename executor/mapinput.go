@@ -13,21 +13,20 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// What a splitQueue has begun to read before its turn: so many splits at most, of so many bytes
-// together.
+// Limits of what a splitQueue opens before its turn.
 const (
 	splitsAhead = 16
-	bytesAhead  = 8 << 20
+	bytesAhead  = 8 << 20 // all these splits together
 )
 
-// splitQueue opens a task's splits in their order, small ones ahead of their turn: else each of many small
-// objects would be waited for. It belongs to one goroutine.
+// splitQueue opens a task's splits in their order. It opens small ones ahead of their turn, so that a
+// task does not wait for each of many small objects. It belongs to one goroutine.
 type splitQueue struct {
 	open      func(input.Split) (*input.Reader, error)
 	remaining []input.Split
-	budget    int64 // bytes ahead
+	budget    int64 // the limit of aheadSize
 	ahead     []openedSplit
-	held      int64 // bytes of them
+	aheadSize int64 // bytes of the splits in ahead
 }
 
 type openedSplit struct {
@@ -36,36 +35,37 @@ type openedSplit struct {
 	err    error // of opening it
 }
 
-// splits makes a queue of a task's splits.
-func (w *mapTask) splits(ctx context.Context) *splitQueue {
-	opts := SplitOptions(w.job.format, w.executor.slotMemory())
+// openAhead returns a queue of the task's splits, none of which is open yet.
+func (t *mapTask) openAhead(ctx context.Context) *splitQueue {
+	opts := SplitOptions(t.job.format, t.executor.slotMemory())
 	return &splitQueue{
-		open:      func(s input.Split) (*input.Reader, error) { return w.executor.openSplit(ctx, w.job, s, opts) },
-		remaining: w.task,
+		open:      func(s input.Split) (*input.Reader, error) { return t.executor.openSplit(ctx, t.job, s, opts) },
+		remaining: t.splits,
 		budget:    min(opts.ReadAheadBytes/4, bytesAhead),
 	}
 }
 
-// next returns the next split's reader, which the caller closes. There must be one.
+// next returns the reader of the next split, which the caller closes. At least one split must remain.
 func (q *splitQueue) next() (*input.Reader, error) {
 	if len(q.ahead) == 0 {
-		q.begin()
+		q.openNext()
 	}
 	first := q.ahead[0]
-	q.ahead, q.held = q.ahead[1:], q.held-first.split.Length
-	for len(q.remaining) > 0 && len(q.ahead) < splitsAhead && q.held+q.remaining[0].Length <= q.budget {
-		q.begin()
+	q.ahead, q.aheadSize = q.ahead[1:], q.aheadSize-first.split.Length
+	for len(q.remaining) > 0 && len(q.ahead) < splitsAhead && q.aheadSize+q.remaining[0].Length <= q.budget {
+		q.openNext()
 	}
 	return first.reader, first.err
 }
 
-func (q *splitQueue) begin() {
+// openNext opens the next split.
+func (q *splitQueue) openNext() {
 	s := q.remaining[0]
 	r, err := q.open(s)
-	q.remaining, q.ahead, q.held = q.remaining[1:], append(q.ahead, openedSplit{s, r, err}), q.held+s.Length
+	q.remaining, q.ahead, q.aheadSize = q.remaining[1:], append(q.ahead, openedSplit{s, r, err}), q.aheadSize+s.Length
 }
 
-// close ends the reads of splits that were not returned.
+// close closes the readers that next has not returned.
 func (q *splitQueue) close() error {
 	var errs []error
 	for _, o := range q.ahead {
@@ -77,21 +77,21 @@ func (q *splitQueue) close() error {
 	return errors.Join(errs...)
 }
 
-// openSplit begins to read a split.
-func (e *Executor) openSplit(ctx context.Context, job *jobContext, s input.Split, opts input.Options) (*input.Reader, error) {
-	bucket, key := objstore.CutURL(s.Input) // a key that was listed need not be one that can be named
+// openSplit begins to read a split of a job's input.
+func (e *Executor) openSplit(ctx context.Context, j *jobContext, s input.Split, opts input.Options) (*input.Reader, error) {
+	bucket, key := objstore.CutURL(s.Input) // a listed key may be one that a URL can't name
 	b, _, err := e.cfg.Open(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}
-	opts.Heads = job.heads
+	opts.Heads = j.heads
 	opts.Direct = strings.HasPrefix(s.Input, "file:")
 	return input.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 		return b.GetVersion(ctx, key, s.ETag, offset, length)
 	})
 }
 
-// SplitOptions is how inputs are read by a slot with so many bytes of memory.
+// SplitOptions says how a slot reads inputs, given its memory in bytes.
 func SplitOptions(format input.Format, memory int64) input.Options {
 	return input.Options{
 		Format:         format,
@@ -101,9 +101,9 @@ func SplitOptions(format input.Format, memory int64) input.Options {
 	}
 }
 
-// readAll hands the batches of a split to take, each with how many bytes of the split are
-// consumed then, and closes it. It returns the number of bytes that it received.
-func readAll(ctx context.Context, a *attempt, s input.Split, r *input.Reader, take func(b *record.Batch, progress int64) error) (n int64, err error) {
+// readAll passes the batches of a split to use, each with the number of the split's bytes that have
+// been read by then, and closes the reader. It returns the number of bytes that it received.
+func readAll(ctx context.Context, a *attempt, s input.Split, r *input.Reader, use func(b *record.Batch, progress int64) error) (n int64, err error) {
 	defer func() {
 		n = r.BytesRead()
 		err = errors.Join(err, r.Close())
@@ -116,18 +116,18 @@ func readAll(ctx context.Context, a *attempt, s input.Split, r *input.Reader, ta
 		if err != nil {
 			return 0, err
 		}
-		if err := take(batch, r.Progress()); err != nil {
+		if err := use(batch, r.Progress()); err != nil {
 			return 0, err
 		}
 		if err := ctx.Err(); err != nil {
 			return 0, fmt.Errorf("map %s: %w", objstore.Shown(s.Input), err)
 		}
-		a.signs.Add(1)
+		a.progressed()
 	}
 }
 
-// inputsOf are what a task reads, as programs are told.
-func inputsOf(task input.Task) []program.Input {
+// programInputs returns the splits of a task as its program gets to know them.
+func programInputs(task input.Task) []program.Input {
 	inputs := make([]program.Input, len(task))
 	for i, s := range task {
 		inputs[i] = program.Input{URL: s.Input, Start: s.Offset, Length: s.Length}

@@ -5,24 +5,26 @@ import (
 	"errors"
 	"sort"
 
+	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-func (w *mapTask) try(ctx context.Context, from, until int64) (end int64, err error) {
+// Try maps some of the task's records by a fresh program, and throws away what it emits.
+func (t *mapTask) Try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
-	err = w.probe(func(attempt program.Attempt, drop *record.Emitter) error {
-		attempt.Inputs = inputsOf(w.task)
-		mapper, err := w.job.program.NewMapper(ctx, attempt)
+	err = t.probe(func(attempt program.Attempt, drop *record.Emitter) error {
+		attempt.Inputs = programInputs(t.splits)
+		mapper, err := t.job.program.NewMapper(ctx, attempt)
 		if err != nil {
 			return err
 		}
 		defer mapper.Kill()
 		sink := mapSink{mapper: mapper, emitter: drop}
-		pick := &recordPick{pass: sink.take, from: from, until: until, end: from}
-		err = w.read(ctx, pick)
-		end = pick.end
+		wanted := &badrecords.RecordFilter{Pass: sink.mapBatch, From: from, Until: until, End: from}
+		err = t.read(ctx, wanted)
+		end = wanted.End
 		if err != nil {
 			return err
 		}
@@ -31,69 +33,80 @@ func (w *mapTask) try(ctx context.Context, from, until int64) (end int64, err er
 	return end, err
 }
 
-// named looks for the record that begins where the error says.
-func (w *mapTask) named(ctx context.Context, from, until int64, why *program.UserError) (int64, error) {
+// Named looks for the record that begins where the error says.
+func (t *mapTask) Named(ctx context.Context, from, until int64, why *program.UserError) (int64, error) {
 	if why.Record == nil || why.Record.Input == "" {
 		return -1, nil
 	}
 	unit := int64(-1)
-	pick := &recordPick{from: from, until: until}
-	pick.pass = func(b *record.Batch) error {
-		if b.Input != why.Record.Input && string([]rune(b.Input)) != why.Record.Input { // a program tells in JSON
+	wanted := &badrecords.RecordFilter{From: from, Until: until}
+	wanted.Pass = func(b *record.Batch) error {
+		// A program reports its input in JSON, which replaces bytes that are not UTF-8.
+		if b.Input != why.Record.Input && string([]rune(b.Input)) != why.Record.Input {
 			return nil
 		}
-		record := pick.end - int64(b.Len())
+		record := wanted.End - int64(b.Len())
 		for offset := range b.Records() {
 			if offset == why.Record.Offset {
 				unit = record
-				return errEnough
+				return badrecords.ErrEnough
 			}
 			record++
 		}
 		return nil
 	}
-	return unit, w.read(ctx, pick)
+	return unit, t.read(ctx, wanted)
 }
 
-func (w *mapTask) describe(ctx context.Context, unit int64) (skippedRecord, error) {
-	var r skippedRecord
-	err := w.read(ctx, &recordPick{from: unit, until: unit + 1, pass: func(b *record.Batch) error {
+// Describe returns where a record is, and the beginning of it.
+func (t *mapTask) Describe(ctx context.Context, unit int64) (badrecords.Record, error) {
+	var r badrecords.Record
+	err := t.read(ctx, &badrecords.RecordFilter{From: unit, Until: unit + 1, Pass: func(b *record.Batch) error {
 		for offset, value := range b.Records() {
-			r = skippedRecord{Input: objstore.Shown(b.Input), Offset: &offset, Record: unit, Value: show(value, shownBytes)}
+			r = badrecords.Record{
+				Input: objstore.Shown(b.Input), Offset: &offset, Record: unit, Value: badrecords.Show(value, badrecords.ShownBytes),
+			}
 		}
 		return nil
 	}})
 	return r, err
 }
 
-// read hands those of the task's records to pick that it wants, and perhaps some before.
-func (w *mapTask) read(ctx context.Context, pick *recordPick) error {
-	if pick.from >= pick.until {
+// mark is the beginning of a split or a batch: reading may begin there, too.
+type mark struct {
+	record int64 // the ordinal of the first record
+	split  int
+	offset int64
+}
+
+// read passes the task's records to a filter: all that the filter wants, and perhaps some before.
+func (t *mapTask) read(ctx context.Context, wanted *badrecords.RecordFilter) error {
+	if wanted.From >= wanted.Until {
 		return nil
 	}
 	start := mark{}
-	if i := sort.Search(len(w.marks), func(i int) bool { return w.marks[i].record > pick.from }); i > 0 {
-		start = w.marks[i-1]
+	if i := sort.Search(len(t.marks), func(i int) bool { return t.marks[i].record > wanted.From }); i > 0 {
+		start = t.marks[i-1]
 	}
-	pick.next = start.record
-	for i := start.split; i < len(w.task); i++ {
-		s := w.task[i]
+	wanted.Next = start.record
+	for i := start.split; i < len(t.splits); i++ {
+		s := t.splits[i]
 		if i == start.split && start.offset > s.Offset {
 			s.Length -= start.offset - s.Offset
 			s.Offset = start.offset
 		}
-		w.note(mark{record: pick.next, split: i, offset: s.Offset})
-		r, err := w.executor.openSplit(ctx, w.job, s, SplitOptions(w.job.format, w.executor.slotMemory()))
+		t.addMark(mark{record: wanted.Next, split: i, offset: s.Offset})
+		r, err := t.executor.openSplit(ctx, t.job, s, SplitOptions(t.job.format, t.executor.slotMemory()))
 		if err != nil {
 			return err
 		}
-		_, err = readAll(ctx, w.attempt, s, r, func(b *record.Batch, _ int64) error {
+		_, err = readAll(ctx, t.attempt, s, r, func(b *record.Batch, _ int64) error {
 			if r.Seekable() && b.Offset < s.Offset+s.Length {
-				w.note(mark{record: pick.next, split: i, offset: b.Offset})
+				t.addMark(mark{record: wanted.Next, split: i, offset: b.Offset})
 			}
-			return pick.take(b)
+			return wanted.Filter(b)
 		})
-		if errors.Is(err, errEnough) {
+		if errors.Is(err, badrecords.ErrEnough) {
 			return nil
 		}
 		if err != nil {
@@ -103,16 +116,9 @@ func (w *mapTask) read(ctx context.Context, pick *recordPick) error {
 	return nil
 }
 
-// note remembers a mark if it is the farthest so far.
-func (w *mapTask) note(m mark) {
-	if len(w.marks) == 0 || m.record > w.marks[len(w.marks)-1].record {
-		w.marks = append(w.marks, m)
+// addMark keeps a mark if it is farther than all others.
+func (t *mapTask) addMark(m mark) {
+	if len(t.marks) == 0 || m.record > t.marks[len(t.marks)-1].record {
+		t.marks = append(t.marks, m)
 	}
-}
-
-// mark is where a split or a batch begins: reading may begin there, too.
-type mark struct {
-	record int64 // its first
-	split  int
-	offset int64
 }

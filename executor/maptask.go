@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/input"
@@ -15,139 +16,160 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// How a slot's memory is shared out in a map task. The rest is for batches, the parts of an
-// upload, and slack.
+// Shares of a slot's memory in a map task: each is a divisor of the whole. The rest is for batches,
+// upload parts, and slack.
 const (
-	collectShare   = 2  // one part in so many for records that wait to be sorted
-	readAheadShare = 5  // for input that was read ahead
-	recordShare    = 16 // for the longest record
-	windowShare    = 4  // for a zstd frame that needs a longer window than is always taken; errors name it
-	bufferShare    = 8  // for what a program gives and is still to be added up, or combined
+	collectShare   = 2  // records that wait to be sorted
+	readAheadShare = 5  // input that is read ahead
+	recordShare    = 16 // the longest record
+	windowShare    = 4  // a zstd frame that needs a longer window than DefaultMaxWindow; errors name it
+	bufferShare    = 8  // what the program emitted and that waits to be added up or combined
 	maxReadAhead   = 32 << 20
 )
 
-// mapTask maps a task's splits into one object of sorted segments, or, in a job without
-// reducers, into a part of the output.
-func (e *Executor) runMapTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
-	task, err := job.task(ctx, e, a, a.Attempt.Task.Index)
-	if err != nil {
+// mapTask is one attempt at a map task: it maps the records of its splits into one segment file, or,
+// in a job without reducers, into a part of the output.
+type mapTask struct {
+	taskEnv
+	splits input.Task
+	bounds *bounds // how keys choose a partition
+	marks  []mark  // places at which probes may begin to read; sorted
+}
+
+// runMapTask runs a map attempt: it finds out what to map, and maps it. After a data loss it may find
+// that an earlier attempt has done the work.
+func runMapTask(ctx context.Context, env taskEnv) (result, error) {
+	t := &mapTask{taskEnv: env}
+	var err error
+	if t.splits, err = t.job.task(ctx, t.executor, t.attempt, t.attempt.Attempt.Task.Index); err != nil {
 		return result{}, err
 	}
-	b, err := e.bounds(ctx, a, job, scratch)
-	if err != nil {
+	if t.bounds, err = t.executor.bounds(ctx, t.attempt, t.job, t.scratch); err != nil {
 		return result{}, err
 	}
-	// Later attempts make an object of their own: what the first one found may be what was lost.
-	if job.restored && job.reduces > 0 && a.Attempt.Number == 1 {
-		if r, found, err := e.adopt(ctx, a, job, b); found || err != nil {
+	// Only the first attempt adopts. Later ones write a segment file of their own: the one that the
+	// first attempt adopted may be the one that was lost.
+	if t.job.restored && t.job.reduces > 0 && t.attempt.Attempt.Number == 1 {
+		if r, found, err := t.adopt(ctx); found || err != nil {
 			return r, err
 		}
 	}
-	return e.runTask(ctx, a, job, &mapTask{
-		taskEnv: taskEnv{executor: e, attempt: a, job: job, scratch: scratch}, task: task, bounds: b,
-	})
+	return runTask(ctx, &t.taskEnv, t)
 }
 
-// do maps all records of the task but those to omit.
-func (w *mapTask) run(ctx context.Context, omit []int64) (result, error) {
-	e, a, job := w.executor, w.attempt, w.job
-	attempt, err := e.programAttempt(a, job, w.scratch)
+// run maps all records of the task except those to omit.
+func (t *mapTask) run(ctx context.Context, omit []int64) (result, error) {
+	attempt, err := t.programAttempt(t.scratch)
 	if err != nil {
 		return result{}, err
 	}
-	attempt.Inputs = inputsOf(w.task)
-	how := &mapProgress{attempt: a}
-	attempt.Took = how.took
-	mapper, err := job.program.NewMapper(ctx, attempt)
+	attempt.Inputs = programInputs(t.splits)
+	progress := &mapProgress{attempt: t.attempt}
+	attempt.Took = progress.took
+	mapper, err := t.job.program.NewMapper(ctx, attempt)
 	if err != nil {
 		return result{}, err
 	}
 	defer mapper.Kill()
-	if job.reduces == 0 {
-		return w.mapToOutput(ctx, mapper, how, omit)
+	if t.job.reduces == 0 {
+		return t.mapToPart(ctx, mapper, progress, omit)
 	}
-	return w.mapToSegments(ctx, mapper, how, omit)
+	return t.mapToSegments(ctx, mapper, progress, omit)
 }
 
-func (w *mapTask) mapToSegments(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (r result, err error) {
-	e, a, job := w.executor, w.attempt, w.job
+// mapToSegments maps the records into a segment file.
+func (t *mapTask) mapToSegments(ctx context.Context, mapper program.Mapper, progress *mapProgress, omit []int64) (r result, err error) {
 	var in intake
-	count := func(stats shuffle.CollectStats) map[string]int64 {
-		counters := in.counters(mapper)
-		counters["map_output_records"] = stats.RecordsIn
-		if combining, ok := mapper.(program.Combining); ok {
-			if records, ok := combining.MapOutput(); ok {
-				counters["map_output_records"] = records
-			}
-		}
-		counters["shuffle_records"] = stats.RecordsOut
-		counters["spilled_bytes"] = stats.SpilledBytes
-		return counters
-	}
-	note := func(stats shuffle.CollectStats) ([]byte, error) { return w.segmentNote(count(stats)) }
+	note := func(stats shuffle.CollectStats) ([]byte, error) { return t.note(segmentCounters(in, mapper, stats)) }
 	if len(omit) > 0 {
-		note = nil // nobody may adopt it: what was set aside would be lost
+		note = nil // no attempt may adopt the file: what was skipped would be lost
 	}
 	collector, err := shuffle.NewCollector(shuffle.CollectorConfig{
 		Note:        note,
-		Identity:    identity(a.Attempt),
-		Partitioner: w.bounds.partitioner,
-		Combine:     job.program.Traits().Combine,
-		SortValues:  job.spec.SortValues,
-		Memory:      e.slotMemory() / collectShare,
-		Scratch:     w.scratch,
+		Identity:    identity(t.attempt.Attempt),
+		Partitioner: t.bounds.partitioner,
+		Combine:     t.job.program.Traits().Combine,
+		SortValues:  t.job.spec.SortValues,
+		Memory:      t.executor.slotMemory() / collectShare,
+		Scratch:     t.scratch,
 	})
-	if err != nil { // for want of memory for the job's reducers: nothing was opened yet
+	if err != nil { // too little memory for the job's reducers: nothing was opened yet
 		return result{}, &configError{fmt.Errorf("%w: fewer reducers, or executors with more --memory for each slot, are needed", err)}
 	}
 	defer func() { err = errors.Join(err, collector.Close()) }()
-	sink := mapSink{mapper: mapper, emitter: collector.Emitter(), progress: how}
+	sink := mapSink{mapper: mapper, emitter: collector.Emitter(), progress: progress}
 	if direct, ok := mapper.(program.Collecting); ok {
 		sink.collector, sink.direct = collector, direct
 	}
-	if in, err = w.feed(ctx, sink, omit); err != nil {
+	if in, err = t.feed(ctx, sink, omit); err != nil {
 		return result{}, err
 	}
-	key := job.layout.Segment(a.Attempt)
-	object, err := e.work.Create(ctx, key)
+	return t.writeSegmentFile(ctx, collector, func() map[string]int64 {
+		return segmentCounters(in, mapper, collector.Stats())
+	})
+}
+
+// writeSegmentFile writes what was collected as the attempt's segment file. The commit carries the
+// file's manifest, which says where each segment is.
+func (t *mapTask) writeSegmentFile(ctx context.Context, collector *shuffle.Collector, count func() map[string]int64) (result, error) {
+	work, key := t.executor.work, t.job.layout.Segment(t.attempt.Attempt)
+	object, err := work.Create(ctx, key)
 	if err != nil {
 		return result{}, err
 	}
-	manifest, err := collector.Finish(ctx, progressWriter{object, a})
+	manifest, err := collector.Finish(ctx, progressWriter{object, t.attempt})
 	if err != nil {
 		return result{}, errors.Join(err, object.Abort())
 	}
 	if _, err := object.Commit(); err != nil {
 		return result{}, err
 	}
-	counters := count(collector.Stats())
+	counters := count()
 	counters["shuffle_bytes"] = manifest.Size
 	encoded, err := manifest.AppendBinary(nil)
 	return result{
 		manifest: encoded,
 		counters: counters,
-		discard:  func(ctx context.Context) error { return e.work.Delete(ctx, key) },
+		discard:  func(ctx context.Context) error { return work.Delete(ctx, key) },
 	}, err
 }
 
-// movingWriter notes that an attempt gets on while it writes.
+// progressWriter counts each write as progress of an attempt.
 type progressWriter struct {
 	io.Writer
 	attempt *attempt
 }
 
 func (w progressWriter) Write(p []byte) (int, error) {
-	w.attempt.signs.Add(1)
+	w.attempt.progressed()
 	return w.Writer.Write(p)
 }
 
-func (w *mapTask) mapToOutput(ctx context.Context, mapper program.Mapper, how *mapProgress, omit []int64) (result, error) {
-	out, err := w.executor.createPart(ctx, w.job, w.attempt.Attempt.Task.Index)
+// segmentNote is what a map attempt leaves in its segment file for a job that must be restored: all
+// of its commit that the rest of the file does not say.
+type segmentNote struct {
+	Pages    string           `json:"pages"`            // names the plan that the attempt worked for
+	Bounds   string           `json:"bounds,omitempty"` // names its partition bounds, in total order
+	Counters map[string]int64 `json:"counters"`
+}
+
+// note encodes the note of the task's segment file.
+func (t *mapTask) note(counters map[string]int64) ([]byte, error) {
+	text, err := json.Marshal(segmentNote{Pages: t.job.plan.Pages, Bounds: t.bounds.name, Counters: counters})
+	if err != nil {
+		return nil, fmt.Errorf("encode the note of a segment file: %w", err)
+	}
+	return text, nil
+}
+
+// mapToPart maps the records into a part of the output.
+func (t *mapTask) mapToPart(ctx context.Context, mapper program.Mapper, progress *mapProgress, omit []int64) (result, error) {
+	out, err := t.executor.createPart(ctx, t.job, t.attempt.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
 	emitter := record.NewEmitter(emitBlock, out.take)
-	in, err := w.feed(ctx, mapSink{mapper: mapper, emitter: emitter, progress: how}, omit)
+	in, err := t.feed(ctx, mapSink{mapper: mapper, emitter: emitter, progress: progress}, omit)
 	if err == nil {
 		err = emitter.Flush()
 	}
@@ -159,48 +181,44 @@ func (w *mapTask) mapToOutput(ctx context.Context, mapper program.Mapper, how *m
 	return out.seal(counters)
 }
 
-// intake counts what a map task has read; records that are set aside are read, too.
-type intake struct {
-	records, bytes int64
-}
-
 // mapSink is a mapper and where its records go.
 type mapSink struct {
 	mapper  program.Mapper
 	emitter *record.Emitter
-	// progress is told what the mapper was handed.
+	// progress learns what the mapper got.
 	progress *mapProgress
 	// direct is the mapper again, if it fills the collector itself.
 	direct    program.Collecting
 	collector *shuffle.Collector
 }
 
-func (s *mapSink) take(b *record.Batch) error {
+// mapBatch maps the records of a batch.
+func (s *mapSink) mapBatch(b *record.Batch) error {
 	if s.direct != nil {
 		return s.direct.MapTo(b, s.collector)
 	}
 	return s.mapper.Map(b, s.emitter)
 }
 
-// feed drives all records of a task but those to omit through the mapper.
-func (w *mapTask) feed(ctx context.Context, sink mapSink, omit []int64) (in intake, err error) {
+// feed passes all records of the task, except those to omit, to the mapper, and ends it.
+func (t *mapTask) feed(ctx context.Context, sink mapSink, omit []int64) (in intake, err error) {
 	var (
-		done  int64
-		total = max(w.task.Bytes(), 1)
-		take  = sink.take
+		done     int64
+		total    = max(t.splits.Bytes(), 1)
+		mapBatch = sink.mapBatch
 	)
 	if len(omit) > 0 {
-		take = (&recordPick{pass: sink.take, until: math.MaxInt64, omit: omit}).take
+		mapBatch = (&badrecords.RecordFilter{Pass: sink.mapBatch, Until: math.MaxInt64, Omit: omit}).Filter
 	}
-	queue := w.splits(ctx)
+	queue := t.openAhead(ctx)
 	defer func() { err = errors.Join(err, queue.close()) }()
-	for _, s := range w.task {
+	for _, s := range t.splits {
 		r, err := queue.next()
 		if err != nil {
 			return in, err
 		}
-		n, err := readAll(ctx, w.attempt, s, r, func(b *record.Batch, progress int64) error {
-			if err := take(b); err != nil {
+		n, err := readAll(ctx, t.attempt, s, r, func(b *record.Batch, progress int64) error {
+			if err := mapBatch(b); err != nil {
 				return err
 			}
 			if err := sink.emitter.Err(); err != nil {
@@ -219,38 +237,33 @@ func (w *mapTask) feed(ctx context.Context, sink mapSink, omit []int64) (in inta
 	if err := sink.mapper.Close(sink.emitter); err != nil {
 		return in, err
 	}
-	w.attempt.thousandths.Store(1000)
+	t.attempt.thousandths.Store(1000)
 	return in, sink.emitter.Err()
 }
 
-func (in intake) counters(worker any) map[string]int64 {
-	counters := userCounters(worker)
+// intake counts what a map task has read, skipped records included.
+type intake struct {
+	records, bytes int64
+}
+
+// counters returns the counters of a mapper that got this input.
+func (in intake) counters(mapper program.Mapper) map[string]int64 {
+	counters := userCounters(mapper)
 	counters["map_input_records"] = in.records
 	counters["map_input_bytes"] = in.bytes
 	return counters
 }
 
-// segmentNote encodes what is left in the object of a map attempt with these counters.
-func (w *mapTask) segmentNote(counters map[string]int64) ([]byte, error) {
-	text, err := json.Marshal(segmentNote{Pages: w.job.plan.Pages, Bounds: w.bounds.name, Counters: counters})
-	if err != nil {
-		return nil, fmt.Errorf("encode the note of a map output: %w", err)
+// segmentCounters returns the counters of a mapper whose records were collected.
+func segmentCounters(in intake, mapper program.Mapper, stats shuffle.CollectStats) map[string]int64 {
+	counters := in.counters(mapper)
+	counters["map_output_records"] = stats.RecordsIn
+	if combining, ok := mapper.(program.Combining); ok {
+		if records, ok := combining.MapOutput(); ok {
+			counters["map_output_records"] = records
+		}
 	}
-	return text, nil
-}
-
-// mapWork is the work of a map attempt; its units are records.
-type mapTask struct {
-	taskEnv
-	task   input.Task
-	bounds *bounds
-	marks  []mark // of what was read for trying; sorted
-}
-
-// segmentNote is what a map attempt leaves in its object for a job that must be restored: all of
-// its commit that the object itself does not tell.
-type segmentNote struct {
-	Pages    string           `json:"pages"`            // names the plan that the attempt worked for
-	Bounds   string           `json:"bounds,omitempty"` // and its partition bounds, in total order
-	Counters map[string]int64 `json:"counters"`
+	counters["shuffle_records"] = stats.RecordsOut
+	counters["spilled_bytes"] = stats.SpilledBytes
+	return counters
 }

@@ -74,11 +74,11 @@ func TestSampleIsTheSameInAnyBatches(t *testing.T) {
 	const pieces, each = 20, 100
 	for _, format := range []string{"text", "fixed:67", "csv-multiline", "whole"} {
 		w := reading(t, format, 1<<20)
-		plan := choosePieces(w.task, w.job.format, pieces, pieces*each)
+		plan := choosePieces(w.splits, w.job.format, pieces, pieces*each)
 		var first []string
 		for _, memory := range []int64{1, 8} {
 			w.executor.cfg.Memory = MinMemory * memory
-			s := &sampler{executor: w.executor, attempt: w.attempt, job: w.job}
+			s := &sampler{taskEnv: w.taskEnv}
 			got := s.sampled(t, plan)
 			if len(got) < len(plan) {
 				t.Errorf("%s: %d records of %d pieces", format, len(got), len(plan))
@@ -101,8 +101,8 @@ func TestSampleOfCompressedUnderAnotherName(t *testing.T) {
 	const pieces, each = 20, 100
 	for _, format := range []string{"gzip text", "gzip csv"} {
 		w := reading(t, format, 32<<10)
-		plan := choosePieces(w.task, w.job.format, pieces, pieces*each)
-		s := &sampler{executor: w.executor, attempt: w.attempt, job: w.job}
+		plan := choosePieces(w.splits, w.job.format, pieces, pieces*each)
+		s := &sampler{taskEnv: w.taskEnv}
 		got := s.sampled(t, plan)
 		if least := pieces * each / 70 / 2; len(got) < least {
 			t.Errorf("%s: %d records of %d pieces, want %d", format, len(got), len(plan), least)

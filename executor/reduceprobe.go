@@ -5,55 +5,58 @@ import (
 	"context"
 	"errors"
 
+	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-func (w *reduceTask) try(ctx context.Context, from, until int64) (end int64, err error) {
+// Try reduces some of the task's groups by a fresh program, and throws away what it emits.
+func (t *reduceTask) Try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
-	err = w.probe(func(attempt program.Attempt, drop *record.Emitter) error {
-		return w.pick(ctx, attempt.Scratch, from, until, func(p *groupPick) error {
-			reducer, err := w.job.program.NewReducer(ctx, attempt)
+	err = t.probe(func(attempt program.Attempt, drop *record.Emitter) error {
+		return t.read(ctx, attempt.Scratch, from, until, func(wanted *badrecords.GroupFilter) error {
+			reducer, err := t.job.program.NewReducer(ctx, attempt)
 			if err != nil {
 				return err
 			}
 			defer reducer.Kill()
-			err = reducer.Reduce(p.next, drop)
-			end = max(from, p.end)
+			err = reducer.Reduce(wanted.Next, drop)
+			end = max(from, wanted.End)
 			return err
 		})
 	})
 	return end, err
 }
 
-// pick opens the merge for those groups.
-func (w *reduceTask) pick(ctx context.Context, scratch string, from, until int64, use func(*groupPick) error) (err error) {
-	in, err := w.open(ctx, scratch)
+// read merges the task's runs again, and has use read some of the groups.
+func (t *reduceTask) read(ctx context.Context, scratch string, from, until int64, use func(*badrecords.GroupFilter) error) (err error) {
+	in, err := t.openMerge(ctx, scratch)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.merge.Close()) }()
-	err = use(&groupPick{source: in.next, from: from, until: until})
+	err = use(&badrecords.GroupFilter{Source: in.nextBlock, From: from, Until: until})
 	if in.err != nil {
-		err = in.err // where the merge failed, that is why its user did
+		err = in.err // the merge failed, and use for this reason
 	}
-	return segmentOf(err, w.sources, w.attempts)
+	return segmentOf(err, t.sources, t.attempts)
 }
 
-// named finds nothing: errors show a key as the program sees it, not as it sorts.
-func (w *reduceTask) named(context.Context, int64, int64, *program.UserError) (int64, error) {
+// Named finds nothing: errors show a key as the program sees it, not as it sorts.
+func (t *reduceTask) Named(context.Context, int64, int64, *program.UserError) (int64, error) {
 	return -1, nil
 }
 
-func (w *reduceTask) describe(ctx context.Context, unit int64) (skippedRecord, error) {
-	r := skippedRecord{Record: unit}
-	err := w.pick(ctx, w.scratch, unit, unit+1, func(p *groupPick) error {
-		groups := record.NewGroups(p.next)
+// Describe returns a group's key, and its first values.
+func (t *reduceTask) Describe(ctx context.Context, unit int64) (badrecords.Record, error) {
+	r := badrecords.Record{Record: unit}
+	err := t.read(ctx, t.scratch, unit, unit+1, func(wanted *badrecords.GroupFilter) error {
+		groups := record.NewGroups(wanted.Next)
 		for groups.Next() {
-			r.Key = w.showKey(groups.Key())
+			r.Key = t.showKey(groups.Key())
 			for value, ok := groups.Value(); ok; value, ok = groups.Value() {
-				if r.Values++; r.Values <= shownValues {
-					r.First = append(r.First, *w.showValue(value))
+				if r.Values++; r.Values <= badrecords.ShownValues {
+					r.First = append(r.First, *t.showValue(value))
 				}
 			}
 		}
@@ -62,17 +65,18 @@ func (w *reduceTask) describe(ctx context.Context, unit int64) (skippedRecord, e
 	return r, err
 }
 
-func (w *reduceTask) showKey(key []byte) *shown {
-	if program.Kind(w.job.spec.Kind) == program.Python && len(key) > 0 && key[0] == program.PythonText {
+// showKey shows a key as the program sees it.
+func (t *reduceTask) showKey(key []byte) *badrecords.Shown {
+	if program.Kind(t.job.spec.Kind) == program.Python && len(key) > 0 && key[0] == program.PythonText {
 		key = key[1:]
 	}
-	return show(key, shownBytes)
+	return badrecords.Show(key, badrecords.ShownBytes)
 }
 
 // showValue shows Python's values as bytes, which they are, even if they look like text.
-func (w *reduceTask) showValue(value []byte) *shown {
-	if program.Kind(w.job.spec.Kind) == program.Python {
-		return &shown{Base64: bytes.Clone(value[:min(len(value), shownValueBytes)]), Bytes: len(value)}
+func (t *reduceTask) showValue(value []byte) *badrecords.Shown {
+	if program.Kind(t.job.spec.Kind) == program.Python {
+		return &badrecords.Shown{Base64: bytes.Clone(value[:min(len(value), badrecords.ShownValueBytes)]), Bytes: len(value)}
 	}
-	return show(value, shownValueBytes)
+	return badrecords.Show(value, badrecords.ShownValueBytes)
 }

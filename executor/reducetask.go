@@ -7,23 +7,25 @@ import (
 	"math"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
 )
 
 const (
-	mergeShare = 2 // one part in so many of a slot's memory for the merge
+	mergeShare = 2 // the merge gets a half of a slot's memory
 	fetches    = 4 // ranged reads under way for one reduce task
 	emitBlock  = 64 << 10
 
-	// networkRequest is what a ranged read from an object store costs, in bytes that a core could
-	// take through a scratch run for it: 15 ms of which a task has four at a time, or $0.0000004,
-	// which is 36 ms of a core at $0.04 an hour. A core does 150 MB/s. See docs/cost-model.md.
+	// networkRequest is the cost of a ranged read from an object store, as the bytes that a core could
+	// send through a scratch run at this cost. A read takes 15 ms, and a task has four under way; or it
+	// costs $0.0000004, the price of 36 ms of a core at $0.04 an hour. A core does 150 MB/s. See
+	// docs/cost-model.md.
 	networkRequest = 1 << 20
 )
 
-// RequestCost is what a ranged read from a store costs a merge, as shuffle.MergeConfig has it.
+// RequestCost returns the cost of a ranged read from a store, for a shuffle.MergeConfig.
 func RequestCost(storeURL string) int64 {
 	if strings.HasPrefix(storeURL, "file:") {
 		return 0 // a system call
@@ -31,33 +33,39 @@ func RequestCost(storeURL string) int64 {
 	return networkRequest
 }
 
-// reduceTask merges a partition's runs, straight from the map attempts' objects, through the
-// reducer into a part of the output.
-func (e *Executor) runReduceTask(ctx context.Context, a *attempt, job *jobContext, scratch string) (result, error) {
-	sources, attempts, err := e.sources(ctx, a, job)
-	if err != nil {
-		return result{}, err
-	}
-	return e.runTask(ctx, a, job, &reduceTask{
-		taskEnv: taskEnv{executor: e, attempt: a, job: job, scratch: scratch},
-		sources: sources, attempts: attempts,
-	})
+// reduceTask is one attempt at a reduce task: it merges the segments of its partition, straight from
+// the segment files on the work store, and reduces the groups into a part of the output.
+type reduceTask struct {
+	taskEnv
+	sources  []shuffle.Source
+	attempts []job.AttemptID // the map attempts that the sources belong to, by index
 }
 
-// do reduces all groups of the task but those to omit.
-func (w *reduceTask) run(ctx context.Context, omit []int64) (r result, err error) {
-	in, err := w.open(ctx, w.scratch)
+// runReduceTask runs a reduce attempt: it finds the segments of its partition, and reduces them.
+func runReduceTask(ctx context.Context, env taskEnv) (result, error) {
+	t := &reduceTask{taskEnv: env}
+	var err error
+	if t.sources, t.attempts, err = t.executor.sources(ctx, t.attempt, t.job); err != nil {
+		return result{}, err
+	}
+	return runTask(ctx, &t.taskEnv, t)
+}
+
+// run reduces all groups of the task except those to omit. The part is sealed: it stays invisible
+// until the job is published. The commit carries the handle by which it is completed then.
+func (t *reduceTask) run(ctx context.Context, omit []int64) (r result, err error) {
+	in, err := t.openMerge(ctx, t.scratch)
 	if err != nil {
 		return result{}, err
 	}
 	defer func() { err = errors.Join(err, in.merge.Close()) }()
-	out, err := w.executor.createPart(ctx, w.job, w.attempt.Attempt.Task.Index)
+	out, err := t.executor.createPart(ctx, t.job, t.attempt.Attempt.Task.Index)
 	if err != nil {
 		return result{}, err
 	}
-	counters, err := w.reduce(ctx, in, omit, out)
+	counters, err := t.reduce(ctx, in, omit, out)
 	if err != nil {
-		return result{}, errors.Join(segmentOf(err, w.sources, w.attempts), out.abort())
+		return result{}, errors.Join(segmentOf(err, t.sources, t.attempts), out.abort())
 	}
 	stats := in.merge.Stats()
 	counters["reduce_input_records"] = stats.Records
@@ -68,49 +76,50 @@ func (w *reduceTask) run(ctx context.Context, omit []int64) (r result, err error
 	return out.seal(counters)
 }
 
-// open begins the merge of the task's runs.
-func (w *reduceTask) open(ctx context.Context, scratch string) (*mergeInput, error) {
-	e := w.executor
+// openMerge begins the merge of the task's segments.
+func (t *reduceTask) openMerge(ctx context.Context, scratch string) (*mergeInput, error) {
+	e := t.executor
 	merge, err := shuffle.NewMerge(ctx, shuffle.MergeConfig{
-		Combine:    w.job.program.Traits().Combine,
-		SortValues: w.job.spec.SortValues,
+		Combine:    t.job.program.Traits().Combine,
+		SortValues: t.job.spec.SortValues,
 		Memory:     e.slotMemory() / mergeShare,
 		Scratch:    scratch,
 		Fetches:    fetches,
 
 		RequestCost: RequestCost(e.work.URL()),
-	}, w.sources)
+	}, t.sources)
 	if err != nil {
-		return nil, segmentOf(err, w.sources, w.attempts)
+		return nil, segmentOf(err, t.sources, t.attempts)
 	}
 	var total int64 = 1
-	for _, s := range w.sources {
+	for _, s := range t.sources {
 		total += s.Segment.Records
 	}
-	return &mergeInput{stopped: ctx.Err, attempt: w.attempt, merge: merge, total: total}, nil
+	return &mergeInput{stopped: ctx.Err, attempt: t.attempt, merge: merge, total: total}, nil
 }
 
-func (w *reduceTask) reduce(ctx context.Context, in *mergeInput, omit []int64, out *partWriter) (map[string]int64, error) {
-	if w.job.program.Traits().Identity {
+// reduce passes all groups except those to omit to the reducer, and what it emits to the part.
+func (t *reduceTask) reduce(ctx context.Context, in *mergeInput, omit []int64, out *partWriter) (map[string]int64, error) {
+	if t.job.program.Traits().Identity {
 		return map[string]int64{}, in.copyTo(out)
 	}
-	attempt, err := w.executor.programAttempt(w.attempt, w.job, w.scratch)
+	attempt, err := t.programAttempt(t.scratch)
 	if err != nil {
 		return nil, err
 	}
-	reducer, err := w.job.program.NewReducer(ctx, attempt)
+	reducer, err := t.job.program.NewReducer(ctx, attempt)
 	if err != nil {
 		return nil, err
 	}
 	defer reducer.Kill()
 	emitter := record.NewEmitter(emitBlock, out.take)
-	next := in.next
+	next := in.nextBlock
 	if len(omit) > 0 {
-		next = (&groupPick{source: in.next, until: math.MaxInt64, omit: omit}).next
+		next = (&badrecords.GroupFilter{Source: in.nextBlock, Until: math.MaxInt64, Omit: omit}).Next
 	}
 	err = reducer.Reduce(next, emitter)
 	if in.err != nil {
-		return nil, in.err // where the merge failed, that is why the reducer did
+		return nil, in.err // the merge failed, and the reducer for this reason
 	}
 	if err != nil {
 		return nil, err
@@ -118,21 +127,22 @@ func (w *reduceTask) reduce(ctx context.Context, in *mergeInput, omit []int64, o
 	return userCounters(reducer), emitter.Flush()
 }
 
-// mergeInput hands merged blocks to a reducer, and notes how far it is.
+// mergeInput passes merged blocks to a reducer, and keeps the attempt's progress.
 type mergeInput struct {
-	stopped func() error // not nil when the attempt must stop
+	stopped func() error // returns an error when the attempt must stop
 	attempt *attempt
 	merge   *shuffle.Merge
 	total   int64 // records, about
-	err     error // what the merge failed with
+	err     error // how the merge failed
 }
 
-func (in *mergeInput) next() ([]byte, error) {
+// nextBlock returns the next block of merged records, or io.EOF.
+func (in *mergeInput) nextBlock() ([]byte, error) {
 	if err := in.stopped(); err != nil {
 		return nil, err
 	}
 	block, err := in.merge.Next()
-	in.attempt.signs.Add(1)
+	in.attempt.progressed()
 	if err != nil && !errors.Is(err, io.EOF) {
 		in.err = err
 	}
@@ -140,9 +150,10 @@ func (in *mergeInput) next() ([]byte, error) {
 	return block, err
 }
 
+// copyTo writes all merged records to a part, for a reducer that changes nothing.
 func (in *mergeInput) copyTo(out *partWriter) error {
 	for {
-		block, err := in.next()
+		block, err := in.nextBlock()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -155,7 +166,7 @@ func (in *mergeInput) copyTo(out *partWriter) error {
 	}
 }
 
-// segmentOf finds the map attempt whose segment an error of the merge is about, if it is.
+// segmentOf returns an error of the merge as a segmentError, if it is about one map attempt's segment.
 func segmentOf(err error, sources []shuffle.Source, attempts []job.AttemptID) error {
 	var corrupt *shuffle.CorruptError
 	if errors.As(err, &corrupt) {
@@ -166,11 +177,4 @@ func segmentOf(err error, sources []shuffle.Source, attempts []job.AttemptID) er
 		}
 	}
 	return err
-}
-
-// reduceWork is the work of a reduce attempt; its units are groups.
-type reduceTask struct {
-	taskEnv
-	sources  []shuffle.Source
-	attempts []job.AttemptID // whose sources they are
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"path/filepath"
 
+	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/input"
@@ -16,10 +17,7 @@ import (
 
 // sampler maps a few pieces of a job's input, to see the keys that come of them.
 type sampler struct {
-	executor *Executor
-	attempt  *attempt
-	job      *jobContext
-	scratch  string
+	taskEnv
 
 	keys shuffle.KeySample
 	read int64 // bytes of records
@@ -42,7 +40,7 @@ func (s *sampler) run(ctx context.Context) (shuffle.Partitioner, error) {
 		return shuffle.Partitioner{}, err
 	}
 	err = s.mapPieces(ctx, plan)
-	if why := programFault(ctx, err); why != nil && s.job.maySkip() {
+	if why := badrecords.Fault(ctx, err); why != nil && s.job.maySkip() {
 		err = s.mapEach(ctx, plan)
 	}
 	if err != nil {
@@ -63,7 +61,7 @@ func (s *sampler) pieces(ctx context.Context) ([]piece, error) {
 			return nil, err
 		}
 		splits = append(splits, task...)
-		s.attempt.signs.Add(1)
+		s.attempt.progressed()
 	}
 	return choosePieces(splits, s.job.format, n, sampledBytes(s.job.reduces)), nil
 }
@@ -73,7 +71,7 @@ func (s *sampler) pieces(ctx context.Context) ([]piece, error) {
 func (s *sampler) mapEach(ctx context.Context, plan []piece) error {
 	s.keys, s.read = shuffle.KeySample{Distinct: s.keys.Distinct}, 0
 	for _, p := range plan {
-		if err := s.mapPieces(ctx, []piece{p}); err != nil && programFault(ctx, err) == nil {
+		if err := s.mapPieces(ctx, []piece{p}); err != nil && badrecords.Fault(ctx, err) == nil {
 			return err
 		}
 	}
@@ -87,7 +85,7 @@ func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, program.RemoveScratch(scratch)) }()
-	attempt, err := s.executor.programAttempt(s.attempt, s.job, scratch)
+	attempt, err := s.programAttempt(scratch)
 	if err != nil {
 		return err
 	}
@@ -95,7 +93,7 @@ func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 	for i, p := range plan {
 		task[i] = p.split
 	}
-	attempt.Inputs = inputsOf(task)
+	attempt.Inputs = programInputs(task)
 	mapper, err := s.job.program.NewMapper(ctx, attempt)
 	if err != nil {
 		return err
@@ -115,7 +113,7 @@ func (s *sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
 		if err := errors.Join(mapper.Map(batch, out), ctx.Err()); err != nil {
 			return err
 		}
-		s.attempt.signs.Add(1)
+		s.attempt.progressed()
 	}
 	if err := mapper.Close(out); err != nil {
 		return err
@@ -237,7 +235,7 @@ func firstBytes(b *record.Batch, limit int64) (*record.Batch, int64) {
 	for _, record := range b.Records() {
 		records++
 		if n += int64(len(record)) + 1; n >= limit {
-			return cutBatch(b, 0, records), n
+			return b.Slice(0, records), n
 		}
 	}
 	return b, n

@@ -38,7 +38,7 @@ func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]sh
 			Partition: partition,
 			Segment:   segment,
 			Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-				a.signs.Add(1)
+				a.progressed()
 				blame := func(err error) error {
 					return e.blame(ctx, o.attempt, key, err, func() error { return drain(ctx, e.work, key, offset, length) })
 				}

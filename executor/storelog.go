@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 )
@@ -50,7 +51,7 @@ func (e *Executor) finishLog(ctx context.Context, a *attempt, why error) {
 	if why != nil && classify(ctx, why) == job.ClassUser {
 		end = fmt.Sprintf("[the attempt failed: %v]\n", why)
 	}
-	if user := programFault(ctx, why); user != nil && user.Traceback != "" && !said(a.log.String(), user.Traceback) {
+	if user := badrecords.Fault(ctx, why); user != nil && user.Traceback != "" && !said(a.log.String(), user.Traceback) {
 		end = strings.TrimRight(user.Traceback, "\n") + "\n" + end
 	}
 	e.putLog(ctx, a, end)

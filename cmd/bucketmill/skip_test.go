@@ -190,7 +190,7 @@ func TestTooManyBadRecords(t *testing.T) {
 		args []string
 		says string
 	}{
-		"in one task":        {[]string{"--maps", "1"}, `more than 2 bad records, which is all that may be skipped`},
+		"in one task":        {[]string{"--maps", "1"}, `more than 2 bad records, the most that may be skipped`},
 		"in the job":         {[]string{"--maps", "2"}, `more bad records than may be skipped: 3 so far, \d in m\d alone; the limit is 2`},
 		"in it without maps": {[]string{"--maps", "2", "-r", "0"}, `more bad records than may be skipped: 3 so far`},
 	} {
