@@ -19,7 +19,7 @@ import (
 // expectation is the correct result of a job.
 type expectation struct {
 	lines     []string // of all parts, sorted
-	parts     int      // objects; 0: any number, of a map-only job
+	parts     int      // objects; not checked if mapOnly
 	records   int64    // of the input
 	keyOnly   bool     // lines have no value
 	mapOnly   bool     // parts need not be sorted

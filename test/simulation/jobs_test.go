@@ -14,23 +14,23 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// jobPlan is a job as a seed has it.
+// jobPlan is a job that a seed has chosen.
 type jobPlan struct {
-	program   string // wordcount, sort, distinct; or broken: fails at every record
+	program   string // wordcount, sort, distinct; or broken, which fails at every record
 	reducers  int
 	splitSize int
 	inputs    []string // contents of the input objects
-	overwrite bool     // an output is there already
+	overwrite bool     // replaces an existing output
 	submitAt  time.Duration
 	cancelAt  job.Phase // "": not cancelled
-	retry     bool      // once it is kept
+	retry     bool      // when it is kept
 	priority  int
 	ordered   bool          // --sort-order total
 	values    bool          // --sort-values
-	rival     bool          // it writes where the first job does
-	waits     bool          // until the first job has ended
+	rival     bool          // has the first job's output
+	waits     bool          // is submitted after the first job has ended
 	patience  time.Duration // --task-timeout; 0: the default
-	far       bool          // its output has so long a name that manifests of its parts are objects
+	far       bool          // its output has such a long name that manifests of its parts are objects
 }
 
 func (j jobPlan) String() string {
@@ -68,7 +68,7 @@ func newJobPlan(rng *rand.Rand, n int) jobPlan {
 	return j
 }
 
-// newInput is the content of an input object.
+// newInput returns the content of an input object.
 func newInput(rng *rand.Rand) string {
 	var text strings.Builder
 	for range 1 + rng.IntN(30) {
@@ -90,8 +90,7 @@ func (j jobPlan) lines() (n int) {
 	return n
 }
 
-// oracle is the output that the job must have of some inputs, as sorted lines: computed in one go, by nothing
-// that the project is made of.
+// oracle returns the correct output of the job for some inputs, as sorted lines, computed without the project's code.
 func (j jobPlan) oracle(inputs []string) []string {
 	var lines []string
 	counts := map[string]int{}
@@ -120,32 +119,32 @@ func (j jobPlan) oracle(inputs []string) []string {
 	return lines
 }
 
-// job is a job of a run.
+// testJob is a job of a run.
 type testJob struct {
 	jobPlan
 	id     job.ID
-	output string // prefix of its output's keys
-	old    bool   // an output was there before
-	total  int    // tasks that write output; 0: not known yet
+	output string // prefix of the keys of its output
+	old    bool   // there was an output before
+	total  int    // tasks that write output; 0: unknown
 
-	changed []string        // contents of its inputs since one changed; nil: none has
-	struck  map[string]bool // kinds of its objects on the work store of which one was lost or damaged
+	changed []string        // contents of its inputs after one changed; nil: none has
+	struck  map[string]bool // kinds of its objects on the work store of which an object was lost or damaged
 
-	lost        bool // Redis has forgotten it, and it is not on the store either: it was settled, or is not durable
-	unpublished bool // a failover has sent it back while it was published
-	undone      bool // a failover has sent it back after it was settled
+	lost        bool // Redis has lost it, and the store has no record: the job had its final state, or is not durable
+	unpublished bool // a failover sent it back while it was being published
+	undone      bool // a failover sent it back after it had its final state
 	reached     map[job.Phase]bool
-	phase       job.Phase // that it is in
-	settled     time.Time // when it came to its clean-up
-	settling    *outcome  // how
-	finished    time.Time // when it was found to be complete at last; zero: never
-	wrote       time.Time // when it was published at last; zero: never
+	phase       job.Phase
+	settled     time.Time // when its clean-up began
+	settling    *outcome  // its final state then
+	finished    time.Time // when it was last found to be complete; zero: never
+	wrote       time.Time // when it was last published; zero: never
 	ended       time.Time
-	submitted   bool // of one that waits
+	submitted   bool // of a job that waits
 	outcome     *outcome
 }
 
-// outcome is what the job's record said when it ended.
+// outcome is the job's record when it ended.
 type outcome struct {
 	state    job.State
 	error    string
@@ -194,7 +193,7 @@ func (j *testJob) spec() job.Spec {
 	return spec
 }
 
-// asClient runs a user's call in a process of its own, again and again until it gets an answer.
+// asClient repeats a user's call, in a process of its own, until it is answered.
 func (s *sim) asClient(what string, j *testJob, call func(ctx context.Context, p *process, store *state.Store) error) {
 	s.started["client"]++
 	p := &process{name: fmt.Sprintf("client%d", s.started["client"]), slow: 1}
@@ -246,12 +245,12 @@ func (s *sim) retryJob(j *testJob) {
 	})
 }
 
-// phase is a job's phase as Redis has it; "" for one that is not there.
+// phase returns a job's phase in Redis; "" for an unknown job.
 func (s *sim) phase(j *testJob) job.Phase {
 	return job.Phase(s.redis.server.HGet(jobKey(j), "phase"))
 }
 
-// record is the key of what the store knows of the job.
+// record returns the key of the job's record on the store.
 func (j *testJob) record() string { return fmt.Sprintf("work/jobs/%s/job.json", j.id) }
 
 func jobKey(j *testJob) string { return fmt.Sprintf("%s:{%s}", state.DefaultNamespace, j.id) }

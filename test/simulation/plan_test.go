@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// plan is what a seed decides before the run: its processes, its jobs, and which kinds of fault
-// it has at all. Few kinds at a time find more than all at once.
+// plan is what a seed decides before the run: the processes, the jobs, and the kinds of faults. A few kinds at a time
+// find more mistakes than all kinds at once.
 type plan struct {
 	seed                   uint64
 	executors, controllers int
@@ -22,29 +22,29 @@ type plan struct {
 	retries                int // of the Redis client; -1: none
 	lease                  time.Duration
 	history, keepFailed    time.Duration
-	faultTime              time.Duration // how long faults go on
+	faultTime              time.Duration // how long faults happen
 	speed                  time.Duration // the longest usual latency
 	rates                  rates
 	incidents              []incident
 	aims                   []*aim
 	deviates               deviation // of the store
-	abortsAt               int       // completions until somebody aborts all uploads of outputs; 0: nobody does
-	durable                bool      // jobs are written to the store; else users submit again what Redis has lost
+	abortsAt               int       // completions until all uploads of outputs are aborted; 0: they are not
+	durable                bool      // jobs are recorded on the store; else users submit lost jobs again
 	specs                  []jobPlan
 }
 
-// rates are how likely a request meets each fault.
+// rates are the probabilities of each fault, per request.
 type rates struct {
 	lost, answerLost [2]float64 // by service
 	delayed          [2]float64
 	throttled        float64 // of the store
-	denied           float64 // reading an input: a failure of class user
+	denied           float64 // of reading an input: a failure of class user
 	damaged          float64 // reading a segment, or bounds
 }
 
 func (r rates) none() bool { return r == rates{} }
 
-// incident befalls the process whose request it is at some step, or the world.
+// incident is a fault of the process whose request is handled at some step, or of the world.
 type incident struct {
 	step   int
 	before bool // before the request is executed
@@ -64,25 +64,24 @@ const (
 	failOver
 	jumpAhead
 	jumpBack
-	loseObject   // one that we wrote to the work store, of any kind
-	damageObject // the same: a bit of it flips for good
+	loseObject   // an object of any kind on the work store
+	damageObject // the same: a bit of it flips permanently
 	changeInput
 	loseEverything
-	loseAnswer // of the request: it was executed, and its process can't know
-	arriveLate // the request is executed when its process has long given up
+	loseAnswer // the request is executed, but its process does not learn this
+	arriveLate // the request is executed long after its process gave up
 	incidentKinds
 )
 
-// aim is an incident that waits for a certain request, whenever that comes.
+// aim is an incident that waits for a certain request.
 type aim struct {
 	incident
-	target string // what the request's description has in it
-	nth    int    // of those requests, from 1
+	target string // a part of the request's description
+	nth    int    // of the requests that match, from 1
 	seen   int
 }
 
-// targets are the requests that change something for good, and those that such a decision is
-// based on.
+// targets are the requests that change something permanently, and the requests on which such a decision is based.
 var targets = []string{
 	"submit(", "start(", "claim(", "renew(", "commit(", "fail(", "lose(", "sweep(", "backup(", "stop(", "finish(", "keep(",
 	"retry(", "discard(", "forget(", "bm:outputs", ":sampler", "bounds(", "bounds-",
@@ -90,7 +89,7 @@ var targets = []string{
 	"upload part", "list work", "list uploads", "list out", "stat ", "get[0+-1] work", "get[0+-1] out",
 }
 
-// newAim takes a request and what befalls its process just then.
+// newAim chooses a request and the incident of its process.
 func newAim(rng *rand.Rand, lease time.Duration) *aim {
 	a := &aim{target: targets[rng.IntN(len(targets))], nth: 1 + rng.IntN(1+rng.IntN(8))}
 	a.before = rng.IntN(2) == 0
@@ -99,7 +98,7 @@ func newAim(rng *rand.Rand, lease time.Duration) *aim {
 	}[rng.IntN(13)]
 	a.length = lease + time.Duration(rng.Int64N(int64(2*lease)))
 	if a.kind == failOver {
-		// The replica has not heard of this request, and takes over at once or when others have built on it.
+		// The replica lacks this request, and takes over at once or after others have built on it.
 		a.before, a.length = true, []time.Duration{0, 50 * time.Millisecond, 2 * time.Second}[rng.IntN(3)]
 	}
 	if a.kind == loseAnswer || a.kind == arriveLate {
@@ -116,7 +115,7 @@ func (k incidentKind) String() string {
 	}[k]
 }
 
-// newPlan decides what a seed is about.
+// newPlan returns the plan of a seed.
 func newPlan(seed uint64) *plan {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	p := &plan{
@@ -159,7 +158,7 @@ func newPlan(seed uint64) *plan {
 	return p
 }
 
-// newRates switches each fault on with some probability, at a rate of its own.
+// newRates enables each fault with some probability, at a random rate.
 func newRates(rng *rand.Rand) (r rates) {
 	some := func(rate *float64) {
 		if rng.IntN(3) == 0 {
@@ -177,19 +176,19 @@ func newRates(rng *rand.Rand) (r rates) {
 	return r
 }
 
-// storeWorks tells whether a controller never gets an error, or none in time, from the store; nor
-// that it finds there what Redis has forgotten.
+// storeWorks reports whether the store answers every request of a controller in time and without an error, and still
+// has what Redis has forgotten.
 func (p *plan) storeWorks() bool {
 	return !p.has(failOver, cutStore, freeze, loseAnswer, arriveLate) && p.rates.lost[storeService]+p.rates.answerLost[storeService]+p.rates.delayed[storeService]+p.rates.throttled == 0
 }
 
-// has tells whether an incident of one of these kinds is planned.
+// has reports whether an incident of one of these kinds is planned.
 func (p *plan) has(kinds ...incidentKind) bool {
 	return slices.ContainsFunc(p.incidents, func(i incident) bool { return slices.Contains(kinds, i.kind) }) ||
 		slices.ContainsFunc(p.aims, func(a *aim) bool { return slices.Contains(kinds, a.kind) })
 }
 
-// losses is how often Redis forgets something.
+// losses returns how often Redis loses data.
 func (p *plan) losses() (n int) {
 	for _, i := range p.incidents {
 		if i.kind == failOver || i.kind == loseEverything {
@@ -204,12 +203,12 @@ func (p *plan) losses() (n int) {
 	return n
 }
 
-// segmentsLast tells whether nothing removes or damages a segment that was committed.
+// segmentsLast reports whether nothing removes or damages a committed segment file.
 func (p *plan) segmentsLast() bool {
 	return !p.has(failOver, loseObject, damageObject, loseEverything) && p.rates.damaged == 0
 }
 
-// harmless tells whether the plan has no fault by which an attempt or a job may rightly fail.
+// harmless reports whether the plan has no fault that may make an attempt or a job fail.
 func (p *plan) harmless() bool {
 	for kind := range incidentKinds {
 		if kind != forgetScripts && kind != stopGently && p.has(kind) {
@@ -235,13 +234,13 @@ func (p *plan) String() string {
 	return s.String()
 }
 
-// faults are what befalls one request.
+// faults are the faults of one request.
 type faults struct {
 	lost, answerLost, damaged bool
 	refused                   error
 }
 
-// faultsFor throws the dice for a request.
+// faultsFor chooses the faults of a request at random.
 func (s *sim) faultsFor(r *request) (f faults) {
 	if s.calm {
 		return f
@@ -263,7 +262,7 @@ func (s *sim) faultsFor(r *request) (f faults) {
 	return f
 }
 
-// latency is how long a request travels.
+// latency returns how long a request takes to arrive.
 func (s *sim) latency(r *request) time.Duration {
 	d := s.upTo(s.speed)
 	if s.calm {
@@ -275,26 +274,25 @@ func (s *sim) latency(r *request) time.Duration {
 	return time.Duration(float64(d) * r.process.slow)
 }
 
-// incident has happen what the plan has for this step. It tells whether the request can't be
-// handled any more.
+// incident executes the plan's incidents for this step. It reports whether the request can no longer be handled.
 func (s *sim) incident(r *request, before bool) bool {
 	if s.calm {
 		return false
 	}
 	for _, i := range append(s.atStep(), s.aimedAt(r)...) {
 		if i.before == before && !r.process.dead {
-			synctest.Wait() // what was answered has been heard
+			synctest.Wait() // the process has received all answers
 			s.befall(r, i)
 		}
 	}
 	r.befalls = slices.DeleteFunc(r.befalls, func(i incident) bool { return i.before == before })
 	if r.process.frozen && before {
-		return true // until it goes on
+		return true // until it continues
 	}
 	return false
 }
 
-// atStep are the incidents of this step.
+// atStep returns the incidents of this step.
 func (s *sim) atStep() (now []incident) {
 	for _, i := range s.incidents {
 		if i.step == s.steps {
@@ -304,7 +302,7 @@ func (s *sim) atStep() (now []incident) {
 	return now
 }
 
-// aimedAt are the incidents that have waited for this request, each once before and once after it.
+// aimedAt returns the incidents that waited for this request, each once before and once after the request.
 func (s *sim) aimedAt(r *request) []incident {
 	if r.process.past {
 		return nil
@@ -338,7 +336,7 @@ func (s *sim) befall(r *request, i incident) {
 	s.trace.add("-- %v: %s", i.kind, p.name)
 	switch i.kind {
 	case kill:
-		p.dead, p.frozen = true, false // what it has asked for fails
+		p.dead, p.frozen = true, false // its requests fail
 		s.leave(victim)
 	case stopGently:
 		s.leave(victim)
@@ -373,7 +371,7 @@ func (s *sim) freeze(p *process, d time.Duration) {
 	s.after(d, "thaw "+p.name, func() { s.thaw(p) })
 }
 
-// thaw lets a process go on. Some of what it was about to ask it asks now, however late.
+// thaw lets a process continue. It now sends some of the requests that it was about to send, however late.
 func (s *sim) thaw(p *process) {
 	if !p.frozen {
 		return
@@ -393,7 +391,7 @@ func (s *sim) cutOff(p *process, from service, d time.Duration) {
 	s.after(d, fmt.Sprintf("%s reaches %v again", p.name, from), func() { p.cut[from] = false })
 }
 
-// failOver replaces Redis, a moment from now, by a replica that has not heard of that moment.
+// failOver replaces Redis after a moment by a replica that lacks the writes of the moment.
 func (s *sim) failOver(lag time.Duration) {
 	all, err := s.redis.copyAll()
 	if err != nil {
@@ -410,7 +408,7 @@ func (s *sim) failOver(lag time.Duration) {
 
 func isBounds(key string) bool { return strings.Contains(key, "/bounds-") }
 
-// kindOf is what an object of the work store is for.
+// kindOf returns the kind of an object on the work store.
 func kindOf(key string) string {
 	switch {
 	case strings.HasSuffix(key, ".seg"):
@@ -425,7 +423,7 @@ func kindOf(key string) string {
 	return key[strings.LastIndexByte(key, '/')+1:] // job.json, plan.json
 }
 
-// strikeObject removes or damages an object of the work store: of each kind that is there as likely.
+// strikeObject removes or damages an object on the work store. All existing kinds are equally likely.
 func (s *sim) strikeObject(how incidentKind) {
 	byKind := map[string][]string{}
 	for _, key := range s.store.keys("work/") {
@@ -454,7 +452,7 @@ func (s *sim) strikeObject(how incidentKind) {
 	s.trace.add("-- damaged: %s", pagesName.ReplaceAllString(key, "PAGES"))
 }
 
-// changeInput replaces an input object of a job, once a job.
+// changeInput replaces an input object of a job, at most once per job.
 func (s *sim) changeInput() {
 	j := s.jobs[s.rng.IntN(len(s.jobs))]
 	if j.changed != nil {
@@ -467,7 +465,7 @@ func (s *sim) changeInput() {
 	s.trace.add("-- changed: %s", j.inputKey(i))
 }
 
-// endFaults makes the world a friendly place.
+// endFaults ends all faults.
 func (s *sim) endFaults() {
 	s.calm = true
 	s.trace.add("-- calm")

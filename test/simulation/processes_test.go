@@ -14,7 +14,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// running is a process that lives.
+// running is a running process.
 type running struct {
 	process *process
 	role    string
@@ -23,7 +23,7 @@ type running struct {
 
 const (
 	workURL = storeURL + "/work"
-	// patience of controllers with a store that does not answer: less than the calm lasts.
+	// patience is how long controllers wait for a store that does not answer: less than the calm.
 	stagePatience = 20 * time.Second
 )
 
@@ -88,7 +88,7 @@ func (s *sim) startController() {
 	})
 }
 
-// later starts a process in a while, unless the run ends before.
+// later starts a process after a while, unless the run ends first.
 func (s *sim) later(most time.Duration, what string, start func()) {
 	s.after(s.upTo(most), what, func() {
 		if !s.ending {
@@ -97,7 +97,7 @@ func (s *sim) later(most time.Duration, what string, start func()) {
 	})
 }
 
-// victim is the process that something befalls: one that can be replaced.
+// victim returns the process for an incident: one that can be replaced.
 func (s *sim) victim(p *process) *running {
 	i := slices.IndexFunc(s.live, func(r *running) bool { return r.process == p })
 	if i < 0 && len(s.live) > 0 {
@@ -109,7 +109,7 @@ func (s *sim) victim(p *process) *running {
 	return s.live[i]
 }
 
-// leave ends a process; another takes its place after a while.
+// leave ends a process, and replaces it after a while.
 func (s *sim) leave(r *running) {
 	r.cancel()
 	s.live = slices.DeleteFunc(s.live, func(other *running) bool { return other == r })
@@ -144,7 +144,7 @@ func (s *sim) stopAll() {
 	}
 }
 
-// logger puts what a process logs beside what it does.
+// logger writes a process's log lines into the trace.
 func (s *sim) logger(p *process) *slog.Logger {
 	if !s.verbose {
 		return slog.New(slog.DiscardHandler)

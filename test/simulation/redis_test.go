@@ -23,12 +23,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisWorld is the Redis of a run: a miniredis without a network, whose clock the scheduler
-// drives. It is called by the scheduler, and by nobody else while processes live.
+// redisWorld is the Redis of a run: a miniredis without a network. The scheduler sets its clock. Only the scheduler
+// calls it while processes run.
 type redisWorld struct {
 	server *miniredis.Miniredis
 	skew   time.Duration // its clock minus the run's
-	passed time.Time     // up to when keys have been let expire
+	passed time.Time     // keys that expire before have been removed
 }
 
 func newRedisWorld() (*redisWorld, error) {
@@ -41,7 +41,7 @@ func newRedisWorld() (*redisWorld, error) {
 	return w, conn.Close()
 }
 
-// setTime lets time pass, for the server's clock and for its keys.
+// setTime advances the server's clock, and removes expired keys.
 func (w *redisWorld) setTime(now time.Time) {
 	if d := now.Sub(w.passed); d > 0 {
 		w.server.FastForward(d)
@@ -50,8 +50,7 @@ func (w *redisWorld) setTime(now time.Time) {
 	w.server.SetTime(now.Add(w.skew))
 }
 
-// jump sets the clock forward or back. Redis keeps the times at which keys expire, so that
-// they live shorter or longer.
+// jump sets the clock forward or back. Redis keeps the times at which keys expire, so keys live shorter or longer.
 func (w *redisWorld) jump(d time.Duration) {
 	w.skew += d
 	if d > 0 {
@@ -65,7 +64,7 @@ func (w *redisWorld) jump(d time.Duration) {
 	}
 }
 
-// do executes a command and returns the reply as it goes over the wire.
+// do executes a command and returns the reply in wire format.
 func (w *redisWorld) do(args []string) []byte {
 	var reply bytes.Buffer
 	out := bufio.NewWriterSize(&reply, 512)
@@ -74,7 +73,7 @@ func (w *redisWorld) do(args []string) []byte {
 	return reply.Bytes()
 }
 
-// value is a key's content in a copy of the keyspace.
+// value is the content of a key in a copy of the keyspace.
 type value struct {
 	key, kind string
 	text      string
@@ -123,8 +122,8 @@ func (w *redisWorld) copyAll() ([]value, error) {
 	return all, nil
 }
 
-// restore puts a copy in the place of all that is there, as after a failover to a replica that
-// lagged. A replica has no script cache of ours.
+// restore replaces the keyspace by a copy, as in a failover to a replica that lags. A replica has none of our scripts
+// in its cache.
 func (w *redisWorld) restore(all []value) error {
 	w.server.FlushAll()
 	w.do([]string{"SCRIPT", "FLUSH"})
@@ -174,8 +173,7 @@ func (w *redisWorld) put(v value) (err error) {
 	return err
 }
 
-// client connects a process to the world. The client is the real one; only its connections are
-// the scheduler's.
+// client connects a process to the world. It is the real client; only its connections belong to the scheduler.
 func (s *sim) client(p *process, retries int) *redis.Client {
 	return redis.NewClient(&redis.Options{
 		Addr: "127.0.0.1:6379", Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
@@ -187,8 +185,8 @@ func (s *sim) client(p *process, retries int) *redis.Client {
 	})
 }
 
-// conn is a client's connection. Commands are executed in order, each when the scheduler says
-// so; a pipeline is no transaction.
+// conn is a client's connection. Commands are executed in order, each when the scheduler decides; a pipeline is not a
+// transaction.
 type conn struct {
 	sim     *sim
 	process *process
@@ -233,7 +231,7 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) roundTrip(args []string) ([]byte, error) {
 	switch strings.ToUpper(args[0]) {
 	case "HELLO", "CLIENT", "SELECT", "PING":
-		return c.sim.redis.do(args), nil // of no consequence
+		return c.sim.redis.do(args), nil // it changes nothing
 	}
 	var reply []byte
 	r := &request{process: c.process, service: redisService, what: describe(args)}
@@ -253,7 +251,7 @@ func (c *conn) roundTrip(args []string) ([]byte, error) {
 	return reply, err
 }
 
-// begin sees to it that the request ends with the connection's deadline and its life.
+// begin makes the request end with the connection's deadline, or when the connection is closed.
 func (c *conn) begin(r *request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -297,7 +295,7 @@ func (c *conn) SetWriteDeadline(time.Time) error { return nil } // writing takes
 func (c *conn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
 func (c *conn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
 
-// parseCommand reads a command as clients send it and tells how many bytes it has.
+// parseCommand parses a command in wire format, and returns its length in bytes.
 func parseCommand(text []byte) (args []string, n int, err error) {
 	rest := text
 	number := func(kind byte) (int, error) {
@@ -320,8 +318,7 @@ func parseCommand(text []byte) (args []string, n int, err error) {
 	return args, len(text) - len(rest), err
 }
 
-// blocking turns a command that would hold the server up into one that does not, and has the
-// scheduler wait instead.
+// blocking turns a blocking command into one that does not block, and makes the scheduler wait instead.
 func blocking(w *redisWorld, r *request, args *[]string) {
 	a := *args
 	switch strings.ToUpper(a[0]) {
@@ -352,7 +349,7 @@ func blocking(w *redisWorld, r *request, args *[]string) {
 	}
 }
 
-// lastIDs puts the newest entry's id in the place of "$" in an XREAD.
+// lastIDs replaces "$" in an XREAD by the id of the newest entry.
 func lastIDs(w *redisWorld, args []string) {
 	at := slices.IndexFunc(args, func(arg string) bool { return strings.EqualFold(arg, "STREAMS") })
 	streams := args[at+1:]
@@ -367,8 +364,8 @@ func lastIDs(w *redisWorld, args []string) {
 	}
 }
 
-// hasNews tells whether an XREAD of one stream would find something. Its arguments end with the
-// stream and the place after which to look.
+// hasNews reports whether an XREAD of one stream would find something. Its last two arguments are the stream and the
+// id after which to look.
 func hasNews(w *redisWorld, args []string) bool {
 	stream, place := args[len(args)-2], args[len(args)-1]
 	entries, err := w.server.Stream(stream)
@@ -380,7 +377,7 @@ func hasNews(w *redisWorld, args []string) bool {
 	return newest > t || newest == t && number > n
 }
 
-// streamID takes the id of a stream's entry apart: its time (ms) and its number within that.
+// streamID splits the id of a stream's entry into its time (ms) and the number within that time.
 func streamID(id string) (t, n uint64) {
 	ms, number, _ := strings.Cut(id, "-")
 	t, _ = strconv.ParseUint(ms, 10, 64) // an id that Redis made
@@ -388,7 +385,7 @@ func streamID(id string) (t, n uint64) {
 	return t, n
 }
 
-// popped makes BLPOP's reply of LPOP's.
+// popped returns BLPOP's reply for LPOP's.
 func popped(key string, reply []byte) []byte {
 	if !bytes.HasPrefix(reply, []byte("$")) || bytes.HasPrefix(reply, []byte("$-1")) {
 		if bytes.HasPrefix(reply, []byte("-")) {
@@ -399,7 +396,7 @@ func popped(key string, reply []byte) []byte {
 	return fmt.Appendf(nil, "*2\r\n$%d\r\n%s\r\n%s", len(key), key, reply)
 }
 
-// scriptNames are the names of the state's scripts by their SHA-1.
+// scriptNames has the names of the state's scripts by SHA-1.
 var scriptNames = sync.OnceValue(func() map[string]string {
 	names := map[string]string{}
 	folder := filepath.Join("..", "..", "state", "lua")
@@ -428,7 +425,7 @@ func hash(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// script takes a call of a script apart; false for any other command.
+// script parses a call of a script; false for any other command.
 func script(args []string) (name string, keys, argv []string, ok bool) {
 	sha := ""
 	switch strings.ToUpper(args[0]) {
@@ -450,7 +447,7 @@ func script(args []string) (name string, keys, argv []string, ok bool) {
 	return name, args[3 : 3+n], args[3+n:], true
 }
 
-// describe shows a command in one line that is the same in each run of a seed.
+// describe returns a command as one line, which is the same in each run of a seed.
 func describe(args []string) string {
 	var line strings.Builder
 	shown := args
@@ -458,7 +455,7 @@ func describe(args []string) string {
 		fmt.Fprintf(&line, "%s(%s) %s", name, strings.ToLower(args[0]), keys[0])
 		shown = argv
 	} else if strings.EqualFold(args[0], "SET") {
-		shown = args[:2] // what an executor says of itself: the memory of a real process, say
+		shown = args[:2] // an executor's report has the memory of a real process
 	}
 	for i, arg := range shown {
 		if i > 0 || line.Len() > 0 {

@@ -10,27 +10,27 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// rules hold each script to the protocol (state/PROTOCOL.md) as it is executed, so that a
-// transition that must not be is found also where a run would end well in spite of it.
+// rules compare each execution of a script with the protocol (state/PROTOCOL.md), so that an illegal transition is
+// found even if the run would end well.
 type rules struct {
-	highest map[string]int  // "JOB/TASK" -> the highest attempt number that was given out, since Redis forgot at last
-	epochs  map[string]bool // "JOB EPOCH": what was an epoch, ever
+	highest map[string]int  // "JOB/TASK" -> the highest attempt number since the last data loss
+	epochs  map[string]bool // "JOB EPOCH" of all epochs so far
 }
 
 func newRules() rules { return rules{highest: map[string]int{}, epochs: map[string]bool{}} }
 
-// before is what a script may rely on, as it was before it.
+// before is the state before a script.
 type before struct {
 	phase  job.Phase
 	epoch  string
 	stage  string
-	holds  bool   // the attempt runs, by that executor and claim
-	won    bool   // it has committed before
+	holds  bool   // the attempt is running, with that executor and claim
+	won    bool   // the attempt has committed
 	failed bool   // the job has failed
-	leases []bool // of a renewal: whether each lease was there, and its attempt that claim's
+	leases []bool // of a renewal: whether each lease existed and belonged to the claim
 }
 
-// legal are the phases in which a script may say ok; any for others.
+// legal has the phases in which a script may answer ok; scripts that it lacks may answer ok in any phase.
 var legal = map[string][]job.Phase{
 	"start":   {job.PhasePlan},
 	"finish":  {job.PhasePublish, job.PhasePlan, job.PhaseCleanup}, // see transition
@@ -44,10 +44,10 @@ var legal = map[string][]job.Phase{
 	"redo":    {job.PhasePublish},
 }
 
-// stageArgument is which argument of a decision names the stage that it is about. Users stop jobs in any.
+// stageArgument is the index of the argument with the stage of a decision. Users may stop jobs in any stage.
 var stageArgument = map[string]int{"start": 3, "stop": 2, "finish": 0, "redo": 0, "keep": 1, "discard": 0, "retry": 0, "forget": 1}
 
-// look notes what is, before a script is executed.
+// look notes the state before a script.
 func (s *sim) look(args []string) (b before) {
 	name, keys, argv, ok := script(args)
 	if !ok || s.jobOf(keys[0]) == nil {
@@ -74,7 +74,7 @@ func (s *sim) look(args []string) (b before) {
 	return b
 }
 
-// judge holds a script that was executed to what was before.
+// judge compares a script's answer with the state before it.
 func (s *sim) judge(b before, args []string, reply []byte) {
 	name, keys, argv, ok := script(args)
 	if !ok || s.jobOf(keys[0]) == nil {
@@ -98,7 +98,7 @@ func (s *sim) judge(b before, args []string, reply []byte) {
 	switch {
 	case done && name == "commit" && !b.holds && !b.won:
 		bad("committed by a claim that does not run: %q", argv[:6])
-	case name == "commit" && b.won && !done && len(answer) > 0: // not: no such script
+	case name == "commit" && b.won && !done && len(answer) > 0: // an empty answer means that the script was not loaded
 		bad("a commit that was repeated is refused: %q", argv[:6])
 	case done && (name == "fail" || name == "lose") && !b.holds:
 		bad("said of a claim that does not run: %q", argv[:6])
@@ -123,7 +123,7 @@ func (s *sim) judge(b before, args []string, reply []byte) {
 	}
 }
 
-// judgeClaim looks at the numbers of attempts that were claimed.
+// judgeClaim checks the attempt numbers of claims.
 func (s *sim) judgeClaim(j *testJob, answer []string, bad func(string, ...any)) {
 	for i := 6; i+1 < len(answer); i += 2 {
 		task := string(j.id) + "/" + answer[1] + answer[i]
@@ -135,8 +135,8 @@ func (s *sim) judgeClaim(j *testJob, answer []string, bad func(string, ...any)) 
 	}
 }
 
-// judgeTasks looks whether each task of a job that runs is where somebody finds it: committed, running,
-// waiting, or not claimed yet; and after a sweep, whether all that run have leases.
+// judgeTasks checks that each task of a running job can be found: it is committed, running, waiting, or not claimed
+// yet. After a sweep it also checks that all running attempts have leases.
 func (s *sim) judgeTasks(j *testJob, name string, bad func(string, ...any)) {
 	side, next, total, count := "m", "mapnext", "maps", "mapdone"
 	switch s.phase(j) {
@@ -195,7 +195,7 @@ func (s *sim) judgeTasks(j *testJob, name string, bad func(string, ...any)) {
 	}
 }
 
-// fields are those of a hash, if it is there.
+// fields returns the fields of a hash, if the hash exists.
 func (s *sim) fields(key string) []string {
 	if !s.redis.server.Exists(key) {
 		return nil
@@ -207,7 +207,7 @@ func (s *sim) fields(key string) []string {
 	return fields
 }
 
-// values are the strings and numbers of a reply that is a flat list.
+// values returns the strings and numbers of a reply that is a flat list.
 func values(reply []byte) (all []string) {
 	for i, line := range strings.Split(strings.TrimSuffix(string(reply), "\r\n"), "\r\n") {
 		switch {

@@ -16,7 +16,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// service is one of the two that a process talks to.
+// service is one of the two services of a process: Redis or the store.
 type service int
 
 const (
@@ -26,42 +26,40 @@ const (
 
 func (s service) String() string { return [...]string{"redis", "store"}[s] }
 
-// process is a simulated process: everything that it asks of the world names it. Its fields are
-// changed by the scheduler only.
+// process is a simulated process. Each of its requests names it. Only the scheduler changes its fields.
 type process struct {
 	name   string
-	dead   bool    // it was killed: whatever it asks fails, and changes nothing
-	past   bool    // it is a request that nobody waits for any more
-	frozen bool    // it stands still: its requests wait, whatever its timers say
-	cut    [2]bool // by service: nothing gets through
+	dead   bool    // killed: its requests fail, and change nothing
+	past   bool    // it stands for a request that no process waits for
+	frozen bool    // paused: its requests wait, whatever its timers say
+	cut    [2]bool // by service: no request arrives
 	slow   float64 // multiplies its latencies
 }
 
-// request is something that a process asks of the world. The process waits for the scheduler,
-// and for nothing else: time-outs and cancelled contexts come to it through the scheduler, too,
-// so that the order of all events is the scheduler's.
+// request is a request of a process. The process waits only for the scheduler: the scheduler also delivers time-outs
+// and cancelled contexts, so that it decides the order of all events.
 type request struct {
 	process *process
 	service service
-	what    string        // canonical: what the trace shows
-	done    chan struct{} // closed once it is answered
-	err     error         // how it failed; set before done is closed
-	// exec changes the world and keeps the answer. It is called by the scheduler.
+	what    string        // the description in the trace
+	done    chan struct{} // closed when the request is answered
+	err     error         // set before done is closed
+	// exec changes the world and keeps the answer. Only the scheduler calls it.
 	exec func(*request)
-	// ready tells whether exec would find what it waits for; nil for a request that never waits.
+	// ready reports whether exec would find what the request waits for; nil for a request that never waits.
 	ready func() bool
-	until time.Time // of a request that waits: when exec is to be called anyway
-	// damaged asks exec to answer with a flipped bit.
+	until time.Time // of a request that waits: when exec is called in any case
+	// damaged makes exec answer with a flipped bit.
 	damaged bool
 
-	gaveUp error     // guarded by sim.mu: why the process waits no more
+	gaveUp error     // guarded by sim.mu: why the process no longer waits
 	due    time.Time // when it arrives
-	hung   bool      // it will never be answered
+	hung   bool      // never answered
 
-	counted    bool          // by those that aim at such requests
-	befalls    []incident    // that were aimed at it
-	answerLost bool          // and so will its answer be
-	late       time.Duration // not zero: its process is told that it is lost, and it arrives after that time
+	counted    bool          // by the aims
+	befalls    []incident    // incidents that were aimed at it
+	answerLost bool          // its answer gets lost
+	late       time.Duration // not zero: its process sees a lost request, which arrives after this time
 }
 
 var (
@@ -70,16 +68,16 @@ var (
 	errLate = &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
 )
 
-// sim is one run: a world, its processes, and the scheduler that decides what happens next.
-// Everything is confined to the scheduler's goroutine but for what mu guards.
+// sim is one run: a world, its processes, and the scheduler that decides what happens next. Everything is confined to
+// the scheduler's goroutine, except what mu guards.
 type sim struct {
 	*plan
 	rng    *rand.Rand
 	trace  trace
 	start  time.Time
 	steps  int
-	calm   bool // no faults any more
-	ending bool // nobody is replaced any more
+	calm   bool // the faults have ended
+	ending bool // processes are no longer replaced
 
 	redis *redisWorld
 	store *storeWorld
@@ -99,20 +97,20 @@ type sim struct {
 	problems []string
 
 	scratch string
-	verbose bool     // processes' logs go into the trace
-	logged  []string // guarded by mu: what is not in the trace yet
+	verbose bool     // log lines go into the trace
+	logged  []string // guarded by mu: lines that are not in the trace yet
 	failed  []string // guarded by mu: processes that ended with an error
-	clients int      // guarded by mu: users' calls that go on
+	clients int      // guarded by mu: running calls of users
 }
 
-// timer is something that the scheduler has to do later.
+// timer is a function that the scheduler calls later.
 type timer struct {
 	at   time.Time
 	what string
 	do   func()
 }
 
-// ask hands a request to the scheduler and waits for its answer.
+// ask sends a request to the scheduler and waits for the answer.
 func (s *sim) ask(r *request) error {
 	r.done = make(chan struct{})
 	s.mu.Lock()
@@ -123,7 +121,7 @@ func (s *sim) ask(r *request) error {
 	return r.err
 }
 
-// giveUp tells the scheduler that the process waits for r no more.
+// giveUp tells the scheduler that the process no longer waits for r.
 func (s *sim) giveUp(r *request, why error) {
 	s.mu.Lock()
 	if r.gaveUp == nil {
@@ -146,12 +144,12 @@ func (s *sim) problem(format string, args ...any) {
 	s.problems = append(s.problems, text)
 }
 
-// after has do called by the scheduler once d is over.
+// after makes the scheduler call do after d.
 func (s *sim) after(d time.Duration, what string, do func()) {
 	s.timers = append(s.timers, timer{time.Now().Add(d), what, do})
 }
 
-// runUntil lets the world go on until ok, or for most at most. It tells whether ok came true.
+// runUntil runs the world until ok, or at most for most. It reports whether ok became true.
 func (s *sim) runUntil(most time.Duration, ok func() bool) bool {
 	end := time.Now().Add(most)
 	for {
@@ -183,7 +181,7 @@ func (s *sim) runUntil(most time.Duration, ok func() bool) bool {
 	}
 }
 
-// sleep lets time go on until d is over or a process asks for something.
+// sleep advances the time by d, or until a process sends a request.
 func (s *sim) sleep(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -193,8 +191,8 @@ func (s *sim) sleep(d time.Duration) {
 	}
 }
 
-// admit takes the requests that came since, in an order that does not depend on which goroutine
-// was faster, and decides how long they travel.
+// admit takes the new requests, in an order that does not depend on which goroutine was faster, and chooses their
+// latencies.
 func (s *sim) admit() {
 	s.mu.Lock()
 	arrived := s.arrived
@@ -207,7 +205,7 @@ func (s *sim) admit() {
 	s.pending = append(s.pending, arrived...)
 }
 
-// traceLogs puts what was logged into the trace.
+// traceLogs appends log lines to the trace.
 func (s *sim) traceLogs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +221,7 @@ func canonical(a, b *request) int {
 	return cmp.Or(cmp.Compare(a.process.name, b.process.name), cmp.Compare(a.what, b.what))
 }
 
-// fireTimers does what is due, the earliest first. It tells whether there was anything.
+// fireTimers calls the timers that are due, the earliest first. It reports whether there were any.
 func (s *sim) fireTimers() bool {
 	now := time.Now()
 	first := -1
@@ -242,8 +240,8 @@ func (s *sim) fireTimers() bool {
 	return true
 }
 
-// next returns the request whose turn it is, or nil, and then lowers wakeAt to when there will
-// be one.
+// next returns the request whose turn it is. If there is none it returns nil, and lowers wakeAt to the time of the
+// next request.
 func (s *sim) next(now time.Time, wakeAt *time.Time) *request {
 	var best *request
 	for _, r := range s.pending {
@@ -264,7 +262,7 @@ func (s *sim) next(now time.Time, wakeAt *time.Time) *request {
 	return best
 }
 
-// eligible tells from when on a request may be handled.
+// eligible returns the time from which a request may be handled.
 func (s *sim) eligible(r *request) (time.Time, bool) {
 	p := r.process
 	switch {
@@ -288,10 +286,10 @@ func (s *sim) whyGaveUp(r *request) error {
 	return r.gaveUp
 }
 
-// handle decides what becomes of a request.
+// handle handles a request.
 func (s *sim) handle(r *request) {
 	if s.incident(r, true) {
-		return // something befell the process before it could ask
+		return // an incident came before the request
 	}
 	why := s.whyGaveUp(r)
 	switch {
@@ -305,7 +303,7 @@ func (s *sim) handle(r *request) {
 	s.incident(r, false)
 }
 
-// late ends a request whose process waits no more. It may be on its way for a while.
+// late ends a request whose process no longer waits. The request may arrive later.
 func (s *sim) late(r *request, why error) {
 	if r.ready != nil || r.hung || r.process.cut[r.service] || s.calm || !s.chance(0.5) {
 		s.answer(r, why, "gave up")
@@ -315,7 +313,7 @@ func (s *sim) late(r *request, why error) {
 	s.onItsWay(r, s.upTo(3*time.Second))
 }
 
-// onItsWay has a request executed later of which its process has heard that it came to nothing.
+// onItsWay makes a request arrive later, although its process has been told that the request failed.
 func (s *sim) onItsWay(r *request, d time.Duration) {
 	ghost := &request{process: &process{name: r.process.name + "'s past", slow: 1, past: true}, service: r.service, what: r.what, exec: r.exec, done: make(chan struct{})}
 	ghost.due = time.Now().Add(d)
@@ -330,7 +328,7 @@ func (s *sim) answer(r *request, err error, outcome string) {
 	close(r.done)
 }
 
-// decide has a request executed, or not, by the dice.
+// decide executes a request, or lets it fail, at random.
 func (s *sim) decide(r *request) {
 	f := s.faultsFor(r)
 	switch {
@@ -361,7 +359,7 @@ func (s *sim) decide(r *request) {
 	}
 }
 
-// hang leaves a request without an answer until its process loses patience.
+// hang leaves a request without an answer until its process gives up.
 func (s *sim) hang(r *request, outcome string) {
 	r.hung = true
 	s.trace.add("%s %s: %s: %s", r.process.name, r.service, r.what, outcome)
@@ -378,7 +376,7 @@ func (s *sim) execute(r *request) {
 	r.exec(r)
 }
 
-// lossOf is how a process sees that a request, or its answer, came to nothing.
+// lossOf returns the error that a process sees when a request, or its answer, is lost.
 func lossOf(r *request) error {
 	if r.service == storeService {
 		return fmt.Errorf("simulated: %w", objstore.ErrUnavailable)
@@ -388,7 +386,7 @@ func lossOf(r *request) error {
 
 func (s *sim) chance(p float64) bool { return s.rng.Float64() < p }
 
-// upTo is a random time from 0 to most.
+// upTo returns a random time from 0 to most.
 func (s *sim) upTo(most time.Duration) time.Duration {
 	return time.Duration(s.rng.Int64N(int64(most) + 1))
 }

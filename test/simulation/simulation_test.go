@@ -28,7 +28,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(silence{}) // connections break all the time
+	redis.SetLogger(silence{}) // connections break often
 	debug.SetGCPercent(800)    // a run makes much garbage and keeps little
 	os.Exit(m.Run())
 }
@@ -38,7 +38,7 @@ type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}
 
-// result is what became of a run.
+// result is the result of a run.
 type result struct {
 	plan     *plan
 	sum      uint64
@@ -49,12 +49,12 @@ type result struct {
 	calls    map[string]int // of scripts, by name and answer
 }
 
-// end is the last part of the trace; a replay shows all of it.
+// end returns the last part of the trace; a replay shows the whole trace.
 func (r result) end() string {
 	return fmt.Sprintf("%v\n…\n%s", r.plan, strings.Join(r.lines[max(0, len(r.lines)-100):], "\n"))
 }
 
-// run plays a seed.
+// run runs a seed.
 func run(t *testing.T, seed uint64, verbose bool) (r result) {
 	p := newPlan(seed)
 	defer func() {
@@ -101,7 +101,7 @@ func run(t *testing.T, seed uint64, verbose bool) (r result) {
 	return r
 }
 
-// memoryFolder is a folder for scratch files; "" stands for the system's.
+// memoryFolder returns a folder for scratch files; "" means the system's.
 func memoryFolder() string {
 	if _, err := os.Stat("/dev/shm"); err == nil {
 		return "/dev/shm"
@@ -109,7 +109,7 @@ func memoryFolder() string {
 	return ""
 }
 
-// play is a run from beginning to end.
+// play executes a run from beginning to end.
 func (s *sim) play() {
 	for range s.controllers {
 		s.later(time.Second, "begin", s.startController)
@@ -160,22 +160,22 @@ func (s *sim) explainStall() {
 	s.trace.note("%s", s.redis.server.Dump())
 }
 
-// longestTTL is how long a key may live of a process that is gone, or of a controller that minds
-// a job: also if the clock of Redis was set back.
+// longestTTL is how long the key of an ended process, or of a controller's hold on a job, may live, even if the clock
+// of Redis was set back.
 const longestTTL = time.Minute
 
-// expire lets the history run out and a controller tidy up after it.
+// expire lets the history expire, and a controller clean up after it.
 func (s *sim) expire() {
-	s.timers = nil // nobody is replaced any more
+	s.timers = nil // processes are no longer replaced
 	s.runUntil(max(s.history, longestTTL)+time.Second, func() bool { return false })
 	s.startController()
-	s.startExecutor() // finds hints that came late to be vain
+	s.startExecutor() // removes hints that came late
 	s.runUntil(5*time.Second, func() bool { return false })
 	s.stopAll()
 	s.redis.setTime(time.Now())
 }
 
-// checkAll looks for what was promised, and for what was left.
+// checkAll checks all jobs, and looks for leftovers.
 func (s *sim) checkAll() {
 	for _, j := range s.jobs {
 		if j.outcome != nil {
@@ -197,8 +197,8 @@ func (s *sim) checkRedis() {
 		switch {
 		case name == "news": // of a bounded length
 		case name == "alive" && s.durable: // for ever
-		case name == "wake", name == "control": // tokens that nobody waited for
-		case name == "executors": // those that were killed, until somebody lists them
+		case name == "wake", name == "control": // tokens that no process has taken
+		case name == "executors": // killed executors, which stay until a client lists the executors
 		default:
 			s.problem("left in Redis: %s", key)
 		}
@@ -218,10 +218,9 @@ func (s *sim) checkStore() {
 	}
 }
 
-// excused tells whether nobody could have removed what was written to the store: because it was
-// written after its job's clean-up, by a request that its process knew no more of or by a
-// process that was killed then; or because Redis has lost the job whose it was, and the store
-// has no record of it.
+// excused reports whether no process could have removed an object: because it was written after its job's clean-up, by
+// a request that its process had given up or by a process that was killed then; or because Redis has lost its job, and
+// the store has no record of the job.
 func (s *sim) excused(key string, writer *process, at time.Time) bool {
 	return slices.ContainsFunc(s.jobs, func(j *testJob) bool {
 		if !strings.HasPrefix(key, j.output) && !strings.Contains(key, "/"+string(j.id)+"/") {
@@ -239,7 +238,7 @@ func replay(seed uint64) string {
 // enough failing seeds to see what is wrong.
 const enough = 5
 
-// Whatever goes wrong on the way: every job ends, as it must, and leaves nothing.
+// Whatever happens during a run, every job ends correctly and leaves nothing.
 func TestSeeds(t *testing.T) {
 	if *seedFlag != 0 {
 		show(t, run(t, *seedFlag, true))
@@ -289,7 +288,7 @@ func show(t *testing.T, r result) {
 	}
 }
 
-// A seed is worth nothing unless it does the same thing each time.
+// A seed is useful only if it gives the same run each time.
 func TestSeedsReplay(t *testing.T) {
 	t.Parallel()
 	for seed := *firstFlag; seed < *firstFlag+replayedSeeds; seed++ {

@@ -21,30 +21,29 @@ import (
 // storeURL names the one bucket of a run.
 const storeURL = "s3://simulated"
 
-// storeWorld is the object store of a run: what S3 has, in memory. It is called by the scheduler
-// only.
+// storeWorld is the object store of a run: the features of S3, in memory. Only the scheduler calls it.
 type storeWorld struct {
 	objects map[string]stored
 	uploads map[string]upload // by id
 	made    int               // uploads and objects so far
-	writer  *process          // whose request is executed
-	late    map[string]bool   // objects that were removed by requests that nobody waited for any more
+	writer  *process          // of the request that is executed
+	late    map[string]bool   // objects that were removed by requests that no process waited for
 
 	deviates deviation
-	asked    map[string]bool // uploads, by id, whose completion was asked for
+	asked    map[string]bool // uploads, by id, whose completion was requested
 
-	completions, abortsAt int  // before the abortsAt-th completion somebody aborts all uploads of outputs, as tools do
+	completions, abortsAt int  // before the abortsAt-th completion all uploads of outputs are aborted, as some tools do
 	aborted               bool // that has happened
 }
 
-// deviation is how a store answers to the completion of an upload where S3 does otherwise.
+// deviation is how a store's answer to the completion of an upload differs from S3's.
 type deviation int
 
 const (
 	faithful deviation = iota
-	trusting           // "completed" of an upload that is gone, where any object has its key, as VersityGW does
-	failing            // "internal error" of an upload that is gone, as Ceph's RGW does
-	lazy               // "completed" the first time, and nothing is done yet
+	trusting           // "completed" for a missing upload if any object has its key, as VersityGW
+	failing            // "internal error" for a missing upload, as Ceph's RGW
+	lazy               // "completed" the first time, before anything is done
 	deviations
 )
 
@@ -53,7 +52,7 @@ var errInternal = errors.New("internal error")
 type stored struct {
 	data   []byte
 	etag   string
-	upload string // the id of the upload that became it, if one did
+	upload string // the id of the upload that made the object, if any
 	made   time.Time
 	writer *process
 }
@@ -81,7 +80,7 @@ func (w *storeWorld) describe(key string) objstore.Object {
 	return objstore.Object{Key: key, Size: int64(len(o.data)), ETag: o.etag, ModTime: o.made}
 }
 
-// complete gives the store's answer, which need not say what is there.
+// complete returns the store's answer, which may differ from what it did.
 func (w *storeWorld) complete(u objstore.Upload) error {
 	if w.completions++; w.completions == w.abortsAt {
 		w.aborted = true
@@ -108,13 +107,13 @@ func (w *storeWorld) complete(u objstore.Upload) error {
 	return objstore.ErrNotFound
 }
 
-// keys are the keys under a prefix, in order.
+// keys returns the keys below a prefix, in order.
 func (w *storeWorld) keys(prefix string) []string {
 	keys := slices.Sorted(maps.Keys(w.objects))
 	return slices.DeleteFunc(keys, func(k string) bool { return !strings.HasPrefix(k, prefix) })
 }
 
-// uploadsBelow are the uploads under a prefix, in the order of their keys.
+// uploadsBelow returns the uploads below a prefix, ordered by key.
 func (w *storeWorld) uploadsBelow(prefix string) []objstore.Upload {
 	var all []objstore.Upload
 	for id, u := range w.uploads {
@@ -126,8 +125,8 @@ func (w *storeWorld) uploadsBelow(prefix string) []objstore.Upload {
 	return all
 }
 
-// bucket is the store as one process has it. Each request goes through do, which says when exec
-// is called, if ever.
+// bucket is one process's client of the store. Each request goes through do, which decides when to call exec, if at
+// all.
 type bucket struct {
 	world *storeWorld
 	do    func(ctx context.Context, what string, exec func(damaged bool) error) error
@@ -135,7 +134,7 @@ type bucket struct {
 
 var _ objstore.Bucket = (*bucket)(nil)
 
-// open is the Opener of a process.
+// open returns the Opener of a process.
 func (s *sim) open(p *process) func(context.Context, string) (objstore.Bucket, string, error) {
 	b := &bucket{world: s.store, do: func(ctx context.Context, what string, exec func(bool) error) error {
 		r := &request{process: p, service: storeService, what: what}
@@ -174,7 +173,7 @@ func checkKey(key string) error {
 	return nil
 }
 
-// one makes a request about a key.
+// one sends a request about a key.
 func (b *bucket) one(ctx context.Context, verb, key string, exec func(damaged bool) error) error {
 	if err := checkKey(key); err != nil {
 		return fail(key, err)
@@ -277,7 +276,7 @@ func (b *bucket) Create(ctx context.Context, key string) (objstore.Writer, error
 	return &writer{ctx: ctx, bucket: b, key: key}, nil
 }
 
-// Complete asks, and looks what came of it, as the drivers do.
+// Complete sends the request, and checks the result, as the drivers do.
 func (b *bucket) Complete(ctx context.Context, u objstore.Upload) (o objstore.Object, err error) {
 	var answer error
 	made := false
@@ -330,7 +329,7 @@ func (b *bucket) Abort(ctx context.Context, u objstore.Upload) error {
 	})
 }
 
-// requestTimeout is after what time a driver takes an answer for lost.
+// requestTimeout is how long a driver waits for an answer.
 const requestTimeout = 5 * time.Second
 
 // batch is how many keys go into one request.
@@ -356,7 +355,7 @@ func (b *bucket) Delete(ctx context.Context, keys ...string) error {
 	return nil
 }
 
-// names lists keys in an order that random names have no part in.
+// names lists keys in an order that does not depend on random names.
 func names(keys []string) string {
 	var names []string
 	for _, key := range keys {
@@ -406,8 +405,8 @@ func (b *bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.
 	}
 }
 
-// writer gathers an object and sends it when it is sealed (two requests, as of a multipart
-// upload) or committed (one).
+// writer collects an object and sends it when it is sealed (two requests, like a multipart upload) or committed (one
+// request).
 type writer struct {
 	ctx    context.Context
 	bucket *bucket
@@ -459,7 +458,7 @@ func (w *writer) Seal() (objstore.Upload, error) {
 	err = w.bucket.one(w.ctx, fmt.Sprintf("upload part[%d]", len(data)), w.key, func(bool) error {
 		u, ok := world.uploads[id]
 		if !ok {
-			return objstore.ErrNotFound // aborted meanwhile
+			return objstore.ErrNotFound // aborted in between
 		}
 		u.data, u.sealed = data, true
 		world.uploads[id] = u
@@ -485,7 +484,7 @@ func (w *writer) Abort() error {
 	return nil
 }
 
-// The simulated store is one as all others are, also where it deviates.
+// The simulated store passes the drivers' contract suite, with all deviations.
 func TestStoreContract(t *testing.T) {
 	for deviates := range deviations {
 		t.Run(fmt.Sprint(deviates), func(t *testing.T) {

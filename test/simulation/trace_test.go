@@ -8,27 +8,27 @@ import (
 	"time"
 )
 
-// trace is what happened in a run, in order. Two runs of one seed must have the same.
+// trace is the events of a run, in order. Two runs of one seed must have the same trace.
 type trace struct {
 	start time.Time
 	lines []string
 	sum   uint64
-	names map[string]string // random names, by what stands for them
+	names map[string]string // random names, by their replacements
 }
 
-// pagesName is the one thing that production code takes from crypto/rand here.
+// pagesName matches the only text that production code takes from crypto/rand here.
 var pagesName = regexp.MustCompile(`\b[A-Z2-7]{26}\b`)
 
-// add notes what happened.
+// add notes an event.
 func (t *trace) add(format string, args ...any) {
 	line := pagesName.ReplaceAllStringFunc(fmt.Sprintf(format, args...), t.rename)
 	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%d %d %s", t.sum, time.Since(t.start), line) // a hash takes every write
+	_, _ = fmt.Fprintf(h, "%d %d %s", t.sum, time.Since(t.start), line) // a hash accepts every write
 	t.sum = h.Sum64()
 	t.write(line)
 }
 
-// note adds what is not part of a run's identity.
+// note adds a line that is not part of a run's identity.
 func (t *trace) note(format string, args ...any) { t.write("      # " + fmt.Sprintf(format, args...)) }
 
 func (t *trace) write(line string) {

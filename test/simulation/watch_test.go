@@ -14,10 +14,10 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// watch looks at every command that Redis has executed.
+// watch observes every command that Redis executes.
 type watch struct {
 	winners map[string]string // "JOB/TASK" -> "ATTEMPT EXECUTOR CLAIMED"
-	calls   map[string]int    // of scripts: "NAME ANSWER" -> how often
+	calls   map[string]int    // of scripts: "NAME ANSWER" -> number of calls
 	rules   rules
 }
 
@@ -38,7 +38,7 @@ func (w *watch) redis(s *sim, args []string, reply []byte) {
 	s.follow(j)
 }
 
-// count notes what a script has answered.
+// count counts a script's answer.
 func (w *watch) count(name string, reply []byte) {
 	fields := bytes.Split(reply, []byte("\r\n"))
 	if len(fields) < 3 || !bytes.HasPrefix(fields[0], []byte("*")) || !bytes.HasPrefix(fields[1], []byte("$")) {
@@ -50,15 +50,15 @@ func (w *watch) count(name string, reply []byte) {
 	}
 }
 
-// transition is called for scripts that have done something.
+// transition is called for scripts that changed something.
 func (w *watch) transition(s *sim, j *testJob, name string, argv []string) {
 	switch name {
 	case "submit":
 		if j.outcome != nil && s.phase(j) == job.PhasePlan {
-			j.outcome, j.lost = nil, true // again: its user had no answer until the history had expired
+			j.outcome, j.lost = nil, true // submitted again, because its user got no answer until the history had expired
 		}
 	case "start":
-		j.total, _ = strconv.Atoi(argv[1]) // as Redis has taken it
+		j.total, _ = strconv.Atoi(argv[1]) // as Redis has it
 		if j.reducers == 0 {
 			j.total, _ = strconv.Atoi(argv[0])
 		}
@@ -91,14 +91,14 @@ func (w *watch) transition(s *sim, j *testJob, name string, argv []string) {
 	case "finish":
 		j.finished = time.Now()
 		if s.rivals(j) {
-			s.checkOutput(j, s.record(j), s.bad(j)) // it is to be overwritten
+			s.checkOutput(j, s.record(j), s.bad(j)) // another job will overwrite it
 		}
 	case "forget":
 		s.end(j, s.record(j))
 	}
 }
 
-// end notes how a job has ended. Those that wait for it are submitted.
+// end notes how a job has ended, and submits the jobs that wait for its end.
 func (s *sim) end(j *testJob, o *outcome) {
 	j.outcome, j.ended = o, time.Now()
 	for _, other := range s.jobs {
@@ -109,12 +109,12 @@ func (s *sim) end(j *testJob, o *outcome) {
 	}
 }
 
-// rivals tells whether another job writes where this one does.
+// rivals reports whether another job has the same output.
 func (s *sim) rivals(j *testJob) bool {
 	return slices.ContainsFunc(s.jobs, func(other *testJob) bool { return other != j && other.output == j.output })
 }
 
-// forget is called when Redis has lost what it knew.
+// forget is called when Redis has lost its data.
 func (w *watch) forget(s *sim) {
 	clear(w.winners)
 	clear(w.rules.highest)
@@ -134,7 +134,7 @@ func (w *watch) forget(s *sim) {
 		}
 		if phase != job.PhaseCleanup && phase != job.PhaseKept && phase != job.PhaseEnded {
 			j.undone = j.undone || !j.settled.IsZero()
-			if phase != "" || j.outcome == nil { // else it has ended, and its history is gone
+			if phase != "" || j.outcome == nil { // otherwise it has ended, and its history has expired
 				j.settled = time.Time{}
 			}
 		}
@@ -142,11 +142,10 @@ func (w *watch) forget(s *sim) {
 	}
 }
 
-// returns is how long it may take until a job is back that only the store knows, once the faults
-// are over.
+// returns is how long it may take, after the faults, to restore a job that only the store knows.
 const returns = 40 * time.Second
 
-// lose says what becomes of a job that Redis has forgotten before it had ended.
+// lose decides what must happen to a job that Redis has lost before the job ended.
 func (s *sim) lose(j *testJob) {
 	recorded := s.recorded(j)
 	j.unpublished = j.unpublished || !j.wrote.IsZero()
@@ -158,7 +157,7 @@ func (s *sim) lose(j *testJob) {
 	case s.durable && j.settling != nil:
 		s.forgotten(j)
 	default:
-		if s.durable && !j.undone && !j.struck["job.json"] { // nobody writes the record of a job again that was settled before
+		if s.durable && !j.undone && !j.struck["job.json"] { // the record of a job that had its final state is not written again
 			s.problem("%s was not settled, and is not on the store", j.id)
 		}
 		j.lost = true
@@ -166,28 +165,28 @@ func (s *sim) lose(j *testJob) {
 	}
 }
 
-// recorded tells whether the store has what brings the job back.
+// recorded reports whether the store has what is needed to restore the job.
 func (s *sim) recorded(j *testJob) bool {
 	_, there := s.store.objects[j.record()]
 	return there && !j.struck["job.json"]
 }
 
-// forgotten says that a job which was settled has ended so: there is no history of it.
+// forgotten notes that a job with a final state has ended in it, without a history.
 func (s *sim) forgotten(j *testJob) {
 	j.lost = true
 	s.end(j, j.settling)
 }
 
-// expectBack looks after a while whether a job is back.
+// expectBack checks after a while whether a job was restored.
 func (s *sim) expectBack(j *testJob) {
 	s.after(returns, "look for "+string(j.id), func() {
 		recorded := s.recorded(j)
 		switch {
 		case j.outcome != nil || s.phase(j) != "":
 		case !recorded && j.settling != nil:
-			s.forgotten(j) // whoever cleaned up after it had not noticed yet
+			s.forgotten(j) // the controller that cleans up has not noticed the loss yet
 		case !recorded && j.struck["job.json"]:
-			j.lost = true // for good, and its user submits it again
+			j.lost = true // permanently: its user submits it again
 			s.submit(j)
 		default:
 			s.problem("%s does not come back", j.id)
@@ -203,7 +202,7 @@ func (s *sim) jobOf(key string) *testJob {
 	return s.jobs[i]
 }
 
-// follow has users act when the job comes to where they want to.
+// follow makes users act when the job reaches the phase that they wait for.
 func (s *sim) follow(j *testJob) {
 	phase := s.phase(j)
 	if phase == "" || j.phase == phase {
@@ -245,7 +244,7 @@ func (s *sim) record(j *testJob) *outcome {
 	return o
 }
 
-// checkJob holds a job that has ended to what was promised.
+// checkJob compares an ended job with what was promised.
 func (s *sim) checkJob(j *testJob) {
 	bad := s.bad(j)
 	switch {
@@ -255,7 +254,7 @@ func (s *sim) checkJob(j *testJob) {
 		}
 		return
 	case j.lost && strings.Contains(j.outcome.error, "is not empty"):
-		return // it was submitted again, and completed the first time
+		return // submitted again, after it had completed the first time
 	case !j.finished.IsZero() && j.outcome.state == job.Failed && !s.mayFailAgain(j) && !j.lost:
 		bad("it had completed before Redis forgot that: %s", j.outcome.error)
 	}
@@ -269,12 +268,12 @@ func (s *sim) checkJob(j *testJob) {
 		bad("%s: %s", why, j.outcome.error)
 	}
 	if s.overwritten(j) || s.back(j) && s.losses() > 1 {
-		return // what is there is the other's, or of a life that Redis knows nothing of
+		return // the output is the other job's, or from a time that Redis has lost
 	}
 	for _, key := range s.store.keys(j.output) {
 		o := s.store.objects[key]
-		// Nobody can tell a part that is visible from another's when its manifest is gone: from the store, or from
-		// Redis while the store lost what it takes to make the part again.
+		// No process can recognise a visible part as its own when the part's manifest is gone: from the store, or from
+		// Redis while the store has lost what is needed to make the part again.
 		gone := j.struck["manifest"] || s.back(j) && j.struck["page of a plan"]
 		if s.excused(key, o.writer, o.made) || gone && j.reached[job.PhasePublish] {
 			continue
@@ -285,7 +284,7 @@ func (s *sim) checkJob(j *testJob) {
 	}
 }
 
-// describe is the state in which a job is, or has ended.
+// describe returns the present or final state of a job.
 func (j *testJob) describe(s *sim) job.State {
 	if j.outcome != nil {
 		return j.outcome.state
@@ -293,32 +292,32 @@ func (j *testJob) describe(s *sim) job.State {
 	return s.record(j).state
 }
 
-// bad reports what is wrong with a job.
+// bad reports a mistake of a job.
 func (s *sim) bad(j *testJob) func(format string, args ...any) {
 	return func(format string, args ...any) {
 		s.problem("%s, a %s: %s", j.id, j.describe(s), fmt.Sprintf(format, args...))
 	}
 }
 
-// overwritten tells whether another job has written to a job's output after it, or may have.
+// overwritten reports whether another job has, or may have, written to a job's output later.
 func (s *sim) overwritten(j *testJob) bool {
 	return slices.ContainsFunc(s.jobs, func(other *testJob) bool {
 		return other != j && other.output == j.output && (j.finished.IsZero() || other.wrote.After(j.finished)) && !other.wrote.IsZero()
 	})
 }
 
-// mayFailAgain tells whether a job that had completed, and was sent back by a failover, has failed
-// for a reason: its controllers had no store to publish it to, or to look for what it had written;
-// another has written there since; or Redis has gone back twice, to the uploads of a life before the last.
+// mayFailAgain reports whether a job that had completed, and was sent back by a failover, may fail: its controllers
+// had no store to publish to, or to look for its output; another job has written there since; or Redis was sent back
+// twice, to uploads from before the last time.
 func (s *sim) mayFailAgain(j *testJob) bool {
 	return s.losses() > 1 || s.overwritten(j) || strings.Contains(j.outcome.error, objstore.ErrUnavailable.Error()) || strings.Contains(j.outcome.error, objstore.ErrThrottled.Error()) ||
 		strings.Contains(j.outcome.error, "context")
 }
 
-// back tells whether Redis has forgotten that the job was published, or that it was about to be.
+// back reports whether Redis has lost that the job was published, or was about to be.
 func (s *sim) back(j *testJob) bool { return j.undone || j.unpublished || !j.finished.IsZero() }
 
-// wronglyFailed says what is wrong with a job's having failed for its reason; "" if nothing is.
+// wronglyFailed returns why a job must not have failed with its error; "" if it may fail.
 func (s *sim) wronglyFailed(j *testJob) string {
 	says := func(texts ...string) bool {
 		return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(j.outcome.error, text) })
@@ -327,9 +326,9 @@ func (s *sim) wronglyFailed(j *testJob) string {
 	case j.outcome.state != job.Failed || j.lost, s.back(j) && s.mayFailAgain(j):
 		return ""
 	case s.store.aborted && says(objstore.ErrNotFound.Error()):
-		return "" // its uploads are gone, and nobody has completed something else in their place
+		return "" // its uploads are gone, and no other upload was completed instead
 	case j.undone && says("read the plan: "):
-		return "" // which went when it was cleaned up after, cancelled perhaps; that nobody remembers
+		return "" // its clean-up removed them, perhaps after a cancellation that Redis has lost
 	case s.rivals(j) && says("is writing to it", "is not empty", "another one took its output"):
 		return s.wronglyRefused(j)
 	case says(`"class":"job"`) && s.storeWorks():
@@ -346,7 +345,7 @@ func (s *sim) wronglyFailed(j *testJob) string {
 	return ""
 }
 
-// wronglyRefused says what is wrong with a job's having been refused its output for another's sake.
+// wronglyRefused returns why another job must not have kept a job from its output; "" if it may.
 func (s *sim) wronglyRefused(j *testJob) string {
 	for _, other := range s.jobs {
 		if other == j || other.output != j.output || !strings.Contains(j.outcome.error, "job "+string(other.id)+" is writing") {
@@ -359,14 +358,14 @@ func (s *sim) wronglyRefused(j *testJob) string {
 	return ""
 }
 
-// checkOutput compares what a completed job wrote with what it must have.
+// checkOutput compares the output of a completed job with the oracle's.
 func (s *sim) checkOutput(j *testJob, o *outcome, bad func(string, ...any)) {
 	if j.program == "broken" {
 		bad("it can't succeed")
 		return
 	}
 	if s.store.late[j.output+layout.SuccessName] {
-		return // no store can be asked to remove an object only if it still is the one that was seen
+		return // no store can remove an object on the condition that it has not changed
 	}
 	var lines []string
 	var total int
@@ -390,7 +389,7 @@ func (s *sim) checkOutput(j *testJob, o *outcome, bad func(string, ...any)) {
 	slices.Sort(lines)
 	inputs := j.inputs
 	if j.changed != nil && !slices.Equal(lines, j.oracle(inputs)) {
-		inputs = j.changed // all of them as they were later: never some of both
+		inputs = j.changed // all inputs in their later version: never a mix
 	}
 	if oracle := j.oracle(inputs); !slices.Equal(lines, oracle) {
 		bad("its output is wrong: %q, not %q", lines, oracle)
