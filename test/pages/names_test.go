@@ -16,6 +16,7 @@ var (
 	span       = regexp.MustCompile("`([^`\n]+)`")
 	testName   = regexp.MustCompile(`^(?:Test|Fuzz|Benchmark)[A-Z]\w*$`)
 	pathName   = regexp.MustCompile(`^[\w.-]+(?:/[\w.-]+)*/?$`)
+	fileName   = regexp.MustCompile(`^[\w-]+\.(?:go|lua)$`)
 	identifier = regexp.MustCompile(`^([a-z]\w*)\.([A-Z]\w*(?:\.[A-Z]\w*)?)$`)
 )
 
@@ -23,7 +24,10 @@ var (
 func TestNames(t *testing.T) {
 	t.Parallel()
 	known := goNames(t)
-	folders := topFolders(t)
+	folders, files := topFolders(t), map[string]bool{}
+	for _, path := range listed(t, "*") {
+		files[filepath.Base(path)] = true
+	}
 	checked := 0
 	for _, page := range listed(t, "*.md") {
 		if page == "CHANGELOG.md" { // it also names what was removed
@@ -42,6 +46,10 @@ func TestNames(t *testing.T) {
 				}
 				if _, err := os.Stat(filepath.Join(repository, name)); err != nil {
 					t.Errorf("%s names the file %s, which does not exist", page, name)
+				}
+			case fileName.MatchString(name):
+				if !files[name] {
+					t.Errorf("%s names the file %s, which does not exist in any folder", page, name)
 				}
 			case identifier.MatchString(name):
 				m := identifier.FindStringSubmatch(name)
