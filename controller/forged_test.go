@@ -19,7 +19,7 @@ func TestLargeSuccessIsOfNoJob(t *testing.T) {
 	l.write(filepath.Join(l.folder, "in.txt"), "x\n")
 	out := filepath.Join(l.folder, "out")
 	l.submit("j", job.Spec{Program: "wordcount", Kind: "builtin", Input: job.Inputs(l.folder + "/in.txt"), Output: out, Overwrite: true, Format: "text"})
-	job, spec := l.job("j")
+	s := l.step("j")
 	for _, begin := range []string{`"`, `{"job":"j","name":"`, `{"job":"j","counters":{"`, `{"job":"`} {
 		l.write(filepath.Join(out, layout.SuccessName), begin)
 		f, err := os.OpenFile(filepath.Join(out, layout.SuccessName), os.O_APPEND|os.O_WRONLY, 0)
@@ -32,11 +32,11 @@ func TestLargeSuccessIsOfNoJob(t *testing.T) {
 		l.must(f.Close())
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, _, err = l.makePlan(t.Context(), job, spec)
+		_, _, err = s.makePlan(t.Context())
 		l.must(err)
-		there, done, err := l.published(t.Context(), "j", spec, 1)
+		there, done, err := s.out.published(t.Context(), "j", 1)
 		l.must(err)
-		l.must(l.deleteOwnSuccess(t.Context(), "other", spec))
+		l.must(s.out.deleteSuccess(t.Context(), "other"))
 		runtime.ReadMemStats(&after)
 		if done || there == nil || there.Job != "" {
 			t.Errorf("%s…: it counts as %+v, %v", begin, there, done)

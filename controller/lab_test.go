@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -10,7 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
@@ -57,13 +57,30 @@ func newLab(t *testing.T, change func(*Config)) lab {
 	return lab{Controller: c, t: t, folder: folder}
 }
 
-func (l lab) job(id job.ID) (state.Job, job.Spec) {
+// job reads a job's record.
+func (l lab) job(id job.ID) state.Job {
 	l.t.Helper()
 	job, err := l.cfg.Store.Job(l.t.Context(), id)
 	l.must(err)
-	spec, err := jobfile.Parse(job.Spec)
+	return job
+}
+
+// step is the step that a job waits for now.
+func (l lab) step(id job.ID) *step {
+	l.t.Helper()
+	s := l.newStep(l.t.Context(), l.job(id))
+	l.must(s.broken)
+	return s
+}
+
+// stepOf is a step of a job of that spec, which may be in Redis or not.
+func (l lab) stepOf(id job.ID, spec job.Spec) *step {
+	l.t.Helper()
+	text, err := json.Marshal(spec)
 	l.must(err)
-	return job, spec
+	s := l.newStep(l.t.Context(), state.Job{ID: id, Spec: text})
+	l.must(s.broken)
+	return s
 }
 
 func (l lab) must(err error) {

@@ -42,11 +42,9 @@ func TestLockOfAJobThatIsOver(t *testing.T) {
 			l := newLab(t, func(cfg *Config) { cfg.Durable = test.durable })
 			spec := job.Spec{Program: "sort", Input: job.Inputs(l.folder), Output: filepath.Join(l.folder, "out")}
 			test.holder(l, spec)
-			out, key, err := l.cfg.Open(t.Context(), spec.Output)
-			l.must(err)
 			lock := func() {
 				t.Helper()
-				holder, err := l.cfg.Store.LockOutput(t.Context(), outputURL(out, key), "j")
+				holder, err := l.cfg.Store.LockOutput(t.Context(), l.stepOf("j", spec).out.url, "j")
 				l.must(err)
 				if holder != "j" {
 					t.Fatalf("the output is held by %q", holder)
@@ -62,7 +60,7 @@ func TestLockOfAJobThatIsOver(t *testing.T) {
 			}
 
 			lock()
-			taken, err := l.takeOutput(t.Context(), "other", spec)
+			taken, err := l.stepOf("other", spec).takeOutput(t.Context())
 			l.must(err)
 			if taken != test.over {
 				t.Errorf("another job gets the lock: %t", taken)
@@ -91,10 +89,10 @@ func TestRetryWhereTheOutputIsNotFree(t *testing.T) {
 		"another job writes there": {
 			func(l lab, spec job.Spec) {
 				l.submit("other", spec)
-				_, err := l.takeOutput(l.t.Context(), "other", spec)
+				_, err := l.step("other").takeOutput(l.t.Context())
 				l.must(err)
 			},
-			func(l lab, spec job.Spec) { l.must(l.unlockOutput(l.t.Context(), "other", spec)) },
+			func(l lab, spec job.Spec) { l.must(l.step("other").unlockOutput(l.t.Context())) },
 			"job other is writing to it",
 		},
 	} {
@@ -110,7 +108,7 @@ func TestRetryWhereTheOutputIsNotFree(t *testing.T) {
 			l.must(l.cfg.Store.Keep(t.Context(), "j", state.AnyStage, time.Hour))
 			c.take(l, spec)
 			err = l.Retry(t.Context(), "j")
-			if !errors.Is(err, ErrOutputNotFree) || !strings.Contains(err.Error(), c.says) {
+			if !errors.Is(err, job.ErrOutputNotFree) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, want %q", err, c.says)
 			}
 			locks, err := l.cfg.Store.OutputLocks(t.Context())

@@ -8,15 +8,15 @@ import (
 
 // unusable returns why a job has nothing to publish: its builtin passed over every record as malformed. To most
 // people an empty output says that nothing was found, where the input is in fact of another format.
-func (c *Controller) unusable(spec job.Spec, counters map[string]int64) error {
+func (s *step) unusable(counters map[string]int64) error {
 	n := counters[job.Malformed]
-	if n == 0 || counters["map_output_records"] > 0 || c.cfg.Reads == nil || spec.Kind != "" && spec.Kind != "builtin" {
+	if n == 0 || counters["map_output_records"] > 0 || s.cfg.Reads == nil || s.spec.Kind != "" && s.spec.Kind != "builtin" {
 		return nil
 	}
-	reads := c.cfg.Reads(spec.Program)
+	reads := s.cfg.Reads(s.spec.Program)
 	if reads == "" {
 		return nil // a program of the user's may call a counter so, too
 	}
 	return fmt.Errorf("%s could use no record, %d of %d are malformed: each must be %s (-p strict=true shows the first that is not)",
-		spec.Program, n, max(n, counters["map_input_records"]), reads)
+		s.spec.Program, n, max(n, counters["map_input_records"]), reads)
 }

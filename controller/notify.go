@@ -17,26 +17,26 @@ const notifyTimeout = 10 * time.Second
 // ending, as the transition that follows may be lost and clean-up done again, here or by
 // another controller. A job that was kept has told already. A webhook that fails is noted
 // among the job's events; the job ends all the same.
-func (c *Controller) notify(ctx context.Context, j state.Job, spec job.Spec) error {
-	if spec.Webhook == "" || c.cfg.Notify == nil || !j.KeptUntil.IsZero() {
+func (s *step) notify(ctx context.Context) error {
+	if s.spec.Webhook == "" || s.cfg.Notify == nil || !s.job.KeptUntil.IsZero() {
 		return nil
 	}
-	counters, err := c.cfg.Store.Counters(ctx, j.ID)
+	counters, err := s.cfg.Store.Counters(ctx, s.job.ID)
 	if err != nil {
 		return err
 	}
 	sending, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
-	why := c.cfg.Notify(sending, j, spec, counters)
+	why := s.cfg.Notify(sending, s.job, s.spec, counters)
 	if why == nil {
-		c.metrics.webhooks.WithLabelValues("delivered").Inc()
+		s.metrics.webhooks.WithLabelValues("delivered").Inc()
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err // this controller is stopping: the next one tells
 	}
-	c.metrics.webhooks.WithLabelValues("failed").Inc()
-	noted := c.cfg.Store.Note(ctx, j.ID, state.NoteWebhookFailed, job.Failure{Class: job.ClassJob, Message: why.Error()})
-	c.cfg.Log.Error("tell the webhook of the job's end", "job", j.ID, "error", errors.Join(why, noted))
+	s.metrics.webhooks.WithLabelValues("failed").Inc()
+	noted := s.cfg.Store.Note(ctx, s.job.ID, state.NoteWebhookFailed, job.Failure{Class: job.ClassJob, Message: why.Error()})
+	s.cfg.Log.Error("webhook call failed", "job", s.job.ID, "error", errors.Join(why, noted))
 	return nil
 }

@@ -16,9 +16,9 @@ func TestOneNameOfAnOutput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, location := range []string{root + "/data/out", root + "/data/out/", root + "/link/out", "file://" + root + "/link/out/"} {
-		b, key, err := open(t)(t.Context(), location)
-		if got := outputURL(b, key); err != nil || got != "file://"+root+"/data/out" {
-			t.Errorf("%s is named %s, %v", location, got, err)
+		out, err := openOutput(t.Context(), open(t), location)
+		if err != nil || out.url != "file://"+root+"/data/out" {
+			t.Errorf("%s is named %+v, %v", location, out, err)
 		}
 	}
 }

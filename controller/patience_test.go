@@ -21,8 +21,8 @@ func TestPatienceBeginsWithTheTrouble(t *testing.T) {
 		old := state.Job{ID: "j", Stage: 1, Submitted: time.Now().Add(-time.Hour)}
 		check := func(job state.Job, err error, want bool) {
 			t.Helper()
-			if got := c.passing(job, err, time.Minute); got != want {
-				t.Errorf("passing: %t", got)
+			if got := (&step{Controller: c, job: job}).shouldRetry(err, time.Minute); got != want {
+				t.Errorf("shouldRetry: %t", got)
 			}
 		}
 		check(old, away, true)

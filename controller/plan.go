@@ -1,129 +1,124 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/bucketmill/bucketmill/controller/planner"
-	"github.com/bucketmill/bucketmill/input"
-	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
-	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// plan lists the inputs, cuts them into map tasks, stores what the executors need, and
-// starts the job. A plan that can't be made, but for trouble that may pass, fails the job.
-func (c *Controller) plan(ctx context.Context, job state.Job, spec job.Spec) error {
-	if c.cfg.Durable {
-		done, err := c.resume(ctx, job, spec)
+// plan lists the inputs, cuts them into map tasks, stores what the executors need, and starts the job. If that
+// fails, other than by an error that may go away, the job fails.
+func (s *step) plan(ctx context.Context) error {
+	if s.broken != nil {
+		return s.fail(ctx, s.broken)
+	}
+	if s.cfg.Durable {
+		done, err := s.resume(ctx)
 		if done || errors.Is(err, state.ErrIllegal) {
 			return err
 		}
 		if err != nil {
-			return c.notPlanned(ctx, job, err)
+			return s.notPlanned(ctx, err)
 		}
 	}
-	tasks, plan, err := c.makePlan(ctx, job, spec)
+	tasks, plan, err := s.makePlan(ctx)
 	if err != nil {
-		return c.notPlanned(ctx, job, err)
+		return s.notPlanned(ctx, err)
 	}
-	if n := tasks.Count + planner.Reducers(spec, plan.Bytes); c.cfg.MaxTasks > 0 && n > c.cfg.MaxTasks {
-		return c.notPlanned(ctx, job, fmt.Errorf(
-			"the job would have %d tasks, %d maps and %d reducers; at most %d are taken: raise split_size, or have fewer maps or reducers",
-			n, tasks.Count, n-tasks.Count, c.cfg.MaxTasks))
+	reducers := planner.Reducers(s.spec, plan.Bytes)
+	if n := tasks.Count + reducers; s.cfg.MaxTasks > 0 && n > s.cfg.MaxTasks {
+		return s.notPlanned(ctx, fmt.Errorf(
+			"the job would have %d tasks, %d maps and %d reducers; at most %d are allowed: raise split_size, or have fewer maps or reducers",
+			n, tasks.Count, reducers, s.cfg.MaxTasks))
 	}
-	layout := layout.Layout{Prefix: c.workPrefix, Job: job.ID, Spread: plan.Spread}
-	if err := c.storePages(ctx, layout, plan.Pages, tasks.All); err != nil {
-		return c.notPlanned(ctx, job, fmt.Errorf("store the plan: %w", err))
+	layout := layout.Layout{Prefix: s.workPrefix, Job: s.job.ID, Spread: plan.Spread}
+	if err := s.storePages(ctx, layout, plan.Pages, tasks.All); err != nil {
+		return s.notPlanned(ctx, fmt.Errorf("store the plan: %w", err))
 	}
 	text, err := plan.Encode()
 	if err != nil {
 		return err
 	}
-	reducers := planner.Reducers(spec, plan.Bytes)
-	c.cfg.Log.Info("job planned", "job", job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
+	s.cfg.Log.Info("job planned", "job", s.job.ID, "inputs", plan.Inputs, "bytes", plan.Bytes,
 		"maps", tasks.Count, "reducers", reducers, "passed_over", plan.PassedOver, "outputs", plan.Outputs, "own", plan.Own)
 	if plan.Empty > 0 {
-		c.cfg.Log.Warn("inputs are empty", "job", job.ID, "locations", plan.Empty, "first", plan.EmptyInput)
+		s.cfg.Log.Warn("inputs are empty", "job", s.job.ID, "locations", plan.Empty, "first", plan.EmptyInput)
 	}
 	p := planRecord{Maps: tasks.Count, Reduces: reducers, Plan: text}
-	err = c.cfg.Store.Start(ctx, job.ID, outline(job, spec, p))
-	if errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob) {
-		return errors.Join(err, c.dropPlan(ctx, job, layout, plan.Pages, p))
+	err = s.start(ctx, p)
+	if movedOn(err) {
+		return errors.Join(err, s.dropPlan(ctx, layout, plan.Pages, p))
 	}
 	if err != nil {
 		return err
 	}
-	return c.writePlan(ctx, job.ID, p)
+	return s.writePlan(ctx, s.job.ID, p)
 }
 
-// notPlanned fails a job that can't be planned, unless it is for trouble that may pass.
-func (c *Controller) notPlanned(ctx context.Context, job state.Job, err error) error {
-	if c.passing(job, err, c.cfg.PlanTimeout) {
-		return fmt.Errorf("plan %s: %w", job.ID, err)
+// notPlanned fails a job that can't be planned, unless the error may go away.
+func (s *step) notPlanned(ctx context.Context, err error) error {
+	if s.shouldRetry(err, s.cfg.PlanTimeout) {
+		return fmt.Errorf("plan %s: %w", s.job.ID, err)
 	}
-	// Another controller may have planned it meanwhile, and it is that one's output that was found: then
-	// it is in another stage.
-	return c.fail(ctx, job, err)
+	// If another controller has planned the job meanwhile, and the output that was found is the job's own, the job
+	// is in another stage, and fail changes nothing.
+	return s.fail(ctx, err)
 }
 
-// outline is what Redis is told of a planned job.
-func outline(job state.Job, spec job.Spec, p planRecord) state.Outline {
-	return state.Outline{
-		Maps: p.Maps, Reduces: p.Reduces, Plan: p.Plan, Stage: job.Stage,
-		TaskTimeout: spec.StallLimit(), MaxAttempts: spec.MaxAttempts,
-	}
+// start starts the job by a plan.
+func (s *step) start(ctx context.Context, p planRecord) error {
+	return s.cfg.Store.Start(ctx, s.job.ID, state.Outline{
+		Maps: p.Maps, Reduces: p.Reduces, Plan: p.Plan, Stage: s.job.Stage,
+		TaskTimeout: s.spec.StallLimit(), MaxAttempts: s.spec.MaxAttempts,
+	})
 }
 
-// dropPlan removes what a planning has left that came too late: another controller has planned
-// the job, and perhaps cleaned up after it already.
-func (c *Controller) dropPlan(ctx context.Context, job state.Job, layout layout.Layout, pages string, p planRecord) error {
-	now, err := c.cfg.Store.Job(ctx, job.ID)
+// dropPlan removes what a planning left that came too late: another controller has planned the job, and perhaps
+// cleaned up after it already.
+func (s *step) dropPlan(ctx context.Context, layout layout.Layout, pages string, p planRecord) error {
+	now, err := s.cfg.Store.Job(ctx, s.job.ID)
 	if err != nil && !errors.Is(err, state.ErrNoJob) {
 		return err
 	}
-	if now.Plan == p.Plan { // it is this one: only the answer of its start was lost
+	if now.Plan == p.Plan { // the job was started by this plan: only the answer was lost
 		if now.State.Terminal() {
 			return nil // and its records are gone, or about to be
 		}
-		return c.writePlan(ctx, job.ID, p)
+		return s.writePlan(ctx, s.job.ID, p)
 	}
-	return deleteAll(ctx, c.work, layout.PlanFolder(pages))
+	return deleteAll(ctx, s.work, layout.PlanFolder(pages))
 }
 
-func (c *Controller) makePlan(ctx context.Context, job state.Job, spec job.Spec) (planner.Tasks, layout.Plan, error) {
-	if err := spec.Validate(); err != nil {
+// makePlan claims the output, and finds and cuts the inputs.
+func (s *step) makePlan(ctx context.Context) (planner.Tasks, layout.Plan, error) {
+	// Submit has validated the spec, unless it was restored or comes from another version.
+	if err := s.spec.Validate(); err != nil {
 		return planner.Tasks{}, layout.Plan{}, err
 	}
-	if err := planner.CheckOverlap(ctx, c.cfg.Open, spec); err != nil {
+	if err := planner.CheckOverlap(ctx, s.cfg.Open, s.spec); err != nil {
 		return planner.Tasks{}, layout.Plan{}, err
 	}
-	if err := c.claimOutput(ctx, job.ID, spec, false); err != nil {
+	if err := s.claimOutput(ctx, false); err != nil {
 		return planner.Tasks{}, layout.Plan{}, err
 	}
-	tasks, plan, err := planner.Cut(ctx, c.cfg.Open, c.area(), spec, c.slots)
-	if err != nil || !spec.Overwrite {
+	area := planner.WorkArea{Bucket: s.work.URL(), Layout: layout.Layout{Prefix: s.workPrefix}}
+	tasks, plan, err := planner.Cut(ctx, s.cfg.Open, area, s.spec, s.slots)
+	if err != nil || !s.spec.Overwrite {
 		return tasks, plan, err
 	}
-	before, err := c.success(ctx, spec)
+	before, err := s.out.success(ctx)
 	if before != nil {
 		plan.Replaces = before.Job
 	}
 	return tasks, plan, err
 }
 
-// area is what the controller's work store has for itself.
-func (c *Controller) area() planner.WorkArea {
-	return planner.WorkArea{Bucket: c.work.URL(), Layout: layout.Layout{Prefix: c.workPrefix}}
-}
-
-// slots is how many tasks the executors that there are do side by side.
+// slots is how many tasks all executors do at a time.
 func (c *Controller) slots(ctx context.Context) (n int, err error) {
 	if c.cfg.Slots > 0 {
 		return c.cfg.Slots, nil
@@ -135,123 +130,38 @@ func (c *Controller) slots(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// ErrOutputNotFree says that a job can't have its output: another job has it, or something is there.
-var ErrOutputNotFree = errors.New("the output is not free")
-
-// notFreeError says why; it is an ErrOutputNotFree.
-type notFreeError struct{ error }
-
-func notFree(format string, args ...any) error { return notFreeError{fmt.Errorf(format, args...)} }
-
-func (e notFreeError) Unwrap() error      { return e.error }
-func (notFreeError) Is(target error) bool { return target == ErrOutputNotFree }
-
-// claimOutput makes sure that the output is this job's alone and, unless it may be
-// overwritten, that nothing is there. It fails with ErrOutputNotFree otherwise, and may have locked the output then.
-//
-// What a job that was planned before left there when a failover sent it back is its own, unless it is retried: then
-// its output was cleaned up when it failed, and what is there now is somebody else's.
-func (c *Controller) claimOutput(ctx context.Context, id job.ID, spec job.Spec, retried bool) error {
-	b, key, err := c.cfg.Open(ctx, spec.Output)
-	if err != nil {
-		return fmt.Errorf("output %s: %w", spec.Output, err)
-	}
-	holder, err := c.lockOutput(ctx, outputURL(b, key), id)
-	if err != nil {
-		return err
-	}
-	if holder != id {
-		return c.outputHeld(ctx, spec.Output, holder)
-	}
-	if spec.Overwrite {
-		return nil
-	}
-	prefix := strings.TrimSuffix(key, "/")
-	if prefix != "" {
-		if o, err := b.Stat(ctx, prefix); err == nil {
-			return notFree("output %s: exists already, as an object of %d bytes; choose another place", spec.Output, o.Size)
-		}
-		prefix += "/"
-	}
-	for o, err := range b.List(ctx, prefix) {
-		if err != nil { // a bucket that is missing, too
-			return fmt.Errorf("output %s: %w", spec.Output, err)
-		}
-		if !retried {
-			if own, err := c.plannedBefore(ctx, id, spec); err != nil || own {
-				return err
-			}
-		}
-		return notFree("output %s: is not empty (it has %s); choose another place, or overwrite it (--overwrite)",
-			spec.Output, strings.TrimPrefix(o.Key, prefix))
-	}
-	return nil
-}
-
-// errOutputBusy is that the job which wrote to an output last has ended, but its clean-up has not.
-var errOutputBusy = errors.New("is being cleaned up; try again in a moment")
-
-// outputHeld says why an output can't be taken that another job has locked.
-func (c *Controller) outputHeld(ctx context.Context, output string, holder job.ID) error {
-	j, err := c.cfg.Store.Job(ctx, holder)
-	switch {
-	case err != nil && !errors.Is(err, state.ErrNoJob):
-		return err
-	case err == nil && j.State.Terminal() && j.Phase != job.PhaseKept:
-		return notFree("output %s: job %s has ended there and %w", output, holder, errOutputBusy)
-	}
-	return notFree("output %s: job %s is writing to it; wait for its end, or cancel it", output, holder)
-}
-
-// plannedBefore tells whether the job was planned already, so that its output was free, and a failover has sent
-// it back from its publication: then what lies there is its own. But one that is complete is left alone.
-func (c *Controller) plannedBefore(ctx context.Context, id job.ID, spec job.Spec) (bool, error) {
-	there, err := c.success(ctx, spec)
-	if err != nil || there != nil {
+// resume continues a job from where it was before Redis lost it, or a failover sent it back to its planning. It
+// returns false if the job must be planned.
+func (s *step) resume(ctx context.Context) (bool, error) {
+	p, planned, err := s.readPlan(ctx, s.job.ID)
+	if err != nil || !planned && !s.job.Restored {
 		return false, err
 	}
-	layout := layout.Layout{Prefix: c.workPrefix, Job: id}
-	for _, err := range c.work.List(ctx, layout.PlanFolders()) {
-		return err == nil, err
+	parts := -1
+	if planned {
+		parts = p.parts()
 	}
-	return false, nil
-}
-
-func (c *Controller) storePages(ctx context.Context, layout layout.Layout, pages string, tasks iter.Seq[input.Task]) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(requestsAtOnce) // and no more pages in memory
-	n := 0
-	for page := range chunks(tasks, planner.PageSize) {
-		key := layout.PlanPage(pages, n)
-		n++
-		g.Go(func() error {
-			data, err := input.EncodePage(page)
-			if err != nil {
-				return err
-			}
-			_, err = c.work.Put(ctx, key, objstore.Checked(data))
-			return err
-		})
+	success, done, err := s.out.published(ctx, s.job.ID, parts)
+	switch {
+	case err != nil:
+		return false, err
+	case done:
+		return true, s.finishFound(ctx, success)
+	case !planned:
+		return false, nil
+	case success != nil && success.Job != s.job.ID && !s.spec.Overwrite:
+		return false, errOutputTaken // its parts must not be replaced by ours
 	}
-	return g.Wait()
-}
-
-// chunks puts up to n elements together, as slices.Chunk does with those of a slice.
-func chunks[T any](seq iter.Seq[T], n int) iter.Seq[[]T] {
-	return func(yield func([]T) bool) {
-		var chunk []T
-		for v := range seq {
-			if chunk = append(chunk, v); len(chunk) == n {
-				if !yield(chunk) {
-					return
-				}
-				chunk = nil
-			}
-		}
-		if len(chunk) > 0 {
-			yield(chunk)
-		}
+	if taken, err := takenOver(s.job.ID, p.Plan, success); err != nil || taken {
+		return false, cmp.Or(err, errOutputTaken)
 	}
+	owned, err := s.takeOutput(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !owned {
+		return false, errOutputTaken
+	}
+	s.cfg.Log.Info("job resumed", "job", s.job.ID, "maps", p.Maps, "reducers", p.Reduces)
+	return true, s.start(ctx, p)
 }
-
-func isNotFound(err error) bool { return errors.Is(err, objstore.ErrNotFound) }

@@ -14,8 +14,7 @@ func TestPlansPassOverTheWorkArea(t *testing.T) {
 	l.write(filepath.Join(l.folder, "in.txt"), "x\n")
 	l.write(filepath.Join(l.folder, "work", "jobs", "other", "program", "p.py"), "secret\n")
 	l.submit("j", job.Spec{Program: "wordcount", Kind: "builtin", Input: job.Inputs(l.folder + "/"), Output: l.folder + ".out", Format: "text"})
-	job, spec := l.job("j")
-	tasks, plan, err := l.makePlan(t.Context(), job, spec)
+	tasks, plan, err := l.step("j").makePlan(t.Context())
 	l.must(err)
 	for task := range tasks.All {
 		for _, s := range task {

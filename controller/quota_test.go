@@ -29,15 +29,14 @@ func TestJobsOfTooManyTasksFail(t *testing.T) {
 		spec := l.spec(string(id))
 		spec.SplitSize, spec.Reducers = split, &reducers
 		l.submit(id, spec)
-		job, spec := l.job(id)
-		if err := l.plan(t.Context(), job, spec); err != nil {
+		if err := l.step(id).plan(t.Context()); err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
-	if theJob, _ := l.job("fits"); theJob.Phase != job.PhaseMap {
+	if theJob := l.job("fits"); theJob.Phase != job.PhaseMap {
 		t.Errorf("the one that fits is in %s: %+v", theJob.Phase, theJob.Error)
 	}
-	j, _ := l.job("large")
+	j := l.job("large")
 	if j.State != job.Failed || j.Error == nil || !strings.Contains(j.Error.Message, "14 tasks, 12 maps and 2 reducers; at most 12") {
 		t.Errorf("%s %+v", j.State, j.Error)
 	}
@@ -53,7 +52,7 @@ func TestSubmitterOutlivesRedis(t *testing.T) {
 	l.must(err)
 	l.must(l.cfg.Store.Drop(t.Context(), "j"))
 	l.must(l.restore(t.Context()))
-	if job, _ := l.job("j"); job.SubmittedBy != "bob" || !job.Restored {
+	if job := l.job("j"); job.SubmittedBy != "bob" || !job.Restored {
 		t.Errorf("it is of %q", job.SubmittedBy)
 	}
 	if admitted, err := l.cfg.Store.Admit(t.Context(), "bob", "k", 1); admitted || err != nil {
@@ -159,7 +158,7 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	}
 	l.must(rdb.ConfigSet(ctx, "maxmemory", "6mb").Err())
 	l.must(l.relieve(ctx)) // the ended ones are gone, which is enough
-	if j, _ := l.job("kept-000"); j.Phase != job.PhaseKept {
+	if j := l.job("kept-000"); j.Phase != job.PhaseKept {
 		t.Errorf("it is in %s", j.Phase)
 	}
 	now, _, err = store.Memory(ctx)
@@ -170,7 +169,7 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 		t.Errorf("%d jobs are left, %v", len(ids), err)
 	}
 	for i := range kept {
-		if j, _ := l.job(job.ID(fmt.Sprintf("kept-%03d", i))); j.Phase != job.PhaseCleanup {
+		if j := l.job(job.ID(fmt.Sprintf("kept-%03d", i))); j.Phase != job.PhaseCleanup {
 			t.Errorf("%s is in %s", j.ID, j.Phase)
 		}
 	}

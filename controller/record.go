@@ -41,46 +41,6 @@ func (p planRecord) parts() int {
 	return p.Reduces
 }
 
-// Submit is SubmitFor for nobody.
-func (c *Controller) Submit(ctx context.Context, id job.ID, spec job.Spec) (created bool, err error) {
-	return c.SubmitFor(ctx, "", id, spec)
-}
-
-// SubmitFor checks a spec and creates its job, for a caller of that name. If the controller is durable, the job is on the
-// work store before it is in Redis. Created tells whether this call made it, as state.Store.Submit does.
-func (c *Controller) SubmitFor(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error) {
-	if !c.cfg.Durable {
-		return SubmitFor(ctx, c.cfg.Store, by, id, spec)
-	}
-	text, err := encodeSpec(&spec)
-	if err != nil {
-		return false, err
-	}
-	record := jobRecord{
-		Namespace: c.cfg.Store.Namespace(), Name: spec.Name, Priority: spec.Priority,
-		Spec: text, Submitted: time.Now().UTC(), By: by,
-	}
-	recorded, err := c.writeRecord(ctx, id, record)
-	if err == nil && !recorded {
-		err = c.sameRecord(ctx, id, record)
-	}
-	if err != nil {
-		return false, err
-	}
-	created, err = c.cfg.Store.SubmitFor(ctx, by, id, spec.Name, spec.Priority, text)
-	if recorded && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid) || errors.Is(err, state.ErrNotSubmitted)) {
-		// No job came of it, and none may come of the record later. After any other error there may be one.
-		return false, errors.Join(err, c.dropRecords(ctx, id))
-	}
-	if err == nil && !recorded {
-		_, err = c.writeRecord(ctx, id, record) // another submission of it may have been refused, and have taken it away
-	}
-	if err != nil {
-		return created, err
-	}
-	return created, c.dropLateRecord(ctx, id)
-}
-
 // sameRecord fails with state.ErrExists where a job's record is of another spec: another submission has written it,
 // and its job has the id, or is about to. A damaged record is replaced.
 func (c *Controller) sameRecord(ctx context.Context, id job.ID, r jobRecord) error {
@@ -145,36 +105,36 @@ func (c *Controller) writePlan(ctx context.Context, id job.ID, p planRecord) err
 	return c.dropLateRecord(ctx, id)
 }
 
-// keepPlan writes a job's plan record if it is missing: whoever started the job may have died
-// before writing it.
-func (c *Controller) keepPlan(ctx context.Context, job state.Job) error {
-	if !c.cfg.Durable {
+// keepPlan writes the job's plan record if it is missing: the controller that started the job may have died before
+// it wrote the record.
+func (s *step) keepPlan(ctx context.Context) error {
+	if !s.cfg.Durable {
 		return nil
 	}
-	key := c.records(job.ID).Planned()
-	_, err := c.work.Stat(ctx, key)
-	err = objstore.Withheld(ctx, c.work, key, err, func() error {
-		_, err := c.work.Stat(ctx, key)
+	key := s.records(s.job.ID).Planned()
+	_, err := s.work.Stat(ctx, key)
+	err = objstore.Withheld(ctx, s.work, key, err, func() error {
+		_, err := s.work.Stat(ctx, key)
 		return err
 	})
 	if !isNotFound(err) && !errors.Is(err, objstore.ErrCorrupt) {
 		return err
 	}
-	return c.writePlan(ctx, job.ID, planRecord{Maps: job.Map.Total, Reduces: job.Reduce.Total, Plan: job.Plan})
+	return s.writePlan(ctx, s.job.ID, planRecord{Maps: s.job.Map.Total, Reduces: s.job.Reduce.Total, Plan: s.job.Plan})
 }
 
-// keepRecords writes both records of a job that was settled, and goes on.
-func (c *Controller) keepRecords(ctx context.Context, job state.Job, spec job.Spec) error {
-	if !c.cfg.Durable {
+// keepRecords writes both records of a job that has failed and continues.
+func (s *step) keepRecords(ctx context.Context) error {
+	if !s.cfg.Durable {
 		return nil
 	}
-	if _, err := c.writeRecord(ctx, job.ID, jobRecord{
-		Namespace: c.cfg.Store.Namespace(), Name: job.Name, Priority: spec.Priority,
-		Spec: job.Spec, Submitted: job.Submitted, By: job.SubmittedBy,
+	if _, err := s.writeRecord(ctx, s.job.ID, jobRecord{
+		Namespace: s.cfg.Store.Namespace(), Name: s.job.Name, Priority: s.spec.Priority,
+		Spec: s.job.Spec, Submitted: s.job.Submitted, By: s.job.SubmittedBy,
 	}); err != nil {
 		return err
 	}
-	return c.keepPlan(ctx, job)
+	return s.keepPlan(ctx)
 }
 
 // readPlan returns the plan by which a job was started, before Redis lost it; false: it was not, or what said so

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -21,19 +20,19 @@ func (c *Controller) Retry(ctx context.Context, id job.ID) error {
 	if j.Phase != job.PhaseKept {
 		return fmt.Errorf("retry %s in phase %s: only a failed job can be retried, and only for a time: %w", id, j.Phase, state.ErrIllegal)
 	}
-	spec, err := jobfile.Parse(j.Spec)
-	if err != nil {
-		return err
+	st := c.newStep(ctx, j)
+	if st.broken != nil {
+		return st.broken
 	}
-	if err := c.claimOutput(ctx, id, spec, true); err != nil {
-		if errors.Is(err, ErrOutputNotFree) {
-			// The job stays as it is: another one may write there as soon as it is free again.
-			err = errors.Join(err, c.unlockOutput(ctx, id, spec))
+	if err := st.claimOutput(ctx, true); err != nil {
+		if errors.Is(err, job.ErrOutputNotFree) {
+			// The job stays as it is: another one may write there as soon as the output is free again.
+			err = errors.Join(err, st.unlockOutput(ctx))
 		}
 		return err
 	}
-	if err := c.keepRecords(ctx, j, spec); err != nil {
-		return errors.Join(err, c.unlockOutput(ctx, id, spec))
+	if err := st.keepRecords(ctx); err != nil {
+		return errors.Join(err, st.unlockOutput(ctx))
 	}
 	err = c.cfg.Store.Retry(ctx, id, j.Stage)
 	if !errors.Is(err, state.ErrIllegal) && !errors.Is(err, state.ErrNoJob) {
@@ -46,5 +45,5 @@ func (c *Controller) Retry(ctx context.Context, id job.ID) error {
 	if jobErr != nil && !errors.Is(jobErr, state.ErrNoJob) {
 		return errors.Join(err, jobErr)
 	}
-	return errors.Join(err, c.unlockOutput(ctx, id, spec), c.dropRecords(ctx, id))
+	return errors.Join(err, st.unlockOutput(ctx), c.dropRecords(ctx, id))
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// A controller goes its rounds: every Interval, and when it is called, it has every job looked after that has
-// not ended. Each job is looked after in a goroutine of its own and no round waits for one, so a job whose
-// store, inputs or webhook take their time holds up nobody else. Nor does a round wait for chores.
+// A controller makes rounds: every Interval, and when it is called, it starts work on every job that has not ended.
+// Each job has its own goroutine and no round waits for one, so a job whose store, inputs or webhook are slow delays
+// no other job. Nor does a round wait for chores.
 
-// note is what a controller remembers of a job from one look to the next. To lose it costs work only.
+// note is what a controller remembers of a job between rounds. Losing it only costs work.
 type note struct {
-	busy      bool      // the job is looked after at this moment
-	again     bool      // and is to be once more, right after that
-	failures  int       // looks in a row that failed
-	rest      time.Time // it is left alone till then, since they did
-	keptUntil time.Time // it is kept till then, and nothing is to be done for it
+	busy      bool      // a goroutine works on the job
+	again     bool      // the goroutine must look at the job once more when it is done
+	failures  int       // failures in a row
+	rest      time.Time // the job is left alone until then, because of the failures
+	keptUntil time.Time // the job is kept for a retry until then, and there is nothing to do
 	trouble   trouble
 }
 
@@ -32,41 +32,40 @@ type trouble struct {
 }
 
 const (
-	firstRest = time.Second // after a look that failed; doubles
+	firstRest = time.Second // after the first failure; doubles
 	mostRest  = 8 * time.Second
 )
 
-// Run looks after jobs until ctx ends, and then returns nil. Trouble with Redis or the store
-// is logged and tried again.
+// Run works on jobs until ctx ends, and then returns nil. It logs errors of Redis and the store, and tries again.
 func (c *Controller) Run(ctx context.Context) error {
 	defer c.leaveReports(ctx)
 	defer c.working.Wait()
 	chores := []*chore{
 		{what: "hold the lock of the cluster's metrics", every: reportInterval, do: c.holdReports},
-		{what: "tidy up after jobs that are over", every: janitorInterval, do: func(ctx context.Context) error {
+		{what: "clean up after jobs that are over", every: janitorInterval, do: func(ctx context.Context) error {
 			return errors.Join(c.tidy(ctx), c.freeOutputs(ctx))
 		}},
 	}
 	if c.cfg.Durable {
 		chores = append(chores, &chore{what: "make room in Redis", every: relieveInterval, do: c.relieve})
-		chores = append(chores, &chore{what: "look for what belongs to no job", do: c.collect, every: orphanInterval, last: time.Now()})
+		chores = append(chores, &chore{what: "remove what belongs to no job", do: c.collect, every: orphanInterval, last: time.Now()})
 	}
 	restored := time.Now()
 	for ctx.Err() == nil {
 		if c.cfg.Durable && time.Since(restored) > reconcileInterval {
 			restored = time.Now()
 			if err := c.restore(ctx); err != nil && ctx.Err() == nil {
-				c.cfg.Log.Error("look for jobs that Redis does not know", "error", err)
+				c.cfg.Log.Error("searching for lost jobs failed", "error", err)
 			}
 		}
 		if err := c.round(ctx); err != nil && ctx.Err() == nil {
-			c.cfg.Log.Error("look after jobs", "error", err)
+			c.cfg.Log.Error("round failed", "error", err)
 		}
 		for _, chore := range chores {
 			c.start(ctx, chore)
 		}
 		if err := c.cfg.Store.WaitControl(ctx, c.cfg.Interval); err != nil && ctx.Err() == nil {
-			c.cfg.Log.Error("wait for calls", "error", err)
+			c.cfg.Log.Error("waiting for calls failed", "error", err)
 			select {
 			case <-ctx.Done():
 			case <-time.After(c.cfg.Interval):
@@ -76,7 +75,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	return nil
 }
 
-// chore is something that a controller does now and then.
+// chore is what a controller does at intervals, beside the work on jobs.
 type chore struct {
 	what  string
 	do    func(context.Context) error
@@ -85,7 +84,7 @@ type chore struct {
 	busy  atomic.Bool
 }
 
-// start begins a chore if it is due and not under way.
+// start starts a chore if it is due and not running.
 func (c *Controller) start(ctx context.Context, chore *chore) {
 	if time.Since(chore.last) <= chore.every || !chore.busy.CompareAndSwap(false, true) {
 		return
@@ -99,7 +98,7 @@ func (c *Controller) start(ctx context.Context, chore *chore) {
 	})
 }
 
-// round has every job looked after that has not ended, and does not wait for that.
+// round starts work on every job that has not ended, and does not wait for it.
 func (c *Controller) round(ctx context.Context) error {
 	if err := c.ensureRestored(ctx); err != nil {
 		return err
@@ -110,32 +109,32 @@ func (c *Controller) round(ctx context.Context) error {
 	}
 	c.forgetOthers(jobs)
 	for _, id := range jobs {
-		if c.begin(id) {
-			c.working.Go(func() { c.look(ctx, id) })
+		if c.beginWork(id) {
+			c.working.Go(func() { c.workOn(ctx, id) })
 		}
 	}
 	return nil
 }
 
-// look looks after a job, and again if it was to be looked after meanwhile.
-func (c *Controller) look(ctx context.Context, id job.ID) {
+// workOn advances a job, and again if a round has asked for that meanwhile.
+func (c *Controller) workOn(ctx context.Context, id job.ID) {
 	for {
-		err := c.lookAfter(ctx, id)
+		err := c.advance(ctx, id)
 		if errors.Is(err, errOutputBusy) {
 			err = nil // the job waits for its turn
 		}
 		if err != nil && ctx.Err() == nil {
 			c.metrics.failures.Inc()
-			c.cfg.Log.Error("look after job", "job", id, "error", err)
+			c.cfg.Log.Error("job step failed", "job", id, "error", err)
 		}
-		if !c.end(id, err) || ctx.Err() != nil {
+		if !c.endWork(id, err) || ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// begin tells whether a job is to be looked after by the caller: it is not looked after, and does not rest.
-func (c *Controller) begin(id job.ID) bool {
+// beginWork reports whether the caller must work on a job: no goroutine does, and the job does not rest.
+func (c *Controller) beginWork(id job.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.note(id)
@@ -147,8 +146,8 @@ func (c *Controller) begin(id job.ID) bool {
 	return n.busy
 }
 
-// end notes that a look at a job has ended, and how. It tells whether the caller is to look once more.
-func (c *Controller) end(id job.ID, err error) (again bool) {
+// endWork notes the result of the work on a job. It reports whether the caller must do it once more.
+func (c *Controller) endWork(id job.ID, err error) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.note(id)
@@ -164,7 +163,7 @@ func (c *Controller) end(id job.ID, err error) (again bool) {
 	return false
 }
 
-// note returns what is remembered of a job. The caller holds mu.
+// note returns the note of a job. The caller holds mu.
 func (c *Controller) note(id job.ID) *note {
 	n := c.notes[id]
 	if n == nil {
@@ -174,7 +173,7 @@ func (c *Controller) note(id job.ID) *note {
 	return n
 }
 
-// rests tells whether a job is kept and was looked at before: nothing is to be done for it yet.
+// rests reports whether a job is known to be kept for a retry: there is nothing to do yet.
 func (c *Controller) rests(id job.ID, phase job.Phase) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -186,8 +185,8 @@ func (c *Controller) rests(id job.ID, phase job.Phase) bool {
 	return false
 }
 
-// keptFor notes until when a job is kept.
-func (c *Controller) keptFor(j state.Job) {
+// noteKept notes until when a job is kept for a retry, if it is.
+func (c *Controller) noteKept(j state.Job) {
 	if j.Phase != job.PhaseKept {
 		return
 	}
@@ -196,7 +195,7 @@ func (c *Controller) keptFor(j state.Job) {
 	c.note(j.ID).keptUntil = j.KeptUntil
 }
 
-// forgetOthers drops what is remembered of jobs that are not among these.
+// forgetOthers drops the notes of all jobs except these.
 func (c *Controller) forgetOthers(active []job.ID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

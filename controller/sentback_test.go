@@ -42,9 +42,8 @@ func TestOutputOfAJobThatWasSentBack(t *testing.T) {
 				Program: "wordcount", Kind: "builtin", Format: "text",
 				Input: job.Inputs(filepath.Join(l.folder, "in")), Output: filepath.Join(l.folder, "out"),
 			})
-			j, spec := l.job(id)
-			l.must(l.plan(t.Context(), j, spec))
-			j, _ = l.job(id)
+			l.must(l.step(id).plan(t.Context()))
+			j := l.job(id)
 			if c.ok && j.Phase != job.PhaseMap {
 				t.Errorf("the job is in phase %s: %+v", j.Phase, j.Error)
 			}

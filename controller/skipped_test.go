@@ -36,8 +36,7 @@ func newSkipping(t *testing.T, overwrite bool) skipping {
 		Program: "p.py", Kind: "python", Input: job.Inputs(s.folder), Output: filepath.Join(s.folder, "out"),
 		Overwrite: overwrite, SkipBadRecords: 4,
 	})
-	job, spec := s.job("j")
-	s.must(s.claimOutput(t.Context(), job.ID, spec, false))
+	s.must(s.step("j").claimOutput(t.Context(), false))
 	plan, err := layout.Plan{Spread: 1, PageSize: 1, Pages: "x", Replaces: "before"}.Encode()
 	s.must(err)
 	s.must(s.cfg.Store.Start(t.Context(), "j", state.Outline{Maps: 3, Reduces: 2, Plan: plan}))
@@ -59,10 +58,13 @@ func (s skipping) perform(tasks int) {
 	}
 }
 
-// complete makes parts visible.
-func (s skipping) complete(out objstore.Bucket, parts []part) {
+// complete makes the parts visible.
+func (s skipping) complete() {
 	s.t.Helper()
-	lost, err := completeParts(s.t.Context(), out, parts)
+	publishing := s.step("j")
+	parts, _, err := publishing.parts(s.t.Context())
+	s.must(err)
+	lost, err := publishing.out.complete(s.t.Context(), parts)
 	s.must(err)
 	if len(lost) > 0 {
 		s.t.Fatalf("lost: %v", lost)
@@ -81,9 +83,9 @@ func (s skipping) finish(a job.AttemptID) {
 	}
 	var manifest []byte
 	if a.Task.Side == job.Reduce {
-		out, prefix, err := s.cfg.Open(s.t.Context(), filepath.Join(s.folder, "out"))
+		out, err := openOutput(s.t.Context(), s.cfg.Open, filepath.Join(s.folder, "out"))
 		s.must(err)
-		w, err := out.Create(s.t.Context(), outputName(prefix, layout.PartName(a.Task.Index)))
+		w, err := out.bucket.Create(s.t.Context(), out.key(layout.PartName(a.Task.Index)))
 		s.must(err)
 		upload, err := w.Seal()
 		s.must(err)
@@ -132,17 +134,14 @@ func published() map[string]string {
 
 func TestPublishSkippedRecords(t *testing.T) {
 	s := newSkipping(t, false)
-	job, spec := s.job("j")
-	out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
-	s.must(err)
 	counters, err := s.cfg.Store.Counters(t.Context(), "j")
 	s.must(err)
 	for range 2 { // as if the first controller died
-		_, _, err := s.publishSkipped(t.Context(), job, spec, out, prefix, counters)
+		_, _, err := s.step("j").publishSkipped(t.Context(), counters)
 		s.must(err)
 		s.check("published", published())
 	}
-	s.must(s.publish(t.Context(), job, spec))
+	s.must(s.step("j").publish(t.Context()))
 	s.check("published again", published())
 	text, err := os.ReadFile(filepath.Join(s.folder, "out", layout.SuccessName))
 	s.must(err)
@@ -152,8 +151,7 @@ func TestPublishSkippedRecords(t *testing.T) {
 	if len(success.Skipped) != 3 || success.Skipped[0] != want[0] || success.Skipped[1] != want[1] || success.Skipped[2] != want[2] {
 		t.Errorf("_SUCCESS lists %+v", success.Skipped)
 	}
-	job, spec = s.job("j")
-	s.must(s.cleanUp(t.Context(), job, spec))
+	s.must(s.step("j").cleanUp(t.Context()))
 	s.check("cleaned up", published())
 }
 
@@ -178,14 +176,13 @@ func TestLostSkippedRecords(t *testing.T) {
 				s.must(err)
 				layout := layout.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
 				s.must(happen("/" + layout.Skipped(won.Attempt)))
-				j, spec := s.job("j")
-				s.must(s.publish(t.Context(), j, spec))
+				s.must(s.step("j").publish(t.Context()))
 				s.perform(1)
-				j, _ = s.job("j")
+				j := s.job("j")
 				if j.Phase != job.PhasePublish || j.Map.Failed+j.Reduce.Failed != 1 {
 					t.Fatalf("%+v", j)
 				}
-				s.must(s.publish(t.Context(), j, spec))
+				s.must(s.step("j").publish(t.Context()))
 				s.check("published", published())
 			})
 		}
@@ -195,19 +192,15 @@ func TestLostSkippedRecords(t *testing.T) {
 // A job that is cancelled while it is published takes back what it has set aside, and nothing else.
 func TestUnpublishSkippedRecords(t *testing.T) {
 	s := newSkipping(t, false)
-	j, spec := s.job("j")
-	out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
-	s.must(err)
 	counters, err := s.cfg.Store.Counters(t.Context(), "j")
 	s.must(err)
-	_, _, err = s.publishSkipped(t.Context(), j, spec, out, prefix, counters)
+	_, _, err = s.step("j").publishSkipped(t.Context(), counters)
 	s.must(err)
 	s.must(os.Remove(filepath.Join(s.folder, "out/_skipped/m0.jsonl")))
 	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": aside[job.TaskID{Side: job.Map}], "_skipped/notes": "mine"}
 	s.write(foreign)
 	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Cancelled, job.Failure{Message: "no"}))
-	j, spec = s.job("j")
-	s.must(s.cleanUp(t.Context(), j, spec))
+	s.must(s.step("j").cleanUp(t.Context()))
 	s.check("taken back", foreign)
 }
 
@@ -216,8 +209,7 @@ func TestOverwriteSkippedRecords(t *testing.T) {
 	foreign := map[string]string{"_skipped/notes": "mine", "_skipped/m01.jsonl": "mine", "_skipped/m1.jsonl/x": "mine", "_skipped/sub/_skipped/m1.jsonl": "mine", "_skipped_/m1.jsonl": "mine"}
 	s.write(foreign)
 	s.write(map[string]string{"_skipped/m0.jsonl": "old", "_skipped/r17.jsonl": "old"})
-	job, spec := s.job("j")
-	s.must(s.publish(t.Context(), job, spec))
+	s.must(s.step("j").publish(t.Context()))
 	want := published()
 	maps.Copy(want, foreign)
 	s.check("overwritten", want)

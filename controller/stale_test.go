@@ -37,8 +37,7 @@ func (s skipping) retryOnce() {
 	s.t.Helper()
 	s.cfg.KeepFailed = time.Hour
 	s.must(s.cfg.Store.Stop(s.t.Context(), "j", state.AnyStage, job.Failed, job.Failure{Message: "no"}))
-	job, spec := s.job("j")
-	s.must(s.cleanUp(s.t.Context(), job, spec))
+	s.must(s.step("j").cleanUp(s.t.Context()))
 	s.must(s.Retry(s.t.Context(), "j"))
 	s.perform(2)
 }
@@ -47,12 +46,12 @@ func (s skipping) retryOnce() {
 // nothing any more of what it was about to.
 func TestLatePublisher(t *testing.T) {
 	s := newSkipping(t, false)
-	stale, spec := s.job("j")
+	stale := s.step("j")
 	s.retryOnce()
-	if err := s.publish(t.Context(), stale, spec); !errors.Is(err, state.ErrIllegal) {
+	if err := stale.publish(t.Context()); !errors.Is(err, state.ErrIllegal) {
 		t.Errorf("published: %v", err)
 	}
-	if err := s.fail(t.Context(), stale, errors.New("the store is away")); !errors.Is(err, state.ErrIllegal) {
+	if err := stale.fail(t.Context(), errors.New("the store is away")); !errors.Is(err, state.ErrIllegal) {
 		t.Errorf("failed: %v", err)
 	}
 	for name := range s.whole() {
@@ -60,12 +59,12 @@ func TestLatePublisher(t *testing.T) {
 			t.Errorf("there is %s", name)
 		}
 	}
-	j, _ := s.job("j")
-	if j.Phase != job.PhasePublish {
-		t.Fatalf("it is in phase %s", j.Phase)
+	now := s.step("j")
+	if now.job.Phase != job.PhasePublish {
+		t.Fatalf("it is in phase %s", now.job.Phase)
 	}
-	s.must(s.publish(t.Context(), j, spec))
-	if j, _ = s.job("j"); j.State != job.Completed {
+	s.must(now.publish(t.Context()))
+	if j := s.job("j"); j.State != job.Completed {
 		t.Errorf("it is %s", j.State)
 	}
 }
@@ -76,35 +75,30 @@ func TestLateCleanUp(t *testing.T) {
 	for _, when := range []string{"before it reads what was committed", "before it deletes _SUCCESS", "before it deletes parts"} {
 		t.Run(when, func(t *testing.T) {
 			s := newSkipping(t, false)
-			j, spec := s.job("j")
-			out, prefix, err := s.cfg.Open(t.Context(), spec.Output)
-			s.must(err)
-			parts, _, err := s.parts(t.Context(), j)
-			s.must(err)
-			s.complete(out, parts)
+			s.complete()
 			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Failed, job.Failure{Message: "no"}))
-			stale, _ := s.job("j")
+			stale := s.step("j")
 
 			s.cfg.KeepFailed = time.Hour
-			s.must(s.cleanUp(t.Context(), stale, spec))
+			s.must(stale.cleanUp(t.Context()))
 			s.must(s.Retry(t.Context(), "j"))
 			s.perform(2)
-			j, _ = s.job("j")
-			s.must(s.publish(t.Context(), j, spec))
+			s.must(s.step("j").publish(t.Context()))
 			want := s.whole()
 			if len(want) != 2+1+len(aside) {
 				t.Fatalf("the output has %q", want)
 			}
 
+			var err error
 			switch when {
 			case "before it reads what was committed":
-				err = s.cleanUp(t.Context(), stale, spec)
+				err = stale.cleanUp(t.Context())
 			case "before it deletes _SUCCESS":
-				err = s.cleanOutput(t.Context(), stale, spec)
+				err = stale.cleanOutput(t.Context())
 			default:
-				parts, _, err = s.parts(t.Context(), stale)
-				s.must(err)
-				err = errors.Join(s.unpublishSkipped(t.Context(), stale, out, prefix), s.unpublish(t.Context(), stale, out, parts))
+				parts, _, partsErr := stale.parts(t.Context())
+				s.must(partsErr)
+				err = errors.Join(stale.unpublishSkipped(t.Context()), stale.unpublish(t.Context(), parts))
 			}
 			if !errors.Is(err, state.ErrIllegal) {
 				t.Errorf("cleaned up: %v", err)
@@ -121,14 +115,14 @@ func TestLateCleanUpLeavesIntermediates(t *testing.T) {
 	s := newSkipping(t, false)
 	s.cfg.Durable = true
 	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Failed, job.Failure{Message: "no"}))
-	stale, spec := s.job("j")
-	s.must(s.cfg.Store.Keep(t.Context(), "j", stale.Stage, time.Hour))
+	stale := s.step("j")
+	s.must(s.cfg.Store.Keep(t.Context(), "j", stale.job.Stage, time.Hour))
 	s.must(s.Retry(t.Context(), "j"))
 	before := s.workFiles()
-	if err := s.cleanUp(t.Context(), stale, spec); !errors.Is(err, state.ErrIllegal) {
+	if err := stale.cleanUp(t.Context()); !errors.Is(err, state.ErrIllegal) {
 		t.Errorf("cleaned up: %v", err)
 	}
-	if err := s.deleteFolders(t.Context(), stale, s.records("j").Folders()); !errors.Is(err, state.ErrIllegal) {
+	if err := stale.deleteFolders(t.Context(), s.records("j").Folders()); !errors.Is(err, state.ErrIllegal) {
 		t.Errorf("deleted: %v", err)
 	}
 	if after := s.workFiles(); len(before) == 0 || !maps.Equal(before, after) {
@@ -148,8 +142,7 @@ func (s skipping) workFiles() map[string]string {
 func TestSuccessOfAnEarlierPublication(t *testing.T) {
 	s := newSkipping(t, false)
 	s.write(map[string]string{layout.SuccessName: `{"job":"j","records":7,"parts":[{"name":"part-00000","bytes":7}]}`})
-	job, spec := s.job("j")
-	s.must(s.publish(t.Context(), job, spec))
+	s.must(s.step("j").publish(t.Context()))
 	if text := s.whole()[layout.SuccessName]; !strings.Contains(text, `"records": 0`) {
 		t.Errorf("_SUCCESS says %s", text)
 	}
@@ -185,8 +178,7 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 			b, key, err := plain(ctx, url)
 			return replaced{b, after}, key, err
 		}
-		job, spec := s.job("j")
-		if err := s.publish(t.Context(), job, spec); !errors.Is(err, state.ErrIllegal) {
+		if err := s.step("j").publish(t.Context()); !errors.Is(err, state.ErrIllegal) {
 			t.Errorf("published: %v", err)
 		}
 		if _, left := s.whole()[layout.SuccessName]; left != next {
@@ -198,14 +190,13 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 // A job whose output the store refuses for good fails: that is no trouble with Redis, which may pass.
 func TestPublishingIsRefused(t *testing.T) {
 	s := newSkipping(t, false)
-	j, spec := s.job("j")
 	plain := s.cfg.Open
 	s.cfg.Open = func(ctx context.Context, url string) (objstore.Bucket, string, error) {
 		b, key, err := plain(ctx, url)
 		return denying{b}, key, err
 	}
-	s.must(s.publish(t.Context(), j, spec))
-	if j, _ = s.job("j"); j.State != job.Failed {
+	s.must(s.step("j").publish(t.Context()))
+	if j := s.job("j"); j.State != job.Failed {
 		t.Errorf("it is %s", j.State)
 	}
 }
@@ -220,14 +211,14 @@ func (denying) Complete(context.Context, objstore.Upload) (objstore.Object, erro
 // A job whose lock Redis has lost, and another one has taken, publishes nothing.
 func TestOutputIsAnothersAtPublication(t *testing.T) {
 	s := newSkipping(t, false)
-	j, spec := s.job("j")
-	s.must(s.unlockOutput(t.Context(), "j", spec))
-	_, err := s.cfg.Store.Submit(t.Context(), "k", "", 0, j.Spec)
+	publishing := s.step("j")
+	s.must(publishing.unlockOutput(t.Context()))
+	_, err := s.cfg.Store.Submit(t.Context(), "k", "", 0, publishing.job.Spec)
 	s.must(err)
-	owned, err := s.takeOutput(t.Context(), "k", spec)
+	owned, err := s.step("k").takeOutput(t.Context())
 	s.must(err)
-	s.must(s.publish(t.Context(), j, spec))
-	j, _ = s.job("j")
+	s.must(publishing.publish(t.Context()))
+	j := s.job("j")
 	if !owned || j.State != job.Failed || len(s.whole()) > 0 {
 		t.Errorf("it is %s: %v; the output has %q", j.State, j.Error, s.whole())
 	}
@@ -246,18 +237,14 @@ func TestOutputWasTakenOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSkipping(t, true)
-			j, spec := s.job("j")
-			out, _, err := s.cfg.Open(t.Context(), spec.Output)
-			s.must(err)
-			parts, _, err := s.parts(t.Context(), j)
-			s.must(err)
-			s.complete(out, parts) // those of the other are the same
+			s.complete() // those of the other are the same
 			s.write(map[string]string{layout.SuccessName: test.there})
 			before := s.whole()
 
-			s.must(s.publish(t.Context(), j, spec))
-			j, _ = s.job("j")
-			s.must(s.cleanUp(t.Context(), j, spec))
+			s.must(s.step("j").publish(t.Context()))
+			cleanup := s.step("j")
+			s.must(cleanup.cleanUp(t.Context()))
+			j := cleanup.job
 			if failed := j.State == job.Failed; failed != test.stays {
 				t.Errorf("it is %s: %v", j.State, j.Error)
 			}
@@ -274,26 +261,23 @@ func TestPartThatAnotherAttemptWrote(t *testing.T) {
 	const nothing = "nothing" // is there
 	for text, want := range map[string]job.State{"": job.Completed, "other\n": job.Reducing, nothing: job.Reducing} {
 		s := newSkipping(t, false)
-		j, spec := s.job("j")
-		parts, _, err := s.parts(t.Context(), j)
+		publishing := s.step("j")
+		parts, _, err := publishing.parts(t.Context())
 		s.must(err)
-		out, _, err := s.cfg.Open(t.Context(), spec.Output)
-		s.must(err)
-		s.must(out.Abort(t.Context(), parts[1].upload))
+		s.must(publishing.out.bucket.Abort(t.Context(), parts[1].upload))
 		if text != nothing {
 			s.write(map[string]string{layout.PartName(1): text})
 		}
-		s.must(s.publish(t.Context(), j, spec))
-		if j, _ = s.job("j"); j.State != want {
+		s.must(publishing.publish(t.Context()))
+		if j := s.job("j"); j.State != want {
 			t.Errorf("with %q in its place it is %s: %+v", text, j.State, j.Error)
 		}
 		if want == job.Completed {
 			continue
 		}
 		s.perform(1)
-		j, _ = s.job("j")
-		s.must(s.publish(t.Context(), j, spec))
-		if j, _ = s.job("j"); j.State != job.Completed || s.whole()[layout.PartName(1)] != "" {
+		s.must(s.step("j").publish(t.Context()))
+		if j := s.job("j"); j.State != job.Completed || s.whole()[layout.PartName(1)] != "" {
 			t.Errorf("done again it is %s: %+v, %q", j.State, j.Error, s.whole())
 		}
 	}

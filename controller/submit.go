@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -31,6 +33,46 @@ func SubmitFor(ctx context.Context, store *state.Store, by string, id job.ID, sp
 		return false, err
 	}
 	return store.SubmitFor(ctx, by, id, spec.Name, spec.Priority, text)
+}
+
+// Submit is SubmitFor for nobody.
+func (c *Controller) Submit(ctx context.Context, id job.ID, spec job.Spec) (created bool, err error) {
+	return c.SubmitFor(ctx, "", id, spec)
+}
+
+// SubmitFor checks a spec and creates its job, for a caller of that name. If the controller is durable, the job is on the
+// work store before it is in Redis. Created tells whether this call made it, as state.Store.Submit does.
+func (c *Controller) SubmitFor(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error) {
+	if !c.cfg.Durable {
+		return SubmitFor(ctx, c.cfg.Store, by, id, spec)
+	}
+	text, err := encodeSpec(&spec)
+	if err != nil {
+		return false, err
+	}
+	record := jobRecord{
+		Namespace: c.cfg.Store.Namespace(), Name: spec.Name, Priority: spec.Priority,
+		Spec: text, Submitted: time.Now().UTC(), By: by,
+	}
+	recorded, err := c.writeRecord(ctx, id, record)
+	if err == nil && !recorded {
+		err = c.sameRecord(ctx, id, record)
+	}
+	if err != nil {
+		return false, err
+	}
+	created, err = c.cfg.Store.SubmitFor(ctx, by, id, spec.Name, spec.Priority, text)
+	if recorded && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid) || errors.Is(err, state.ErrNotSubmitted)) {
+		// No job came of it, and none may come of the record later. After any other error there may be one.
+		return false, errors.Join(err, c.dropRecords(ctx, id))
+	}
+	if err == nil && !recorded {
+		_, err = c.writeRecord(ctx, id, record) // another submission of it may have been refused, and have taken it away
+	}
+	if err != nil {
+		return created, err
+	}
+	return created, c.dropLateRecord(ctx, id)
 }
 
 // encodeSpec checks a spec, names its job, and encodes it.

@@ -58,17 +58,14 @@ func TestUnpublishTakesBackItsOwn(t *testing.T) {
 				b, key, err := open(ctx, url)
 				return test.wrap(b), key, err
 			}
-			j, spec := s.job("j")
-			out, _, err := s.cfg.Open(t.Context(), spec.Output)
+			publishing := s.step("j")
+			parts, _, err := publishing.parts(t.Context())
 			s.must(err)
-			parts, _, err := s.parts(t.Context(), j)
-			s.must(err)
-			if lost, err := completeParts(t.Context(), out, parts[:1]); err != nil || len(lost) > 0 {
+			if lost, err := publishing.out.complete(t.Context(), parts[:1]); err != nil || len(lost) > 0 {
 				t.Fatal(lost, err)
 			}
 			s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Cancelled, job.Failure{}))
-			j, _ = s.job("j")
-			s.must(s.cleanUp(t.Context(), j, spec))
+			s.must(s.step("j").cleanUp(t.Context()))
 			if left := slices.Sorted(maps.Keys(s.whole())); !slices.Equal(left, test.left) {
 				t.Errorf("left: %q, not %q", left, test.left)
 			}
@@ -82,14 +79,14 @@ func TestUnpublishTakesBackItsOwn(t *testing.T) {
 // A part that the store says to have completed, while another object is in its place, is not published.
 func TestPartsThatAreNotThere(t *testing.T) {
 	s := newSkipping(t, true)
-	job, spec := s.job("j")
-	parts, _, err := s.parts(t.Context(), job)
+	publishing := s.step("j")
+	parts, _, err := publishing.parts(t.Context())
 	s.must(err)
-	out, _, err := s.cfg.Open(t.Context(), spec.Output)
-	s.must(err)
-	s.must(out.Abort(t.Context(), parts[1].upload))
+	out := publishing.out
+	s.must(out.bucket.Abort(t.Context(), parts[1].upload))
 	s.write(map[string]string{layout.PartName(1): "old"})
-	lost, err := completeParts(t.Context(), trusting{out}, parts)
+	out.bucket = trusting{out.bucket}
+	lost, err := out.complete(t.Context(), parts)
 	if err == nil && len(lost) == 0 {
 		t.Error("the old part was taken for the job's")
 	}

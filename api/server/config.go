@@ -74,7 +74,7 @@ type Config struct {
 	// this very spec. Nil: controller.SubmitFor, in Redis alone.
 	Submit func(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error)
 	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
-	// can't be, one that wraps controller.ErrOutputNotFree that its output can't be written to now. Nil: the
+	// can't be, one that wraps job.ErrOutputNotFree that its output can't be written to now. Nil: the
 	// route answers 501.
 	Retry func(ctx context.Context, id job.ID) error
 	// Delete removes what is remembered of a job. An error that wraps state.ErrIllegal says that the job has not ended.

@@ -13,7 +13,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/bucketmill/bucketmill/api"
-	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/internal/pattern"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
@@ -143,36 +142,36 @@ func (s *Server) retryJob(c echo.Context) error {
 	if s.cfg.Retry == nil {
 		return newProblem(api.CodeNotConfigured, "retrying is not set up")
 	}
-	job, err := s.job(c)
+	j, err := s.job(c)
 	if err != nil {
 		return err
 	}
 	// The allow-list may have been another when the job was submitted, and its submitter an admin.
-	spec, err := jobfile.Parse(job.Spec)
+	spec, err := jobfile.Parse(j.Spec)
 	if err != nil {
-		return fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
+		return fmt.Errorf("read the spec of %s: %w", j.ID, hide(err))
 	}
 	if err := s.places.checkJob(&spec, callerOf(c)); err != nil {
 		return err
 	}
-	if err := s.admit(c, job.SubmittedBy, job.ID); err != nil {
+	if err := s.admit(c, j.SubmittedBy, j.ID); err != nil {
 		return err
 	}
-	if err := s.cfg.Retry(c.Request().Context(), job.ID); err != nil {
+	if err := s.cfg.Retry(c.Request().Context(), j.ID); err != nil {
 		if errors.Is(err, state.ErrIllegal) {
-			return newProblem(api.CodeJobNotRetryable, "job %s is %s%s", job.ID, job.State, whyNoRetry(job))
+			return newProblem(api.CodeJobNotRetryable, "job %s is %s%s", j.ID, j.State, whyNoRetry(j))
 		}
-		if errors.Is(err, controller.ErrOutputNotFree) {
+		if errors.Is(err, job.ErrOutputNotFree) {
 			return newProblem(api.CodeJobNotRetryable, "%w", err).
 				WithHint("make the output free again, or submit the job to another one")
 		}
 		return err
 	}
-	s.audit.done(c, "job retried", "job", job.ID)
-	if job, err = s.jobNow(c.Request().Context(), job.ID); err != nil {
+	s.audit.done(c, "job retried", "job", j.ID)
+	if j, err = s.jobNow(c.Request().Context(), j.ID); err != nil {
 		return err
 	}
-	return s.answerJob(c, job)
+	return s.answerJob(c, j)
 }
 
 // whyNoRetry says of a failed job why it can't be retried; of others their state says it all.

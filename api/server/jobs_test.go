@@ -14,7 +14,6 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/api/server"
-	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/state"
@@ -127,7 +126,7 @@ func TestRetry(t *testing.T) {
 	bare.refused(api.CodeNotConfigured, "POST", "/v1/jobs/x/retry", "")
 	taken := serve(t, func(c *server.Config) {
 		c.Retry = func(context.Context, job.ID) error {
-			return fmt.Errorf("output s3://outbox/wc: job other is writing to it: %w", controller.ErrOutputNotFree)
+			return fmt.Errorf("output s3://outbox/wc: job other is writing to it: %w", job.ErrOutputNotFree)
 		}
 	})
 	a := taken.refused(api.CodeJobNotRetryable, "POST", "/v1/jobs/"+string(taken.submit(wordcount))+"/retry", "")
