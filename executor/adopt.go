@@ -73,7 +73,7 @@ func (t *mapTask) adopt(ctx context.Context) (r result, found bool, err error) {
 			continue
 		}
 		var note segmentNote
-		if json.Unmarshal(index.Note, &note) != nil || note.Counters == nil || note.Pages != j.plan.Pages || note.Bounds != t.bounds.name ||
+		if json.Unmarshal(index.Note, &note) != nil || note.Counters == nil || note.Pages != j.plan.Pages || note.Bounds != t.bounds.Name ||
 			index.Identity != identity(writer) || len(index.Manifest.Segments) != j.reduces {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/sampling"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
@@ -38,11 +39,11 @@ type jobContext struct {
 	users int // guarded by the cache's mutex
 	used  int // guarded by the cache's mutex: when it was last put back, in turns
 
-	bounds    atomic.Pointer[bounds] // of a job of total order, once they are known
-	seeking   sharedCall             // them
-	pages     pageCache
-	heads     *input.Heads // of its inputs
-	committed mapOutputs
+	bounds        atomic.Pointer[sampling.Bounds] // of a job of total order, once they are known
+	findingBounds sharedCall
+	pages         pageCache
+	heads         *input.Heads // of its inputs
+	committed     mapOutputs
 }
 
 // jobKey names a job as it was submitted, or restored: a job that Redis has lost comes back with

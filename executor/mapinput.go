@@ -128,6 +128,9 @@ func readAll(ctx context.Context, a *attempt, s input.Split, r *input.Reader, us
 
 // programInputs returns the splits of a task as its program gets to know them.
 func programInputs(task input.Task) []program.Input {
+	if len(task) == 0 {
+		return nil
+	}
 	inputs := make([]program.Input, len(task))
 	for i, s := range task {
 		inputs[i] = program.Input{URL: s.Input, Start: s.Offset, Length: s.Length}

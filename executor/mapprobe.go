@@ -14,8 +14,7 @@ import (
 // Try maps some of the task's records by a fresh program, and throws away what it emits.
 func (t *mapTask) Try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
-	err = t.probe(func(attempt program.Attempt, drop *record.Emitter) error {
-		attempt.Inputs = programInputs(t.splits)
+	err = t.probe(t.splits, func(attempt program.Attempt, drop *record.Emitter) error {
 		mapper, err := t.job.program.NewMapper(ctx, attempt)
 		if err != nil {
 			return err

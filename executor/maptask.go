@@ -10,6 +10,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/sampling"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
@@ -32,8 +33,8 @@ const (
 type mapTask struct {
 	taskEnv
 	splits input.Task
-	bounds *bounds // how keys choose a partition
-	marks  []mark  // places at which probes may begin to read; sorted
+	bounds *sampling.Bounds // how keys choose a partition
+	marks  []mark           // places at which probes may begin to read; sorted
 }
 
 // runMapTask runs a map attempt: it finds out what to map, and maps it. After a data loss it may find
@@ -44,7 +45,7 @@ func runMapTask(ctx context.Context, env taskEnv) (result, error) {
 	if t.splits, err = t.job.task(ctx, t.executor, t.attempt, t.attempt.Attempt.Task.Index); err != nil {
 		return result{}, err
 	}
-	if t.bounds, err = t.executor.bounds(ctx, t.attempt, t.job, t.scratch); err != nil {
+	if t.bounds, err = t.findBounds(ctx); err != nil {
 		return result{}, err
 	}
 	// Only the first attempt adopts. Later ones write a segment file of their own: the one that the
@@ -59,11 +60,10 @@ func runMapTask(ctx context.Context, env taskEnv) (result, error) {
 
 // run maps all records of the task except those to omit.
 func (t *mapTask) run(ctx context.Context, omit []int64) (result, error) {
-	attempt, err := t.programAttempt(t.scratch)
+	attempt, err := t.programAttempt(t.scratch, t.splits)
 	if err != nil {
 		return result{}, err
 	}
-	attempt.Inputs = programInputs(t.splits)
 	progress := &mapProgress{attempt: t.attempt}
 	attempt.Took = progress.took
 	mapper, err := t.job.program.NewMapper(ctx, attempt)
@@ -87,7 +87,7 @@ func (t *mapTask) mapToSegments(ctx context.Context, mapper program.Mapper, prog
 	collector, err := shuffle.NewCollector(shuffle.CollectorConfig{
 		Note:        note,
 		Identity:    identity(t.attempt.Attempt),
-		Partitioner: t.bounds.partitioner,
+		Partitioner: t.bounds.Partitioner,
 		Combine:     t.job.program.Traits().Combine,
 		SortValues:  t.job.spec.SortValues,
 		Memory:      t.executor.slotMemory() / collectShare,
@@ -155,7 +155,7 @@ type segmentNote struct {
 
 // note encodes the note of the task's segment file.
 func (t *mapTask) note(counters map[string]int64) ([]byte, error) {
-	text, err := json.Marshal(segmentNote{Pages: t.job.plan.Pages, Bounds: t.bounds.name, Counters: counters})
+	text, err := json.Marshal(segmentNote{Pages: t.job.plan.Pages, Bounds: t.bounds.Name, Counters: counters})
 	if err != nil {
 		return nil, fmt.Errorf("encode the note of a segment file: %w", err)
 	}

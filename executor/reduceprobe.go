@@ -13,7 +13,7 @@ import (
 // Try reduces some of the task's groups by a fresh program, and throws away what it emits.
 func (t *reduceTask) Try(ctx context.Context, from, until int64) (end int64, err error) {
 	end = from
-	err = t.probe(func(attempt program.Attempt, drop *record.Emitter) error {
+	err = t.probe(nil, func(attempt program.Attempt, drop *record.Emitter) error {
 		return t.read(ctx, attempt.Scratch, from, until, func(wanted *badrecords.GroupFilter) error {
 			reducer, err := t.job.program.NewReducer(ctx, attempt)
 			if err != nil {

@@ -103,7 +103,7 @@ func (t *reduceTask) reduce(ctx context.Context, in *mergeInput, omit []int64, o
 	if t.job.program.Traits().Identity {
 		return map[string]int64{}, in.copyTo(out)
 	}
-	attempt, err := t.programAttempt(t.scratch)
+	attempt, err := t.programAttempt(t.scratch, nil)
 	if err != nil {
 		return nil, err
 	}

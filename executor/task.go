@@ -8,6 +8,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
@@ -88,8 +89,8 @@ func (e *Executor) limits(j *jobContext) state.Limits {
 const programFolder = "program"
 
 // programAttempt returns what a program needs to know of its attempt, and makes the folder, below
-// scratch, that it works in.
-func (env *taskEnv) programAttempt(scratch string) (program.Attempt, error) {
+// scratch, that it works in. A map task has splits.
+func (env *taskEnv) programAttempt(scratch string, splits input.Task) (program.Attempt, error) {
 	e, a, j := env.executor, env.attempt, env.job
 	scratch = filepath.Join(scratch, programFolder)
 	if j.foreign() {
@@ -102,8 +103,8 @@ func (env *taskEnv) programAttempt(scratch string) (program.Attempt, error) {
 	}
 	a.log.progressed = a.progressed
 	return program.Attempt{
-		Moved: a.progressed,
-		Job:   string(j.id), Phase: a.Attempt.Task.Side.String(),
+		Moved: a.progressed, Inputs: programInputs(splits),
+		Job: string(j.id), Phase: a.Attempt.Task.Side.String(),
 		Task: a.Attempt.Task.Index, Number: a.Attempt.Number - 1,
 		Scratch: scratch, User: a.user, Log: &a.log, Format: j.format.String(),
 		SortValues: j.spec.SortValues,
@@ -113,14 +114,14 @@ func (env *taskEnv) programAttempt(scratch string) (program.Attempt, error) {
 }
 
 // probe tries the program: it calls run with a scratch folder that is removed afterwards, and an
-// emitter that drops its records. The program's log is dropped, too.
-func (env *taskEnv) probe(run func(attempt program.Attempt, drop *record.Emitter) error) (err error) {
+// emitter that drops its records. The program's log is dropped, too. A map task has splits.
+func (env *taskEnv) probe(splits input.Task, run func(attempt program.Attempt, drop *record.Emitter) error) (err error) {
 	scratch := filepath.Join(env.scratch, "probe")
 	if err := program.PassableFolder(scratch); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, program.RemoveScratch(scratch)) }()
-	attempt, err := env.programAttempt(scratch)
+	attempt, err := env.programAttempt(scratch, splits)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package executor
+package sampling
 
 import (
 	"cmp"
@@ -9,24 +9,22 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// How much of the input is sampled: so many bytes for each partition, within bounds, in so many
-// pieces at least, and several for each partition, for neighbouring records may have
-// neighbouring keys.
+// How much of the input is sampled. There are many pieces, several for each partition, since
+// neighbouring records may have neighbouring keys.
 const (
-	sampledPerPartition  = 256 << 10
-	minSampled, mostRead = 4 << 20, 16 << 20
+	sampledPerPartition  = 256 << 10         // bytes of records
+	minSampled, mostRead = 4 << 20, 16 << 20 // limits of these bytes in all
 	piecesPerPartition   = 4
 	minPieces, maxPieces = 100, 2000
-	// minPiece is the least that is read at once, in bytes.
-	minPiece = 16 << 10
+	minPiece             = 16 << 10 // the least number of bytes that is read at once
 )
 
-// sampledBytes is how many bytes of records are sampled for so many partitions.
+// sampledBytes returns how many bytes of records are sampled for a number of partitions.
 func sampledBytes(partitions int) int64 {
 	return min(max(int64(partitions)*sampledPerPartition, minSampled), mostRead)
 }
 
-// samplePieces is in how many pieces they are read.
+// samplePieces returns how many pieces these bytes are read in.
 func samplePieces(partitions int) int {
 	return min(max(partitions*piecesPerPartition, minPieces), maxPieces)
 }
@@ -34,10 +32,10 @@ func samplePieces(partitions int) int {
 // piece is a part of the input that is sampled.
 type piece struct {
 	split  input.Split
-	budget int64 // bytes of records from its start on that are wanted
+	budget int64 // bytes of records to read from its start
 }
 
-// spreadOver returns n of the numbers below total, evenly spread, or all if there are no more.
+// spreadOver returns n of the numbers below total, evenly spread, or all of them if they are fewer.
 func spreadOver(total, n int) []int {
 	n = min(n, total)
 	numbers := make([]int, n)
@@ -47,11 +45,12 @@ func spreadOver(total, n int) []int {
 	return numbers
 }
 
-// choosePieces returns n pieces, evenly spread over splits, to read so many bytes of records from,
-// or everything if that is no more. It depends on nothing but what it is given. Each piece goes on to the next
-// one's stretch, so that it has a record to give even where these are large. Of a split
-// that can't be cut only the beginning is read, as much of it as there are pieces in it. The
-// pieces are in no order of the input: whoever reads only some of them has read from everywhere.
+// choosePieces returns n pieces, evenly spread over the splits, with a budget of that many bytes of
+// records together. If the splits have no more bytes, it returns all of them. The result depends on
+// the arguments only. Each piece extends to the stretch of the next one, so that it contains a record
+// even if records are large. A split that can't be cut is read from its beginning, with the budget of
+// all pieces in it. The order of the pieces has nothing to do with the order of the input, so that the
+// first few pieces come from everywhere.
 func choosePieces(splits []input.Split, format input.Format, n int, bytes int64) []piece {
 	var total int64
 	for _, s := range splits {
@@ -65,7 +64,7 @@ func choosePieces(splits []input.Split, format input.Format, n int, bytes int64)
 		return scatter(pieces)
 	}
 	stretch, budget := total/int64(n), bytes/int64(n)
-	next, start := 0, int64(0) // of the splits, laid end to end
+	next, start := 0, int64(0) // the current split, and its place if all splits are laid end to end
 	for i := range int64(n) {
 		at := i*stretch + int64(scramble(uint64(i))%uint64(stretch-budget+1))
 		for ; next < len(splits) && start+splits[next].Length <= at; next++ {
@@ -88,7 +87,7 @@ func choosePieces(splits []input.Split, format input.Format, n int, bytes int64)
 	return scatter(pieces)
 }
 
-// scatter puts pieces into an order that has nothing to do with where they lie.
+// scatter puts pieces into an order that has nothing to do with their places in the input.
 func scatter(pieces []piece) []piece {
 	type place struct {
 		piece
@@ -105,5 +104,5 @@ func scatter(pieces []piece) []piece {
 	return pieces
 }
 
-// scramble returns a number that looks random, the same for the same n.
+// scramble returns a number that looks random, and is the same for the same n.
 func scramble(n uint64) uint64 { return shuffle.Mix((n + 1) * 0x9e3779b97f4a7c15) }
