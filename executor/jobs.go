@@ -12,6 +12,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/sampling"
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
@@ -161,7 +162,7 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	if job.plan, err = layout.ParsePlan(record.Plan); err != nil {
 		return &configError{err}
 	}
-	if job.format, err = input.ParseInput(job.spec.Format, job.spec.Compression); err != nil {
+	if job.format, err = formats.Inputs.Parse(job.spec.Format, job.spec.Compression); err != nil {
 		return &configError{err}
 	}
 	job.maps, job.reduces = record.Map.Total, record.Reduce.Total

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 )
 
@@ -16,12 +17,16 @@ import (
 // before the test does, and how many reads were begun and ended.
 func queueOf(t *testing.T, budget int64, lengths ...int64) (q *splitQueue, begun, ended *atomic.Int64) {
 	begun, ended = new(atomic.Int64), new(atomic.Int64)
+	format, err := formats.Inputs.Parse("text", "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	q = &splitQueue{budget: budget, open: func(s input.Split) (*input.Reader, error) {
 		if s.Length == 13 {
 			return nil, errors.New("unlucky " + s.Input)
 		}
 		begun.Add(1)
-		return input.Open(t.Context(), s, input.Options{}, func(ctx context.Context, _, _ int64) (io.ReadCloser, error) {
+		return input.Open(t.Context(), s, input.Options{Format: format}, func(ctx context.Context, _, _ int64) (io.ReadCloser, error) {
 			<-ctx.Done()
 			ended.Add(1)
 			return nil, ctx.Err()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore/connect"
@@ -36,13 +37,13 @@ func reading(t *testing.T, format string, splitSize int64) *mapTask {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := input.ParseFormat(format)
+	parsed, err := formats.Inputs.Parse(format, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var objects []input.Object
 	sizes := []int{3, 40_000, 1, 2_000}
-	if parsed.Kind == input.Whole {
+	if format == "whole" {
 		sizes = []int{3, 1, 2_000, 5} // none exceeds the limit of a record
 	}
 	rng := rand.New(rand.NewPCG(3, 4)) // lines that don't get much smaller
@@ -52,8 +53,9 @@ func reading(t *testing.T, format string, splitSize int64) *mapTask {
 			fmt.Fprintf(&text, "%d,%d,%015x%015x%015x%015x\n", i, n, rng.Uint64()>>4, rng.Uint64()>>4, rng.Uint64()>>4, rng.Uint64()>>4) // all of the same length, except for the ordinal
 		}
 		data := text.String()
-		if parsed.Kind == input.Fixed {
-			data = data[:len(data)/parsed.RecordLen*parsed.RecordLen]
+		var n int
+		if _, err := fmt.Sscanf(format, "fixed:%d", &n); err == nil {
+			data = data[:len(data)/n*n]
 		}
 		if compressed {
 			data = gzipped(t, data)

@@ -106,7 +106,7 @@ func (env *taskEnv) programAttempt(scratch string, splits input.Task) (program.A
 		Moved: a.progressed, Inputs: programInputs(splits),
 		Job: string(j.id), Phase: a.Attempt.Task.Side.String(),
 		Task: a.Attempt.Task.Index, Number: a.Attempt.Number - 1,
-		Scratch: scratch, User: a.user, Log: &a.log, Format: j.format.String(),
+		Scratch: scratch, User: a.user, Log: &a.log, Format: j.format.String(), Lines: j.format.Traits().Lines,
 		SortValues: j.spec.SortValues,
 		Reducers:   j.reduces, MapOnly: j.reduces == 0 && a.Attempt.Task.Side == job.Map,
 		Memory: e.cfg.ProgramMemory, Buffer: e.slotMemory() / bufferShare,

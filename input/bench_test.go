@@ -28,15 +28,15 @@ func BenchmarkReader(b *testing.B) {
 		ranges int
 		data   []byte
 	}{
-		{"text", input.Format{}, 0, data},
-		{"text-1MiB-ranges", input.Format{}, 1 << 20, data},
-		{"text-one-line", input.Format{}, 0, long},
-		{"csv", input.Format{Kind: input.CSV}, 0, data},
-		{"csv-multiline", input.Format{Kind: input.CSVMultiline}, 0, data},
-		{"csv-quoted", input.Format{Kind: input.CSV}, 0, quoted},
-		{"csv-multiline-quoted", input.Format{Kind: input.CSVMultiline}, 0, quoted},
-		{"fixed", input.Format{Kind: input.Fixed, RecordLen: 100}, 0, data},
-		{"whole", input.Format{Kind: input.Whole}, 0, data},
+		{"text", asText, 0, data},
+		{"text-1MiB-ranges", asText, 1 << 20, data},
+		{"text-one-line", asText, 0, long},
+		{"csv", asCSV, 0, data},
+		{"csv-multiline", asRows, 0, data},
+		{"csv-quoted", asCSV, 0, quoted},
+		{"csv-multiline-quoted", asRows, 0, quoted},
+		{"fixed", fixedOf(100), 0, data},
+		{"whole", asWhole, 0, data},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			get := func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
@@ -88,7 +88,7 @@ func BenchmarkFile(b *testing.B) {
 			b.SetBytes(s.Size)
 			b.ReportAllocs()
 			for b.Loop() {
-				r, err := input.Open(b.Context(), s, input.Options{Direct: direct}, get)
+				r, err := input.Open(b.Context(), s, input.Options{Format: asText, Direct: direct}, get)
 				for err == nil {
 					var batch *record.Batch
 					if batch, err = r.Next(); err == nil && bytes.IndexByte(batch.Data, '#') >= 0 {

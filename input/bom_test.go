@@ -32,10 +32,7 @@ func TestByteOrderMark(t *testing.T) {
 		{"as it is", bom + "a\n", "whole", "", []located{{0, bom + "a\n"}}},
 		{"a record of its own", bom + "abc", "fixed:3", "", []located{{0, bom}, {3, "abc"}}},
 	} {
-		f, err := input.ParseFormat(c.format)
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := parse(t, c.format)
 		for name, data := range map[string][]byte{
 			"x":     []byte(c.text),
 			"x.gz":  gzipped(t, c.text),
@@ -44,12 +41,12 @@ func TestByteOrderMark(t *testing.T) {
 		} {
 			o := newObject(data)
 			for size := int64(1); size <= int64(len(c.text)); size++ {
-				if !input.Splittable(name, f) {
+				if !f.Splittable(name) {
 					size = o.size()
 				}
 				for length := 1; length <= 12; length++ {
 					opts := input.Options{Format: f, RangeBytes: length}
-					if f.Kind == input.Text { // the mark is no part of the first line's length
+					if f == asText { // the mark is no part of the first line's length
 						opts.MaxRecord = longest(c.want)
 					}
 					got, err := readCut(t, name, o, size, opts)
@@ -73,7 +70,7 @@ func TestLaterHeader(t *testing.T) {
 	for offset := int64(1); offset < 40; offset++ {
 		s := whole("x.csv", o)
 		s.Offset, s.Length = offset, s.Size-offset
-		if _, header, err := read(t, o, s, input.Options{Format: input.Format{Kind: input.CSV}}); err != nil || header != "city,n" {
+		if _, header, err := read(t, o, s, input.Options{Format: asCSV}); err != nil || header != "city,n" {
 			t.Errorf("from byte %d on the header is %q: %v", offset, header, err)
 		}
 	}

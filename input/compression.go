@@ -1,83 +1,69 @@
 package input
 
 import (
-	"bytes"
-	"encoding/binary"
+	"bufio"
+	"errors"
 	"fmt"
-	"strings"
+	"io"
 )
 
-// Compression is how an object's bytes are compressed.
-type Compression uint8
+// A Compression is a way to compress objects that is undone in reading. Each has a folder, and a line in package formats.
+type Compression interface {
+	// String returns the name of the compression as sentences have it: "gzip".
+	String() string
 
-const (
-	Uncompressed Compression = iota
-	Gzip                     // .gz; of one or more members
-	Bzip2                    // .bz2; of one or more streams
-	Zstd                     // .zst or .zstd; of one or more frames
-)
+	// Suffixes returns how the names of objects end that are so compressed, in lower case: ".gz".
+	Suffixes() []string
 
-// CompressionOf tells an object's compression by the suffix of its name or URL, in any case.
-func CompressionOf(name string) Compression {
-	name = strings.ToLower(name[strings.LastIndexByte(name, '/')+1:])
-	switch {
-	case strings.HasSuffix(name, ".gz"):
-		return Gzip
-	case strings.HasSuffix(name, ".bz2"):
-		return Bzip2
-	case strings.HasSuffix(name, ".zst"), strings.HasSuffix(name, ".zstd"):
-		return Zstd
-	}
-	return Uncompressed
+	// Matches reports whether data are so compressed, from their first bytes, of which there are 512 unless the
+	// data are shorter.
+	Matches(head []byte) bool
+
+	// Splittable reports whether an object may be read in several splits, if its records are lines.
+	Splittable() bool
+
+	// Open begins to decompress the blocks that begin in in's split, and those that follow. It fails with io.EOF if
+	// none begins there.
+	Open(in *Compressed) (Decompressor, error)
 }
 
-func (c Compression) String() string {
-	switch c {
-	case Uncompressed:
-		return "uncompressed"
-	case Gzip:
-		return "gzip"
-	case Bzip2:
-		return "bzip2"
-	case Zstd:
-		return "zstd"
-	}
-	return fmt.Sprintf("Compression(%d)", c)
+// A Decompressor reads what blocks hold, one after the other. It belongs to one goroutine.
+type Decompressor interface {
+	// Read implements io.Reader. Between the last block that begins in the split and the first that begins behind it,
+	// it once returns [ErrSplitEnd]. Records that begin in a block belong to the split with the block's first byte,
+	// except for the first byte of that block, which belongs to the block before.
+	io.Reader
+
+	// Start returns the offset of the first byte that Read has given or will give, after decompression. Where that can't
+	// be known it is a number that depends on the place of the block alone, and grows with it.
+	Start() int64
+
+	// Close frees memory.
+	Close()
 }
 
-// How compressed data begin.
-var (
-	gzipMagic = []byte{0x1f, 0x8b}
-	bzipMagic = []byte("BZh")
-	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
-	// After bzip2's mark and level comes a block, or the end of a stream without any.
-	bzipBlock = []byte{0x31, 0x41, 0x59, 0x26, 0x53, 0x59}
-	bzipEnd   = []byte{0x17, 0x72, 0x45, 0x38, 0x50, 0x90}
-)
+// ErrSplitEnd says that the blocks which follow begin behind the split.
+var ErrSplitEnd = errors.New("the split's blocks have ended")
 
-// matches reports whether data are so compressed, from their first bytes, of which there are headBytes
-// unless the data are shorter.
-func (c Compression) matches(head []byte) bool {
-	switch c {
-	case Gzip:
-		return bytes.HasPrefix(head, gzipMagic)
-	case Bzip2:
-		return bytes.HasPrefix(head, bzipMagic) && len(head) >= 10 && head[3] >= '1' && head[3] <= '9' &&
-			(bytes.HasPrefix(head[4:], bzipBlock) || bytes.HasPrefix(head[4:], bzipEnd))
-	case Zstd:
-		for skippable(head) {
-			n := 8 + int64(binary.LittleEndian.Uint32(head[4:]))
-			if n >= int64(len(head)) {
-				return true // lz4 has such frames, too, but zstd's are in use
-			}
-			head = head[n:]
-		}
-		return bytes.HasPrefix(head, zstdMagic)
-	}
-	return true
+// Compressed is the bytes that a Compression decompresses: those of an object, from the first byte of a split on, to
+// the object's end.
+type Compressed struct {
+	*bufio.Reader
+	*Source // of the object, for reads at other places; its Split is what is decompressed
+
+	bytes shown
 }
 
-// skippable tells whether data begin with a frame that a decompressor passes over.
-func skippable(head []byte) bool {
-	return len(head) >= 8 && head[0]&0xf0 == 0x50 && bytes.HasPrefix(head[1:], []byte{0x2a, 0x4d, 0x18})
+// Offset returns the place of the next byte in the object.
+func (c *Compressed) Offset() int64 { return c.Split.Offset + c.bytes.given - int64(c.Buffered()) }
+
+// Refuse returns the error for data that are not read for a reason.
+func (c *Compressed) Refuse(reason string) error {
+	return &FormatError{Object: c.Split.Input, Offset: NoOffset, Reason: reason}
+}
+
+// Trailing returns the error for other data, at a byte of the object, after what a compression has made.
+func (c *Compressed) Trailing(what Compression, at int64) error {
+	return c.Refuse(fmt.Sprintf("%v data ends at byte %d of %d, and what follows is not %v data: cut it off (head -c %[2]d)",
+		what, at, c.Split.Size, what))
 }

@@ -66,18 +66,18 @@ func TestCompressed(t *testing.T) {
 		format input.Format
 		want   []located
 	}{
-		{"a.gz", gzipped(t, "one\ntwo\r\n", "three"), input.Format{}, lines},
-		{"a.zst", zstded(t, "one\ntwo\r\n", "three"), input.Format{}, lines},
-		{"a.bz2", bzipped(t), input.Format{}, lines},
-		{"a.bz2", bzipped(t), input.Format{Kind: input.CSV}, lines[1:]},
-		{"a.bz2", bzipped(t), input.Format{Kind: input.CSVMultiline}, lines[1:]},
-		{"a.bz2", bzipped(t), input.Format{Kind: input.Whole}, []located{{0, "one\ntwo\r\nthree"}}},
-		{"a.bz2", bzipped(t), input.Format{Kind: input.Fixed, RecordLen: 7}, []located{{0, "one\ntwo"}, {7, "\r\nthree"}}},
-		{"empty.gz", gzipped(t, ""), input.Format{}, nil},
-		{"empty.zst", zstded(t, ""), input.Format{Kind: input.Whole}, nil},
-		{"big.gz", gzipped(t, big), input.Format{}, oracle([]byte(big), input.Format{})},
-		{"big.zst", zstded(t, big), input.Format{}, oracle([]byte(big), input.Format{})},
-		{"big.gz", gzipped(t, big), input.Format{Kind: input.Whole}, []located{{0, big}}},
+		{"a.gz", gzipped(t, "one\ntwo\r\n", "three"), asText, lines},
+		{"a.zst", zstded(t, "one\ntwo\r\n", "three"), asText, lines},
+		{"a.bz2", bzipped(t), asText, lines},
+		{"a.bz2", bzipped(t), asCSV, lines[1:]},
+		{"a.bz2", bzipped(t), asRows, lines[1:]},
+		{"a.bz2", bzipped(t), asWhole, []located{{0, "one\ntwo\r\nthree"}}},
+		{"a.bz2", bzipped(t), fixedOf(7), []located{{0, "one\ntwo"}, {7, "\r\nthree"}}},
+		{"empty.gz", gzipped(t, ""), asText, nil},
+		{"empty.zst", zstded(t, ""), asWhole, nil},
+		{"big.gz", gzipped(t, big), asText, oracle([]byte(big), asText)},
+		{"big.zst", zstded(t, big), asText, oracle([]byte(big), asText)},
+		{"big.gz", gzipped(t, big), asWhole, []located{{0, big}}},
 	} {
 		for _, length := range []int{1, 7, 1 << 20} {
 			o := newObject(c.data)
@@ -103,7 +103,7 @@ func TestTruncated(t *testing.T) {
 	} {
 		for n := 1; n < len(data); n++ {
 			o := newObject(data[:n])
-			_, _, err := read(t, o, whole(name, o), input.Options{})
+			_, _, err := read(t, o, whole(name, o), input.Options{Format: asText})
 			var bad *input.FormatError
 			if !errors.As(err, &bad) || bad.Object != "s3://bucket/"+name || !errors.Is(err, input.ErrInput) {
 				t.Fatalf("%d bytes of %s: %v", n, name, err)
@@ -128,7 +128,7 @@ func TestCorrupt(t *testing.T) {
 			data[len(data)-6] ^= 0x55 // in a checksum or in what it is of
 		}
 		o := newObject(data)
-		_, _, err := read(t, o, whole(name, o), input.Options{})
+		_, _, err := read(t, o, whole(name, o), input.Options{Format: asText})
 		var bad *input.FormatError
 		if !errors.As(err, &bad) || !strings.Contains(err.Error(), "s3://bucket/"+name) {
 			t.Errorf("%s: %v", name, err)
@@ -148,7 +148,7 @@ func TestCompressedStoreError(t *testing.T) {
 				}
 				return nil
 			}
-			_, _, err := read(t, o, whole(name, o), input.Options{RangeBytes: 3})
+			_, _, err := read(t, o, whole(name, o), input.Options{Format: asText, RangeBytes: 3})
 			if !errors.Is(err, gone) || errors.Is(err, input.ErrInput) {
 				t.Fatalf("%s fails at %d: %v", name, at, err)
 			}
@@ -168,7 +168,7 @@ func TestBombs(t *testing.T) {
 		o := newObject(data)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		r, err := input.Open(t.Context(), whole(name, o), input.Options{MaxRecord: 1 << 20}, o.get)
+		r, err := input.Open(t.Context(), whole(name, o), input.Options{Format: asText, MaxRecord: 1 << 20}, o.get)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -55,18 +55,18 @@ var overLines = []csvObject{
 }
 
 func TestCSV(t *testing.T) {
-	for _, kind := range []input.Kind{input.CSV, input.CSVMultiline} {
+	for _, kind := range []input.Format{asCSV, asRows} {
 		for _, c := range sound {
 			c.check(t, kind)
 		}
 		for _, c := range unsound {
-			if kind == input.CSV && c.says == "close" {
+			if kind == asCSV && c.says == "close" {
 				c.says = "csv-multiline"
 			}
 			c.check(t, kind)
 		}
 		for _, c := range overLines {
-			if kind == input.CSV {
+			if kind == asCSV {
 				c.rows, c.says = nil, "csv-multiline"
 			}
 			c.check(t, kind)
@@ -75,13 +75,13 @@ func TestCSV(t *testing.T) {
 }
 
 // check reads the object in splits and ranges of all sizes.
-func (c csvObject) check(t *testing.T, kind input.Kind) {
+func (c csvObject) check(t *testing.T, kind input.Format) {
 	t.Helper()
-	opts := input.Options{Format: input.Format{Kind: kind}}
+	opts := input.Options{Format: kind}
 	o := newObject([]byte(c.text))
 	for opts.RangeBytes = range len(c.text) + 1 {
 		for size := 1; size <= len(c.text); size++ {
-			if kind == input.CSVMultiline && size < len(c.text) {
+			if kind == asRows && size < len(c.text) {
 				continue // never cut
 			}
 			rows, err := readCut(t, "x.csv", o, int64(size), opts)
@@ -104,7 +104,7 @@ func (c csvObject) check(t *testing.T, kind input.Kind) {
 
 // A row that is too long because a quote is not closed is reported as both.
 func TestLongRowInQuotes(t *testing.T) {
-	opts := input.Options{Format: input.Format{Kind: input.CSVMultiline}, MaxRecord: 10, RangeBytes: 5}
+	opts := input.Options{Format: asRows, MaxRecord: 10, RangeBytes: 5}
 	o := newObject([]byte("h\n1\n\"2\n" + strings.Repeat("3\n", 20)))
 	_, err := readCut(t, "x.csv", o, int64(len(o.data)), opts)
 	var long *input.RecordTooLongError
@@ -115,18 +115,18 @@ func TestLongRowInQuotes(t *testing.T) {
 
 // An object of one long line that CRs cut into rows is named as such although its header is too long.
 func TestHeaderOfAllRows(t *testing.T) {
-	for _, kind := range []input.Kind{input.CSV, input.CSVMultiline} {
+	for _, kind := range []input.Format{asCSV, asRows} {
 		for _, end := range []string{"", "\n", "\nx\n"} {
 			o := newObject([]byte("\ufeffid,note\r1,a\r2,b" + end))
 			for length := range len(o.data) {
-				_, err := readCut(t, "x.csv", o, int64(len(o.data)), input.Options{Format: input.Format{Kind: kind}, MaxRecord: 10, RangeBytes: length})
+				_, err := readCut(t, "x.csv", o, int64(len(o.data)), input.Options{Format: kind, MaxRecord: 10, RangeBytes: length})
 				if !errors.Is(err, input.ErrInput) || !strings.Contains(fmt.Sprint(err), "carriage return") {
 					t.Errorf("%v ended by %q in ranges of %d: %v", kind, end, length, err)
 				}
 			}
 		}
 		o := newObject([]byte("id\r\n12345678901\r\n"))
-		_, err := readCut(t, "x.csv", o, int64(len(o.data)), input.Options{Format: input.Format{Kind: kind}, MaxRecord: 10})
+		_, err := readCut(t, "x.csv", o, int64(len(o.data)), input.Options{Format: kind, MaxRecord: 10})
 		var long *input.RecordTooLongError
 		if !errors.As(err, &long) || long.Offset != 4 {
 			t.Errorf("%v: %v", kind, err)

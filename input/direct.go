@@ -30,7 +30,7 @@ type directRead struct {
 }
 
 // newDirect is newRanges for a direct window.
-func newDirect(ctx context.Context, src *source, s stretch, opts Options) *direct {
+func newDirect(ctx context.Context, src *source, s Stretch, opts Options) *direct {
 	return &direct{
 		source: src, schedule: newSchedule(s, opts), ctx: ctx,
 		step: min(fillBytes, opts.RangeBytes),

@@ -1,25 +1,19 @@
-package input
+package input_test
 
 import (
-	"bytes"
-	"context"
-	"io"
 	"strings"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/input"
 )
 
 // The header that a later split of a CSV file has read stays what it is when others get the buffer
 // that it was read into.
 func TestFirstLineOutlivesItsBuffer(t *testing.T) {
-	text := []byte("name,count\n" + strings.Repeat("a,1\n", 1<<18))
-	s := Split{Input: "s3://b/in.csv", Size: int64(len(text)), Offset: 1 << 19, Length: 1 << 10}
-	format, err := ParseFormat("csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := Open(t.Context(), s, Options{Format: format}, func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(text[offset:min(offset+length, int64(len(text)))])), nil
-	})
+	o := newObject([]byte("name,count\n" + strings.Repeat("a,1\n", 1<<18)))
+	s := whole("in.csv", o)
+	s.Offset, s.Length = 1<<19, 1<<10
+	r, err := input.Open(t.Context(), s, input.Options{Format: asCSV}, o.get)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,16 +24,16 @@ func TestFirstLineOutlivesItsBuffer(t *testing.T) {
 	}()
 	for range 8 { // it takes one of these
 		large := make([]byte, 1<<20)
-		buffers.Put(&large)
+		input.Buffers().Put(&large)
 	}
-	line, _, err := r.firstLine()
+	b, err := r.Next()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for buf, ok := buffers.Get().(*[]byte); ok; buf, ok = buffers.Get().(*[]byte) {
+	for buf, ok := input.Buffers().Get().(*[]byte); ok; buf, ok = input.Buffers().Get().(*[]byte) {
 		clear((*buf)[:cap(*buf)])
 	}
-	if got := strings.TrimSpace(string(line)); got != "name,count" {
+	if got := string(b.Header); got != "name,count" {
 		t.Errorf("the first line became %q", got)
 	}
 }

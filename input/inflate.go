@@ -5,33 +5,33 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 )
 
 // inflated shows an object's bytes after decompression. Its buffer grows only with what the
 // consumer keeps.
 type inflated struct {
-	src       shown
-	object    string
-	size      int64 // of the object, in bytes
-	codec     Compression
-	maxWindow int64 // bytes
-	step      int   // by how many bytes a view grows at most
-	dec       *members
-	out       int64 // bytes decompressed
-	err       error // dec's; for the next call if bytes came with it
-	buf       []byte
-	view      []byte // always a part of buf
+	in    *Compressed
+	codec Compression
+	step  int // by how many bytes a view grows at most
+	dec   Decompressor
+	start int64 // offset of the first byte that was decompressed
+	out   int64 // bytes decompressed
+	end   int64 // lines that begin here or later are another split's
+	err   error // dec's; for the next call if bytes came with it
+	buf   []byte
+	view  []byte // always a part of buf
 }
 
-// newInflated decompresses what in shows. Shown is its view so far, if it is to begin there.
-func newInflated(in input, shownAlready []byte, s Split, codec Compression, opts Options) *inflated {
+// newInflated decompresses what raw shows from the first byte of a split on. Shown is its view so far, if it is to begin there.
+func newInflated(src *Source, raw window, shownAlready []byte, s Split, codec Compression) *inflated {
+	of := *src
+	of.Split = s
+	in := &Compressed{Source: &of, bytes: shown{in: raw, rest: shownAlready}}
 	// A small object needs no large buffer, unless it is a bomb.
 	step := min(viewBytes, max(4<<10, 16*s.Size))
-	return &inflated{
-		src: shown{in: in, rest: shownAlready}, object: s.Input, size: s.Size,
-		codec: codec, maxWindow: opts.MaxWindow, step: int(step),
-	}
+	return &inflated{in: in, codec: codec, step: int(step), end: math.MaxInt64}
 }
 
 // more implements window.
@@ -47,7 +47,7 @@ func (f *inflated) more(keep int) ([]byte, error) {
 	f.buf = slices.Grow(f.buf, f.step)
 	n := 0
 	if f.err == nil {
-		n, f.err = readFull(f.dec, f.buf[keep:keep+f.step])
+		n, f.err = f.fill(f.buf[keep : keep+f.step])
 	}
 	f.buf = f.buf[:keep+n]
 	f.view = f.buf
@@ -61,52 +61,63 @@ func (f *inflated) more(keep int) ([]byte, error) {
 	return nil, f.failed(f.err)
 }
 
+// fill decompresses until p is full, or up to the end of the split's blocks.
+func (f *inflated) fill(p []byte) (n int, err error) {
+	for n == 0 {
+		n, err = readFull(f.dec, p)
+		if !errors.Is(err, ErrSplitEnd) {
+			break
+		}
+		// A line that begins exactly here belongs to the split, for the next one's first line is skipped: nothing
+		// there says whether it is whole.
+		f.end, err = f.start+f.out+int64(n)+1, nil
+	}
+	return n, err
+}
+
 // open finds out whether the object is what its name says, and starts to decompress.
 func (f *inflated) open() error {
-	src := bufio.NewReaderSize(&f.src, 64<<10)
-	head, err := src.Peek(headBytes)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+	f.in.Reader = bufio.NewReaderSize(&f.in.bytes, 64<<10)
+	if f.in.Split.Offset == 0 {
+		head, err := f.in.Peek(headBytes)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if !f.codec.Matches(head) {
+			return f.in.Refuse(fmt.Sprintf("not %v data, though the name says so: give it another name, or read the bytes as they are with "+
+				"--compression none", f.codec))
+		}
 	}
-	if !f.codec.matches(head) {
-		return f.refused(fmt.Sprintf("not %v data, though the name says so: give it another name, or read the bytes as they are with "+
-			"--compression none", f.codec))
+	dec, err := f.codec.Open(f.in)
+	if errors.Is(err, io.EOF) {
+		return io.EOF
 	}
-	offset := func() int64 { return f.src.given - int64(src.Buffered()) }
-	f.dec = &members{src: src, offset: offset, codec: f.codec, size: f.size, maxWindow: f.maxWindow}
+	if err != nil {
+		return f.failed(err)
+	}
+	f.dec, f.start = dec, dec.Start()
 	return nil
 }
 
 // failed tells the store's error from one of the data.
 func (f *inflated) failed(err error) error {
-	if f.src.err != nil {
-		return f.src.err
+	if f.in.bytes.err != nil {
+		return f.in.bytes.err
 	}
-	if trailing, ok := errors.AsType[*trailingError](err); ok {
-		return f.refused(fmt.Sprintf("%v data ends at byte %d of %d, and what follows is not %v data: cut it off (head -c %[2]d)",
-			f.codec, trailing.at, f.size, f.codec))
-	}
-	if window, ok := errors.AsType[*windowError](err); ok {
-		return f.refused(window.Error())
-	}
-	if dictionary, ok := errors.AsType[dictionaryError](err); ok {
-		return f.refused(dictionary.Error())
+	if refused, ok := errors.AsType[*FormatError](err); ok {
+		return refused
 	}
 	return &FormatError{
-		Object: f.object,
-		Offset: f.out,
+		Object: f.in.Split.Input,
+		Offset: f.start + f.out,
 		Reason: fmt.Sprintf("corrupt or truncated %v data", f.codec),
 		Err:    failure{err},
 	}
 }
 
-func (f *inflated) refused(reason string) error {
-	return &FormatError{Object: f.object, Offset: NoOffset, Reason: reason}
-}
-
 func (f *inflated) close() {
 	if f.dec != nil {
-		f.dec.close()
+		f.dec.Close()
 	}
 }
 

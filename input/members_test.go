@@ -47,8 +47,8 @@ func TestPadding(t *testing.T) {
 					"many blocks": {append(bytes.Repeat(padded, 2), 0), c.text + c.text},
 				} {
 					o := newObject(object.data)
-					got, _, err := read(t, o, whole(name, o), input.Options{RangeBytes: 1 + len(object.data)/7})
-					if d := diff(got, oracle([]byte(object.text), input.Format{})); err != nil || d != "" {
+					got, _, err := read(t, o, whole(name, o), input.Options{Format: asText, RangeBytes: 1 + len(object.data)/7})
+					if d := diff(got, oracle([]byte(object.text), asText)); err != nil || d != "" {
 						t.Errorf("%s: %d NULs %s: %s, %v", name, nuls, what, d, err)
 					}
 				}
@@ -63,7 +63,7 @@ func TestTrailingData(t *testing.T) {
 		for _, rest := range []string{"x", "\r\n", "some text\n", "B", "BZ", "BZh", "BZx", "BZhx", "\x1f", "(", "(\xb5", "PK\x03\x04", "\x00x", "\x00\x00\x00\x00\x00x"} {
 			name := "a" + suffixes[codec]
 			o := newObject(append(bytes.Clone(c.data), rest...))
-			_, _, err := read(t, o, whole(name, o), input.Options{})
+			_, _, err := read(t, o, whole(name, o), input.Options{Format: asText})
 			var bad *input.FormatError
 			if !errors.As(err, &bad) || bad.Offset != input.NoOffset {
 				t.Errorf("%s and %q: %v", codec, rest, err)
@@ -106,10 +106,10 @@ func TestEmptyCompressed(t *testing.T) {
 			names = append(names, "a.zst", "A.ZSTD")
 		}
 		for _, name := range names {
-			for _, kind := range []input.Kind{input.Text, input.CSV, input.CSVMultiline, input.JSONL} {
+			for _, kind := range []input.Format{asText, asCSV, asRows, asJSONL} {
 				o := newObject(data)
-				if got, err := readCut(t, name, o, max(1, o.size()), input.Options{Format: input.Format{Kind: kind}}); err != nil || len(got) > 0 {
-					t.Errorf("%s as %s, %v: %v, %v", what, name, input.Format{Kind: kind}, got, err)
+				if got, err := readCut(t, name, o, max(1, o.size()), input.Options{Format: kind}); err != nil || len(got) > 0 {
+					t.Errorf("%s as %s, %v: %v, %v", what, name, kind, got, err)
 				}
 			}
 		}
@@ -187,7 +187,7 @@ func TestWindows(t *testing.T) {
 		o := newObject(c.data)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		got, _, err := readOnce(t, o, whole("a.zst", o), input.Options{MaxWindow: c.most})
+		got, _, err := readOnce(t, o, whole("a.zst", o), input.Options{Format: asText, MaxWindow: c.most})
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20 {
 			t.Errorf("%s: %d bytes were allocated", c.what, used)
@@ -216,7 +216,7 @@ func TestSizedFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := newObject(frame)
-	if _, _, err := read(t, o, whole("a.zst", o), input.Options{MaxWindow: 1 << 20}); h.WindowSize > 1<<20 && h.HasFCS && err != nil {
+	if _, _, err := read(t, o, whole("a.zst", o), input.Options{Format: asText, MaxWindow: 1 << 20}); h.WindowSize > 1<<20 && h.HasFCS && err != nil {
 		t.Errorf("%+v: %v", h, err)
 	}
 }
@@ -229,7 +229,7 @@ func TestDictionary(t *testing.T) {
 	}
 	compress(t, w, "a line of the dictionary\n")
 	o := newObject(buf.Bytes())
-	_, _, err = read(t, o, whole("a.zst", o), input.Options{})
+	_, _, err = read(t, o, whole("a.zst", o), input.Options{Format: asText})
 	if err == nil || !errors.Is(err, input.ErrInput) || !strings.Contains(err.Error(), "needs the dictionary 77") {
 		t.Errorf("%v", err)
 	}
@@ -248,12 +248,12 @@ func FuzzCompressed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, which, length uint8) {
 		name := names[int(which)%len(names)]
 		o := newObject(data)
-		opts := input.Options{RangeBytes: 1 + int(length), MaxRecord: 1 << 20, MaxWindow: 1 << 20}
+		opts := input.Options{Format: asText, RangeBytes: 1 + int(length), MaxRecord: 1 << 20, MaxWindow: 1 << 20}
 		all, _, err := readOnce(t, o, whole(name, o), opts)
 		if err != nil && !errors.Is(err, input.ErrInput) {
 			t.Fatal(err)
 		}
-		if !input.Splittable(name, opts.Format) || len(data) == 0 {
+		if !opts.Format.Splittable(name) || len(data) == 0 {
 			return
 		}
 		got, cutErr := readCut(t, name, o, 1+int64(len(data)/3), opts)

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/bucketmill/bucketmill/internal/record"
@@ -11,11 +12,12 @@ const (
 	DefaultMaxRecord = 64 << 20
 	DefaultRange     = 8 << 20
 	DefaultReadAhead = 4 * DefaultRange
+	DefaultMaxWindow = 128 << 20 // what the zstd program takes unless told otherwise
 )
 
 // Options says how splits are planned and read.
 type Options struct {
-	// Format of all objects. The zero Format is text.
+	// Format of all objects.
 	Format Format
 
 	// MaxRecord is the length of the longest record in bytes, without its line end; up to
@@ -61,6 +63,8 @@ func (o Options) withDefaults() (Options, error) {
 		o.MaxWindow = DefaultMaxWindow
 	}
 	switch {
+	case o.Format.Kind == nil || o.Format.table == nil:
+		return o, errors.New("the input format is none of a Table")
 	case o.MaxRecord < 0 || o.MaxRecord > record.MaxFieldLen:
 		return o, fmt.Errorf("longest record of %d bytes: want 1 to %d", o.MaxRecord, record.MaxFieldLen)
 	case o.RangeBytes < 0:
@@ -70,20 +74,6 @@ func (o Options) withDefaults() (Options, error) {
 	case o.ReadAheadBytes < 2:
 		return o, fmt.Errorf("read-ahead of %d bytes: want at least 2", o.ReadAheadBytes)
 	}
-	if err := o.Format.validate(); err != nil {
-		return o, err
-	}
-	if f := o.Format; int64(f.RecordLen) > o.MaxRecord {
-		return o, fmt.Errorf("input format %v: records are longer than the limit of %d bytes", f, o.MaxRecord)
-	}
 	o.RangeBytes = int(min(int64(o.RangeBytes), o.ReadAheadBytes/2))
 	return o, nil
-}
-
-// codec is how an object is compressed, by its name.
-func (o *Options) codec(name string) Compression {
-	if o.Format.AsIs {
-		return Uncompressed
-	}
-	return CompressionOf(name)
 }

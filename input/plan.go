@@ -37,7 +37,7 @@ func Plan(objects []Object, opts Options, target int64) (iter.Seq[Task], error) 
 		p := packer{yield: yield}
 		for _, o := range objects {
 			from := int64(0)
-			if Splittable(o.URL, opts.Format) {
+			if opts.Format.Splittable(o.URL) {
 				for o.Size-from > target && o.Size-from-target > target/10 && !p.done {
 					p.pack(o, from, from+target, target)
 					from += target
@@ -75,7 +75,7 @@ func PlanMaps(objects []Object, opts Options, maps int) (iter.Seq[Task], error) 
 		)
 		for _, o := range objects {
 			snap := total / n / 20
-			if !Splittable(o.URL, opts.Format) {
+			if !opts.Format.Splittable(o.URL) {
 				snap = o.Size
 			}
 			from := int64(0)
@@ -107,7 +107,7 @@ func check(objects []Object, opts Options) (_ Options, total int64, err error) {
 		return opts, 0, err
 	}
 	for _, o := range objects {
-		if err := checkSize(o.URL, o.Size, opts); err != nil {
+		if err := opts.Format.Check(o.URL, o.Size, opts.MaxRecord); err != nil {
 			return opts, 0, err
 		}
 		total += o.Size

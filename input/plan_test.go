@@ -48,17 +48,17 @@ func TestPlan(t *testing.T) {
 		target        int64
 		want          string
 	}{
-		{"cuts at multiples", "a=250", input.Format{}, 100, "a:0-100 | a:100-200 | a:200-250"},
-		{"a small rest stays", "a=210", input.Format{}, 100, "a:0-100 | a:100-210"},
-		{"a larger rest does not", "a=211", input.Format{}, 100, "a:0-100 | a:100-200 | a:200-211"},
-		{"packs small ones", "a=40 b=60 c=1 d=99 e=2", input.Format{}, 100, "a:0-40 b:0-60 | c:0-1 d:0-99 | e:0-2"},
-		{"packs a rest with what follows", "a=130 b=70 c=1", input.Format{}, 100, "a:0-100 | a:100-130 b:0-70 | c:0-1"},
-		{"empty ones make no split", "a=0 b=10 c=0", input.Format{}, 100, "b:0-10"},
-		{"nothing", "", input.Format{}, 100, ""},
-		{"compressed is one split", "a.gz=1000 b=20", input.Format{}, 100, "a.gz:0-1000 | b:0-20"},
-		{"whole is one split", "a=1000", input.Format{Kind: input.Whole}, 100, "a:0-1000"},
-		{"multiline is one split", "a=1000", input.Format{Kind: input.CSVMultiline}, 100, "a:0-1000"},
-		{"default target", "a=100000000", input.Format{}, 0, "a:0-67108864 | a:67108864-100000000"},
+		{"cuts at multiples", "a=250", asText, 100, "a:0-100 | a:100-200 | a:200-250"},
+		{"a small rest stays", "a=210", asText, 100, "a:0-100 | a:100-210"},
+		{"a larger rest does not", "a=211", asText, 100, "a:0-100 | a:100-200 | a:200-211"},
+		{"packs small ones", "a=40 b=60 c=1 d=99 e=2", asText, 100, "a:0-40 b:0-60 | c:0-1 d:0-99 | e:0-2"},
+		{"packs a rest with what follows", "a=130 b=70 c=1", asText, 100, "a:0-100 | a:100-130 b:0-70 | c:0-1"},
+		{"empty ones make no split", "a=0 b=10 c=0", asText, 100, "b:0-10"},
+		{"nothing", "", asText, 100, ""},
+		{"compressed is one split", "a.gz=1000 b=20", asText, 100, "a.gz:0-1000 | b:0-20"},
+		{"whole is one split", "a=1000", asWhole, 100, "a:0-1000"},
+		{"multiline is one split", "a=1000", asRows, 100, "a:0-1000"},
+		{"default target", "a=100000000", asText, 0, "a:0-67108864 | a:67108864-100000000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seq, err := input.Plan(objects(t, c.objects), input.Options{Format: c.format}, c.target)
@@ -98,7 +98,7 @@ func TestPlanMaps(t *testing.T) {
 		{"nothing", "a=0", 2, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			seq, err := input.PlanMaps(objects(t, c.objects), input.Options{}, c.maps)
+			seq, err := input.PlanMaps(objects(t, c.objects), input.Options{Format: asText}, c.maps)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,11 +123,11 @@ func TestPlansCoverEverything(t *testing.T) {
 			all = append(all, o)
 		}
 		target, maps := 1<<30+rng.Int64N(1<<40), 1+rng.IntN(300)
-		byTarget, err := input.Plan(all, input.Options{}, target)
+		byTarget, err := input.Plan(all, input.Options{Format: asText}, target)
 		if err != nil {
 			t.Fatal(err)
 		}
-		byMaps, err := input.PlanMaps(all, input.Options{}, maps)
+		byMaps, err := input.PlanMaps(all, input.Options{Format: asText}, maps)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func again(t *testing.T, plan iter.Seq[input.Task]) []input.Task {
 }
 
 func TestPlanRefuses(t *testing.T) {
-	fixed := input.Options{Format: input.Format{Kind: input.Fixed, RecordLen: 8}}
+	fixed := input.Options{Format: fixedOf(8)}
 	_, err := input.Plan([]input.Object{{URL: "s3://b/ok", Size: 16}, {URL: "s3://b/k", Size: 17}}, fixed, 0)
 	if !errors.Is(err, input.ErrInput) || !strings.Contains(err.Error(), "s3://b/k") || !strings.Contains(err.Error(), "17") {
 		t.Errorf("size 17 of records of 8: %v", err)
@@ -191,15 +191,15 @@ func TestPlanRefuses(t *testing.T) {
 	if _, err := input.PlanMaps([]input.Object{{URL: "k", Size: 17}}, fixed, 2); !errors.Is(err, input.ErrInput) {
 		t.Errorf("size 17 of records of 8: %v", err)
 	}
-	whole := input.Options{Format: input.Format{Kind: input.Whole}, MaxRecord: 10}
+	whole := input.Options{Format: asWhole, MaxRecord: 10}
 	var long *input.RecordTooLongError
 	if _, err := input.Plan([]input.Object{{URL: "s3://b/k", Size: 11}}, whole, 0); !errors.As(err, &long) || long.Limit != 10 {
 		t.Errorf("whole of 11 bytes: %v", err)
 	}
-	if _, err := input.Plan(nil, input.Options{}, -1); err == nil {
+	if _, err := input.Plan(nil, input.Options{Format: asText}, -1); err == nil {
 		t.Error("a negative target is accepted")
 	}
-	if _, err := input.PlanMaps(nil, input.Options{}, 0); err == nil {
+	if _, err := input.PlanMaps(nil, input.Options{Format: asText}, 0); err == nil {
 		t.Error("no maps are accepted")
 	}
 }

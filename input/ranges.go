@@ -53,7 +53,7 @@ type chunk struct {
 }
 
 // newRanges begins to read a stretch of an object.
-func newRanges(ctx context.Context, src *source, s stretch, opts Options) *ranges {
+func newRanges(ctx context.Context, src *source, s Stretch, opts Options) *ranges {
 	r := &ranges{
 		source:   src,
 		schedule: newSchedule(s, opts),

@@ -14,17 +14,11 @@ var errClosed = errors.New("the split's reader is closed")
 // Reader reads the records of a split. It belongs to one goroutine, but for Progress and
 // BytesRead.
 type Reader struct {
-	ctx      context.Context
 	split    Split
-	opts     Options
-	src      *source   // nil for a split without bytes
-	in       input     // as src
-	inflated *inflated // nil unless compressed
-	framer   framer    // nil until the first call of Next
+	src      *Source // nil for a split without bytes, as records
+	records  Records
 	batch    record.Batch
-	header   []byte // the first line of CSV that begins in an earlier split
-	hidden   bool   // the split is the middle of what is compressed
-	err      error  // sticky
+	err      error // sticky
 	progress atomic.Int64
 }
 
@@ -42,45 +36,17 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 	if err := s.validate(opts.Format); err != nil {
 		return nil, err
 	}
-	if err := checkSize(s.Input, s.Size, opts); err != nil {
+	if err := opts.Format.Check(s.Input, s.Size, opts.MaxRecord); err != nil {
 		return nil, err
 	}
-	r := &Reader{ctx: ctx, split: s, opts: opts, batch: record.Batch{Input: s.Input}}
+	r := &Reader{split: s, batch: record.Batch{Input: s.Input}}
 	if s.Length == 0 {
 		r.err = io.EOF
 		return r, nil
 	}
-	r.src = &source{get: get, object: s.Input, size: s.Size}
-	if codec := opts.codec(s.Input); codec != Uncompressed {
-		r.in = newRanges(ctx, r.src, s.stretch(opts), opts)
-		r.inflated = newInflated(r.in, nil, s, codec, opts)
-		return r, nil
-	}
-	r.in = openPlain(ctx, s, opts, r.src)
+	r.src = &Source{Split: s, Options: opts, ctx: ctx, source: &source{get: get, object: s.Input, size: s.Size}}
+	r.records = opts.Format.Open(r.src)
 	return r, nil
-}
-
-// An input is a window on an object's own bytes.
-type input interface {
-	window
-	// position returns the offset in the object after the last byte that was shown.
-	position() int64
-	// readAll makes all that is left of the object be read without being asked for.
-	readAll()
-	// close ends all reads and waits until they have ended.
-	close()
-}
-
-// openPlain begins to read the bytes of s that its records need.
-func openPlain(ctx context.Context, s Split, opts Options, src *source) input {
-	if opts.Direct && opts.Format.Kind != Whole {
-		return newDirect(ctx, src, s.stretch(opts), opts)
-	}
-	r := newRanges(ctx, src, s.stretch(opts), opts)
-	if opts.Format.Kind == Whole && s.Size > int64(opts.RangeBytes) {
-		r.joined = make([]byte, 0, s.Size)
-	}
-	return r
 }
 
 // Next returns the next records, at most about a megabyte of them unless one is longer, or
@@ -89,41 +55,27 @@ func (r *Reader) Next() (*record.Batch, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
-	if r.framer == nil {
-		if r.err = r.begin(); r.err != nil {
-			return nil, r.ended()
+	if r.err = r.records.Next(&r.batch); r.err != nil {
+		if errors.Is(r.err, io.EOF) {
+			r.progress.Store(r.split.Length)
 		}
+		if r.Hidden() {
+			r.records.Close() // it reads ahead, for nothing
+		}
+		return nil, r.err
 	}
-	if r.err = r.framer.next(&r.batch); r.err != nil {
-		return nil, r.ended()
-	}
-	at := r.framer.position()
-	if r.inflated != nil {
-		at = r.in.position()
-	}
-	r.progress.Store(min(max(0, at-r.split.Offset), r.split.Length))
+	r.progress.Store(min(max(0, r.records.Position()-r.split.Offset), r.split.Length))
 	return &r.batch, nil
-}
-
-// ended returns why there are no more records.
-func (r *Reader) ended() error {
-	if errors.Is(r.err, io.EOF) {
-		r.progress.Store(r.split.Length)
-		if r.hidden {
-			r.in.close() // it reads ahead, for nothing
-		}
-	}
-	return r.err
 }
 
 // Hidden tells whether the split has no records because its object turned out to be compressed, though
 // its name does not say so: then all records come from the split that begins at 0. It is known once Next has
 // returned.
-func (r *Reader) Hidden() bool { return r.hidden }
+func (r *Reader) Hidden() bool { return r.src != nil && r.src.hidden }
 
 // Seekable tells whether a split may begin at the offset of a record that Next has returned.
 func (r *Reader) Seekable() bool {
-	return Splittable(r.split.Input, r.opts.Format) && r.inflated == nil
+	return r.src != nil && r.src.seekable && r.src.Options.Format.Splittable(r.split.Input)
 }
 
 // Progress returns how many bytes of the split, 0 to its length, were consumed to make the
@@ -145,11 +97,8 @@ func (r *Reader) BytesRead() int64 {
 // reading is returned by Next.
 func (r *Reader) Close() error {
 	r.err = errClosed
-	if r.inflated != nil {
-		r.inflated.close()
-	}
-	if r.in != nil {
-		r.in.close()
+	if r.records != nil {
+		r.records.Close()
 	}
 	return nil
 }

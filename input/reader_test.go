@@ -11,17 +11,18 @@ import (
 	"testing/synctest"
 
 	"github.com/bucketmill/bucketmill/input"
+	"github.com/bucketmill/bucketmill/input/fixed"
 )
 
 func TestHeader(t *testing.T) {
 	const text = "id,name\r\n1,a\n2,b\n"
-	for _, kind := range []input.Kind{input.CSV, input.CSVMultiline} {
+	for _, kind := range []input.Format{asCSV, asRows} {
 		o := newObject([]byte(text))
 		s := whole("x.csv", o)
-		if kind == input.CSV {
+		if kind == asCSV {
 			s.Offset, s.Length = 12, s.Size-12 // within the first record
 		}
-		records, header, err := read(t, o, s, input.Options{Format: input.Format{Kind: kind}, RangeBytes: 2})
+		records, header, err := read(t, o, s, input.Options{Format: kind, RangeBytes: 2})
 		if err != nil || header != "id,name" || records[len(records)-1] != (located{13, "2,b"}) {
 			t.Errorf("%v: %v after %q, %v", kind, records, header, err)
 		}
@@ -51,12 +52,9 @@ func TestMaxRecord(t *testing.T) {
 		{"a.gz", "ab\n" + ten + "x\n", "text", 3},
 		{"a", ten, "fixed:10", -1},
 	} {
-		f, err := input.ParseFormat(c.format)
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := parse(t, c.format)
 		data := []byte(c.text)
-		if input.CompressionOf(c.name) == input.Gzip {
+		if strings.HasSuffix(c.name, ".gz") {
 			data = gzipped(t, c.text)
 		}
 		for length := 1; length < len(data)+2; length++ {
@@ -77,7 +75,7 @@ func TestMaxRecord(t *testing.T) {
 }
 
 func TestFixedOfOtherSize(t *testing.T) {
-	opts := input.Options{Format: input.Format{Kind: input.Fixed, RecordLen: 4}}
+	opts := input.Options{Format: fixedOf(4)}
 	for name, data := range map[string][]byte{"a": []byte("123456789"), "a.gz": gzipped(t, "123456789")} {
 		o := newObject(data)
 		_, _, err := read(t, o, whole(name, o), opts)
@@ -91,12 +89,12 @@ func TestFixedOfOtherSize(t *testing.T) {
 // TestChangedObject plans with a size that the object does not have any more.
 func TestChangedObject(t *testing.T) {
 	text := strings.Repeat("line\n", 20)
-	for _, kind := range []input.Kind{input.Text, input.CSV, input.CSVMultiline, input.Whole} {
+	for _, kind := range []input.Format{asText, asCSV, asRows, asWhole} {
 		for size := range 2 * len(text) {
 			for _, length := range []int{7, 1000} {
 				o := newObject([]byte(text))
 				s := input.Split{Input: "s3://bucket/k", Size: int64(size), Length: int64(size)}
-				_, _, err := read(t, o, s, input.Options{Format: input.Format{Kind: kind}, RangeBytes: length})
+				_, _, err := read(t, o, s, input.Options{Format: kind, RangeBytes: length})
 				if size == 0 || size == len(text) {
 					if err != nil {
 						t.Fatalf("size %d: %v", size, err)
@@ -122,7 +120,7 @@ func TestChangedObject(t *testing.T) {
 func TestStoreErrors(t *testing.T) {
 	lost := fmt.Errorf("connection lost: %w", io.EOF) // which is not the end
 	data := []byte("one\ntwo\nthree\nfour")
-	want := oracle(data, input.Format{})
+	want := oracle(data, asText)
 	for at := range int64(len(data)) {
 		for length := 1; length < 20; length++ {
 			o := newObject(data)
@@ -132,7 +130,7 @@ func TestStoreErrors(t *testing.T) {
 				}
 				return nil
 			}
-			got, _, err := read(t, o, whole("k", o), input.Options{RangeBytes: length})
+			got, _, err := read(t, o, whole("k", o), input.Options{Format: asText, RangeBytes: length})
 			if !errors.Is(err, lost) || errors.Is(err, io.EOF) || errors.Is(err, input.ErrInput) || !strings.Contains(err.Error(), "s3://bucket/k") {
 				t.Fatalf("fault at %d: %v", at, err)
 			}
@@ -148,17 +146,16 @@ func TestOpenRefuses(t *testing.T) {
 		s    input.Split
 		opts input.Options
 	}{
-		"negative offset":    {input.Split{Size: 10, Offset: -1, Length: 5}, input.Options{}},
-		"past the end":       {input.Split{Size: 10, Offset: 6, Length: 5}, input.Options{}},
-		"overflow":           {input.Split{Size: 10, Offset: 6, Length: 1<<63 - 1}, input.Options{}},
-		"part of compressed": {input.Split{Input: "a.gz", Size: 10, Length: 5}, input.Options{}},
-		"negative record":    {input.Split{}, input.Options{MaxRecord: -1}},
-		"negative range":     {input.Split{}, input.Options{RangeBytes: -1}},
-		"negative memory":    {input.Split{}, input.Options{ReadAheadBytes: -1}},
-		"fixed without size": {input.Split{}, input.Options{Format: input.Format{Kind: input.Fixed}}},
-		"fixed over limit":   {input.Split{}, input.Options{Format: input.Format{Kind: input.Fixed, RecordLen: 9}, MaxRecord: 8}},
-		"text with size":     {input.Split{}, input.Options{Format: input.Format{RecordLen: 9}}},
-		"no such format":     {input.Split{}, input.Options{Format: input.Format{Kind: 99}}},
+		"negative offset":    {input.Split{Size: 10, Offset: -1, Length: 5}, input.Options{Format: asText}},
+		"past the end":       {input.Split{Size: 10, Offset: 6, Length: 5}, input.Options{Format: asText}},
+		"overflow":           {input.Split{Size: 10, Offset: 6, Length: 1<<63 - 1}, input.Options{Format: asText}},
+		"part of compressed": {input.Split{Input: "a.gz", Size: 10, Length: 5}, input.Options{Format: asText}},
+		"negative record":    {input.Split{}, input.Options{Format: asText, MaxRecord: -1}},
+		"negative range":     {input.Split{}, input.Options{Format: asText, RangeBytes: -1}},
+		"negative memory":    {input.Split{}, input.Options{Format: asText, ReadAheadBytes: -1}},
+		"no format":          {input.Split{}, input.Options{}},
+		"of no table":        {input.Split{}, input.Options{Format: input.Format{Kind: fixed.Format{}}}},
+		"fixed over limit":   {input.Split{}, input.Options{Format: fixedOf(9), MaxRecord: 8}},
 	} {
 		if r, err := input.Open(t.Context(), c.s, c.opts, nil); err == nil || r != nil {
 			t.Errorf("%s: opened", name)
@@ -179,7 +176,7 @@ func (k *stuck) get(ctx context.Context, _, _ int64) (io.ReadCloser, error) {
 // TestEndings leaves a Reader in all ways. The bubble fails if a goroutine stays.
 func TestEndings(t *testing.T) {
 	s := input.Split{Input: "s3://bucket/k", Size: 1 << 20, Length: 1 << 20}
-	opts := input.Options{RangeBytes: 1 << 10, ReadAheadBytes: 5 << 10}
+	opts := input.Options{Format: asText, RangeBytes: 1 << 10, ReadAheadBytes: 5 << 10}
 	t.Run("close while reads are stuck", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var store stuck
@@ -259,7 +256,7 @@ func TestReadsLittleMore(t *testing.T) {
 	o := newObject([]byte(strings.Repeat("line\n", 1<<20)))
 	s := whole("k", o)
 	s.Offset, s.Length = 1<<20, 3<<20
-	r, err := input.Open(t.Context(), s, input.Options{RangeBytes: 1 << 20}, o.get)
+	r, err := input.Open(t.Context(), s, input.Options{Format: asText, RangeBytes: 1 << 20}, o.get)
 	if err != nil {
 		t.Fatal(err)
 	}

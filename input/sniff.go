@@ -13,8 +13,8 @@ import (
 
 // content is what the first bytes of a stream say of it. The zero content is text.
 type content struct {
-	codec   Compression // that is read
-	foreign *foreign    // what is not read as text; nil: nothing of the kind
+	compression Compression // nil: none that is read
+	foreign     *foreign    // what is not read as text; nil: nothing of the kind
 }
 
 // foreign is a kind of data that is not text, and that is not made text here.
@@ -109,9 +109,11 @@ var named = map[string]foreign{
 
 // sniff finds out what data are that begin with head, which is headBytes long unless they are shorter. Name
 // is the object's, or empty for what was decompressed from it.
-func sniff(name string, head []byte) content {
-	if codec := compressionOf(head); codec != Uncompressed {
-		return content{codec: codec}
+func (f Format) sniff(name string, head []byte) content {
+	for _, c := range f.table.Compressions {
+		if c.Matches(head) {
+			return content{compression: c}
+		}
 	}
 	for i := range signs {
 		s := &signs[i]
@@ -129,20 +131,15 @@ func sniff(name string, head []byte) content {
 	case isZlib(head):
 		return content{foreign: &zlibData}
 	}
-	if f, ok := named[strings.ToLower(path.Ext(name))]; ok && notText(head) {
-		return content{foreign: &f}
+	if n, ok := named[strings.ToLower(path.Ext(name))]; ok && notText(head) {
+		return content{foreign: &n}
 	}
 	return content{}
 }
 
-// compressionOf tells by the first bytes how data are compressed, if it is in a way that is read.
-func compressionOf(head []byte) Compression {
-	for _, c := range []Compression{Gzip, Bzip2, Zstd} {
-		if c.matches(head) {
-			return c
-		}
-	}
-	return Uncompressed
+// skippable tells whether data begin with a frame that decompressors of lz4 and zstd skip.
+func skippable(head []byte) bool {
+	return len(head) >= 8 && head[0]&0xf0 == 0x50 && bytes.HasPrefix(head[1:], []byte{0x2a, 0x4d, 0x18})
 }
 
 // notText tells whether something of head is no text: NUL, or bytes that are not UTF-8.

@@ -105,17 +105,14 @@ func TestForeign(t *testing.T) {
 	for _, f := range files {
 		o := newObject(f.data)
 		for _, format := range []string{"text", "jsonl", "csv", "csv-multiline"} {
-			kind, err := input.ParseFormat(format)
-			if err != nil {
-				t.Fatal(err)
-			}
+			kind := parse(t, format)
 			opts := input.Options{Format: kind}
-			_, _, err = read(t, o, whole(f.name, o), opts)
+			_, _, err := read(t, o, whole(f.name, o), opts)
 			refused(t, err, f.name, f.holds)
-			if input.Splittable(f.name, kind) { // wherever it is cut
+			if kind.Splittable(f.name) { // wherever it is cut
 				s := whole(f.name, o)
 				s.Offset, s.Length = s.Size-2, 2
-				_, _, err = read(t, o, s, opts)
+				_, _, err := read(t, o, s, opts)
 				refused(t, err, f.name, f.holds)
 			}
 		}
@@ -124,9 +121,9 @@ func TestForeign(t *testing.T) {
 		}
 		// In what is decompressed, too; but not where nothing is looked at.
 		inside := newObject(gzipped(t, string(f.data)))
-		_, _, err := read(t, inside, whole("a.tgz", inside), input.Options{})
+		_, _, err := read(t, inside, whole("a.tgz", inside), input.Options{Format: asText})
 		refused(t, err, "a.tgz", f.holds+" inside of gzip data")
-		got, _, err := read(t, inside, whole("a.gz", inside), input.Options{Format: input.Format{Kind: input.Whole}})
+		got, _, err := read(t, inside, whole("a.gz", inside), input.Options{Format: asWhole})
 		if err != nil || len(got) != 1 || got[0].data != string(f.data) {
 			t.Errorf("%s as one record: %v, %v", f.holds, got, err)
 		}
@@ -138,10 +135,10 @@ func TestText(t *testing.T) {
 	for text, names := range texts() {
 		for _, name := range names {
 			o := newObject([]byte(text))
-			got, err := readCut(t, name, o, 5, input.Options{})
+			got, err := readCut(t, name, o, 5, input.Options{Format: asText})
 			if err != nil {
 				t.Errorf("%q as %s: %v", text, name, err)
-			} else if d := diff(got, oracle([]byte(text), input.Format{})); d != "" {
+			} else if d := diff(got, oracle([]byte(text), asText)); d != "" {
 				t.Errorf("%q as %s: %s", text, name, d)
 			}
 		}
@@ -173,17 +170,17 @@ func TestAsIs(t *testing.T) {
 		"a.xz": foreignData(t, "text.xz"), "utf16": []byte("\xff\xfea\x00\n\x00"), "bom": []byte("\ufeffa\nb\n"), "a.ZST": []byte("\n\nx"),
 	}
 	for name, data := range files {
-		for _, f := range []input.Format{{AsIs: true}, {Kind: input.Whole, AsIs: true}, {Kind: input.Fixed, RecordLen: 1, AsIs: true}} {
+		for _, f := range []input.Format{asIs(asText), asIs(asWhole), asIs(fixedOf(1))} {
 			o := newObject(data)
 			want := oracle(data, f)
 			switch {
-			case f.Kind == input.Whole:
+			case f.Kind == asWhole.Kind:
 				want = []located{{0, string(data)}}
-			case f.Kind == input.Text && name == "bom":
+			case f.Kind == asText.Kind && name == "bom":
 				want = []located{{0, "\ufeffa"}, {5, "b"}}
 			}
 			for _, size := range []int64{1, 3, o.size()} {
-				if f.Kind == input.Whole {
+				if f.Kind == asWhole.Kind {
 					size = o.size()
 				}
 				got, err := readCut(t, name, o, size, input.Options{Format: f})
@@ -196,8 +193,8 @@ func TestAsIs(t *testing.T) {
 		}
 	}
 	o := newObject([]byte("\ufeffa,b\n1,2\n"))
-	for _, kind := range []input.Kind{input.CSV, input.CSVMultiline} {
-		if _, header, err := read(t, o, whole("x", o), input.Options{Format: input.Format{Kind: kind, AsIs: true}}); header != "a,b" || err != nil {
+	for _, kind := range []input.Format{asCSV, asRows} {
+		if _, header, err := read(t, o, whole("x", o), input.Options{Format: asIs(kind)}); header != "a,b" || err != nil {
 			t.Errorf("the header is %q: %v", header, err)
 		}
 	}
@@ -211,15 +208,14 @@ func TestCompressedUnderAnyName(t *testing.T) {
 		"skippable": append([]byte("\x5f\x2a\x4d\x18\x01\x00\x00\x00x"), zstded(t, text[:2], text[2:])...),
 	} {
 		for _, name := range []string{"a.log", "a.gzip", "a", "a.gz.old", "GZ"} {
-			for _, kind := range []input.Kind{input.Text, input.JSONL, input.CSV, input.CSVMultiline} {
-				f := input.Format{Kind: kind}
+			for _, f := range []input.Format{asText, asJSONL, asCSV, asRows} {
 				want := oracle([]byte(text), f)
-				if kind == input.CSVMultiline { // rows, not lines
-					want = oracle([]byte(text), input.Format{Kind: input.CSV})
+				if f == asRows { // rows, not lines
+					want = oracle([]byte(text), asCSV)
 				}
 				o := newObject(data)
 				for size := int64(1); size <= o.size(); size += 1 + size/3 {
-					if !input.Splittable(name, f) {
+					if !f.Splittable(name) {
 						size = o.size()
 					}
 					for _, length := range []int{1, 7, 1000} {
@@ -235,7 +231,7 @@ func TestCompressedUnderAnyName(t *testing.T) {
 		}
 	}
 	o := newObject(bzipped(t))
-	got, err := readCut(t, "a.log", o, 9, input.Options{})
+	got, err := readCut(t, "a.log", o, 9, input.Options{Format: asText})
 	if d := diff(got, []located{{0, "one"}, {4, "two"}, {9, "three"}}); err != nil || d != "" {
 		t.Errorf("bzip2: %s, %v", d, err)
 	}
@@ -251,7 +247,7 @@ func TestTwiceCompressed(t *testing.T) {
 		if strings.HasSuffix(name, "zst") {
 			outer = "zstd"
 		}
-		_, _, err := read(t, o, whole(name, o), input.Options{})
+		_, _, err := read(t, o, whole(name, o), input.Options{Format: asText})
 		refused(t, err, name, "gzip data inside of "+outer+" data")
 	}
 }
@@ -266,7 +262,7 @@ func newHeads(t *testing.T) *input.Heads {
 // TestHeadIsReadOnce counts the requests for the first bytes of an object that is cut.
 func TestHeadIsReadOnce(t *testing.T) {
 	o := newObject([]byte(strings.Repeat("a line\n", 1000)))
-	opts := input.Options{Heads: newHeads(t)}
+	opts := input.Options{Format: asText, Heads: newHeads(t)}
 	if _, err := readCut(t, "k", o, 1000, opts); err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +275,7 @@ func TestHeadIsReadOnce(t *testing.T) {
 	o = newObject(data)
 	s := whole("k", o)
 	s.Offset, s.Length = 1, s.Size-1
-	r, err := input.Open(t.Context(), s, input.Options{Direct: true}, o.get)
+	r, err := input.Open(t.Context(), s, input.Options{Format: asText, Direct: true}, o.get)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,32 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
+// Source is the object of a split, for the format that reads it. It belongs to one goroutine.
+type Source struct {
+	Split   Split
+	Options Options // without zeros
+
+	*source
+	ctx      context.Context
+	later    *Source // if this is its Beginning; else nil
+	begun    bool    // its Beginning was read
+	hidden   bool    // the split is the middle of what is compressed
+	seekable bool    // the records are found in the object's own bytes
+}
+
+// Beginning is the object of a split that does not begin with it, from the object's first byte on: for what stands only
+// there. Little of it is read at once. Where the object turns out to be compressed, its Stream's Text fails with io.EOF.
+func (s *Source) Beginning() *Source {
+	first := &Source{Split: s.Split, Options: s.Options, source: s.source, ctx: s.ctx, later: s}
+	first.Split.Offset, first.Split.Length = 0, 1
+	first.Options.RangeBytes = min(s.Options.RangeBytes, maxSlack)
+	s.begun = true
+	return first
+}
+
+// ReadAt reads the object's bytes from off on by one ranged read, until p is full.
+func (s *Source) ReadAt(p []byte, off int64) error { return s.readAt(s.ctx, p, off) }
+
 // source is an object that is read by ranged reads. It may be used by several goroutines.
 type source struct {
 	get      Get
@@ -43,6 +69,21 @@ func (s *source) failed(err error, off int64) error {
 		return &ChangedError{Object: s.object, Size: s.size, How: Gone, Err: err}
 	}
 	return fmt.Errorf("read %s at byte %d: %w", objstore.Shown(s.object), off, err)
+}
+
+// readAt reads the bytes from off on until p is full.
+func (s *source) readAt(ctx context.Context, p []byte, off int64) error {
+	body, err := s.open(ctx, off, len(p))
+	if err != nil {
+		return failure{err}
+	}
+	if _, err = s.fill(body, p, off); err == nil {
+		err = s.finish(body, off+int64(len(p)))
+	}
+	if err := s.closeBody(body, err); err != nil {
+		return failure{err}
+	}
+	return nil
 }
 
 // fill reads the bytes from off on until p is full.
@@ -95,75 +136,4 @@ func readFull(r io.Reader, p []byte) (n int, err error) {
 		return n, failure{err}
 	}
 	return n, err
-}
-
-// stretch is a part of an object that is read from one place on up to limit, and from there up to stop
-// as far as it is asked for.
-type stretch struct{ from, limit, stop int64 }
-
-// stretch is what the split's records need of its object.
-func (s Split) stretch(opts Options) stretch {
-	end := s.Offset + s.Length
-	switch {
-	case opts.codec(s.Input) != Uncompressed || opts.Format.Kind == Whole:
-		return stretch{from: 0, limit: s.Size, stop: s.Size}
-	case opts.Format.Kind == Fixed:
-		stop := firstRecord(end, opts.Format.RecordLen)
-		return stretch{from: firstRecord(s.Offset, opts.Format.RecordLen), limit: stop, stop: stop}
-	}
-	// The last line most likely ends soon after the split.
-	limit := end + min(maxSlack, int64(opts.RangeBytes))
-	return stretch{from: max(0, s.Offset-1), limit: min(limit, s.Size), stop: s.Size}
-}
-
-// schedule says by which ranged reads a stretch is read, one after the other.
-type schedule struct {
-	// Immutable.
-	stop     int64 // nothing is read from here on
-	rangeLen int
-	slack    int   // a last range may be longer than rangeLen by this
-	most     int64 // by how much limit moves at most
-
-	next  int64 // the first byte that no read was begun for
-	limit int64 // the bytes before it are read without being asked for
-	tail  int64 // by how much limit moves once it is reached
-}
-
-func newSchedule(s stretch, opts Options) schedule {
-	slack := min(maxSlack, opts.RangeBytes) + 1 // the byte before a text split, too
-	return schedule{
-		stop:     s.stop,
-		rangeLen: opts.RangeBytes,
-		slack:    slack,
-		most:     opts.ReadAheadBytes / int64(opts.RangeBytes) * int64(opts.RangeBytes),
-		next:     s.from,
-		limit:    s.limit,
-		tail:     int64(slack),
-	}
-}
-
-// readAll makes all ranges up to the end due.
-func (s *schedule) readAll() { s.limit = s.stop }
-
-// due tells whether there is a range to read without being asked.
-func (s *schedule) due() bool { return s.next < s.limit }
-
-// take returns the next range, which is due.
-func (s *schedule) take() (off int64, n int) {
-	off, n = s.next, s.rangeLen
-	if left := s.limit - s.next; left <= int64(s.rangeLen+s.slack) {
-		n = int(left)
-	}
-	s.next += int64(n)
-	return off, n
-}
-
-// extend makes another range due, or returns false at the stretch's end.
-func (s *schedule) extend() bool {
-	if s.limit == s.stop {
-		return false
-	}
-	s.limit = min(s.stop, s.limit+s.tail)
-	s.tail = min(2*s.tail, s.most)
-	return true
 }

@@ -31,7 +31,7 @@ func (s Split) validate(f Format) error {
 	switch {
 	case s.Offset < 0 || s.Length < 0 || s.Length > s.Size-s.Offset:
 		return fmt.Errorf("%v: the split is not inside of its object", s)
-	case !Splittable(s.Input, f) && s.Length != 0 && s.Length != s.Size:
+	case !f.Splittable(s.Input) && s.Length != 0 && s.Length != s.Size:
 		return fmt.Errorf("%v: %v objects of that name can't be split", s, f)
 	}
 	return nil
@@ -47,16 +47,4 @@ func (t Task) Bytes() int64 {
 		n += s.Length
 	}
 	return n
-}
-
-// checkSize fails for an object whose size shows that it can't be read as opts wants.
-func checkSize(url string, size int64, opts Options) error {
-	switch f := opts.Format; {
-	case opts.codec(url) != Uncompressed:
-	case f.Kind == Fixed && size%int64(f.RecordLen) != 0:
-		return notMultiple(url, size, f.RecordLen)
-	case f.Kind == Whole && size > opts.MaxRecord:
-		return &RecordTooLongError{Object: url, Limit: opts.MaxRecord}
-	}
-	return nil
 }

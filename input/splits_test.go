@@ -16,9 +16,9 @@ import (
 // oracle finds the records of an object in the plainest way.
 func oracle(data []byte, f input.Format) []located {
 	var records []located
-	if f.Kind == input.Fixed {
-		for i := 0; i < len(data); i += f.RecordLen {
-			records = append(records, located{int64(i), string(data[i : i+f.RecordLen])})
+	if n := recordLen(f); n > 0 {
+		for i := 0; i < len(data); i += n {
+			records = append(records, located{int64(i), string(data[i : i+n])})
 		}
 		return records
 	}
@@ -36,7 +36,7 @@ func oracle(data []byte, f input.Format) []located {
 		records = append(records, located{int64(at), text})
 		at += len(line)
 	}
-	if f.Kind == input.CSV && len(records) > 0 {
+	if f.Kind == asCSV.Kind && len(records) > 0 {
 		records = records[1:]
 	}
 	return records
@@ -76,12 +76,12 @@ func TestSplitsGiveTheSameRecords(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 3000 {
 		data := randomText(rng, 120)
-		f := input.Format{Kind: []input.Kind{input.Text, input.JSONL, input.CSV}[rng.IntN(3)]}
+		f := []input.Format{asText, asJSONL, asCSV}[rng.IntN(3)]
 		if rng.IntN(4) == 0 {
-			f = input.Format{Kind: input.Fixed, RecordLen: 1 + rng.IntN(12)}
-			data = data[:len(data)-len(data)%f.RecordLen]
+			n := 1 + rng.IntN(12)
+			f, data = fixedOf(n), data[:len(data)-len(data)%n]
 		}
-		if f.Kind == input.CSV { // a random header may be one that is refused
+		if f == asCSV { // a random header may be one that is refused
 			data = slices.Concat([]byte("h\n"), data)
 		}
 		opts := input.Options{
@@ -108,10 +108,10 @@ func TestEverySplitSize(t *testing.T) {
 		"a line over many splits\nb\n",
 	} {
 		o := newObject([]byte(text))
-		want := oracle(o.data, input.Format{})
+		want := oracle(o.data, asText)
 		for size := 1; size <= len(text); size++ {
 			for length := 1; length <= len(text)+1; length++ {
-				opts := input.Options{RangeBytes: length, ReadAheadBytes: 2 * int64(length)}
+				opts := input.Options{Format: asText, RangeBytes: length, ReadAheadBytes: 2 * int64(length)}
 				got, err := readCut(t, "x", o, int64(size), opts)
 				if err != nil {
 					t.Fatalf("%q, splits of %d, ranges of %d: %v", text, size, length, err)
@@ -138,12 +138,12 @@ func TestLargeSplits(t *testing.T) {
 		data = append(data, '\n')
 	}
 	o := newObject(data)
-	want := oracle(data, input.Format{})
+	want := oracle(data, asText)
 	for _, c := range []struct {
 		size   int64
 		length int
 	}{{6 << 20, 8 << 20}, {1 << 20, 8 << 20}, {1<<20 + 1, 1 << 20}, {700_000, 300_000}, {100 << 20, 70_000}} {
-		got, err := readCut(t, "x", o, c.size, input.Options{RangeBytes: c.length})
+		got, err := readCut(t, "x", o, c.size, input.Options{Format: asText, RangeBytes: c.length})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestRowsOverLines(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opts := input.Options{Format: input.Format{Kind: input.CSVMultiline}, RangeBytes: 1 + rng.IntN(20)}
+		opts := input.Options{Format: asRows, RangeBytes: 1 + rng.IntN(20)}
 		o := newObject(data)
 		records, header, err := read(t, o, whole("x.csv", o), opts)
 		if err != nil {
@@ -219,14 +219,14 @@ func FuzzSplits(f *testing.F) {
 	f.Add([]byte("abcdefgh"), uint16(3), uint8(5), uint8(2))
 	f.Add([]byte("\ufeffh\n\ufeffa\n"), uint16(2), uint8(1), uint8(1))
 	f.Fuzz(func(t *testing.T, data []byte, size uint16, length, kind uint8) {
-		format := input.Format{}
+		format := asText
 		switch kind % 3 {
 		case 1:
-			format.Kind = input.CSV
+			format = asCSV
 			data = slices.Concat([]byte("h\n"), bytes.ReplaceAll(data, []byte{'"'}, []byte{'\''}))
 		case 2:
-			format = input.Format{Kind: input.Fixed, RecordLen: 1 + int(kind)/3}
-			data = data[:len(data)-len(data)%format.RecordLen]
+			n := 1 + int(kind)/3
+			format, data = fixedOf(n), data[:len(data)-len(data)%n]
 		}
 		// Not so many splits that a run takes long.
 		cut := max(int64(size), int64(len(data)/100), 1)

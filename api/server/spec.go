@@ -9,7 +9,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/controller/planner"
-	"github.com/bucketmill/bucketmill/input"
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/job"
 )
 
@@ -32,7 +32,7 @@ func (s *Server) checkSpec(ctx context.Context, spec *job.Spec, who caller) erro
 	if err := s.checkLimits(spec, who); err != nil {
 		return err
 	}
-	if _, err := input.ParseInput(spec.Format, spec.Compression); err != nil {
+	if _, err := formats.Inputs.Parse(spec.Format, spec.Compression); err != nil {
 		return newProblem(api.CodeInvalidSpec, "%w", err)
 	}
 	for _, name := range []string{spec.Name, spec.Program} {

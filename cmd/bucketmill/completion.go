@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/formats"
 )
 
 // complete offers fixed values for a flag, as "VALUE" or "VALUE\tDESCRIPTION".
@@ -18,7 +19,7 @@ func complete(cmd *cobra.Command, flag string, values ...cobra.Completion) {
 
 // completeJobFlags completes a program, and the values of jobFlags.
 func completeJobFlags(cmd *cobra.Command) {
-	complete(cmd, "format", "text", "jsonl", "csv", "csv-multiline", "whole", "fixed:")
+	complete(cmd, "format", formatNames()...)
 	complete(cmd, "compression", "auto", "none")
 	complete(cmd, "sort-order", "partition", "total")
 	for _, flag := range []string{"input", "output"} {
@@ -36,6 +37,17 @@ func completeJobFlags(cmd *cobra.Command) {
 		}
 		return names, cobra.ShellCompDirectiveDefault // and files
 	}
+}
+
+// formatNames are the names of the input formats; after one that ends with a colon comes a parameter.
+func formatNames() []cobra.Completion {
+	names := formats.Inputs.Names()
+	for i, name := range names {
+		if before, _, parameter := strings.Cut(name, ":"); parameter {
+			names[i] = before + ":"
+		}
+	}
+	return names
 }
 
 // completedLocations is how many objects a shell is offered.

@@ -20,6 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller/planner"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
@@ -131,7 +132,7 @@ func storedHandles(out objstore.URL, size int64) (bool, error) {
 
 // reads is the number of requests by which that many executors read the inputs.
 func reads(tasks iter.Seq[input.Task], spec job.Spec, executors int, slotMemory int64) (n int64, err error) {
-	format, err := input.ParseInput(spec.Format, spec.Compression)
+	format, err := formats.Inputs.Parse(spec.Format, spec.Compression)
 	if err != nil {
 		return 0, err
 	}
@@ -139,8 +140,9 @@ func reads(tasks iter.Seq[input.Task], spec job.Spec, executors int, slotMemory 
 	object, heads := "", 0 // the last whose first bytes are asked for, and how often
 	for t := range tasks {
 		for _, s := range t {
-			n += int64(s.Reads(opts))
-			if !s.ReadsHead(opts) {
+			ranges, head := s.Reads(opts)
+			n += int64(ranges)
+			if !head {
 				continue
 			}
 			if s.Input != object {

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/input"
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -40,7 +40,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&f.files, "program-file", nil, "FILE[#NAME] or folder that is sent along: it stands in the working folder, for Python also beside the program; repeatable")
 	fs.StringArrayVarP(&f.inputs, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
 	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
-	fs.StringVar(&f.spec.Format, "format", "", "input format: text, jsonl, csv, csv-multiline, whole, fixed:N (default text)")
+	fs.StringVar(&f.spec.Format, "format", "", "input format: "+strings.Join(formats.Inputs.Names(), ", ")+" (default text)")
 	fs.StringVar(&f.spec.Compression, "compression", "", "auto: decompress what names or first bytes say is gzip, bzip2 or zstd, refuse other data that is no text; none: read the bytes as they are (default auto)")
 	fs.IntVarP(&f.reducers, "reducers", "r", 0, "number of reducers, 0 for map only (default: one for 64 MiB of input; beyond 16 GiB fewer)")
 	fs.Var(&f.spec.SortOrder, "sort-order", "partition: each part is sorted by itself; total: part after part, too (default partition)")
@@ -131,7 +131,7 @@ func (f *jobFlags) assemble(args []string) (spec job.Spec, err error) {
 	if err := spec.Validate(); err != nil {
 		return spec, err
 	}
-	if _, err := input.ParseInput(spec.Format, spec.Compression); err != nil {
+	if _, err := formats.Inputs.Parse(spec.Format, spec.Compression); err != nil {
 		return spec, err
 	}
 	return spec, absolute(&spec)

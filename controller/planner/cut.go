@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
@@ -37,7 +38,7 @@ func Cut(ctx context.Context, open objstore.Opener, area WorkArea, spec job.Spec
 }
 
 func cutInputs(ctx context.Context, open objstore.Opener, area WorkArea, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[input.Task], layout.Plan, error) {
-	format, err := input.ParseInput(spec.Format, spec.Compression)
+	format, err := formats.Inputs.Parse(spec.Format, spec.Compression)
 	if err != nil {
 		return nil, layout.Plan{}, err
 	}

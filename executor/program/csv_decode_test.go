@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/frames"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
@@ -84,7 +83,7 @@ func decodeCSV(t *testing.T, batches [][]record.Batch) map[string][]decodedRow {
 }
 
 // mapGoodCSV runs a Python job over all files without an error, and compares the dicts that map_fn gets.
-func mapGoodCSV(t *testing.T, kind input.Kind, files []csvFile, batches [][]record.Batch) {
+func mapGoodCSV(t *testing.T, format string, files []csvFile, batches [][]record.Batch) {
 	t.Helper()
 	const source = `
 import base64, json
@@ -109,13 +108,13 @@ def map_fn(key, row):
 		}
 	}
 	a := attempt(t)
-	a.Format, a.MapOnly = input.Format{Kind: kind}.String(), true
+	a.Format, a.MapOnly = format, true
 	records, err := mapAll(t, openSource(t, source, nil), a, good)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(records) != len(want) || len(want) < csvFiles {
-		t.Fatalf("%v: want %d rows, have %d", kind, len(want), len(records))
+		t.Fatalf("%s: want %d rows, have %d", format, len(want), len(records))
 	}
 	for i, r := range records {
 		var parts [2]json.RawMessage
@@ -123,7 +122,7 @@ def map_fn(key, row):
 			t.Fatal(err)
 		}
 		if got := parseRow(t, parts); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want[i]) {
-			t.Fatalf("%v: row %d is %.500q, want %.500q", kind, i, got, want[i])
+			t.Fatalf("%s: row %d is %.500q, want %.500q", format, i, got, want[i])
 		}
 	}
 }

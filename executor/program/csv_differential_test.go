@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
@@ -36,51 +37,51 @@ func TestCSVIsPythons(t *testing.T) {
 	nul := exec.CommandContext(t.Context(), cfg.interpreter.path, "-c", "import sys; sys.exit(sys.version_info < (3, 11))").Run() == nil
 	files := generateCSV(csvFiles, nul)
 	askOracle(t, cfg.interpreter.path, files)
-	refused := map[input.Kind]int{}
-	for _, kind := range []input.Kind{input.CSV, input.CSVMultiline} {
+	refused := map[string]int{}
+	for _, format := range []string{"csv", "csv-multiline"} {
 		batches := make([][]record.Batch, len(files))
 		for i := range files {
 			var err error
-			batches[i], err = readCSV(t, strconv.Itoa(i), files[i].data, kind)
+			batches[i], err = readCSV(t, strconv.Itoa(i), files[i].data, format)
 			// A row that is not well-formed may make framing fail, too: it may open a quote.
-			if must := files[i].mustFail(kind); must != (err != nil) && (must || files[i].bad < 0) {
-				t.Fatalf("%.500q as %v: framing fails with %v", files[i].data, kind, err)
+			if must := files[i].mustFail(format); must != (err != nil) && (must || files[i].bad < 0) {
+				t.Fatalf("%.500q as %v: framing fails with %v", files[i].data, format, err)
 			}
 			if err != nil {
 				batches[i] = nil
-				refused[kind]++
+				refused[format]++
 			}
 		}
 		decoded := decodeCSV(t, batches)
 		for i, f := range files {
 			if batches[i] != nil {
-				f.compareFraming(t, kind, decoded[strconv.Itoa(i)])
-				f.compareDecoding(t, kind, batches[i], decoded[strconv.Itoa(i)])
+				f.compareFraming(t, format, decoded[strconv.Itoa(i)])
+				f.compareDecoding(t, format, batches[i], decoded[strconv.Itoa(i)])
 			}
 		}
-		mapGoodCSV(t, kind, files, batches)
+		mapGoodCSV(t, format, files, batches)
 	}
-	if n := refused[input.CSVMultiline]; n > csvFiles/2 {
+	if n := refused["csv-multiline"]; n > csvFiles/2 {
 		t.Errorf("%d of %d files have an error: that compares little", n, csvFiles)
 	}
 }
 
 // mustFail tells whether framing must fail.
-func (f *csvFile) mustFail(kind input.Kind) bool {
+func (f *csvFile) mustFail(format string) bool {
 	switch {
 	case len(f.rows) > 0 && len(f.rows[0].fields) == 0:
 		return true // the first line is empty
-	case kind == input.CSV:
+	case format == "csv":
 		return f.over >= 0
 	}
 	return f.open
 }
 
 // readCSV returns the batches of a file. It sees to it that the records are the same in any splits.
-func readCSV(t *testing.T, name string, data []byte, kind input.Kind) ([]record.Batch, error) {
+func readCSV(t *testing.T, name string, data []byte, format string) ([]record.Batch, error) {
 	t.Helper()
-	batches, err := readSplits(t, name, data, kind, int64(len(data)))
-	if kind != input.CSV {
+	batches, err := readSplits(t, name, data, format, int64(len(data)))
+	if format != "csv" {
 		return batches, err
 	}
 	rng := rand.New(rand.NewPCG(uint64(len(data)), 1))
@@ -89,7 +90,7 @@ func readCSV(t *testing.T, name string, data []byte, kind input.Kind) ([]record.
 		if len(data) > 1000 {
 			size = max(size, int64(len(data)/5))
 		}
-		cut, cutErr := readSplits(t, name, data, kind, size)
+		cut, cutErr := readSplits(t, name, data, format, size)
 		if (err == nil) != (cutErr == nil) || err == nil && !slices.Equal(csvRecords(batches), csvRecords(cut)) {
 			t.Fatalf("%q in splits of %d: %q, %v, want %q, %v", data, size, csvRecords(cut), cutErr, csvRecords(batches), err)
 		}
@@ -97,16 +98,20 @@ func readCSV(t *testing.T, name string, data []byte, kind input.Kind) ([]record.
 	return batches, err
 }
 
-func readSplits(t *testing.T, name string, data []byte, kind input.Kind, size int64) ([]record.Batch, error) {
+func readSplits(t *testing.T, name string, data []byte, format string, size int64) ([]record.Batch, error) {
 	t.Helper()
 	get := func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(data[offset:min(offset+length, int64(len(data)))])), nil
+	}
+	parsed, err := formats.Inputs.Parse(format, "")
+	if err != nil {
+		t.Fatal(err)
 	}
 	var batches []record.Batch
 	s := input.Split{Input: name, Size: int64(len(data))}
 	for ; s.Offset < s.Size; s.Offset += size {
 		s.Length = min(size, s.Size-s.Offset)
-		opts := input.Options{Format: input.Format{Kind: kind}, Direct: true, RangeBytes: 7 + len(data)%50 + len(data)/20}
+		opts := input.Options{Format: parsed, Direct: true, RangeBytes: 7 + len(data)%50 + len(data)/20}
 		r, err := input.Open(t.Context(), s, opts, get)
 		if err != nil {
 			t.Fatal(err)
@@ -144,19 +149,19 @@ func csvRecords(batches []record.Batch) []string {
 
 // compareFraming has all rows that Python's csv module finds in the records, read one by one, be all that it
 // finds in the file.
-func (f *csvFile) compareFraming(t *testing.T, kind input.Kind, decoded []decodedRow) {
+func (f *csvFile) compareFraming(t *testing.T, format string, decoded []decodedRow) {
 	t.Helper()
 	var all [][]string
 	for _, row := range decoded {
 		all = append(all, row.all...)
 	}
 	if want := f.all[min(1, len(f.all)):]; fmt.Sprintf("%q", all) != fmt.Sprintf("%q", want) {
-		t.Fatalf("%.500q as %v: the records have the rows %.500q, want %.500q", f.data, kind, all, want)
+		t.Fatalf("%.500q as %v: the records have the rows %.500q, want %.500q", f.data, format, all, want)
 	}
 }
 
 // compareDecoding compares a file's rows with those of the runner and of the builtins.
-func (f *csvFile) compareDecoding(t *testing.T, kind input.Kind, batches []record.Batch, decoded []decodedRow) {
+func (f *csvFile) compareDecoding(t *testing.T, format string, batches []record.Batch, decoded []decodedRow) {
 	t.Helper()
 	if len(f.rows) == 0 {
 		return // there is no header, or its decoder refuses it
@@ -172,7 +177,7 @@ func (f *csvFile) compareDecoding(t *testing.T, kind input.Kind, batches []recor
 	}
 	for who, got := range map[string][]csvRow{"the runner's": rows, "the builtins'": builtinRows(batches)} {
 		if got = got[:min(len(got), most)]; fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
-			t.Fatalf("%.500q as %v: %s rows are %.500q, want %.500q", f.data, kind, who, got, want)
+			t.Fatalf("%.500q as %v: %s rows are %.500q, want %.500q", f.data, format, who, got, want)
 		}
 	}
 }

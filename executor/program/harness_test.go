@@ -71,7 +71,7 @@ func lines(input, text string, size int) []record.Batch {
 }
 
 func attempt(t testing.TB) Attempt {
-	return Attempt{Job: "job", Phase: "map", Scratch: t.TempDir(), Format: "text", Reducers: 1}
+	return Attempt{Job: "job", Phase: "map", Scratch: t.TempDir(), Format: "text", Lines: true, Reducers: 1}
 }
 
 // mapAll runs a map attempt and returns what it emits, in order.

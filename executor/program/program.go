@@ -93,6 +93,8 @@ type Attempt struct {
 	// Log takes the process's standard error, whole lines at a time; nil drops it. After its
 	// first error nothing more is written.
 	Log io.Writer
+	// Lines says that each record of the input is a line.
+	Lines bool
 	// Format is the input format's name: text, jsonl, csv, csv-multiline, whole, fixed:N.
 	Format string
 	// Reducers is how many reduce tasks the job has.

@@ -89,7 +89,7 @@ func TestMapperReadsKeys(t *testing.T) {
 		"rows":      {"csv-multiline", record.Batch{Framing: record.Encoded, Data: encoded}, nil, []kv{{"5", "a,\"b"}, {"c\"", ""}}},
 	} {
 		a := attempt(t)
-		a.Format = c.format
+		a.Format, a.Lines = c.format, c.batch.Framing == record.Lines
 		got, err := mapAll(t, openCommands(t, Commands{Mapper: "cat"}, c.params...), a, []record.Batch{c.batch})
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: want %q, have %q, %v", name, c.want, got, err)

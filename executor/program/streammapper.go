@@ -24,26 +24,22 @@ func (p *streaming) NewMapper(ctx context.Context, a Attempt) (Mapper, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &streamMapper{streams: g, keyed: p.keyed(a.Format)}
+	m := &streamMapper{streams: g, keyed: p.keyed(a.Lines)}
 	if p.combiner != nil && !a.MapOnly {
 		m.combining = newStreamCombiner(g)
 	}
 	return m, nil
 }
 
-// keyed tells whether mappers get keys with the records of a format.
-func (p *streaming) keyed(format string) bool {
+// keyed tells whether mappers get keys with the records, of which each may be a line.
+func (p *streaming) keyed(lines bool) bool {
 	switch p.ignoreKey {
 	case "true":
 		return false
 	case "false":
 		return true
 	}
-	switch format {
-	case "text", "jsonl", "csv":
-		return false
-	}
-	return true
+	return !lines
 }
 
 // Map implements Mapper.

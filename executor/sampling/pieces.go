@@ -71,7 +71,7 @@ func choosePieces(splits []input.Split, format input.Format, n int, bytes int64)
 			start += splits[next].Length
 		}
 		s := splits[next]
-		if !input.Splittable(s.Input, format) {
+		if !format.Splittable(s.Input) {
 			if last := len(pieces) - 1; last >= 0 && pieces[last].split == s {
 				pieces[last].budget += budget
 			} else {

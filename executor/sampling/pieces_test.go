@@ -6,12 +6,17 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 )
 
 // Pieces are inside the splits, don't overlap, and are spread evenly over all splits. The same input
 // gives the same pieces.
 func TestPiecesAreSpreadEvenly(t *testing.T) {
+	format, err := formats.Inputs.Parse("text", "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 6))
 		var splits []input.Split
@@ -23,8 +28,8 @@ func TestPiecesAreSpreadEvenly(t *testing.T) {
 			total += size
 		}
 		n, bytes := 100, int64(100*(1+r.IntN(2000)))
-		pieces := choosePieces(splits, input.Format{}, n, bytes)
-		if again := choosePieces(splits, input.Format{}, n, bytes); !reflect.DeepEqual(pieces, again) {
+		pieces := choosePieces(splits, format, n, bytes)
+		if again := choosePieces(splits, format, n, bytes); !reflect.DeepEqual(pieces, again) {
 			t.Fatalf("seed %d: other pieces the second time", seed)
 		}
 		if total <= bytes {

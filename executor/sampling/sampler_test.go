@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 )
 
@@ -69,12 +70,12 @@ func TestSampleOfCompressedUnderAnotherName(t *testing.T) {
 func objects(t *testing.T, format string, splitSize int64) (input.Format, input.Task) {
 	t.Helper()
 	format, compressed := strings.CutPrefix(format, "gzip ")
-	parsed, err := input.ParseFormat(format)
+	parsed, err := formats.Inputs.Parse(format, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	sizes := []int{3, 40_000, 1, 2_000} // lines
-	if parsed.Kind == input.Whole {
+	if format == "whole" {
 		sizes = []int{3, 1, 2_000, 5} // none exceeds the limit of a record
 	}
 	var objects []input.Object
@@ -84,8 +85,9 @@ func objects(t *testing.T, format string, splitSize int64) (input.Format, input.
 		for n := range lines {
 			fmt.Fprintf(&data, "%d,%d,%015x%015x%015x%015x\n", i, n, rng.Uint64()>>4, rng.Uint64()>>4, rng.Uint64()>>4, rng.Uint64()>>4)
 		}
-		if parsed.Kind == input.Fixed {
-			data.Truncate(data.Len() / parsed.RecordLen * parsed.RecordLen)
+		var n int
+		if _, err := fmt.Sscanf(format, "fixed:%d", &n); err == nil {
+			data.Truncate(data.Len() / n * n)
 		}
 		if compressed {
 			data = gzipped(t, data.Bytes())

@@ -1,9 +1,8 @@
-package input
+package zstd
 
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -11,11 +10,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/klauspost/compress/zstd"
-)
 
-// DefaultMaxWindow is the window of zstd, in bytes, that is always taken: what the zstd program takes
-// unless told otherwise.
-const DefaultMaxWindow = 128 << 20
+	"github.com/bucketmill/bucketmill/input"
+)
 
 // windowError says that a zstd frame needs more memory than there is for it.
 type windowError struct{ need, most int64 } // bytes
@@ -23,7 +20,7 @@ type windowError struct{ need, most int64 } // bytes
 func (e *windowError) Error() string {
 	return fmt.Sprintf("the zstd data needs a window of %s, and %s are allowed (a quarter of a slot's memory, or 128 MiB): "+
 		"raise --memory or use fewer slots; or compress it again with a window of up to %s (zstd --long=27)",
-		humanize.IBytes(uint64(e.need)), humanize.IBytes(uint64(e.most)), humanize.IBytes(DefaultMaxWindow))
+		humanize.IBytes(uint64(e.need)), humanize.IBytes(uint64(e.most)), humanize.IBytes(input.DefaultMaxWindow))
 }
 
 // dictionaryError says that a zstd frame can only be read with a dictionary, by its number.
@@ -34,19 +31,19 @@ func (e dictionaryError) Error() string {
 }
 
 const (
-	zstdBlock    = 128 << 10 // the most that a block of zstd holds, in bytes
-	zstdLeast    = 4         // the least that one takes that holds so much, in bytes
-	zstdFlagsAt  = 4         // where the flags stand in a frame's header
-	zstdWindowAt = 5         // where the window stands, if the flags don't say that the frame is its own
-	zstdSingle   = 1 << 5
+	blockMost     = 128 << 10 // the most that a block of zstd holds, in bytes
+	blockLeast    = 4         // the least that one takes that holds so much, in bytes
+	flagsAt       = 4         // where the flags stand in a frame's header
+	windowAt      = 5         // where the window stands, if the flags don't say that the frame is its own
+	singleSegment = 1 << 5
 )
 
-// zstdFrame reads the bytes of one frame from src, and no more. It ends with io.EOF.
+// frame reads the bytes of one frame from src, and no more. It ends with io.EOF.
 //
 //	frame  = header block* [checksum of 4 bytes]
 //	header = mark of 4 bytes, flags, [window], [dictionary], [size]
 //	block  = 3 bytes, little endian: last (1 bit), type (2 bits), size (21 bits); data, one byte if type is 1
-type zstdFrame struct {
+type frame struct {
 	src     *bufio.Reader
 	head    []byte // what is left of the header
 	left    int    // bytes of the open block, or of the checksum
@@ -57,14 +54,14 @@ type zstdFrame struct {
 	last    bool   // the open block is the last
 }
 
-// newZstdFrame reads the header of the frame that src begins with. Rest is how many bytes the object has from
+// newFrame reads the header of the frame that src begins with. Rest is how many bytes the object has from
 // there on.
 //
 // A frame says how far back its references may go, and a decompressor takes memory for all of that. But zstd
 // --long=31 says 2 GiB however little it is given. So the decompressor gets a shorter window if that
 // will do: one for all that the frame can hold, for no reference goes back to before its first byte;
 // and else maxWindow. It fails where a reference goes farther back than that, and that may never be.
-func newZstdFrame(src *bufio.Reader, rest, maxWindow int64) (*zstdFrame, error) {
+func newFrame(src *bufio.Reader, rest, maxWindow int64) (*frame, error) {
 	head, err := src.Peek(zstd.HeaderMaxSize + 1)
 	if err != nil && err != io.EOF {
 		return nil, err
@@ -76,7 +73,7 @@ func newZstdFrame(src *bufio.Reader, rest, maxWindow int64) (*zstdFrame, error) 
 	if h.DictionaryID != 0 {
 		return nil, dictionaryError(h.DictionaryID)
 	}
-	f := &zstdFrame{src: src, head: make([]byte, h.HeaderSize), checked: h.HasCheckSum}
+	f := &frame{src: src, head: make([]byte, h.HeaderSize), checked: h.HasCheckSum}
 	if _, err := io.ReadFull(src, f.head); err != nil {
 		return nil, err
 	}
@@ -85,15 +82,15 @@ func newZstdFrame(src *bufio.Reader, rest, maxWindow int64) (*zstdFrame, error) 
 	}
 	f.wanted = int64(min(h.WindowSize, 1<<62))
 	f.window = f.wanted
-	most := min(rest, 1<<40)/zstdLeast*zstdBlock + zstdBlock // that the frame can hold
+	most := min(rest, 1<<40)/blockLeast*blockMost + blockMost // that the frame can hold
 	if h.HasFCS {
 		most = min(most, int64(min(h.FrameContentSize, 1<<62)))
 	}
-	if window := int64(1) << bits.Len64(uint64(max(most, zstdBlock)-1)); window < f.window {
+	if window := int64(1) << bits.Len64(uint64(max(most, blockMost)-1)); window < f.window {
 		f.setWindow(window)
 	}
 	if maxWindow < f.window {
-		if maxWindow < zstdBlock { // then its blocks would be too large, too
+		if maxWindow < blockMost { // then its blocks would be too large, too
 			return nil, f.tooLong(maxWindow)
 		}
 		f.setWindow(maxWindow)
@@ -101,33 +98,33 @@ func newZstdFrame(src *bufio.Reader, rest, maxWindow int64) (*zstdFrame, error) 
 	return f, nil
 }
 
-// setWindow writes a window of that many bytes or a little less, zstdBlock at least, into the header.
-func (f *zstdFrame) setWindow(window int64) {
+// setWindow writes a window of that many bytes or a little less, blockMost at least, into the header.
+func (f *frame) setWindow(window int64) {
 	// The byte is exponent (5 bits) and mantissa (3 bits): (1 + mantissa/8) << (10 + exponent).
 	log := bits.Len64(uint64(window)) - 1
 	eighths := window>>(log-3) - 8
 	f.window = (8 + eighths) << (log - 3)
 	descriptor := byte((log-10)<<3) | byte(eighths)
-	if flags := &f.head[zstdFlagsAt]; *flags&zstdSingle != 0 { // it has no window yet
-		*flags &^= zstdSingle
-		f.head = slices.Insert(f.head, zstdWindowAt, descriptor)
+	if flags := &f.head[flagsAt]; *flags&singleSegment != 0 { // it has no window yet
+		*flags &^= singleSegment
+		f.head = slices.Insert(f.head, windowAt, descriptor)
 		return
 	}
-	f.head[zstdWindowAt] = descriptor
+	f.head[windowAt] = descriptor
 }
 
 // failed tells whether the decompressor's error comes of a window that is too short.
-func (f *zstdFrame) failed(err error) error {
-	if f.window == f.wanted || f.out+zstdBlock <= f.window {
+func (f *frame) failed(err error) error {
+	if f.window == f.wanted || f.out+blockMost <= f.window {
 		return err
 	}
-	return errors.Join(f.tooLong(f.window), err)
+	return f.tooLong(f.window)
 }
 
-func (f *zstdFrame) tooLong(most int64) error { return &windowError{need: f.wanted, most: most} }
+func (f *frame) tooLong(most int64) error { return &windowError{need: f.wanted, most: most} }
 
 // Read implements io.Reader.
-func (f *zstdFrame) Read(p []byte) (int, error) {
+func (f *frame) Read(p []byte) (int, error) {
 	if len(f.head) > 0 {
 		n := copy(p, f.head)
 		f.head = f.head[n:]
@@ -141,13 +138,13 @@ func (f *zstdFrame) Read(p []byte) (int, error) {
 	n, err := f.src.Read(p[:min(len(p), f.left)])
 	f.left -= n
 	if err == io.EOF {
-		return n, errCut
+		return n, input.ErrCut
 	}
 	return n, err
 }
 
 // next goes on to the next block, or to the checksum.
-func (f *zstdFrame) next() error {
+func (f *frame) next() error {
 	if f.last {
 		if !f.checked {
 			return io.EOF
@@ -158,7 +155,7 @@ func (f *zstdFrame) next() error {
 	const headerLen, repeated = 3, 1
 	head, err := f.src.Peek(headerLen)
 	if err == io.EOF {
-		return errCut
+		return input.ErrCut
 	}
 	if err != nil {
 		return err

@@ -1,9 +1,8 @@
-package input
+package csv
 
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"math/bits"
 )
 
@@ -58,37 +57,6 @@ func (q quotes) quote(data []byte, i int) quotes {
 		q.open = true
 	}
 	return q
-}
-
-// csvHeader returns a header without its line end. Line starts at offset off of an object. It fails for one that
-// names no column, and for one with a CR that may end a row: of an object whose rows all end with a CR, the header
-// would be all there is.
-func csvHeader(object string, off int64, line []byte) ([]byte, error) {
-	header := bytes.TrimRight(trimLineEnd(line), "\r")
-	if len(header) == 0 {
-		return nil, &FormatError{Object: object, Offset: off, Reason: "the first line is empty; it must name the columns"}
-	}
-	if hasBareCR(header) {
-		return nil, &FormatError{Object: object, Offset: off, Reason: crInHeader}
-	}
-	return header, nil
-}
-
-const crInHeader = "the header has a carriage return (CR) outside quotes: rows end with LF or CRLF; if this object ends " +
-	"them with CR alone, convert it, for example with tr '\\r' '\\n'"
-
-// headerError returns err, which reading the header at offset off failed with, or what is likelier to be wrong with a
-// header that is too long: that rows end with CR. Data starts with what was read of it.
-func headerError(err error, off int64, data []byte) error {
-	var long *RecordTooLongError
-	if !errors.As(err, &long) || long.Offset != off {
-		return err
-	}
-	line, _, _ := bytes.Cut(data, []byte{'\n'})
-	if !hasBareCR(bytes.TrimRight(line, "\r")) {
-		return err
-	}
-	return &FormatError{Object: long.Object, Offset: off, Reason: crInHeader, Err: err}
 }
 
 // hasBareCR tells whether a row has a CR outside quotes.

@@ -1,0 +1,6 @@
+package input
+
+import "sync"
+
+// Buffers are those that readers share.
+func Buffers() *sync.Pool { return &buffers }
