@@ -38,7 +38,7 @@ func (a *attempt) progressed() { a.signs.Add(1) }
 
 // run does an attempt's work and settles it.
 func (e *Executor) run(ctx context.Context, a *attempt) {
-	defer e.end(a)
+	defer e.unregister(a)
 	started := time.Now()
 	err := e.perform(ctx, a)
 	e.metrics.attemptEnded(ctx, a, time.Since(started), err)

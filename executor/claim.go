@@ -12,11 +12,11 @@ import (
 // idleWait is how long an executor without work sleeps unless it is woken.
 const idleWait = 2 * time.Second
 
-// trialPause is how often an executor on trial looks whether its attempt has ended.
+// trialPause is the time between two looks whether the attempt on trial has ended.
 const trialPause = 100 * time.Millisecond
 
-// claimLoop takes tasks while slots are free, until ctx ends, and returns when all attempts,
-// whose context is working, have ended.
+// claimLoop claims tasks while slots are free, until ctx ends. It returns when all attempts have
+// ended; their context is working.
 func (e *Executor) claimLoop(ctx, working context.Context) {
 	slots := make(chan struct{}, e.cfg.Slots)
 	var attempts sync.WaitGroup
@@ -31,7 +31,7 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 			<-slots
 		}
 		for _, c := range claims {
-			ctx, a := e.begin(working, c)
+			ctx, a := e.register(working, c)
 			attempts.Go(func() {
 				defer func() { <-slots }()
 				e.run(ctx, a)
@@ -45,13 +45,13 @@ func (e *Executor) claimLoop(ctx, working context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			e.metrics.claimFail.Inc()
-			e.cfg.Log.Error("claim tasks", "executor", e.cfg.ID, "error", err)
+			e.cfg.Log.Error("claiming tasks failed", "executor", e.cfg.ID, "error", err)
 			pause(ctx, idleWait)
 		}
 	}
 }
 
-// claim claims up to wanted tasks, but none of jobs that keep failing here.
+// claim claims up to wanted tasks, but none of jobs that keep failing on this executor.
 func (e *Executor) claim(ctx context.Context, wanted int) ([]state.Claim, error) {
 	shunned, last := e.breaker.avoided()
 	if len(last) > 0 {
@@ -63,7 +63,8 @@ func (e *Executor) claim(ctx context.Context, wanted int) ([]state.Claim, error)
 	return e.cfg.Store.Claim(ctx, e.cfg.ID, wanted, e.cfg.Lease, shunned...)
 }
 
-// takeSlots takes what slots are free, at least one, and returns how many; 0 when ctx has ended.
+// takeSlots takes all free slots, or waits for one, and returns their number; 0 when ctx has ended. On
+// trial it takes one, as soon as all slots are free.
 func (e *Executor) takeSlots(ctx context.Context, slots chan struct{}) int {
 	select {
 	case slots <- struct{}{}:
@@ -74,7 +75,7 @@ func (e *Executor) takeSlots(ctx context.Context, slots chan struct{}) int {
 	if !trial {
 		return 1 + takeFree(slots)
 	}
-	for trial && (left > 0 || len(slots) > 1) { // the attempt on trial is to be the only one
+	for trial && (left > 0 || len(slots) > 1) { // the attempt on trial must be the only one
 		pause(ctx, max(left, trialPause))
 		if ctx.Err() != nil {
 			<-slots
@@ -85,7 +86,7 @@ func (e *Executor) takeSlots(ctx context.Context, slots chan struct{}) int {
 	return 1
 }
 
-// takeFree takes all slots that are free at this moment and returns how many.
+// takeFree takes all slots that are free at this moment and returns their number.
 func takeFree(slots chan struct{}) (n int) {
 	for {
 		select {
@@ -97,8 +98,8 @@ func takeFree(slots chan struct{}) (n int) {
 	}
 }
 
-// begin registers an attempt that was claimed, so that its lease is renewed from now on.
-func (e *Executor) begin(working context.Context, c state.Claim) (context.Context, *attempt) {
+// register adds a claimed attempt to those that run: from now on its lease is renewed.
+func (e *Executor) register(working context.Context, c state.Claim) (context.Context, *attempt) {
 	a := &attempt{Claim: c, executor: e, renewed: time.Now(), done: make(chan struct{})}
 	ctx, stop := context.WithCancelCause(working)
 	a.stop = stop
@@ -108,7 +109,8 @@ func (e *Executor) begin(working context.Context, c state.Claim) (context.Contex
 	return ctx, a
 }
 
-func (e *Executor) end(a *attempt) {
+// unregister removes an attempt that has ended.
+func (e *Executor) unregister(a *attempt) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.attempts, a.Attempt)

@@ -11,18 +11,18 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// errDiskFull says that an attempt failed for want of room on its executor's own disk. That is
-// not its program's fault, and another executor may have it.
+// errDiskFull says that an attempt failed since its executor's own disk is full. This is not the
+// program's fault, and another executor may have room.
 var errDiskFull = errors.New("its scratch disk is full")
 
-// leastFree is the room in bytes with less of which a disk counts as full.
+// leastFree is the room in bytes below which a disk counts as full.
 const leastFree = 1 << 20
 
-// worthyRoom is the room in bytes that an attempt has to find on its executor's disk at its beginning for it to be
-// its own fault that it filled the disk.
-const worthyRoom = 32 << 20
+// fairRoom is the room in bytes that an attempt must have found on the disk when it began; with less,
+// it is not the attempt's fault that the disk is full.
+const fairRoom = 32 << 20
 
-// diskRoom is what the scratch disk has room for, in bytes; 0 if that can't be found out.
+// diskRoom returns the room on the scratch disk in bytes; 0 if it is unknown.
 func (e *Executor) diskRoom() int64 {
 	var disk syscall.Statfs_t
 	if syscall.Statfs(e.cfg.Scratch, &disk) != nil {
@@ -31,19 +31,19 @@ func (e *Executor) diskRoom() int64 {
 	return int64(disk.Bavail) * int64(disk.Bsize)
 }
 
-// hogged tells whether an attempt's program has filled the disk, with files in its folder that take at least half of
-// the room that there was.
-func hogged(room int64, usage func(string) int64, folder string) (used int64, yes bool) {
-	if room < worthyRoom {
+// filledBy reports whether a program has filled the disk: the files in its folder take at least half
+// of the room that there was. It returns their size in bytes.
+func filledBy(room int64, usage func(string) int64, folder string) (used int64, yes bool) {
+	if room < fairRoom {
 		return 0, false
 	}
 	used = usage(folder)
 	return used, used >= room/2
 }
 
-// blameDisk returns an attempt's error, as errDiskFull if that is what it comes from. It must be
-// asked before what the attempt wrote is removed: room is what there was for it. A program that has filled the disk by
-// itself would do so everywhere.
+// blameDisk returns an attempt's error, or a better one if the cause is a full disk: errDiskFull, or a
+// fault of the program if the program alone filled the disk, which it would do on every executor. It
+// must be called before the attempt's files are removed. Room is what the attempt found when it began.
 func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, folder string) error {
 	var (
 		file *fs.PathError
@@ -52,16 +52,16 @@ func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, fo
 	switch {
 	case errors.As(err, &file) && strings.HasPrefix(file.Path, e.cfg.Scratch):
 		if errors.Is(file, syscall.ENOSPC) || errors.Is(file, syscall.EDQUOT) {
-			if used, yes := hogged(room, usage, folder); yes {
+			if used, yes := filledBy(room, usage, folder); yes {
 				return filledDisk(e.cfg.ID, used, room, err)
 			}
 			return fmt.Errorf("executor %s: %w: %w", e.cfg.ID, errDiskFull, err)
 		}
 	case errors.As(err, &user):
-		// Programs have the scratch folder to write to, and say in words of their own that they could not.
+		// Programs write to the scratch folder, too, and report in their own words that they could not.
 		var disk syscall.Statfs_t
 		if syscall.Statfs(e.cfg.Scratch, &disk) == nil && int64(disk.Bavail)*int64(disk.Bsize) < leastFree {
-			if used, yes := hogged(room, usage, folder); yes {
+			if used, yes := filledBy(room, usage, folder); yes {
 				return filledDisk(e.cfg.ID, used, room, err)
 			}
 			return fmt.Errorf("executor %s: %w (%s: %w); the program said: %s", e.cfg.ID, errDiskFull, e.cfg.Scratch, syscall.ENOSPC, user.Error())
@@ -70,7 +70,7 @@ func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, fo
 	return err
 }
 
-// filledDisk is the error of an attempt whose program filled the disk.
+// filledDisk returns the error of an attempt whose program filled the disk.
 func filledDisk(id job.ExecutorID, used, room int64, err error) error {
 	return &program.UserError{
 		Program: "executor " + string(id),

@@ -24,16 +24,16 @@ func (e *segmentError) Error() string {
 
 func (e *segmentError) Unwrap() error { return e.err }
 
-// configError says that a job is not one that can be run here, whatever is read for it. That may be no more than this
-// executor's version.
+// configError says that this executor can't run a job at all, whatever its input. The reason may be just
+// the executor's version.
 type configError struct{ err error }
 
 func (e *configError) Error() string { return e.err.Error() }
 
 func (e *configError) Unwrap() error { return e.err }
 
-// hopeless tells whether an attempt failed as every other would: the program does not even start, or the input is no
-// longer what the job was planned with, or the whole of it is of a kind that is not read.
+// hopeless reports whether every other attempt would fail, too: the program does not even start, the
+// input has changed since the job was planned, or the whole input has a format that can't be read.
 func hopeless(why error) bool {
 	var user *program.UserError
 	if errors.As(why, &user) && user.Final {
@@ -44,7 +44,7 @@ func hopeless(why error) bool {
 	return errors.As(why, &changed) || errors.As(why, &format) && format.Offset == input.NoOffset
 }
 
-// classify finds whose fault an error of an attempt is, given its context.
+// classify returns whose fault an error of an attempt is, given the attempt's context.
 func classify(ctx context.Context, err error) job.Class {
 	var (
 		user     *program.UserError
@@ -53,7 +53,7 @@ func classify(ctx context.Context, err error) job.Class {
 	)
 	switch {
 	case ctx.Err() != nil && !errors.Is(context.Cause(ctx), errUnsure):
-		return job.ClassReleased // we are being stopped
+		return job.ClassReleased // the executor is being stopped
 	case errors.Is(err, errMapsGone):
 		return job.ClassReleased
 	case errors.Is(err, errDiskFull):
@@ -61,11 +61,11 @@ func classify(ctx context.Context, err error) job.Class {
 	case errors.As(err, &user), errors.As(err, &tooLarge), errors.As(err, &config), errors.Is(err, input.ErrInput),
 		errors.Is(err, objstore.ErrNotFound), errors.Is(err, objstore.ErrDenied), errors.Is(err, objstore.ErrInvalid),
 		errors.Is(err, objstore.ErrCorrupt):
-		return job.ClassUser // trying again is unlikely to help, so it is not tried for long
+		return job.ClassUser // another attempt is unlikely to help, so there are few
 	}
 	return job.ClassInfra
 }
 
-// errMapsGone says that a committed map was taken back since the reduce task was claimed. That is
-// nobody's failure: the task waits until the map is done again.
-var errMapsGone = errors.New("not committed any more")
+// errMapsGone says that a committed map task has been undone since the reduce task was claimed. This is
+// not a failure of the attempt: the reduce task waits until the map task is done again.
+var errMapsGone = errors.New("no longer committed")

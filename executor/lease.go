@@ -12,14 +12,14 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Why an attempt is stopped; causes of its context.
+// The reasons why an attempt is stopped: the causes of its context.
 var (
-	errReassigned = errors.New("attempt was given away: its lease ended, its job ended, or another attempt won")
-	errUnsure     = errors.New("lease could not be renewed in time")
+	errReassigned = errors.New("attempt lost its task: its lease ended, its job ended, or another attempt won")
+	errUnsure     = errors.New("lease was not renewed in time")
 )
 
-// heartbeat renews the leases of all attempts, and says who we are, until ctx ends. Between two
-// regular ones it renews leases when there are news.
+// heartbeat renews the leases of all attempts and reports the executor, once per Config.Heartbeat,
+// until ctx ends. It also renews the leases when news come in between.
 func (e *Executor) heartbeat(ctx context.Context, news <-chan struct{}) {
 	tick := time.NewTicker(e.cfg.Heartbeat)
 	defer tick.Stop()
@@ -33,7 +33,7 @@ func (e *Executor) heartbeat(ctx context.Context, news <-chan struct{}) {
 			e.beat(ctx, news)
 		case <-news:
 			select {
-			case <-tick.C: // both at once are one
+			case <-tick.C: // one heartbeat does for both
 				e.beat(ctx, news)
 			default:
 				e.renew(ctx)
@@ -42,7 +42,7 @@ func (e *Executor) heartbeat(ctx context.Context, news <-chan struct{}) {
 	}
 }
 
-// beat sends a regular heartbeat, which makes up for news that wait.
+// beat sends a regular heartbeat, which does for waiting news, too.
 func (e *Executor) beat(ctx context.Context, news <-chan struct{}) {
 	select {
 	case <-news:
@@ -53,8 +53,8 @@ func (e *Executor) beat(ctx context.Context, news <-chan struct{}) {
 	e.leftovers.clearAgain()
 }
 
-// listen waits for news about jobs that attempts run for, until ctx ends: others have ended
-// some of these, which a renewal then tells. What it misses the next heartbeat makes up for.
+// listen waits for news of jobs until ctx ends. If an attempt runs for such a job, another process may
+// have ended the attempt, and a renewal says so. News that it misses are found by the next heartbeat.
 func (e *Executor) listen(ctx context.Context, news chan<- struct{}) {
 	place := ""
 	for ctx.Err() == nil {
@@ -68,7 +68,7 @@ func (e *Executor) listen(ctx context.Context, news chan<- struct{}) {
 			jobs, place, err = e.cfg.Store.WaitNews(ctx, place, newsWait)
 		}
 		if err != nil {
-			place = "" // a Redis that has lost its data may be behind it
+			place = "" // Redis may have lost its data, and the place with it
 			pause(ctx, newsPause)
 			continue
 		}
@@ -82,11 +82,11 @@ func (e *Executor) listen(ctx context.Context, news chan<- struct{}) {
 }
 
 const (
-	newsWait  = 10 * time.Second // for one call; an idle executor costs Redis one in so long
+	newsWait  = 10 * time.Second // of one call, so an idle executor makes one call in this time
 	newsPause = time.Second      // after a failure
 )
 
-// worksFor tells whether an attempt runs for one of these jobs.
+// worksFor reports whether an attempt runs for one of these jobs.
 func (e *Executor) worksFor(jobs []job.ID) bool {
 	for _, a := range e.running() {
 		if slices.Contains(jobs, a.Attempt.Job) {
@@ -96,10 +96,10 @@ func (e *Executor) worksFor(jobs []job.ID) bool {
 	return false
 }
 
-// renew sends one heartbeat. Attempts that Redis says are lost are stopped, and so are those
-// whose lease may have ended by now for all we know: an executor stops trusting a lease
-// before Redis does, since the lease runs from when Redis got the last renewal, which is not
-// before we sent it.
+// renew renews the leases of all attempts. It stops attempts that are lost according to Redis, and
+// those whose lease may have ended: an executor stops trusting a lease before Redis does, since the
+// lease runs from the time at which Redis got the last renewal, and this is not before the executor
+// sent it.
 func (e *Executor) renew(ctx context.Context) {
 	running := e.running()
 	if len(running) == 0 {
@@ -116,7 +116,7 @@ func (e *Executor) renew(ctx context.Context) {
 	lost, read, err := e.cfg.Store.Renew(asking, e.cfg.ID, e.cfg.Lease, beats)
 	if err != nil {
 		e.metrics.renewals.Inc()
-		e.cfg.Log.Warn("renew leases", "executor", e.cfg.ID, "attempts", len(running), "error", err)
+		e.cfg.Log.Warn("renewing leases failed", "executor", e.cfg.ID, "attempts", len(running), "error", err)
 		for _, a := range running {
 			if time.Since(a.renewed) > e.cfg.Lease-e.cfg.Heartbeat {
 				a.stop(errUnsure)
@@ -140,7 +140,7 @@ func (e *Executor) renew(ctx context.Context) {
 	}
 }
 
-// running returns the attempts that run, by name.
+// running returns the running attempts, sorted by name.
 func (e *Executor) running() []*attempt {
 	e.mu.Lock()
 	defer e.mu.Unlock()

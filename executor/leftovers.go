@@ -7,9 +7,9 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// leftovers are folders of attempts that are over and that could not be removed: the executor could open no more
-// files, say. They are tried again with every heartbeat, and go with the scratch folder at last. No other
-// attempt gets a folder of the same name.
+// leftovers are folders of ended attempts that could not be removed, for example because the executor
+// had too many files open. Every heartbeat tries again to remove them; at the latest they go with the
+// scratch folder. No other attempt gets a folder of the same name.
 type leftovers struct {
 	log *slog.Logger
 
@@ -17,7 +17,7 @@ type leftovers struct {
 	folders map[string]bool // guarded by mu
 }
 
-// clear removes a folder, now or later. What an attempt has done counts all the same.
+// clear removes a folder, now or later. A failure does not matter to the attempt.
 func (l *leftovers) clear(folder string) {
 	err := program.RemoveScratch(folder)
 	l.mu.Lock()
@@ -30,11 +30,11 @@ func (l *leftovers) clear(folder string) {
 			l.folders = map[string]bool{}
 		}
 		l.folders[folder] = true
-		l.log.Warn("a scratch folder can't be removed; it is tried again", "folder", folder, "error", err)
+		l.log.Warn("removing a scratch folder failed, retrying with the next heartbeat", "folder", folder, "error", err)
 	}
 }
 
-// clearAgain tries those that are left.
+// clearAgain tries again to remove the folders that are left.
 func (l *leftovers) clearAgain() {
 	l.mu.Lock()
 	var left []string

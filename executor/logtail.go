@@ -8,21 +8,20 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// How much of an attempt's log is kept, and how much of that is told with its failure, in
-// bytes.
+// The size of an attempt's log, in bytes.
 const (
-	logTailSize    = 256 << 10
-	failureLogSize = 4 << 10
+	logTailSize    = 256 << 10 // kept
+	failureLogSize = 4 << 10   // reported with a failure
 )
 
-// logTail keeps the end of what is written to it, and passes lines on.
+// logTail keeps the end of a program's log, and passes its lines on.
 type logTail struct {
 	pass       func(line []byte) // may be nil
 	progressed func()            // called for each write; may be nil
 
 	mu      sync.Mutex
 	tail    []byte // guarded by mu
-	written int64  // guarded by mu: bytes, all in all
+	written int64  // guarded by mu: bytes in all
 }
 
 // Write takes whole lines.
@@ -45,14 +44,15 @@ func (l *logTail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// all returns what is kept.
+// all returns the kept end of the log.
 func (l *logTail) all() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return bytes.Clone(l.tail)
 }
 
-// kept returns the log as it is stored, and its length in bytes: what is kept, below a line that says how much is not.
+// kept returns the log as it is stored: the kept end, below a line that says how much is missing. Its
+// length is that of the whole log, in bytes.
 func (l *logTail) kept() (log []byte, length int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,7 +62,7 @@ func (l *logTail) kept() (log []byte, length int64) {
 	return append(log, l.tail...), l.written
 }
 
-// String returns the end, for a failure.
+// String returns the last bytes of the log, for a failure.
 func (l *logTail) String() string {
 	tail := l.all()
 	return string(bytes.ToValidUTF8(tail[max(0, len(tail)-failureLogSize):], []byte("?")))

@@ -8,21 +8,22 @@ import (
 )
 
 const (
-	manifestShare = 16 // one part in so many of a slot's memory for the manifests of a job's maps
-	manifestReads = 16 // requests under way for them
+	manifestShare = 16 // the manifests of a job's map tasks get a sixteenth of a slot's memory
+	manifestReads = 16 // requests for manifests under way at a time
 )
 
-// manifestStore holds the encoded manifests of a job's maps one after the other: in memory while they
-// are small, else in a file of the scratch folder. Those of a sort of 100 TB take gigabytes.
+// manifestStore contains the encoded manifests of a job's map tasks, one after the other: in memory while
+// they are small, else in a file in the scratch folder. The manifests of a sort of 100 TB take
+// gigabytes.
 type manifestStore struct {
 	folder string
-	limit  int64 // bytes in memory
+	limit  int64 // of the bytes in memory
 
-	// What follows is guarded by mu until all is added, and does not change from then on.
+	// The following fields are guarded by mu until all manifests are added. Then they do not change.
 	mu     sync.Mutex
-	memory []byte // what is not in the file
-	// file has no name, so that it is gone with the executor, and is closed when nothing refers to
-	// the store any more.
+	memory []byte // manifests that are not in the file
+	// file has no name, so it disappears with the executor. It is closed when nothing refers to the
+	// store any longer.
 	file *os.File
 	size int64 // of the file
 }
@@ -39,7 +40,7 @@ func (s *manifestStore) add(manifest []byte) (at int64, err error) {
 	return at, err
 }
 
-// flush moves what is in memory to the file.
+// flush moves the manifests in memory to the file.
 func (s *manifestStore) flush() error {
 	if s.file == nil {
 		file, err := os.CreateTemp(s.folder, "manifests-*")
@@ -59,7 +60,7 @@ func (s *manifestStore) flush() error {
 	return nil
 }
 
-// read returns n bytes of what was stored, from a place on, which must not be changed. All must be
+// read returns n bytes from a place. The caller must not change them. All manifests must have been
 // added.
 func (s *manifestStore) read(at int64, n int) ([]byte, error) {
 	if at >= s.size {

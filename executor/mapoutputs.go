@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// mapOutputs are the committed map attempts of a job, read once for all reduce tasks that an
-// executor does, until a map is done anew and the epoch changes.
+// mapOutputs is the cache of a job's committed map attempts. They are read once for all reduce tasks of
+// this executor, until a map task is done again and the epoch changes.
 type mapOutputs struct {
 	reading sharedCall
 
@@ -23,20 +23,20 @@ type mapOutputs struct {
 	table *mapOutputTable // guarded by mu
 }
 
-// mapOutputTable does not change.
+// mapOutputTable contains the output of every map task. It does not change.
 type mapOutputTable struct {
 	outputs   []mapOutput // by map index
 	manifests manifestStore
 }
 
 type mapOutput struct {
-	attempt job.AttemptID // that was committed
-	writer  job.AttemptID // whose object it is, see adopt
+	attempt job.AttemptID // the committed attempt
+	writer  job.AttemptID // the attempt that wrote the segment file; see adopt
 	index   shuffle.ManifestIndex
-	at      int64 // where the manifest is in the store
+	at      int64 // the place of the manifest in the store
 }
 
-// forEpoch returns what was read for an epoch; nil if it is another's.
+// forEpoch returns the outputs of an epoch; nil if the cache has those of another.
 func (c *mapOutputs) forEpoch(epoch int) *mapOutputTable {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,14 +52,14 @@ func (c *mapOutputs) set(epoch int, table *mapOutputTable) {
 	c.epoch, c.table = epoch, table
 }
 
-// mapOutputs returns the outputs of all map tasks to an attempt at a reduce task.
+// mapOutputs returns the outputs of all map tasks, for an attempt at a reduce task.
 func (e *Executor) mapOutputs(ctx context.Context, a *attempt, job *jobContext) (*mapOutputTable, error) {
 	c, epoch := &job.committed, a.Epoch
 	for {
 		if table := c.forEpoch(epoch); table != nil {
 			return table, nil
 		}
-		// Those that want another epoch come here again.
+		// If the call under way is for another epoch, the loop comes here again.
 		if err := c.reading.join(ctx, e, a, func(ctx context.Context, moved func()) error {
 			table, err := e.readMapOutputs(ctx, job, moved)
 			if err == nil {
@@ -77,14 +77,14 @@ func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, moved func
 		outputs:   make([]mapOutput, j.maps),
 		manifests: manifestStore{folder: e.cfg.Scratch, limit: e.slotMemory() / manifestShare},
 	}
-	// Those that are objects are asked for side by side.
+	// Manifests that are objects are read side by side.
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(manifestReads)
 	missing := j.maps
 	var scan error
 	for committed, err := range e.cfg.Store.Committed(ctx, j.id, job.Map) {
 		if gctx.Err() != nil {
-			break // which g.Wait explains
+			break // g.Wait returns the reason
 		}
 		if err != nil {
 			scan = err
@@ -92,7 +92,7 @@ func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, moved func
 		}
 		index := committed.Attempt.Task.Index
 		if index >= j.maps {
-			scan = fmt.Errorf("map task %d is committed, but %s has %d", index, j.id, j.maps)
+			scan = fmt.Errorf("map task %d is committed, but job %s has %d map tasks", index, j.id, j.maps)
 			break
 		}
 		o := &table.outputs[index]
@@ -100,7 +100,7 @@ func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, moved func
 			continue
 		}
 		if o.attempt != (job.AttemptID{}) {
-			// It was committed anew while we looked: what is read may be of either epoch.
+			// The task was committed again during the scan, which may see either epoch.
 			scan = fmt.Errorf("%s of %s: %w", committed.Attempt.Task, j.id, errMapsGone)
 			break
 		}
@@ -123,7 +123,7 @@ func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, moved func
 	return table, nil
 }
 
-// readManifest stores the manifest of an output as it was committed, verified.
+// readManifest verifies the committed manifest of an output, and stores it.
 func (e *Executor) readManifest(ctx context.Context, job *jobContext, store *manifestStore, o *mapOutput, committed []byte) error {
 	manifest, err := objstore.Resolve(ctx, e.work, committed)
 	if err != nil {
@@ -139,13 +139,13 @@ func (e *Executor) readManifest(ctx context.Context, job *jobContext, store *man
 		return &segmentError{attempt: o.attempt, err: err}
 	}
 	if n := o.index.Partitions(); n != job.reduces {
-		return &segmentError{attempt: o.attempt, err: fmt.Errorf("it has %d segments for %d partitions", n, job.reduces)}
+		return &segmentError{attempt: o.attempt, err: fmt.Errorf("%d segments for %d partitions", n, job.reduces)}
 	}
 	o.at, err = store.add(manifest)
 	return err
 }
 
-// segment returns the segment that a map task has made for a partition.
+// segment returns the segment of a partition in a map task's output.
 func (t *mapOutputTable) segment(o *mapOutput, partition int) (shuffle.Segment, error) {
 	from, to := o.index.Range(partition)
 	encoded, err := t.manifests.read(o.at+int64(from), to-from)
@@ -153,7 +153,7 @@ func (t *mapOutputTable) segment(o *mapOutput, partition int) (shuffle.Segment, 
 		return shuffle.Segment{}, err
 	}
 	s, err := o.index.Segment(encoded, partition)
-	if err != nil { // it was sound when it was stored
+	if err != nil { // it was intact when it was stored
 		return s, fmt.Errorf("stored manifest of %s: %w", o.attempt, err)
 	}
 	return s, nil

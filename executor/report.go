@@ -12,7 +12,7 @@ import (
 // missedReports is how many heartbeats an executor may miss before it is no longer listed.
 const missedReports = 6
 
-// report tells who we are and what we do. It is for people, so that it failed is only logged.
+// report sends the executor's description to Redis. It is for people only, so a failure is only logged.
 func (e *Executor) report(ctx context.Context) {
 	if e.info.ID == "" {
 		host, err := os.Hostname()
@@ -31,16 +31,16 @@ func (e *Executor) report(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.Lease/3)
 	defer cancel()
 	if err := e.cfg.Store.ReportExecutor(ctx, e.info, missedReports*e.cfg.Heartbeat); err != nil && ctx.Err() == nil {
-		e.cfg.Log.Warn("report executor", "executor", e.cfg.ID, "error", err)
+		e.cfg.Log.Warn("reporting the executor failed", "executor", e.cfg.ID, "error", err)
 	}
 }
 
-// leave takes the executor off the list.
+// leave removes the executor from the list of executors.
 func (e *Executor) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := e.cfg.Store.RemoveExecutor(ctx, e.cfg.ID); err != nil {
-		e.cfg.Log.Debug("take executor off the list", "executor", e.cfg.ID, "error", err)
+		e.cfg.Log.Debug("removing the executor from the list failed", "executor", e.cfg.ID, "error", err)
 	}
 }
 
@@ -50,7 +50,7 @@ type usage struct {
 	used time.Duration
 }
 
-// measure returns the cores in use since the last call. Children count when they have ended.
+// measure returns the cores in use since the last call. A child process counts when it has ended.
 func (u *usage) measure() float64 {
 	var used time.Duration
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
@@ -68,8 +68,8 @@ func (u *usage) measure() float64 {
 	return cores
 }
 
-// resident returns the process's resident memory in bytes: of the system where it tells
-// (Linux), else what Go's runtime holds.
+// resident returns the process's resident memory in bytes, as the system reports it (Linux), or else
+// the memory of Go's runtime.
 func resident() int64 {
 	var size, pages int64
 	if text, err := os.ReadFile("/proc/self/statm"); err == nil {

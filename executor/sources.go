@@ -10,7 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// sources are the runs that make up a partition: one of each map task, but for empty ones.
+// sources returns the segments of an attempt's partition, except empty ones, and the map attempts that
+// committed them.
 func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]shuffle.Source, []job.AttemptID, error) {
 	partition := a.Attempt.Task.Index
 	table, err := e.mapOutputs(ctx, a, j)
@@ -53,9 +54,9 @@ func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]sh
 	return sources, attempts, nil
 }
 
-// blame finds whose fault it is that a committed attempt's object can't be read. One that is gone, or that
-// the store does not give out though it answers otherwise, must be made again. Any other error stays as it is.
-// Again repeats the read.
+// blame returns an error of reading a committed attempt's object as a segmentError if the object must be
+// made again: if it is gone, or if the store does not return it although it answers other requests. Any
+// other error stays as it is. Again repeats the read.
 func (e *Executor) blame(ctx context.Context, a job.AttemptID, key string, err error, again func() error) error {
 	if ctx.Err() != nil {
 		return err
@@ -68,7 +69,7 @@ func (e *Executor) blame(ctx context.Context, a job.AttemptID, key string, err e
 	return err
 }
 
-// drain reads a range and drops it.
+// drain reads a range and discards it.
 func drain(ctx context.Context, b objstore.Bucket, key string, offset, length int64) (err error) {
 	body, err := b.Get(ctx, key, offset, length)
 	if err != nil {
@@ -79,7 +80,7 @@ func drain(ctx context.Context, b objstore.Bucket, key string, offset, length in
 	return err
 }
 
-// blamedBody is the body of a segment.
+// blamedBody is the content of a segment; blame decides what a read error means.
 type blamedBody struct {
 	io.ReadCloser
 	blame func(error) error
@@ -93,7 +94,7 @@ func (b blamedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// identity is what a map attempt's segments are marked with.
+// identity returns what marks the segment file of a map attempt.
 func identity(a job.AttemptID) shuffle.Identity {
 	return shuffle.Identity{Job: string(a.Job), Task: a.Task.Index, Attempt: a.Number}
 }

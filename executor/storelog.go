@@ -12,17 +12,17 @@ import (
 	"github.com/bucketmill/bucketmill/layout"
 )
 
-// logUpload is how far an attempt's log is on the store. It is one object, which is replaced as the log grows while
-// somebody reads it, and last when the attempt ends.
+// logUpload says how much of an attempt's log is on the store. The log is one object. It is replaced as
+// the log grows while a client reads it, and for the last time when the attempt ends.
 type logUpload struct {
-	sharing atomic.Bool // an upload for a reader is under way
+	sharing atomic.Bool // an upload for a client that reads the log is under way
 
-	mu    sync.Mutex // held for an upload, so that none overtakes another
+	mu    sync.Mutex // held during an upload, so that none overtakes another
 	bytes int64      // guarded by mu: the log's length when it was last stored
-	final bool       // guarded by mu: nothing follows
+	final bool       // guarded by mu: the last upload has begun
 }
 
-// shareLog puts what the program has said so far on the store, for somebody who reads it. It does not wait for that.
+// shareLog starts to store the log so far, for a client that reads it, and returns at once.
 func (e *Executor) shareLog(ctx context.Context, a *attempt) {
 	if !e.cfg.KeepLogs || !a.upload.sharing.CompareAndSwap(false, true) {
 		return
@@ -33,7 +33,7 @@ func (e *Executor) shareLog(ctx context.Context, a *attempt) {
 	})
 }
 
-// storeLog puts what the program has said so far on the store, unless it is there. That it can't is no reason to fail.
+// storeLog stores the log so far, unless it is stored already. A failure does not matter to the attempt.
 func (e *Executor) storeLog(ctx context.Context, a *attempt) {
 	a.upload.mu.Lock()
 	defer a.upload.mu.Unlock()
@@ -42,7 +42,8 @@ func (e *Executor) storeLog(ctx context.Context, a *attempt) {
 	}
 }
 
-// finishLog puts all that the program said on the store, and how it or its input failed the attempt, if so.
+// finishLog stores the whole log, and after it the failure of the attempt if the program or its input is
+// at fault.
 func (e *Executor) finishLog(ctx context.Context, a *attempt, why error) {
 	a.upload.mu.Lock()
 	defer a.upload.mu.Unlock()
@@ -57,12 +58,12 @@ func (e *Executor) finishLog(ctx context.Context, a *attempt, why error) {
 	e.putLog(ctx, a, end)
 }
 
-// said tells whether a log ends with a text.
+// said reports whether a log ends with a text.
 func said(log, text string) bool {
 	return strings.HasSuffix(strings.TrimRight(log, "\n"), strings.TrimRight(text, "\n"))
 }
 
-// putLog puts the log and more on the store, unless it is all there. Its caller holds the upload's mutex.
+// putLog stores the log and more, unless all of it is stored already. The caller holds the upload's mutex.
 func (e *Executor) putLog(ctx context.Context, a *attempt, more string) {
 	log, length := a.log.kept()
 	if !e.cfg.KeepLogs || length == a.upload.bytes && more == "" {
@@ -72,7 +73,7 @@ func (e *Executor) putLog(ctx context.Context, a *attempt, more string) {
 	defer cancel()
 	layout := layout.Layout{Prefix: e.workPrefix, Job: a.Attempt.Job}
 	if _, err := e.work.Put(ctx, layout.Log(a.Attempt), append(log, more...)); err != nil {
-		e.cfg.Log.Warn("store an attempt's log", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
+		e.cfg.Log.Warn("storing an attempt's log failed", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
 		return
 	}
 	a.upload.bytes = length
