@@ -34,7 +34,7 @@ func TestOutputOfAJobThatWasSentBack(t *testing.T) {
 			if c.file != "" {
 				write("out/"+c.file, `{"job":"other"}`)
 			}
-			id := NewJobID()
+			id := job.NewID()
 			if c.planned {
 				write("work/"+layout.Layout{Job: id}.PlanPage("EARLIER", 0), "{}")
 			}

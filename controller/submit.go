@@ -2,23 +2,14 @@ package controller
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
-
-// NewJobID returns an id that no other job has; ids sort by the time they were made.
-func NewJobID() job.ID {
-	return job.ID(strings.ToLower(ulid.MustNew(ulid.Now(), rand.Reader).String()))
-}
 
 // Submit is SubmitFor for nobody.
 func Submit(ctx context.Context, store *state.Store, id job.ID, spec job.Spec) (created bool, err error) {

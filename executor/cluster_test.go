@@ -179,7 +179,7 @@ func (c *cluster) submit(reducers int) job.ID {
 
 func (c *cluster) submitSpec(spec job.Spec) job.ID {
 	c.t.Helper()
-	id := controller.NewJobID()
+	id := job.NewID()
 	if _, err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
 		c.t.Fatal(err)
 	}

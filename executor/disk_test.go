@@ -142,7 +142,7 @@ func (c *cluster) submitNoise(name string, maps int) job.ID {
 		reducers = 0
 		spec.Artifact = &job.Artifact{Key: strings.TrimPrefix(c.path(name), "/"), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(text))}
 	}
-	id := controller.NewJobID()
+	id := job.NewID()
 	if _, err := controller.Submit(c.t.Context(), c.store, id, spec); err != nil {
 		c.t.Fatal(err)
 	}

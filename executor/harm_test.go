@@ -120,7 +120,7 @@ func TestAProgramThatFillsTheDiskFailsByItsOwnFault(t *testing.T) {
 	}
 	spec.Kind, spec.Program = "python", "hog.py"
 	spec.Artifact = &job.Artifact{Key: strings.TrimPrefix(c.path("hog.py"), "/"), SHA256: hex.EncodeToString(sum[:]), Size: int64(len(hogDisk))}
-	id := controller.NewJobID()
+	id := job.NewID()
 	if _, err := controller.Submit(t.Context(), c.store, id, spec); err != nil {
 		t.Fatal(err)
 	}

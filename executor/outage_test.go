@@ -70,7 +70,7 @@ func strikeAt(t *testing.T, url, method, part string, n int, strike func()) time
 	for i := range 2 {
 		c.executor(job.ExecutorID(fmt.Sprint("hand-", i)), outageLease, func(cfg *executor.Config) { cfg.Open = c.open })
 	}
-	id := controller.NewJobID()
+	id := job.NewID()
 	if _, err := boss.Submit(t.Context(), id, c.spec(2)); err != nil {
 		t.Fatal(err)
 	}

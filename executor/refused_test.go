@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/bucketmill/bucketmill/controller"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
@@ -44,7 +45,7 @@ func TestRefusedSubmissionNeverStarts(t *testing.T) {
 		{{"maxmemory", "1"}, {"maxmemory", "0"}},
 		{{"min-replicas-to-write", "1"}, {"min-replicas-to-write", "0"}},
 	} {
-		id := controller.NewJobID()
+		id := job.NewID()
 		if err := operator.ConfigSet(t.Context(), refuse[0][0], refuse[0][1]).Err(); err != nil {
 			t.Fatal(err)
 		}

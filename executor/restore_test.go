@@ -77,7 +77,7 @@ func TestJobSurvivesTheLossOfRedis(t *testing.T) {
 			t.Parallel()
 			g := newGate(test.method, test.suffix)
 			c, boss, reads := durable(t, g)
-			id := controller.NewJobID()
+			id := job.NewID()
 			spec := c.spec(test.reducers)
 			if _, err := boss.Submit(t.Context(), id, spec); err != nil {
 				t.Fatal(err)
@@ -112,13 +112,13 @@ func TestSettledJobIsNotRestored(t *testing.T) {
 	t.Parallel()
 	g := newGate("never", "never")
 	c, boss, _ := durable(t, g)
-	id := controller.NewJobID()
+	id := job.NewID()
 	if _, err := boss.Submit(t.Context(), id, c.spec(1)); err != nil {
 		t.Fatal(err)
 	}
 	c.completed(id)
 	c.makeRoom()
-	other := controller.NewJobID()
+	other := job.NewID()
 	spec := c.spec(1)
 	spec.Output = c.path("other")
 	if _, err := boss.Submit(t.Context(), other, spec); err != nil {
@@ -136,7 +136,7 @@ func TestDamagedOutputIsFoundOnce(t *testing.T) {
 	t.Parallel()
 	g := newGate("get", ".seg")
 	c, boss, _ := durable(t, g)
-	id := controller.NewJobID()
+	id := job.NewID()
 	if _, err := boss.Submit(t.Context(), id, c.spec(1)); err != nil {
 		t.Fatal(err)
 	}

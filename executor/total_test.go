@@ -306,7 +306,7 @@ func TestTotalOrderSurvivesTheLossOfRedis(t *testing.T) {
 				cfg.Open = faulty(c.open, counted(&made, "put", "bounds-", counted(&mapped, "create", ".seg", g.fault)))
 			})
 			lines := randomLines(4000, 30)
-			id := controller.NewJobID()
+			id := job.NewID()
 			if _, err := boss.Submit(t.Context(), id, c.sorting(lines, reducers)); err != nil {
 				t.Fatal(err)
 			}

@@ -4,8 +4,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-
-	"github.com/oklog/ulid/v2"
 )
 
 // A program that imports the client gets the standard library and the types of the API, nothing else.
@@ -25,17 +23,5 @@ func TestClientImports(t *testing.T) {
 	}
 	if len(allowed) > 0 {
 		t.Errorf("these packages are not imported: %v", allowed)
-	}
-}
-
-func TestNewKey(t *testing.T) {
-	before := ulid.Now()
-	first, second := newKey(), newKey()
-	id, err := ulid.ParseStrict(first)
-	if err != nil || id.Time() < before || id.Time() > ulid.Now() {
-		t.Errorf("%s is not a ULID of now: %v", first, err)
-	}
-	if first == second {
-		t.Errorf("%s twice", first)
 	}
 }

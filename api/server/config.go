@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -18,7 +18,8 @@ import (
 // Config is what a Server needs. Fields without a default are required unless they say what
 // their zero means.
 type Config struct {
-	Store *state.Store    // control state
+	Store *state.Store    // control state: what requests change, and what runs now
+	Jobs  Jobs            // where jobs are read; default Store
 	Open  objstore.Opener // for inputs, outputs, objects and the work store
 	Work  string          // URL of the work store, as the controllers and executors have it
 	Log   *slog.Logger
@@ -70,8 +71,8 @@ type Config struct {
 	// CheckStreaming says whether the commands of a spec have the right form, and its parameters are
 	// those of such a program. Nil leaves that to the executors.
 	CheckStreaming func(spec job.Spec) error
-	// Submit creates a job of that id for the caller of that name, and tells whether this call made it; false if the job was there, with
-	// this very spec. Nil: controller.SubmitFor, in Redis alone.
+	// Submit creates a job of that id for a caller, and reports whether this call made it; false if the job was
+	// there, with the same spec. Nil: the route answers 501.
 	Submit func(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error)
 	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
 	// can't be, one that wraps job.ErrOutputNotFree that its output can't be written to now. Nil: the
@@ -117,40 +118,33 @@ const (
 	DefaultReturns     = time.Minute
 )
 
-// orDefault returns v, or d when v is zero.
-func orDefault[T comparable](v, d T) T {
-	var zero T
-	if v == zero {
-		return d
+// withDefaults fills in the fields that are zero.
+func (c Config) withDefaults() Config {
+	if c.Jobs == nil && c.Store != nil {
+		c.Jobs = c.Store
 	}
-	return v
-}
-
-// validate fills in defaults and checks what can be wrong.
-func (c *Config) validate() error {
-	c.MaxSpec = orDefault(c.MaxSpec, DefaultMaxSpec)
-	c.MaxProgram = orDefault(c.MaxProgram, DefaultMaxProgram)
-	c.MaxUpload = orDefault(c.MaxUpload, DefaultMaxUpload)
-	c.Uploads = orDefault(c.Uploads, DefaultUploads)
-	c.MaxStreams = orDefault(c.MaxStreams, DefaultMaxStreams)
-	c.BodyGrace = orDefault(c.BodyGrace, DefaultBodyGrace)
-	c.BodyRate = orDefault(c.BodyRate, DefaultBodyRate)
-	c.AnswerGrace = orDefault(c.AnswerGrace, DefaultAnswerGrace)
-	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
-	c.Returns = orDefault(c.Returns, DefaultReturns)
-	c.Burst = orDefault(c.Burst, max(1, int(2*c.Rate)))
-	c.Version = orDefault(c.Version, "unknown")
+	c.MaxSpec = cmp.Or(c.MaxSpec, DefaultMaxSpec)
+	c.MaxProgram = cmp.Or(c.MaxProgram, DefaultMaxProgram)
+	c.MaxUpload = cmp.Or(c.MaxUpload, DefaultMaxUpload)
+	c.Uploads = cmp.Or(c.Uploads, DefaultUploads)
+	c.MaxStreams = cmp.Or(c.MaxStreams, DefaultMaxStreams)
+	c.BodyGrace = cmp.Or(c.BodyGrace, DefaultBodyGrace)
+	c.BodyRate = cmp.Or(c.BodyRate, DefaultBodyRate)
+	c.AnswerGrace = cmp.Or(c.AnswerGrace, DefaultAnswerGrace)
+	c.Heartbeat = cmp.Or(c.Heartbeat, DefaultHeartbeat)
+	c.Returns = cmp.Or(c.Returns, DefaultReturns)
+	c.Burst = cmp.Or(c.Burst, max(1, int(2*c.Rate)))
+	c.Version = cmp.Or(c.Version, "unknown")
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
 	if c.Reports == nil {
 		c.Reports = func() bool { return true }
 	}
-	if c.Submit == nil {
-		c.Submit = func(ctx context.Context, by string, id job.ID, spec job.Spec) (bool, error) {
-			return controller.SubmitFor(ctx, c.Store, by, id, spec)
-		}
-	}
+	return c
+}
+
+func (c Config) validate() error {
 	switch {
 	case c.Store == nil || c.Open == nil || c.Log == nil:
 		return errors.New("store, opener and log are required")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,7 +107,7 @@ func (s *Server) over(ctx context.Context, j state.Job, after string) (bool, err
 	if after == "" || j.Phase != job.PhaseEnded {
 		return false, nil
 	}
-	events, err := s.cfg.Store.Events(ctx, j.ID, after, 1)
+	events, err := s.cfg.Jobs.Events(ctx, j.ID, after, 1)
 	return len(events) == 0, err
 }
 
@@ -161,7 +162,7 @@ func (f *follower) step() (ended bool, err error) {
 	look := time.Since(f.reported) >= progressEvery
 	if look {
 		// Before the events, so that those of a job that has ended are all there to be read.
-		if j, err = f.s.cfg.Store.Job(ctx, f.id); errors.Is(err, state.ErrNoJob) {
+		if j, err = f.s.cfg.Jobs.Job(ctx, f.id); errors.Is(err, state.ErrNoJob) {
 			return f.miss()
 		} else if err != nil {
 			return false, err
@@ -172,7 +173,7 @@ func (f *follower) step() (ended bool, err error) {
 		}
 		f.job = j
 	}
-	events, err := f.s.cfg.Store.Events(ctx, f.id, f.after, 0)
+	events, err := f.s.cfg.Jobs.Events(ctx, f.id, f.after, 0)
 	if err != nil {
 		return false, err
 	}
@@ -195,7 +196,7 @@ func (f *follower) step() (ended bool, err error) {
 		}
 		// The event that says so may have been seen before, or be gone.
 		if j.Phase == job.PhaseEnded && len(events) == 0 {
-			return true, f.send(api.Event{Type: api.EventEnded, ID: orDefault(f.after, fmt.Sprintf("%d-0", j.Ended.UnixMilli()))})
+			return true, f.send(api.Event{Type: api.EventEnded, ID: cmp.Or(f.after, fmt.Sprintf("%d-0", j.Ended.UnixMilli()))})
 		}
 	}
 	if time.Since(f.wrote) >= f.s.cfg.Heartbeat {

@@ -39,6 +39,7 @@ func FuzzSubmit(f *testing.F) {
 	dirs := &folders{root: f.TempDir(), files: files}
 	server, err := server.New(server.Config{
 		Store: store, Open: dirs.open, Work: work, Log: slog.New(slog.DiscardHandler), MaxSpec: 8 << 10, MaxProgram: 8 << 10,
+		Submit: submitTo(store),
 	})
 	must(f, err)
 	f.Fuzz(func(t *testing.T, kind, body string) {

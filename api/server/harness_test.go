@@ -114,6 +114,9 @@ func serve(t *testing.T, adjust func(*server.Config)) *service {
 	if adjust != nil {
 		adjust(&cfg)
 	}
+	if cfg.Submit == nil {
+		cfg.Submit = submitTo(cfg.Store)
+	}
 	server, err := server.New(cfg)
 	must(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -136,6 +139,13 @@ func serve(t *testing.T, adjust func(*server.Config)) *service {
 		}
 	})
 	return s
+}
+
+// submitTo submits jobs as a controller does that is not durable.
+func submitTo(store *state.Store) func(context.Context, string, job.ID, job.Spec) (bool, error) {
+	return func(ctx context.Context, by string, id job.ID, spec job.Spec) (bool, error) {
+		return controller.SubmitFor(ctx, store, by, id, spec)
+	}
 }
 
 // work starts a controller and an executor.

@@ -29,10 +29,10 @@ func (s *Server) jobID(c echo.Context) (job.ID, error) {
 		return id, nil
 	}
 	ctx := c.Request().Context()
-	if known, err := s.cfg.Store.Known(ctx, id); known || err != nil {
+	if known, err := s.cfg.Jobs.Known(ctx, id); known || err != nil {
 		return id, err
 	}
-	found, err := s.cfg.Store.Prefixed(ctx, id, candidates+1)
+	found, err := s.cfg.Jobs.Prefixed(ctx, id, candidates+1)
 	switch {
 	case err != nil:
 		return "", err

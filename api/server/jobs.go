@@ -47,8 +47,14 @@ func summary(job state.Job) (api.Job, error) {
 	return answer, nil
 }
 
-// hide keeps a fault of what is stored from being taken for the client's.
-func hide(err error) error { return errors.New(err.Error()) }
+// specOf parses the spec of a job's record. An error is not a job.ErrSpec: a damaged record is not the client's fault.
+func specOf(j state.Job) (job.Spec, error) {
+	spec, err := jobfile.Parse(j.Spec)
+	if err != nil {
+		err = errors.New("read the spec of " + string(j.ID) + ": " + err.Error())
+	}
+	return spec, err
+}
 
 // job reads the job that the path names.
 func (s *Server) job(c echo.Context) (state.Job, error) {
@@ -61,7 +67,7 @@ func (s *Server) job(c echo.Context) (state.Job, error) {
 
 // jobNow reads a job. One that Redis does not know while jobs are restored may be one of these.
 func (s *Server) jobNow(ctx context.Context, id job.ID) (state.Job, error) {
-	job, err := s.cfg.Store.Job(ctx, id)
+	job, err := s.cfg.Jobs.Job(ctx, id)
 	if !errors.Is(err, state.ErrNoJob) || s.cfg.Restoring == nil {
 		return job, err
 	}
@@ -73,7 +79,7 @@ func (s *Server) jobNow(ctx context.Context, id job.ID) (state.Job, error) {
 		return job, newProblem(api.CodeStateUnavailable, "Redis has lost what it held, and jobs are being brought back from the store")
 	}
 	// It may have been restored between the two questions.
-	return s.cfg.Store.Job(ctx, id)
+	return s.cfg.Jobs.Job(ctx, id)
 }
 
 // getJob answers GET /v1/jobs/{id}.
@@ -90,7 +96,7 @@ func (s *Server) answerJob(c echo.Context, job state.Job) error {
 	if err != nil {
 		return err
 	}
-	if answer.Counters, err = s.cfg.Store.Counters(c.Request().Context(), job.ID); err != nil {
+	if answer.Counters, err = s.cfg.Jobs.Counters(c.Request().Context(), job.ID); err != nil {
 		return err
 	}
 	if answer.Spec, err = shownSpec(job, callerOf(c)); err != nil {
@@ -106,7 +112,7 @@ func (s *Server) getCounters(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	counters, err := s.cfg.Store.Counters(c.Request().Context(), job.ID)
+	counters, err := s.cfg.Jobs.Counters(c.Request().Context(), job.ID)
 	if err != nil {
 		return err
 	}
@@ -122,7 +128,7 @@ func (s *Server) cancelJob(c echo.Context) error {
 	who := callerOf(c).name
 	stopErr := s.cfg.Store.Stop(c.Request().Context(), j.ID, state.AnyStage, job.Cancelled,
 		job.Failure{Class: job.ClassJob, Message: "cancelled by " + who})
-	if stopErr != nil && !errors.Is(stopErr, state.ErrIllegal) {
+	if stopErr != nil && !errors.Is(stopErr, state.ErrIllegal) && !errors.Is(stopErr, state.ErrNoJob) {
 		return stopErr
 	}
 	if j, err = s.jobNow(c.Request().Context(), j.ID); err != nil {
@@ -147,9 +153,9 @@ func (s *Server) retryJob(c echo.Context) error {
 		return err
 	}
 	// The allow-list may have been another when the job was submitted, and its submitter an admin.
-	spec, err := jobfile.Parse(j.Spec)
+	spec, err := specOf(j)
 	if err != nil {
-		return fmt.Errorf("read the spec of %s: %w", j.ID, hide(err))
+		return err
 	}
 	if err := s.places.checkJob(&spec, callerOf(c)); err != nil {
 		return err
@@ -214,14 +220,14 @@ func (s *Server) listJobs(c echo.Context) error {
 			list.Next = cursor{offset: offset}.String()
 			return c.JSON(http.StatusOK, list)
 		}
-		ids, err := s.cfg.Store.History(c.Request().Context(), offset, scanStep)
+		ids, err := s.cfg.Jobs.History(c.Request().Context(), offset, scanStep)
 		if err != nil {
 			return err
 		}
 		if len(ids) == 0 {
 			return c.JSON(http.StatusOK, list)
 		}
-		jobs, err := s.cfg.Store.Summaries(c.Request().Context(), ids)
+		jobs, err := s.cfg.Jobs.Summaries(c.Request().Context(), ids)
 		if err != nil {
 			return err
 		}
@@ -312,7 +318,7 @@ func (s *Server) resume(c echo.Context) (int, error) {
 		return from.offset, err
 	}
 	for offset := from.offset; offset < from.offset+maxScan; offset += scanStep {
-		ids, err := s.cfg.Store.History(c.Request().Context(), offset, scanStep)
+		ids, err := s.cfg.Jobs.History(c.Request().Context(), offset, scanStep)
 		if err != nil {
 			return 0, err
 		}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
 )
 
@@ -35,9 +34,9 @@ func shownSpec(job state.Job, who caller) (json.RawMessage, error) {
 	if who.role >= RoleAdmin || job.SubmittedBy != "" && job.SubmittedBy == who.name {
 		return job.Spec, nil
 	}
-	spec, err := jobfile.Parse(job.Spec)
+	spec, err := specOf(job)
 	if err != nil {
-		return nil, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
+		return nil, err
 	}
 	changed := false
 	for name, value := range spec.Params {

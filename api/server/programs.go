@@ -15,7 +15,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/bucketmill/bucketmill/api"
-	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 )
@@ -23,7 +22,7 @@ import (
 // multipartFrame is what a multipart body may have beside its parts, in bytes.
 const multipartFrame = 64 << 10
 
-// parcel is what came along with a spec, on the work store.
+// parcel is what came with a spec, on the work store.
 type parcel struct {
 	program  *job.Artifact // nil: none
 	fileName string        // of the program, at the client
@@ -41,70 +40,80 @@ func (p *parcel) size() (n int64) {
 	return n
 }
 
-// readMultipart reads a submission in parts, in any order: spec, and perhaps program and any number of files. They
-// stream to the work store as they come.
-func (s *Server) readMultipart(c echo.Context, id job.ID) (spec job.Spec, sent parcel, err error) {
-	if err := allowBody(c, overfull*s.cfg.MaxSpec+s.cfg.MaxProgram+multipartFrame); err != nil {
-		return spec, sent, err
+// readParts reads a submission in parts, in any order: spec, and perhaps program and any number of files. Files stream
+// to the work store as they come.
+func (s *submission) readParts(ctx context.Context) error {
+	if err := allowBody(s.c, overfull*s.cfg.MaxSpec+s.cfg.MaxProgram+multipartFrame); err != nil {
+		return err
 	}
-	giveBack, err := s.takePlace(c)
+	giveBack, err := s.takePlace(s.c)
 	if err != nil {
-		return spec, sent, err
+		return err
 	}
 	defer giveBack()
-	parts, err := c.Request().MultipartReader()
+	parts, err := s.c.Request().MultipartReader()
 	if err != nil {
-		return spec, sent, newProblem(api.CodeInvalidRequest, "%w", err)
+		return newProblem(api.CodeInvalidRequest, "%w", err)
 	}
-	var haveSpec bool
+	haveSpec := false
 	for {
 		part, err := parts.NextRawPart()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return spec, sent, framingProblem(err)
+			return framingProblem(err)
 		}
-		if err := checkCoding(c, part.Header.Get(echo.HeaderContentEncoding)); err != nil {
-			return spec, sent, err
+		if err := checkCoding(s.c, part.Header.Get(echo.HeaderContentEncoding)); err != nil {
+			return err
 		}
 		switch name := part.FormName(); {
 		case name == "spec" && !haveSpec:
 			haveSpec = true
-			if _, err := mediaType(part.Header.Get(echo.HeaderContentType)); err != nil {
-				return spec, sent, err
-			}
-			if spec, err = readSpec(boundedSpec(framed{part}, s.cfg.MaxSpec), s.cfg.MaxSpec); err != nil {
-				return spec, sent, err
-			}
-		case name == "program" && sent.program == nil:
-			sent.fileName = part.FileName()
-			if sent.program, err = s.storeProgram(c.Request().Context(), id, &sent, framed{part}); err != nil {
-				return spec, sent, err
-			}
-		case name == "file" && len(sent.files) < job.MaxProgramFiles:
-			file := job.ProgramFile{Name: fileName(part)}
-			if !job.ProgramFileName(file.Name) {
-				return spec, sent, newProblem(api.CodeInvalidRequest, "%.80q can't be the name of a program file", file.Name).
-					WithHint("the part's file name is where the file stands: a path without .. that does not begin with /")
-			}
-			if file.Artifact, err = s.storeProgram(c.Request().Context(), id, &sent, framed{part}); err != nil {
-				return spec, sent, err
-			}
-			sent.files = append(sent.files, file)
+			err = s.readSpecPart(part)
+		case name == "program" && s.sent.program == nil:
+			s.sent.fileName = part.FileName()
+			s.sent.program, err = s.storeProgram(ctx, framed{part})
+		case name == "file" && len(s.sent.files) < job.MaxProgramFiles:
+			err = s.readFilePart(ctx, part)
 		default:
-			return spec, sent, newProblem(api.CodeInvalidRequest, "the part named %.40q is one too many", name).
+			err = newProblem(api.CodeInvalidRequest, "unexpected part %.40q", name).
 				WithHint(fmt.Sprintf("send one part named spec, at most one named program, and up to %d named file", job.MaxProgramFiles))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if !haveSpec {
-		return spec, sent, newProblem(api.CodeInvalidRequest, "the part named spec is missing")
+		return newProblem(api.CodeInvalidRequest, "the part named spec is missing")
 	}
 	// A client may have its own path in the spec. The file's name is what counts.
-	if sent.program != nil && (spec.Program == "" || strings.ContainsAny(spec.Program, "/\\")) && !isReference(spec.Program) {
-		spec.Program = sent.fileName
+	if s.sent.program != nil && (s.spec.Program == "" || strings.ContainsAny(s.spec.Program, "/\\")) && !isReference(s.spec.Program) {
+		s.spec.Program = s.sent.fileName
 	}
-	return spec, sent, nil
+	return nil
+}
+
+func (s *submission) readSpecPart(part *multipart.Part) (err error) {
+	if _, err := mediaType(part.Header.Get(echo.HeaderContentType)); err != nil {
+		return err
+	}
+	s.spec, err = readSpec(boundedSpec(framed{part}, s.cfg.MaxSpec), s.cfg.MaxSpec)
+	return err
+}
+
+// readFilePart stores a program file.
+func (s *submission) readFilePart(ctx context.Context, part *multipart.Part) (err error) {
+	file := job.ProgramFile{Name: fileName(part)}
+	if !job.ProgramFileName(file.Name) {
+		return newProblem(api.CodeInvalidRequest, "%.80q is not a valid name of a program file", file.Name).
+			WithHint("the part's file name is the file's path: without .. and not beginning with /")
+	}
+	if file.Artifact, err = s.storeProgram(ctx, framed{part}); err != nil {
+		return err
+	}
+	s.sent.files = append(s.sent.files, file)
+	return nil
 }
 
 // fileName is a part's file name with its folders, which multipart.Part leaves out.
@@ -119,38 +128,44 @@ func fileName(part *multipart.Part) string {
 	return params["filename"]
 }
 
-// addressFiles gives the spec's program files those that were sent, by their names, and a copy of those
-// that it names by URL; what was sent beyond is added. Each copy is noted in sent at once, for it
-// must be discarded if there is no job.
-func (s *Server) addressFiles(ctx context.Context, id job.ID, spec *job.Spec, sent *parcel, who caller) error {
+// addFiles gives the spec its program and its program files: those that were sent, by their names, and copies of those
+// that the spec names by URL. Files that were sent beyond those in the spec are added. Each copy is noted in sent at
+// once, because it must be discarded if no job is made.
+func (s *submission) addFiles(ctx context.Context) (err error) {
+	if s.sent.program == nil && isReference(s.spec.Program) {
+		if s.sent.program, err = s.copyProgram(ctx, s.spec.Program); err != nil {
+			return err
+		}
+		s.spec.Program = s.spec.Program[strings.LastIndexByte(s.spec.Program, '/')+1:]
+	}
+	s.spec.Artifact = s.sent.program
 	came := map[string]*job.Artifact{}
-	for _, f := range sent.files {
+	for _, f := range s.sent.files {
 		if came[f.Name] != nil {
 			return newProblem(api.CodeInvalidRequest, "two parts named file have the file name %.80q", f.Name)
 		}
 		came[f.Name] = f.Artifact
 	}
-	for i := range spec.ProgramFiles {
-		f := &spec.ProgramFiles[i]
+	for i := range s.spec.ProgramFiles {
+		f := &s.spec.ProgramFiles[i]
 		switch {
 		case came[f.Name] != nil:
 			f.Artifact = came[f.Name]
 			delete(came, f.Name)
 		case isReference(f.Source):
-			var err error
-			if f.Artifact, err = s.copyProgram(ctx, id, sent, f.Source, who); err != nil {
+			if f.Artifact, err = s.copyProgram(ctx, f.Source); err != nil {
 				return err
 			}
-			sent.files = append(sent.files, *f)
+			s.sent.files = append(s.sent.files, *f)
 		default:
-			return newProblem(api.CodeInvalidSpec, "the program file %.80q did not come along", f.Name).
+			return newProblem(api.CodeInvalidSpec, "the program file %.80q was not uploaded", f.Name).
 				WithHint("send it as a part named file with that file name, or put it on the store and name it by URL")
 		}
 		f.Source = ""
 	}
-	for _, f := range sent.files {
+	for _, f := range s.sent.files {
 		if came[f.Name] != nil {
-			spec.ProgramFiles = append(spec.ProgramFiles, f)
+			s.spec.ProgramFiles = append(s.spec.ProgramFiles, f)
 		}
 	}
 	return nil
@@ -201,17 +216,17 @@ func largeSpec(limit int64) error {
 	return newProblem(api.CodeInvalidSpec, "a job spec has at most %d bytes, and this one has more", limit).WithHint(problems[api.CodeBodyTooLarge].hint)
 }
 
-// storeProgram streams a program's file to the work store, under a key of its own below the
-// job's folder, if there is room for it beside what came along already.
-func (s *Server) storeProgram(ctx context.Context, id job.ID, sent *parcel, r io.Reader) (*job.Artifact, error) {
-	key := s.layout(id).Program(string(controller.NewJobID()))
+// storeProgram streams a file of the program to the work store, under a new key below the job's folder, if it fits
+// beside the files that were stored already.
+func (s *submission) storeProgram(ctx context.Context, r io.Reader) (*job.Artifact, error) {
+	key := s.layout(s.id).Program(string(job.NewID()))
 	w, err := s.work.Create(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.New()
 	bounded := &boundedReader{
-		r: r, left: s.cfg.MaxProgram - sent.size(), problem: newProblem(api.CodeBodyTooLarge, "at most %d bytes are taken here", s.cfg.MaxProgram),
+		r: r, left: s.cfg.MaxProgram - s.sent.size(), problem: newProblem(api.CodeBodyTooLarge, "at most %d bytes are taken here", s.cfg.MaxProgram),
 	}
 	if _, err := io.Copy(io.MultiWriter(w, sum), bounded); err != nil {
 		return nil, errors.Join(err, w.Abort())
@@ -223,13 +238,13 @@ func (s *Server) storeProgram(ctx context.Context, id job.ID, sent *parcel, r io
 	return &job.Artifact{Key: key, SHA256: hex.EncodeToString(sum.Sum(nil)), Size: o.Size}, nil
 }
 
-// discard removes what came for a job that did not come to be, also when its client has left.
-func (s *Server) discard(ctx context.Context, sent parcel) (err error) {
+// discard removes the files that came for a job that was not made, also if the client has left.
+func (s *submission) discard(ctx context.Context) (err error) {
 	ctx = context.WithoutCancel(ctx)
-	if sent.program != nil {
-		err = s.work.Delete(ctx, sent.program.Key)
+	if s.sent.program != nil {
+		err = s.work.Delete(ctx, s.sent.program.Key)
 	}
-	for _, f := range sent.files {
+	for _, f := range s.sent.files {
 		err = errors.Join(err, s.work.Delete(ctx, f.Artifact.Key))
 	}
 	return err
@@ -238,10 +253,9 @@ func (s *Server) discard(ctx context.Context, sent parcel) (err error) {
 // isReference tells whether a spec's program is the URL of a file on the store.
 func isReference(program string) bool { return strings.Contains(program, "://") }
 
-// copyProgram takes a copy of the program at a URL, which may change or go while the job
-// runs.
-func (s *Server) copyProgram(ctx context.Context, id job.ID, sent *parcel, location string, who caller) (artifact *job.Artifact, err error) {
-	u, err := s.places.readable(location, who)
+// copyProgram copies the file at a URL, which may change or go while the job runs.
+func (s *submission) copyProgram(ctx context.Context, location string) (artifact *job.Artifact, err error) {
+	u, err := s.places.readable(location, s.who)
 	if err != nil {
 		return nil, err
 	}
@@ -256,7 +270,7 @@ func (s *Server) copyProgram(ctx context.Context, id job.ID, sent *parcel, locat
 	if err != nil {
 		return nil, err
 	}
-	if o.Size > s.cfg.MaxProgram-sent.size() {
+	if o.Size > s.cfg.MaxProgram-s.sent.size() {
 		return nil, newProblem(api.CodeBodyTooLarge, "program %s has %d bytes; at most %d are taken, of a program with all its files", u, o.Size, s.cfg.MaxProgram)
 	}
 	r, err := b.Get(ctx, key, 0, -1)
@@ -264,5 +278,5 @@ func (s *Server) copyProgram(ctx context.Context, id job.ID, sent *parcel, locat
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	return s.storeProgram(ctx, id, sent, r)
+	return s.storeProgram(ctx, r)
 }

@@ -265,7 +265,7 @@ func TestDeleteKeptJob(t *testing.T) {
 // All ids look alike, begin with their time unless a key has none, and are those of their keys.
 func TestJobIDsAreOfOneKind(t *testing.T) {
 	s := serve(t, withTokens)
-	before := controller.NewJobID()
+	before := job.NewID()
 	ids := map[job.ID]bool{}
 	for i, headers := range [][]string{
 		{asBob}, {asBob, "Idempotency-Key: nightly"}, {asDora, "Idempotency-Key: nightly"}, {asBob, "Idempotency-Key: " + strings.ToUpper(string(before))},
@@ -292,10 +292,10 @@ func TestJobIDsAreOfOneKind(t *testing.T) {
 	c := s.client("bob's")
 	spec, err := jobfile.Parse([]byte(specTo("client", "")))
 	must(t, err)
-	early := controller.NewJobID()
+	early := job.NewID()
 	submitted, err := c.Submit(t.Context(), client.Submission{Spec: spec})
 	must(t, err)
-	if late := controller.NewJobID(); submitted.ID[:10] < early[:10] || submitted.ID[:10] > late[:10] {
+	if late := job.NewID(); submitted.ID[:10] < early[:10] || submitted.ID[:10] > late[:10] {
 		t.Errorf("%s is not between %s and %s", submitted.ID, early, late)
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/job"
-	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -85,9 +84,9 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 // now: the allow-list may have been another when the job was submitted. What says which parts there are may have been
 // written by anybody.
 func (s *Server) openOutput(ctx context.Context, job state.Job, who caller) (out output, err error) {
-	spec, err := jobfile.Parse(job.Spec)
+	spec, err := specOf(job)
 	if err != nil {
-		return out, fmt.Errorf("read the spec of %s: %w", job.ID, hide(err))
+		return out, err
 	}
 	if _, err := s.places.readable(asPrefix(spec.Output), who); err != nil {
 		return out, err

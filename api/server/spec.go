@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,13 +24,13 @@ const (
 // maxName is the longest name of a job or a program, in bytes.
 const maxName = 256
 
-// checkSpec checks what can be known without the program, and writes locations in their one
-// form.
-func (s *Server) checkSpec(ctx context.Context, spec *job.Spec, who caller) error {
+// check checks what can be known before the program's files are stored, and writes locations in their one form.
+func (s *submission) check(ctx context.Context) error {
+	spec := &s.spec
 	if err := spec.Validate(); err != nil {
 		return newProblem(api.CodeInvalidSpec, "%w", err)
 	}
-	if err := s.checkLimits(spec, who); err != nil {
+	if err := s.checkLimits(spec, s.who); err != nil {
 		return err
 	}
 	if _, err := formats.Inputs.Parse(spec.Format, spec.Compression); err != nil {
@@ -40,11 +41,11 @@ func (s *Server) checkSpec(ctx context.Context, spec *job.Spec, who caller) erro
 			return newProblem(api.CodeInvalidSpec, "the name %.40q is longer than %d bytes or has control characters", name, maxName)
 		}
 	}
-	if err := s.places.checkJob(spec, who); err != nil {
+	if err := s.places.checkJob(spec, s.who); err != nil {
 		return err
 	}
 	if strings.ContainsFunc(spec.Output, pretends) {
-		return newProblem(api.CodeInvalidLocation, "the output %.200q has control characters, or such that change how text is shown", spec.Output)
+		return newProblem(api.CodeInvalidLocation, "the output %.200q has control characters, or others that change how text is shown", spec.Output)
 	}
 	err := planner.CheckOverlap(ctx, s.cfg.Open, *spec)
 	if errors.Is(err, planner.ErrOverlap) {
@@ -53,7 +54,7 @@ func (s *Server) checkSpec(ctx context.Context, spec *job.Spec, who caller) erro
 	return err
 }
 
-// pretends tells whether a character changes how a terminal or page shows what stands around it: control characters,
+// pretends reports whether a character changes how a terminal or page shows the text around it: control characters,
 // line separators, and those that turn the direction of text or can't be seen. The joiners of some scripts, and of
 // pictures, do no harm.
 func pretends(r rune) bool {
@@ -61,35 +62,48 @@ func pretends(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) && r != joiner && r != nonJoiner
 }
 
-// settleProgram fills in what kind of program it is, once its file is stored if it has one,
-// and checks a builtin's parameters. It runs no user code.
-func (s *Server) settleProgram(spec *job.Spec) error {
-	if spec.Streaming() {
-		return s.settleStreaming(spec)
+// complete fills in the kind of the program, once its files are stored, and checks its parameters where it can. It runs
+// no user code.
+func (s *submission) complete(context.Context) error {
+	switch {
+	case s.spec.Streaming():
+		return s.completeStreaming()
+	case s.spec.Artifact == nil:
+		return s.completeBuiltin()
 	}
-	if spec.Artifact == nil {
-		if spec.Kind != "" && spec.Kind != kindBuiltin {
-			return newProblem(api.CodeInvalidSpec, "a program of kind %q needs a file, and none came", spec.Kind).
-				WithHint("send it as the part named program, or put it on the store and name it by URL in the field program")
-		}
-		spec.Kind = kindBuiltin
-		if len(spec.ProgramFiles) > 0 {
-			return newProblem(api.CodeInvalidSpec, "the builtin program %s takes no program files", spec.Program).
-				WithHint("send the program that they belong to as the part named program, or put it on the store and name it by URL in the field program")
-		}
-		if s.cfg.CheckBuiltin == nil {
-			return nil
-		}
-		if err := s.cfg.CheckBuiltin(spec.Program, spec.Params); err != nil {
-			return newProblem(api.CodeInvalidSpec, "%w", err)
-		}
+	return s.completeProgram()
+}
+
+// completeBuiltin completes the spec of a builtin.
+func (s *submission) completeBuiltin() error {
+	const hint = "send %s as the part named program, or put it on the store and name it by URL in the field program"
+	spec := &s.spec
+	if spec.Kind != "" && spec.Kind != kindBuiltin {
+		return newProblem(api.CodeInvalidSpec, "a program of kind %q needs a file, and none was sent", spec.Kind).
+			WithHint(fmt.Sprintf(hint, "it"))
+	}
+	spec.Kind = kindBuiltin
+	if len(spec.ProgramFiles) > 0 {
+		return newProblem(api.CodeInvalidSpec, "the builtin program %s takes no program files", spec.Program).
+			WithHint(fmt.Sprintf(hint, "the program that they belong to"))
+	}
+	if s.cfg.CheckBuiltin == nil {
 		return nil
 	}
-	if !job.PlainFileName(spec.Program) {
-		return newProblem(api.CodeInvalidSpec, "%q can't be the name of a program's file", spec.Program)
-	}
-	if err := spec.Validate(); err != nil { // once more, with the files that came unasked
+	if err := s.cfg.CheckBuiltin(spec.Program, spec.Params); err != nil {
 		return newProblem(api.CodeInvalidSpec, "%w", err)
+	}
+	return nil
+}
+
+// completeProgram completes the spec of a program with a file.
+func (s *submission) completeProgram() error {
+	spec := &s.spec
+	if !job.PlainFileName(spec.Program) {
+		return newProblem(api.CodeInvalidSpec, "%q is not a valid name of a program's file", spec.Program)
+	}
+	if err := s.checkFiles(); err != nil {
+		return err
 	}
 	switch spec.Kind {
 	case kindPython, kindExec:
@@ -99,24 +113,32 @@ func (s *Server) settleProgram(spec *job.Spec) error {
 			spec.Kind = kindPython
 		}
 	default:
-		return newProblem(api.CodeInvalidSpec, "a program's file can't be of kind %q: python or exec", spec.Kind)
+		return newProblem(api.CodeInvalidSpec, "a program's file can't be of kind %q: it must be python or exec", spec.Kind)
 	}
 	return nil
 }
 
-// settleStreaming checks commands by their form, and what parameters they take.
-func (s *Server) settleStreaming(spec *job.Spec) error {
-	if spec.Artifact != nil {
+// completeStreaming completes the spec of a job of commands. It checks their form, and the parameters.
+func (s *submission) completeStreaming() error {
+	if s.spec.Artifact != nil {
 		return newProblem(api.CodeInvalidSpec, "a job with a mapper has no program").WithHint("send its files as parts named file")
 	}
-	if err := spec.Validate(); err != nil { // once more, with the files that came unasked
-		return newProblem(api.CodeInvalidSpec, "%w", err)
+	if err := s.checkFiles(); err != nil {
+		return err
 	}
-	spec.Kind, spec.Program = job.KindStreaming, job.KindStreaming
+	s.spec.Kind, s.spec.Program = job.KindStreaming, job.KindStreaming
 	if s.cfg.CheckStreaming == nil {
 		return nil
 	}
-	if err := s.cfg.CheckStreaming(*spec); err != nil {
+	if err := s.cfg.CheckStreaming(s.spec); err != nil {
+		return newProblem(api.CodeInvalidSpec, "%w", err)
+	}
+	return nil
+}
+
+// checkFiles validates the spec again, with the files that were sent although it did not name them.
+func (s *submission) checkFiles() error {
+	if err := s.spec.Validate(); err != nil {
 		return newProblem(api.CodeInvalidSpec, "%w", err)
 	}
 	return nil

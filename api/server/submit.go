@@ -2,6 +2,8 @@ package server
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -19,7 +21,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bucketmill/bucketmill/api"
-	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/state"
@@ -32,43 +33,42 @@ const headerIdempotencyKey = "Idempotency-Key"
 // maxIdempotencyKey is the longest key, in bytes.
 const maxIdempotencyKey = 256
 
-// submitJob answers POST /v1/jobs. A program is on the work store, under a key that no other
-// request uses, before its job is created. It is removed again if the job is certainly not.
+// submission is a job on its way to be submitted: the caller, the spec, and the files that came with it.
+type submission struct {
+	*Server
+	c    echo.Context // of the request
+	id   job.ID
+	who  caller
+	spec job.Spec
+	sent parcel
+}
+
+// submitJob answers POST /v1/jobs. A program is on the work store, under a key that no other request uses, before its
+// job is created. It is removed again if the job certainly is not.
 func (s *Server) submitJob(c echo.Context) (err error) {
+	if s.cfg.Submit == nil {
+		return newProblem(api.CodeNotConfigured, "submitting jobs is not set up")
+	}
 	ctx := c.Request().Context()
 	id, err := jobIDFor(c)
 	if err != nil {
 		return err
 	}
-	spec, sent, err := s.readSubmission(c, id)
+	sub := &submission{Server: s, c: c, id: id, who: callerOf(c)}
 	keep := false
 	defer func() {
 		if !keep {
-			err = errors.Join(err, s.discard(ctx, sent))
+			err = errors.Join(err, sub.discard(ctx))
 		}
 	}()
-	if err != nil {
-		return err
-	}
-	if err := s.checkSpec(ctx, &spec, callerOf(c)); err != nil {
-		return err
-	}
-	if sent.program == nil && isReference(spec.Program) {
-		if sent.program, err = s.copyProgram(ctx, id, &sent, spec.Program, callerOf(c)); err != nil {
+	for _, do := range []func(context.Context) error{sub.read, sub.check, sub.addFiles, sub.complete} {
+		if err := do(ctx); err != nil {
 			return err
 		}
-		spec.Program = spec.Program[strings.LastIndexByte(spec.Program, '/')+1:]
 	}
-	spec.Artifact = sent.program
-	if err := s.addressFiles(ctx, id, &spec, &sent, callerOf(c)); err != nil {
-		return err
-	}
-	if err := s.settleProgram(&spec); err != nil {
-		return err
-	}
-	made, j, err := s.create(c, id, spec)
+	made, j, err := sub.create(ctx)
 	var refusal *api.Problem
-	keep = made.ours || err != nil && !errors.As(err, &refusal) // Redis may have made the job, and not said so
+	keep = made.ours || err != nil && !errors.As(err, &refusal) // Redis may have made the job, and the answer was lost
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	if !made.now {
 		return c.JSON(http.StatusOK, api.Submitted{ID: id, State: j.State})
 	}
-	s.audit.done(c, "job submitted", "job", id, "name", spec.Name, "program", spec.Program)
+	s.audit.done(c, "job submitted", "job", id, "name", sub.spec.Name, "program", sub.spec.Program)
 	return c.JSON(http.StatusCreated, api.Submitted{ID: id, State: job.Submitted})
 }
 
@@ -88,7 +88,7 @@ func jobIDFor(c echo.Context) (job.ID, error) {
 	}
 	key := strings.Join(keys, "")
 	if key == "" {
-		return controller.NewJobID(), nil
+		return job.NewID(), nil
 	}
 	if len(key) > maxIdempotencyKey {
 		return "", newProblem(api.CodeInvalidRequest, "the %s has %d bytes; at most %d are taken", headerIdempotencyKey, len(key), maxIdempotencyKey)
@@ -108,26 +108,25 @@ func keyedID(who, key string) job.ID {
 	return job.ID(strings.ToLower(id.String()))
 }
 
-// readSubmission reads the spec and, of a multipart body, stores what comes with it. That is to be
-// discarded also if there is an error.
-func (s *Server) readSubmission(c echo.Context, id job.ID) (job.Spec, parcel, error) {
-	header := c.Request().Header.Get(echo.HeaderContentType)
-	kind, err := mediaType(header)
+// read reads the spec and, from a multipart body, stores the files that come with it. It may have stored some also if
+// it fails.
+func (s *submission) read(ctx context.Context) error {
+	kind, err := mediaType(s.c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil {
-		return job.Spec{}, parcel{}, err
+		return err
 	}
 	switch kind {
 	case "multipart/form-data":
-		return s.readMultipart(c, id)
+		return s.readParts(ctx)
 	case "", "application/x-www-form-urlencoded", // curl's default for --data
 		"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml":
-		if err := allowBody(c, overfull*s.cfg.MaxSpec+1); err != nil {
-			return job.Spec{}, parcel{}, largeSpec(s.cfg.MaxSpec)
+		if err := allowBody(s.c, overfull*s.cfg.MaxSpec+1); err != nil {
+			return largeSpec(s.cfg.MaxSpec)
 		}
-		spec, err := readSpec(boundedSpec(c.Request().Body, s.cfg.MaxSpec), s.cfg.MaxSpec)
-		return spec, parcel{}, err
+		s.spec, err = readSpec(boundedSpec(s.c.Request().Body, s.cfg.MaxSpec), s.cfg.MaxSpec)
+		return err
 	}
-	return job.Spec{}, parcel{}, newProblem(api.CodeMediaType, "content type %q", kind)
+	return newProblem(api.CodeMediaType, "content type %q", kind)
 }
 
 // mediaType is what a body's type is without its parameters; "" if the header is. Text is UTF-8.
@@ -209,41 +208,40 @@ type making struct {
 }
 
 // create makes the job, or finds that it was made before from the same spec.
-func (s *Server) create(c echo.Context, id job.ID, spec job.Spec) (made making, j state.Job, err error) {
-	ctx, by := c.Request().Context(), callerOf(c).name
-	j, err = s.cfg.Store.Job(ctx, id)
+func (s *submission) create(ctx context.Context) (made making, j state.Job, err error) {
+	j, err = s.cfg.Jobs.Job(ctx, s.id)
 	if errors.Is(err, state.ErrNoJob) {
-		if err := s.admit(c, by, id); err != nil {
+		if err := s.admit(s.c, s.who.name, s.id); err != nil {
 			return making{}, j, err
 		}
-		made.now, err = s.cfg.Submit(ctx, by, id, spec)
+		made.now, err = s.cfg.Submit(ctx, s.who.name, s.id, s.spec)
 		if err == nil {
 			// The job has this very spec, files included, also if another request with the same key, or one of
 			// ours whose answer was lost, made it.
 			made.ours = true
-			return made, state.Job{ID: id, State: job.Submitted}, nil
+			return made, state.Job{ID: s.id, State: job.Submitted}, nil
 		}
 		if !errors.Is(err, state.ErrExists) {
 			return making{}, j, err
 		}
 		// The same key was used at the same time.
-		j, err = s.cfg.Store.Job(ctx, id)
+		j, err = s.cfg.Jobs.Job(ctx, s.id)
 	}
 	if err != nil {
 		return making{}, j, err
 	}
-	before, err := jobfile.Parse(j.Spec)
+	before, err := specOf(j)
 	if err != nil {
-		return making{}, j, hide(err)
+		return making{}, j, err
 	}
-	if !sameSpec(before, spec) {
-		return making{}, j, newProblem(api.CodeJobConflict, "job %s has another spec", id)
+	if !sameSpec(before, s.spec) {
+		return making{}, j, newProblem(api.CodeJobConflict, "job %s has another spec", s.id)
 	}
 	if j.State.Terminal() {
 		return making{}, j, nil
 	}
 	// Again, exactly as it was: the first submission may have ended between its steps.
-	_, err = s.cfg.Store.SubmitFor(ctx, j.SubmittedBy, id, j.Name, j.Priority, j.Spec)
+	_, err = s.cfg.Store.SubmitFor(ctx, j.SubmittedBy, s.id, j.Name, j.Priority, j.Spec)
 	return making{}, j, err
 }
 
@@ -257,7 +255,7 @@ func sameSpec(a, b job.Spec) bool {
 // canonical is a spec as it is after a way through the state, with its name filled in, and without
 // the keys of its files.
 func canonical(spec job.Spec) (job.Spec, error) {
-	spec.Name = orDefault(spec.Name, spec.Program)
+	spec.Name = cmp.Or(spec.Name, spec.Program)
 	text, err := json.Marshal(spec)
 	if err != nil {
 		return spec, err

@@ -16,7 +16,6 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/api/server"
-	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
 )
@@ -315,7 +314,7 @@ func TestOneSubmissionMakesTheJob(t *testing.T) {
 				c.Submit = func(ctx context.Context, by string, id job.ID, spec job.Spec) (bool, error) {
 					meeting.Done()
 					meeting.Wait() // none has found the job by now
-					return controller.SubmitFor(ctx, c.Store, by, id, spec)
+					return submitTo(c.Store)(ctx, by, id, spec)
 				}
 			})
 			text, header := body(t)

@@ -62,14 +62,14 @@ func (s *Server) listTasks(c echo.Context) error {
 	}
 	list := api.TaskList{Tasks: []api.Task{}, Total: maps + reduces, Progress: api.Progress{Map: j.Map, Reduce: j.Reduce}}
 	if offset < maps {
-		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), j, job.Map, offset, min(limit, maps-offset))
+		tasks, err := s.cfg.Jobs.Tasks(c.Request().Context(), j, job.Map, offset, min(limit, maps-offset))
 		if err != nil {
 			return err
 		}
 		list.Tasks = appendTasks(list.Tasks, j, tasks)
 	}
 	if left := limit - len(list.Tasks); left > 0 && reduces > 0 {
-		tasks, err := s.cfg.Store.Tasks(c.Request().Context(), j, job.Reduce, max(0, offset-maps), left)
+		tasks, err := s.cfg.Jobs.Tasks(c.Request().Context(), j, job.Reduce, max(0, offset-maps), left)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (s *Server) listTasks(c echo.Context) error {
 
 // listFailedTasks answers for a job that has ended.
 func (s *Server) listFailedTasks(c echo.Context, job state.Job, side string, offset, limit int) error {
-	tasks, err := s.cfg.Store.FailedTasks(c.Request().Context(), job)
+	tasks, err := s.cfg.Jobs.FailedTasks(c.Request().Context(), job)
 	if err != nil {
 		return err
 	}

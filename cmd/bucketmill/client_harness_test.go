@@ -65,7 +65,8 @@ func serve(t *testing.T, idle bool, adjust func(*server.Config)) *testServer {
 	})
 	must(t, err)
 	cfg := server.Config{
-		Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Retry: s.boss.Retry, Delete: s.boss.Delete,
+		Store: s.store, Open: s.open, Work: serverWork, Log: s.log,
+		Submit: s.boss.SubmitFor, Retry: s.boss.Retry, Delete: s.boss.Delete,
 		Metrics: s.registry, Reports: s.boss.Reports,
 		EnsureBucket: s.ensureBucket, Buckets: s.buckets,
 	}

@@ -56,7 +56,7 @@ const localPatience = 5 * time.Second
 // startCluster starts all that the job needs. The cluster does not end with ctx: a cancelled
 // job wants to be cleaned up.
 func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs program.Config, log *slog.Logger, ui *ui) (c *cluster, err error) {
-	c = &cluster{id: controller.NewJobID(), log: log}
+	c = &cluster{id: job.NewID(), log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.stop(ctx))

@@ -123,12 +123,12 @@ func writeOpen(t *testing.T, path, text string) {
 }
 
 // submitToCluster submits a job to the controllers of a Redis, and returns how it stands when asked.
-func submitToCluster(t *testing.T, redis string, spec job.Spec) (job func() state.Job) {
+func submitToCluster(t *testing.T, redis string, spec job.Spec) (now func() state.Job) {
 	t.Helper()
 	store, err := state.Connect(t.Context(), redis, state.DefaultNamespace)
 	must(t, err)
 	t.Cleanup(func() { must(t, store.Close()) })
-	id := controller.NewJobID()
+	id := job.NewID()
 	_, err = controller.Submit(t.Context(), store, id, spec)
 	must(t, err)
 	return func() state.Job {

@@ -105,7 +105,7 @@ func TestScale(t *testing.T) {
 	parts.Go(func() { must(t, boss.Run(running)) })
 
 	begun := time.Now()
-	id := controller.NewJobID()
+	id := job.NewID()
 	_, err = controller.Submit(t.Context(), store, id, job.Spec{
 		Program: "wordcount", Kind: "builtin", Input: job.Inputs(input), Output: folder + "/out",
 		Format: "fixed:1", Maps: *tasks, Reducers: reduces,
