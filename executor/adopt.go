@@ -11,9 +11,9 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A committed map task's manifest is the manifest of its segment file, which starts with 1. If another
-// attempt wrote the file, it is adoptedManifest, that attempt's number and claim time as uvarints, and
-// the file's manifest.
+// A committed map task's manifest is the manifest of its segment file, which starts with 1. If
+// another attempt wrote the file, it is adoptedManifest, that attempt's number and claim time as
+// uvarints, and the file's manifest.
 const adoptedManifest = 2
 
 // appendAdopted appends the manifest of an adopted segment file, which another attempt wrote.

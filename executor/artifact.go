@@ -20,8 +20,8 @@ import (
 // filesFolder is where the files go that were sent along with the program.
 func (job *jobContext) filesFolder() string { return filepath.Join(job.folder, "files") }
 
-// fetchFiles puts the files that were sent along with the program into a folder of their own, and returns their
-// paths by their names.
+// fetchFiles puts the files that were sent along with the program into a folder of their own, and
+// returns their paths by their names.
 func (j *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, moved func()) (map[string]string, error) {
 	files := map[string]string{}
 	for _, f := range j.spec.ProgramFiles {
@@ -48,8 +48,8 @@ func (f onWrite) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// artifactReads is how often a file is read that is not what was sent along, before it counts as lost: bytes may
-// be damaged on their way.
+// artifactReads is how often a file is read that is not what was sent along, before it counts as
+// lost: bytes may be damaged on their way.
 const artifactReads = 3
 
 // fetchArtifact puts a file on local disk, verified. It calls moved as its bytes come.

@@ -64,8 +64,8 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 	log.Warn("attempt ended without result", "error", err)
 }
 
-// recordOutcome tells the circuit breaker how an attempt ended, if that says whether this machine is
-// at fault.
+// recordOutcome tells the circuit breaker how an attempt ended, if that says whether this machine
+// is at fault.
 func (e *Executor) recordOutcome(ctx context.Context, a *attempt, err error) {
 	if e.cfg.NoBreaker || ctx.Err() != nil || errors.Is(err, state.ErrStale) {
 		return // it says nothing
@@ -136,11 +136,12 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	return err
 }
 
-// commitPause is the time between two tries to commit while Redis is out, on top of the client's own.
+// commitPause is the time between two tries to commit while Redis is out, on top of the client's
+// own.
 const commitPause = time.Second
 
-// commit makes a result count. As long as Redis is out and the attempt may still be ours, it is tried
-// again: the work is done, and whoever does it anew has to wait for our lease to end.
+// commit makes a result count. As long as Redis is out and the attempt may still be ours, it is
+// tried again: the work is done, and whoever does it anew has to wait for our lease to end.
 func (e *Executor) commit(ctx context.Context, a *attempt, manifest []byte, counters map[string]int64) error {
 	for {
 		err := e.cfg.Store.Commit(ctx, a.Attempt, e.cfg.ID, manifest, counters)
@@ -211,7 +212,8 @@ func (e *Executor) endAttempt(ctx context.Context, a *attempt, why error, class 
 	return e.cfg.Store.Fail(ctx, a.Attempt, e.cfg.ID, failure, limits)
 }
 
-// alone tells whether there is no other executor, as far as Redis says. Attempts that ask at the same time ask once.
+// alone tells whether there is no other executor, as far as Redis says. Attempts that ask at the
+// same time ask once.
 func (e *Executor) alone(ctx context.Context) bool {
 	others, err, _ := e.others.Do("", func() (any, error) { return e.cfg.Store.HasOthers(ctx, e.cfg.ID) })
 	return err == nil && others == false

@@ -17,8 +17,8 @@ import (
 // boundsPause is the time between two looks for a job's bounds.
 const boundsPause = 100 * time.Millisecond
 
-// findBounds returns the job's bounds, and makes them if no other attempt does. While another attempt
-// holds the lock on sampling, waiting counts as progress: if the holder hangs, its task is
+// findBounds returns the job's bounds, and makes them if no other attempt does. While another
+// attempt holds the lock on sampling, waiting counts as progress: if the holder hangs, its task is
 // reassigned, and its lock expires.
 func (t *mapTask) findBounds(ctx context.Context) (*sampling.Bounds, error) {
 	if t.job.spec.SortOrder != job.OrderTotal || t.job.reduces <= 1 {

@@ -107,8 +107,8 @@ func (b *breaker) remaining() (left time.Duration, trial bool) {
 
 func (b *breaker) trial() bool { return b.all.failures >= breakAfter && len(b.all.jobs) >= breakJobs }
 
-// avoided returns the jobs that the executor must not claim tasks of, and the jobs of which it claims
-// tasks only when no other job has any: on trial, those that led to the pause.
+// avoided returns the jobs that the executor must not claim tasks of, and the jobs of which it
+// claims tasks only when no other job has any: on trial, those that led to the pause.
 func (b *breaker) avoided() (shunned, last []job.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,13 +10,13 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-func TestBenchAfterFailuresInARow(t *testing.T) {
+func TestBreakerPausesAfterFailuresInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b breaker
 		check := func(wantLeft time.Duration, wantTrial bool) {
 			t.Helper()
 			if left, trial := b.remaining(); left != wantLeft || trial != wantTrial {
-				t.Errorf("rest %v, on trial %t; want %v, %t", left, trial, wantLeft, wantTrial)
+				t.Errorf("pause of %v left, on trial %t; want %v, %t", left, trial, wantLeft, wantTrial)
 			}
 		}
 		b.attemptEnded("a", true)
@@ -26,17 +26,17 @@ func TestBenchAfterFailuresInARow(t *testing.T) {
 		b.attemptEnded("b", true)
 		check(0, false)
 		if _, d := b.attemptEnded("a", true); d != firstPause {
-			t.Errorf("benched for %v", d)
+			t.Errorf("pause of %v", d)
 		}
 		check(firstPause, true)
-		if _, d := b.attemptEnded("b", true); d != 0 { // it ran beside the one before
-			t.Errorf("benched again for %v", d)
+		if _, d := b.attemptEnded("b", true); d != 0 { // this attempt ran beside the one before
+			t.Errorf("another pause of %v", d)
 		}
 		if b.pausedUntil().IsZero() {
-			t.Error("nobody is told")
+			t.Error("the pause is not reported")
 		}
 		if _, last := b.avoided(); len(last) != 2 {
-			t.Errorf("on trial %v come last", last)
+			t.Errorf("on trial, %v come last", last)
 		}
 		time.Sleep(firstPause)
 		check(0, true)
@@ -51,7 +51,7 @@ func TestBenchAfterFailuresInARow(t *testing.T) {
 		b.attemptEnded("c", false)
 		check(0, false)
 		if !b.pausedUntil().IsZero() {
-			t.Error("it is on the bench still")
+			t.Error("the pause has not ended")
 		}
 		if _, last := b.avoided(); len(last) > 0 {
 			t.Errorf("off trial, %v come last", last)
@@ -59,8 +59,9 @@ func TestBenchAfterFailuresInARow(t *testing.T) {
 	})
 }
 
-// However often a single job fails, the executor goes on with others, and leaves that job alone for a while.
-func TestAJobThatFailsIsLeftToOthers(t *testing.T) {
+// However often a single job fails, the executor continues with other jobs, and avoids that job for
+// a while.
+func TestBreakerAvoidsAJobThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b breaker
 		check := func(want ...job.ID) {
@@ -69,15 +70,15 @@ func TestAJobThatFailsIsLeftToOthers(t *testing.T) {
 				t.Errorf("avoided: %v, and %v come last; want %v", shunned, last, want)
 			}
 			if left, trial := b.remaining(); left > 0 || trial {
-				t.Errorf("benched for %v, on trial %t", left, trial)
+				t.Errorf("pause of %v left, on trial %t", left, trial)
 			}
 		}
 		b.attemptEnded("bad", true)
 		b.attemptEnded("bad", true)
 		check()
 		for _, want := range []time.Duration{firstPause, 2 * firstPause, longestPause, longestPause} {
-			if shunned, benched := b.attemptEnded("bad", true); shunned != want || benched != 0 {
-				t.Errorf("the job is left alone for %v, want %v; benched for %v", shunned, want, benched)
+			if avoid, pause := b.attemptEnded("bad", true); avoid != want || pause != 0 {
+				t.Errorf("the job is avoided for %v, want %v; pause of %v", avoid, want, pause)
 			}
 			check("bad")
 			time.Sleep(want)
@@ -85,12 +86,12 @@ func TestAJobThatFailsIsLeftToOthers(t *testing.T) {
 		}
 		b.attemptEnded("good", false)
 		b.attemptEnded("bad", true)
-		check("bad") // that others can be done here does not help it
+		check("bad") // the success of another job makes no difference
 		time.Sleep(longestPause)
 		b.attemptEnded("bad", false)
 		b.attemptEnded("bad", true)
 		check()
-		for i := range 2 * rememberedJobs { // by name, many jobs; no more are kept than there is room for
+		for i := range 2 * rememberedJobs { // many jobs: only some are remembered
 			b.attemptEnded(job.ID(fmt.Sprint(i)), true)
 			b.attemptEnded("good", false)
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// An input that is another one when it is read than it was when the job was planned fails the job, also
-// where its size stays. It leaves no output.
+// An input that changes after the job was planned fails the job, even if its size stays the same.
+// The job leaves no output.
 func TestChangedInputFailsTheJob(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(path string, text []byte) error{

@@ -63,8 +63,8 @@ func (e *Executor) claim(ctx context.Context, wanted int) ([]state.Claim, error)
 	return e.cfg.Store.Claim(ctx, e.cfg.ID, wanted, e.cfg.Lease, shunned...)
 }
 
-// takeSlots takes all free slots, or waits for one, and returns their number; 0 when ctx has ended. On
-// trial it takes one, as soon as all slots are free.
+// takeSlots takes all free slots, or waits for one, and returns their number; 0 when ctx has ended.
+// On trial it takes one, as soon as all slots are free.
 func (e *Executor) takeSlots(ctx context.Context, slots chan struct{}) int {
 	select {
 	case slots <- struct{}{}:

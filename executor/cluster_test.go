@@ -27,12 +27,12 @@ import (
 
 const (
 	patience = 60 * time.Second
-	// forEver is a lease that does not end in a test, soon one that does.
+	// forEver is a lease that does not end during a test; soon is one that does.
 	forEver = time.Hour
 	soon    = 300 * time.Millisecond
 )
 
-// cluster is a controller, an embedded Redis and a folder; tests add executors.
+// cluster is a controller, an embedded Redis and a folder. Tests add executors.
 type cluster struct {
 	t      *testing.T
 	folder string
@@ -49,7 +49,7 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-// newIdleCluster has no controller yet.
+// newIdleCluster returns a cluster without a controller.
 func newIdleCluster(t *testing.T) *cluster {
 	t.Helper()
 	server, err := embedded.Start()
@@ -63,7 +63,7 @@ func newIdleCluster(t *testing.T) *cluster {
 	return c
 }
 
-// newFolder is a cluster of which only the folder is there yet.
+// newFolder returns a cluster that has a folder only.
 func newFolder(t *testing.T) *cluster {
 	t.Helper()
 	stores, err := connect.New(connect.Config{})
@@ -103,7 +103,7 @@ func (c *cluster) client(options *redis.Options) *redis.Client {
 	return redis.NewClient(options)
 }
 
-// connect opens the state with hooks and a network of the caller's.
+// connect returns a state.Store with the caller's hooks and network.
 func (c *cluster) connect(options *redis.Options, hooks ...redis.Hook) *state.Store {
 	c.t.Helper()
 	options.ContextTimeoutEnabled = true
@@ -120,7 +120,7 @@ func (c *cluster) connect(options *redis.Options, hooks ...redis.Hook) *state.St
 	return store
 }
 
-// run runs a part of the cluster until the test, or the function returned, ends it.
+// run runs a part of the cluster until the test ends, or until the returned function is called.
 func (c *cluster) run(part func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.t.Context()))
 	done := make(chan error, 1)
@@ -169,7 +169,7 @@ func (c *cluster) executor(id job.ExecutorID, lease time.Duration, change func(*
 // Words are the input of the jobs: word N, N times.
 const words = 9
 
-// submit starts a job that counts words: four map tasks, and reducers.
+// submit starts a job that counts words, with four map tasks and a number of reducers.
 func (c *cluster) submit(reducers int) job.ID {
 	c.t.Helper()
 	spec := c.spec(reducers)
@@ -186,7 +186,7 @@ func (c *cluster) submitSpec(spec job.Spec) job.ID {
 	return id
 }
 
-// spec writes the input of a job that counts words, and describes it.
+// spec writes the input of a job that counts words, and returns the job's spec.
 func (c *cluster) spec(reducers int) job.Spec {
 	c.t.Helper()
 	var text strings.Builder
@@ -204,7 +204,7 @@ func (c *cluster) spec(reducers int) job.Spec {
 	}
 }
 
-// completed waits for a job's end, which must be a good one, and checks its output.
+// completed waits until a job is COMPLETED, and checks its output.
 func (c *cluster) completed(id job.ID) state.Job {
 	c.t.Helper()
 	j := c.wait(id, func(theJob state.Job) bool { return theJob.Phase == job.PhaseEnded })
@@ -257,13 +257,13 @@ func (c *cluster) eventually(what string, ok func() bool) {
 	defer poll.Stop()
 	for !ok() {
 		if time.Now().After(deadline) {
-			c.t.Fatalf("%s: not after %v", what, patience)
+			c.t.Fatalf("%s: not within %v", what, patience)
 		}
 		<-poll.C
 	}
 }
 
-// files lists the files below a folder of the cluster's.
+// files lists the files in a folder of the cluster.
 func (c *cluster) files(folder string) (names []string) {
 	c.t.Helper()
 	err := filepath.WalkDir(c.path(folder), func(path string, d fs.DirEntry, err error) error {
@@ -282,8 +282,8 @@ func (c *cluster) files(folder string) (names []string) {
 	return names
 }
 
-// checkWritten makes sure that a job of four map tasks and so many reducers has written what it
-// should, and nothing else.
+// checkWritten checks that a job of four map tasks and this number of reducers has written its
+// objects, and nothing else.
 func (c *cluster) checkWritten(reducers int) {
 	c.t.Helper()
 	if reducers == 0 {
@@ -293,8 +293,8 @@ func (c *cluster) checkWritten(reducers int) {
 	}
 }
 
-// checkFiles makes sure that there are so many parts of the output, so many segments, and not
-// what an attempt that lost has left.
+// checkFiles checks that the output has this number of parts and the work store this number of
+// segment files, and that losing attempts have left nothing.
 func (c *cluster) checkFiles(parts, segments int) {
 	c.t.Helper()
 	if names := c.files("out"); len(names) != parts+1 || names[0] != layout.SuccessName {
@@ -310,6 +310,6 @@ func (c *cluster) checkFiles(parts, segments int) {
 		}
 	}
 	if n != segments {
-		c.t.Errorf("%d segments are left, want %d: %q", n, segments, c.files("work"))
+		c.t.Errorf("%d segment files are left, want %d: %q", n, segments, c.files("work"))
 	}
 }

@@ -36,7 +36,8 @@ type Config struct {
 	// ProgramMemory is how much data one attempt's program may have in memory, in bytes, each of
 	// its processes by itself; 0: there is no limit.
 	ProgramMemory int64
-	// Users are who programs run as; nil: the executor's own user. There is one, whom all share, or one for each slot.
+	// Users are who programs run as; nil: the executor's own user. There is one, whom all share, or
+	// one for each slot.
 	Users *program.Users
 	// ProgramLog receives what user programs write to standard error, whole lines at a time,
 	// from all attempts; nil drops it. The end of it is kept for failures in any case.
@@ -94,6 +95,6 @@ const (
 	maxPart   = 64 << 20
 )
 
-// MostPart is how large the parts become, in bytes, of what an executor uploads whose slots have so many bytes of
-// memory.
+// MostPart is how large the parts become, in bytes, of what an executor uploads whose slots have so
+// many bytes of memory.
 func MostPart(slotMemory int64) int64 { return min(slotMemory/partShare, maxPart) }

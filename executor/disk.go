@@ -18,8 +18,8 @@ var errDiskFull = errors.New("its scratch disk is full")
 // leastFree is the room in bytes below which a disk counts as full.
 const leastFree = 1 << 20
 
-// fairRoom is the room in bytes that an attempt must have found on the disk when it began; with less,
-// it is not the attempt's fault that the disk is full.
+// fairRoom is the room in bytes that an attempt must have found on the disk when it began; with
+// less, it is not the attempt's fault that the disk is full.
 const fairRoom = 32 << 20
 
 // diskRoom returns the room on the scratch disk in bytes; 0 if it is unknown.
@@ -31,8 +31,8 @@ func (e *Executor) diskRoom() int64 {
 	return int64(disk.Bavail) * int64(disk.Bsize)
 }
 
-// filledBy reports whether a program has filled the disk: the files in its folder take at least half
-// of the room that there was. It returns their size in bytes.
+// filledBy reports whether a program has filled the disk: the files in its folder take at least
+// half of the room that there was. It returns their size in bytes.
 func filledBy(room int64, usage func(string) int64, folder string) (used int64, yes bool) {
 	if room < fairRoom {
 		return 0, false
@@ -41,9 +41,10 @@ func filledBy(room int64, usage func(string) int64, folder string) (used int64, 
 	return used, used >= room/2
 }
 
-// blameDisk returns an attempt's error, or a better one if the cause is a full disk: errDiskFull, or a
-// fault of the program if the program alone filled the disk, which it would do on every executor. It
-// must be called before the attempt's files are removed. Room is what the attempt found when it began.
+// blameDisk returns an attempt's error, or a better one if the cause is a full disk: errDiskFull,
+// or a fault of the program if the program alone filled the disk, which it would do on every
+// executor. It must be called before the attempt's files are removed. Room is what the attempt
+// found when it began.
 func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, folder string) error {
 	var (
 		file *fs.PathError
@@ -58,7 +59,8 @@ func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, fo
 			return fmt.Errorf("executor %s: %w: %w", e.cfg.ID, errDiskFull, err)
 		}
 	case errors.As(err, &user):
-		// Programs write to the scratch folder, too, and report in their own words that they could not.
+		// Programs write to the scratch folder, too, and report in their own words that they could
+		// not.
 		var disk syscall.Statfs_t
 		if syscall.Statfs(e.cfg.Scratch, &disk) == nil && int64(disk.Bavail)*int64(disk.Bsize) < leastFree {
 			if used, yes := filledBy(room, usage, folder); yes {

@@ -17,8 +17,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// smallDisk mounts a file system of 1 MiB for the test, and returns its folder, and a function that
-// gives it 256 MiB.
+// smallDisk mounts a file system of 1 MiB for the test. It returns its folder, and a function that
+// enlarges it to 256 MiB.
 func smallDisk(t *testing.T) (folder string, grow func()) {
 	t.Helper()
 	folder = t.TempDir()
@@ -36,7 +36,7 @@ func smallDisk(t *testing.T) (folder string, grow func()) {
 	return folder, func() { mount(syscall.MS_REMOUNT, "256m") }
 }
 
-// noise is lines of so many bytes together, which no codec makes smaller by much.
+// noise returns lines of size bytes in all that compress badly.
 func noise(size int) string {
 	random := rand.New(rand.NewPCG(1, 2))
 	var text strings.Builder
@@ -49,7 +49,7 @@ func noise(size int) string {
 	return text.String()
 }
 
-// fillDisk is a program that wants 8 MiB in its working folder.
+// fillDisk is a program that writes 8 MiB to its working folder.
 const fillDisk = `import os
 
 def map_fn(key, value):
@@ -60,8 +60,8 @@ def map_fn(key, value):
     yield (value, 1)
 `
 
-// An attempt that fills its executor's disk fails as the infrastructure's fault, says so, and
-// gives back what it took. When there is room, there or with another executor, the job goes on.
+// If a full disk fails an attempt, the failure is of class infra and says so, and the attempt's
+// files are removed. The job continues when there is room, on this executor or another one.
 func TestFullScratchDisk(t *testing.T) {
 	for _, c := range []struct {
 		name, program string
@@ -149,7 +149,7 @@ func (c *cluster) submitNoise(name string, maps int) job.ID {
 	return id
 }
 
-// mapAll has an executor do the maps of a job and none of its reduces.
+// mapAll has an executor do a job's map tasks, and none of its reduce tasks.
 func (c *cluster) mapAll(id job.ID) {
 	c.t.Helper()
 	g := newGate("get", ".seg")
@@ -176,7 +176,7 @@ func (c *cluster) failures(id job.ID) []job.Failure {
 	return all
 }
 
-// checkNoise makes sure that every line came out.
+// checkNoise checks that the output has every line.
 func (c *cluster) checkNoise() {
 	c.t.Helper()
 	var got int
@@ -190,11 +190,11 @@ func (c *cluster) checkNoise() {
 		}
 	}
 	if want := strings.Count(noise(noiseSize), "\n"); got != want {
-		c.t.Errorf("%d lines came out, want %d", got, want)
+		c.t.Errorf("the output has %d lines, want %d", got, want)
 	}
 }
 
-// filesIn lists the files, not the folders, below a folder.
+// filesIn lists the files, without the folders, in a folder.
 func filesIn(t *testing.T, folder string) (names []string) {
 	t.Helper()
 	err := filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {

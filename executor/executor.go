@@ -1,13 +1,13 @@
 // Package executor claims tasks, does them, and commits what they made.
 //
-// An executor holds nothing that matters: inputs, intermediates and outputs are on the
-// store, the state of tasks is in Redis. Its local disk is scratch space. It may be killed
-// at any moment; another one then does its tasks again.
+// An executor holds nothing that matters: inputs, intermediates and outputs are on the store, the
+// state of tasks is in Redis. Its local disk is scratch space. It may be killed at any moment;
+// another one then does its tasks again.
 //
-// Five kinds of goroutine work together. The claim loop (claim.go) takes tasks while slots
-// are free. The heartbeat (lease.go) renews the leases of all attempts that run and stops
-// those that are lost. The listener has it do so at once when a job was stopped. What several attempts
-// need, such as the program or the map outputs, is fetched once for all of them (sharedcall.go). Each
+// Five kinds of goroutine work together. The claim loop (claim.go) takes tasks while slots are
+// free. The heartbeat (lease.go) renews the leases of all attempts that run and stops those that
+// are lost. The listener has it do so at once when a job was stopped. What several attempts need,
+// such as the program or the map outputs, is fetched once for all of them (sharedcall.go). Each
 // attempt (attempt.go) has a goroutine of its own, and ends in exactly one of: commit, fail, hand
 // back, or nothing if it was given away.
 package executor

@@ -24,16 +24,17 @@ func (e *segmentError) Error() string {
 
 func (e *segmentError) Unwrap() error { return e.err }
 
-// configError says that this executor can't run a job at all, whatever its input. The reason may be just
-// the executor's version.
+// configError says that this executor can't run a job at all, whatever its input. The reason may be
+// just the executor's version.
 type configError struct{ err error }
 
 func (e *configError) Error() string { return e.err.Error() }
 
 func (e *configError) Unwrap() error { return e.err }
 
-// hopeless reports whether every other attempt would fail, too: the program does not even start, the
-// input has changed since the job was planned, or the whole input has a format that can't be read.
+// hopeless reports whether every other attempt would fail, too: the program does not even start,
+// the input has changed since the job was planned, or the whole input has a format that can't be
+// read.
 func hopeless(why error) bool {
 	var user *program.UserError
 	if errors.As(why, &user) && user.Final {
@@ -66,6 +67,6 @@ func classify(ctx context.Context, err error) job.Class {
 	return job.ClassInfra
 }
 
-// errMapsGone says that a committed map task has been undone since the reduce task was claimed. This is
-// not a failure of the attempt: the reduce task waits until the map task is done again.
+// errMapsGone says that a committed map task has been undone since the reduce task was claimed.
+// This is not a failure of the attempt: the reduce task waits until the map task is done again.
 var errMapsGone = errors.New("no longer committed")

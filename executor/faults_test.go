@@ -14,16 +14,16 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// A fault decides over a call of a bucket's method: nil lets it pass.
+// fault decides whether a call of a bucket's method fails: nil lets it pass.
 type fault func(ctx context.Context, method, key string) error
 
-// faultyBucket asks its fault before each call that reads or writes.
+// faultyBucket calls its fault before each call that reads or writes.
 type faultyBucket struct {
 	objstore.Bucket
 	fault fault
 }
 
-// faulty wraps every bucket that open returns.
+// faulty wraps every bucket that open returns in a faultyBucket.
 func faulty(open objstore.Opener, f fault) objstore.Opener {
 	return func(ctx context.Context, url string) (objstore.Bucket, string, error) {
 		b, key, err := open(ctx, url)
@@ -87,7 +87,7 @@ func (b faultyBucket) Complete(ctx context.Context, u objstore.Upload) (objstore
 	return b.Bucket.Complete(ctx, u)
 }
 
-// sight is a hook of a Redis client that tells when a command is about to be sent for the first time.
+// sight is a hook of a Redis client: it closes seen before a command is sent for the first time.
 type sight struct {
 	command string
 	once    sync.Once
@@ -124,8 +124,8 @@ func (commits) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 
 func (c commits) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
-		// A script that Redis does not know yet is sent a second time, by EVAL: this is the same commit.
-		// No other script gets counters.
+		// A script that Redis does not know yet is sent a second time, by EVAL: this is the same
+		// commit. No other script gets counters.
 		if cmd.Name() == "eval" || !slices.ContainsFunc(cmd.Args(), func(arg any) bool { return arg == "map_input_records" || arg == "output_records" }) {
 			return next(ctx, cmd)
 		}
@@ -145,7 +145,7 @@ func (c commits) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// network is the way to Redis, which can be cut.
+// network is a connection to Redis that can be cut.
 type network struct {
 	cut atomic.Bool
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// A job whose attempts fail again and again, of the highest priority, does not keep an executor from another's.
+// A job of the highest priority whose attempts fail again and again does not keep an executor from
+// the tasks of another job.
 func TestAFailingJobHoldsUpNoOther(t *testing.T) {
 	t.Attr("timing", "a job must be quick")
 	t.Parallel()
@@ -45,7 +46,7 @@ func TestAFailingJobHoldsUpNoOther(t *testing.T) {
 		t.Errorf("the other job took %v", took)
 	}
 	if job := c.job(evil); job.State.Terminal() {
-		t.Errorf("the job that fails has come to its end, as %s, before the other's", job.State)
+		t.Errorf("the job that fails ended as %s before the other one", job.State)
 	}
 }
 
@@ -58,7 +59,7 @@ func (c *cluster) job(id job.ID) state.Job {
 	return job
 }
 
-// A job that can't be run as it is configured fails by its own fault, and soon.
+// A job that can't run with its configuration fails soon, through its own fault.
 func TestJobsThatCannotBeConfiguredFailByTheirOwnFault(t *testing.T) {
 	t.Parallel()
 	many := 1 << 20
@@ -87,7 +88,7 @@ func TestJobsThatCannotBeConfiguredFailByTheirOwnFault(t *testing.T) {
 	}
 }
 
-// hogDisk is a program that writes until there is no room left.
+// hogDisk is a program that writes until the disk is full.
 const hogDisk = `
 def map_fn(key, value):
     with open("hog", "ab") as f:
@@ -96,7 +97,7 @@ def map_fn(key, value):
     yield (value, 1)
 `
 
-// A program that fills a disk that had room fails by its own fault.
+// A program that fills a disk that had room fails through its own fault.
 func TestAProgramThatFillsTheDiskFailsByItsOwnFault(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

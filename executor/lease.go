@@ -53,8 +53,9 @@ func (e *Executor) beat(ctx context.Context, news <-chan struct{}) {
 	e.leftovers.clearAgain()
 }
 
-// listen waits for news of jobs until ctx ends. If an attempt runs for such a job, another process may
-// have ended the attempt, and a renewal says so. News that it misses are found by the next heartbeat.
+// listen waits for news of jobs until ctx ends. If an attempt runs for such a job, another process
+// may have ended the attempt, and a renewal says so. News that it misses are found by the next
+// heartbeat.
 func (e *Executor) listen(ctx context.Context, news chan<- struct{}) {
 	place := ""
 	for ctx.Err() == nil {

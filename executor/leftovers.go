@@ -7,9 +7,9 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// leftovers are folders of ended attempts that could not be removed, for example because the executor
-// had too many files open. Every heartbeat tries again to remove them; at the latest they go with the
-// scratch folder. No other attempt gets a folder of the same name.
+// leftovers are folders of ended attempts that could not be removed, for example because the
+// executor had too many files open. Every heartbeat tries again to remove them; at the latest they
+// go with the scratch folder. No other attempt gets a folder of the same name.
 type leftovers struct {
 	log *slog.Logger
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A folder that can't be removed at first goes when it can: here, since something is mounted in it.
+// A folder that can't be removed at first, here because of a mount in it, is removed later.
 func TestLeftoversAreClearedLater(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "attempt")
 	mount := filepath.Join(folder, "busy")
@@ -28,7 +28,7 @@ func TestLeftoversAreClearedLater(t *testing.T) {
 	l.clear(folder)
 	l.clearAgain()
 	if _, err := os.Stat(folder); err != nil || len(l.folders) != 1 {
-		t.Fatalf("what can't be removed is forgotten: %v, %v", l.folders, err)
+		t.Fatalf("a folder that can't be removed is forgotten: %v, %v", l.folders, err)
 	}
 	if err := syscall.Unmount(mount, 0); err != nil {
 		t.Fatal(err)
@@ -36,6 +36,6 @@ func TestLeftoversAreClearedLater(t *testing.T) {
 	mounted = false
 	l.clearAgain()
 	if _, err := os.Stat(folder); !os.IsNotExist(err) || len(l.folders) != 0 {
-		t.Errorf("it is still there: %v, %v", l.folders, err)
+		t.Errorf("the folder is still there: %v, %v", l.folders, err)
 	}
 }

@@ -51,8 +51,8 @@ func (l *logTail) all() []byte {
 	return bytes.Clone(l.tail)
 }
 
-// kept returns the log as it is stored: the kept end, below a line that says how much is missing. Its
-// length is that of the whole log, in bytes.
+// kept returns the log as it is stored: the kept end, below a line that says how much is missing.
+// Its length is that of the whole log, in bytes.
 func (l *logTail) kept() (log []byte, length int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

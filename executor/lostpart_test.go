@@ -13,7 +13,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// flipByte damages a file in its middle.
+// flipByte damages the middle of a file.
 func flipByte(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -23,8 +23,8 @@ func flipByte(path string) error {
 	return os.WriteFile(path, data, 0o600)
 }
 
-// losingManifests is a controller to which something happens to a manifest of the output's when it asks for
-// the first of them.
+// losingManifests adds a controller for which something happens to a manifest of the output when it
+// reads the first one.
 func losingManifests(c *cluster, happen func(path string) error) func(*controller.Config) {
 	var once sync.Once
 	return func(cfg *controller.Config) {
@@ -37,14 +37,15 @@ func losingManifests(c *cluster, happen func(path string) error) func(*controlle
 	}
 }
 
-// farOutput is a spec whose output has so long a name that manifests of parts are objects.
+// farOutput returns a spec whose output has such a long name that the manifests of parts are
+// objects.
 func (c *cluster) farOutput(reducers int) job.Spec {
 	spec := c.spec(reducers)
 	spec.Output = c.path("out/" + strings.Repeat("far-", 60))
 	return spec
 }
 
-// A part's manifest that is lost when the job is published costs its task, and nothing else.
+// If a part's manifest is lost when the job is published, its task is done again, and nothing else.
 func TestLostManifestOfAPart(t *testing.T) {
 	t.Parallel()
 	for name, happen := range map[string]func(path string) error{"deleted": os.Remove, "damaged": flipByte} {
@@ -78,7 +79,7 @@ func TestLostManifestOfAPart(t *testing.T) {
 	}
 }
 
-// A job that is cancelled leaves no upload, also where manifests are lost by then.
+// A cancelled job leaves no upload, even if manifests are lost.
 func TestLostManifestOfACancelledJob(t *testing.T) {
 	t.Parallel()
 	c := newIdleCluster(t)

@@ -13,7 +13,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// silence drops the Redis client's own log.
+// silence discards the Redis client's own log.
 type silence struct{}
 
 func (silence) Printf(context.Context, string, ...any) {}

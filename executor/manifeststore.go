@@ -12,14 +12,15 @@ const (
 	manifestReads = 16 // requests for manifests under way at a time
 )
 
-// manifestStore contains the encoded manifests of a job's map tasks, one after the other: in memory while
-// they are small, else in a file in the scratch folder. The manifests of a sort of 100 TB take
-// gigabytes.
+// manifestStore contains the encoded manifests of a job's map tasks, one after the other: in memory
+// while they are small, else in a file in the scratch folder. The manifests of a sort of 100 TB
+// take gigabytes.
 type manifestStore struct {
 	folder string
 	limit  int64 // of the bytes in memory
 
-	// The following fields are guarded by mu until all manifests are added. Then they do not change.
+	// The following fields are guarded by mu until all manifests are added. Then they do not
+	// change.
 	mu     sync.Mutex
 	memory []byte // manifests that are not in the file
 	// file has no name, so it disappears with the executor. It is closed when nothing refers to the

@@ -19,8 +19,8 @@ const (
 	bytesAhead  = 8 << 20 // all these splits together
 )
 
-// splitQueue opens a task's splits in their order. It opens small ones ahead of their turn, so that a
-// task does not wait for each of many small objects. It belongs to one goroutine.
+// splitQueue opens a task's splits in their order. It opens small ones ahead of their turn, so that
+// a task does not wait for each of many small objects. It belongs to one goroutine.
 type splitQueue struct {
 	open      func(input.Split) (*input.Reader, error)
 	remaining []input.Split
@@ -45,7 +45,8 @@ func (t *mapTask) openAhead(ctx context.Context) *splitQueue {
 	}
 }
 
-// next returns the reader of the next split, which the caller closes. At least one split must remain.
+// next returns the reader of the next split, which the caller closes. At least one split must
+// remain.
 func (q *splitQueue) next() (*input.Reader, error) {
 	if len(q.ahead) == 0 {
 		q.openNext()

@@ -13,8 +13,9 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// queueOf is a queue of splits of so many bytes, each an object of its own whose reads don't end
-// before the test does, and how many reads were begun and ended.
+// queueOf returns a queue of splits of these lengths in bytes, and the number of reads that have
+// begun and ended. Each split is a whole object; its reads end with the test. A split of 13 bytes
+// can't be opened.
 func queueOf(t *testing.T, budget int64, lengths ...int64) (q *splitQueue, begun, ended *atomic.Int64) {
 	begun, ended = new(atomic.Int64), new(atomic.Int64)
 	format, err := formats.Inputs.Parse("text", "")

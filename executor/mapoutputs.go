@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// mapOutputs is the cache of a job's committed map attempts. They are read once for all reduce tasks of
-// this executor, until a map task is done again and the epoch changes.
+// mapOutputs is the cache of a job's committed map attempts. They are read once for all reduce
+// tasks of this executor, until a map task is done again and the epoch changes.
 type mapOutputs struct {
 	reading sharedCall
 

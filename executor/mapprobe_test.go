@@ -20,8 +20,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/connect"
 )
 
-// reading returns a map task over objects of a format, some of them long. If the format's name begins
-// with "gzip ", they are compressed, and their names do not say so.
+// reading returns a map task over objects of a format, some of them long. If the format's name
+// begins with "gzip ", they are compressed, and their names do not say so.
 func reading(t *testing.T, format string, splitSize int64) *mapTask {
 	t.Helper()
 	format, compressed := strings.CutPrefix(format, "gzip ")
@@ -46,7 +46,7 @@ func reading(t *testing.T, format string, splitSize int64) *mapTask {
 	if format == "whole" {
 		sizes = []int{3, 1, 2_000, 5} // none exceeds the limit of a record
 	}
-	rng := rand.New(rand.NewPCG(3, 4)) // lines that don't get much smaller
+	rng := rand.New(rand.NewPCG(3, 4)) // for lines that don't compress well
 	for i, lines := range sizes {
 		var text strings.Builder
 		for n := range lines {
@@ -90,7 +90,7 @@ func gzipped(t *testing.T, text string) string {
 	return buf.String()
 }
 
-// place is where a record is, and what it is.
+// place is a record and its place in the input.
 type place struct {
 	input  string
 	offset int64
@@ -111,7 +111,7 @@ func (w *mapTask) places(t *testing.T, from, until int64) (places []place) {
 	return places
 }
 
-// Wherever reading begins, a record has the same ordinal.
+// A record has the same ordinal wherever reading begins.
 func TestReadFromTheMiddle(t *testing.T) {
 	for _, format := range []string{"text", "csv", "csv-multiline", "jsonl", "fixed:7", "whole", "gzip text", "gzip csv"} {
 		for _, size := range []int64{64 << 10, 1 << 30} {
@@ -123,7 +123,7 @@ func TestReadFromTheMiddle(t *testing.T) {
 					least = 6
 				}
 				if len(w.marks) < least {
-					t.Errorf("%d marks: no way into the middle", len(w.marks))
+					t.Errorf("%d marks: reading can't begin in the middle", len(w.marks))
 				}
 				rng := rand.New(rand.NewPCG(1, 2))
 				for range 3 {

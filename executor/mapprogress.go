@@ -17,8 +17,8 @@ type progressMark struct {
 	bytes, thousandths int64
 }
 
-// handed notes that the mapper was handed a batch. When the batch is mapped, that many thousandths of
-// the task are done.
+// handed notes that the mapper was handed a batch. When the batch is mapped, that many thousandths
+// of the task are done.
 func (p *mapProgress) handed(m program.Mapper, thousandths int64) {
 	telling, ok := m.(program.Telling)
 	if !ok {

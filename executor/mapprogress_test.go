@@ -6,7 +6,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// teller is a mapper that tells what is mapped.
+// teller is a mapper that reports how much is mapped.
 type teller struct {
 	program.Mapper
 	bytes int64
@@ -28,7 +28,7 @@ func TestProgressIsWhatIsMapped(t *testing.T) {
 		{took: 50, want: 100},
 		{took: 100, want: 200},
 		{took: 200, want: 600},
-		{took: 150, want: 600},  // nothing goes back
+		{took: 150, want: 600},  // progress never decreases
 		{took: 350, want: 1000}, // of a batch that is not noted yet
 		{handed: 400, thousandths: 1000, want: 1000},
 		{took: 400, want: 1000},
@@ -45,6 +45,6 @@ func TestProgressIsWhatIsMapped(t *testing.T) {
 	var silent program.Mapper
 	p = &mapProgress{attempt: a}
 	if p.handed(silent, 300); a.thousandths.Load() != 300 {
-		t.Errorf("a mapper that tells nothing is at %d", a.thousandths.Load())
+		t.Errorf("a mapper that reports nothing is at %d", a.thousandths.Load())
 	}
 }

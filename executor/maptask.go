@@ -28,8 +28,8 @@ const (
 	maxReadAhead   = 32 << 20
 )
 
-// mapTask is one attempt at a map task: it maps the records of its splits into one segment file, or,
-// in a job without reducers, into a part of the output.
+// mapTask is one attempt at a map task: it maps the records of its splits into one segment file,
+// or, in a job without reducers, into a part of the output.
 type mapTask struct {
 	taskEnv
 	splits input.Task
@@ -37,8 +37,8 @@ type mapTask struct {
 	marks  []mark           // places at which probes may begin to read; sorted
 }
 
-// runMapTask runs a map attempt: it finds out what to map, and maps it. After a data loss it may find
-// that an earlier attempt has done the work.
+// runMapTask runs a map attempt: it finds out what to map, and maps it. After a data loss it may
+// find that an earlier attempt has done the work.
 func runMapTask(ctx context.Context, env taskEnv) (result, error) {
 	t := &mapTask{taskEnv: env}
 	var err error

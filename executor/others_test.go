@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Jobs whose inputs take for ever to be looked at, whose webhooks don't answer or whose outputs can't be cleaned
-// up hold up no other job: however many they are, and whatever is asked of the store for them.
+// Jobs whose inputs can't be listed in time, whose webhooks don't answer, or whose outputs can't be
+// cleaned up don't delay other jobs, however many they are.
 func TestSlowJobsHoldUpNobody(t *testing.T) {
 	t.Attr("timing", "jobs must be quick")
 	t.Parallel()
@@ -96,7 +96,7 @@ func TestSlowJobsHoldUpNobody(t *testing.T) {
 	}
 }
 
-// A job whose output's last writer has ended but is not cleaned up after waits for that.
+// A job waits until the last job that wrote to its output is cleaned up.
 func TestOutputThatIsBeingCleanedUp(t *testing.T) {
 	t.Parallel()
 	c := newIdleCluster(t)

@@ -18,8 +18,8 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// The moments of a job at which Redis is struck: at the n-th call of a method on keys with
-// that in their names.
+// moments are the moments of a job at which Redis is struck: at the n-th call of a method on a key
+// whose name contains a text.
 var moments = []struct {
 	name, method, part string
 	n                  int
@@ -32,12 +32,12 @@ var moments = []struct {
 	{"publish", "complete", "part-", 1},
 }
 
-// outageLease is the lease of executors that go through an outage: long enough for a machine that
-// is busy, and short enough to be waited for.
+// outageLease is the lease of executors in an outage: long enough for a busy machine, and short
+// enough for a test.
 const outageLease = 3 * time.Second
 
-// strikeAt runs a job on two executors, has strike called in the middle of the n-th call of a
-// method on a key, and expects the right result. It returns how long the job took from then on.
+// strikeAt runs a job on two executors, calls strike during the n-th call of a method on a key, and
+// checks the job's result. It returns how long the job took from the strike to its end.
 func strikeAt(t *testing.T, url, method, part string, n int, strike func()) time.Duration {
 	t.Helper()
 	c := newFolder(t)
@@ -101,7 +101,8 @@ func strikeAt(t *testing.T, url, method, part string, n int, strike func()) time
 	return took
 }
 
-// The primary dies, sentinels make the replica the primary, and all go on by themselves.
+// The primary dies, sentinels make the replica the primary, and all processes continue without
+// help.
 func TestFailover(t *testing.T) {
 	for i, m := range moments {
 		t.Run(m.name, func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestFailover(t *testing.T) {
 	}
 }
 
-// Redis dies and comes back with what it had written.
+// Redis dies and comes back with the data that it had written.
 func TestRedisRestarts(t *testing.T) {
 	for _, m := range moments {
 		t.Run(m.name, func(t *testing.T) {
@@ -126,7 +127,7 @@ func TestRedisRestarts(t *testing.T) {
 	}
 }
 
-// Redis stands still until all leases are over.
+// Redis hangs until all leases have ended.
 func TestRedisHangs(t *testing.T) {
 	for _, m := range moments {
 		t.Run(m.name, func(t *testing.T) {
@@ -137,13 +138,13 @@ func TestRedisHangs(t *testing.T) {
 				time.AfterFunc(outageLease+time.Second, func() { server.Resume(t) })
 			})
 			if took < outageLease {
-				t.Errorf("the job did without Redis")
+				t.Errorf("the job ended without Redis")
 			}
 		})
 	}
 }
 
-// Redis is full until all leases are over.
+// Redis is full until all leases have ended.
 func TestRedisIsFull(t *testing.T) {
 	for _, m := range moments {
 		t.Run(m.name, func(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// A segment that is damaged or gone when a reducer comes for it makes its map task run again,
-// and that alone.
+// If a segment is damaged or gone when a reduce task reads it, its map task runs again, and no
+// other task.
 func TestLostSegmentIsMappedAgain(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(path string) error{
@@ -61,8 +61,8 @@ func TestLostSegmentIsMappedAgain(t *testing.T) {
 	}
 }
 
-// A segment that the store can't give any more, since its own disk damaged it, is lost too. A
-// store that gives nothing at all has lost nothing.
+// A segment file that the store can no longer return, since the store's disk damaged it, is lost,
+// too. A store that returns nothing at all has lost nothing.
 func TestUnreadableSegment(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -92,8 +92,8 @@ func TestUnreadableSegment(t *testing.T) {
 	}
 }
 
-// A manifest that is too large for Redis and is damaged or gone costs its map task as well, one that
-// the store does not give out just now only the reducer's attempt.
+// If a manifest that is too large for Redis is damaged or gone, its map task runs again. If the
+// store does not return it for now, only the reduce attempt fails.
 func TestLostManifest(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -116,7 +116,7 @@ func TestLostManifest(t *testing.T) {
 			c := newCluster(t)
 			var once sync.Once
 			c.executor("one", forEver, func(cfg *executor.Config) {
-				cfg.Slots = 1 // attempts side by side would share the read, and its failure
+				cfg.Slots = 1 // concurrent attempts would share the read and its failure
 				cfg.Open = faulty(c.open, func(_ context.Context, method, key string) (err error) {
 					if method == "get" && strings.HasSuffix(key, ".manifest") {
 						once.Do(func() { err = test.trouble("/" + key) })
@@ -133,7 +133,7 @@ func TestLostManifest(t *testing.T) {
 	}
 }
 
-// Whatever is asked for is turned away the first time.
+// The first read of each segment file fails.
 func TestThrottledStore(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -151,8 +151,8 @@ func TestThrottledStore(t *testing.T) {
 	c.checkFiles(1, 4)
 }
 
-// gate stops the first call of a method on a matching key until it is opened, whatever becomes of
-// its context: for the rest of the world that executor stands still.
+// gate stops the first call of a method on a matching key until the gate is opened, even if the
+// call's context ends: to all others, that executor seems to hang.
 type gate struct {
 	method, suffix string
 	once           sync.Once
@@ -173,7 +173,7 @@ func (g *gate) fault(ctx context.Context, method, key string) error {
 	return ctx.Err()
 }
 
-// The places where attempts are stopped: reading input, reading segments, writing output.
+// places are where attempts are stopped: reading input, reading segments, writing output.
 var places = []struct {
 	name, method, suffix string
 	reducers             int
@@ -186,7 +186,8 @@ var places = []struct {
 	{"map only writes", "create", "part-", 0},
 }
 
-// An executor that is told to end hands back what it runs: nobody waits for its lease.
+// An executor that is told to end hands its tasks back, so that no other executor waits for its
+// leases.
 func TestStoppedExecutorHandsBack(t *testing.T) {
 	t.Parallel()
 	for _, place := range places {
@@ -211,8 +212,8 @@ func TestStoppedExecutorHandsBack(t *testing.T) {
 	}
 }
 
-// An executor whose lease was lost without its knowing, and that comes back when another has
-// done its task, or the whole job is over, commits nothing and leaves nothing.
+// An executor that has lost its lease without noticing, and that continues when another executor
+// has done its task, or when the whole job has ended, commits nothing and leaves nothing.
 func TestZombieCommitsNothing(t *testing.T) {
 	t.Parallel()
 	for _, place := range places {
@@ -246,7 +247,7 @@ func TestZombieCommitsNothing(t *testing.T) {
 	}
 }
 
-// loseLeases makes Redis forget all leases, as an eviction or a failover would.
+// loseLeases deletes all leases, as an eviction or a failover could.
 func (c *cluster) loseLeases() {
 	c.t.Helper()
 	rdb := c.client(&redis.Options{})
@@ -260,7 +261,7 @@ func (c *cluster) loseLeases() {
 	}
 }
 
-// An executor that is cut off from Redis loses its tasks when their leases end.
+// An executor that is cut off from Redis loses its tasks when its leases end.
 func TestExecutorThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	for _, place := range places {
@@ -288,7 +289,7 @@ func TestExecutorThatIsCutOff(t *testing.T) {
 
 var errLost = errors.New("connection reset")
 
-// Commits whose answers, or that themselves, are lost on the way.
+// Commits are lost on the way, or the answers to them.
 func TestLostCommits(t *testing.T) {
 	t.Parallel()
 	everySecond := func() func() error {
@@ -330,7 +331,7 @@ func TestLostCommits(t *testing.T) {
 	}
 }
 
-// A commit that is lost while its attempt is given away: what the attempt made must go.
+// A commit is lost while its task is reassigned: what the attempt made must be deleted.
 func TestLostCommitOfALostAttempt(t *testing.T) {
 	t.Parallel()
 	for _, reducers := range []int{0, 2} {

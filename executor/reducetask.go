@@ -18,10 +18,10 @@ const (
 	fetches    = 4 // ranged reads under way for one reduce task
 	emitBlock  = 64 << 10
 
-	// networkRequest is the cost of a ranged read from an object store, as the bytes that a core could
-	// send through a scratch run at this cost. A read takes 15 ms, and a task has four under way; or it
-	// costs $0.0000004, the price of 36 ms of a core at $0.04 an hour. A core does 150 MB/s. See
-	// docs/cost-model.md.
+	// networkRequest is the cost of a ranged read from an object store, as the bytes that a core
+	// could send through a scratch run at this cost. A read takes 15 ms, and a task has four under
+	// way; or it costs $0.0000004, the price of 36 ms of a core at $0.04 an hour. A core does 150
+	// MB/s. See docs/cost-model.md.
 	networkRequest = 1 << 20
 )
 
@@ -33,8 +33,8 @@ func RequestCost(storeURL string) int64 {
 	return networkRequest
 }
 
-// reduceTask is one attempt at a reduce task: it merges the segments of its partition, straight from
-// the segment files on the work store, and reduces the groups into a part of the output.
+// reduceTask is one attempt at a reduce task: it merges the segments of its partition, straight
+// from the segment files on the work store, and reduces the groups into a part of the output.
 type reduceTask struct {
 	taskEnv
 	sources  []shuffle.Source
@@ -166,7 +166,8 @@ func (in *mergeInput) copyTo(out *partWriter) error {
 	}
 }
 
-// segmentOf returns an error of the merge as a segmentError, if it is about one map attempt's segment.
+// segmentOf returns an error of the merge as a segmentError, if it is about one map attempt's
+// segment.
 func segmentOf(err error, sources []shuffle.Source, attempts []job.AttemptID) error {
 	var corrupt *shuffle.CorruptError
 	if errors.As(err, &corrupt) {

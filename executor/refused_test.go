@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// A submission that Redis refuses leaves no record on the store, from which it would come to life when Redis
-// has room again.
+// A submission that Redis refuses leaves no record on the store, or else the job would be restored
+// from it when Redis has room again.
 func TestRefusedSubmissionNeverStarts(t *testing.T) {
 	t.Parallel()
 	server := testservices.NewRedis(t)
@@ -40,7 +40,7 @@ func TestRefusedSubmissionNeverStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each setting has Redis answer all writes with another error.
+	// With each setting Redis answers all writes with a different error.
 	for _, refuse := range [][2][]string{
 		{{"maxmemory", "1"}, {"maxmemory", "0"}},
 		{{"min-replicas-to-write", "1"}, {"min-replicas-to-write", "0"}},

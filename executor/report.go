@@ -12,7 +12,8 @@ import (
 // missedReports is how many heartbeats an executor may miss before it is no longer listed.
 const missedReports = 6
 
-// report sends the executor's description to Redis. It is for people only, so a failure is only logged.
+// report sends the executor's description to Redis. It is for people only, so a failure is only
+// logged.
 func (e *Executor) report(ctx context.Context) {
 	if e.info.ID == "" {
 		host, err := os.Hostname()
@@ -68,8 +69,8 @@ func (u *usage) measure() float64 {
 	return cores
 }
 
-// resident returns the process's resident memory in bytes, as the system reports it (Linux), or else
-// the memory of Go's runtime.
+// resident returns the process's resident memory in bytes, as the system reports it (Linux), or
+// else the memory of Go's runtime.
 func resident() int64 {
 	var size, pages int64
 	if text, err := os.ReadFile("/proc/self/statm"); err == nil {

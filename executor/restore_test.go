@@ -17,7 +17,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// forget makes Redis lose everything.
+// forget makes Redis lose all its data.
 func (c *cluster) makeRoom() {
 	c.t.Helper()
 	rdb := c.client(&redis.Options{})
@@ -26,7 +26,7 @@ func (c *cluster) makeRoom() {
 	}
 }
 
-// ended waits for the end of a job that Redis may not know for a time.
+// ended waits for the end of a job that Redis may not know for a while.
 func (c *cluster) ended(id job.ID) {
 	c.t.Helper()
 	c.eventually("the job's end", func() bool {
@@ -38,8 +38,8 @@ func (c *cluster) ended(id job.ID) {
 	})
 }
 
-// durable is a cluster whose jobs outlive Redis's data, and that counts how often it reads input.
-// The gate stands in the way of executors and controller alike.
+// durable returns a cluster whose jobs survive a data loss, and that counts its reads of input. The
+// gate stops executors and the controller.
 func durable(t *testing.T, g *gate) (c *cluster, boss *controller.Controller, reads *atomic.Int64) {
 	c, reads = newIdleCluster(t), new(atomic.Int64)
 	fault := func(ctx context.Context, method, key string) error {
@@ -55,14 +55,14 @@ func durable(t *testing.T, g *gate) (c *cluster, boss *controller.Controller, re
 	return c, boss, reads
 }
 
-// A job goes on when Redis has lost everything, wherever it was, and maps that were committed are
-// not done again.
+// After a data loss a job continues, in whatever phase it was, and committed map tasks are not done
+// again.
 func TestJobSurvivesTheLossOfRedis(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, method, suffix string
 		reducers             int
-		mostReads            int64 // of input, by four map tasks and those that are done again
+		mostReads            int64 // of input, by four map tasks and by the repeated ones
 	}{
 		{"planning", "put", "00000", 2, 4},
 		{"first map", "get", "in.txt", 2, 5},
@@ -87,7 +87,8 @@ func TestJobSurvivesTheLossOfRedis(t *testing.T) {
 			close(g.open)
 			c.ended(id)
 			c.completed(id)
-			// Before and after the loss, the beginning of the input is looked at for all its splits.
+			// The beginning of the input is read once before and once after the loss, for all its
+			// splits.
 			if n, most := reads.Load(), test.mostReads+2; n > most {
 				t.Errorf("input was read %d times, want at most %d", n, most)
 			}
@@ -107,7 +108,7 @@ func TestJobSurvivesTheLossOfRedis(t *testing.T) {
 	}
 }
 
-// A job that was settled is not brought back.
+// A job that has ended is not restored.
 func TestSettledJobIsNotRestored(t *testing.T) {
 	t.Parallel()
 	g := newGate("never", "never")
@@ -130,8 +131,7 @@ func TestSettledJobIsNotRestored(t *testing.T) {
 	}
 }
 
-// A map output that is found on the store, but turns out to be damaged, is made again and not
-// found again.
+// A segment file that was adopted and turns out to be damaged is made again, and not adopted again.
 func TestDamagedOutputIsFoundOnce(t *testing.T) {
 	t.Parallel()
 	g := newGate("get", ".seg")

@@ -26,8 +26,8 @@ type call struct {
 	waiting []*attempt
 }
 
-// join has an attempt wait for the call that is under way, or for one that it starts, until ctx ends.
-// The work calls progressed whenever it makes progress before its end.
+// join has an attempt wait for the call that is under way, or for one that it starts, until ctx
+// ends. The work calls progressed whenever it makes progress before its end.
 func (s *sharedCall) join(ctx context.Context, e *Executor, a *attempt, work func(ctx context.Context, progressed func()) error) error {
 	c := s.start(e, a, work)
 	select {

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// turnstile lets reads of keys with a suffix pass one by one.
+// turnstile lets reads of keys with a suffix pass one at a time.
 type turnstile struct {
 	suffix string
 	pass   chan struct{}
@@ -32,16 +32,17 @@ func (s turnstile) fault(ctx context.Context, method, key string) error {
 	}
 }
 
-// Attempts that wait for what is read once for all of them get on with every read, and with none that hangs.
-func TestWaitingAttemptsGetOn(t *testing.T) {
+// Attempts that wait for a shared call make progress with each of its reads, and none while a read
+// hangs.
+func TestWaitingAttemptsProgress(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, suffix string
 		side         job.Side
-		reads        int // that are held up
+		reads        int // that the turnstile stops
 		spec         func(c *cluster) job.Spec
 	}{
-		// So many segments that their manifests are too large for Redis.
+		// With this number of segments, the manifests are too large for Redis.
 		{"map outputs", ".manifest", job.Reduce, 4, func(c *cluster) job.Spec { return c.spec(300) }},
 		{"program", ".held", job.Map, 3, func(c *cluster) job.Spec {
 			spec := c.spec(1)
@@ -84,7 +85,7 @@ func TestWaitingAttemptsGetOn(t *testing.T) {
 	}
 }
 
-// running are a job's attempts that run on one side.
+// running returns the running attempts of one side of a job.
 func (c *cluster) running(id job.ID, side job.Side) (attempts []state.Running) {
 	c.t.Helper()
 	all, err := c.store.Running(c.t.Context(), id)
@@ -99,7 +100,7 @@ func (c *cluster) running(id job.ID, side job.Side) (attempts []state.Running) {
 	return attempts
 }
 
-// programFile puts a file of a program on the work store, as it is when its job has been submitted.
+// programFile puts a program's file on the work store, as a submission does.
 func (c *cluster) programFile(name string) job.ProgramFile {
 	c.t.Helper()
 	text := []byte("some text")

@@ -10,8 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// sources returns the segments of an attempt's partition, except empty ones, and the map attempts that
-// committed them.
+// sources returns the segments of an attempt's partition, except empty ones, and the map attempts
+// that committed them.
 func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]shuffle.Source, []job.AttemptID, error) {
 	partition := a.Attempt.Task.Index
 	table, err := e.mapOutputs(ctx, a, j)
@@ -54,9 +54,9 @@ func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]sh
 	return sources, attempts, nil
 }
 
-// blame returns an error of reading a committed attempt's object as a segmentError if the object must be
-// made again: if it is gone, or if the store does not return it although it answers other requests. Any
-// other error stays as it is. Again repeats the read.
+// blame returns an error of reading a committed attempt's object as a segmentError if the object
+// must be made again: if it is gone, or if the store does not return it although it answers other
+// requests. Any other error stays as it is. Again repeats the read.
 func (e *Executor) blame(ctx context.Context, a job.AttemptID, key string, err error, again func() error) error {
 	if ctx.Err() != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/layout"
 )
 
-// logUpload says how much of an attempt's log is on the store. The log is one object. It is replaced as
-// the log grows while a client reads it, and for the last time when the attempt ends.
+// logUpload says how much of an attempt's log is on the store. The log is one object. It is
+// replaced as the log grows while a client reads it, and for the last time when the attempt ends.
 type logUpload struct {
 	sharing atomic.Bool // an upload for a client that reads the log is under way
 
@@ -33,7 +33,8 @@ func (e *Executor) shareLog(ctx context.Context, a *attempt) {
 	})
 }
 
-// storeLog stores the log so far, unless it is stored already. A failure does not matter to the attempt.
+// storeLog stores the log so far, unless it is stored already. A failure does not matter to the
+// attempt.
 func (e *Executor) storeLog(ctx context.Context, a *attempt) {
 	a.upload.mu.Lock()
 	defer a.upload.mu.Unlock()
@@ -42,8 +43,8 @@ func (e *Executor) storeLog(ctx context.Context, a *attempt) {
 	}
 }
 
-// finishLog stores the whole log, and after it the failure of the attempt if the program or its input is
-// at fault.
+// finishLog stores the whole log, and after it the failure of the attempt if the program or its
+// input is at fault.
 func (e *Executor) finishLog(ctx context.Context, a *attempt, why error) {
 	a.upload.mu.Lock()
 	defer a.upload.mu.Unlock()
@@ -63,7 +64,8 @@ func said(log, text string) bool {
 	return strings.HasSuffix(strings.TrimRight(log, "\n"), strings.TrimRight(text, "\n"))
 }
 
-// putLog stores the log and more, unless all of it is stored already. The caller holds the upload's mutex.
+// putLog stores the log and more, unless all of it is stored already. The caller holds the upload's
+// mutex.
 func (e *Executor) putLog(ctx context.Context, a *attempt, more string) {
 	log, length := a.log.kept()
 	if !e.cfg.KeepLogs || length == a.upload.bytes && more == "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// An attempt that stands still while others end gets a backup attempt, which wins.
+// An attempt that hangs while others end gets a backup attempt, which wins.
 func TestStragglerIsBackedUp(t *testing.T) {
 	t.Parallel()
 	for _, place := range places {
@@ -36,7 +36,7 @@ func TestStragglerIsBackedUp(t *testing.T) {
 	}
 }
 
-// A cancelled job's attempts end at once, long before the next heartbeat.
+// The attempts of a cancelled job end at once, long before the next heartbeat.
 func TestCancellingEndsAttemptsAtOnce(t *testing.T) {
 	t.Attr("timing", "an attempt must end within a second")
 	t.Parallel()
@@ -68,7 +68,8 @@ func TestCancellingEndsAttemptsAtOnce(t *testing.T) {
 	c.wait(id, func(j state.Job) bool { return j.Phase == job.PhaseEnded })
 }
 
-// An attempt that makes no progress is ended though its executor is well, and tried elsewhere.
+// An attempt that makes no progress is ended, though its executor works, and the task is
+// reassigned.
 func TestHangingAttemptIsEnded(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

@@ -36,8 +36,8 @@ type taskEnv struct {
 	scratch  string // the attempt's folder on local disk
 }
 
-// runTask does a task. If the program fails, and the attempt may skip bad records, runTask finds the
-// units on which the program fails, saves them, and does the rest.
+// runTask does a task. If the program fails, and the attempt may skip bad records, runTask finds
+// the units on which the program fails, saves them, and does the rest.
 func runTask(ctx context.Context, env *taskEnv, t task) (result, error) {
 	r, err := t.run(ctx, nil)
 	why := badrecords.Fault(ctx, err)

@@ -24,8 +24,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// sorting writes lines, and describes the job that sorts them: four map tasks and reducers, in
-// total order.
+// sorting writes lines, and returns the spec of a job that sorts them in total order, with four map
+// tasks and a number of reducers.
 func (c *cluster) sorting(lines []string, reducers int) job.Spec {
 	c.t.Helper()
 	if err := os.WriteFile(c.path("in.txt"), []byte(strings.Join(lines, "")), 0o644); err != nil {
@@ -37,7 +37,7 @@ func (c *cluster) sorting(lines []string, reducers int) job.Spec {
 	}
 }
 
-// randomLines are n lines, a share of which, in percent, are the same.
+// randomLines returns n lines, of which a share, in percent, are equal.
 func randomLines(n, share int) []string {
 	r := rand.New(rand.NewPCG(7, uint64(n)))
 	lines := make([]string, n)
@@ -50,8 +50,8 @@ func randomLines(n, share int) []string {
 	return lines
 }
 
-// inOrder waits for a job's end, and compares its parts, one after the other, with the lines
-// that it was given. It returns the parts' sizes.
+// inOrder waits until a job is COMPLETED, and compares its parts, one after the other, with the
+// sorted lines. It returns the sizes of the parts, in lines.
 func (c *cluster) inOrder(id job.ID, lines []string, reducers int) (sizes []int) {
 	c.t.Helper()
 	c.ended(id)
@@ -76,7 +76,7 @@ func (c *cluster) inOrder(id job.ID, lines []string, reducers int) (sizes []int)
 	return sizes
 }
 
-// counted counts the calls of a method on keys with that in their names.
+// counted counts the calls of a method on keys whose names contain part.
 func counted(n *atomic.Int64, method, part string, f fault) fault {
 	return func(ctx context.Context, m, key string) error {
 		if m == method && strings.Contains(filepath.Base(key), part) {
@@ -88,8 +88,8 @@ func counted(n *atomic.Int64, method, part string, f fault) fault {
 
 func harmless(context.Context, string, string) error { return nil }
 
-// Several executors agree on the ranges, of which they make one set, and parts are of a size
-// even if most of the records have one key.
+// Several executors agree on one set of ranges. The parts have equal sizes even if most records
+// have the same key.
 func TestTotalOrder(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -125,7 +125,7 @@ func TestTotalOrder(t *testing.T) {
 	}
 }
 
-// Whoever samples may die at it: another does it when the lock has ended.
+// If the executor that samples dies, another one samples when the lock has expired.
 func TestSamplerThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	for name, method := range map[string][2]string{"reads": {"get", "in.txt"}, "stores": {"put", "bounds-"}} {
@@ -159,7 +159,7 @@ func TestDamagedBounds(t *testing.T) {
 	c.executor("one", forEver, func(cfg *executor.Config) {
 		cfg.Open = faulty(c.open, func(_ context.Context, method, key string) error {
 			if method == "get" && strings.Contains(key, "/bounds-") {
-				return os.WriteFile("/"+key, []byte{1, 4, 0, 0}, 0o600) // no boundaries: sound, but others
+				return os.WriteFile("/"+key, []byte{1, 4, 0, 0}, 0o600) // no boundaries: valid, but other bounds
 			}
 			return nil
 		})
@@ -172,7 +172,8 @@ func TestDamagedBounds(t *testing.T) {
 	}
 }
 
-// Bounds that the store has lost, or damaged, while tasks are mapped by them are made again as they were.
+// If the store loses or damages the bounds while tasks are being mapped, the same bounds are made
+// again.
 func TestLostBounds(t *testing.T) {
 	t.Parallel()
 	for name, meddle := range map[string]func(path string) error{
@@ -213,7 +214,7 @@ func TestLostBounds(t *testing.T) {
 	}
 }
 
-// Who is held up before it stores bounds, until the job is over, leaves none.
+// An executor that stores bounds only after the job has ended leaves none.
 func TestLateBounds(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -222,7 +223,7 @@ func TestLateBounds(t *testing.T) {
 		cfg.Slots, cfg.Open = 1, faulty(c.open, func(ctx context.Context, method, key string) error {
 			err := g.fault(ctx, method, key)
 			if method == "put" && strings.HasPrefix(filepath.Base(key), "bounds-") {
-				return nil // it was on its way
+				return nil // the request was on its way
 			}
 			return err
 		})
@@ -242,8 +243,8 @@ func TestLateBounds(t *testing.T) {
 	}
 }
 
-// Where sampling again gives others, since the program does not do the same twice, what was mapped by the
-// old ones is of no use with them: the job fails, and says why.
+// If sampling again gives other bounds, since the program is not deterministic, the segments that
+// were mapped by the old ones are useless: the job fails, and says why.
 func TestLostBoundsThatCannotBeMadeAgain(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -266,9 +267,9 @@ func TestLostBoundsThatCannotBeMadeAgain(t *testing.T) {
 	}
 }
 
-// A job of total order goes on when Redis has lost everything. Its bounds are found again, or made
-// again as they were, so that what was mapped need not be mapped again. Should they be
-// others, nothing that was mapped by the old ones is used.
+// After a data loss, a job of total order continues. Its bounds are found on the store, or the same
+// bounds are made again, so that no task needs to be mapped again. If the bounds differ, no segment
+// file that was mapped by the old ones is used.
 func TestTotalOrderSurvivesTheLossOfRedis(t *testing.T) {
 	t.Parallel()
 	const reducers = 4
@@ -280,8 +281,8 @@ func TestTotalOrderSurvivesTheLossOfRedis(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		method, part string
-		meddle       func(t *testing.T, path string) // with the bounds, while Redis has lost them; may be nil
-		made, mapped int64                           // how often bounds are stored, and tasks mapped
+		meddle       func(t *testing.T, path string) // with the bounds, during the data loss; may be nil
+		made, mapped int64                           // how many times bounds are stored, and tasks mapped
 	}{
 		"sampling":              {"put", "bounds-", nil, 2, 4},
 		"mapping":               {"create", "m2.", nil, 1, 5},
@@ -328,7 +329,7 @@ func TestTotalOrderSurvivesTheLossOfRedis(t *testing.T) {
 	}
 }
 
-// What sampling fails with is what the attempt fails with.
+// If sampling fails, the attempt fails with the same error.
 func TestSamplingFails(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

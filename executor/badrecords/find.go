@@ -23,12 +23,13 @@ type Units interface {
 }
 
 // Find finds the units on which the program fails, in their order, and passes each to found. Why is
-// how the program failed when it got all units. If more than limit units are bad, or if that failure
-// is not due to single units, Find returns it as an error that also says why nothing is skipped.
+// how the program failed when it got all units. If more than limit units are bad, or if that
+// failure is not due to single units, Find returns it as an error that also says why nothing is
+// skipped.
 //
 // A unit counts as bad if a fresh program fails on it alone. The units before the first bad one are
-// found by halving: the program is deterministic (nothing helps one that is not), and the failure of
-// a program that gets more and more units begins at the bad one. So each bad unit takes at most
+// found by halving: the program is deterministic (nothing helps one that is not), and the failure
+// of a program that gets more and more units begins at the bad one. So each bad unit takes at most
 // log2(n) + 3 tries, or 2 when the program's error names it.
 func Find(
 	ctx context.Context, units Units, limit int, why *program.UserError,
@@ -69,8 +70,8 @@ func Find(
 	return bad, nil
 }
 
-// culprit finds the first bad unit of a range in which the program failed, and how the program fails
-// on that unit alone.
+// culprit finds the first bad unit of a range in which the program failed, and how the program
+// fails on that unit alone.
 func culprit(ctx context.Context, units Units, from, end int64, why *program.UserError) (int64, *program.UserError, error) {
 	unit, err := units.Named(ctx, from, end, why)
 	if err != nil {
@@ -112,8 +113,8 @@ func alone(ctx context.Context, units Units, unit int64) (*program.UserError, er
 	return nil, err
 }
 
-// Fault returns the fault of the program that err reports. It returns nil if err reports none, and if
-// the attempt is being stopped, which makes programs fail, too.
+// Fault returns the fault of the program that err reports. It returns nil if err reports none, and
+// if the attempt is being stopped, which makes programs fail, too.
 func Fault(ctx context.Context, err error) *program.UserError {
 	var fault *program.UserError
 	if ctx.Err() == nil && errors.As(err, &fault) {

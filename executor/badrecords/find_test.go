@@ -11,7 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// trial has total units. It fails as a program does that reads ahead: somewhere behind the bad unit.
+// trial has total units. It fails as a program does that reads ahead: somewhere behind the bad
+// unit.
 type trial struct {
 	total int64
 	fails func(from, until int64) int64 // the unit at which it fails, or -1

@@ -22,8 +22,8 @@ type GroupFilter struct {
 	wanted bool   // the current group is wanted
 }
 
-// Next returns a block that contains wanted groups only, or io.EOF. The block is valid until Next is
-// called again.
+// Next returns a block that contains wanted groups only, or io.EOF. The block is valid until Next
+// is called again.
 func (f *GroupFilter) Next() ([]byte, error) {
 	for {
 		if f.past() {

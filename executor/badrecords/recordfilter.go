@@ -18,8 +18,8 @@ type RecordFilter struct {
 	End         int64                     // behind the last record that was passed on
 }
 
-// Filter passes on the wanted records of a batch. It returns ErrEnough once no record that follows is
-// wanted.
+// Filter passes on the wanted records of a batch. It returns ErrEnough once no record that follows
+// is wanted.
 func (f *RecordFilter) Filter(b *record.Batch) error {
 	first := f.Next
 	f.Next += int64(b.Len())

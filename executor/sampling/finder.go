@@ -33,7 +33,8 @@ type Job struct {
 	Pages      string // names its plan
 }
 
-// Finder finds and makes the bounds of jobs, for one executor. Its methods may be called concurrently.
+// Finder finds and makes the bounds of jobs, for one executor. Its methods may be called
+// concurrently.
 type Finder struct {
 	Executor         job.ExecutorID
 	Store            *state.Store
@@ -88,11 +89,12 @@ func (f *Finder) Make(ctx context.Context, j Job, a job.AttemptID, missing *Miss
 	return b, err
 }
 
-// releaseTimeout limits what is still done after a sample although the attempt may have been stopped.
+// releaseTimeout limits what is still done after a sample although the attempt may have been
+// stopped.
 const releaseTimeout = 10 * time.Second
 
-// makeHolding makes bounds and sets their name; it renews the lock meanwhile, and releases it. Bounds
-// that were lost have a name, and must get the same one again.
+// makeHolding makes bounds and sets their name; it renews the lock meanwhile, and releases it.
+// Bounds that were lost have a name, and must get the same one again.
 func (f *Finder) makeHolding(ctx context.Context, j Job, a job.AttemptID, token, lost string, s *Sampler) (_ *Bounds, err error) {
 	holding, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -151,9 +153,9 @@ func (f *Finder) keepHolding(ctx context.Context, j Job, token string) {
 	}
 }
 
-// sample puts the bounds that a sample gives on the work store, and returns their name. If bounds were
-// lost, these must have the same name. With an error, a name means that the bounds may be there all the
-// same.
+// sample puts the bounds that a sample gives on the work store, and returns their name. If bounds
+// were lost, these must have the same name. With an error, a name means that the bounds may be
+// there all the same.
 func (f *Finder) sample(ctx context.Context, j Job, a job.AttemptID, lost string, s *Sampler) (string, error) {
 	began := time.Now()
 	p, err := s.run(ctx)
@@ -174,8 +176,8 @@ func (f *Finder) sample(ctx context.Context, j Job, a job.AttemptID, lost string
 }
 
 // dropUnused removes bounds that were made for a job that is over: the clean-up of the job may have
-// been before they were stored. If the job goes on, perhaps restored, the bounds stay: others make the
-// same.
+// been before they were stored. If the job goes on, perhaps restored, the bounds stay: others make
+// the same.
 func (f *Finder) dropUnused(ctx context.Context, j Job, name string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
@@ -188,9 +190,9 @@ func (f *Finder) dropUnused(ctx context.Context, j Job, name string) {
 	}
 }
 
-// stored looks for bounds that need not be made, and returns their name; "": there are none. A restored
-// job may have had bounds before Redis lost their name. Any will do: they are for the same plan. If
-// bounds were lost, another attempt may have made them again meanwhile.
+// stored looks for bounds that need not be made, and returns their name; "": there are none. A
+// restored job may have had bounds before Redis lost their name. Any will do: they are for the same
+// plan. If bounds were lost, another attempt may have made them again meanwhile.
 func (f *Finder) stored(ctx context.Context, j Job, lost string) (string, error) {
 	if lost != "" {
 		if _, err := f.load(ctx, j, lost); err == nil {

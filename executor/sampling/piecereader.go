@@ -77,8 +77,8 @@ func (r *pieceReader) openAhead(ctx context.Context) error {
 	return nil
 }
 
-// fromBeginning replaces all pieces of an object that are not open yet by one piece at its beginning:
-// the object turned out to be compressed, so its records can only be read from there.
+// fromBeginning replaces all pieces of an object that are not open yet by one piece at its
+// beginning: the object turned out to be compressed, so its records can only be read from there.
 func (r *pieceReader) fromBeginning(hidden piece) {
 	object := hidden.split.Input
 	if r.begun[object] || hidden.budget == math.MaxInt64 { // the split that begins at 0 is read anyway

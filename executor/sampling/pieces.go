@@ -47,10 +47,10 @@ func spreadOver(total, n int) []int {
 
 // choosePieces returns n pieces, evenly spread over the splits, with a budget of that many bytes of
 // records together. If the splits have no more bytes, it returns all of them. The result depends on
-// the arguments only. Each piece extends to the stretch of the next one, so that it contains a record
-// even if records are large. A split that can't be cut is read from its beginning, with the budget of
-// all pieces in it. The order of the pieces has nothing to do with the order of the input, so that the
-// first few pieces come from everywhere.
+// the arguments only. Each piece extends to the stretch of the next one, so that it contains a
+// record even if records are large. A split that can't be cut is read from its beginning, with the
+// budget of all pieces in it. The order of the pieces has nothing to do with the order of the
+// input, so that the first few pieces come from everywhere.
 func choosePieces(splits []input.Split, format input.Format, n int, bytes int64) []piece {
 	var total int64
 	for _, s := range splits {

@@ -10,8 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// Pieces are inside the splits, don't overlap, and are spread evenly over all splits. The same input
-// gives the same pieces.
+// Pieces are inside the splits, don't overlap, and are spread evenly over all splits. The same
+// input gives the same pieces.
 func TestPiecesAreSpreadEvenly(t *testing.T) {
 	format, err := formats.Inputs.Parse("text", "")
 	if err != nil {

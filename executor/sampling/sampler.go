@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// Sampler maps a few pieces of a job's input, to see the keys that the program emits. It is used once,
-// by one goroutine.
+// Sampler maps a few pieces of a job's input, to see the keys that the program emits. It is used
+// once, by one goroutine.
 type Sampler struct {
 	Program    program.Program
 	Format     input.Format
@@ -29,8 +29,8 @@ type Sampler struct {
 	Splits func(ctx context.Context, task int) (input.Task, error)
 	// Open begins to read a split.
 	Open func(ctx context.Context, s input.Split, opts input.Options) (*input.Reader, error)
-	// Attempt returns what the program needs to know of an attempt that works in a scratch folder and
-	// maps these splits.
+	// Attempt returns what the program needs to know of an attempt that works in a scratch folder
+	// and maps these splits.
 	Attempt func(scratch string, splits input.Task) (program.Attempt, error)
 	// Progressed is called whenever the sampler makes progress.
 	Progressed func()
@@ -40,8 +40,8 @@ type Sampler struct {
 }
 
 const (
-	// maxSampled limits the bytes of records that are mapped, however large records are, and whatever
-	// compressed objects contain.
+	// maxSampled limits the bytes of records that are mapped, however large records are, and
+	// whatever compressed objects contain.
 	maxSampled = 32 << 20
 	emitBlock  = 64 << 10
 )

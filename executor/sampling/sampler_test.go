@@ -44,8 +44,8 @@ func TestSampleIsTheSameInAnyBatches(t *testing.T) {
 	}
 }
 
-// An object that turns out to be compressed is sampled from its beginning, with the budget of all its
-// pieces.
+// An object that turns out to be compressed is sampled from its beginning, with the budget of all
+// its pieces.
 func TestSampleOfCompressedUnderAnotherName(t *testing.T) {
 	const pieces, each = 20, 100
 	for _, format := range []string{"gzip text", "gzip csv"} {
@@ -65,8 +65,8 @@ func TestSampleOfCompressedUnderAnotherName(t *testing.T) {
 	}
 }
 
-// objects writes files of a format, one of them long, and returns their splits. If the format's name
-// begins with "gzip ", they are compressed, and their names do not say so.
+// objects writes files of a format, one of them long, and returns their splits. If the format's
+// name begins with "gzip ", they are compressed, and their names do not say so.
 func objects(t *testing.T, format string, splitSize int64) (input.Format, input.Task) {
 	t.Helper()
 	format, compressed := strings.CutPrefix(format, "gzip ")
