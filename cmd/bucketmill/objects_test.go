@@ -339,7 +339,7 @@ func TestTokenWithALineEnd(t *testing.T) {
 	if r.code != exitUsage {
 		t.Errorf("exit code %d", r.code)
 	}
-	checkComplaint(t, r, `^bucketmill: the token has a line end`)
+	checkComplaint(t, r, `^bucketmill: the token contains a line end`)
 }
 
 // A submission whose file is missing is not the server's fault.
