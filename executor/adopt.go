@@ -7,7 +7,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/job"
 )
 
@@ -59,7 +59,7 @@ func (t *mapTask) adopt(ctx context.Context) (r result, found bool, err error) {
 		if !ok {
 			continue
 		}
-		index, err := shuffle.ReadIndex(ctx, shuffle.Object{
+		index, err := segfile.ReadIndex(ctx, segfile.Object{
 			Name: work.URL() + "/" + o.Key, Size: o.Size,
 			Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 				return work.Get(ctx, o.Key, offset, length)

@@ -23,14 +23,14 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
 
 // What a job may ask for, every collector takes.
-var _ [shuffle.MaxPartitions - job.MaxReducers]struct{}
+var _ [segfile.MaxPartitions - job.MaxReducers]struct{}
 
 // Executor runs tasks until its context ends.
 type Executor struct {

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 )
@@ -32,7 +32,7 @@ type mapOutputTable struct {
 type mapOutput struct {
 	attempt job.AttemptID // the committed attempt
 	writer  job.AttemptID // the attempt that wrote the segment file; see adopt
-	index   shuffle.ManifestIndex
+	index   segfile.ManifestIndex
 	at      int64 // the place of the manifest in the store
 }
 
@@ -135,7 +135,7 @@ func (e *Executor) readManifest(ctx context.Context, job *jobContext, store *man
 	if o.writer, manifest, err = parseAdopted(o.attempt, manifest); err != nil {
 		return &segmentError{attempt: o.attempt, err: err}
 	}
-	if o.index, err = shuffle.IndexManifest(manifest); err != nil {
+	if o.index, err = segfile.IndexManifest(manifest); err != nil {
 		return &segmentError{attempt: o.attempt, err: err}
 	}
 	if n := o.index.Partitions(); n != job.reduces {
@@ -146,11 +146,11 @@ func (e *Executor) readManifest(ctx context.Context, job *jobContext, store *man
 }
 
 // segment returns the segment of a partition in a map task's output.
-func (t *mapOutputTable) segment(o *mapOutput, partition int) (shuffle.Segment, error) {
+func (t *mapOutputTable) segment(o *mapOutput, partition int) (segfile.Segment, error) {
 	from, to := o.index.Range(partition)
 	encoded, err := t.manifests.read(o.at+int64(from), to-from)
 	if err != nil {
-		return shuffle.Segment{}, err
+		return segfile.Segment{}, err
 	}
 	s, err := o.index.Segment(encoded, partition)
 	if err != nil { // it was intact when it was stored

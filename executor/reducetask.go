@@ -9,6 +9,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
 )
@@ -37,7 +38,7 @@ func RequestCost(storeURL string) int64 {
 // from the segment files on the work store, and reduces the groups into a part of the output.
 type reduceTask struct {
 	taskEnv
-	sources  []shuffle.Source
+	sources  []segfile.Source
 	attempts []job.AttemptID // the map attempts that the sources belong to, by index
 }
 
@@ -168,8 +169,8 @@ func (in *mergeInput) copyTo(out *partWriter) error {
 
 // segmentOf returns an error of the merge as a segmentError, if it is about one map attempt's
 // segment.
-func segmentOf(err error, sources []shuffle.Source, attempts []job.AttemptID) error {
-	var corrupt *shuffle.CorruptError
+func segmentOf(err error, sources []segfile.Source, attempts []job.AttemptID) error {
+	var corrupt *segfile.CorruptError
 	if errors.As(err, &corrupt) {
 		for i, s := range sources {
 			if s.Name == corrupt.Object {

@@ -5,21 +5,21 @@ import (
 	"errors"
 	"io"
 
-	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
 // sources returns the segments of an attempt's partition, except empty ones, and the map attempts
 // that committed them.
-func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]shuffle.Source, []job.AttemptID, error) {
+func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]segfile.Source, []job.AttemptID, error) {
 	partition := a.Attempt.Task.Index
 	table, err := e.mapOutputs(ctx, a, j)
 	if err != nil {
 		return nil, nil, err
 	}
 	var (
-		sources  []shuffle.Source
+		sources  []segfile.Source
 		attempts []job.AttemptID
 	)
 	for i := range table.outputs {
@@ -33,7 +33,7 @@ func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]sh
 		}
 		key := j.layout.Segment(o.writer)
 		attempts = append(attempts, o.attempt)
-		sources = append(sources, shuffle.Source{
+		sources = append(sources, segfile.Source{
 			Name:      e.work.URL() + "/" + key,
 			Identity:  identity(o.writer),
 			Partition: partition,
@@ -95,6 +95,6 @@ func (b blamedBody) Read(p []byte) (int, error) {
 }
 
 // identity returns what marks the segment file of a map attempt.
-func identity(a job.AttemptID) shuffle.Identity {
-	return shuffle.Identity{Job: string(a.Job), Task: a.Task.Index, Attempt: a.Number}
+func identity(a job.AttemptID) segfile.Identity {
+	return segfile.Identity{Job: string(a.Job), Task: a.Task.Index, Attempt: a.Number}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/executor/shuffle"
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -48,7 +48,7 @@ func inspect(cmd *cobra.Command, store *storeFlags, location string) error {
 	if err := looksWritten(ctx, b, key, location); err != nil {
 		return err
 	}
-	report, err := shuffle.Verify(ctx, shuffle.Object{
+	report, err := segfile.Verify(ctx, segfile.Object{
 		Name: location, Size: o.Size,
 		Open: func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
 			return b.Get(ctx, key, offset, length)
@@ -69,7 +69,7 @@ func inspect(cmd *cobra.Command, store *storeFlags, location string) error {
 
 // looksWritten makes sure that an object begins as what map tasks write does.
 func looksWritten(ctx context.Context, b objstore.Bucket, key, location string) (err error) {
-	r, err := b.Get(ctx, key, 0, int64(len(shuffle.Magic)))
+	r, err := b.Get(ctx, key, 0, int64(len(segfile.Magic)))
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func looksWritten(ctx context.Context, b objstore.Bucket, key, location string) 
 	if err != nil {
 		return err
 	}
-	if string(begin) != shuffle.Magic {
+	if string(begin) != segfile.Magic {
 		return fmt.Errorf("%s is no intermediate: it does not begin as what map tasks write; --keep-intermediates keeps that", location)
 	}
 	return nil

@@ -178,7 +178,7 @@ type arenaStream struct {
 // memory: looking them up back to back lets the processor wait for all of them at once.
 const gather = 32
 
-func (s *arenaStream) next() ([]byte, int, error) {
+func (s *arenaStream) Next() ([]byte, int, error) {
 	if len(s.entries) == 0 {
 		return nil, 0, io.EOF
 	}

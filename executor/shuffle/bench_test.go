@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/internal/tally"
 )
@@ -198,11 +199,16 @@ func BenchmarkBlockSize(b *testing.B) {
 				raw = record.Append(raw, words[i], words[i+1])
 			}
 			b.SetBytes(int64(len(raw)))
-			var packed []byte
+			w := segfile.NewWriter(io.Discard, segfile.Layout{Partitions: 1, BlockSize: size, Buffer: size})
+			w.Begin(0)
 			for b.Loop() {
-				packed, _ = compress(packed[:0], raw)
+				if err := w.Add(raw, countRecords(raw)); err != nil {
+					b.Fatal(err)
+				}
 			}
-			b.ReportMetric(float64(len(packed))/float64(len(raw)), "ratio")
+			w.End()
+			written := w.Segments()[0]
+			b.ReportMetric(float64(written.Length)/float64(written.RawBytes), "ratio")
 		})
 	}
 }
@@ -211,7 +217,7 @@ func BenchmarkMerge(b *testing.B) {
 	const perSource = 1 << 15
 	for _, k := range []int{1, 8, 64} {
 		b.Run(fmt.Sprint(k), func(b *testing.B) {
-			var sources []Source
+			var sources []segfile.Source
 			text := sortRecords(k * perSource)
 			for i := range k {
 				c, err := NewCollector(CollectorConfig{Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 64 << 20})

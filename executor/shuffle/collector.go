@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/internal/tally"
 )
@@ -19,7 +20,7 @@ const (
 	// DefaultBlockSize is the raw size of a file's blocks in bytes. See BenchmarkBlockSize.
 	DefaultBlockSize = 64 << 10
 
-	maxRecord = maxBlock
+	maxRecord = segfile.MaxBlock
 	// partitionMemory is what a partition costs in bytes, empty or not: its part of the index and
 	// its segment in the manifest. Its counter belongs to the arena.
 	partitionMemory = 80
@@ -28,7 +29,7 @@ const (
 // CollectorConfig is a Collector's configuration.
 type CollectorConfig struct {
 	// Identity goes into the file's header and blocks.
-	Identity    Identity
+	Identity    segfile.Identity
 	Partitioner Partitioner
 	// Combine is the zero value for not at all.
 	Combine Combine
@@ -48,7 +49,7 @@ type CollectorConfig struct {
 }
 
 func (c *CollectorConfig) validate() error {
-	if err := c.Identity.validate(); err != nil {
+	if err := c.Identity.Validate(); err != nil {
 		return err
 	}
 	if err := c.Partitioner.validate(); err != nil {
@@ -57,7 +58,7 @@ func (c *CollectorConfig) validate() error {
 	if c.Memory < MinMemory {
 		return fmt.Errorf("memory budget of %d bytes: want at least %d", c.Memory, MinMemory)
 	}
-	if c.BlockSize < 0 || c.BlockSize > maxBlock {
+	if c.BlockSize < 0 || c.BlockSize > segfile.MaxBlock {
 		return fmt.Errorf("block size of %d bytes is out of bounds", c.BlockSize)
 	}
 	if len(c.Partitioner.Spread) > 0 && (c.SortValues || c.Combine.Any()) {
@@ -334,23 +335,23 @@ func (c *Collector) index(block []byte, n int) ([]byte, error) {
 // Finish writes the file to w; committing that is up to the caller. Nothing may be emitted
 // after. It fails with the first error of the emitter or of AddCount, with w's error, or with that
 // of a combiner or of local disk.
-func (c *Collector) Finish(ctx context.Context, w io.Writer) (Manifest, error) {
+func (c *Collector) Finish(ctx context.Context, w io.Writer) (segfile.Manifest, error) {
 	if err := errors.Join(c.emitter.Flush(), c.err); err != nil {
-		return Manifest{}, err
+		return segfile.Manifest{}, err
 	}
 	records, _ := c.emitter.Count()
 	c.stats.RecordsIn = records + c.counted
 	if c.table != nil {
 		if err := c.drain(); err != nil {
-			return Manifest{}, err
+			return segfile.Manifest{}, err
 		}
 		c.dropTable()
 	}
-	f := newFileWriter(w, c.layout())
+	f := segfile.NewWriter(w, c.layout())
 	if err := c.writeAll(ctx, f); err != nil {
-		return Manifest{}, err
+		return segfile.Manifest{}, err
 	}
-	for _, s := range f.manifest.Segments {
+	for _, s := range f.Segments() {
 		c.stats.RecordsOut += s.Records
 		c.stats.RawBytes += s.RawBytes
 	}
@@ -358,13 +359,13 @@ func (c *Collector) Finish(ctx context.Context, w io.Writer) (Manifest, error) {
 	if c.cfg.Note != nil {
 		var err error
 		if note, err = c.cfg.Note(c.stats); err != nil {
-			return Manifest{}, err
+			return segfile.Manifest{}, err
 		}
 	}
-	return f.finish(note)
+	return f.Finish(note)
 }
 
-func (c *Collector) writeAll(ctx context.Context, f *fileWriter) error {
+func (c *Collector) writeAll(ctx context.Context, f *segfile.Writer) error {
 	if len(c.spills) == 0 {
 		return c.writeArena(f)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
@@ -65,8 +66,8 @@ func TestAddCountEqualsEmit(t *testing.T) {
 					t.Error("files differ")
 				}
 				for p := range m.Segments {
-					got, _ := mergeAll(t, MergeConfig{Memory: 1 << 20}, []Source{source("a", testIdentity, got.Bytes(), m, p)})
-					want, _ := mergeAll(t, MergeConfig{Memory: 1 << 20}, []Source{source("b", testIdentity, want, wantManifest, p)})
+					got, _ := mergeAll(t, MergeConfig{Memory: 1 << 20}, []segfile.Source{source("a", testIdentity, got.Bytes(), m, p)})
+					want, _ := mergeAll(t, MergeConfig{Memory: 1 << 20}, []segfile.Source{source("b", testIdentity, want, wantManifest, p)})
 					if !slices.Equal(got, want) {
 						t.Errorf("partition %d differs", p)
 					}
@@ -131,7 +132,7 @@ func TestMegabyteKeys(t *testing.T) {
 			Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: memory, Scratch: filepath.Join(t.TempDir(), "s"),
 		}
 		file, m, _ := collect(t, cfg, records)
-		got, _ := mergeAll(t, MergeConfig{Memory: memory}, []Source{source("f", testIdentity, file, m, 0)})
+		got, _ := mergeAll(t, MergeConfig{Memory: memory}, []segfile.Source{source("f", testIdentity, file, m, 0)})
 		if !slices.Equal(got, oracle([][]kv{records}, &cfg.Partitioner, 0, Combine{}, false)) {
 			t.Errorf("memory %d: records differ", memory)
 		}
@@ -212,19 +213,16 @@ func TestScratchErrorsArePassedOn(t *testing.T) {
 	}
 }
 
-// TestHalfWrittenRunIsRemoved fills the disk, as far as a run's writer can tell.
 func TestHalfWrittenRunIsRemoved(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "scratch")
-	_, err := createRun(folder, fileLayout{partitions: 1, blockSize: 1 << 10, buffer: 1 << 10}, func(f *fileWriter) error {
-		f.w = &failingWriter{left: 2000}
-		f.begin(0)
+	_, err := createRun(folder, segfile.Layout{Partitions: 1, BlockSize: 1 << 10, Buffer: 1 << 10}, func(w *segfile.Writer) error {
+		w.Begin(0)
 		for range 100 {
-			if err := f.add(record.Append(nil, nil, make([]byte, 1000)), 1); err != nil {
+			if err := w.Add(record.Append(nil, nil, make([]byte, 1000)), 1); err != nil {
 				return err
 			}
 		}
-		f.end()
-		return nil
+		return errDiskFull
 	})
 	if !errors.Is(err, errDiskFull) {
 		t.Errorf("got %v, want %v", err, errDiskFull)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
@@ -36,6 +37,12 @@ func (c *Combine) Any() bool { return c.Columns != nil || c.Dedup }
 // sorted reports whether records of one key are to be kept in the order of their values.
 func (c *Combine) sorted(sortValues bool) bool { return sortValues || c.Dedup }
 
+// A blockStream yields sorted records in blocks, each with the number of its records, and io.EOF at
+// the end and ever after. A block is valid until the next call.
+type blockStream interface {
+	Next() (block []byte, records int, err error)
+}
+
 // combiner applies a Combine to one sorted stream after the other. It keeps its buffers for the next.
 type combiner struct {
 	Combine
@@ -64,19 +71,19 @@ func (c *combiner) stream(in blockStream) blockStream {
 }
 
 // write writes in, combined, as a partition's segment of f.
-func (c *combiner) write(f *fileWriter, partition int, in blockStream) error {
-	f.begin(partition)
+func (c *combiner) write(f *segfile.Writer, partition int, in blockStream) error {
+	f.Begin(partition)
 	in = c.stream(in)
 	for {
-		block, n, err := in.next()
+		block, n, err := in.Next()
 		if err == io.EOF {
-			f.end()
+			f.End()
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := f.add(block, n); err != nil {
+		if err := f.Add(block, n); err != nil {
 			return err
 		}
 	}

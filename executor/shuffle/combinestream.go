@@ -24,7 +24,7 @@ type columnsStream struct {
 	block  []byte
 }
 
-func (s *columnsStream) next() ([]byte, int, error) {
+func (s *columnsStream) Next() ([]byte, int, error) {
 	s.block = s.block[:0]
 	n := 0
 	for {
@@ -53,7 +53,7 @@ func (s *columnsStream) next() ([]byte, int, error) {
 			s.rest = s.rest[size:]
 		}
 		var err error
-		s.rest, _, err = s.in.next()
+		s.rest, _, err = s.in.Next()
 		if err == io.EOF && s.has && n > 0 && s.full() {
 			return s.block, n, nil
 		}
@@ -85,11 +85,11 @@ type dedupStream struct {
 	block []byte
 }
 
-func (s *dedupStream) next() ([]byte, int, error) {
+func (s *dedupStream) Next() ([]byte, int, error) {
 	s.block = s.block[:0]
 	n := 0
 	for n == 0 {
-		block, _, err := s.in.next()
+		block, _, err := s.in.Next()
 		if err != nil {
 			return nil, 0, err
 		}

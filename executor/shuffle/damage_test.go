@@ -3,6 +3,7 @@ package shuffle
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +11,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // smallFile has three partitions, the second of them empty, of several blocks each.
-func smallFile(t testing.TB) (file []byte, m Manifest, records []kv) {
+func smallFile(t testing.TB) (file []byte, m segfile.Manifest, records []kv) {
 	for i := range 30 {
 		key := fmt.Sprintf("a%02d", i%20)
 		if i%3 == 0 {
@@ -30,8 +32,8 @@ func smallFile(t testing.TB) (file []byte, m Manifest, records []kv) {
 	return file, m, records
 }
 
-func mergeFile(ctx context.Context, name string, open OpenFunc, m Manifest, p int) ([]kv, error) {
-	merge, err := NewMerge(ctx, MergeConfig{Memory: 1 << 20}, []Source{
+func mergeFile(ctx context.Context, name string, open segfile.OpenFunc, m segfile.Manifest, p int) ([]kv, error) {
+	merge, err := NewMerge(ctx, MergeConfig{Memory: 1 << 20}, []segfile.Source{
 		{Name: name, Identity: testIdentity, Partition: p, Segment: m.Segments[p], Open: open},
 	})
 	if err != nil {
@@ -43,8 +45,8 @@ func mergeFile(ctx context.Context, name string, open OpenFunc, m Manifest, p in
 
 func checkCorrupt(t *testing.T, what string, err error) {
 	t.Helper()
-	var corrupt *CorruptError
-	if !errors.Is(err, ErrCorrupt) || !errors.As(err, &corrupt) {
+	var corrupt *segfile.CorruptError
+	if !errors.Is(err, segfile.ErrCorrupt) || !errors.As(err, &corrupt) {
 		t.Fatalf("%s: got error %v, want a CorruptError", what, err)
 	}
 	if corrupt.Object != "damaged" || corrupt.Reason == "" {
@@ -65,18 +67,18 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 		damaged := slices.Clone(file)
 		damaged[bit/8] ^= 1 << (bit % 8)
 		what := fmt.Sprintf("bit %d of byte %d", bit%8, bit/8)
-		_, err := Verify(t.Context(), object("damaged", damaged))
+		_, err := segfile.Verify(t.Context(), object("damaged", damaged))
 		checkCorrupt(t, "Verify, "+what, err)
 
 		if m.Segments[2].Offset+m.Segments[2].Length <= int64(bit/8) {
-			_, err := ReadIndex(t.Context(), object("damaged", damaged))
+			_, err := segfile.ReadIndex(t.Context(), object("damaged", damaged))
 			checkCorrupt(t, "ReadIndex, "+what, err)
 		}
 		for p, s := range m.Segments {
 			got, err := mergeFile(t.Context(), "damaged", openBytes(damaged), m, p)
 			if at := int64(bit / 8); s.Offset <= at && at < s.Offset+s.Length {
 				checkCorrupt(t, "merge, "+what, err)
-				var corrupt *CorruptError
+				var corrupt *segfile.CorruptError
 				if errors.As(err, &corrupt); corrupt.Partition != p || corrupt.Offset > at {
 					t.Fatalf("%s: error names partition %d, offset %d", what, corrupt.Partition, corrupt.Offset)
 				}
@@ -91,14 +93,14 @@ func TestTruncationIsNoticed(t *testing.T) {
 	file, m, _ := smallFile(t)
 	for n := range file {
 		cut := file[:n]
-		_, err := Verify(t.Context(), object("damaged", cut))
+		_, err := segfile.Verify(t.Context(), object("damaged", cut))
 		checkCorrupt(t, fmt.Sprintf("Verify, cut to %d", n), err)
-		_, err = ReadIndex(t.Context(), object("damaged", cut))
+		_, err = segfile.ReadIndex(t.Context(), object("damaged", cut))
 		checkCorrupt(t, fmt.Sprintf("ReadIndex, cut to %d", n), err)
 		// A store that still lists the old size.
 		o := object("damaged", cut)
 		o.Size = int64(len(file))
-		_, err = Verify(t.Context(), o)
+		_, err = segfile.Verify(t.Context(), o)
 		checkCorrupt(t, fmt.Sprintf("Verify at full size, cut to %d", n), err)
 		for p, s := range m.Segments {
 			_, err := mergeFile(t.Context(), "damaged", openBytes(cut), m, p)
@@ -109,7 +111,7 @@ func TestTruncationIsNoticed(t *testing.T) {
 			}
 		}
 	}
-	_, err := Verify(t.Context(), object("damaged", append(slices.Clone(file), 0)))
+	_, err := segfile.Verify(t.Context(), object("damaged", append(slices.Clone(file), 0)))
 	checkCorrupt(t, "a byte more", err)
 }
 
@@ -118,28 +120,28 @@ func TestMisplacedSegmentIsNoticed(t *testing.T) {
 	file, m, _ := smallFile(t)
 	good := m.Segments[0]
 	tests := map[string]struct {
-		source func(*Source)
+		source func(*segfile.Source)
 		reason string
 	}{
-		"another attempt":   {func(s *Source) { s.Identity.Attempt++ }, "block is of another attempt's file"},
-		"another job":       {func(s *Source) { s.Identity.Job += "x" }, "block is of another attempt's file"},
-		"another partition": {func(s *Source) { s.Partition = 1 }, "block is of partition 0"},
-		"the next segment":  {func(s *Source) { s.Segment = m.Segments[2] }, "block is of partition 2"},
+		"another attempt":   {func(s *segfile.Source) { s.Identity.Attempt++ }, "block is of another attempt's file"},
+		"another job":       {func(s *segfile.Source) { s.Identity.Job += "x" }, "block is of another attempt's file"},
+		"another partition": {func(s *segfile.Source) { s.Partition = 1 }, "block is of partition 0"},
+		"the next segment":  {func(s *segfile.Source) { s.Segment = m.Segments[2] }, "block is of partition 2"},
 		"fewer records": {
-			func(s *Source) { s.Segment.Records-- },
+			func(s *segfile.Source) { s.Segment.Records-- },
 			fmt.Sprintf("segment has %d records, the manifest says %d", good.Records, good.Records-1),
 		},
 		"more raw bytes": {
-			func(s *Source) { s.Segment.RawBytes++ },
+			func(s *segfile.Source) { s.Segment.RawBytes++ },
 			fmt.Sprintf("segment has %d raw bytes, the manifest says %d", good.RawBytes, good.RawBytes+1),
 		},
-		"smaller blocks": {func(s *Source) { s.Segment.MaxBlock = 5 }, "raw bytes, the manifest says at most 5"},
-		"longer":         {func(s *Source) { s.Segment.Length += 10 }, "10 bytes after the last block"},
-		"cut in a block": {func(s *Source) { s.Segment.Length-- }, "block goes on after the segment's end"},
+		"smaller blocks": {func(s *segfile.Source) { s.Segment.MaxBlock = 5 }, "raw bytes, the manifest says at most 5"},
+		"longer":         {func(s *segfile.Source) { s.Segment.Length += 10 }, "10 bytes after the last block"},
+		"cut in a block": {func(s *segfile.Source) { s.Segment.Length-- }, "block goes on after the segment's end"},
 		"last block missing": {
-			func(s *Source) { s.Segment.Length = firstBlockLen(t, file, good) }, "segment ends without its last block",
+			func(s *segfile.Source) { s.Segment.Length = firstBlockLen(t, file, good) }, "segment ends without its last block",
 		},
-		"first block missing": {func(s *Source) {
+		"first block missing": {func(s *segfile.Source) {
 			n := firstBlockLen(t, file, good)
 			s.Segment.Offset += n
 			s.Segment.Length -= n
@@ -149,7 +151,7 @@ func TestMisplacedSegmentIsNoticed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := source("damaged", testIdentity, file, m, 0)
 			test.source(&s)
-			merge, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20}, []Source{s})
+			merge, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20}, []segfile.Source{s})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -168,14 +170,14 @@ func TestMisplacedSegmentIsNoticed(t *testing.T) {
 	}
 }
 
-func firstBlockLen(t *testing.T, file []byte, s Segment) int64 {
+func firstBlockLen(t *testing.T, file []byte, s segfile.Segment) int64 {
 	t.Helper()
-	h, reason := parseBlockHeader(file[s.Offset:][:blockHeaderLen])
-	if reason != "" {
-		t.Fatal(reason)
-	}
-	return blockHeaderLen + int64(h.payloadLen)
+	const headerLen, payloadLenAt = 36, 28 // see FORMAT.md
+	return headerLen + int64(binary.LittleEndian.Uint32(file[s.Offset+payloadLenAt:]))
 }
+
+// damagedReads is how often bytes are read that stay damaged.
+const damagedReads = 3
 
 // wire is a file on a line that damages, or cuts off at, one of its bytes for the first so many
 // bodies that have it.
@@ -206,12 +208,12 @@ func (w *wire) open(ctx context.Context, offset, length int64) (io.ReadCloser, e
 // eachDamage calls test for damage to every byte, in one body and in two, and in all of them.
 func eachDamage(t *testing.T, file []byte, from, to int64, test func(t *testing.T, w *wire, always bool)) {
 	for _, cut := range []bool{false, true} {
-		for bodies := 1; bodies <= corruptReads; bodies++ {
+		for bodies := 1; bodies <= damagedReads; bodies++ {
 			for at := from; at < to; at++ {
 				w := &wire{file: file, at: at, bodies: bodies, cut: cut}
-				always := bodies == corruptReads
+				always := bodies == damagedReads
 				test(t, w, always)
-				if want := min(bodies+1, corruptReads); w.hits != want {
+				if want := min(bodies+1, damagedReads); w.hits != want {
 					t.Fatalf("byte %d, damaged in %d bodies (cut: %v), was read %d times, not %d", at, bodies, cut, w.hits, want)
 				}
 			}
@@ -223,7 +225,7 @@ func eachDamage(t *testing.T, file []byte, from, to int64, test func(t *testing.
 func checkReads(t *testing.T, err error) {
 	t.Helper()
 	checkCorrupt(t, "damage in every body", err)
-	if want := fmt.Sprintf("(read %d times)", corruptReads); !strings.Contains(err.Error(), want) {
+	if want := fmt.Sprintf("(read %d times)", damagedReads); !strings.Contains(err.Error(), want) {
 		t.Fatalf("%q is not in: %v", want, err)
 	}
 }
@@ -249,7 +251,7 @@ func TestDamageOfTheIndexOnTheWireIsReadAgain(t *testing.T) {
 	file, m, _ := smallFile(t)
 	last := m.Segments[len(m.Segments)-1]
 	eachDamage(t, file, last.Offset+last.Length, int64(len(file)), func(t *testing.T, w *wire, always bool) {
-		index, err := ReadIndex(t.Context(), Object{Name: "damaged", Size: int64(len(file)), Open: w.open})
+		index, err := segfile.ReadIndex(t.Context(), segfile.Object{Name: "damaged", Size: int64(len(file)), Open: w.open})
 		got := index.Manifest
 		if always {
 			checkReads(t, err)
@@ -270,7 +272,7 @@ func TestVerifyNoticesDisorder(t *testing.T) {
 				raw = record.Append(raw, []byte(r.key), []byte(r.value))
 			}
 			file := rawFile(t, raw, len(records))
-			_, err := Verify(t.Context(), object("damaged", file))
+			_, err := segfile.Verify(t.Context(), object("damaged", file))
 			checkCorrupt(t, name, err)
 		})
 	}
@@ -278,15 +280,15 @@ func TestVerifyNoticesDisorder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			raw := record.Append(record.Append(nil, []byte("a"), []byte("value")), []byte("b"), nil)
 			file := rawFile(t, raw, n)
-			_, err := Verify(t.Context(), object("damaged", file))
+			_, err := segfile.Verify(t.Context(), object("damaged", file))
 			checkCorrupt(t, name, err)
-			x, err := ReadIndex(t.Context(), object("damaged", file))
+			x, err := segfile.ReadIndex(t.Context(), object("damaged", file))
 			m := x.Manifest
 			if err != nil {
 				t.Fatal(err)
 			}
 			s := source("damaged", testIdentity, file, m, 0)
-			merge, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20}, []Source{s, s})
+			merge, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20}, []segfile.Source{s, s})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -303,15 +305,15 @@ func TestVerifyNoticesDisorder(t *testing.T) {
 func rawFile(t *testing.T, raw []byte, n int) []byte {
 	t.Helper()
 	var file bytes.Buffer
-	f := newFileWriter(&file, fileLayout{
-		identity: testIdentity, partitions: 1, blockSize: 1 << 10, buffer: 1 << 10, sortedValues: true,
+	f := segfile.NewWriter(&file, segfile.Layout{
+		Identity: testIdentity, Partitions: 1, BlockSize: 1 << 10, Buffer: 1 << 10, SortedValues: true,
 	})
-	f.begin(0)
-	if err := f.add(raw, n); err != nil {
+	f.Begin(0)
+	if err := f.Add(raw, n); err != nil {
 		t.Fatal(err)
 	}
-	f.end()
-	if _, err := f.finish(nil); err != nil {
+	f.End()
+	if _, err := f.Finish(nil); err != nil {
 		t.Fatal(err)
 	}
 	return file.Bytes()

@@ -3,6 +3,7 @@ package shuffle
 import (
 	"bytes"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
@@ -13,7 +14,7 @@ type cursor struct {
 	record []byte // encoded
 	rest   []byte // of the block, after the record
 	left   int    // records in rest
-	reader *segmentReader
+	reader *segfile.Reader
 }
 
 // loserTree is a tournament of cursors: each inner node holds the loser of its match, so that after the
@@ -96,9 +97,9 @@ func (t *loserTree) advance(i int32) error {
 	c := &t.cursors[i]
 	for len(c.rest) == 0 {
 		if c.left != 0 {
-			return c.reader.corruptRecords("block has fewer records than it says")
+			return c.reader.CorruptRecords("block has fewer records than it says")
 		}
-		block, n, err := c.reader.next()
+		block, n, err := c.reader.Next()
 		if err != nil {
 			return err
 		}
@@ -106,11 +107,11 @@ func (t *loserTree) advance(i int32) error {
 	}
 	key, value, n, err := record.Read(c.rest)
 	if err != nil || c.left == 0 {
-		return c.reader.corruptRecords("block does not hold the records it says")
+		return c.reader.CorruptRecords("block does not hold the records it says")
 	}
 	prefix := keyPrefix(key)
 	if prefix < t.prefixes[i] {
-		return c.reader.corruptRecords("records are out of order")
+		return c.reader.CorruptRecords("records are out of order")
 	}
 	c.key, c.value, c.record, c.rest = key, value, c.rest[:n], c.rest[n:]
 	c.left--

@@ -8,6 +8,7 @@ import (
 	"runtime/metrics"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
@@ -93,29 +94,29 @@ func TestCollectorStaysInMemory(t *testing.T) {
 // TestMergeStaysInMemory reads 400 sources by a budget that has room for a few.
 func TestMergeStaysInMemory(t *testing.T) {
 	const budget, sources = 2 << 20 / raceScale, 400 / raceScale
-	var all []Source
+	var all []segfile.Source
 	r := rand.New(rand.NewPCG(5, 6))
 	scratch := filepath.Join(t.TempDir(), "scratch")
 	value := []byte(randomBytes(r, 90, 256))
-	run, err := createRun(scratch, fileLayout{
-		identity: testIdentity, partitions: sources, blockSize: 64 << 10, buffer: 64 << 10,
-	}, func(f *fileWriter) error {
+	run, err := createRun(scratch, segfile.Layout{
+		Identity: testIdentity, Partitions: sources, BlockSize: 64 << 10, Buffer: 64 << 10,
+	}, func(f *segfile.Writer) error {
 		for p := range sources {
-			f.begin(p)
+			f.Begin(p)
 			var block []byte
 			for i := range 2000 {
 				if i == 1000 {
-					if err := f.add(block, 1000); err != nil {
+					if err := f.Add(block, 1000); err != nil {
 						return err
 					}
 					block = block[:0]
 				}
 				block = record.Append(block, []byte{byte(i >> 8), byte(i), byte(r.IntN(256))}, value)
 			}
-			if err := f.add(block, 1000); err != nil {
+			if err := f.Add(block, 1000); err != nil {
 				return err
 			}
-			f.end()
+			f.End()
 		}
 		return nil
 	})

@@ -5,20 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
-
-// Source is one sorted run: one partition of one file.
-type Source struct {
-	// Name stands for the object in errors.
-	Name string
-	// Identity is the attempt that the object must be of.
-	Identity  Identity
-	Partition int
-	Segment   Segment
-	Open      OpenFunc
-
-	local bool // a scratch run
-}
 
 // MergeConfig is a Merge's configuration.
 type MergeConfig struct {
@@ -46,7 +35,7 @@ func (c *MergeConfig) validate() error {
 	if c.Memory < MinMemory/2 {
 		return fmt.Errorf("memory budget of %d bytes: want at least %d", c.Memory, MinMemory/2)
 	}
-	if c.BlockSize < 0 || c.BlockSize > maxBlock {
+	if c.BlockSize < 0 || c.BlockSize > segfile.MaxBlock {
 		return fmt.Errorf("block size of %d bytes is out of bounds", c.BlockSize)
 	}
 	if c.RequestCost < 0 {
@@ -88,7 +77,7 @@ type Merge struct {
 // NewMerge starts reading the sources, each of which must be sorted. When there are more than Memory has room
 // for, it first merges groups of neighbours into scratch runs, and returns when few enough are left.
 // Close must be called if it returns no error. Empty segments are passed over.
-func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge, err error) {
+func NewMerge(ctx context.Context, cfg MergeConfig, sources []segfile.Source) (_ *Merge, err error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("shuffle merge: %w", err)
 	}
@@ -102,7 +91,7 @@ func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge,
 			err = errors.Join(err, m.Close())
 		}
 	}()
-	var filled []Source
+	var filled []segfile.Source
 	for _, s := range sources {
 		if s.Segment.Length > 0 {
 			filled = append(filled, s)
@@ -122,8 +111,8 @@ func NewMerge(ctx context.Context, cfg MergeConfig, sources []Source) (_ *Merge,
 func (m *Merge) finalMemory() int64 { return m.cfg.Memory - 2*int64(m.blockSize) }
 
 // open starts the merge of sources in so many bytes of memory.
-func (m *Merge) open(ctx context.Context, sources []Source, memory int64) *mergeTree {
-	f := newFetcher(ctx, m.cfg.Fetches, &m.requests, &m.bytes)
+func (m *Merge) open(ctx context.Context, sources []segfile.Source, memory int64) *mergeTree {
+	f := segfile.NewFetcher(ctx, m.cfg.Fetches, &m.requests, &m.bytes)
 	chunk := bestChunk(sources, leastChunk(m.cfg.Memory), memory)
 	return m.buffers.open(f, sources, chunk, m.blockSize, m.cfg.Combine.sorted(m.cfg.SortValues))
 }
@@ -132,22 +121,17 @@ func (m *Merge) open(ctx context.Context, sources []Source, memory int64) *merge
 // the end and ever after. Any other error stays as well; what is wrong with a source is a
 // *CorruptError.
 func (m *Merge) Next() ([]byte, error) {
-	block, _, err := m.next()
-	return block, err
-}
-
-func (m *Merge) next() ([]byte, int, error) {
 	if m.err != nil {
-		return nil, 0, m.err
+		return nil, m.err
 	}
-	block, n, err := m.stream.next()
+	block, n, err := m.stream.Next()
 	if err != nil {
 		m.err = err
-		return nil, 0, err
+		return nil, err
 	}
 	m.stats.Records += int64(n)
 	m.stats.RawBytes += int64(len(block))
-	return block, n, nil
+	return block, nil
 }
 
 // Stats returns what was counted so far.

@@ -12,12 +12,13 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // sourcesOf makes one source of each run, written as "key=value key=value".
-func sourcesOf(t *testing.T, combine Combine, sortValues bool, runs []string) []Source {
-	var sources []Source
+func sourcesOf(t *testing.T, combine Combine, sortValues bool, runs []string) []segfile.Source {
+	var sources []segfile.Source
 	for i, run := range runs {
 		var records []kv
 		for _, r := range strings.Fields(run) {
@@ -92,7 +93,7 @@ func TestMergeRefusesUnsortedValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Next(); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "values are not sorted") {
+	if _, err := m.Next(); !errors.Is(err, segfile.ErrCorrupt) || !strings.Contains(err.Error(), "values are not sorted") {
 		t.Errorf("got %v", err)
 	}
 	if err := m.Close(); err != nil {
@@ -165,7 +166,7 @@ func TestOpenErrorIsPassedOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Next(); !errors.Is(err, gone) || errors.Is(err, ErrCorrupt) || !strings.HasPrefix(err.Error(), "1: ") {
+	if _, err := m.Next(); !errors.Is(err, gone) || errors.Is(err, segfile.ErrCorrupt) || !strings.HasPrefix(err.Error(), "1: ") {
 		t.Errorf("got %v", err)
 	}
 	if err := m.Close(); err != nil {
@@ -213,7 +214,7 @@ func TestCancelledRoundsLeaveNothing(t *testing.T) {
 }
 
 // manySources are sources of some 30 KiB, each with the same keys.
-func manySources(t *testing.T, n int) []Source {
+func manySources(t *testing.T, n int) []segfile.Source {
 	r := rand.New(rand.NewPCG(16, 17))
 	records := make([]kv, 300)
 	for i := range records {
@@ -222,7 +223,7 @@ func manySources(t *testing.T, n int) []Source {
 	file, m, _ := collect(t, CollectorConfig{
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 4 << 20, BlockSize: 8 << 10,
 	}, records)
-	var sources []Source
+	var sources []segfile.Source
 	for i := range n {
 		sources = append(sources, source(fmt.Sprint(i), testIdentity, file, m, 0))
 	}
@@ -242,7 +243,7 @@ func TestMemoryTooSmall(t *testing.T) {
 	file, m, _ := collect(t, CollectorConfig{Identity: testIdentity, Partitioner: Partitioner{Partitions: 1}, Memory: 64 << 20},
 		[]kv{{"key", strings.Repeat("v", 1<<20)}})
 	s := source("f", testIdentity, file, m, 0)
-	_, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20, Scratch: t.TempDir()}, []Source{s, s})
+	_, err := NewMerge(t.Context(), MergeConfig{Memory: 1 << 20, Scratch: t.TempDir()}, []segfile.Source{s, s})
 	var tooSmall *MemoryTooSmallError
 	if !errors.As(err, &tooSmall) || tooSmall.Need <= tooSmall.Have {
 		t.Errorf("got %v, want a MemoryTooSmallError", err)
@@ -275,7 +276,7 @@ func TestDamageAmongReadAhead(t *testing.T) {
 			}
 			return openBytes(file)(ctx, offset, length)
 		}
-		got, stats := mergeAll(t, MergeConfig{Memory: 256 << 10}, []Source{s})
+		got, stats := mergeAll(t, MergeConfig{Memory: 256 << 10}, []segfile.Source{s})
 		if !slices.Equal(got, records) {
 			t.Fatalf("damaged read %d: records differ", nth)
 		}

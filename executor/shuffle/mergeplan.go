@@ -1,5 +1,7 @@
 package shuffle
 
+import "github.com/bucketmill/bucketmill/executor/shuffle/segfile"
+
 // mergePlan is how the sources of a merge are read.
 type mergePlan struct {
 	least    int64 // the shortest ranged read, in bytes, of a source that is not read at once; 0: no plan
@@ -9,7 +11,7 @@ type mergePlan struct {
 
 // plan finds the length of reads by which the sources cost the least: with short reads more runs
 // share the memory, so that fewer bytes go through scratch runs; long reads are fewer.
-func (m *Merge) plan(sources []Source) mergePlan {
+func (m *Merge) plan(sources []segfile.Source) mergePlan {
 	floor := leastChunk(m.cfg.Memory)
 	best := m.tryPlan(sources, floor)
 	best.least = floor
@@ -30,11 +32,11 @@ func (m *Merge) plan(sources []Source) mergePlan {
 }
 
 // tryPlan does what reduceBy and the merge after it would do, but for the data.
-func (m *Merge) tryPlan(sources []Source, least int64) mergePlan {
+func (m *Merge) tryPlan(sources []segfile.Source, least int64) mergePlan {
 	p := mergePlan{least: least}
-	left, _, err := m.roundsBy(least, sources, func(group []Source) (Source, error) {
+	left, _, err := m.roundsBy(least, sources, func(group []segfile.Source) (segfile.Source, error) {
 		p.requests += m.readsOf(group, m.roundMemory())
-		merged := Source{Segment: Segment{MaxBlock: int64(m.blockSize)}, local: true}
+		merged := segfile.Source{Segment: segfile.Segment{MaxBlock: int64(m.blockSize)}, Local: true}
 		for i := range group {
 			merged.Segment.Length += group[i].Segment.Length
 			merged.Segment.MaxBlock = max(merged.Segment.MaxBlock, group[i].Segment.MaxBlock)
@@ -50,13 +52,13 @@ func (m *Merge) tryPlan(sources []Source, least int64) mergePlan {
 }
 
 // readsOf is by how many ranged reads sources are read that share memory. Scratch runs don't count.
-func (m *Merge) readsOf(sources []Source, memory int64) (n int64) {
+func (m *Merge) readsOf(sources []segfile.Source, memory int64) (n int64) {
 	chunk := bestChunk(sources, leastChunk(m.cfg.Memory), memory)
 	for i := range sources {
 		length := sources[i].Segment.Length
 		switch {
-		case sources[i].local:
-		case length <= 2*chunk: // see segmentReader.open
+		case sources[i].Local:
+		case length <= 2*chunk: // see Reader.open
 			n++
 		default:
 			n += (length + chunk - 1) / chunk
@@ -69,9 +71,9 @@ func (m *Merge) readsOf(sources []Source, memory int64) (n int64) {
 // length bytes long, and how many bytes of them go through scratch runs, at most. RequestCost is as in MergeConfig.
 func Reads(runs int, length, memory, requestCost int64) (requests, scratch int64) {
 	m := Merge{cfg: MergeConfig{Memory: memory, RequestCost: requestCost}, blockSize: blockSizeFor(0, memory)}
-	sources := make([]Source, runs)
+	sources := make([]segfile.Source, runs)
 	for i := range sources {
-		sources[i].Segment = Segment{Length: length, MaxBlock: int64(m.blockSize)}
+		sources[i].Segment = segfile.Segment{Length: length, MaxBlock: int64(m.blockSize)}
 	}
 	p := m.plan(sources)
 	return p.requests, p.scratch

@@ -9,10 +9,12 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
 // counted makes sources count their ranged reads.
-func counted(sources []Source) (_ []Source, reads *atomic.Int64) {
+func counted(sources []segfile.Source) (_ []segfile.Source, reads *atomic.Int64) {
 	reads = new(atomic.Int64)
 	sources = slices.Clone(sources)
 	for i, s := range sources {

@@ -1,18 +1,22 @@
 package shuffle
 
-import "io"
+import (
+	"io"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
+)
 
 // mergeBuffers is the memory of merges that follow one another.
 type mergeBuffers struct {
-	readers []*segmentReader
+	readers []*segfile.Reader
 	block   []byte
 }
 
 // open starts the merge of sources, with ranged reads of chunk bytes, into blocks of about size bytes. The merge
 // before must be closed.
-func (b *mergeBuffers) open(f *fetcher, sources []Source, chunk int64, size int, sorted bool) *mergeTree {
+func (b *mergeBuffers) open(f *segfile.Fetcher, sources []segfile.Source, chunk int64, size int, sorted bool) *mergeTree {
 	for len(b.readers) < len(sources) {
-		b.readers = append(b.readers, &segmentReader{})
+		b.readers = append(b.readers, &segfile.Reader{})
 	}
 	clear(b.readers[len(sources):])
 	b.readers = b.readers[:len(sources)]
@@ -20,7 +24,7 @@ func (b *mergeBuffers) open(f *fetcher, sources []Source, chunk int64, size int,
 		fetcher: f, buffers: b, tree: newLoserTree(len(sources), sorted), size: size, live: len(sources),
 	}
 	for i, r := range b.readers {
-		r.open(sources[i], f, chunk, sorted)
+		r.Open(sources[i], f, chunk, sorted)
 		t.tree.cursors[i].reader = r
 	}
 	return t
@@ -28,7 +32,7 @@ func (b *mergeBuffers) open(f *fetcher, sources []Source, chunk int64, size int,
 
 // mergeTree merges sources that fit into memory together.
 type mergeTree struct {
-	fetcher *fetcher
+	fetcher *segfile.Fetcher
 	buffers *mergeBuffers
 	tree    *loserTree
 	live    int // sources with records left
@@ -61,14 +65,14 @@ func (t *mergeTree) advance(i int32) error {
 	return err
 }
 
-func (t *mergeTree) next() ([]byte, int, error) {
+func (t *mergeTree) Next() ([]byte, int, error) {
 	if !t.begun {
 		if err := t.begin(); err != nil {
 			return nil, 0, err
 		}
 	}
 	if len(t.tree.cursors) == 1 {
-		return t.tree.cursors[0].reader.next()
+		return t.tree.cursors[0].reader.Next()
 	}
 	out := t.buffers.block[:0]
 	n := 0
@@ -93,4 +97,4 @@ func (t *mergeTree) next() ([]byte, int, error) {
 }
 
 // close ends all reads and waits for them.
-func (t *mergeTree) close() { t.fetcher.close() }
+func (t *mergeTree) close() { t.fetcher.Close() }

@@ -7,11 +7,9 @@ import (
 	"math/bits"
 	"sort"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/cespare/xxhash/v2"
 )
-
-// MaxPartitions is the most partitions that a file may have.
-const MaxPartitions = 1 << 20
 
 // Partitioner maps a key to one of Partitions partitions.
 //
@@ -49,8 +47,8 @@ func (p *Partitioner) hashed(key []byte) int {
 }
 
 func (p *Partitioner) validate() error {
-	if p.Partitions < 1 || p.Partitions > MaxPartitions {
-		return fmt.Errorf("%d partitions: want 1 to %d", p.Partitions, MaxPartitions)
+	if p.Partitions < 1 || p.Partitions > segfile.MaxPartitions {
+		return fmt.Errorf("%d partitions: want 1 to %d", p.Partitions, segfile.MaxPartitions)
 	}
 	if len(p.Boundaries) >= p.Partitions {
 		return fmt.Errorf("%d boundaries for %d partitions: want fewer", len(p.Boundaries), p.Partitions)

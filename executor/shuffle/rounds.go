@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
 const (
@@ -19,7 +21,7 @@ func leastChunk(memory int64) int64 { return min(minChunk, max(memory/64, 1<<10)
 
 // sourceCost is the most memory in bytes that a source takes in a merge: two ranged reads, a block that lies
 // across them put together, and that block decompressed.
-func sourceCost(s *Segment, chunk int64) int64 {
+func sourceCost(s *segfile.Segment, chunk int64) int64 {
 	cost := min(s.Length, 2*chunk) + s.MaxBlock
 	if s.Length > 2*chunk {
 		cost += min(s.Length, s.MaxBlock)
@@ -28,7 +30,7 @@ func sourceCost(s *Segment, chunk int64) int64 {
 }
 
 // bestChunk returns the length in bytes of ranged reads from sources that share memory.
-func bestChunk(sources []Source, least, memory int64) int64 {
+func bestChunk(sources []segfile.Source, least, memory int64) int64 {
 	chunk := least
 	for 2*chunk <= maxChunk {
 		var total int64
@@ -104,7 +106,7 @@ func (m *Merge) roundMemory() int64 {
 // reduce merges groups of sources into scratch runs until the rest can be merged at once, and
 // further where that spares more ranged reads than it costs. Scratch space that only those would
 // need may be missing: then it does without.
-func (m *Merge) reduce(ctx context.Context, sources []Source) ([]Source, error) {
+func (m *Merge) reduce(ctx context.Context, sources []segfile.Source) ([]segfile.Source, error) {
 	floor, least := leastChunk(m.cfg.Memory), m.plan(sources).least
 	left, err := m.reduceBy(ctx, least, sources)
 	full := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
@@ -118,8 +120,8 @@ func (m *Merge) reduce(ctx context.Context, sources []Source) ([]Source, error) 
 }
 
 // reduceBy is reduce with ranged reads of sources by at least so many bytes.
-func (m *Merge) reduceBy(ctx context.Context, least int64, sources []Source) ([]Source, error) {
-	left, n, err := m.roundsBy(least, sources, func(group []Source) (Source, error) {
+func (m *Merge) reduceBy(ctx context.Context, least int64, sources []segfile.Source) ([]segfile.Source, error) {
+	left, n, err := m.roundsBy(least, sources, func(group []segfile.Source) (segfile.Source, error) {
 		return m.mergeGroup(ctx, group)
 	})
 	m.stats.Rounds += n
@@ -128,10 +130,10 @@ func (m *Merge) reduceBy(ctx context.Context, least int64, sources []Source) ([]
 
 // roundsBy is rounds of sources with ranged reads of at least so many bytes. What is on local disk
 // may be read by less.
-func (m *Merge) roundsBy(least int64, sources []Source, merge func([]Source) (Source, error)) ([]Source, int, error) {
+func (m *Merge) roundsBy(least int64, sources []segfile.Source, merge func([]segfile.Source) (segfile.Source, error)) ([]segfile.Source, int, error) {
 	floor := leastChunk(m.cfg.Memory)
-	cost := func(s *Source) int64 {
-		if s.local {
+	cost := func(s *segfile.Source) int64 {
+		if s.Local {
 			return sourceCost(&s.Segment, floor)
 		}
 		return sourceCost(&s.Segment, least)
@@ -140,17 +142,17 @@ func (m *Merge) roundsBy(least int64, sources []Source, merge func([]Source) (So
 }
 
 // mergeGroup merges sources into a run.
-func (m *Merge) mergeGroup(ctx context.Context, sources []Source) (Source, error) {
+func (m *Merge) mergeGroup(ctx context.Context, sources []segfile.Source) (segfile.Source, error) {
 	tree := m.open(ctx, sources, m.roundMemory())
 	defer tree.close()
-	layout := fileLayout{
-		identity: Identity{Job: "scratch", Task: len(m.runs)}, partitions: 1,
-		blockSize: m.blockSize, buffer: writeBufferFor(m.cfg.Memory),
-		sortedValues: m.cfg.Combine.sorted(m.cfg.SortValues),
+	layout := segfile.Layout{
+		Identity: segfile.Identity{Job: "scratch", Task: len(m.runs)}, Partitions: 1,
+		BlockSize: m.blockSize, Buffer: writeBufferFor(m.cfg.Memory),
+		SortedValues: m.cfg.Combine.sorted(m.cfg.SortValues),
 	}
-	run, err := createRun(m.cfg.Scratch, layout, func(f *fileWriter) error { return m.combiner.write(f, 0, tree) })
+	run, err := createRun(m.cfg.Scratch, layout, func(f *segfile.Writer) error { return m.combiner.write(f, 0, tree) })
 	if err != nil {
-		return Source{}, err
+		return segfile.Source{}, err
 	}
 	m.runs = append(m.runs, run)
 	m.stats.SpilledBytes += run.manifest.Size

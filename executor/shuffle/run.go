@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
 // scratchRun is a file of ours on local disk, in the format of every other.
 type scratchRun struct {
 	file     *os.File
-	identity Identity
-	manifest Manifest
+	identity segfile.Identity
+	manifest segfile.Manifest
 }
 
 // createRun makes a new file in folder, which is made when it is not there, and lets write fill it.
 // On error nothing is left behind.
-func createRun(folder string, layout fileLayout, write func(*fileWriter) error) (_ *scratchRun, err error) {
+func createRun(folder string, layout segfile.Layout, write func(*segfile.Writer) error) (_ *scratchRun, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
@@ -25,25 +27,25 @@ func createRun(folder string, layout fileLayout, write func(*fileWriter) error) 
 	if err != nil {
 		return nil, fmt.Errorf("create scratch run: %w", err)
 	}
-	run := &scratchRun{file: file, identity: layout.identity}
+	run := &scratchRun{file: file, identity: layout.Identity}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, run.remove())
 		}
 	}()
-	w := newFileWriter(file, layout)
+	w := segfile.NewWriter(file, layout)
 	if err := write(w); err != nil {
 		return nil, err
 	}
-	run.manifest, err = w.finish(nil)
+	run.manifest, err = w.Finish(nil)
 	return run, err
 }
 
 // source returns one partition of the run.
-func (r *scratchRun) source(partition int) Source {
-	return Source{
+func (r *scratchRun) source(partition int) segfile.Source {
+	return segfile.Source{
 		Name: r.file.Name(), Identity: r.identity, Partition: partition, Segment: r.manifest.Segments[partition],
-		local: true,
+		Local: true,
 		Open: func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 			return io.NopCloser(io.NewSectionReader(r.file, offset, length)), nil
 		},

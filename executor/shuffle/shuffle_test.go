@@ -13,21 +13,22 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // kv is a record as tests see it.
 type kv struct{ key, value string }
 
-var testIdentity = Identity{Job: "job-7", Task: 12, Attempt: 3}
+var testIdentity = segfile.Identity{Job: "job-7", Task: 12, Attempt: 3}
 
 // object makes b a file in a store.
-func object(name string, b []byte) Object {
-	return Object{Name: name, Size: int64(len(b)), Open: openBytes(b)}
+func object(name string, b []byte) segfile.Object {
+	return segfile.Object{Name: name, Size: int64(len(b)), Open: openBytes(b)}
 }
 
 // openBytes reads ranges of b; one past the end is cut short, as stores do.
-func openBytes(b []byte) OpenFunc {
+func openBytes(b []byte) segfile.OpenFunc {
 	return func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 		offset = min(offset, int64(len(b)))
 		return io.NopCloser(bytes.NewReader(b[offset:min(offset+length, int64(len(b)))])), nil
@@ -35,7 +36,7 @@ func openBytes(b []byte) OpenFunc {
 }
 
 // collect runs records through a Collector and returns the file.
-func collect(t testing.TB, cfg CollectorConfig, records []kv) ([]byte, Manifest, CollectStats) {
+func collect(t testing.TB, cfg CollectorConfig, records []kv) ([]byte, segfile.Manifest, CollectStats) {
 	t.Helper()
 	c, err := NewCollector(cfg)
 	if err != nil {
@@ -60,8 +61,8 @@ func collect(t testing.TB, cfg CollectorConfig, records []kv) ([]byte, Manifest,
 }
 
 // source is partition p of a file.
-func source(name string, id Identity, file []byte, m Manifest, p int) Source {
-	return Source{Name: name, Identity: id, Partition: p, Segment: m.Segments[p], Open: openBytes(file)}
+func source(name string, id segfile.Identity, file []byte, m segfile.Manifest, p int) segfile.Source {
+	return segfile.Source{Name: name, Identity: id, Partition: p, Segment: m.Segments[p], Open: openBytes(file)}
 }
 
 // drain reads a merge to its end.
@@ -87,7 +88,7 @@ func drain(next func() ([]byte, error)) ([]kv, error) {
 }
 
 // mergeAll merges sources to the end.
-func mergeAll(t testing.TB, cfg MergeConfig, sources []Source) ([]kv, MergeStats) {
+func mergeAll(t testing.TB, cfg MergeConfig, sources []segfile.Source) ([]kv, MergeStats) {
 	t.Helper()
 	m, err := NewMerge(t.Context(), cfg, sources)
 	if err != nil {
@@ -236,26 +237,26 @@ func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.R
 	scratch := t.TempDir()
 	var runs [][]kv
 	var files [][]byte
-	var manifests []Manifest
+	var manifests []segfile.Manifest
 	for task := range 1 + r.IntN(8) {
 		records := make([]kv, r.IntN(5000/raceScale))
 		for i := range records {
 			records[i] = kv{key(r), randomValue(r, kind.columns)}
 		}
 		file, m, _ := collect(t, CollectorConfig{
-			Identity: Identity{Job: "j", Task: task}, Partitioner: p, Combine: kind.combine, SortValues: sortValues,
+			Identity: segfile.Identity{Job: "j", Task: task}, Partitioner: p, Combine: kind.combine, SortValues: sortValues,
 			Memory: []int64{96 << 10, 1 << 20, 64 << 20}[r.IntN(3)], Scratch: filepath.Join(scratch, "collect"),
 			BlockSize: []int{0, 100, 4096}[r.IntN(3)],
 		}, records)
-		if _, err := Verify(t.Context(), object("verified", file)); err != nil {
+		if _, err := segfile.Verify(t.Context(), object("verified", file)); err != nil {
 			t.Fatal(err)
 		}
 		runs, files, manifests = append(runs, records), append(files, file), append(manifests, m)
 	}
 	for partition := range p.Partitions {
-		var sources []Source
+		var sources []segfile.Source
 		for task, file := range files {
-			sources = append(sources, source("f", Identity{Job: "j", Task: task}, file, manifests[task], partition))
+			sources = append(sources, source("f", segfile.Identity{Job: "j", Task: task}, file, manifests[task], partition))
 		}
 		got, _ := mergeAll(t, MergeConfig{
 			Combine: kind.combine, SortValues: sortValues, Memory: []int64{512 << 10, 64 << 20}[r.IntN(2)],

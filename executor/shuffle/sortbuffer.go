@@ -61,7 +61,7 @@ func (b *SortBuffer) handOn() error {
 	}
 	stream := arenaStream{arena: b.arena, entries: b.arena.sort(false)[0], size: sortBlock}
 	err := b.sorted(func() ([]byte, error) {
-		block, _, err := stream.next()
+		block, _, err := stream.Next()
 		return block, err
 	})
 	if err != nil {

@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
 // layout is that of the file and of every spilled run.
-func (c *Collector) layout() fileLayout {
-	return fileLayout{
-		identity: c.cfg.Identity, partitions: c.router.Partitions, blockSize: c.blockSize, buffer: c.buffer,
-		sortedValues: c.cfg.Combine.sorted(c.cfg.SortValues),
+func (c *Collector) layout() segfile.Layout {
+	return segfile.Layout{
+		Identity: c.cfg.Identity, Partitions: c.router.Partitions, BlockSize: c.blockSize, Buffer: c.buffer,
+		SortedValues: c.cfg.Combine.sorted(c.cfg.SortValues),
 	}
 }
 
 // writeArena sorts what the arena holds and writes it.
-func (c *Collector) writeArena(f *fileWriter) error {
+func (c *Collector) writeArena(f *segfile.Writer) error {
 	stream := &c.sorted
 	stream.arena = c.arena
 	defer func() { stream.arena, stream.entries = nil, nil }() // it must not outlive the arena
@@ -34,7 +36,7 @@ func (c *Collector) writeArena(f *fileWriter) error {
 }
 
 // createRun makes a run for local disk.
-func (c *Collector) createRun(write func(*fileWriter) error) (*scratchRun, error) {
+func (c *Collector) createRun(write func(*segfile.Writer) error) (*scratchRun, error) {
 	return createRun(c.cfg.Scratch, c.layout(), write)
 }
 
@@ -56,7 +58,7 @@ func (c *Collector) spill() error {
 
 // mergeSpills merges all runs into f. What is in memory becomes the last run, so that the whole
 // budget is there to read with.
-func (c *Collector) mergeSpills(ctx context.Context, f *fileWriter) error {
+func (c *Collector) mergeSpills(ctx context.Context, f *segfile.Writer) error {
 	if err := c.spill(); err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (c *Collector) mergeMemory() int64 { return c.cfg.Memory - writerMemory(c.b
 
 // mergeRuns puts one run in the place of several.
 func (c *Collector) mergeRuns(ctx context.Context, group []*scratchRun, memory int64) (*scratchRun, error) {
-	run, err := c.createRun(func(f *fileWriter) error { return c.mergeInto(ctx, f, group, memory) })
+	run, err := c.createRun(func(f *segfile.Writer) error { return c.mergeInto(ctx, f, group, memory) })
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +109,8 @@ func (c *Collector) mergeRuns(ctx context.Context, group []*scratchRun, memory i
 }
 
 // mergeInto merges runs into f, partition by partition, in so many bytes of memory.
-func (c *Collector) mergeInto(ctx context.Context, f *fileWriter, runs []*scratchRun, memory int64) error {
-	widest := make([]Source, len(runs)) // one length of reads goes for all partitions
+func (c *Collector) mergeInto(ctx context.Context, f *segfile.Writer, runs []*scratchRun, memory int64) error {
+	widest := make([]segfile.Source, len(runs)) // one length of reads goes for all partitions
 	for i, run := range runs {
 		for _, s := range run.manifest.Segments {
 			widest[i].Segment.Length = max(widest[i].Segment.Length, s.Length)
@@ -117,10 +119,10 @@ func (c *Collector) mergeInto(ctx context.Context, f *fileWriter, runs []*scratc
 	}
 	chunk := bestChunk(widest, leastChunk(c.mergeMemory()), memory)
 	var requests, fetched atomic.Int64
-	fetcher := newFetcher(ctx, 2, &requests, &fetched)
-	defer fetcher.close()
+	fetcher := segfile.NewFetcher(ctx, 2, &requests, &fetched)
+	defer fetcher.Close()
 	buffers := &mergeBuffers{}
-	var sources []Source
+	var sources []segfile.Source
 	for p := range c.router.Partitions {
 		sources = sources[:0]
 		for _, run := range runs {

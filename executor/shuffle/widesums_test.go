@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
@@ -61,7 +62,7 @@ func TestSumsBeyond64BitsInTheTable(t *testing.T) {
 					t.Error("no sum in the table has outgrown 64 bits")
 				}
 				got, _ := mergeAll(t, MergeConfig{Memory: 1 << 20, Combine: cfg.Combine},
-					[]Source{source("a", testIdentity, []byte(file.String()), m, 0)})
+					[]segfile.Source{source("a", testIdentity, []byte(file.String()), m, 0)})
 				if len(got) != len(want) {
 					t.Fatalf("%d keys, want %d", len(got), len(want))
 				}

@@ -1,4 +1,4 @@
-package shuffle
+package segfile
 
 import (
 	"encoding/binary"
@@ -14,6 +14,9 @@ type Identity struct {
 	Task    int
 	Attempt int
 }
+
+// MaxPartitions is the most partitions that a file may have.
+const MaxPartitions = 1 << 20
 
 // Magic is how every file begins.
 const Magic = "BMSH"
@@ -31,7 +34,7 @@ var (
 	footerMagic = [4]byte{'B', 'M', 'S', 'F'}
 )
 
-func (id Identity) validate() error {
+func (id Identity) Validate() error {
 	if len(id.Job) > maxJobLen {
 		return fmt.Errorf("job name of %d bytes: want at most %d", len(id.Job), maxJobLen)
 	}
@@ -92,10 +95,10 @@ func parseHeader(b []byte) (id Identity, partitions, blockSize, n int, reason st
 		Task: int(le.Uint32(b[8:])), Attempt: int(le.Uint32(b[12:])),
 	}
 	partitions, blockSize = int(le.Uint32(b[16:])), int(le.Uint32(b[20:]))
-	if err := id.validate(); err != nil {
+	if err := id.Validate(); err != nil {
 		return id, 0, 0, 0, err.Error()
 	}
-	if b[5] != 0 || partitions < 1 || partitions > MaxPartitions || blockSize < 1 || blockSize > maxBlock {
+	if b[5] != 0 || partitions < 1 || partitions > MaxPartitions || blockSize < 1 || blockSize > MaxBlock {
 		return id, 0, 0, 0, "file header out of bounds"
 	}
 	return id, partitions, blockSize, n, ""

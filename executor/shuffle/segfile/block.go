@@ -1,4 +1,4 @@
-package shuffle
+package segfile
 
 import (
 	"encoding/binary"
@@ -8,8 +8,8 @@ import (
 const (
 	// blockHeaderLen is the length of a block's header in bytes; FORMAT.md draws it.
 	blockHeaderLen = 36
-	// maxBlock is the most raw or compressed bytes that a block may have.
-	maxBlock = 1<<31 - 1
+	// MaxBlock is the most raw or compressed bytes that a block may have.
+	MaxBlock = 1<<31 - 1
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -73,7 +73,7 @@ func parseBlockHeader(b []byte) (h blockHeader, reason string) {
 		return h, "unknown codec"
 	case h.flags&^flagsKnown != 0 || b[34] != 0 || b[35] != 0:
 		return h, "unknown flags"
-	case h.rawLen > maxBlock || h.payloadLen > h.rawLen:
+	case h.rawLen > MaxBlock || h.payloadLen > h.rawLen:
 		return h, "block length out of bounds"
 	case h.records == 0 || int64(h.records)*2 > int64(h.rawLen):
 		return h, "record count out of bounds"

@@ -1,4 +1,4 @@
-package shuffle
+package segfile
 
 import (
 	"encoding/binary"
@@ -141,7 +141,7 @@ func (d *manifestDecoder) segments(m *Manifest) {
 	}
 	m.Segments = make([]Segment, n)
 	for i := range m.Segments {
-		m.Segments[i] = d.next(m, at)
+		m.Segments[i] = d.segmentAt(m, at)
 		if d.reason != "" {
 			return
 		}
@@ -156,7 +156,7 @@ func (d *manifestDecoder) head(m *Manifest) (at, n int64) {
 	m.BlockSize, at, n = d.int(), d.int(), d.int()
 	switch {
 	case d.reason != "":
-	case m.BlockSize < 1 || m.BlockSize > maxBlock || at > m.Size:
+	case m.BlockSize < 1 || m.BlockSize > MaxBlock || at > m.Size:
 		d.fail("block size or offset out of bounds")
 	case n < 1 || n > MaxPartitions || n > int64(len(d.rest)): // every segment takes a byte or more
 		d.fail("number of partitions out of bounds")
@@ -164,8 +164,8 @@ func (d *manifestDecoder) head(m *Manifest) (at, n int64) {
 	return at, n
 }
 
-// next reads the segment that lies at a place of the file.
-func (d *manifestDecoder) next(m *Manifest, at int64) Segment {
+// segmentAt reads the segment that lies at a place of the file.
+func (d *manifestDecoder) segmentAt(m *Manifest, at int64) Segment {
 	s := Segment{Offset: at, Length: d.int()}
 	if s.Length > 0 {
 		d.segment(&s, m.BlockSize)
@@ -189,7 +189,7 @@ func (d *manifestDecoder) segment(s *Segment, blockSize int64) {
 	s.MaxBlock = min(s.RawBytes, blockSize)
 	if records&1 == 1 {
 		s.MaxBlock = d.int()
-		if s.MaxBlock <= blockSize || s.MaxBlock > s.RawBytes || s.MaxBlock > maxBlock {
+		if s.MaxBlock <= blockSize || s.MaxBlock > s.RawBytes || s.MaxBlock > MaxBlock {
 			d.fail("largest block out of bounds")
 		}
 	}

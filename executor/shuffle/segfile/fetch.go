@@ -1,4 +1,4 @@
-package shuffle
+package segfile
 
 import (
 	"context"
@@ -39,9 +39,9 @@ func readAgain(read func() error, rewind func()) error {
 	}
 }
 
-// fetcher runs the ranged reads of one merge in the order in which they were asked for, no more
+// Fetcher runs the ranged reads of one merge in the order in which they were asked for, no more
 // than so many at a time.
-type fetcher struct {
+type Fetcher struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	fetches  int
@@ -54,14 +54,15 @@ type fetcher struct {
 	waiting []func() // guarded by mu
 }
 
-func newFetcher(ctx context.Context, fetches int, requests, bytes *atomic.Int64) *fetcher {
-	f := &fetcher{fetches: fetches, requests: requests, bytes: bytes}
+// NewFetcher returns a Fetcher whose reads end with ctx and are counted in requests and bytes.
+func NewFetcher(ctx context.Context, fetches int, requests, bytes *atomic.Int64) *Fetcher {
+	f := &Fetcher{fetches: fetches, requests: requests, bytes: bytes}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	return f
 }
 
-// close ends all reads and waits for them.
-func (f *fetcher) close() {
+// Close ends all reads and waits for them.
+func (f *Fetcher) Close() {
 	f.cancel()
 	f.wg.Wait()
 }
@@ -74,7 +75,7 @@ type fetched struct {
 
 // start reads a range into buf, which it makes if it is too small, and delivers that to done, which has
 // room for it.
-func (f *fetcher) start(open OpenFunc, offset, length int64, buf []byte, done chan<- fetched) {
+func (f *Fetcher) start(open OpenFunc, offset, length int64, buf []byte, done chan<- fetched) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.waiting = append(f.waiting, func() {
@@ -92,9 +93,9 @@ func (f *fetcher) start(open OpenFunc, offset, length int64, buf []byte, done ch
 }
 
 // work does reads until none waits.
-func (f *fetcher) work() {
+func (f *Fetcher) work() {
 	for {
-		read := f.next()
+		read := f.pop()
 		if read == nil {
 			return
 		}
@@ -102,7 +103,7 @@ func (f *fetcher) work() {
 	}
 }
 
-func (f *fetcher) next() (read func()) {
+func (f *Fetcher) pop() (read func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.waiting) == 0 {
@@ -113,7 +114,7 @@ func (f *fetcher) next() (read func()) {
 	return read
 }
 
-func (f *fetcher) read(open OpenFunc, offset, length int64, buf []byte) ([]byte, error) {
+func (f *Fetcher) read(open OpenFunc, offset, length int64, buf []byte) ([]byte, error) {
 	f.requests.Add(1)
 	data, err := readRange(f.ctx, open, offset, length, buf)
 	f.bytes.Add(int64(len(data)))

@@ -1,4 +1,4 @@
-package shuffle
+package segfile
 
 import (
 	"errors"
@@ -6,13 +6,27 @@ import (
 	"io"
 )
 
-// segmentReader reads one segment block by block, with one ranged read under way ahead of what
+// Source is one sorted run: one partition of one file.
+type Source struct {
+	// Name stands for the object in errors.
+	Name string
+	// Identity is the attempt that the object must be of.
+	Identity  Identity
+	Partition int
+	Segment   Segment
+	Open      OpenFunc
+
+	// Local says that the object is on local disk: reads of it are no requests.
+	Local bool
+}
+
+// Reader reads one segment block by block, with one ranged read under way ahead of what
 // is consumed. It is a blockStream whose blocks are checked against everything that is known of
 // them.
-type segmentReader struct {
+type Reader struct {
 	src         Source
 	fingerprint uint32
-	fetcher     *fetcher
+	fetcher     *Fetcher
 	sorted      bool  // blocks must have flagSortedValues
 	chunk       int64 // bytes of a ranged read
 
@@ -35,15 +49,15 @@ type segmentReader struct {
 	valuesSorted bool
 }
 
-// open makes r, whose buffers are kept, a reader of src and starts the first read.
-func (r *segmentReader) open(src Source, f *fetcher, chunk int64, sorted bool) {
+// Open makes r, whose buffers are kept, a reader of src and starts the first read.
+func (r *Reader) Open(src Source, f *Fetcher, chunk int64, sorted bool) {
 	if src.Segment.Length <= 2*chunk { // one read takes no more memory than two
 		chunk = src.Segment.Length
 		r.spare = nil
 	} else if int64(cap(r.current)) > chunk {
 		r.current = nil
 	}
-	*r = segmentReader{
+	*r = Reader{
 		src: src, fingerprint: src.Identity.fingerprint(), fetcher: f, sorted: sorted,
 		chunk: chunk, ahead: make(chan fetched, 1),
 		current: r.spare, spare: r.current, carry: r.carry[:0], raw: r.raw[:0],
@@ -52,7 +66,7 @@ func (r *segmentReader) open(src Source, f *fetcher, chunk int64, sorted bool) {
 }
 
 // prefetch starts the next ranged read if there is more to read.
-func (r *segmentReader) prefetch() {
+func (r *Reader) prefetch() {
 	n := min(r.chunk, r.src.Segment.Length-r.fetchAt)
 	if n <= 0 || r.underway {
 		return
@@ -64,7 +78,7 @@ func (r *segmentReader) prefetch() {
 }
 
 // await makes the read that is under way the current one and starts the next.
-func (r *segmentReader) await() error {
+func (r *Reader) await() error {
 	r.prefetch()
 	if !r.underway {
 		return errShort
@@ -80,7 +94,7 @@ func (r *segmentReader) await() error {
 }
 
 // take consumes n bytes, which are valid until the next call.
-func (r *segmentReader) take(n int) ([]byte, error) {
+func (r *Reader) take(n int) ([]byte, error) {
 	if len(r.rest) >= n {
 		b := r.rest[:n]
 		r.rest = r.rest[n:]
@@ -99,7 +113,7 @@ func (r *segmentReader) take(n int) ([]byte, error) {
 }
 
 // rewind drops what was read ahead and continues at the segment's byte at, by a new read.
-func (r *segmentReader) rewind(at int64) {
+func (r *Reader) rewind(at int64) {
 	if r.underway {
 		r.spare = (<-r.ahead).data
 		r.underway = false
@@ -107,9 +121,9 @@ func (r *segmentReader) rewind(at int64) {
 	r.rest, r.fetchAt = nil, at
 }
 
-// next returns the next block. A block that is not as it should be is read again, by new requests,
+// Next returns the next block. A block that is not as it should be is read again, by new requests,
 // before that is reported as a *CorruptError.
-func (r *segmentReader) next() (block []byte, n int, err error) {
+func (r *Reader) Next() (block []byte, n int, err error) {
 	if r.last {
 		return nil, 0, io.EOF
 	}
@@ -120,7 +134,7 @@ func (r *segmentReader) next() (block []byte, n int, err error) {
 	return block, n, err
 }
 
-func (r *segmentReader) block() ([]byte, int, error) {
+func (r *Reader) block() ([]byte, int, error) {
 	remaining := r.src.Segment.Length - r.consumed
 	if remaining < blockHeaderLen {
 		return nil, 0, r.corrupt("segment ends without its last block")
@@ -161,7 +175,7 @@ func (r *segmentReader) block() ([]byte, int, error) {
 }
 
 // mismatch says in what a block that is sound in itself is not the one that belongs here.
-func (r *segmentReader) mismatch(h *blockHeader, remaining int64) string {
+func (r *Reader) mismatch(h *blockHeader, remaining int64) string {
 	seg := &r.src.Segment
 	after := remaining - blockHeaderLen - int64(h.payloadLen)
 	last := h.flags&flagLast != 0
@@ -191,22 +205,22 @@ func (r *segmentReader) mismatch(h *blockHeader, remaining int64) string {
 }
 
 // corrupt names the block at which the reader stands.
-func (r *segmentReader) corrupt(reason string) *CorruptError {
+func (r *Reader) corrupt(reason string) *CorruptError {
 	return &CorruptError{
 		Object: r.src.Name, Partition: r.src.Partition, Block: int(r.ordinal),
 		Offset: r.src.Segment.Offset + r.consumed, Reason: reason,
 	}
 }
 
-// corruptRecords names the block that next has returned last.
-func (r *segmentReader) corruptRecords(reason string) *CorruptError {
+// CorruptRecords names the block that next has returned last.
+func (r *Reader) CorruptRecords(reason string) *CorruptError {
 	return &CorruptError{
 		Object: r.src.Name, Partition: r.src.Partition, Block: int(r.ordinal) - 1,
 		Offset: r.src.Segment.Offset + r.blockAt, Reason: reason,
 	}
 }
 
-func (r *segmentReader) readError(err error) error {
+func (r *Reader) readError(err error) error {
 	if errors.Is(err, errShort) {
 		return r.corrupt(errShort.Error())
 	}

@@ -1,4 +1,4 @@
-package shuffle
+package segfile
 
 // markEvery is how many segments of a manifest a reader of one of them may have to pass.
 const markEvery = 256
@@ -27,7 +27,7 @@ func IndexManifest(b []byte) (ManifestIndex, error) {
 		if i%markEvery == 0 {
 			x.marks = append(x.marks, manifestMark{int32(len(b) - len(d.rest)), at})
 		}
-		at += d.next(&m, at).Length
+		at += d.segmentAt(&m, at).Length
 	}
 	d.end()
 	x.marks = append(x.marks, manifestMark{place: int32(len(b))})
@@ -50,8 +50,8 @@ func (x *ManifestIndex) Segment(encoded []byte, partition int) (Segment, error) 
 	d := manifestDecoder{rest: encoded}
 	at := x.marks[partition/markEvery].offset
 	for range partition % markEvery {
-		at += d.next(&m, at).Length
+		at += d.segmentAt(&m, at).Length
 	}
-	s := d.next(&m, at)
+	s := d.segmentAt(&m, at)
 	return s, d.err()
 }

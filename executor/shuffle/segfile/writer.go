@@ -1,4 +1,4 @@
-package shuffle
+package segfile
 
 import (
 	"encoding/binary"
@@ -12,15 +12,9 @@ import (
 
 const footerLen = 32
 
-// A blockStream yields sorted records in blocks, each with the number of its records, and io.EOF at
-// the end and ever after. A block is valid until the next call.
-type blockStream interface {
-	next() (block []byte, records int, err error)
-}
-
-// fileWriter writes a file's header, segments, index and footer. Segments are written in the order of
-// their partitions; begin passes over empty ones.
-type fileWriter struct {
+// Writer writes a file's header, segments, index and footer. Segments are written in the order of
+// their partitions; Begin passes over empty ones.
+type Writer struct {
 	w           io.Writer
 	identity    Identity
 	fingerprint uint32
@@ -39,51 +33,54 @@ type fileWriter struct {
 	heldAt   int         // its place in out; -1 for none
 }
 
-// fileLayout is what a fileWriter needs to know.
-type fileLayout struct {
-	identity     Identity
-	partitions   int
-	blockSize    int // raw bytes
-	buffer       int // bytes gathered before a write
-	sortedValues bool
+// Layout is what a Writer needs to know.
+type Layout struct {
+	Identity   Identity
+	Partitions int
+	// BlockSize is the raw size in bytes at which blocks are cut.
+	BlockSize int
+	// Buffer is how many bytes are gathered before a write.
+	Buffer int
+	// SortedValues says that the records of one key are sorted by value.
+	SortedValues bool
 }
 
-func newFileWriter(w io.Writer, l fileLayout) *fileWriter {
-	f := &fileWriter{
-		w: w, identity: l.identity, fingerprint: l.identity.fingerprint(),
-		partitions: l.partitions, blockSize: l.blockSize,
-		flushAt: l.buffer, heldAt: -1,
+func NewWriter(w io.Writer, l Layout) *Writer {
+	f := &Writer{
+		w: w, identity: l.Identity, fingerprint: l.Identity.fingerprint(),
+		partitions: l.Partitions, blockSize: l.BlockSize,
+		flushAt: l.Buffer, heldAt: -1,
 	}
-	if l.sortedValues {
+	if l.SortedValues {
 		f.flags |= flagSortedValues
 	}
-	f.out = appendHeader(make([]byte, 0, l.buffer+blockHeaderLen+max(0, s2.MaxEncodedLen(l.blockSize))), l.identity, l.partitions, l.blockSize)
+	f.out = appendHeader(make([]byte, 0, l.Buffer+blockHeaderLen+max(0, s2.MaxEncodedLen(l.BlockSize))), l.Identity, l.Partitions, l.BlockSize)
 	return f
 }
 
 // offset is the place in the file of the next byte.
-func (f *fileWriter) offset() int64 { return f.written + int64(len(f.out)) }
+func (f *Writer) offset() int64 { return f.written + int64(len(f.out)) }
 
-// begin starts a partition's segment, after the one before was ended.
-func (f *fileWriter) begin(partition int) {
+// Begin starts a partition's segment, after the one before was ended.
+func (f *Writer) Begin(partition int) {
 	f.passTo(partition)
 	f.segment = Segment{Offset: f.offset()}
 	f.ordinal = 0
 }
 
-func (f *fileWriter) passTo(partition int) {
+func (f *Writer) passTo(partition int) {
 	for len(f.manifest.Segments) < partition {
 		f.manifest.Segments = append(f.manifest.Segments, Segment{Offset: f.offset()})
 	}
 }
 
-// add appends raw, records back to back, as one block.
-func (f *fileWriter) add(raw []byte, records int) error {
+// Add appends raw, records back to back, as one block.
+func (f *Writer) Add(raw []byte, records int) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	if len(raw) > maxBlock {
-		return &RecordTooLargeError{Size: int64(len(raw)), Limit: maxBlock, Memory: maxBlock}
+	if len(raw) > MaxBlock {
+		return fmt.Errorf("block of %d bytes exceeds the limit of %d bytes", len(raw), MaxBlock)
 	}
 	f.settle(0)
 	if len(f.out) >= f.flushAt {
@@ -115,7 +112,7 @@ func (f *fileWriter) add(raw []byte, records int) error {
 }
 
 // settle writes the held block's header.
-func (f *fileWriter) settle(flags uint8) {
+func (f *Writer) settle(flags uint8) {
 	if f.heldAt < 0 {
 		return
 	}
@@ -124,8 +121,8 @@ func (f *fileWriter) settle(flags uint8) {
 	f.heldAt = -1
 }
 
-// end ends the segment.
-func (f *fileWriter) end() {
+// End ends the segment.
+func (f *Writer) End() {
 	f.settle(flagLast)
 	f.segment.Length = f.offset() - f.segment.Offset
 	// As the manifest's compact form has it: an upper bound, stated only if a record made it larger.
@@ -133,9 +130,9 @@ func (f *fileWriter) end() {
 	f.manifest.Segments = append(f.manifest.Segments, f.segment)
 }
 
-// finish writes the index, with a note of whoever asked for the file, and the footer. The file is complete when it returns no error; committing
+// Finish writes the index, with a note of whoever asked for the file, and the footer. The file is complete when it returns no error; committing
 // it is up to the owner of w.
-func (f *fileWriter) finish(note []byte) (Manifest, error) {
+func (f *Writer) Finish(note []byte) (Manifest, error) {
 	f.passTo(f.partitions)
 	f.manifest.BlockSize = int64(f.blockSize)
 	at := f.offset()
@@ -153,7 +150,10 @@ func (f *fileWriter) finish(note []byte) (Manifest, error) {
 	return f.manifest, f.flush()
 }
 
-func (f *fileWriter) flush() error {
+// Segments returns the segments that have been written so far.
+func (f *Writer) Segments() []Segment { return f.manifest.Segments }
+
+func (f *Writer) flush() error {
 	n, err := f.w.Write(f.out)
 	if err == nil && n < len(f.out) {
 		err = io.ErrShortWrite

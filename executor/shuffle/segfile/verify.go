@@ -1,4 +1,4 @@
-package shuffle
+package segfile
 
 import (
 	"bytes"
@@ -24,6 +24,12 @@ type Object struct {
 // tailRead is how many bytes ReadIndex reads first: enough for an index of some ten thousand
 // partitions.
 const tailRead = 64 << 10
+
+// leastRead and mostRead bound the ranged reads of Verify in bytes.
+const (
+	leastRead = 64 << 10
+	mostRead  = 8 << 20
+)
 
 func (o *Object) corrupt(offset int64, reason string) error {
 	return &CorruptError{Object: o.Name, Partition: -1, Block: -1, Offset: offset, Reason: reason}
@@ -123,15 +129,15 @@ func Verify(ctx context.Context, o Object) (Report, error) {
 	id, m := index.Identity, index.Manifest
 	report := Report{Identity: id, Manifest: m}
 	var requests, fetchedBytes atomic.Int64
-	f := newFetcher(ctx, 2, &requests, &fetchedBytes)
-	defer f.close()
-	r := &segmentReader{}
+	f := NewFetcher(ctx, 2, &requests, &fetchedBytes)
+	defer f.Close()
+	r := &Reader{}
 	for p, segment := range m.Segments {
 		if segment.Length == 0 {
 			continue
 		}
-		r.open(Source{Name: o.Name, Identity: id, Partition: p, Segment: segment, Open: o.Open},
-			f, min(maxChunk, max(minChunk, segment.MaxBlock)), false)
+		r.Open(Source{Name: o.Name, Identity: id, Partition: p, Segment: segment, Open: o.Open},
+			f, min(mostRead, max(leastRead, segment.MaxBlock)), false)
 		if err := verifySegment(r); err != nil {
 			return Report{}, err
 		}
@@ -154,11 +160,11 @@ func (o *Object) checkHeader(ctx context.Context, want []byte) error {
 }
 
 // verifySegment checks the order of all records.
-func verifySegment(r *segmentReader) error {
+func verifySegment(r *Reader) error {
 	var lastKey, lastValue []byte
 	first := true
 	for {
-		block, n, err := r.next()
+		block, n, err := r.Next()
 		if err == io.EOF {
 			return nil
 		}
@@ -168,18 +174,18 @@ func verifySegment(r *segmentReader) error {
 		for len(block) > 0 {
 			key, value, size, err := record.Read(block)
 			if err != nil {
-				return r.corruptRecords("block does not hold the records it says")
+				return r.CorruptRecords("block does not hold the records it says")
 			}
 			order := bytes.Compare(lastKey, key)
 			if !first && (order > 0 || order == 0 && r.valuesSorted && bytes.Compare(lastValue, value) > 0) {
-				return r.corruptRecords("records are out of order")
+				return r.CorruptRecords("records are out of order")
 			}
 			lastKey, lastValue, first = append(lastKey[:0], key...), append(lastValue[:0], value...), false
 			block = block[size:]
 			n--
 		}
 		if n != 0 {
-			return r.corruptRecords("block does not hold the records it says")
+			return r.CorruptRecords("block does not hold the records it says")
 		}
 	}
 }
