@@ -20,11 +20,12 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// jobContext is what all attempts of one job share in an executor. Once it is loaded, only what is
-// learnt as the job runs changes: its bounds, pages of its plan, and the committed maps.
+// jobContext is what all attempts of one job share in an executor. Once it is loaded, it changes
+// only as the job runs: the executor learns its bounds, pages of its plan, and the committed map
+// tasks.
 type jobContext struct {
 	jobKey
-	restored bool // Redis had lost it: map outputs may lie on the store
+	restored bool // Redis had lost it: its segment files may be on the store
 	spec     job.Spec
 	plan     layout.Plan
 	format   input.Format
@@ -37,8 +38,7 @@ type jobContext struct {
 	loading sharedCall
 	loaded  atomic.Bool
 
-	users int // guarded by the cache's mutex
-	used  int // guarded by the cache's mutex: when it was last put back, in turns
+	users int // guarded by the cache's mutex: the attempts that have it
 
 	bounds        atomic.Pointer[sampling.Bounds] // of a job of total order, once they are known
 	findingBounds sharedCall
@@ -47,104 +47,113 @@ type jobContext struct {
 	committed     mapOutputs
 }
 
-// jobKey names a job as it was submitted, or restored: a job that Redis has lost comes back with
-// the same id, but perhaps with another plan and other map outputs.
+// jobKey names a job as it was submitted or restored: a job that Redis has lost comes back with the
+// same id, but perhaps with another plan and other segment files.
 type jobKey struct {
 	id   job.ID
 	born int64
 }
 
-// foreign tells whether the program runs in processes of its own.
+// foreign reports whether the program runs in processes of its own.
 func (job *jobContext) foreign() bool { return program.Kind(job.spec.Kind) != program.Builtin }
 
-// maySkip tells whether records on which the program fails may be set aside.
+// maySkip reports whether records on which the program fails may be skipped.
 func (job *jobContext) maySkip() bool { return job.spec.SkipBadRecords > 0 && job.foreign() }
 
-// idleJobs is how many jobs that nobody works on are kept for when they are wanted again.
+// idleJobs is how many jobs without attempts are kept, since an attempt may come.
 const idleJobs = 8
 
-// jobCache holds the jobs that an executor works on.
+// jobCache contains the jobs that an executor works on.
 type jobCache struct {
 	executor *Executor
 	folder   string
 
-	mu   sync.Mutex
-	jobs map[jobKey]*jobContext // guarded by mu
-	turn int                    // guarded by mu
+	mu     sync.Mutex
+	active map[jobKey]*jobContext      // guarded by mu: jobs that attempts have
+	idle   recent[jobKey, *jobContext] // guarded by mu: other jobs
 }
 
 func newJobCache(e *Executor, folder string) *jobCache {
-	return &jobCache{executor: e, folder: folder, jobs: map[jobKey]*jobContext{}}
+	return &jobCache{
+		executor: e, folder: folder,
+		active: map[jobKey]*jobContext{}, idle: recent[jobKey, *jobContext]{limit: idleJobs},
+	}
 }
 
-// get returns an attempt's job, loaded; put must be called for it.
+// get returns an attempt's job, loaded. The caller gives it back by put.
 func (c *jobCache) get(ctx context.Context, a *attempt) (*jobContext, error) {
-	c.mu.Lock()
-	key := jobKey{a.Attempt.Job, a.Born}
-	job := c.jobs[key]
-	if job == nil {
-		job = &jobContext{
-			jobKey: key, folder: filepath.Join(c.folder, fmt.Sprintf("%s-%d", key.id, key.born)), heads: input.NewHeads(c.executor.share),
-		}
-		c.jobs[key] = job
-	}
-	job.users++
-	c.mu.Unlock()
-	if err := job.ensureLoaded(ctx, c.executor, a); err != nil {
-		c.put(job) // the next attempt loads it, if it must
+	j := c.acquire(jobKey{a.Attempt.Job, a.Born})
+	if err := j.ensureLoaded(ctx, c.executor, a); err != nil {
+		c.put(j) // the next attempt tries again to load it
 		return nil, err
 	}
-	return job, nil
+	return j, nil
 }
 
-// ensureLoaded loads the job unless that is done already.
-func (job *jobContext) ensureLoaded(ctx context.Context, e *Executor, a *attempt) error {
-	if job.loaded.Load() {
-		return nil
-	}
-	return job.loading.join(ctx, e, a, func(ctx context.Context, moved func()) error {
-		if job.loaded.Load() {
-			return nil
+// acquire returns a job, which may not be loaded yet.
+func (c *jobCache) acquire(key jobKey) *jobContext {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	j := c.active[key]
+	if j == nil {
+		var idle bool
+		if j, idle = c.idle.take(key); !idle {
+			folder := filepath.Join(c.folder, fmt.Sprintf("%s-%d", key.id, key.born))
+			j = &jobContext{
+				jobKey: key, folder: folder, heads: input.NewHeads(c.executor.share),
+				pages: pageCache{pages: recent[int, []input.Task]{limit: cachedPages}},
+			}
 		}
-		err := job.load(ctx, e, moved)
-		job.loaded.Store(err == nil)
-		return err
-	})
+		c.active[key] = j
+	}
+	j.users++
+	return j
 }
 
-// peek returns a job that is loaded, or nil.
+// put gives a job back. If too many jobs are idle, the one that has been idle for the longest time
+// is dropped.
+func (c *jobCache) put(j *jobContext) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if j.users--; j.users > 0 {
+		return
+	}
+	delete(c.active, j.jobKey)
+	if oldest, dropped := c.idle.add(j.jobKey, j); dropped {
+		if err := os.RemoveAll(oldest.folder); err != nil {
+			c.executor.cfg.Log.Warn("removing a job's folder failed", "job", oldest.id, "error", err)
+		}
+	}
+}
+
+// peek returns a job if it is loaded, or else nil.
 func (c *jobCache) peek(id job.ID, born int64) *jobContext {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if job := c.jobs[jobKey{id, born}]; job != nil && job.loaded.Load() {
-		return job
+	key := jobKey{id, born}
+	j := c.active[key]
+	if j == nil {
+		j, _ = c.idle.get(key)
 	}
-	return nil
+	if j == nil || !j.loaded.Load() {
+		return nil
+	}
+	return j
 }
 
-// put gives a job back. Too many idle ones make the oldest go.
-func (c *jobCache) put(job *jobContext) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	job.users--
-	c.turn++
-	job.used = c.turn
-	idle := 0
-	var oldest *jobContext
-	for _, j := range c.jobs {
-		if j.users == 0 {
-			idle++
-			if oldest == nil || j.used < oldest.used {
-				oldest = j
-			}
-		}
+// ensureLoaded loads the job, unless it is loaded already.
+func (j *jobContext) ensureLoaded(ctx context.Context, e *Executor, a *attempt) error {
+	if j.loaded.Load() {
+		return nil
 	}
-	if idle > idleJobs {
-		delete(c.jobs, oldest.jobKey)
-		if err := os.RemoveAll(oldest.folder); err != nil {
-			c.executor.cfg.Log.Warn("remove a job's folder", "job", oldest.id, "error", err)
+	return j.loading.join(ctx, e, a, func(ctx context.Context, progressed func()) error {
+		if j.loaded.Load() {
+			return nil
 		}
-	}
+		err := j.load(ctx, e, progressed)
+		j.loaded.Store(err == nil)
+		return err
+	})
 }
 
 func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) error {

@@ -9,31 +9,56 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// task returns the splits of a map task.
-func (job *jobContext) task(ctx context.Context, e *Executor, a *attempt, index int) (input.Task, error) {
-	n, at := index/job.plan.PageSize, index%job.plan.PageSize
+// cachedPages is how many pages of a job's plan an executor keeps.
+const cachedPages = 4
+
+// pageCache keeps the pages of a job's plan that were read last. Neighbouring tasks are on one
+// page.
+type pageCache struct {
+	reading sharedCall
+
+	mu    sync.Mutex
+	pages recent[int, []input.Task] // guarded by mu
+}
+
+func (c *pageCache) get(page int) ([]input.Task, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pages.get(page)
+}
+
+func (c *pageCache) add(page int, tasks []input.Task) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pages.add(page, tasks)
+}
+
+// task returns the splits of a map task, for an attempt.
+func (j *jobContext) task(ctx context.Context, e *Executor, a *attempt, index int) (input.Task, error) {
+	page, at := index/j.plan.PageSize, index%j.plan.PageSize
 	for {
-		page, ok := job.pages.page(n)
-		if ok && at >= len(page) {
-			return nil, fmt.Errorf("read the plan: page %d has %d tasks, task %d is wanted", n, len(page), at)
+		tasks, ok := j.pages.get(page)
+		if ok && at >= len(tasks) {
+			return nil, fmt.Errorf("read the plan: page %d has %d tasks and no task %d", page, len(tasks), at)
 		}
 		if ok {
-			return page[at], nil
+			return tasks[at], nil
 		}
-		// Those that want another page come here again.
-		if err := job.pages.reading.join(ctx, e, a, func(ctx context.Context, _ func()) error {
-			return job.readPage(ctx, e.work, n)
+		// If the call under way reads another page, the loop comes here again.
+		if err := j.pages.reading.join(ctx, e, a, func(ctx context.Context, _ func()) error {
+			return j.readPage(ctx, e.work, page)
 		}); err != nil {
 			return nil, err
 		}
 	}
 }
 
-func (job *jobContext) readPage(ctx context.Context, work objstore.Bucket, n int) error {
-	if _, ok := job.pages.page(n); ok {
+// readPage reads a page of the plan, unless it is kept already.
+func (j *jobContext) readPage(ctx context.Context, work objstore.Bucket, page int) error {
+	if _, ok := j.pages.get(page); ok {
 		return nil
 	}
-	key := job.layout.PlanPage(job.plan.Pages, n)
+	key := j.layout.PlanPage(j.plan.Pages, page)
 	data, err := objstore.ReadChecked(ctx, work, key)
 	if err != nil {
 		err = objstore.Withheld(ctx, work, key, err, func() error {
@@ -42,43 +67,10 @@ func (job *jobContext) readPage(ctx context.Context, work objstore.Bucket, n int
 		})
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	page, err := input.DecodePage(data)
+	tasks, err := input.DecodePage(data)
 	if err != nil {
 		return err
 	}
-	job.pages.add(n, page)
+	j.pages.add(page, tasks)
 	return nil
-}
-
-// cachedPages is how many pages of its plan an executor keeps per job.
-const cachedPages = 4
-
-// pageCache keeps pages of a job's plan; neighbouring tasks are on one page.
-type pageCache struct {
-	reading sharedCall
-
-	mu    sync.Mutex
-	pages map[int][]input.Task // guarded by mu
-	order []int                // guarded by mu: oldest first
-}
-
-func (c *pageCache) page(n int) ([]input.Task, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	page, ok := c.pages[n]
-	return page, ok
-}
-
-// add keeps a page, and drops the oldest if there are too many.
-func (c *pageCache) add(n int, page []input.Task) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pages == nil {
-		c.pages = map[int][]input.Task{}
-	}
-	if c.order = append(c.order, n); len(c.order) > cachedPages {
-		delete(c.pages, c.order[0])
-		c.order = c.order[1:]
-	}
-	c.pages[n] = page
 }
