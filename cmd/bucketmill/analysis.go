@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/job/jobfile"
 )
 
-// reason is why a job failed or was cancelled.
+// reason returns why a job failed or was cancelled.
 func reason(j api.Job) api.Failure {
 	if j.Error == nil {
 		return api.Failure{Message: "no reason is recorded", Class: job.ClassJob}
@@ -20,8 +20,8 @@ func reason(j api.Job) api.Failure {
 	return *j.Error
 }
 
-// analyse prints all that is known of why a job failed, below the reason itself: the task, its
-// attempts and where they ran, the record, the program's own words, and what to do.
+// analyse prints all that is known about a failure, after its reason: the task, its attempts and
+// where they ran, the record, what the program printed, and what to do.
 func (s *session) analyse(ctx context.Context, w io.Writer, job api.Job) error {
 	why := reason(job)
 	task, err := s.failedTask(ctx, job.ID, why.Attempt)
@@ -33,7 +33,7 @@ func (s *session) analyse(ctx context.Context, w io.Writer, job api.Job) error {
 	}
 	givenUp(w, why.Attempt, max(len(failed), 1))
 	if err != nil {
-		fmt.Fprintf(w, "  attempts: not known: %v\n", s.explain(err))
+		fmt.Fprintf(w, "  attempts: unknown: %v\n", s.explain(err))
 	}
 	if len(failed) > 0 {
 		fmt.Fprintln(w, "  attempts:")
@@ -50,18 +50,18 @@ func (s *session) analyse(ctx context.Context, w io.Writer, job api.Job) error {
 		}
 	}
 	section(w, "record", why.Record)
-	lastWords(w, why.Detail, why.Log)
+	programOutput(w, why.Detail, why.Log)
 	section(w, "what to do", remedy(job, why))
 	spec, err := jobfile.Parse(job.Spec)
-	whatIsThere(w, job.Output, err == nil && spec.Overwrite && job.Times.Published != nil)
+	outputAfterFailure(w, job.Output, err == nil && spec.Overwrite && job.Times.Published != nil)
 	return nil
 }
 
-// failedTask finds the task of an attempt; none for a job that failed as a whole.
+// failedTask returns the task of an attempt, or the zero value for a job that failed as a whole.
 func (s *session) failedTask(ctx context.Context, id job.ID, attempt string) (api.Task, error) {
 	a, err := job.ParseAttempt(id, attempt)
 	if err != nil {
-		return api.Task{}, nil //nolint:nilerr // the failure is no attempt's
+		return api.Task{}, nil //nolint:nilerr // the failure is not that of an attempt
 	}
 	for task, err := range s.Tasks(ctx, id, a.Task.Side.String()) {
 		if err != nil || task.ID == a.Task.String() {
@@ -75,25 +75,25 @@ func (s *session) failedTask(ctx context.Context, id job.ID, attempt string) (ap
 func remedy(j api.Job, why api.Failure) string {
 	retry := ""
 	if j.Phase == job.PhaseKept {
-		retry = fmt.Sprintf("\"bucketmill retry %s\" goes on where it stopped, with %d of %s done.",
+		retry = fmt.Sprintf("\"bucketmill retry %s\" continues where it stopped, with %d of %s done.",
 			j.ID, j.Progress.Map.Done, plural(j.Progress.Map.Total, "map task"))
 	}
 	first := ""
 	switch why.Class {
 	case job.ClassUser:
-		first = "The program or its input is at fault, and would be again: correct it and submit the job again."
+		first = "The program or its input is at fault, so a retry would fail again: correct it and submit the job again."
 		if why.Attempt != "" {
-			first += fmt.Sprintf("\n\"bucketmill logs %s %s\" shows all that the program said, and how it failed.", j.ID, why.Attempt)
+			first += fmt.Sprintf("\n\"bucketmill logs %s %s\" shows everything that the program printed, and how it failed.", j.ID, why.Attempt)
 		}
 		return first
 	case job.ClassInfra:
-		first = "The store, the network or an executor's disk failed, not the program: see to it, and to the executors' logs."
+		first = "The store, the network or an executor's disk failed, not the program: check them, and the executors' logs."
 	case job.ClassLost:
-		first = "Executors vanished with this task in hand. Were they killed for using too much memory? Give them more, or the job a smaller --split-size."
+		first = "Executors vanished while they ran this task. Were they killed for using too much memory? Give them more, or the job a smaller --split-size."
 	case job.ClassSegment:
-		first = "What a map task had written was gone or altered on the work store: make sure that nothing else (a lifecycle rule?) touches it."
+		first = "A map task's segment file was missing or changed on the work store: make sure that nothing else (a lifecycle rule?) changes the work store."
 	default:
-		return joinLines("Put right what the reason names, and submit the job again.", retry)
+		return joinLines("Correct what the reason names, and submit the job again.", retry)
 	}
 	return joinLines(first, cmp.Or(retry, "Then submit the job again."))
 }

@@ -15,20 +15,19 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 )
 
-// printJSON writes one answer of the API, on one line.
+// printJSON writes one answer of the API on one line.
 func (s *session) printJSON(answer any) error {
 	e := json.NewEncoder(s.out)
 	e.SetEscapeHTML(false)
 	return e.Encode(answer)
 }
 
-// printList writes {"NAME":[…]}, as the API's lists are, of the items of all pages as they
-// come.
+// printList writes the items of all pages as {"NAME":[…]}, like a list of the API, as they arrive.
 func printList[T any](w io.Writer, name string, items iter.Seq2[T, error]) error {
 	return printListAnd(w, name, items, func() (any, error) { return struct{}{}, nil })
 }
 
-// printListAnd is printList of an answer that has other members too, which are asked for behind the items.
+// printListAnd is printList for an answer with other members, which it requests after the items.
 func printListAnd[T any](w io.Writer, name string, items iter.Seq2[T, error], others func() (any, error)) error {
 	before := fmt.Sprintf("{%q:[", name)
 	for item, err := range items {
@@ -65,18 +64,18 @@ func printListAnd[T any](w io.Writer, name string, items iter.Seq2[T, error], ot
 	return err
 }
 
-// tableStep is how many rows are shown before more are asked for: columns line up within that
-// many.
+// tableStep is the number of rows after which a table is flushed: columns are aligned within that
+// many rows.
 const tableStep = 500
 
-// printTable writes a line of cells for each item below those of head; none if there is no
+// printTable writes the head and a line of cells for each item. It writes nothing if there is no
 // item.
 func printTable[T any](w io.Writer, head string, items iter.Seq2[T, error], cells func(T) []string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	n := 0
 	for item, err := range items {
 		if err != nil {
-			_ = t.Flush() // that error matters more
+			_ = t.Flush() // err is more important
 			return err
 		}
 		if n == 0 {
@@ -96,7 +95,7 @@ func printTable[T any](w io.Writer, head string, items iter.Seq2[T, error], cell
 	return t.Flush()
 }
 
-// atMost yields the first n items; all for n < 1.
+// atMost yields the first n items, or all if n < 1.
 func atMost[T any](n int, items iter.Seq2[T, error]) iter.Seq2[T, error] {
 	if n < 1 {
 		return items
@@ -111,7 +110,7 @@ func atMost[T any](n int, items iter.Seq2[T, error]) iter.Seq2[T, error] {
 	}
 }
 
-// each yields what there is.
+// each yields items without errors.
 func each[T any](items []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, item := range items {
@@ -122,7 +121,7 @@ func each[T any](items []T) iter.Seq2[T, error] {
 	}
 }
 
-// ago tells how long ago something was, "-" if it was not yet.
+// ago formats how long ago something happened; "-" if it has not happened.
 func ago(t *api.Time) string {
 	if t == nil {
 		return "-"
@@ -130,7 +129,7 @@ func ago(t *api.Time) string {
 	return humanize.Time(t.Time)
 }
 
-// clock is a time of day, for what is not long ago.
+// clock formats a time of day, for recent events.
 func clock(t *api.Time) string {
 	if t == nil {
 		return "-"
@@ -138,7 +137,7 @@ func clock(t *api.Time) string {
 	return t.Local().Format("15:04:05.000")
 }
 
-// between is the time from one moment to another, or to now; "-" before the first.
+// between formats the time from one moment to another, or to now; "-" if the first is unknown.
 func between(from, to *api.Time) string {
 	switch {
 	case from == nil:
@@ -149,7 +148,7 @@ func between(from, to *api.Time) string {
 	return to.Sub(from.Time).Round(time.Millisecond).String()
 }
 
-// orDash keeps an empty cell of a table from looking like a mistake.
+// orDash returns "-" for an empty cell of a table.
 func orDash(text string) string { return cmp.Or(text, "-") }
 
 func size(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

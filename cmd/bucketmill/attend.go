@@ -14,27 +14,28 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// tellOfWaiting says once for what is waited when a server misses a job that was there.
-func (s *session) tellOfWaiting(w io.Writer, id job.ID) func(error) {
-	told := time.Time{}
+// reportWaiting returns a function that prints, at most once a minute, that the server does not
+// find a job that existed, and that the command waits for it.
+func (s *session) reportWaiting(w io.Writer, id job.ID) func(error) {
+	reported := time.Time{}
 	return func(err error) {
-		if time.Since(told) > time.Minute {
-			told = time.Now()
-			fmt.Fprintf(w, "bucketmill: the server can't tell how job %s is: %v\n"+
-				"  If Redis has lost the job, it comes back within a minute. Waiting so long.\n", id, s.explain(err))
+		if time.Since(reported) > time.Minute {
+			reported = time.Now()
+			fmt.Fprintf(w, "bucketmill: the server does not find job %s: %v\n"+
+				"  If Redis has lost the job, it is restored within a minute. Waiting for that.\n", id, s.explain(err))
 		}
 	}
 }
 
-// attendance is how a job is attended.
-type attendance struct {
+// attendOptions say how a job is attended.
+type attendOptions struct {
 	cancelOnInterrupt bool
-	quiet             bool // show nothing but errors, and JSON where that is wanted
+	quiet             bool // print only errors, and JSON with --json
 }
 
-// attend shows how far a job is that is known to be there until it is settled, and reports its end as run does, in
-// print and exit code. An interrupt leaves the job running, or cancels it.
-func (s *session) attend(ctx context.Context, id job.ID, how attendance) error {
+// attend shows the progress of an existing job until it has ended, and reports the end like run,
+// with the same output and exit code. An interrupt leaves the job running, or cancels it.
+func (s *session) attend(ctx context.Context, id job.ID, how attendOptions) error {
 	outliveReader(s.out)
 	ui := newUI(s.out, s.err)
 	if ui.quiet = how.quiet; how.quiet {
@@ -63,8 +64,8 @@ func (s *session) attend(ctx context.Context, id job.ID, how attendance) error {
 			return err
 		}
 		err = ui.completed(ctx, o)
-		if problem := new(api.Problem); errors.As(err, &problem) && problem.Code == api.CodeJobNotFound {
-			fmt.Fprintf(s.err, "bucketmill: the server has forgotten job %s meanwhile, so the beginning of its output can't be shown: %v\n", id, err)
+		if problem, ok := errors.AsType[*api.Problem](err); ok && problem.Code == api.CodeJobNotFound {
+			fmt.Fprintf(s.err, "bucketmill: the server no longer knows job %s, so the beginning of its output can't be shown: %v\n", id, err)
 			return nil
 		}
 		return err
@@ -76,22 +77,22 @@ func (s *session) attend(ctx context.Context, id job.ID, how attendance) error {
 	return errors.Join(reportedError{errJobFailed}, s.analyse(ctx, s.err, j))
 }
 
-// leave says what becomes of a job that is no longer waited for.
+// leave prints what happens to a job when the command stops waiting for it.
 func (s *session) leave(ctx context.Context, id job.ID, cancelIt bool) error {
 	if !cancelIt {
-		fmt.Fprintf(s.err, `bucketmill: interrupted; job %[1]s goes on. Watch it with "bucketmill status %[1]s --watch", or stop it with "bucketmill cancel %[1]s".`+"\n", id)
+		fmt.Fprintf(s.err, `bucketmill: interrupted; job %[1]s continues. Watch it with "bucketmill status %[1]s --watch", or stop it with "bucketmill cancel %[1]s".`+"\n", id)
 		return reportedError{errInterrupted}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpWait) // the job must hear of it
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpWait) // ctx has ended, but the job must be cancelled
 	defer cancel()
 	if _, err := s.Cancel(ctx, id); err != nil {
-		return fmt.Errorf("cancel job %s, which may go on: %w", id, err)
+		return fmt.Errorf("cancel job %s, which may still run: %w", id, err)
 	}
 	fmt.Fprintf(s.err, "bucketmill: interrupted; job %s was cancelled\n", id)
 	return reportedError{errInterrupted}
 }
 
-// follow shows how far a job is until it is settled, and returns it.
+// follow shows the progress of a job until it has ended, and returns the job.
 func (s *session) follow(ctx context.Context, id job.ID, ui *ui) (job api.Job, _ error) {
 	if ui.live() {
 		ctx, cancel := context.WithCancel(ctx)
@@ -99,7 +100,7 @@ func (s *session) follow(ctx context.Context, id job.ID, ui *ui) (job api.Job, _
 		moving.Go(func() { s.moveBars(ctx, id, ui) })
 		defer func() { cancel(); moving.Wait() }()
 	}
-	known := s.Knowing(s.tellOfWaiting(ui.log(), id))
+	known := s.Knowing(s.reportWaiting(ui.log(), id))
 	for e, err := range known.Events(ctx, id, "") {
 		if err != nil {
 			return job, gone(id, err)
@@ -122,20 +123,20 @@ func (s *session) follow(ctx context.Context, id job.ID, ui *ui) (job api.Job, _
 	return job, errForgotten
 }
 
-// gone says of a job that did not come back what may have become of it.
+// gone explains what may have happened to a job that was not restored.
 func gone(id job.ID, err error) error {
-	if problem := new(api.Problem); errors.As(err, &problem) && problem.Code == api.CodeJobNotFound {
-		return fmt.Errorf("the server knows job %s no more: it had ended and its history is over, or Redis has lost it; "+
+	if problem, ok := errors.AsType[*api.Problem](err); ok && problem.Code == api.CodeJobNotFound {
+		return fmt.Errorf("the server no longer knows job %s: the job ended and its history has expired, or Redis has lost it; "+
 			"a job that completed has written _SUCCESS to its output", id)
 	}
 	return err
 }
 
-// errForgotten says that the events of a job have ended, and the job has not.
-var errForgotten = errors.New("the server says no more of the job")
+// errForgotten says that the events of a job ended before the job.
+var errForgotten = errors.New("the server sends no more events of the job")
 
-// moveBars shows also what is done of the tasks that run, which the stream does not tell. The
-// stream says when something is wrong.
+// moveBars adds the progress of running tasks, which is not in the stream of events. It ignores
+// errors, since the stream reports them.
 func (s *session) moveBars(ctx context.Context, id job.ID, ui *ui) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -155,7 +156,7 @@ func (s *session) moveBars(ctx context.Context, id job.ID, ui *ui) {
 	}
 }
 
-// running are the attempts of one job.
+// running returns the attempts of one job.
 func running(active []api.ActiveAttempt, id job.ID) (attempts []state.Running) {
 	for _, a := range active {
 		attempt, err := job.ParseAttempt(id, fmt.Sprintf("%s.%d", a.Task, a.Number))
@@ -166,22 +167,22 @@ func running(active []api.ActiveAttempt, id job.ID) (attempts []state.Running) {
 	return attempts
 }
 
-// eventKept is the type of the event that says that a failed job can be retried from now on.
+// eventKept is the type of the event after which a failed job can be retried.
 const eventKept = "kept"
 
-// mayEnd tells whether a job may be settled after an event. One that was retried has more of
-// these in its past.
+// mayEnd reports whether a job may be settled after an event. A job that was retried has such
+// events in its past.
 func mayEnd(e api.Event) bool {
 	return e.State.Terminal() || e.Type == eventKept || e.Type == api.EventEnded
 }
 
-// settled tells whether a job's end is known, and what can be done about it: a job that has
-// failed can be retried only when it is cleaned up.
+// settled reports whether a job has ended for its user: a failed job only after its clean-up, since
+// it can't be retried before.
 func settled(j api.Job) bool {
 	return j.State.Terminal() && (j.State != job.Failed || j.Phase != job.PhaseCleanup)
 }
 
-// record is a job as the reports of run have it.
+// record returns a job in the form that the reports of run use.
 func record(job api.Job) state.Job {
 	r := state.Job{
 		ID: job.ID, Name: job.Name, Priority: job.Priority, State: job.State, Phase: job.Phase,
@@ -196,7 +197,7 @@ func record(job api.Job) state.Job {
 	return r
 }
 
-// outcome is what a completed job's summary is made of.
+// outcome returns the content of a completed job's summary.
 func (s *session) outcome(job api.Job) (outcome, error) {
 	spec, err := jobfile.Parse(job.Spec)
 	if err != nil {
@@ -204,13 +205,13 @@ func (s *session) outcome(job api.Job) (outcome, error) {
 	}
 	return outcome{
 		job: record(job), spec: spec, counters: job.Counters, inputs: job.Inputs, inputBytes: job.InputBytes,
-		left: left(job),
-		head: func(ctx context.Context, part int) ([]byte, error) { return s.partHead(ctx, job.ID, part) },
+		unread: unreadOf(job),
+		head:   func(ctx context.Context, part int) ([]byte, error) { return s.partHead(ctx, job.ID, part) },
 	}, nil
 }
 
-func left(job api.Job) leftOut {
-	return leftOut{passedOver: job.PassedOver, outputs: job.OldOutputs, own: job.OwnFolders, empty: job.EmptyInputs, firstEmpty: job.EmptyInput}
+func unreadOf(job api.Job) unread {
+	return unread{hidden: job.PassedOver, outputs: job.OldOutputs, own: job.OwnFolders, empty: job.EmptyInputs, firstEmpty: job.EmptyInput}
 }
 
 // partHead reads the beginning of a part of a job's output.

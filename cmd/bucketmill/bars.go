@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// bar needs mu.
+// bar updates the bar of one side. The caller has locked mu.
 func (u *ui) bar(side job.Side, name string, p job.Progress, running []state.Running) {
 	if p.Total == 0 {
 		return
@@ -40,18 +40,19 @@ func (u *ui) bar(side job.Side, name string, p job.Progress, running []state.Run
 	}
 }
 
-// lineStart begins every line of a bar: a terminal that has shown ^C is not at the beginning of its line.
+// lineStart begins every line of a bar: after a terminal has shown ^C, the cursor is not at the
+// beginning of the line.
 const lineStart = "\r"
 
 // sideBar is the bar of one side's tasks, in thousandths of a task. It is drawn while it is
-// moved.
+// updated, hence the atomic fields.
 type sideBar struct {
 	*mpb.Bar
-	first atomic.Int64 // what was done when anything was first seen to be
-	since atomic.Int64 // ns since 1970; when that was
+	first atomic.Int64 // the first progress that was more than 0
+	since atomic.Int64 // ns since 1970; the time of first
 }
 
-// pace tells the rate since something was first seen to be done, and the time left at it.
+// pace returns the rate since the first progress, and the time left at that rate.
 func (b *sideBar) pace(s decor.Statistics) string {
 	first := b.first.Load()
 	if first == 0 || s.Current <= first {
@@ -63,7 +64,7 @@ func (b *sideBar) pace(s decor.Statistics) string {
 	return fmt.Sprintf("%.1f/s, %s left", 1/perTask, left.Round(time.Second))
 }
 
-// thousandths is how many thousandths of a task are done, all tasks together.
+// thousandths returns the progress of all tasks of a side, in thousandths of a task.
 func thousandths(side job.Side, p job.Progress, running []state.Running) int64 {
 	n := int64(p.Done) * 1000
 	for _, r := range running {

@@ -13,17 +13,17 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/connect"
 )
 
-// awsPatience is how long AWS may take to answer where nobody has said that it is the store.
-const awsPatience = 5 * time.Second
+// awsTimeout limits the wait for AWS if no endpoint is set: perhaps another store was meant.
+const awsTimeout = 5 * time.Second
 
-// checkBuckets makes sure that the buckets of a job are there, before anything is started. What else may be wrong
-// with them shows when they are used.
+// checkBuckets checks that the buckets of a job exist, before anything is started. Other problems
+// show when the buckets are used.
 func (f *runFlags) checkBuckets(ctx context.Context, stores *connect.Stores, spec job.Spec) error {
 	checked := map[string]bool{}
 	for i, location := range append([]string{spec.Output}, spec.InputURLs()...) {
 		u, err := objstore.ParseURL(location)
 		if err != nil || u.Scheme != "s3" || checked[u.Bucket] {
-			continue // a mistake is reported elsewhere
+			continue // an invalid location is reported elsewhere
 		}
 		checked[u.Bucket] = true
 		err = f.checkBucket(ctx, stores, u.BucketURL())
@@ -39,7 +39,7 @@ func (f *runFlags) checkBuckets(ctx context.Context, stores *connect.Stores, spe
 	return nil
 }
 
-// endpointFlag repeats the flag on a command line that reaches the same store.
+// endpointFlag returns the flag that makes another command reach the same store.
 func (f *storeFlags) endpointFlag() string {
 	if f.endpoint == "" {
 		return " --s3-driver " + f.driver
@@ -53,13 +53,13 @@ func (f *runFlags) checkBucket(ctx context.Context, stores *connect.Stores, url 
 		return err
 	}
 	noEndpoint := cmp.Or(f.store.endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL")) == ""
-	asking := ctx
+	listCtx := ctx
 	if noEndpoint {
 		var cancel context.CancelFunc
-		asking, cancel = context.WithTimeout(ctx, awsPatience)
+		listCtx, cancel = context.WithTimeout(ctx, awsTimeout)
 		defer cancel()
 	}
-	for _, listErr := range b.List(asking, ".bucketmill/") { // any will do
+	for _, listErr := range b.List(listCtx, ".bucketmill/") { // any prefix
 		err = listErr
 		break
 	}
@@ -69,7 +69,7 @@ func (f *runFlags) checkBucket(ctx context.Context, stores *connect.Stores, url 
 	case errors.Is(err, objstore.ErrNoBucket):
 		return err
 	case noEndpoint && (errors.Is(err, objstore.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)):
-		return fmt.Errorf("AWS does not answer for %s: is it on another store? Then name that with --s3-endpoint URL, or AWS_ENDPOINT_URL: %w", url, err)
+		return fmt.Errorf("AWS does not answer for %s: if the bucket is on another store, set --s3-endpoint URL or AWS_ENDPOINT_URL: %w", url, err)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// Each builtin on a few lines. IN stands for the input's folder.
+// Each builtin gives the right output for a few lines. IN means the input's folder.
 func TestBuiltins(t *testing.T) {
 	t.Parallel()
 	type golden struct {

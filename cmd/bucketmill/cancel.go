@@ -14,7 +14,7 @@ import (
 func newCancelCommand() *cobra.Command {
 	return jobCommand(&cobra.Command{
 		Use:   "cancel JOB…",
-		Short: "Stop jobs; what they wrote so far is removed",
+		Short: "Stop jobs and remove what they wrote",
 		Args:  someJobs("cancel"),
 	}, func(ctx context.Context, s *session, args []string) error {
 		return s.each(args, func(arg string) error { return s.change(ctx, arg, s.Cancel) })
@@ -25,8 +25,9 @@ func newDeleteCommand() *cobra.Command {
 	return jobCommand(&cobra.Command{
 		Use:   "delete JOB…",
 		Short: "Forget jobs that have ended; their outputs stay",
-		Long: `Delete removes what the server remembers of jobs that have ended: their records, counters and logs, never their
-outputs. A failed job can't be retried afterwards. It takes a token of the role admin, or of who submitted the job.`,
+		Long: `Delete removes what the server stores about jobs that have ended: their records, counters and logs, never their
+outputs. A failed job can't be retried afterwards. It needs a token with the role admin, or the token that submitted
+the job.`,
 		Args: someJobs("delete"),
 	}, func(ctx context.Context, s *session, args []string) error {
 		return s.each(args, func(arg string) error {
@@ -39,17 +40,17 @@ outputs. A failed job can't be retried afterwards. It takes a token of the role 
 	})
 }
 
-// someJobs wants one argument or more.
+// someJobs requires at least one argument.
 func someJobs(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return usageError{errors.New("want the jobs to " + what)}
+			return usageError{errors.New("name the jobs to " + what)}
 		}
 		return nil
 	}
 }
 
-// each does something for each argument, and goes on after an error.
+// each calls do for each argument, and continues after an error.
 func (s *session) each(args []string, do func(arg string) error) error {
 	var failed []error
 	for _, arg := range args {
@@ -68,21 +69,21 @@ func (s *session) each(args []string, do func(arg string) error) error {
 func newRetryCommand() *cobra.Command {
 	return jobCommand(&cobra.Command{
 		Use:   "retry JOB",
-		Short: "Start a failed job again, keeping the map tasks that are done",
+		Short: "Start a failed job again, and keep the map tasks that are done",
 		Args:  exactArgs(1, "one job: an id, or last"),
 	}, func(ctx context.Context, s *session, args []string) error {
 		return s.change(ctx, args[0], s.Retry)
 	})
 }
 
-// change asks for another state of a job and prints what became of it.
-func (s *session) change(ctx context.Context, arg string, ask func(context.Context, job.ID) (api.Job, error)) error {
+// change requests another state of a job and prints the result.
+func (s *session) change(ctx context.Context, arg string, request func(context.Context, job.ID) (api.Job, error)) error {
 	outliveReader(s.out)
 	id, err := s.jobNamed(ctx, arg)
 	if err != nil {
 		return err
 	}
-	job, err := ask(ctx, id)
+	job, err := request(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ def in_order(value):
         time.sleep(0.01)
 `
 
-// All that is known of a failure is told, by submit --wait and by status, and a retry keeps
-// what was done.
+// submit --wait and status print everything that is known about a failure, and a retry keeps what
+// was done.
 func TestFailureAnalysis(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -91,7 +91,7 @@ func TestRemedies(t *testing.T) {
 	kept.Progress.Map = job.Progress{Total: 3, Done: 2}
 	ended := kept
 	ended.Phase = job.PhaseEnded
-	const again = `"bucketmill retry j" goes on where it stopped, with 2 of 3 map tasks done.`
+	const again = `"bucketmill retry j" continues where it stopped, with 2 of 3 map tasks done.`
 	for class, hint := range map[job.Class]string{
 		job.ClassInfra: "store, the network", job.ClassLost: "memory", job.ClassSegment: "lifecycle", job.ClassJob: "reason",
 	} {
@@ -105,7 +105,7 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
-// interrupter stands for a user who presses Ctrl-C when the job was submitted.
+// interrupter acts like a user who presses Ctrl-C after the job was submitted.
 type interrupter struct {
 	bytes.Buffer
 	interrupt context.CancelFunc
@@ -126,7 +126,7 @@ func TestInterruptedWait(t *testing.T) {
 		state      job.State
 		says       string
 	}{
-		{"goes on", "--wait", job.Submitted, `\nbucketmill: interrupted; job \S+ goes on\. Watch it with "bucketmill status \S+ --watch", or stop it with "bucketmill cancel \S+"\.\n$`},
+		{"continues", "--wait", job.Submitted, `\nbucketmill: interrupted; job \S+ continues\. Watch it with "bucketmill status \S+ --watch", or stop it with "bucketmill cancel \S+"\.\n$`},
 		{"is cancelled", "--cancel-on-interrupt", job.Cancelled, `\nbucketmill: interrupted; job \S+ was cancelled\n$`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

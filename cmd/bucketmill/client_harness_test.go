@@ -37,16 +37,16 @@ type testServer struct {
 	api   *server.Server
 	log   *slog.Logger
 
-	registry *prometheus.Registry // of all of them
+	registry *prometheus.Registry // of all services
 }
 
 const serverWork = "s3://work/bm"
 
-// serverLimits let a job fail soon.
+// serverLimits make a job fail soon.
 var serverLimits = state.Limits{User: 2, Infra: 2, Lost: 2, Backoff: time.Millisecond}
 
-// serve starts a server, and unless it is idle also a controller and an executor. Adjust, if
-// not nil, changes its configuration.
+// serve starts a server and, unless it is idle, a controller and an executor. adjust, if not nil,
+// changes the configuration.
 func serve(t *testing.T, idle bool, adjust func(*server.Config)) *testServer {
 	t.Helper()
 	redis, err := embedded.Start()
@@ -88,7 +88,7 @@ func (s *testServer) open(ctx context.Context, location string) (objstore.Bucket
 	if err != nil {
 		return nil, "", err
 	}
-	if u.Scheme == "file" { // what came out of a bucket's listing
+	if u.Scheme == "file" { // the URL is from a bucket's listing
 		return s.files.Open(ctx, location)
 	}
 	b, err := file.Open(filepath.Join(s.root, u.Bucket))
@@ -132,7 +132,7 @@ func (s *testServer) work() {
 		Limits: serverLimits, Version: "test", Metrics: s.registry,
 	})
 	must(s.t, err)
-	ctx, cancel := context.WithCancel(context.Background()) // it ends before what it works with
+	ctx, cancel := context.WithCancel(context.Background()) // ended before the server that it uses
 	var workers sync.WaitGroup
 	for _, run := range []func(context.Context) error{s.boss.Run, hand.Run} {
 		workers.Go(func() {

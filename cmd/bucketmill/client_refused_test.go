@@ -55,7 +55,7 @@ func TestTLS(t *testing.T) {
 	if r.code != exitUsage {
 		t.Errorf("exit code %d", r.code)
 	}
-	checkComplaint(t, r, `none\.pem: there is no certificate`)
+	checkComplaint(t, r, `none\.pem: the file contains no PEM certificate`)
 }
 
 func TestClientMistakes(t *testing.T) {
@@ -69,18 +69,18 @@ func TestClientMistakes(t *testing.T) {
 		code int
 		says string
 	}{
-		{"status a b", 2, "want one job"},
+		{"status a b", 2, "takes one job"},
 		{"status nope", 1, `nope.*"bucketmill list" shows`},
 		{"status nope --watch", 1, `nope.*"bucketmill list" shows`},
 		{"tasks nope", 1, "nope"},
 		{"events nope", 1, "nope"},
 		{"logs nope", 1, "nope"},
 		{"results nope", 1, "nope"},
-		{"cancel", 2, "want the jobs"},
-		{"results " + id, 1, `is SUBMITTED \("bucketmill status" tells`},
+		{"cancel", 2, "name the jobs"},
+		{"results " + id, 1, `is SUBMITTED \("bucketmill status" shows`},
 		{"retry " + id, 1, "SUBMITTED.*only a job that has FAILED can be retried"},
 		{"logs " + id, 1, "there are no logs"},
-		{"logs " + id + " x", 2, `"x" is not a task like m12`},
+		{"logs " + id + " x", 2, `"x" is not a task such as m12`},
 		{"logs " + id + " m0.1", 1, "no log"},
 		{"tasks " + id + " --side up", 2, "must be map or reduce"},
 		{"list --state done", 2, "is not one of SUBMITTED"},
@@ -90,12 +90,12 @@ func TestClientMistakes(t *testing.T) {
 		{"submit wordcount -i local.txt -o s3://outbox/x", 1, "local.txt"},
 		{"submit s3://inbox/no.py -i s3://inbox/x -o s3://outbox/x", 2, "s3://inbox/no.py"},
 		{"put " + missing + " s3://inbox/x", 1, "missing: no such file"},
-		{"put client_test.go inbox/x", 2, "want s3://BUCKET/KEY"},
+		{"put client_test.go inbox/x", 2, "use s3://BUCKET/KEY"},
 		{"put client_test.go s3://inbox/../x", 2, "element"},
-		{"get s3://inbox/nothing", 1, `"bucketmill ls s3://BUCKET/" shows`},
+		{"get s3://inbox/nothing", 1, `"bucketmill ls s3://BUCKET/" lists`},
 		{"get s3://inbox/nothing --json", 2, "--json needs a FILE"},
 		{"get s3://inbox/nothing " + missing, 1, "inbox"},
-		{"ls inbox", 2, "want s3://BUCKET/KEY"},
+		{"ls inbox", 2, "use s3://BUCKET/KEY"},
 		{"list --server ftp://x", 2, "want http://host:port"},
 	} {
 		t.Run(m.args, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// wants checks a text against a regular expression.
+// wants checks that a text matches a regular expression.
 func wants(t *testing.T, text, pattern string) {
 	t.Helper()
 	if !regexp.MustCompile(pattern).MatchString(text) {
@@ -24,7 +24,7 @@ func wants(t *testing.T, text, pattern string) {
 	}
 }
 
-// A job's way through all commands that look at it.
+// All commands that show a job work.
 func TestClientLooksAtAJob(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, func(cfg *server.Config) {
@@ -52,7 +52,7 @@ func TestClientLooksAtAJob(t *testing.T) {
 	wants(t, s.must("executors"), `^ID .*\nhand +\S+ +(idle|busy) +\d/2 +[\d.]+ +.* +test\n$`)
 	wants(t, s.must("events", id), `^[\d:.]+ state SUBMITTED\n[\d:.]+ phase map\n[\d:.]+ phase reduce\n[\d:.]+ phase publish\n[\d:.]+ state COMPLETED\n`)
 	wants(t, s.must("events", id, "--follow"), `\n[\d:.]+ ended\n$`)
-	const ended = `^The job has ended: of its tasks only those with failed attempts that are remembered are listed\.\n`
+	const ended = `^The job has ended: only tasks with failed attempts are listed, and only the newest of these\.\n`
 	wants(t, s.must("tasks", "-"), ended+`map +2/2 tasks \(100%\), 2 attempts\nreduce +2/2 tasks \(100%\), 2 attempts\n$`)
 	wants(t, s.must("tasks", id, "--side", "reduce"), ended+`reduce +2/2 tasks \(100%\), 2 attempts\n$`)
 
@@ -69,7 +69,7 @@ func TestClientLooksAtAJob(t *testing.T) {
 	looksAtJSON(t, s, id)
 }
 
-// looksAtJSON checks what the commands say of the job for programs.
+// looksAtJSON checks the JSON output of the commands.
 func looksAtJSON(t *testing.T, s *testServer, id string) {
 	t.Helper()
 	var j api.Job
@@ -105,7 +105,7 @@ func TestPace(t *testing.T) {
 	bar.since.Store(time.Now().Add(-10 * time.Second).UnixNano())
 	bar.first.Store(500)
 	if text := bar.pace(decor.Statistics{Current: 500, Total: 8000}); text != "" {
-		t.Errorf("before anything is done: %q", text)
+		t.Errorf("before any progress: %q", text)
 	}
 	if text := bar.pace(decor.Statistics{Current: 5500, Total: 8000}); text != "0.5/s, 5s left" {
 		t.Errorf("5 tasks in 10 s, 2.5 to go: %q", text)
@@ -140,7 +140,7 @@ func TestClientObjects(t *testing.T) {
 	}
 }
 
-// submit gives the bytes that run gives.
+// submit gives the same bytes as run.
 func TestSubmitGivesWhatRunGives(t *testing.T) {
 	t.Parallel()
 	text := sampleText(t, 100<<10, 3)
@@ -154,7 +154,7 @@ func TestSubmitGivesWhatRunGives(t *testing.T) {
 		want.Write(p.data)
 	}
 	if got := s.must("results", id); got != want.String() {
-		t.Errorf("%d bytes, and run made %d", len(got), want.Len())
+		t.Errorf("%d bytes, but run made %d", len(got), want.Len())
 	}
 }
 

@@ -38,23 +38,22 @@ type cluster struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	mu     sync.Mutex
-	errs   []error // guarded by mu: of the parts, when they ended
+	errs   []error // guarded by mu: of the parts that have ended
 	closer []func() error
 }
 
-// Leases in one process serve only to tell attempts of their cancellation; nothing can die
-// alone here.
+// In one process leases only tell attempts that they are cancelled: no executor can die alone.
 const (
 	localLease     = 30 * time.Second
 	localHeartbeat = 250 * time.Millisecond
 )
 
-// localPatience is how long a person who waits is left waiting for a store that does not answer,
-// on top of the drivers' own retries.
-const localPatience = 5 * time.Second
+// localStoreTimeout is how long planning and clean-up retry if the store does not answer, in
+// addition to the drivers' retries: a person waits.
+const localStoreTimeout = 5 * time.Second
 
-// startCluster starts all that the job needs. The cluster does not end with ctx: a cancelled
-// job wants to be cleaned up.
+// startCluster starts everything that the job needs. The cluster does not end with ctx: a cancelled
+// job must be cleaned up.
 func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs program.Config, log *slog.Logger, ui *ui) (c *cluster, err error) {
 	c = &cluster{id: job.NewID(), log: log}
 	defer func() {
@@ -80,8 +79,8 @@ func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs pro
 	c.cancel = cancel
 	boss, err := controller.New(ctx, controller.Config{
 		ID: "local", Store: c.store, Open: c.stores.Open, Work: c.work, Limits: limits, Log: log, Slots: f.executors,
-		PlanTimeout: localPatience, CleanupTimeout: localPatience, Abandoned: ui.abandoned, Reads: program.Reads,
-		NoBackups: true, // on one machine none is slower than another
+		PlanTimeout: localStoreTimeout, CleanupTimeout: localStoreTimeout, Abandoned: ui.abandoned, Reads: program.Reads,
+		NoBackups: true, // on one machine no executor is slower than another
 	})
 	if err != nil {
 		return c, err
@@ -103,8 +102,8 @@ func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs pro
 	return c, nil
 }
 
-// connect opens the state: in a namespace of its own, so that a shared Redis's executors
-// leave this job alone.
+// connect opens the state. In a shared Redis it uses a namespace for this job, so that other
+// executors don't run its tasks.
 func (c *cluster) connect(ctx context.Context, url string) error {
 	namespace, own := state.DefaultNamespace, url == ""
 	if own {
@@ -132,7 +131,7 @@ func (c *cluster) connect(ctx context.Context, url string) error {
 	return nil
 }
 
-// workURL is where plan and intermediates go.
+// workURL returns the URL of the work area, for the plan and the intermediates.
 func (f *runFlags) workURL(spec job.Spec, scratch string) (string, error) {
 	location := f.work
 	if location == "" {
@@ -155,6 +154,7 @@ func (f *runFlags) workURL(spec job.Spec, scratch string) (string, error) {
 	return strings.TrimSuffix(u.String(), "/"), nil
 }
 
+// start runs a part of the cluster in a goroutine, and keeps its error.
 func (c *cluster) start(part func() error) {
 	c.wg.Go(func() {
 		if err := part(); err != nil {
@@ -185,7 +185,7 @@ func (c *cluster) runJob(ctx context.Context, spec job.Spec, programPath string,
 	return waitJob(ctx, c.store, c.id, ui)
 }
 
-// uploadFiles puts the files on the work store that are sent along with the program.
+// uploadFiles uploads the files of a program to the work store.
 func (c *cluster) uploadFiles(ctx context.Context, files []job.ProgramFile) ([]job.ProgramFile, error) {
 	sent := make([]job.ProgramFile, 0, len(files))
 	for i, f := range files {
@@ -198,7 +198,7 @@ func (c *cluster) uploadFiles(ctx context.Context, files []job.ProgramFile) ([]j
 	return sent, nil
 }
 
-// upload puts a file of the program on the work store, among the job's own objects.
+// upload uploads a file of a program to the work store, among the job's objects.
 func (c *cluster) upload(ctx context.Context, file, name string) (*job.Artifact, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -217,7 +217,7 @@ func (c *cluster) upload(ctx context.Context, file, name string) (*job.Artifact,
 	return &job.Artifact{Key: key, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}, nil
 }
 
-// stop ends all parts and removes what only this process knew of.
+// stop ends all parts, and removes the job's state and local files.
 func (c *cluster) stop(ctx context.Context) error {
 	if c.cancel != nil {
 		c.cancel()

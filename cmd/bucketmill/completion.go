@@ -13,11 +13,11 @@ import (
 // complete offers fixed values for a flag, as "VALUE" or "VALUE\tDESCRIPTION".
 func complete(cmd *cobra.Command, flag string, values ...cobra.Completion) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // there is no such flag, whatever the command line says
+		panic(err) // the command has no such flag: a mistake in this program
 	}
 }
 
-// completeJobFlags completes a program, and the values of jobFlags.
+// completeJobFlags completes a program and the values of jobFlags.
 func completeJobFlags(cmd *cobra.Command) {
 	complete(cmd, "format", formatNames()...)
 	complete(cmd, "compression", "auto", "none")
@@ -35,11 +35,11 @@ func completeJobFlags(cmd *cobra.Command) {
 		for _, b := range program.Builtins() {
 			names = append(names, cobra.CompletionWithDesc(b.Name, b.Summary))
 		}
-		return names, cobra.ShellCompDirectiveDefault // and files
+		return names, cobra.ShellCompDirectiveDefault // the shell adds files
 	}
 }
 
-// formatNames are the names of the input formats; after one that ends with a colon comes a parameter.
+// formatNames returns the names of the input formats. A name that ends with a colon needs a parameter.
 func formatNames() []cobra.Completion {
 	names := formats.Inputs.Names()
 	for i, name := range names {
@@ -50,10 +50,11 @@ func formatNames() []cobra.Completion {
 	return names
 }
 
-// completedLocations is how many objects a shell is offered.
+// completedLocations is the largest number of objects that a shell is offered.
 const completedLocations = 200
 
-// completeLocations offers what is in the store, a folder at a time, to who has begun an s3 URL; and files.
+// completeLocations completes an s3 URL from the store, one folder at a time. For other words the
+// shell offers files.
 func completeLocations(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	const scheme = "s3://"
 	if !strings.HasPrefix(begun, scheme) {
@@ -85,7 +86,7 @@ func completeLocations(cmd *cobra.Command, _ []string, begun string) ([]cobra.Co
 	last := ""
 	for o, err := range atMost(10*completedLocations, s.List(ctx, bucket, prefix)) {
 		if err != nil {
-			break // what has come is better than nothing
+			break // offer what has arrived
 		}
 		location := scheme + bucket + "/" + o.Key
 		if folder, _, deeper := strings.Cut(o.Key[len(prefix):], "/"); deeper {
@@ -102,7 +103,8 @@ func completeLocations(cmd *cobra.Command, _ []string, begun string) ([]cobra.Co
 	return found, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 }
 
-// sessionOf is a session of a command that is only completed. One that has no flags of a connection uses the environment.
+// sessionOf returns a session for a command that is completed. A command without flags for a
+// connection uses the environment.
 func sessionOf(cmd *cobra.Command) (*session, error) {
 	var c connection
 	for name, value := range map[string]*string{"server": &c.server, "token": &c.token, "ca": &c.ca} {
@@ -131,7 +133,7 @@ func completeTasks(cmd *cobra.Command, args []string, begun string) ([]cobra.Com
 	var found []cobra.Completion
 	for task, err := range atMost(completedLocations, s.everyTask(ctx, id, "")) {
 		if err != nil {
-			break // what has come is better than nothing
+			break // offer what has arrived
 		}
 		found = append(found, cobra.CompletionWithDesc(task.ID, task.State))
 	}

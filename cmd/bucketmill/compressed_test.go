@@ -19,7 +19,7 @@ func gzipped(t testing.TB, text string) []byte {
 	return b.Bytes()
 }
 
-// flipped returns data with one bit of the byte at offset changed.
+// flipped returns data with one bit changed in the byte at offset.
 func flipped(data []byte, offset int) []byte {
 	data = bytes.Clone(data)
 	data[offset] ^= 0x10

@@ -16,23 +16,24 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Services take their settings from, in this order: flags, environment (BUCKETMILL_ and the
-// flag's name in capitals, with _ for -), a YAML file (keys are the flags' names), defaults.
+// A service reads a setting from the first of these that has it: its flag; the environment variable
+// BUCKETMILL_ and the flag's name in capitals, with _ for -; a YAML file, whose keys are the names
+// of the flags; the default.
 
 const envPrefix = "BUCKETMILL_"
 
-// notSettings are flags that say how to read settings, not what they are.
+// notSettings are flags that are not settings.
 var notSettings = map[string]bool{"config": true, "print-config": true, "help": true, "cpuprofile": true}
 
-// secretSettings are not printed.
+// secretSettings are never printed.
 var secretSettings = map[string]bool{"token": true, "webhook-secret": true}
 
-// addConfig lets a service's settings come from the environment and a file as well. They are
-// checked before service runs, or they are printed.
+// addConfig adds the environment and a file as sources of a service's settings. The command checks
+// the settings before it calls service, or prints them.
 func addConfig(cmd *cobra.Command, check func(context.Context) error, service func(*cobra.Command) error) {
 	fs := cmd.Flags()
-	path := fs.String("config", os.Getenv(envPrefix+"CONFIG"), "YAML file of settings, named like the flags; flags and BUCKETMILL_* variables win over it")
-	show := fs.Bool("print-config", false, "print the settings in force, as a file for --config, without secrets; check them, and exit")
+	path := fs.String("config", os.Getenv(envPrefix+"CONFIG"), "YAML file of settings, named like the flags; flags and BUCKETMILL_* variables override it")
+	show := fs.Bool("print-config", false, "print all settings as a file for --config, without secrets; check them, and exit")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := readConfig(fs, *path, os.LookupEnv); err != nil {
 			return usageError{err}
@@ -49,8 +50,8 @@ func addConfig(cmd *cobra.Command, check func(context.Context) error, service fu
 	}
 }
 
-// readConfig fills flags that were not given. In the file, a setting is the text that stands there, be it
-// one that YAML takes for a number or a date.
+// readConfig sets the flags that were not given. A setting is its text in the file, even if YAML
+// treats that as a number or a date.
 func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, bool)) error {
 	var fields []yamltext.Field
 	if path != "" {
@@ -72,7 +73,7 @@ func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, boo
 	var first error
 	set := func(f *pflag.Flag, value, from string) {
 		err := fs.Set(f.Name, value)
-		if invalid := new(pflag.InvalidValueError); errors.As(err, &invalid) {
+		if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 			err = valueError(f, value, errors.Unwrap(invalid))
 		}
 		if err != nil && first == nil {
@@ -91,14 +92,14 @@ func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, boo
 		field := file[f.Name]
 		list, several := f.Value.(pflag.SliceValue)
 		switch {
-		case several && field.List: // as the items are: a comma in one is no end of it
+		case several && field.List: // Replace keeps an item with a comma whole
 			f.Changed = true
 			if err := list.Replace(field.Values); err != nil && first == nil {
 				first = fmt.Errorf("%s: %s: %w", path, f.Name, err)
 			}
 			return
 		case len(field.Values) > 1 && first == nil:
-			first = fmt.Errorf("%s: %s takes one value, and the file has %d", path, f.Name, len(field.Values))
+			first = fmt.Errorf("%s: %s takes one value, not %d", path, f.Name, len(field.Values))
 		}
 		for _, value := range field.Values {
 			set(f, value, path)
@@ -107,10 +108,10 @@ func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, boo
 	return first
 }
 
-// maxFile bounds job files and files of settings, in bytes.
+// maxFile is the largest size of job files and files of settings, in bytes.
 const maxFile = 16 << 20
 
-// readLimited reads a small file.
+// readLimited reads a file of at most maxFile bytes.
 func readLimited(path string) (text []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -123,7 +124,8 @@ func readLimited(path string) (text []byte, err error) {
 	return text, err
 }
 
-// printConfig writes the settings as a file for --config. What is empty, and is so by default, is left out.
+// printConfig writes the settings as a file for --config. It omits settings that are empty by
+// default.
 func printConfig(w io.Writer, fs *pflag.FlagSet) (err error) {
 	fs.VisitAll(func(f *pflag.Flag) { // by name
 		value := f.Value.String()
@@ -131,7 +133,7 @@ func printConfig(w io.Writer, fs *pflag.FlagSet) (err error) {
 		switch {
 		case err != nil, notSettings[f.Name], value == "" && f.DefValue == "", several && len(list.GetSlice()) == 0:
 		case secretSettings[f.Name]:
-			_, err = fmt.Fprintf(w, "# %s is set, and not shown\n", f.Name)
+			_, err = fmt.Fprintf(w, "# %s is set, but not shown\n", f.Name)
 		default:
 			var text []byte
 			if text, err = yaml.Marshal(map[string]*yaml.Node{f.Name: settingNode(f)}); err == nil {
@@ -145,7 +147,7 @@ func printConfig(w io.Writer, fs *pflag.FlagSet) (err error) {
 	return nil
 }
 
-// settingNode is a flag's value as YAML has it: a number, a boolean, a text or a list of texts.
+// settingNode returns a flag's value in YAML: a number, a boolean, a text or a list of texts.
 func settingNode(f *pflag.Flag) *yaml.Node {
 	n := &yaml.Node{}
 	if list, several := f.Value.(pflag.SliceValue); several {
@@ -160,7 +162,7 @@ func settingNode(f *pflag.Flag) *yaml.Node {
 	n.SetString(masked(f.Name, f.Value.String()))
 	switch f.Value.Type() {
 	case "int", "uint64", "float64", "bool":
-		n.Tag = "" // as the text itself says
+		n.Tag = "" // YAML finds the type in the text
 	}
 	return n
 }

@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// settings is a set of flags of all kinds, with the settings of a file in it.
+// settings returns flags of all kinds, set from a file.
 func settings(t *testing.T, text string) (*pflag.FlagSet, error) {
 	t.Helper()
 	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
@@ -48,7 +48,7 @@ func TestSettingsKeepTheirText(t *testing.T) {
 		{"uploads: &n 7\nrate: *n", "rate", "7"},
 		{"uploads: 7\nuploads: 8", "", "line 2: uploads is given twice"},
 		{"uploads: 7\n---\nuploads: 8", "", "a second document begins"},
-		{"uploads: [7, 8]", "", "uploads takes one value, and the file has 2"},
+		{"uploads: [7, 8]", "", "uploads takes one value, not 2"},
 		{"uploads: {a: 7}", "", "uploads must be text, or a list of texts"},
 		{"namespace: ~", "", "namespace is null"},
 		{"upload: 7", "", `there is no setting "upload"`},
@@ -77,7 +77,7 @@ func TestEndlessJobFile(t *testing.T) {
 	}
 }
 
-// What --print-config prints is read by --config to the same effect, whatever the settings are.
+// --config reads what --print-config prints, and gives the same settings, whatever they are.
 func TestPrintedSettingsAreReadBack(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -90,12 +90,12 @@ func TestPrintedSettingsAreReadBack(t *testing.T) {
 					return
 				}
 				for range 1 + random.IntN(3) {
-					if value := randomValue(random, f); f.Value.Set(value) == nil { // as one of a user's name, which there may not be
+					if value := randomValue(random, f); f.Value.Set(value) == nil { // a user's name may not exist
 						args = append(args, "--"+f.Name+"="+value)
 					}
 				}
 			})
-			first := command(t.Context(), args...) // it may complain, but prints
+			first := command(t.Context(), args...) // it may fail, but it prints
 			file := filepath.Join(t.TempDir(), "settings.yaml")
 			writeFile(t, file, first.stdout)
 			second := command(t.Context(), name, "--print-config", "--config", file)
@@ -113,7 +113,7 @@ func findCommand(t *testing.T, name string) *cobra.Command {
 	return cmd
 }
 
-// randomValue is a value that a flag takes.
+// randomValue returns a value that a flag accepts.
 func randomValue(random *rand.Rand, f *pflag.Flag) string {
 	texts := []string{
 		"", "x", "007", "1e3", "yes", "null", "~", "[a]", "{b: c}", "- d", "# e", "f # g", "h: i", "'", `"`, "a,b", " space ", "2026-11-01", "Zoë", "tab\tbed",
@@ -156,12 +156,12 @@ func TestPrintedSettingsKeepTheirTypes(t *testing.T) {
 			t.Errorf("%s is %#v, want %#v", name, settings[name], want)
 		}
 	}
-	if !strings.Contains(r.stdout, "# webhook-secret is set, and not shown\n") {
-		t.Errorf("nothing is said of the secret: %s", r.stdout)
+	if !strings.Contains(r.stdout, "# webhook-secret is set, but not shown\n") {
+		t.Errorf("the secret is not mentioned: %s", r.stdout)
 	}
 }
 
-// The settings that are printed are checked as they would be.
+// --print-config also checks the settings.
 func TestPrintedSettingsAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ args, says string }{
@@ -169,7 +169,7 @@ func TestPrintedSettingsAreChecked(t *testing.T) {
 		{"controller --store s3://work --redis http://x", "--redis"},
 		{"controller --store s3://work --listen nowhere", "--listen"},
 		{"controller --store s3://work --listen 0.0.0.0:1", "--tokens"},
-		{"controller --store s3://work --allow inbox", `--allow "inbox": want a URL`},
+		{"controller --store s3://work --allow inbox", `--allow "inbox": use a URL`},
 		{"controller --store s3://work --uploads 0", "--uploads"},
 		{"controller --store s3://work --rate -1", "--rate"},
 		{"controller --store s3://work --s3-driver gcs", "gcs"},

@@ -17,34 +17,34 @@ import (
 	"github.com/bucketmill/bucketmill/api/client"
 )
 
-// defaultServer is where "bucketmill dev" and "bucketmill controller" listen by default.
+// defaultServer is the default address of "bucketmill dev" and "bucketmill controller".
 const defaultServer = "http://127.0.0.1:8080"
 
-// connection is what every client command is told of its server. What no flag says comes from
-// the environment.
+// connection has the flags with which every client command reaches its server. A flag that is not
+// given is read from the environment.
 type connection struct {
 	server string // URL, or HOST:PORT
-	token  string // empty: none is sent
+	token  string // empty: no token is sent
 	ca     string // file of PEM certificates
 	json   bool
 }
 
 func (c *connection) register(fs *pflag.FlagSet) {
 	fs.StringVar(&c.server, "server", "", "URL of the server (default: BUCKETMILL_SERVER, else "+defaultServer+")")
-	fs.StringVar(&c.token, "token", "", "bearer token (default: BUCKETMILL_TOKEN, which other users of this machine can't see, else that of your own \"bucketmill dev\" at that address)")
-	fs.StringVar(&c.ca, "ca", "", "file of certificate authorities to trust besides the system's, PEM (default: BUCKETMILL_CA)")
-	fs.BoolVar(&c.json, "json", false, "print the API's answers, as JSON")
+	fs.StringVar(&c.token, "token", "", "bearer token (default: BUCKETMILL_TOKEN, which other users of this machine can't see, else the token of your \"bucketmill dev\" at that address)")
+	fs.StringVar(&c.ca, "ca", "", "PEM file of certificate authorities to trust in addition to the system's (default: BUCKETMILL_CA)")
+	fs.BoolVar(&c.json, "json", false, "print the answers of the API as JSON")
 }
 
-// session is a client command at work.
+// session is one run of a client command.
 type session struct {
 	*client.Client
-	server   string // as it was named
+	server   string // as the user named it
 	json     bool
 	out, err io.Writer
 }
 
-// clientCommand gives a command the flags of a connection, and runs it over one.
+// clientCommand adds the flags of a connection to a command, and runs work with a session.
 func clientCommand(cmd *cobra.Command, work func(ctx context.Context, s *session, args []string) error) *cobra.Command {
 	c := &connection{}
 	c.register(cmd.Flags())
@@ -58,14 +58,14 @@ func clientCommand(cmd *cobra.Command, work func(ctx context.Context, s *session
 	return cmd
 }
 
-// jobCommand is a clientCommand whose arguments name jobs, which the shell can then complete.
+// jobCommand is a clientCommand whose arguments name jobs. The shell can complete them.
 func jobCommand(cmd *cobra.Command, work func(ctx context.Context, s *session, args []string) error) *cobra.Command {
 	cmd = clientCommand(cmd, work)
 	cmd.ValidArgsFunction = completeJobs
 	return cmd
 }
 
-// open makes a session. It sends nothing yet.
+// open returns a session. It sends nothing.
 func (c *connection) open(cmd *cobra.Command) (*session, error) {
 	server := cmp.Or(c.server, os.Getenv(envPrefix+"SERVER"), defaultServer)
 	transport, err := trusting(cmp.Or(c.ca, os.Getenv(envPrefix+"CA")))
@@ -73,7 +73,7 @@ func (c *connection) open(cmd *cobra.Command) (*session, error) {
 		return nil, err
 	}
 	web := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse // nobody else gets the token
+		return http.ErrUseLastResponse // no other server gets the token
 	}}
 	token, at := cmp.Or(c.token, os.Getenv(envPrefix+"TOKEN")), server
 	if token == "" {
@@ -92,7 +92,8 @@ func (c *connection) open(cmd *cobra.Command) (*session, error) {
 	return &session{Client: api, server: server, json: c.json, out: cmd.OutOrStdout(), err: cmd.ErrOrStderr()}, nil
 }
 
-// trusting returns a transport that trusts the authorities of a file too, if one is named.
+// trusting returns a transport. If file is not empty, the transport also trusts the authorities in
+// that file.
 func trusting(file string) (*http.Transport, error) {
 	transport := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true,
@@ -107,7 +108,7 @@ func trusting(file string) (*http.Transport, error) {
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
-		roots = x509.NewCertPool() // there are none
+		roots = x509.NewCertPool() // the system has none
 	}
 	if !roots.AppendCertsFromPEM(text) {
 		return nil, fmt.Errorf("certificate authorities of %s: %w", file, errNoCertificate)
@@ -116,4 +117,4 @@ func trusting(file string) (*http.Transport, error) {
 	return transport, nil
 }
 
-var errNoCertificate = errors.New("there is no certificate in PEM form")
+var errNoCertificate = errors.New("the file contains no PEM certificate")

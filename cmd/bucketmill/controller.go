@@ -33,8 +33,8 @@ type apiFlags struct {
 	tokens           string
 	open             bool
 	hosts            []string
-	admitted         []server.Token // what validate has read
-	secret           string         // of the only token, an admin's, where there is no file; see localtoken.go
+	admitted         []server.Token // that validate has read
+	secret           string         // of the only token, with the role admin, if there is no file; see localtoken.go
 	tlsCert, tlsKey  string
 	allow            []string
 	maxProgram       job.ByteSize
@@ -51,22 +51,22 @@ func (f *apiFlags) register(fs *pflag.FlagSet) {
 	f.maxProgram, f.maxUpload = server.DefaultMaxProgram, server.DefaultMaxUpload
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:8080", "HOST:PORT of the HTTP API")
 	fs.Var((*tokensFile)(&f.tokens), "tokens", "file of bearer tokens: lines of NAME ROLE sha256:HEX, roles read, submit, admin (see \"bucketmill token\"); read again when it changes")
-	fs.BoolVar(&f.open, "no-auth", false, "ask nobody for a token, also if --listen reaches beyond this machine")
-	fs.StringSliceVar(&f.hosts, "host", nil, "name that clients reach this server by; repeatable. Without tokens only localhost, IP addresses and these are answered")
-	fs.StringVar(&f.tlsCert, "tls-cert", "", "file of the TLS certificate chain, PEM")
-	fs.StringVar(&f.tlsKey, "tls-key", "", "file of the TLS key, PEM")
-	fs.StringSliceVar(&f.allow, "allow", nil, "URL prefix (s3://bucket/prefix) that jobs and objects may name; repeatable (default: all that the credentials reach)")
+	fs.BoolVar(&f.open, "no-auth", false, "require no token, even if --listen is reachable from other machines")
+	fs.StringSliceVar(&f.hosts, "host", nil, "host name of this server for clients; repeatable. A server without tokens answers only requests to localhost, IP addresses and these names")
+	fs.StringVar(&f.tlsCert, "tls-cert", "", "PEM file of the TLS certificate chain")
+	fs.StringVar(&f.tlsKey, "tls-key", "", "PEM file of the TLS key")
+	fs.StringSliceVar(&f.allow, "allow", nil, "URL prefix (s3://bucket/prefix) that jobs and objects may use; repeatable (default: everything that the credentials reach)")
 	fs.Var(&f.maxProgram, "max-program", "largest program, with all its files")
 	fs.Var(&f.maxUpload, "max-upload", "largest object to upload")
-	fs.IntVar(&f.uploads, "uploads", server.DefaultUploads, "uploads at a time; each takes about 17 MB of memory")
-	fs.IntVar(&f.maxJobs, "max-jobs", defaultMaxJobs, "jobs of one caller that may be active at a time; 0: no limit")
-	fs.IntVar(&f.maxPriority, "max-priority", defaultMaxPriority, "highest priority that the role submit may give a job; admins, and everybody where there are no tokens, may give up to 1000")
-	fs.IntVar(&f.maxStreams, "max-streams", server.DefaultMaxStreams, "event streams of one caller at a time")
-	fs.Float64Var(&f.rate, "rate", 0, "requests per second of one client address; 0: no limit")
-	fs.StringVar(&f.publicS3Endpoint, "s3-public-endpoint", "", "URL by which clients reach the S3 store, for presigned links (default: --s3-endpoint)")
+	fs.IntVar(&f.uploads, "uploads", server.DefaultUploads, "most uploads at the same time; each takes about 17 MB of memory")
+	fs.IntVar(&f.maxJobs, "max-jobs", defaultMaxJobs, "most active jobs of one caller; 0: no limit")
+	fs.IntVar(&f.maxPriority, "max-priority", defaultMaxPriority, "highest priority of a job that the role submit may set; admins, and everyone on a server without tokens, may set up to 1000")
+	fs.IntVar(&f.maxStreams, "max-streams", server.DefaultMaxStreams, "most event streams of one caller at the same time")
+	fs.Float64Var(&f.rate, "rate", 0, "most requests per second of one client address; 0: no limit")
+	fs.StringVar(&f.publicS3Endpoint, "s3-public-endpoint", "", "URL at which clients reach the S3 store, for presigned links (default: --s3-endpoint)")
 }
 
-// Defaults of the limits that one caller has.
+// Defaults of the limits for one caller.
 const (
 	defaultMaxJobs     = 1000
 	defaultMaxPriority = 100
@@ -76,26 +76,26 @@ const (
 func (f *apiFlags) validate() error {
 	host, _, err := net.SplitHostPort(f.listen)
 	if err != nil {
-		return usageError{fmt.Errorf("--listen %q: want HOST:PORT", f.listen)}
+		return usageError{fmt.Errorf("--listen %q: use HOST:PORT", f.listen)}
 	}
 	if f.tokens == "" && !f.open && !loopback(host) {
-		return usageError{fmt.Errorf("--listen %s reaches beyond this machine: give --tokens FILE, or --no-auth if everybody who reaches it may do everything", f.listen)}
+		return usageError{fmt.Errorf("--listen %s is reachable from other machines: add --tokens FILE, or --no-auth if everyone who reaches it may do everything", f.listen)}
 	}
 	if f.maxJobs < 0 || f.maxStreams < 1 {
-		return usageError{fmt.Errorf("--max-jobs %d, --max-streams %d: want at least 0 and 1", f.maxJobs, f.maxStreams)}
+		return usageError{fmt.Errorf("--max-jobs %d must be at least 0, and --max-streams %d at least 1", f.maxJobs, f.maxStreams)}
 	}
 	if !job.ValidPriority(f.maxPriority) {
-		return usageError{fmt.Errorf("--max-priority %d: want -1000 to 1000", f.maxPriority)}
+		return usageError{fmt.Errorf("--max-priority %d must be -1000 to 1000", f.maxPriority)}
 	}
 	if (f.tlsCert == "") != (f.tlsKey == "") {
-		return usageError{errors.New("--tls-cert and --tls-key belong together")}
+		return usageError{errors.New("set both --tls-cert and --tls-key, or neither")}
 	}
 	if f.uploads < 1 || f.rate < 0 || f.maxProgram < 1 || f.maxUpload < 1 {
 		return usageError{errors.New("--uploads, --max-program and --max-upload must be positive, and --rate can't be negative")}
 	}
 	for _, place := range f.allow {
 		if !strings.Contains(place, "://") {
-			return usageError{fmt.Errorf("--allow %q: want a URL such as s3://bucket/prefix", place)}
+			return usageError{fmt.Errorf("--allow %q: use a URL such as s3://bucket/prefix", place)}
 		}
 		if _, err := objstore.ParseURL(place); err != nil {
 			return usageError{fmt.Errorf("--allow: %w", err)}
@@ -105,7 +105,7 @@ func (f *apiFlags) validate() error {
 	return err
 }
 
-// names are those that clients may reach the server by.
+// names returns the host names that clients may use for the server.
 func (f *apiFlags) names() []string {
 	names := slices.Clone(f.hosts)
 	if host, _, err := net.SplitHostPort(f.listen); err == nil && host != "" {
@@ -135,10 +135,10 @@ func newControllerCommand() *cobra.Command {
 	f := &controllerFlags{}
 	cmd := &cobra.Command{
 		Use:   "controller --redis URL --store s3://BUCKET[/PREFIX]",
-		Short: "Serve the HTTP API, plan jobs, and see that they end",
-		Long: `Controller serves the HTTP API and moves jobs along: it plans them, gives away the tasks of
-executors that went silent, publishes output and cleans up. It keeps nothing that matters; run one,
-or several behind a load balancer, and stop them at will.
+		Short: "Serve the HTTP API, plan jobs, and finish them",
+		Long: `Controller serves the HTTP API and drives jobs: it plans them, reassigns the tasks of executors that
+no longer answer, publishes output and cleans up. It is stateless: run one, or several behind a load
+balancer, and stop them at any time.
 
 Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 		Args: exactArgs(0, "no arguments"),
@@ -147,19 +147,19 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	f.register(fs)
 	f.api.register(fs)
 	f.webhook.register(fs)
-	fs.DurationVar(&f.interval, "interval", time.Second, "how often leases are swept; at least 1s")
+	fs.DurationVar(&f.interval, "interval", time.Second, "time between two sweeps of leases; at least 1s")
 	fs.DurationVar(&f.history, "history", 7*24*time.Hour, "how long the records of ended jobs are kept")
-	fs.BoolVar(&f.noBackup, "no-backup", false, "start no second attempts beside those that are far slower than others")
+	fs.BoolVar(&f.noBackup, "no-backup", false, "start no backup attempts for tasks whose first attempt is much slower than others")
 	fs.DurationVar(&f.keepFailed, "keep-failed", time.Hour, "how long a failed job may be retried")
-	fs.IntVar(&f.maxTasks, "max-tasks", defaultMaxTasks, "tasks that one job may have, maps and reducers together; 0: no limit")
+	fs.IntVar(&f.maxTasks, "max-tasks", defaultMaxTasks, "most tasks of one job, map and reduce tasks together; 0: no limit")
 	addConfig(cmd, f.check, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
 }
 
-// check is of all settings that can be checked without a request.
+// check checks all settings that can be checked without a request.
 func (f *controllerFlags) check(ctx context.Context) error {
 	if f.maxTasks < 0 {
-		return usageError{fmt.Errorf("--max-tasks %d: want at least 0", f.maxTasks)}
+		return usageError{fmt.Errorf("--max-tasks %d must be at least 0", f.maxTasks)}
 	}
 	if f.interval <= 0 || f.history <= 0 || f.keepFailed < 0 {
 		return usageError{errors.New("--interval and --history must be positive, and --keep-failed can't be negative")}
@@ -193,7 +193,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 		func(ctx context.Context) error { return f.api.followTokens(ctx, server, log, onHangup(ctx)) })
 }
 
-// server makes the API's server.
+// server returns the server of the API.
 func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *state.Store, stores *connect.Stores, registry *prometheus.Registry, log *slog.Logger, files bool) (*server.Server, error) {
 	public := s.store
 	if f.publicS3Endpoint != "" {
@@ -229,7 +229,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 	})
 }
 
-// presigner makes links to objects, where the driver can.
+// presigner returns a function that makes links to objects, if the driver can.
 func presigner(stores *connect.Stores) func(context.Context, string, string, time.Duration) (string, error) {
 	return func(ctx context.Context, method, url string, expires time.Duration) (string, error) {
 		b, key, err := stores.Open(ctx, url)
@@ -238,16 +238,16 @@ func presigner(stores *connect.Stores) func(context.Context, string, string, tim
 		}
 		p, ok := b.(objstore.Presigner)
 		if !ok {
-			return "", fmt.Errorf("%w: links to %s", objstore.ErrNotSupported, b.URL())
+			return "", fmt.Errorf("make a link to %s: %w", b.URL(), objstore.ErrNotSupported)
 		}
 		return p.Presign(ctx, method, key, expires)
 	}
 }
 
-// drainTime is how long requests may go on once the server is told to stop.
+// drainTime is how long running requests may take after the server is told to stop.
 const drainTime = 5 * time.Second
 
-// serve answers requests until ctx ends. Messages are for the person that has started the server.
+// serve answers requests until ctx ends. messages are for the person who started the server.
 func (f *apiFlags) serve(ctx context.Context, server *server.Server, log *slog.Logger, messages io.Writer) (err error) {
 	s := server.HTTPServer(f.listen)
 	var config net.ListenConfig
@@ -265,12 +265,12 @@ func (f *apiFlags) serve(ctx context.Context, server *server.Server, log *slog.L
 	if f.secret != "" {
 		forget, err := announceLocalToken(listener.Addr().String(), f.secret, messages)
 		if err != nil {
-			return errors.Join(fmt.Errorf("tell the token: %w", err), listener.Close())
+			return errors.Join(fmt.Errorf("announce the token: %w", err), listener.Close())
 		}
 		defer func() { err = errors.Join(err, forget()) }()
 	}
 	if !f.authenticates() {
-		log.Warn("the API asks for no token: everybody who reaches it may do everything, and run programs as this user (see --tokens)", "api", address)
+		log.Warn("the API requires no token: everyone who reaches it may do everything, and run programs as this user (see --tokens)", "api", address)
 	}
 	served := make(chan error, 1)
 	go func() {

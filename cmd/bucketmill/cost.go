@@ -36,11 +36,11 @@ type costFlags struct {
 }
 
 func (f *costFlags) register(fs *pflag.FlagSet) {
-	fs.BoolVar(&f.explain, "explain", false, "print what the job is expected to take before it runs, and beside it what it took, afterwards")
-	fs.BoolVar(&f.dryRun, "dry-run", false, "print what the job is expected to take, and don't run it")
+	fs.BoolVar(&f.explain, "explain", false, "print the expected cost before the job runs, and the actual cost beside it at the end")
+	fs.BoolVar(&f.dryRun, "dry-run", false, "print the expected cost, and don't run the job")
 	fs.Float64Var(&f.prices.Put, "price-put", cost.S3Prices.Put, "dollars for 1,000 PUT, POST or LIST requests, for --explain")
 	fs.Float64Var(&f.prices.Get, "price-get", cost.S3Prices.Get, "dollars for 1,000 GET or HEAD requests, for --explain")
-	fs.Float64Var(&f.shuffleRatio, "shuffle-ratio", 0, "bytes of shuffle to expect for one of input, for --explain (default: by the kind of program)")
+	fs.Float64Var(&f.shuffleRatio, "shuffle-ratio", 0, "expected bytes of shuffle per byte of input, for --explain (default: depends on the kind of program)")
 }
 
 func (f *costFlags) validate() error {
@@ -50,20 +50,20 @@ func (f *costFlags) validate() error {
 	return nil
 }
 
-// wanted tells whether anything is to be expected.
+// wanted reports whether the cost must be estimated.
 func (f *costFlags) wanted() bool { return f.explain || f.dryRun }
 
-// s3Latency is the wait for the first byte of an answer that is assumed of an S3 store.
+// s3Latency is the assumed time to the first byte of an S3 store's answer.
 const s3Latency = 15 * time.Millisecond
 
-// expectation is a job with what it is expected to take.
+// expectation is a job with its expected cost.
 type expectation struct {
 	job    cost.Job
 	prices cost.Prices
 	cost.Estimate
 }
 
-// expect plans the job, on connections of its own, and reckons what it will take.
+// expect plans the job, on separate connections, and estimates its cost.
 func (f *runFlags) expect(ctx context.Context, programs program.Config, spec job.Spec, programPath string) (x expectation, err error) {
 	p, err := program.Open(programs, programSpec(spec), programPath)
 	if err != nil {
@@ -116,8 +116,8 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec job
 	return x, nil
 }
 
-// storedHandles tells whether the handles of the output's parts, each of about that size, are too large for Redis. Those of S3
-// are: they have the ids of uploads, of 100 characters and more.
+// storedHandles reports whether the handles of output parts of about this size are too large for
+// Redis. Those of S3 are: they contain upload ids of at least 100 characters.
 func storedHandles(out objstore.URL, size int64) (bool, error) {
 	handle, err := json.Marshal(objstore.Upload{
 		Key: path.Join(out.Key, layout.PartName(0)), ID: ".bm-0123456789abcdef." + layout.PartName(0) + ".pending", Size: size,
@@ -130,14 +130,14 @@ func storedHandles(out objstore.URL, size int64) (bool, error) {
 	return out.Scheme == "s3" || len(text) > executor.InlineManifest, err
 }
 
-// reads is the number of requests by which that many executors read the inputs.
+// reads returns the number of requests with which the executors read the inputs.
 func reads(tasks iter.Seq[input.Task], spec job.Spec, executors int, slotMemory int64) (n int64, err error) {
 	format, err := formats.Inputs.Parse(spec.Format, spec.Compression)
 	if err != nil {
 		return 0, err
 	}
 	opts := executor.SplitOptions(format, slotMemory)
-	object, heads := "", 0 // the last whose first bytes are asked for, and how often
+	object, heads := "", 0 // the last object whose first bytes are read, and how often they are read
 	for t := range tasks {
 		for _, s := range t {
 			ranges, head := s.Reads(opts)
@@ -148,7 +148,7 @@ func reads(tasks iter.Seq[input.Task], spec job.Spec, executors int, slotMemory 
 			if s.Input != object {
 				object, heads = s.Input, 0
 			}
-			if heads++; heads <= executors { // each remembers them
+			if heads++; heads <= executors { // each executor caches them
 				n++
 			}
 		}
@@ -156,14 +156,14 @@ func reads(tasks iter.Seq[input.Task], spec job.Spec, executors int, slotMemory 
 	return n, nil
 }
 
-// actual is what a job took.
+// actual is the actual cost of a job.
 type actual struct {
 	shuffle, output int64 // bytes
 	requests        objstore.Stats
 	took            time.Duration
 }
 
-// print shows what is expected, and beside it what came about, if anything has yet.
+// print prints the expected cost. After the job, it prints the actual cost beside it.
 func (x *expectation) print(out io.Writer, real *actual) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, expected, real string) {
@@ -212,7 +212,7 @@ func (x *expectation) rows(row func(name, expected, real string), real *actual) 
 	row("time", x.Time.Round(10*time.Millisecond).String(), real.took.Round(10*time.Millisecond).String())
 }
 
-// dollars shows small amounts, too.
+// dollars formats an amount; small amounts get more digits.
 func dollars(d float64) string {
 	if d < 1 {
 		return fmt.Sprintf("$%.6f", d)
@@ -220,7 +220,8 @@ func dollars(d float64) string {
 	return fmt.Sprintf("$%.2f", d)
 }
 
-// compare prints what a completed job took beside what was expected; requests are those that it made.
+// compare prints the expected and the actual cost of a completed job. requests are those that it
+// sent.
 func (c *cluster) compare(ctx context.Context, out io.Writer, expected *expectation, job state.Job, requests objstore.Stats) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()

@@ -14,8 +14,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// costRows reads the rows of a table of costs: what is expected and, of the second table, what came
-// about.
+// costRows parses the rows of a table of costs: the expected and, in the second table, the actual
+// ones.
 func costRows(t *testing.T, stdout string) map[string][2]float64 {
 	t.Helper()
 	_, table, ok := strings.Cut(stdout, "expected   real\n")
@@ -56,18 +56,18 @@ func costValue(t *testing.T, cell string) float64 {
 	return v
 }
 
-// checkCosts compares what was expected with what came about: every request, and sizes by a tolerance.
+// checkCosts compares the expected with the actual costs: requests exactly, sizes with a tolerance.
 func checkCosts(t *testing.T, stdout string, tolerance float64) {
 	t.Helper()
 	rows := costRows(t, stdout)
 	for _, kind := range []string{"GET", "HEAD", "PUT", "LIST", "DELETE"} {
 		if r, ok := rows[kind]; !ok || r[0] != r[1] {
-			t.Errorf("%v %s were expected, %v were made\n%s", r[0], kind, r[1], stdout)
+			t.Errorf("%v %s were expected, %v were sent\n%s", r[0], kind, r[1], stdout)
 		}
 	}
 	for _, size := range []string{"shuffle", "output"} {
 		if r, ok := rows[size]; !ok || r[1] > r[0]*tolerance || r[1] < r[0]/tolerance {
-			t.Errorf("%s: %v were expected, %v came about\n%s", size, r[0], r[1], stdout)
+			t.Errorf("%s: expected %v, but got %v\n%s", size, r[0], r[1], stdout)
 		}
 	}
 	if r := rows["requests cost"]; r[0] <= 0 || r[0] != r[1] {
@@ -88,13 +88,13 @@ func TestExplain(t *testing.T) {
 	for name, args := range map[string][]string{
 		"word count":      {"wordcount", "-i", folder + "/text", "-r", "3"},
 		"one map":         {"wordcount", "-i", folder + "/text", "-r", "3", "--maps", "1"},
-		"copies":          {"sort", "-i", folder + "/records", "-r", "40"}, // manifests that Redis doesn't take
+		"copies":          {"sort", "-i", folder + "/records", "-r", "40"}, // manifests that are too large for Redis
 		"a large segment": {"sort", "-i", folder + "/records", "-r", "1", "--maps", "1"},
 		"map only":        {"sort", "-i", folder + "/records", "-r", "0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			out := shortFolder(t) + "/out" // whose parts' handles are small
+			out := shortFolder(t) + "/out" // so that the handles of parts are small
 			if name != "word count" {
 				out = filepath.Join(t.TempDir(), strings.Repeat("long", 30), "out")
 			}
@@ -109,7 +109,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// shortFolder is a temporary folder with a short name.
+// shortFolder makes a temporary folder with a short name.
 func shortFolder(t *testing.T) string {
 	folder, err := os.MkdirTemp("", "x")
 	must(t, err)
@@ -166,7 +166,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// Requests that were sent again are among those counted, and only where there were some is that said.
+// Requests that were sent again are counted, and shown only if there were any.
 func TestRepeatedRequestsAreTold(t *testing.T) {
 	for _, requests := range []objstore.Stats{{Gets: 20}, {Gets: 20, Retries: 3, Hedges: 4}} {
 		var table strings.Builder

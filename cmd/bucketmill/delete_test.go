@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A job that has ended is forgotten when it is deleted, wherever its id is cut off, and its output stays.
+// A deleted job is forgotten, also when its id is abbreviated, and its output stays.
 func TestDeleteJobs(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -25,7 +25,7 @@ func TestDeleteJobs(t *testing.T) {
 	}
 	wants(t, r.stderr, `^bucketmill: nosuchjob: .*no such job .*\n$`)
 	if r := s.command("status", id); r.code != exitFailed {
-		t.Errorf("it is remembered: %s", r.stdout)
+		t.Errorf("it is still known: %s", r.stdout)
 	}
 	wants(t, s.must("ls", "s3://outbox/wc/"), `_SUCCESS`)
 
@@ -43,7 +43,7 @@ func TestDeleteJobs(t *testing.T) {
 	}
 }
 
-// A job that has not ended is not deleted.
+// A job that has not ended can't be deleted.
 func TestDeleteOfARunningJob(t *testing.T) {
 	t.Parallel()
 	s := serve(t, true, nil)

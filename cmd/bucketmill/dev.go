@@ -41,13 +41,13 @@ func newDevCommand() *cobra.Command {
 	f.limits.Shun = -1 // there is no other executor
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Run a server on a laptop: controller and executor in one process, nothing else needed",
+		Short: "Run a server on a laptop: a controller and an executor in one process",
 		Long: `Dev serves the same HTTP API as a cluster, with an embedded Redis and a folder as the
-store. Jobs may name files of this machine. The record of jobs ends with the process; outputs stay.
+store. Jobs may name files of this machine. The records of jobs end with the process; outputs stay.
 
-Jobs run as you, and read your files. So the server asks for a token, which it makes at each start and keeps
-in a file of yours: your own bucketmill commands find it there by the server's address, other users don't.
---tokens FILE names tokens of your own instead, and --no-auth asks nobody for one.
+Jobs run as you and can read your files. So the server requires a token. It makes a new one at each start and
+saves it in a file that only you can read: your bucketmill commands find it there by the server's address, other
+users can't. --tokens FILE uses your own tokens instead, and --no-auth requires none.
 
 Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 		Args: exactArgs(0, "no arguments"),
@@ -59,15 +59,15 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs.StringVar(&f.data, "data", "bucketmill-data", "folder for plans, programs, intermediates and logs")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	fs.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
-	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run side by side")
-	fs.Var(&f.memory, "memory", "memory for buffers of all slots together")
+	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run at the same time")
+	fs.Var(&f.memory, "memory", "memory for the buffers of all slots together")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
 	f.programUser.register(fs)
 	addConfig(cmd, f.check, func(cmd *cobra.Command) error { return f.run(cmd) })
 	return cmd
 }
 
-// check is of all settings.
+// check checks all settings.
 func (f *devFlags) check(ctx context.Context) error {
 	u, err := objstore.ParseURL(f.data)
 	if err != nil {
@@ -75,9 +75,9 @@ func (f *devFlags) check(ctx context.Context) error {
 	}
 	f.work = u.String()
 	if f.slots < 1 || int64(f.memory) < int64(f.slots)*executor.MinMemory {
-		return usageError{fmt.Errorf("--slots %d with --memory %v: at least one slot, and %d MiB for each, are needed", f.slots, &f.memory, executor.MinMemory>>20)}
+		return usageError{fmt.Errorf("--slots %d with --memory %v: use at least one slot, and %d MiB for each", f.slots, &f.memory, executor.MinMemory>>20)}
 	}
-	f.redis, f.namespace = "redis://127.0.0.1:0", state.DefaultNamespace // until there is one
+	f.redis, f.namespace = "redis://127.0.0.1:0", state.DefaultNamespace // until run has started it
 	if f.api.tokens == "" && !f.api.open {
 		f.api.secret = newSecret()
 	}
@@ -133,7 +133,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	return serveAll(ctx, boss.Run, worker.Run, func(ctx context.Context) error { return f.api.serve(ctx, server, log, cmd.ErrOrStderr()) },
-		func(ctx context.Context) error { return f.api.followTokens(ctx, server, log, nil) }) // a hangup ends it: its terminal is closed
+		func(ctx context.Context) error { return f.api.followTokens(ctx, server, log, nil) }) // a hangup ends the process: its terminal is closed
 }
 
 // serveAll runs the parts of a service until ctx ends or one of them fails.

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// fullDiskScript gives bucketmill a file system of 1 MiB at the folder $1, in a mount namespace of
-// its own, copies out what it left there to see, and exits as it did.
+// fullDiskScript runs bucketmill with a file system of 1 MiB at the folder $1, in a new mount
+// namespace. It copies what bucketmill left there, and exits with bucketmill's exit code.
 const fullDiskScript = `
 mount -t tmpfs -o size=1m tmpfs "$1" || exit 99
 folder=$1 list=$2
@@ -43,7 +43,7 @@ func TestDiskIsFull(t *testing.T) {
 			args := append([]string{"-c", fullDiskScript, "sh", small, list, bucketmillBinary(t), "run", "sort", "-i", input, "-r", "1"},
 				c.args(small, large)...)
 			cmd := exec.Command("sh", args...)
-			// A user namespace lets everyone mount.
+			// In a user namespace every user may mount.
 			cmd.SysProcAttr = &syscall.SysProcAttr{
 				Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 				UidMappings: []syscall.SysProcIDMap{{HostID: syscall.Getuid(), Size: 1}},

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketmill/bucketmill/api/server"
 )
 
-// A server that was told to ask for tokens, and has none, must not start open to everybody.
+// A server that must require tokens, but has none, does not start.
 func TestTokensFileWithoutTokens(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"empty": "", "comments": "# bob submit\n\n"})
@@ -28,23 +28,23 @@ func TestTokensFileWithoutTokens(t *testing.T) {
 			if r.code != exitUsage {
 				t.Errorf("%q with --tokens %s: exit code %d", args, file, r.code)
 			}
-			checkComplaint(t, r, `tokens of `+regexp.QuoteMeta(file)+`: it has no token: nobody could be admitted`)
+			checkComplaint(t, r, `tokens of `+regexp.QuoteMeta(file)+`: the file contains no token, so the server would admit no one`)
 		}
 	}
 }
 
-// A setting that is there and empty opens nothing.
+// An empty setting does not open the server.
 func TestTokensWithoutAName(t *testing.T) {
 	service := []string{"controller", "--listen", "127.0.0.1:0", "--store", "s3://work", "--redis", "redis://127.0.0.1:1/0"}
 	file := filepath.Join(writeFiles(t, map[string]string{"c.yaml": "tokens: ''\n"}), "c.yaml")
 	t.Setenv("BUCKETMILL_TOKENS", "")
-	checkComplaint(t, command(t.Context(), service...), `BUCKETMILL_TOKENS: tokens: .*names no file`)
+	checkComplaint(t, command(t.Context(), service...), `BUCKETMILL_TOKENS: tokens: .*name of the file is empty`)
 	must(t, os.Unsetenv("BUCKETMILL_TOKENS"))
-	checkComplaint(t, command(t.Context(), append(service, "--tokens", "")...), `--tokens.*names no file`)
-	checkComplaint(t, command(t.Context(), append(service, "--config", file)...), `tokens: .*names no file`)
+	checkComplaint(t, command(t.Context(), append(service, "--tokens", "")...), `--tokens.*name of the file is empty`)
+	checkComplaint(t, command(t.Context(), append(service, "--config", file)...), `tokens: .*name of the file is empty`)
 }
 
-// devServer is a "bucketmill dev" of a user with a cache folder of its own.
+// devServer is a "bucketmill dev" with its own cache folder.
 type devServer struct {
 	*process
 	url   string
@@ -70,7 +70,7 @@ func (d devServer) env() []string {
 	return []string{"XDG_CACHE_HOME=" + d.cache, "BUCKETMILL_TOKEN="}
 }
 
-// ask returns the status of a request without a token, or with that one.
+// ask returns the status of a request with this token, or without one if it is empty.
 func (d devServer) ask(token string) int {
 	d.t.Helper()
 	r, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/v1/jobs", nil)
@@ -84,7 +84,7 @@ func (d devServer) ask(token string) int {
 	return resp.StatusCode
 }
 
-// client runs a client command of the server's user to its end.
+// client runs a client command as the server's user.
 func (d devServer) client(args ...string) *process {
 	d.t.Helper()
 	p := startProcess(d.t, d.env(), args...)
@@ -92,7 +92,7 @@ func (d devServer) client(args ...string) *process {
 	return p
 }
 
-// Jobs of dev run as its user: nobody else may get in, and the user needs to do nothing for it.
+// Jobs of dev run as its user: no one else has access, and the user needs to do nothing for that.
 func TestDevHasATokenOfItsOwn(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
@@ -115,21 +115,21 @@ func TestDevHasATokenOfItsOwn(t *testing.T) {
 		t.Errorf("with the token of the file: %d", status)
 	}
 	if log := d.stderr.String(); !strings.Contains(log, file) || strings.Contains(log, strings.TrimSpace(string(secret))) {
-		t.Errorf("a log, which is no terminal, must name the file and not hold the token:\n%s", log)
+		t.Errorf("a log, which is not a terminal, must name the file and not contain the token:\n%s", log)
 	}
 	for _, server := range []string{d.url, "127.0.0.1:" + port, "http://localhost:" + port, "localhost:" + port} {
 		if p := d.client("list", "--server", server); p.err != nil {
 			t.Errorf("--server %s: %v %s", server, p.err, p.stderr.String())
 		}
 	}
-	// Another server gets no token, though it is on the same machine.
+	// Another server on the same machine gets no token.
 	other := serve(t, true, func(cfg *server.Config) {
 		cfg.Tokens = []server.Token{{Name: "x", Role: server.RoleRead, Hash: server.HashToken(strings.TrimSpace(string(secret)))}}
 	})
 	if p := d.client("list", "--server", other.url); p.err == nil {
-		t.Error("another server has got the token")
+		t.Error("another server got the token")
 	}
-	// A file that others can read is not trusted.
+	// A file that other users can read is not trusted.
 	must(t, os.Chmod(file, 0o644))
 	if p := d.client("list", "--server", d.url); p.cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(p.stderr.String(), "only this user can read") {
 		t.Errorf("a token that others can read: %s", p.stderr.String())
@@ -138,7 +138,7 @@ func TestDevHasATokenOfItsOwn(t *testing.T) {
 	d.signal(syscall.SIGTERM)
 	d.wait(patience)
 	if _, err := os.Lstat(file); !os.IsNotExist(err) {
-		t.Errorf("the token is left: %v", err)
+		t.Errorf("the token was not removed: %v", err)
 	}
 }
 
@@ -148,13 +148,13 @@ func TestDevWithoutTokens(t *testing.T) {
 	if status := d.ask(""); status != http.StatusOK {
 		t.Errorf("without a token: %d", status)
 	}
-	eventually(t, "a warning", func() bool { return strings.Contains(d.stderr.String(), "level=WARN msg=\"the API asks for no token") })
+	eventually(t, "a warning", func() bool { return strings.Contains(d.stderr.String(), "level=WARN msg=\"the API requires no token") })
 	if p := d.client("list", "--server", d.url); p.err != nil {
 		t.Error(p.stderr.String())
 	}
 }
 
-// Access is given and taken away while a server runs.
+// Access can be given and revoked while a server runs.
 func TestTokensAreReadAgain(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "tokens")
@@ -181,10 +181,10 @@ func TestTokensAreReadAgain(t *testing.T) {
 	said("tokens=2")
 	check(200, 200)
 	write(line("bob") + "ann read\n")
-	said("those from before stay")
+	said("earlier ones stay valid")
 	check(200, 200)
 	write("# nobody\n")
-	said("nobody is admitted")
+	said("no one is admitted")
 	check(401, 401)
 	write(line("bob"))
 	eventually(t, "bob", func() bool { return d.ask("bob") == 200 })

@@ -12,25 +12,25 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// otherVariables are those that are no setting of a service: of the clients' commands, of
-// docker-compose.yml, and of our tests.
+// otherVariables are not settings of a service: they belong to client commands, to
+// docker-compose.yml, and to tests.
 var otherVariables = []string{
 	envPrefix + "SERVER", envPrefix + "TOKEN", envPrefix + "CA", envPrefix + "CONFIG",
 	envPrefix + "PORT",
 	envPrefix + "REDIS_SERVER", envPrefix + "MINIO_SERVER", envPrefix + "TEST_SEED",
 }
 
-// serviceLinks are the variables that Kubernetes gives every pod beside a Service whose name begins
-// with "bucketmill".
+// serviceLinks matches the variables that Kubernetes sets in every pod for a Service whose name
+// begins with "bucketmill".
 var serviceLinks = regexp.MustCompile(`^` + envPrefix + `([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT=(tcp|udp|sctp)://.*|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)(=|$)`)
 
-// variable is the environment variable of a setting.
+// variable returns the environment variable of a setting.
 func variable(setting string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(setting, "-", "_"))
 }
 
-// checkEnvironment refuses variables that look like settings and are none: a mistyped BUCKETMILL_TOKENS would
-// open the server to everybody.
+// checkEnvironment refuses variables that look like settings but are not: a mistyped
+// BUCKETMILL_TOKENS would open the server to everyone.
 func checkEnvironment(root *cobra.Command, environment []string) error {
 	known := slices.Clone(otherVariables)
 	for _, cmd := range root.Commands() {
@@ -48,7 +48,7 @@ func checkEnvironment(root *cobra.Command, environment []string) error {
 		if !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name) || serviceLinks.MatchString(entry) {
 			continue
 		}
-		return usageError{fmt.Errorf("the environment has %s, which is no setting%s", name, nearestVariable(name, known))}
+		return usageError{fmt.Errorf("the environment variable %s is not a setting%s", name, nearestVariable(name, known))}
 	}
 	return nil
 }

@@ -10,10 +10,10 @@ import (
 // Exit codes.
 const (
 	exitDone        = 0
-	exitFailed      = 1   // the job, or what was asked for, failed
-	exitUsage       = 2   // the command line or the job file is not right; nothing was done
-	exitInterrupted = 130 // Ctrl-C or SIGTERM; all was cleaned up
-	exitReaderLeft  = 141 // as of what SIGPIPE ends
+	exitFailed      = 1   // the job or the command failed
+	exitUsage       = 2   // the command line or the job file is wrong; nothing was done
+	exitInterrupted = 130 // Ctrl-C or SIGTERM; everything was cleaned up
+	exitReaderLeft  = 141 // like a process that SIGPIPE ends
 )
 
 // usageError is a mistake on the command line.
@@ -24,18 +24,17 @@ func (e usageError) Unwrap() error { return e.error }
 // errInterrupted says that a signal ended the command.
 var errInterrupted = errors.New("interrupted")
 
-// reportedError is a failure that the user has been told of already.
+// reportedError is an error that was already printed.
 type reportedError struct{ error }
 
 func (e reportedError) Unwrap() error { return e.error }
 
-// unreported returns those of joined errors that the user has not been told of.
+// unreported returns those of joined errors that were not printed yet.
 func unreported(err error) []error {
-	var reported reportedError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case !errors.As(err, &reported):
+	}
+	if _, reported := errors.AsType[reportedError](err); !reported {
 		return []error{err}
 	}
 	var rest []error
@@ -48,7 +47,7 @@ func unreported(err error) []error {
 }
 
 func exitCode(err error) int {
-	var usage usageError
+	_, usage := errors.AsType[usageError](err)
 	switch {
 	case err == nil:
 		return exitDone
@@ -56,7 +55,7 @@ func exitCode(err error) int {
 		return exitReaderLeft
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage), errors.Is(err, job.ErrSpec):
+	case usage, errors.Is(err, job.ErrSpec):
 		return exitUsage
 	}
 	return exitFailed

@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// mistake is a command line that can't succeed. In its arguments and patterns IN stands for a
-// folder with words.txt in it.
+// mistake is a command line that can't succeed. In its arguments and patterns IN means a folder
+// that contains words.txt.
 type mistake struct {
 	name   string
 	args   []string // after "run", unless the first is another command
 	code   int
-	stderr string // a regular expression for the one line that says it
+	stderr string // a regular expression for the one line of the error
 }
 
 func mistakes() []mistake {
@@ -49,12 +49,12 @@ func mistakes() []mistake {
 		{"program that can't run", []string{"IN/words.txt", "-i", "IN/words.txt", "-o", "IN/out"}, 2, `IN/words.txt`},
 		{"unknown parameter", job("-p", "loud=true"), 2, `wordcount.* parameter loud`},
 		{"bad parameter", job("-p", "lower=maybe"), 2, `lower="maybe"`},
-		{"parameter without value", job("-p", "lower"), 2, `--param "lower": want name=value`},
+		{"parameter without value", job("-p", "lower"), 2, `--param "lower": use NAME=VALUE`},
 		{"bad expression", []string{"grep", "-p", "pattern=(", "-i", "IN/words.txt", "-o", "IN/out"}, 2, `grep: parameter pattern: .*missing closing \)`},
 		{"missing parameter", []string{"grep", "-i", "IN/words.txt", "-o", "IN/out"}, 2, `grep.*pattern`},
 		{"unknown flag", job("--loud"), 2, `unknown flag: --loud`},
 		{"unknown command", []string{"rnu"}, 2, `unknown command "rnu".*did you mean run`},
-		{"two programs", job("sort"), 2, `one program is wanted`},
+		{"two programs", job("sort"), 2, `name one program`},
 		{"no program", []string{"-i", "IN/words.txt", "-o", "IN/out"}, 2, `program is missing`},
 		{"no input", []string{"wordcount", "-o", "IN/out"}, 2, `input is missing`},
 		{"no output", []string{"wordcount", "-i", "IN/words.txt"}, 2, `output is missing`},
@@ -67,7 +67,7 @@ func mistakes() []mistake {
 		{"missing job file", []string{"-f", "IN/nope.yaml"}, 2, `IN/nope.yaml: no such file`},
 		{"unknown field in the job file", []string{"-f", "IN/unknown.yaml"}, 2, `IN/unknown.yaml: .*unknown field "partitions"`},
 		{"field of another type in the job file", []string{"-f", "IN/type.yaml"}, 2, `IN/type.yaml: .*line 4: reducers must be a whole number, not "many"`},
-		{"webhook in the job file", []string{"-f", "IN/webhook.yaml"}, 2, `webhook is for servers`},
+		{"webhook in the job file", []string{"-f", "IN/webhook.yaml"}, 2, `webhook works only on a server`},
 		{"broken job file", []string{"-f", "IN/broken.yaml"}, 2, `IN/broken.yaml: .*it is not YAML: line 1`},
 		{"unreachable state", job("--redis", "redis://127.0.0.1:1"), 1, `redis at 127.0.0.1:1: .*refused`},
 		{"bad state URL", job("--redis", "http://x"), 2, `--redis: .*scheme "http" is not one of redis`},
@@ -87,7 +87,7 @@ func mistakes() []mistake {
 	}
 }
 
-// mistakesFolder holds what the mistakes need.
+// mistakesFolder makes a folder with the files that the mistakes need.
 func mistakesFolder(t *testing.T) string {
 	folder := writeFiles(t, map[string]string{
 		"words.txt":       "to be or not to be\n",
@@ -112,8 +112,8 @@ func mistakesFolder(t *testing.T) string {
 	return folder
 }
 
-// A mistake gives one sentence that names the thing, the documented exit code, and leaves
-// everything as it was.
+// A mistake gives one sentence that names its cause, and the documented exit code. It changes
+// nothing.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	folder := mistakesFolder(t)
@@ -135,18 +135,18 @@ func TestMistakes(t *testing.T) {
 			}
 			checkComplaint(t, r, strings.ReplaceAll(m.stderr, "IN", regexp.QuoteMeta(folder)))
 			if after := tree(t, folder); strings.Join(before, "\n") != strings.Join(after, "\n") {
-				t.Errorf("the folder had %q, and now %q", before, after)
+				t.Errorf("the folder contained %q, and now %q", before, after)
 			}
 		})
 	}
 }
 
-// besideComplaint is what may stand on stderr beside the sentence: progress and details, which
-// are indented, what a program says, what became of the output, where to read more.
+// besideComplaint matches what may be on stderr besides the sentence: progress and details, which
+// are indented, the log of a program, the state of the output, where to read more.
 var besideComplaint = regexp.MustCompile(`^(  |\[[mr]\d|Nothing was written to /|Nothing was written to s3:|See "bucketmill)`)
 
-// checkComplaint makes sure that stderr has exactly one line that begins with the program's
-// name, that it matches, and that nothing was said on stdout.
+// checkComplaint checks that stderr has exactly one line that begins with the program's name, that
+// the line matches, and that stdout is empty.
 func checkComplaint(t testing.TB, r result, pattern string) {
 	t.Helper()
 	var said []string

@@ -21,8 +21,8 @@ func newEventsCommand() *cobra.Command {
 	cmd := jobCommand(&cobra.Command{
 		Use:   "events JOB",
 		Short: "Show what has happened to a job",
-		Long: `Events shows what has happened to a job, a line for each event (with --json: a JSON object). With
---follow it goes on until nothing more can happen; a failed job can be retried for a while.`,
+		Long: `Events shows what has happened to a job, one line for each event (with --json: a JSON object). With
+--follow it continues until nothing more can happen; a failed job can be retried for a while.`,
 		Args: exactArgs(1, "one job: an id, or last"),
 	}, func(ctx context.Context, s *session, args []string) error {
 		id, err := s.jobNamed(ctx, args[0])
@@ -34,7 +34,7 @@ func newEventsCommand() *cobra.Command {
 			if _, err := s.Job(ctx, id); err != nil {
 				return err
 			}
-			events = s.Knowing(s.tellOfWaiting(s.err, id)).Events(ctx, id, after)
+			events = s.Knowing(s.reportWaiting(s.err, id)).Events(ctx, id, after)
 		}
 		for e, err := range events {
 			if err != nil {
@@ -47,16 +47,16 @@ func newEventsCommand() *cobra.Command {
 		return nil
 	})
 	fs := cmd.Flags()
-	fs.BoolVarP(&follow, "follow", "f", false, "wait for more")
-	fs.StringVar(&after, "after", "", "id of an event (see --json); show only what came after it")
+	fs.BoolVarP(&follow, "follow", "f", false, "wait for more events")
+	fs.StringVar(&after, "after", "", "id of an event (see --json); show only later events")
 	return cmd
 }
 
-// silenceEnds is how long a stream says nothing when all that has happened was told.
+// silenceEnds is the time without an event after which a stream has sent all past events.
 const silenceEnds = time.Second
 
-// past yields what has happened so far. The stream tells that at once, then how far the job
-// is, if it is anywhere, and then what happens.
+// past yields the past events. The stream sends them at once; then it sends the progress of a job
+// that runs, and then new events.
 func (s *session) past(ctx context.Context, id job.ID, after string) iter.Seq2[api.Event, error] {
 	return func(yield func(api.Event, error) bool) {
 		streaming, cancel := context.WithCancel(ctx)
@@ -64,7 +64,7 @@ func (s *session) past(ctx context.Context, id job.ID, after string) iter.Seq2[a
 		var silence *time.Timer
 		for e, err := range s.Events(streaming, id, after) {
 			if streaming.Err() != nil && ctx.Err() == nil {
-				return // silence
+				return // the silence has ended the stream
 			}
 			if err == nil && e.Type == api.EventProgress {
 				return
@@ -81,7 +81,7 @@ func (s *session) past(ctx context.Context, id job.ID, after string) iter.Seq2[a
 	}
 }
 
-// printEvent writes one line.
+// printEvent prints an event on one line.
 func (s *session) printEvent(e api.Event) error {
 	if s.json {
 		return s.printJSON(e)

@@ -34,7 +34,7 @@ func TestPathsOfAJobFile(t *testing.T) {
 			checkOutput(t, filepath.Join(folder, out))
 		}
 	}
-	// From standard input they begin in the working folder, as those of flags do.
+	// From standard input they begin in the working folder, like those of flags.
 	cmd := exec.Command(bucketmillBinary(t), "run", "-f", "-", "-o", "from-stdin")
 	cmd.Dir = filepath.Join(folder, "other")
 	cmd.Stdin = strings.NewReader("program: wordcount\ninput: [in.txt]\n")
@@ -42,7 +42,7 @@ func TestPathsOfAJobFile(t *testing.T) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	sameLines(t, joined(checkOutput(t, filepath.Join(folder, "other/from-stdin"))), []string{"c\t1"})
-	// Flags are relative to the working folder though the file is elsewhere.
+	// Paths in flags begin in the working folder, even if the file is elsewhere.
 	cmd = exec.Command(bucketmillBinary(t), "run", "-f", "../jobs/builtin.yaml", "-i", "in.txt", "-o", "by-flag")
 	cmd.Dir = filepath.Join(folder, "other")
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -79,9 +79,9 @@ func TestHintsForArguments(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{"run", "wordcount", "-i", a, b, "-o", folder + "/out"}, `one program is wanted.*quote a glob \(--input '\*\.md'\)`},
+		{[]string{"run", "wordcount", "-i", a, b, "-o", folder + "/out"}, `name one program.*quote a glob \(--input '\*\.md'\)`},
 		{[]string{"submit", "wordcount", a, b, "-o", "s3://outbox/out"}, `quote a glob`},
-		{[]string{"run", "wordcount", "-i", a, b, b, b, b, b, b, "-o", folder + "/out"}, `one program is wanted, got "wordcount", ".*/b.md", ".*/b.md", ".*/b.md" and 3 more: `},
+		{[]string{"run", "wordcount", "-i", a, b, b, b, b, b, b, "-o", folder + "/out"}, `name one program, not "wordcount", ".*/b.md", ".*/b.md", ".*/b.md" and 3 more: `},
 		{[]string{"run", "wordcount", folder, folder + "/out"}, `name the input with --input and the output with --output`},
 		{[]string{"run", "wordcount", "-i", a, "-o", "-"}, `output "-": a job writes a folder, not standard output`},
 		{[]string{"run", "wordcount", "-i", "-", "-o", folder + "/out"}, `input "-": a job reads files, not standard input`},
@@ -120,7 +120,7 @@ func TestQuietRun(t *testing.T) {
 	checkComplaint(t, r, "is not empty")
 }
 
-// A quiet submission says its id, or nothing if it is waited for; errors are said.
+// A quiet submission prints its id, or with --wait nothing; it prints errors.
 func TestQuietSubmission(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -151,7 +151,7 @@ func TestQuietSubmission(t *testing.T) {
 func TestRunAsJSON(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "a b\n"})
-	for _, want := range []job.State{job.Completed, job.Failed} { // the output is there the second time
+	for _, want := range []job.State{job.Completed, job.Failed} { // the second time the output exists
 		r := runJob(t, "wordcount", "-i", folder+"/in.txt", "-o", folder+"/out", "--json", "-r", "1")
 		var j api.Job
 		d := json.NewDecoder(strings.NewReader(r.stdout))
@@ -165,7 +165,7 @@ func TestRunAsJSON(t *testing.T) {
 	}
 }
 
-// The summary counts as people do.
+// The summary uses singular and plural.
 func TestOneRecord(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "a\n"})
@@ -194,7 +194,7 @@ func TestStatusOfAllJobs(t *testing.T) {
 	if s.json(&jobs, "status"); len(jobs.Jobs) != 1 || string(jobs.Jobs[0].ID) != active {
 		t.Errorf("%+v", jobs)
 	}
-	checkComplaint(t, s.command("status", "--watch"), "want one job")
+	checkComplaint(t, s.command("status", "--watch"), "takes one job")
 }
 
 func TestProgramsAsJSON(t *testing.T) {
@@ -234,7 +234,7 @@ func TestGenerateDoesNotOverwrite(t *testing.T) {
 	if r.code != exitFailed {
 		t.Errorf("exit code %d", r.code)
 	}
-	checkComplaint(t, r, `text-00000\.txt is there already: --overwrite replaces it`)
+	checkComplaint(t, r, `text-00000\.txt already exists: --overwrite replaces it`)
 	for name, text := range filesOf(t, folder) {
 		if text != before[name] {
 			t.Errorf("%s has changed", name)
@@ -245,7 +245,7 @@ func TestGenerateDoesNotOverwrite(t *testing.T) {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
 	sameTexts(t, "files", tree(t, folder), "text-00000.txt", "text-00001.txt", "text-mine.txt")
-	must(t, errOf(command(t.Context(), "generate", "activity", "-o", folder, "--size", "1KB"))) // another kind is no matter
+	must(t, errOf(command(t.Context(), "generate", "activity", "-o", folder, "--size", "1KB"))) // another kind does not matter
 }
 
 func errOf(r result) error {
@@ -263,7 +263,7 @@ func TestInspectOfSomethingElse(t *testing.T) {
 		if r.code != exitFailed {
 			t.Errorf("exit code %d", r.code)
 		}
-		checkComplaint(t, r, `a\.txt is no intermediate`)
+		checkComplaint(t, r, `a\.txt is not a segment file`)
 	}
 }
 
@@ -304,7 +304,7 @@ func TestCompletionOfValues(t *testing.T) {
 			}
 		}
 	}
-	// Nothing is offered twice, and no folder's contents beside it.
+	// Nothing is offered twice, and a folder's contents are not offered with it.
 	r := command(t.Context(), "__completeNoDesc", "ls", "--server", s.url, "s3://inbox/")
 	if strings.Count(r.stdout, "books") != 1 {
 		t.Errorf("offered %q", r.stdout)

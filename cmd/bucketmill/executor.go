@@ -35,11 +35,11 @@ func newExecutorCommand() *cobra.Command {
 	f := &executorFlags{memory: enoughMemory(1<<30, runtime.NumCPU())}
 	cmd := &cobra.Command{
 		Use:   "executor --redis URL --store s3://BUCKET[/PREFIX]",
-		Short: "Claim tasks and do them, until told to stop",
-		Long: `Executor claims tasks from Redis, reads and writes the object store, and keeps nothing
-that matters. Start as many as there is work for, in any order, and stop them at will: on SIGTERM one
-claims no more, lets its tasks go on for --grace, hands back the rest, and exits with 0. A second
-signal stops it at once; its leases then expire and its tasks are done by others.
+		Short: "Claim and run tasks until told to stop",
+		Long: `Executor claims tasks from Redis, and reads and writes the object store. It is stateless: start as
+many as there is work for, in any order, and stop them at any time. On SIGTERM an executor stops
+claiming tasks, lets its tasks run for up to --grace, hands back the rest, and exits with 0. A second
+signal stops it at once; then its leases expire and its tasks are reassigned.
 
 Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 		Args: exactArgs(0, "no arguments"),
@@ -47,12 +47,12 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	fs := cmd.Flags()
 	f.register(fs)
 	fs.StringVar(&f.id, "id", "", "name of this executor (default: host, pid and time)")
-	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run side by side")
-	fs.Var(&f.memory, "memory", "memory for buffers of all slots together")
-	fs.Var(&f.programMemory, "program-memory", "most memory of one task's program (default: three quarters of the machine's, shared out to the slots)")
-	fs.DurationVar(&f.lease, "lease", 30*time.Second, "how long a task outlives its executor's last heartbeat")
+	fs.IntVar(&f.slots, "slots", runtime.NumCPU(), "tasks that run at the same time")
+	fs.Var(&f.memory, "memory", "memory for the buffers of all slots together")
+	fs.Var(&f.programMemory, "program-memory", "most memory of one task's program (default: three quarters of the machine's memory, divided among the slots)")
+	fs.DurationVar(&f.lease, "lease", 30*time.Second, "time after the executor's last heartbeat until its tasks are reassigned")
 	fs.DurationVar(&f.heartbeat, "heartbeat", 5*time.Second, "time between heartbeats; at most a third of --lease")
-	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long tasks may go on once told to stop")
+	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long running tasks may take after the executor is told to stop")
 	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
 	f.programUser.register(fs)
@@ -61,16 +61,16 @@ Every setting is also read from BUCKETMILL_NAME and from --config FILE.`,
 	return cmd
 }
 
-// check is of all settings that can be checked without a request.
+// check checks all settings that can be checked without a request.
 func (f *executorFlags) check(ctx context.Context) error {
 	if err := cmp.Or(f.validate(), f.checkStore(ctx)); err != nil {
 		return err
 	}
 	if f.slots < 1 || int64(f.memory) < int64(f.slots)*executor.MinMemory {
-		return usageError{fmt.Errorf("--slots %d with --memory %v: at least one slot, and %d MiB for each, are needed", f.slots, &f.memory, executor.MinMemory>>20)}
+		return usageError{fmt.Errorf("--slots %d with --memory %v: use at least one slot, and %d MiB for each", f.slots, &f.memory, executor.MinMemory>>20)}
 	}
 	if f.heartbeat <= 0 || 3*f.heartbeat > f.lease {
-		return usageError{fmt.Errorf("--heartbeat %v with --lease %v: want at least three heartbeats to a lease", f.heartbeat, f.lease)}
+		return usageError{fmt.Errorf("--heartbeat %v with --lease %v: a lease must be at least three heartbeats", f.heartbeat, f.lease)}
 	}
 	if f.grace < 0 {
 		return usageError{errors.New("--grace can't be negative")}
@@ -120,7 +120,7 @@ func (f *executorFlags) run(cmd *cobra.Command) (err error) {
 	defer func() { err = joinClose(err, stopHealth) }()
 	log.Info("executor is ready", "executor", id, "slots", f.slots, "memory", f.memory.String(), "version", version)
 	stopped := context.AfterFunc(ctx, func() {
-		log.Info("executor was told to stop: it claims no more", "executor", id, "running", len(e.Running()), "grace", f.grace)
+		log.Info("executor was told to stop and claims no more tasks", "executor", id, "running", len(e.Running()), "grace", f.grace)
 	})
 	defer stopped()
 	err = e.Run(ctx)

@@ -9,7 +9,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// failure prints why a job failed: what, where, and the program's own words.
+// failure prints why a job failed: the reason, the task, and what the program printed.
 func (u *ui) failure(j state.Job, spec job.Spec, failures []job.Failure) {
 	why := j.Error
 	if why == nil {
@@ -23,36 +23,37 @@ func (u *ui) failure(j state.Job, spec job.Spec, failures []job.Failure) {
 	}
 	fmt.Fprintf(u.err, "bucketmill: job failed: %s\n", why.Message)
 	givenUp(u.err, why.Attempt, tries)
-	lastWords(u.err, why.Detail, why.Log)
-	whatIsThere(u.err, spec.Output, spec.Overwrite && !j.PublishedFrom.IsZero())
+	programOutput(u.err, why.Detail, why.Log)
+	outputAfterFailure(u.err, spec.Output, spec.Overwrite && !j.PublishedFrom.IsZero())
 }
 
-// givenUp says which task it was, if it was one.
+// givenUp names the task that failed, if the job did not fail as a whole.
 func givenUp(w io.Writer, attempt string, tries int) {
 	if attempt != "" {
 		fmt.Fprintf(w, "  task:     %s, given up after %s\n", taskName(attempt), plural(tries, "failed attempt"))
 	}
 }
 
-// lastWords shows what the program itself had to say.
-func lastWords(w io.Writer, traceback, log string) {
+// programOutput prints a program's traceback and the end of its log.
+func programOutput(w io.Writer, traceback, log string) {
 	section(w, "traceback", traceback)
 	section(w, "last lines of the program's log", log)
 }
 
-// whatIsThere says what is at the output of a job that failed. It was replacing an older output if it came to be
-// published.
-func whatIsThere(w io.Writer, output string, replacing bool) {
+// outputAfterFailure prints what a failed job left at its output. replacing says that the job had
+// begun to replace an older output.
+func outputAfterFailure(w io.Writer, output string, replacing bool) {
 	if replacing {
-		fmt.Fprintf(w, "Nothing of the job's is at %s; it failed while it replaced what was there, some of which may be gone.\n", place(output))
+		fmt.Fprintf(w, "Nothing of the job is at %s. It failed while it replaced the older output, and some of that may be gone.\n", place(output))
 		return
 	}
 	fmt.Fprintf(w, "Nothing was written to %s.\n", place(output))
 }
 
-// abandoned tells of what a job may leave behind against its will.
+// abandoned prints what the clean-up of a job may have left behind.
 func (u *ui) abandoned(_ job.ID, what string, why error) {
-	_, _ = fmt.Fprintf(u.log(), "  The job's %s could not be looked for and removed, so some may be left: %v\n", what, why) // nobody is left to tell
+	// There is nowhere to report that standard error failed.
+	_, _ = fmt.Fprintf(u.log(), "  The job's %s could not be found and removed, so some may be left: %v\n", what, why)
 }
 
 func taskName(attempt string) string {

@@ -12,8 +12,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// TestCompressedUnderAnotherName runs jobs over compressed objects that are cut into several splits, since
-// their names do not say what they are.
+// TestCompressedUnderAnotherName runs jobs over compressed objects that are cut into several
+// splits, since their names do not show the compression.
 func TestCompressedUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	records := string(sampleRecords(t, "2MB"))
@@ -50,8 +50,8 @@ func TestCompressedUnderAnotherName(t *testing.T) {
 	}
 }
 
-// TestSkippedInCompressedUnderAnotherName finds bad records in an object into which no way leads but its
-// beginning.
+// TestSkippedInCompressedUnderAnotherName finds bad records in an object that can only be read from
+// its beginning.
 func TestSkippedInCompressedUnderAnotherName(t *testing.T) {
 	t.Parallel()
 	text := badLines(3000, map[int]string{1234: "raise the roof", 2000: "crash", 2999: "raise the last"})
@@ -77,7 +77,7 @@ func TestSkippedInCompressedUnderAnotherName(t *testing.T) {
 	}
 }
 
-// pickyMapper fails on lines, and on no key.
+// pickyMapper fails on lines, not on keys.
 const pickyMapper = `import os, signal
 
 def map_fn(key, value):
@@ -91,7 +91,8 @@ def reduce_fn(key, values):
     yield (key, sum(values))
 `
 
-// TestForeignInput is told what is wrong with its input, and takes the way out.
+// TestForeignInput checks that the error says what is wrong with the input, and that its advice
+// works.
 func TestForeignInput(t *testing.T) {
 	t.Parallel()
 	xz := "\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4F\nand more\n"

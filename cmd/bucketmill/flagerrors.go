@@ -13,14 +13,9 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// flagError says in words what is wrong with a flag, and which one may have been meant.
+// flagError explains what is wrong with a flag, and suggests the flag that was probably meant.
 func flagError(cmd *cobra.Command, err error) error {
-	var (
-		unknown *pflag.NotExistError
-		invalid *pflag.InvalidValueError
-	)
-	switch {
-	case errors.As(err, &unknown):
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := cmp.Or(unknown.GetSpecifiedShortnames(), unknown.GetSpecifiedName())
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -31,14 +26,15 @@ func flagError(cmd *cobra.Command, err error) error {
 		if near := program.Nearest(name, names); near != "" {
 			return fmt.Errorf("%w: did you mean --%s?", err, near)
 		}
-	case errors.As(err, &invalid):
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		f := invalid.GetFlag()
 		return fmt.Errorf("--%s %w", f.Name, valueError(f, invalid.GetValue(), errors.Unwrap(invalid)))
 	}
 	return err
 }
 
-// valueError says what a flag wants instead of a value that it does not take.
+// valueError says which values a flag accepts instead of this one.
 func valueError(f *pflag.Flag, value string, cause error) error {
 	want := map[string]string{
 		"int": "a whole number", "uint64": "a whole number, 0 or more", "float64": "a number",
@@ -52,12 +48,12 @@ func valueError(f *pflag.Flag, value string, cause error) error {
 	case want == "":
 		return fmt.Errorf("%q: %w", value, cause)
 	case tooLarge(value):
-		want += " that is not so large"
+		want += " of at most 64 bits"
 	}
-	return fmt.Errorf("%q: want %s", value, want)
+	return fmt.Errorf("%q is not valid: use %s", value, want)
 }
 
-// tooLarge tells whether a value is a whole number of more than 64 bits.
+// tooLarge reports whether a value is a whole number of more than 64 bits.
 func tooLarge(value string) bool {
 	_, err := strconv.ParseInt(value, 0, 64)
 	return errors.Is(err, strconv.ErrRange)

@@ -15,7 +15,7 @@ import (
 // toStdout is the --output that means standard output.
 const toStdout = "-"
 
-// generateFlags is what the command line of generate says.
+// generateFlags are the flags of generate.
 type generateFlags struct {
 	output     string
 	size       string
@@ -31,17 +31,18 @@ func newGenerateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate KIND --output FOLDER",
 		Short: "Make sample data",
-		Long: `Make sample data, the same bytes each time for the same seed and size.
+		Long: `Make sample data. The same seed and size always give the same bytes.
 
   text       lines of words by Zipf's law                          text-00000.txt
   accesslog  lines of a web server's log, Combined Log Format      accesslog-00000.log
-  activity   CSV: timestamp,user,action,amount, each file's first
-             line naming the columns                               activity-00000.csv
-  records    sort records of 100 bytes, laid out as by gensort -a  records-00000.dat
+  activity   CSV: timestamp,user,action,amount; the first line
+             of each file names the columns                        activity-00000.csv
+  records    sort records of 100 bytes, in the format of
+             gensort -a                                            records-00000.dat
 
-Records are never cut: what comes out is less than one record short of the size, not
-counting the CSV files' first lines. The files, one after the other, are the same records
-however many there are.`,
+Records are never cut: the data is less than one record shorter than the size, not
+counting the first lines of CSV files. The files, one after another, contain the same
+records whatever their number.`,
 		Example: `  bucketmill generate text --output texts/ --size medium --files 8
   bucketmill generate accesslog --output s3://logs/web --size 2GiB
   bucketmill generate records --output - --size 10MB | head`,
@@ -57,12 +58,12 @@ however many there are.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVarP(&flags.output, "output", "o", "", "folder or s3://bucket/prefix to put files in, or - for standard output (required)")
-	fs.StringVar(&flags.size, "size", "medium", "bytes in all: small (1MiB), medium (64MiB), large (1GiB), or a number such as 2GiB")
-	fs.Uint64Var(&flags.seed, "seed", 1, "another number makes other data of the same kind")
+	fs.StringVarP(&flags.output, "output", "o", "", "folder or s3://bucket/prefix for the files, or - for standard output (required)")
+	fs.StringVar(&flags.size, "size", "medium", "size of all files together: small (1MiB), medium (64MiB), large (1GiB), or a number such as 2GiB")
+	fs.Uint64Var(&flags.seed, "seed", 1, "number that selects the data: another seed gives other data of the same kind")
 	fs.IntVar(&flags.files, "files", 1, "number of files")
 	fs.IntVar(&flags.vocabulary, "vocabulary", sample.DefaultVocabulary, "text only: number of different words")
-	fs.BoolVar(&flags.overwrite, "overwrite", false, "replace files that are there, all of that kind in the folder")
+	fs.BoolVar(&flags.overwrite, "overwrite", false, "replace all existing files of that kind in the folder")
 	flags.stores.register(fs)
 	return cmd
 }
@@ -73,13 +74,13 @@ func (f *generateFlags) run(cmd *cobra.Command, name string) error {
 	size, err := parseSize(f.size)
 	switch {
 	case !ok:
-		return usageError{fmt.Errorf("no data called %q: there is %s", name, strings.Join(sampleNames(), ", "))}
+		return usageError{fmt.Errorf("%q is not a kind of data: use %s", name, strings.Join(sampleNames(), ", "))}
 	case err != nil:
 		return usageError{err}
 	case f.output == "":
 		return usageError{errors.New("--output is required: a folder, s3://bucket/prefix or -")}
 	case f.files < 1 || f.files > maxSampleFiles:
-		return usageError{fmt.Errorf("--files %d: must be 1 to %d", f.files, maxSampleFiles)}
+		return usageError{fmt.Errorf("--files %d must be 1 to %d", f.files, maxSampleFiles)}
 	case f.output == toStdout && f.files != 1:
 		return usageError{fmt.Errorf("--files %d: standard output is one file", f.files)}
 	case cmd.Flags().Changed("vocabulary") && name != "text":
@@ -111,7 +112,7 @@ func (f *generateFlags) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	if len(old) > 0 && !f.overwrite {
-		return fmt.Errorf("%s/%s is there already: --overwrite replaces it", bucket.URL(), old[0])
+		return fmt.Errorf("%s/%s already exists: --overwrite replaces it", bucket.URL(), old[0])
 	}
 	if err := files.write(cmd.Context(), source, size, f.files); err != nil {
 		return err
@@ -124,7 +125,7 @@ func (f *generateFlags) run(cmd *cobra.Command, name string) error {
 	return err
 }
 
-// parseSize reads --size, in bytes.
+// parseSize parses --size, in bytes.
 func parseSize(s string) (int64, error) {
 	switch s {
 	case "small":
@@ -136,7 +137,7 @@ func parseSize(s string) (int64, error) {
 	}
 	n, err := humanize.ParseBytes(s)
 	if err != nil || n > math.MaxInt64 {
-		return 0, fmt.Errorf("--size %q: must be small, medium, large or bytes such as 500MB or 2GiB", s)
+		return 0, fmt.Errorf("--size %q: use small, medium, large, or a number such as 500MB or 2GiB", s)
 	}
 	return int64(n), nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// maxSampleFiles is as many as the five digits of their names count.
+// maxSampleFiles is the number of files that the five digits of their names can count.
 const maxSampleFiles = 100_000
 
 // writeSample writes size bytes of a source as a single file to w.
@@ -31,8 +31,8 @@ func writeSample(ctx context.Context, source sample.Source, size int64, w io.Wri
 	return nil
 }
 
-// sampleFiles writes a stream as a row of objects, one at a time. An object is there only
-// when it is whole.
+// sampleFiles writes a stream as several objects, one at a time. An object is visible only when it
+// is whole.
 type sampleFiles struct {
 	bucket  objstore.Bucket
 	key     func(n int) string
@@ -42,7 +42,7 @@ type sampleFiles struct {
 	next   int             // number of the object after the current one
 }
 
-// write makes a number of objects of size bytes in all.
+// write makes a number of objects with size bytes in total.
 func (s *sampleFiles) write(ctx context.Context, source sample.Source, size int64, files int) error {
 	err := s.writePieces(ctx, source, size, files)
 	if err != nil && s.writer != nil {
@@ -63,7 +63,7 @@ func (s *sampleFiles) writePieces(ctx context.Context, source sample.Source, siz
 			return fmt.Errorf("write %s: %w", s.key(piece.File), err)
 		}
 	}
-	// Files that got no record are made too.
+	// Files without a record are made, too.
 	if err := s.begin(ctx, source, files-1); err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *sampleFiles) begin(ctx context.Context, source sample.Source, n int) er
 	return nil
 }
 
-// finish makes the current object, if any, visible. Commit ends its writer even when it fails.
+// finish makes the current object, if any, visible. Commit ends the writer even if it fails.
 func (s *sampleFiles) finish() error {
 	writer := s.writer
 	if writer == nil {
@@ -105,10 +105,11 @@ func (s *sampleFiles) finish() error {
 	return nil
 }
 
-// sampleNumber is what stands between a file's kind and its extension.
+// sampleNumber matches the part of a file's name between its kind and its extension.
 var sampleNumber = regexp.MustCompile(`^[0-9]{5}$`)
 
-// find returns the keys of objects that are named like these files: they begin with prefix and end with extension.
+// find returns the keys of existing objects that are named like these files: they begin with prefix
+// and end with extension.
 func (s *sampleFiles) find(ctx context.Context, prefix, extension string) (keys []string, err error) {
 	for o, err := range s.bucket.List(ctx, prefix) {
 		if errors.Is(err, objstore.ErrNotFound) {
@@ -125,7 +126,7 @@ func (s *sampleFiles) find(ctx context.Context, prefix, extension string) (keys 
 	return keys, nil
 }
 
-// drop deletes those of older objects that no file has replaced.
+// drop deletes the older objects that no file has replaced.
 func (s *sampleFiles) drop(ctx context.Context, old []string, files int) error {
 	var rest []string
 	for _, key := range old {

@@ -2,14 +2,14 @@ package main
 
 import "github.com/bucketmill/bucketmill/cmd/bucketmill/internal/sample"
 
-// A sampleKind is data that generate makes.
+// A sampleKind is a kind of data that generate makes.
 type sampleKind struct {
-	name      string // on the command line, and of files
-	extension string // of files, with its dot
+	name      string // on the command line, and in the names of files
+	extension string // of files, with the dot
 	open      func(*generateFlags) (sample.Source, error)
 }
 
-// sampleKinds returns all kinds, in the order in which people are told of them.
+// sampleKinds returns all kinds, in the order in which they are listed.
 func sampleKinds() []sampleKind {
 	return []sampleKind{
 		{"text", ".txt", func(f *generateFlags) (sample.Source, error) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// generate runs the command and returns what it wrote to standard output.
+// generate runs the command and returns its standard output.
 func generate(t testing.TB, args ...string) ([]byte, error) {
 	t.Helper()
 	var out bytes.Buffer

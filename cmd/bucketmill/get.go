@@ -22,16 +22,16 @@ func newGetCommand() *cobra.Command {
 	cmd := clientCommand(&cobra.Command{
 		Use:   "get s3://BUCKET/KEY… [FILE|FOLDER]",
 		Short: "Read objects of the store, through the server",
-		Long: `Get writes an object to standard output or, once it is whole, to FILE; below it, if FILE is a folder.
-Of a KEY that ends with a slash, or a bucket, it writes all objects below it to files below FOLDER, which is
-made; so it does with several objects. A key that names no file below FOLDER, such as a/../b, is refused.
+		Long: `Get writes an object to standard output, to FILE once the object is whole, or to a file below FOLDER. For a KEY
+that ends with a slash, or a bucket, it writes all objects below it to files below FOLDER; so it does for several
+objects. It makes FOLDER if needed. It refuses a key that is not a valid file name below FOLDER, such as a/../b.
 
-After an object that fails it goes on with the others, and exits with 1. --json is not for standard output.`,
+If an object fails, get continues with the others, and exits with 1. --json can't be used with standard output.`,
 		Example: `  bucketmill get s3://outbox/wc/part-00000 | head
   bucketmill get s3://outbox/wc/ results/`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{errors.New("want s3://BUCKET/KEY and possibly a file or folder, got 0 arguments")}
+				return usageError{errors.New("name s3://BUCKET/KEY, and optionally a file or folder")}
 			}
 			return nil
 		},
@@ -55,7 +55,7 @@ After an object that fails it goes on with the others, and exits with 1. --json 
 	return cmd
 }
 
-// isFolder tells whether a URL stands for all that is below it.
+// isFolder reports whether a URL means all objects below it.
 func isFolder(u objstore.URL) bool { return u.Key == "" || strings.HasSuffix(u.Key, "/") }
 
 // get reads objects to standard output, a file or a folder.
@@ -67,9 +67,9 @@ func (s *session) get(ctx context.Context, from []objstore.URL, to string, flags
 	case len(from) > 1:
 		return usageError{errors.New("name a folder for several objects")}
 	case isFolder(first):
-		return usageError{fmt.Errorf("%s names no object: name a folder for all that is below it", first)}
+		return usageError{fmt.Errorf("%s is not an object: name a folder for all objects below it", first)}
 	case to == toStdout && s.json:
-		return usageError{errors.New("--json needs a FILE: standard output has the object")}
+		return usageError{errors.New("--json needs a FILE: the object goes to standard output")}
 	case to == toStdout:
 		r, err := s.Get(ctx, first.Bucket, first.Key)
 		if err != nil {
@@ -95,37 +95,37 @@ func (s *session) get(ctx context.Context, from []objstore.URL, to string, flags
 	}}}, flags)
 }
 
-// noObject says more of an object that is not there than an answer without a body can: also where it is a prefix.
+// noObject explains why an object was not found. The answer to Stat has no body with a reason, and
+// u may be a prefix.
 func (s *session) noObject(ctx context.Context, u objstore.URL, err error) error {
-	var problem *api.Problem
-	if !errors.As(err, &problem) || problem.Code != "" {
+	if problem, ok := errors.AsType[*api.Problem](err); !ok || problem.Code != "" {
 		return err
 	}
-	if r, err := s.Get(ctx, u.Bucket, u.Key); err != nil {
-		problem = nil
-		if !errors.As(err, &problem) || problem.Code != api.CodeObjectNotFound {
-			return err
-		}
-	} else {
+	r, getErr := s.Get(ctx, u.Bucket, u.Key)
+	if getErr == nil {
 		return errors.Join(err, r.Close())
+	}
+	problem, ok := errors.AsType[*api.Problem](getErr)
+	if !ok || problem.Code != api.CodeObjectNotFound {
+		return getErr
 	}
 	for _, listErr := range s.List(ctx, u.Bucket, u.Key+"/") {
 		if listErr != nil {
-			break // the first error says enough
+			break // problem is enough
 		}
-		return fmt.Errorf("%s names no object, but there are some below %s/", u, u)
+		return fmt.Errorf("%s is not an object, but there are objects below %s/", u, u)
 	}
 	return problem
 }
 
-// getInto reads objects into files below a folder. Nothing is written outside of it.
+// getInto reads objects into files below a folder. It writes nothing outside of the folder.
 func (s *session) getInto(ctx context.Context, from []objstore.URL, folder string, flags transferFlags) (err error) {
 	var all []transfer
 	var root *os.Root
 	taken := map[string]string{}
 	add := func(o api.Object, bucket, name string) error {
 		if strings.HasSuffix(name, "/") && o.Size == 0 {
-			return nil // what some tools make for a folder
+			return nil // some tools make such objects for folders
 		}
 		t := transfer{name: o.URL, size: o.Size}
 		other, twice := taken[name]
@@ -134,7 +134,7 @@ func (s *session) getInto(ctx context.Context, from []objstore.URL, folder strin
 			return usageError{fmt.Errorf("%s and %s would both become %s", other, o.URL, filepath.Join(folder, name))}
 		case name != path.Clean(name) || !filepath.IsLocal(name):
 			t.do = func(context.Context, func(int)) (api.Object, error) {
-				return o, fmt.Errorf("%q is no file's name below %s", name, folder)
+				return o, fmt.Errorf("%q is not a valid file name below %s", name, folder)
 			}
 		default:
 			t.do = func(ctx context.Context, moved func(int)) (api.Object, error) {
@@ -171,7 +171,7 @@ func (s *session) getInto(ctx context.Context, from []objstore.URL, folder strin
 			}
 		}
 		if found == 0 {
-			return fmt.Errorf("there is no object below %s", u)
+			return fmt.Errorf("there are no objects below %s", u)
 		}
 	}
 	if err := os.MkdirAll(folder, 0o777); err != nil {
@@ -184,7 +184,8 @@ func (s *session) getInto(ctx context.Context, from []objstore.URL, folder strin
 	return s.transfers(ctx, "got", all, flags)
 }
 
-// saveBelow copies a stream to a file below a folder, which is there only when it is whole, and closes it.
+// saveBelow copies a stream to a file below a folder, and closes the stream. The file appears only
+// when it is whole.
 func saveBelow(root *os.Root, name string, r io.ReadCloser) (err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	folder := path.Dir(name)
@@ -206,7 +207,7 @@ func saveBelow(root *os.Root, name string, r io.ReadCloser) (err error) {
 	return nil
 }
 
-// countedReader tells how much of it is read.
+// countedReader reports how many bytes are read.
 type countedReader struct {
 	io.ReadCloser
 	moved func(bytes int)

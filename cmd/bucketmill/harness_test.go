@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// result is what a command line came to.
+// result is the result of a command line.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -24,7 +24,7 @@ func command(ctx context.Context, args ...string) result {
 	return result{code: code, stdout: stdout.String(), stderr: stderr.String()}
 }
 
-// runJob runs a job in this process, with a scratch folder that must be empty again at the end.
+// runJob runs a job in this process, with a scratch folder that must be empty at the end.
 func runJob(t testing.TB, args ...string) result {
 	t.Helper()
 	scratch := filepath.Join(t.TempDir(), "scratch")
@@ -33,7 +33,7 @@ func runJob(t testing.TB, args ...string) result {
 	return r
 }
 
-// mustRun is runJob of a job that completes; it returns its output, checked.
+// mustRun is runJob for a job that must complete. It checks and returns the output.
 func mustRun(t testing.TB, output string, args ...string) []part {
 	t.Helper()
 	r := runJob(t, append(args, "--output", output)...)
@@ -43,7 +43,7 @@ func mustRun(t testing.TB, output string, args ...string) []part {
 	return checkOutput(t, output)
 }
 
-// checkEmpty makes sure that a folder holds nothing, or does not exist.
+// checkEmpty checks that a folder is empty or does not exist.
 func checkEmpty(t testing.TB, folder string) {
 	t.Helper()
 	if names := tree(t, folder); len(names) > 0 {
@@ -90,7 +90,7 @@ func writeFile(t testing.TB, path, content string) {
 	}
 }
 
-// sampleText is deterministic text of so many bytes.
+// sampleText returns deterministic text of this size.
 func sampleText(t testing.TB, size int, seed int) string {
 	t.Helper()
 	text, err := generate(t, "text", "--output", "-", "--size", fmt.Sprint(size), "--seed", fmt.Sprint(seed))

@@ -19,10 +19,10 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// readyTimeout bounds a readiness check.
+// readyTimeout limits a readiness check.
 const readyTimeout = 3 * time.Second
 
-// reachable asks Redis and the work store for an answer.
+// reachable checks that Redis and the work store answer.
 func reachable(ctx context.Context, store *state.Store, stores *connect.Stores, work string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -34,18 +34,18 @@ func reachable(ctx context.Context, store *state.Store, stores *connect.Stores, 
 		return err
 	}
 	for _, err := range b.List(ctx, strings.Trim(prefix+"/jobs/", "/")) {
-		return err // the first answer tells
+		return err // the first answer is enough
 	}
 	return nil
 }
 
-// healthServer is a service's own small HTTP server.
+// healthServer is a small HTTP server for the health checks and metrics of a service.
 type healthServer struct {
 	server *http.Server
 	done   chan error
 }
 
-// serveHealth serves /healthz, /readyz and /metrics on addr; nothing if addr is empty.
+// serveHealth serves /healthz, /readyz and /metrics on addr. If addr is empty it serves nothing.
 func serveHealth(addr string, registry *prometheus.Registry, ready func(context.Context) error) (*healthServer, error) {
 	if addr == "" {
 		return &healthServer{}, nil
@@ -75,10 +75,10 @@ func serveHealth(addr string, registry *prometheus.Registry, ready func(context.
 func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"status": text}) // the client may be gone
+	_ = json.NewEncoder(w).Encode(map[string]string{"status": text}) // the client may have disconnected
 }
 
-// Close stops the server and waits for it.
+// Close stops the server and waits for its end.
 func (h *healthServer) Close() error {
 	if h.server == nil {
 		return nil

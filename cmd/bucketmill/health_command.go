@@ -13,7 +13,7 @@ import (
 func newHealthCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "health URL",
-		Short: "Ask a service whether it is well: for images that have no curl",
+		Short: "Check the health of a service, for images without curl",
 		Args:  exactArgs(1, "one URL, such as http://127.0.0.1:8080/readyz"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			req, err := http.NewRequestWithContext(cmd.Context(), http.MethodGet, args[0], nil)

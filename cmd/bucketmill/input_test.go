@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A Python map_fn knows which object its record comes from: in every format, with several objects to a task, several
-// tasks to an object, and objects of odd names.
+// A Python map_fn knows the object of its record: in every format, with several objects per task,
+// several tasks per object, and objects with odd names.
 func TestPythonKnowsItsInput(t *testing.T) {
 	t.Parallel()
 	names := []string{"plain", "with blank and %20", "caf\u00e9#?&=;", "'quoted'\"", "a+b", "deep/er"}
@@ -21,7 +21,7 @@ def reduce_fn(key, values):
     yield key, (INPUT, sum(values))
 `
 	for name, test := range map[string]struct {
-		record string // of an object, besides the header
+		record string // of an object, after the header
 		header string
 		args   []string
 	}{
@@ -51,7 +51,8 @@ def reduce_fn(key, values):
 	}
 }
 
-// INPUT is None where no record is at hand, also while combine_fn is called between records, and a job file's own INPUT stays.
+// INPUT is None without a record, also while combine_fn is called between records. An INPUT that
+// the job file defines stays.
 func TestInputElsewhere(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{
@@ -83,7 +84,7 @@ def reduce_fn(key, values):
 	}
 }
 
-// A job file can be tested as PYTHON.md says: its globals are set as attributes of the module.
+// A job file can be tested as PYTHON.md describes: its globals are attributes of the module.
 func TestJobFileUnderATestRunner(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Every file of this tree has its own path as its only word.
+// Every file of this tree contains its own path as its only word.
 func inputTree(t *testing.T) string {
 	files := map[string]string{}
 	for _, name := range []string{

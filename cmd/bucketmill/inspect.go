@@ -17,12 +17,12 @@ import (
 func newInspectCommand() *cobra.Command {
 	var store storeFlags
 	cmd := &cobra.Command{
-		Use:   "inspect SEGMENT",
-		Short: "Verify an intermediate and show what it holds",
-		Long: `Inspect reads every byte of the object that a map task wrote (kept with
---keep-intermediates), verifies all checksums, the order of keys and the counts, and prints
-its partitions. It exits with 1, naming the place, when anything is not as it was written.`,
-		Args: exactArgs(1, "one segment, as path or URL"),
+		Use:   "inspect FILE",
+		Short: "Verify a segment file and show its contents",
+		Long: `Inspect reads every byte of a segment file, which a map task wrote (--keep-intermediates keeps
+them). It verifies all checksums, the order of keys and the counts, and prints the partitions. It exits
+with 1, and names the place, if the file is not as it was written.`,
+		Args: exactArgs(1, "one segment file, as path or URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return inspect(cmd, &store, args[0])
 		},
@@ -45,7 +45,7 @@ func inspect(cmd *cobra.Command, store *storeFlags, location string) error {
 	if err != nil {
 		return err
 	}
-	if err := looksWritten(ctx, b, key, location); err != nil {
+	if err := checkMagic(ctx, b, key, location); err != nil {
 		return err
 	}
 	report, err := segfile.Verify(ctx, segfile.Object{
@@ -67,8 +67,8 @@ func inspect(cmd *cobra.Command, store *storeFlags, location string) error {
 	return w.Flush()
 }
 
-// looksWritten makes sure that an object begins as what map tasks write does.
-func looksWritten(ctx context.Context, b objstore.Bucket, key, location string) (err error) {
+// checkMagic checks that an object begins like a segment file.
+func checkMagic(ctx context.Context, b objstore.Bucket, key, location string) (err error) {
 	r, err := b.Get(ctx, key, 0, int64(len(segfile.Magic)))
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func looksWritten(ctx context.Context, b objstore.Bucket, key, location string) 
 		return err
 	}
 	if string(begin) != segfile.Magic {
-		return fmt.Errorf("%s is no intermediate: it does not begin as what map tasks write; --keep-intermediates keeps that", location)
+		return fmt.Errorf("%s is not a segment file: map tasks write these, and --keep-intermediates keeps them", location)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func TestInspectFindsDamage(t *testing.T) {
 		"last byte":         flipped(whole, len(whole)-1),
 		"beginning missing": whole[1:],
 	}
-	for i := range 40 { // places all over it
+	for i := range 40 { // at places in the whole file
 		offset := i * (len(whole) - 1) / 40
 		damaged["byte "+strings.Repeat("I", i)] = flipped(whole, offset)
 	}
@@ -59,7 +59,8 @@ func TestInspectFindsDamage(t *testing.T) {
 	}
 }
 
-// By default nothing is kept; with --keep-intermediates but no --work it is beside the output.
+// By default no segment files are kept. With --keep-intermediates but without --work they are
+// beside the output.
 func TestIntermediatesAreKeptWhenAskedFor(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "a b\n"})

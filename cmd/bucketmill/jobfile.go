@@ -12,8 +12,9 @@ import (
 	"github.com/bucketmill/bucketmill/job/jobfile"
 )
 
-// readJobFile reads the job in a file, or in standard input for -. Paths in a file begin in its folder, wherever the command
-// runs, as those of docker compose do; those in standard input, or another stream, in the working folder.
+// readJobFile reads the job in a file, or in standard input if name is "-". Relative paths in a
+// file begin in its folder, as in docker compose; those in standard input, or another stream, begin
+// in the working folder.
 func readJobFile(name string) (spec job.Spec, err error) {
 	path := name
 	if name == fromStdin {
@@ -21,7 +22,7 @@ func readJobFile(name string) (spec job.Spec, err error) {
 	}
 	text, err := readLimited(path)
 	if err != nil {
-		return spec, fmt.Errorf("read job file: %w", err)
+		return spec, fmt.Errorf("read the job file: %w", err)
 	}
 	if spec, err = jobfile.Parse(text); err != nil {
 		return spec, fmt.Errorf("job file %s: %w", name, err)
@@ -32,13 +33,13 @@ func readJobFile(name string) (spec job.Spec, err error) {
 	return spec, nil
 }
 
-// moveTo lets the relative paths of a job begin in a folder.
+// moveTo makes the relative paths of a job begin in a folder.
 func moveTo(spec *job.Spec, folder string) {
 	move := func(path string) string {
 		if path == "" || filepath.IsAbs(path) || strings.Contains(path, "://") {
 			return path
 		}
-		return strings.TrimSuffix(folder, "/") + "/" + path // not cleaned: a slash at the end means something
+		return strings.TrimSuffix(folder, "/") + "/" + path // not cleaned: a trailing slash has a meaning
 	}
 	for i := range spec.Input {
 		spec.Input[i].URL = move(spec.Input[i].URL)
@@ -53,7 +54,7 @@ func moveTo(spec *job.Spec, folder string) {
 	}
 }
 
-// refuseStreams refuses - for an input or output, which are files and folders.
+// refuseStreams refuses "-" as an input or output: these are files and folders.
 func refuseStreams(spec job.Spec) error {
 	if spec.Output == toStdout {
 		return fmt.Errorf("output %q: a job writes a folder, not standard output; ./- is a folder of that name", spec.Output)
@@ -64,17 +65,17 @@ func refuseStreams(spec job.Spec) error {
 	return nil
 }
 
-// sortsNothing warns of a sort that has no reducers, which do the sorting.
+// sortsNothing reports whether a job is a sort without reducers, which would do the sorting.
 func sortsNothing(spec job.Spec) bool {
 	return spec.Program == "sort" && program.Kind(spec.Kind) == program.Builtin && spec.Reducers != nil && *spec.Reducers == 0
 }
 
-// strayFiles says what may have been meant by arguments behind the program.
+// strayFiles suggests what arguments after the program were meant to be.
 func strayFiles(args []string) string {
 	for _, arg := range args {
 		if _, err := os.Stat(arg); err != nil {
 			return ": name the input with --input and the output with --output"
 		}
 	}
-	return ": name the input with --input, and quote a glob (--input '*.md'), or the shell makes arguments of it"
+	return ": name the input with --input, and quote a glob (--input '*.md') so that the shell does not expand it"
 }

@@ -13,7 +13,7 @@ func TestJobFile(t *testing.T) {
 	json := `{"program": "wordcount", "input": ["` + in + `"], "output": "` + out + `", "reducers": 2, "split_size": "1KiB", "params": {"lower": true}}`
 	for _, c := range []struct {
 		name, file string
-		flags      []string // but for --file and --output
+		flags      []string // without --file and --output
 		parts      int
 		want       []string
 	}{
@@ -43,7 +43,7 @@ func TestJobFile(t *testing.T) {
 	}
 }
 
-// Text in a job file is what stands there, not what YAML takes it for.
+// Text in a job file keeps its characters, whatever type YAML sees in it.
 func TestJobFileKeepsText(t *testing.T) {
 	folder := writeFiles(t, map[string]string{
 		"a.txt": "x\n",

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// The page on the job file names the flag of each field, and all flags that describe a job.
+// The page about the job file names the flag of each field, and all flags that describe a job.
 func TestPageHasAllFlagsOfJobs(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/job-file.md")
@@ -19,9 +19,9 @@ func TestPageHasAllFlagsOfJobs(t *testing.T) {
 	}
 	fs := pflag.NewFlagSet("job", pflag.ContinueOnError)
 	(&jobFlags{}).register(fs)
-	want, got := []string{"webhook"}, []string(nil) // a flag of submit alone
+	want, got := []string{"webhook"}, []string(nil) // only submit has this flag
 	fs.VisitAll(func(f *pflag.Flag) {
-		if f.Name != "file" && f.Name != "param" { // the file itself; -p on the page
+		if f.Name != "file" && f.Name != "param" { // the file itself, and -p, which the page names
 			want = append(want, f.Name)
 		}
 	})
@@ -37,7 +37,7 @@ func TestPageHasAllFlagsOfJobs(t *testing.T) {
 	}
 }
 
-// Each setting that the page on operating a cluster names is one of some command.
+// Each setting that the page about operating a cluster names is a setting of some command.
 func TestPageNamesSettingsThatExist(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/operating.md")
@@ -48,7 +48,7 @@ func TestPageNamesSettingsThatExist(t *testing.T) {
 	for _, cmd := range newRootCommand().Commands() {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known["--"+f.Name] = true })
 	}
-	foreign := []string{"--from-env-file", "--from-file", "--no-install-recommends"} // of kubectl and apt-get
+	foreign := []string{"--from-env-file", "--from-file", "--no-install-recommends"} // flags of kubectl and apt-get
 	names := regexp.MustCompile(`--[a-z][a-z0-9-]+|BUCKETMILL_[A-Z0-9_]+`).FindAllString(string(page), -1)
 	if len(names) < 20 {
 		t.Fatalf("only %d settings were found", len(names))

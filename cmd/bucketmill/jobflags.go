@@ -17,13 +17,13 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// jobFlags are the flags that describe a job; each has its counterpart in the job file.
+// jobFlags are the flags that describe a job. Each flag is also a field of the job file.
 type jobFlags struct {
 	file   string
 	set    *pflag.FlagSet
 	spec   job.Spec
 	inputs []string // of spec, by URL
-	// What pflag can't put into the spec by itself.
+	// pflag can't write these to spec.
 	params   []string
 	files    []string
 	reducers int
@@ -32,41 +32,41 @@ type jobFlags struct {
 
 func (f *jobFlags) register(fs *pflag.FlagSet) {
 	f.set = fs
-	fs.StringVarP(&f.file, "file", "f", "", "job file, YAML or JSON, - for standard input; flags win over it, and its paths begin in its folder")
+	fs.StringVarP(&f.file, "file", "f", "", "job file, YAML or JSON, - for standard input; flags override it, and its relative paths begin in its folder")
 	fs.StringVar(&f.spec.Name, "name", "", "name of the job, for people")
-	fs.StringVar(&f.spec.Mapper, "mapper", "", "command that reads lines and prints lines of key<TAB>value, instead of PROGRAM; no shell (say sh -c '…')")
-	fs.StringVar(&f.spec.Combiner, "combiner", "", "command that does a reducer's work on part of the pairs, for --mapper")
-	fs.StringVar(&f.spec.Reducer, "reducer", "", "command that reads lines of key<TAB>value, sorted by key, for --mapper (default: they are the output)")
-	fs.StringArrayVar(&f.files, "program-file", nil, "FILE[#NAME] or folder that is sent along: it stands in the working folder, for Python also beside the program; repeatable")
+	fs.StringVar(&f.spec.Mapper, "mapper", "", "command that reads lines and prints lines of key<TAB>value, instead of PROGRAM; no shell (use sh -c '…')")
+	fs.StringVar(&f.spec.Combiner, "combiner", "", "command that reduces a part of the pairs early, for --mapper")
+	fs.StringVar(&f.spec.Reducer, "reducer", "", "command that reads lines of key<TAB>value, sorted by key, for --mapper (default: these lines are the output)")
+	fs.StringArrayVar(&f.files, "program-file", nil, "FILE[#NAME] or folder to send with the program: it is in the working folder, for Python also beside the program; repeatable")
 	fs.StringArrayVarP(&f.inputs, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
 	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
 	fs.StringVar(&f.spec.Format, "format", "", "input format: "+strings.Join(formats.Inputs.Names(), ", ")+" (default text)")
-	fs.StringVar(&f.spec.Compression, "compression", "", "auto: decompress what names or first bytes say is gzip, bzip2 or zstd, refuse other data that is no text; none: read the bytes as they are (default auto)")
-	fs.IntVarP(&f.reducers, "reducers", "r", 0, "number of reducers, 0 for map only (default: one for 64 MiB of input; beyond 16 GiB fewer)")
-	fs.Var(&f.spec.SortOrder, "sort-order", "partition: each part is sorted by itself; total: part after part, too (default partition)")
-	fs.BoolVar(&f.spec.SortValues, "sort-values", false, "give a reducer the values of each key sorted by their bytes, Python's by Python's order")
-	fs.IntVar(&f.spec.Maps, "maps", 0, "wanted number of map tasks, instead of --split-size")
-	fs.Var(&f.spec.SplitSize, "split-size", "bytes of input per map task (default: by the input's size and the slots there are, 4 to 64 MiB; beyond 16 GiB more)")
-	fs.StringArrayVarP(&f.params, "param", "p", nil, "k=v, a parameter of the program; repeatable")
-	fs.BoolVar(&f.spec.Overwrite, "overwrite", false, "replace an output that exists")
-	fs.BoolVar(&f.spec.KeepIntermediates, "keep-intermediates", false, "leave the map tasks' output on the work store")
-	fs.IntVar(&f.spec.Priority, "priority", 0, "-1000 to 1000, higher goes first")
+	fs.StringVar(&f.spec.Compression, "compression", "", "auto: decompress gzip, bzip2 and zstd, recognised by name or first bytes, and refuse other data that is not text; none: read the bytes as they are (default auto)")
+	fs.IntVarP(&f.reducers, "reducers", "r", 0, "number of reducers, 0 for map only (default: one per 64 MiB of input; fewer beyond 16 GiB)")
+	fs.Var(&f.spec.SortOrder, "sort-order", "partition: each part is sorted; total: the parts in sequence are sorted, too (default partition)")
+	fs.BoolVar(&f.spec.SortValues, "sort-values", false, "sort the values of each key for the reducer: in byte order, for Python in Python's order")
+	fs.IntVar(&f.spec.Maps, "maps", 0, "number of map tasks to aim for, instead of --split-size")
+	fs.Var(&f.spec.SplitSize, "split-size", "bytes of input per map task (default: 4 to 64 MiB, by the size of the input and the number of slots; more beyond 16 GiB)")
+	fs.StringArrayVarP(&f.params, "param", "p", nil, "parameter of the program, NAME=VALUE; repeatable")
+	fs.BoolVar(&f.spec.Overwrite, "overwrite", false, "replace an existing output")
+	fs.BoolVar(&f.spec.KeepIntermediates, "keep-intermediates", false, "keep the map tasks' segment files on the work store")
+	fs.IntVar(&f.spec.Priority, "priority", 0, "-1000 to 1000; jobs with a higher priority run first")
 	fs.IntVar(&f.spec.MaxAttempts, "max-attempts", 0, "attempts per task when the program fails (default 4)")
-	fs.IntVar(&f.spec.SkipBadRecords, "skip-bad-records", 0, "set up to so many records on which the program fails aside, in _skipped/ of the output (not for builtins)")
+	fs.IntVar(&f.spec.SkipBadRecords, "skip-bad-records", 0, "skip up to this number of records on which the program fails, and save them to _skipped/ in the output (not for builtins)")
 	f.timeout = job.Duration(job.DefaultTaskTimeout)
-	fs.Var(&f.timeout, "task-timeout", "how long a task may make no progress: read or write no record, log no line; 0 for ever")
+	fs.Var(&f.timeout, "task-timeout", "how long a task may make no progress: read or write no record, log no line; 0: no limit")
 }
 
-// oneProgram is the positional argument of the commands that take jobFlags, unless the job
-// file names the program.
+// oneProgram allows at most one positional argument: the program, unless the job file or --mapper
+// names it.
 func oneProgram(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usageError{fmt.Errorf("one program is wanted, got %s%s", firstFew(quoted(args), 4), strayFiles(args[1:]))}
+		return usageError{fmt.Errorf("name one program, not %s%s", firstFew(quoted(args), 4), strayFiles(args[1:]))}
 	}
 	return nil
 }
 
-// quoted is every text in quotes.
+// quoted returns the texts in quotes.
 func quoted(texts []string) []string {
 	all := make([]string, len(texts))
 	for i, text := range texts {
@@ -75,8 +75,8 @@ func quoted(texts []string) []string {
 	return all
 }
 
-// job puts the spec together, and finds what the program is. ProgramPath is its file, empty
-// for a builtin.
+// job assembles the spec and finds the kind of the program. programPath is the program's file;
+// empty for a builtin and for commands.
 func (f *jobFlags) job(args []string) (spec job.Spec, programPath string, err error) {
 	if spec, err = f.assemble(args); err != nil {
 		return spec, "", usageError{err}
@@ -85,8 +85,7 @@ func (f *jobFlags) job(args []string) (spec job.Spec, programPath string, err er
 	return spec, programPath, err
 }
 
-// detect fills in what kind of program it is, and returns its file, empty for a builtin and for
-// commands.
+// detect sets the kind of the program and returns its file; empty for a builtin and for commands.
 func detect(spec *job.Spec) (programPath string, err error) {
 	if spec.Streaming() {
 		spec.Kind, spec.Program = job.KindStreaming, job.KindStreaming
@@ -100,7 +99,7 @@ func detect(spec *job.Spec) (programPath string, err error) {
 		spec.Kind = string(kind)
 	}
 	if program.Kind(spec.Kind) == program.Builtin {
-		if err := spec.Validate(); err != nil { // it takes no files
+		if err := spec.Validate(); err != nil { // a builtin takes no files
 			return "", usageError{err}
 		}
 		return "", nil
@@ -108,11 +107,10 @@ func detect(spec *job.Spec) (programPath string, err error) {
 	return spec.Program, nil
 }
 
-// assemble puts the spec together from the job file and the flags, and makes its locations
-// absolute.
+// assemble makes the spec from the job file and the flags, and makes its locations absolute.
 func (f *jobFlags) assemble(args []string) (spec job.Spec, err error) {
 	if len(args) > 0 && f.file == "" && slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(args[0])) {
-		return spec, fmt.Errorf("%s is not a program: did you mean --file %[1]s, as for a job file?", args[0])
+		return spec, fmt.Errorf("%s is not a program: did you mean --file %[1]s, for a job file?", args[0])
 	}
 	if f.file != "" {
 		if spec, err = readJobFile(f.file); err != nil {
@@ -137,7 +135,7 @@ func (f *jobFlags) assemble(args []string) (spec job.Spec, err error) {
 	return spec, absolute(&spec)
 }
 
-// overlay puts the flags that were given over what the job file says.
+// overlay overrides the job file with the flags that were given.
 func (f *jobFlags) overlay(spec *job.Spec) error {
 	given := func(name string, apply func()) {
 		if f.set.Changed(name) {
@@ -177,7 +175,7 @@ func (f *jobFlags) overlay(spec *job.Spec) error {
 	for _, p := range f.params {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {
-			return fmt.Errorf("--param %q: want name=value", p)
+			return fmt.Errorf("--param %q: use NAME=VALUE", p)
 		}
 		if spec.Params == nil {
 			spec.Params = job.Params{}
@@ -187,9 +185,9 @@ func (f *jobFlags) overlay(spec *job.Spec) error {
 	return nil
 }
 
-// absolute makes URLs of paths, so that every process means the same by them.
+// absolute turns paths into URLs, so that they mean the same to every process.
 func absolute(spec *job.Spec) error {
-	inputs := slices.Clone(spec.Input) // the caller's slice stays as it is
+	inputs := slices.Clone(spec.Input) // the caller's slice must not change
 	for i, in := range inputs {
 		u, err := objstore.ParseURL(in.URL)
 		if err != nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// newestJob names the newest job wherever an id may stand; "-" does too.
+// newestJob can be used instead of a job's id and means the newest job; so does "-".
 const newestJob = "last"
 
 var errNoJobs = errors.New("there are no jobs")
 
-// jobNamed finds out which job an argument means.
+// jobNamed returns the id of the job that an argument names.
 func (s *session) jobNamed(ctx context.Context, arg string) (job.ID, error) {
 	if arg != newestJob && arg != "-" {
 		return job.ID(arg), nil
@@ -27,7 +27,7 @@ func (s *session) jobNamed(ctx context.Context, arg string) (job.ID, error) {
 	return "", errNoJobs
 }
 
-// How many jobs a shell is offered, and how long it waits for them.
+// The largest number of jobs that a shell is offered, and how long it waits for completions.
 const (
 	completedJobs  = 50
 	completionWait = 2 * time.Second

@@ -36,8 +36,8 @@ func newListCommand() *cobra.Command {
 	})
 	fs := cmd.Flags()
 	fs.StringSliceVar(&states, "state", nil, "submitted, mapping, reducing, completed, failed or cancelled; several with commas")
-	fs.StringVar(&name, "name", "", "a part of the name, or a glob")
-	fs.IntVar(&limit, "limit", 20, "how many; 0: all")
+	fs.StringVar(&name, "name", "", "part of the name, or a glob")
+	fs.IntVar(&limit, "limit", 20, "most jobs to list; 0: all")
 	complete(cmd, "state", "submitted", "mapping", "reducing", "completed", "failed", "cancelled")
 	return cmd
 }

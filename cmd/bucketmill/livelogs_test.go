@@ -14,7 +14,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// growing is a job whose only map task says a line, and goes on when the file is there that it returns.
+// growing submits a job whose only map task prints a line and waits until the file gate exists.
 func (s *testServer) growing(t *testing.T) (id, gate string) {
 	t.Helper()
 	s.put("s3://inbox/a.txt", "one\ntwo\n")
@@ -31,7 +31,7 @@ def map_fn(line):
 	return id, gate
 }
 
-// await waits until ok.
+// await waits until ok returns true.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -43,7 +43,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// What the program of a running task says is there while it runs, and can be followed to its end.
+// The log of a running task can be read while the task runs, and followed to its end.
 func TestLogsOfRunningTasks(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -92,7 +92,7 @@ func TestLogsOfRunningTasks(t *testing.T) {
 	}
 }
 
-// A task's logs are followed to the end of the task, though its job goes on.
+// A task's logs are followed to the end of the task, even if its job continues.
 func TestFollowedTaskEndsBeforeItsJob(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -109,13 +109,13 @@ def reduce_fn(key, values):
     yield key, sum(values)
 `, gate)})
 	id := strings.TrimSpace(s.must("submit", folder+"/job.py", "-r", "1", "-i", "s3://inbox/a.txt", "-o", "s3://outbox/1"))
-	for range 2 { // while it runs or before, and after
+	for range 2 { // before or while it runs, and after its end
 		if got := s.must("logs", id, "m0", "--follow"); got != "==> m0.1 <==\nmapped one\n" {
 			t.Errorf("the task's log is %q", got)
 		}
 	}
 	if got := s.must("status", id); !strings.Contains(got, "REDUCING") {
-		t.Errorf("the job has ended first:\n%s", got)
+		t.Errorf("the job ended first:\n%s", got)
 	}
 	must(t, os.WriteFile(gate, nil, 0o600))
 	if got := s.must("logs", id, "r0", "--follow"); got != "==> r0.1 <==\nreducing one\n" {
@@ -123,7 +123,7 @@ def reduce_fn(key, values):
 	}
 }
 
-// A task is as far as its program, not as what was read for it.
+// A task's progress is that of its program, not of the reading ahead.
 func TestProgressOfProgramThatIsSlow(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -162,7 +162,7 @@ def reduce_fn(key, values):
 	}
 }
 
-// A long log loses its beginning, and says so; who follows it gets every line that is stored once.
+// A long log loses its beginning, and says so. A follower gets every stored line once.
 func TestLongLogIsFollowed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -174,14 +174,14 @@ func TestLongLogIsFollowed(t *testing.T) {
 `})
 	id := strings.TrimSpace(s.must("submit", folder+"/job.py", "-r", "0", "-i", "s3://inbox/a.txt", "-o", "s3://outbox/1"))
 	got := s.must("logs", id, "m0.1", "--follow")
-	if !strings.Contains(got, " bytes of the log that come here are not kept]\n") || !strings.HasSuffix(got, "line 59998\nline 59999\n") {
+	if !strings.Contains(got, " bytes of the log are missing here]\n") || !strings.HasSuffix(got, "line 59998\nline 59999\n") {
 		t.Errorf("the log begins %.200q", got)
 	}
 	before := -1
 	for line := range strings.Lines(got) {
 		n := 0
 		if _, err := fmt.Sscanf(line, "line %d\n", &n); err != nil {
-			continue // cut, or how much is missing
+			continue // a cut line, or the number of missing bytes
 		}
 		if n <= before {
 			t.Fatalf("line %d comes after line %d", n, before)
@@ -190,7 +190,8 @@ func TestLongLogIsFollowed(t *testing.T) {
 	}
 }
 
-// An executor that is alone tries a task again at once, where it would leave it to others for some seconds.
+// An executor that is alone tries a task again at once. Otherwise it would leave the task to others
+// for some seconds.
 func TestLoneExecutorDoesNotWaitForOthers(t *testing.T) {
 	t.Attr("timing", "four attempts must be quick")
 	t.Parallel()
@@ -215,7 +216,7 @@ func TestLoneExecutorDoesNotWaitForOthers(t *testing.T) {
 	}
 }
 
-// Where to look that a failure names, there is what it promises; nothing is said twice.
+// The log that a failure names exists and contains what it promises; nothing is printed twice.
 func TestFailureNamesALogThatIsThere(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)

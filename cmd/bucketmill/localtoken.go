@@ -16,33 +16,36 @@ import (
 	"syscall"
 )
 
-// A local token is that of a "bucketmill dev" without a file of tokens. The server makes it when it starts, and keeps
-// it, until it ends, in a file that only its user can read. Client commands of the same user find it there by the
-// server's address, so that they need not be told; other users of the machine don't get in.
+// A local token is the token of a "bucketmill dev" without a file of tokens. The server makes it
+// when it starts, and keeps it until it ends in a file that only its user can read. Client commands
+// of the same user find the file by the server's address; other users of the machine have no
+// access.
 //
-// It is sent to the very address only that the server listens at. A name such as localhost may lead to another
-// user's server first, at [::1] say, so a command that is given localhost asks the address of the file instead.
+// The token is sent only to the address at which the server listens. A name such as localhost may
+// first lead to another user's server, for example at [::1]. So a command for localhost uses the
+// address of the file instead.
 
-// maxLocalToken is more than such a file has, in bytes.
+// maxLocalToken is larger than the file of a local token, in bytes.
 const maxLocalToken = 256
 
-// localTokenFile is where the token of the server at an address (IP:PORT) of this machine is.
+// localTokenFile returns the path of the file with the token of the server at an address (IP:PORT)
+// of this machine.
 func localTokenFile(address string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	host, err := os.Hostname() // a home may be shared by machines
+	host, err := os.Hostname() // several machines may share a home folder
 	if err != nil {
 		return "", err
 	}
 	return filepath.Join(cache, "bucketmill", "tokens", host, strings.ReplaceAll(address, ":", "_")), nil
 }
 
-// newSecret returns a secret that nobody can guess.
+// newSecret returns a random secret.
 func newSecret() string { return rand.Text() }
 
-// saveLocalToken keeps the token of the server at an address, and returns where.
+// saveLocalToken saves the token of the server at an address, and returns the path of the file.
 func saveLocalToken(address, secret string) (name string, err error) {
 	if name, err = localTokenFile(address); err != nil {
 		return "", err
@@ -51,7 +54,7 @@ func saveLocalToken(address, secret string) (name string, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", err
 	}
-	file, err := os.CreateTemp(folder, ".new-*") // of mode 0600
+	file, err := os.CreateTemp(folder, ".new-*") // with mode 0600
 	if err != nil {
 		return "", err
 	}
@@ -66,15 +69,16 @@ func saveLocalToken(address, secret string) (name string, err error) {
 	return name, nil
 }
 
-// dropLocalToken removes the file of a token, unless it has another one's by now.
+// dropLocalToken removes the file of a token, unless another server has replaced the token.
 func dropLocalToken(name, secret string) error {
-	if there, err := readLocalToken(name); err != nil || there != secret {
-		return nil //nolint:nilerr // it is gone, or somebody else's
+	if current, err := readLocalToken(name); err != nil || current != secret {
+		return nil //nolint:nilerr // the file is gone, or is another server's
 	}
 	return os.Remove(name)
 }
 
-// readLocalToken reads such a file, if it is ours and nobody else can read or write it.
+// readLocalToken reads the file of a token. It fails unless the file belongs to this user, and no
+// other user can read or write it.
 func readLocalToken(name string) (secret string, err error) {
 	info, err := os.Lstat(name)
 	if err != nil {
@@ -93,14 +97,15 @@ func readLocalToken(name string) (secret string, err error) {
 	return strings.TrimSpace(string(text)), err
 }
 
-// findLocalToken returns the token of a server of this user, and the URL to ask it by; "" if there is none.
+// findLocalToken returns the token of a server of this user, and the server's URL; "" if there is
+// no token.
 func findLocalToken(server string) (secret, at string, err error) {
 	if !strings.Contains(server, "://") {
 		server = "http://" + server
 	}
 	u, err := url.Parse(server)
 	if err != nil {
-		return "", "", nil //nolint:nilerr // package client says more
+		return "", "", nil //nolint:nilerr // package client reports the invalid URL
 	}
 	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	addresses := []string{u.Hostname()}
@@ -114,7 +119,7 @@ func findLocalToken(server string) (secret, at string, err error) {
 		address = net.JoinHostPort(address, port)
 		name, err := localTokenFile(address)
 		if err != nil {
-			return "", "", nil //nolint:nilerr // without a home there is no token
+			return "", "", nil //nolint:nilerr // without a home folder there is no token
 		}
 		secret, err := readLocalToken(name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -123,7 +128,7 @@ func findLocalToken(server string) (secret, at string, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		if u.Scheme == "http" { // with TLS, the certificate says who is there, and has the name
+		if u.Scheme == "http" { // with TLS the certificate, which has the name, identifies the server
 			u.Host = address
 		}
 		return secret, u.String(), nil
@@ -131,17 +136,18 @@ func findLocalToken(server string) (secret, at string, err error) {
 	return "", "", nil
 }
 
-// announceLocalToken keeps the token where this user's commands find it while a server listens, and tells where. The
-// token itself is shown to terminals only, for a log may be read by others, or where it can't be kept.
+// announceLocalToken saves the token where this user's commands find it, and prints where. It
+// prints the token itself only to a terminal, since others may read a log, or if it can't save the
+// token. The server must call forget when it ends.
 func announceLocalToken(address, secret string, to io.Writer) (forget func() error, err error) {
 	name, err := saveLocalToken(address, secret)
 	if err != nil {
-		_, writeErr := fmt.Fprintf(to, "bucketmill: the token of this server is %s; it can't be kept for your other commands (%v): give it to them with BUCKETMILL_TOKEN\n", secret, err)
+		_, writeErr := fmt.Fprintf(to, "bucketmill: the token of this server is %s; it can't be saved for your other commands (%v): pass it to them with BUCKETMILL_TOKEN\n", secret, err)
 		return func() error { return nil }, writeErr
 	}
 	where := "in " + name
 	if isTerminal(to) {
-		where = secret + ", kept " + where
+		where = secret + ", saved " + where
 	}
 	_, err = fmt.Fprintf(to, "bucketmill: the token of this server is %s; your bucketmill commands find it there\n", where)
 	return func() error { return dropLocalToken(name, secret) }, err

@@ -16,31 +16,33 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// logReader shows the logs of a job's attempts, of each what it has not shown yet.
+// logReader prints the logs of a job's attempts. It prints each part of a log once.
 type logReader struct {
 	*session
 	id      job.ID
-	running map[string]bool  // the attempts that ran when the server was asked last
-	shown   map[string]int64 // bytes of a log
-	last    string           // the attempt below whose name we are
-	until   time.Time        // for so long a log that grows is waited for if it is not there
+	running map[string]bool  // the attempts that ran at the last update
+	shown   map[string]int64 // bytes of each log that were printed
+	last    string           // the attempt whose name was printed last
+	until   time.Time        // until then, wait for the log of a running attempt
 }
 
 const (
-	// firstLog is how long a running attempt may take to store its log, once somebody reads it: a heartbeat.
+	// firstLog is how long a running attempt may take to store its log after the first request: a
+	// heartbeat.
 	firstLog = 7 * time.Second
-	// logPause is between two looks at a log that is waited for, followPause between two at those that grow.
+	// logPause is the time between two requests for a log that does not exist yet, followPause the
+	// time between two requests for logs that grow.
 	logPause    = 200 * time.Millisecond
 	followPause = time.Second
 )
 
 func (s *session) logReader(ctx context.Context, id job.ID) (*logReader, error) {
 	l := &logReader{session: s, id: id, shown: map[string]int64{}, until: time.Now().Add(firstLog)}
-	return l, l.look(ctx)
+	return l, l.update(ctx)
 }
 
-// look finds out which attempts run.
-func (l *logReader) look(ctx context.Context) error {
+// update finds the running attempts.
+func (l *logReader) update(ctx context.Context) error {
 	active, err := l.Active(ctx)
 	if err != nil {
 		return err
@@ -52,13 +54,14 @@ func (l *logReader) look(ctx context.Context) error {
 	return nil
 }
 
-// noLog tells whether an error says that an attempt has left no log, or none yet.
+// noLog reports whether an error says that an attempt has no log, or none yet.
 func noLog(err error) bool {
-	var p *api.Problem
-	return errors.As(err, &p) && p.Code == api.CodeLogNotFound
+	p, ok := errors.AsType[*api.Problem](err)
+	return ok && p.Code == api.CodeLogNotFound
 }
 
-// read returns an attempt's log. That of one that runs is stored only once somebody has asked for it.
+// read returns an attempt's log. The log of a running attempt is stored only after the first
+// request for it, so read waits for it.
 func (l *logReader) read(ctx context.Context, attempt string) (text []byte, err error) {
 	for {
 		r, err := l.Log(ctx, l.id, attempt)
@@ -75,13 +78,13 @@ func (l *logReader) read(ctx context.Context, attempt string) (text []byte, err 
 	}
 }
 
-// printLog shows what is new in the log of an attempt, below its name if that is wanted.
+// printLog prints the new part of an attempt's log, below the attempt's name if named is true.
 func (l *logReader) printLog(ctx context.Context, attempt string, named bool) error {
 	text, err := l.read(ctx, attempt)
 	if err != nil {
 		return err
 	}
-	var missing int64 // before what is kept
+	var missing int64 // bytes before the part that is kept
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
 	if n, _ := fmt.Sscanf(string(first)+"\n", state.LogCut, &missing); n == 1 {
 		text = rest
@@ -89,7 +92,7 @@ func (l *logReader) printLog(ctx context.Context, attempt string, named bool) er
 	before, again := l.shown[attempt]
 	l.shown[attempt] = missing + int64(len(text))
 	if gap := missing - before; gap > 0 {
-		text = append(fmt.Appendf(nil, "[%d bytes of the log that come here are not kept]\n", gap), text...)
+		text = append(fmt.Appendf(nil, "[%d bytes of the log are missing here]\n", gap), text...)
 	} else {
 		text = text[min(before-missing, int64(len(text))):]
 	}
@@ -107,7 +110,8 @@ func (l *logReader) printLog(ctx context.Context, attempt string, named bool) er
 	return err
 }
 
-// follow shows the logs of an attempt, of a task, or of all, as they grow, until the attempt, the task or the job has ended.
+// follow prints the logs of an attempt, of a task, or of all, as they grow, until the attempt, the
+// task or the job has ended.
 func (l *logReader) follow(ctx context.Context, which string) error {
 	if _, err := sideOf(strings.SplitN(which, ".", 2)[0]); err != nil {
 		return err
@@ -119,9 +123,9 @@ func (l *logReader) follow(ctx context.Context, which string) error {
 	l.until = time.Time{}
 	grow := map[string]bool{}
 	for {
-		j, err := l.Job(ctx, l.id) // before the logs: those of a job that has ended are whole
+		j, err := l.Job(ctx, l.id) // before the logs: if the job has ended, they are complete
 		if err == nil {
-			err = l.look(ctx)
+			err = l.update(ctx)
 		}
 		if err != nil {
 			return err
@@ -139,7 +143,7 @@ func (l *logReader) follow(ctx context.Context, which string) error {
 			if err := l.printLog(ctx, attempt, !one); err != nil && !noLog(err) {
 				return err
 			}
-			grow[attempt] = l.running[attempt] // or this was the last of it
+			grow[attempt] = l.running[attempt] // if it has ended, its log is complete
 		}
 		if _, seen := grow[which]; one && seen && !l.running[which] {
 			return nil
@@ -163,7 +167,7 @@ func (l *logReader) follow(ctx context.Context, which string) error {
 	return l.printLogs(ctx, which)
 }
 
-// committed tells whether a task is done.
+// committed reports whether a task is done.
 func (l *logReader) committed(ctx context.Context, name string) (bool, error) {
 	side, err := sideOf(name)
 	if err != nil {
@@ -174,13 +178,13 @@ func (l *logReader) committed(ctx context.Context, name string) (bool, error) {
 			return task.State == taskCommitted, err
 		}
 	}
-	return false, nil // it is not planned yet, or its job has just ended
+	return false, nil // the task is not planned yet, or its job has just ended
 }
 
 // taskCommitted is the state of a task that is done.
 const taskCommitted = "committed"
 
-// pause waits, or returns why that came to an early end.
+// pause waits for d, or returns the error of a context that ends before.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

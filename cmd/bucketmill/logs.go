@@ -21,15 +21,15 @@ func newLogsCommand() *cobra.Command {
 	cmd := jobCommand(&cobra.Command{
 		Use:   "logs JOB [TASK[.ATTEMPT]]",
 		Short: "Show what a job's program wrote to standard error",
-		Long: `Logs shows what a job's program wrote to standard error: of one attempt (m12.1), of a task (m12), or of
-all of them, each below a line with its name. Of an attempt that runs it shows what there is so far; that comes
-within a heartbeat of its executor (5 s). With --follow it goes on until that has ended. An attempt whose program
-failed ends with how. With --json every line is a JSON object with attempt and text.`,
+		Long: `Logs shows what a job's program wrote to standard error in one attempt (m12.1), in all attempts at a task (m12),
+or in all attempts, each below a line with its name. For a running attempt it shows the log so far, which arrives
+within a heartbeat of its executor (5 s); with --follow it continues until the attempt has ended. If the program
+failed, the log ends with the way in which it failed. With --json every line is a JSON object with attempt and text.`,
 		Example: `  bucketmill logs last --follow
   bucketmill logs JOB m12.1`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 && len(args) != 2 {
-				return usageError{fmt.Errorf("want a job, and possibly a task or attempt, got %d arguments", len(args))}
+				return usageError{fmt.Errorf("logs takes a job, and optionally a task or attempt; it got %s", plural(len(args), "argument"))}
 			}
 			return nil
 		},
@@ -54,13 +54,13 @@ failed ends with how. With --json every line is a JSON object with attempt and t
 		return l.printLogs(ctx, which)
 	})
 	cmd.ValidArgsFunction = completeTasks
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is written, until the job, or the task or attempt that is named, has ended")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "show new lines until the job, or the named task or attempt, has ended")
 	return cmd
 }
 
-var errNoLogs = errors.New("there are no logs: the program has written nothing to standard error (where Python's print goes, too)")
+var errNoLogs = errors.New("there are no logs: the program has written nothing to standard error (to which Python's print goes, too)")
 
-// printLogs shows the logs of a task, or of all.
+// printLogs prints the logs of a task, or of all tasks.
 func (l *logReader) printLogs(ctx context.Context, which string) error {
 	side, err := sideOf(which)
 	if err != nil {
@@ -92,8 +92,8 @@ func (l *logReader) printLogs(ctx context.Context, which string) error {
 	return nil
 }
 
-// everyTask yields the tasks of a job. Those of one that has ended are no longer listed, but their logs are
-// there, so their names are yielded.
+// everyTask yields the tasks of a job. The server no longer lists the tasks of an ended job, but
+// their logs still exist, so everyTask then yields their names.
 func (s *session) everyTask(ctx context.Context, id job.ID, wanted string) iter.Seq2[api.Task, error] {
 	return func(yield func(api.Task, error) bool) {
 		listed := map[string]bool{}
@@ -123,20 +123,20 @@ func (s *session) everyTask(ctx context.Context, id job.ID, wanted string) iter.
 	}
 }
 
-// sideOf reads the side off a task's name; empty for all tasks.
+// sideOf returns the side of a task, or "" for all tasks.
 func sideOf(task string) (string, error) {
 	if task == "" {
 		return "", nil
 	}
 	a, err := job.ParseAttempt("", task+".1")
 	if err != nil {
-		return "", usageError{fmt.Errorf("%q is not a task like m12, nor an attempt like m12.1", task)}
+		return "", usageError{fmt.Errorf("%q is not a task such as m12, nor an attempt such as m12.1", task)}
 	}
 	return a.Task.Side.String(), nil
 }
 
-// printTaskLogs shows the logs of a task's attempts, and tells how many there were. Of an
-// ended job not all attempts are known, but each comes after the one before.
+// printTaskLogs prints the logs of a task's attempts, and returns their number. The attempts of an
+// ended job are not all known, but their numbers have no gaps.
 func (l *logReader) printTaskLogs(ctx context.Context, task api.Task) (logs int, err error) {
 	known := 1
 	if n := len(task.Attempts); n > 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 )
 
-// A job that Redis has lost, and that comes back, is waited for from its submission on, and what is waited
-// for is said.
+// A command waits for a job that Redis has lost and that is restored, from its submission on, and
+// says so.
 func TestSubmitWaitsForALostJob(t *testing.T) {
 	t.Parallel()
 	const (
@@ -22,7 +22,7 @@ func TestSubmitWaitsForALostJob(t *testing.T) {
 	)
 	var asked atomic.Int32
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		missing := asked.Add(1)%2 == 0 // each second answer
+		missing := asked.Add(1)%2 == 0 // every second answer
 		switch {
 		case r.Method == http.MethodPost:
 			w.WriteHeader(http.StatusCreated)
@@ -44,10 +44,10 @@ func TestSubmitWaitsForALostJob(t *testing.T) {
 	if r.code != exitDone || !strings.Contains(r.stdout, "COMPLETED") {
 		t.Errorf("exit code %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	if n := strings.Count(r.stderr, "Waiting so long"); n != 1 || !strings.Contains(r.stderr, "can't tell how job j is: read job j: no such job") {
-		t.Errorf("told %d times: %s", n, r.stderr)
+	if n := strings.Count(r.stderr, "Waiting for that"); n != 1 || !strings.Contains(r.stderr, "does not find job j: read job j: no such job") {
+		t.Errorf("it was said %d times: %s", n, r.stderr)
 	}
-	// One that nobody has seen is not.
+	// It does not wait for an unknown job.
 	for _, args := range [][]string{{"status", "j", "--watch"}, {"events", "j", "--follow"}} {
 		asked.Store(1)
 		if r := command(t.Context(), append(args, "--server", web.URL)...); r.code != exitFailed || strings.Contains(r.stderr, "Waiting") {

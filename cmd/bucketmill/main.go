@@ -1,4 +1,4 @@
-// Bucketmill is MapReduce straight on object storage. See README.md, or "bucketmill help".
+// Bucketmill runs MapReduce jobs on object storage. See README.md, or "bucketmill help".
 package main
 
 import (
@@ -21,17 +21,18 @@ func main() {
 		fmt.Fprintf(os.Stderr, "bucketmill: %v\n", err)
 		os.Exit(exitCode(err))
 	}
-	redis.SetLogger(silence{}) // what goes wrong with Redis comes back as an error
-	// A reader that leaves (head, less) must not keep us from cleaning up: writes fail instead. Unlike
-	// signals that are ignored, those that are caught are not inherited by programs.
+	redis.SetLogger(silence{}) // errors of Redis are returned
+	// If the reader of the output leaves (head, less), writes must fail without ending the process,
+	// which has to clean up. The signal is caught, not ignored, since programs would inherit an
+	// ignored one.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	// The first signal asks the command to stop and clean up; the second ends the process.
+	// The first signal tells the command to stop and clean up; the second ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// silence drops the Redis client's own log.
+// silence discards the log of the Redis client.
 type silence struct{}
 
 // Printf does nothing.

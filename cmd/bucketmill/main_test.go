@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == watchCommand {
-		main() // a service that a test runs in its own process has this binary for its watcher
+		main() // this binary is the watcher of services that a test runs in its process
 		return
 	}
 	redis.SetLogger(silence{})
@@ -32,7 +32,7 @@ func buildFolder() string {
 
 var build = sync.OnceValues(func() (string, error) {
 	binary := filepath.Join(buildFolder(), "bucketmill")
-	// As "make build" does, so that Go's cache serves both.
+	// Like "make build", so that both share Go's cache.
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", binary, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := cmd.CombinedOutput()
@@ -42,7 +42,7 @@ var build = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// bucketmillBinary is the path of the real program, without race detector.
+// bucketmillBinary returns the path of the real program, without the race detector.
 func bucketmillBinary(t testing.TB) string {
 	t.Helper()
 	binary, err := build()

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A builtin that could use no record at all has been given another format: the job fails and says which it reads.
+// If a builtin can't use any record, the input has another format: the job fails and says which
+// format the builtin reads.
 func TestJobWhoseRecordsAreAllMalformedFails(t *testing.T) {
 	t.Parallel()
 	const good = `198.51.100.7 - - [04/Oct/2026:04:34:49 +0200] "GET / HTTP/1.1" 200 12`
@@ -48,7 +49,7 @@ func TestJobWhoseRecordsAreAllMalformedFails(t *testing.T) {
 				t.Errorf("exit code %d, want %q\n%s%s", r.code, c.want, r.stdout, r.stderr)
 			}
 			if names, err := os.ReadDir(out); err == nil && len(names) > 0 {
-				t.Errorf("the output holds %v", names)
+				t.Errorf("the output contains %v", names)
 			}
 		})
 	}

@@ -11,11 +11,11 @@ import (
 
 const (
 	mib = 1 << 20
-	// The budget for buffers, and what the process may take beside it, of whatever size its
-	// input: code, stacks, clients, the embedded Redis, and what the collector is late with.
+	// The budget for buffers, and what the process may use besides, whatever the size of the input:
+	// for code, stacks, clients, the embedded Redis, and garbage that is not yet collected.
 	memoryBudget = 64 * mib
 	memoryBeside = 160 * mib
-	memoryGrowth = 24 * mib // that is noise, from half to the whole input
+	memoryGrowth = 24 * mib // from half of the input to all of it, that counts as noise
 )
 
 func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
@@ -51,7 +51,7 @@ func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 	}
 }
 
-// maxRSS is a process's peak resident memory in bytes.
+// maxRSS returns a process's peak resident memory in bytes.
 func maxRSS(t *testing.T, usage any) int64 {
 	t.Helper()
 	u, ok := usage.(*syscall.Rusage)
@@ -61,7 +61,7 @@ func maxRSS(t *testing.T, usage any) int64 {
 	return u.Maxrss << 10 // Linux counts in KiB
 }
 
-// What a command does without flags it does on a machine of any number of cores.
+// The defaults of all commands work on a machine with any number of cores.
 func TestDefaultMemoryIsEnoughForAllCores(t *testing.T) {
 	t.Parallel()
 	for cores, want := range map[int]job.ByteSize{1: 256 * mib, 16: 256 * mib, 17: 272 * mib, 128: 2048 * mib} {

@@ -9,8 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// newRegistry makes a registry with the metrics that every service has. stats is what it has asked of its object
-// stores so far.
+// newRegistry returns a registry with the metrics that every service has. stats returns the counts
+// of its requests to object stores.
 func newRegistry(stats func() objstore.Stats) *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -22,7 +22,7 @@ func newRegistry(stats func() objstore.Stats) *prometheus.Registry {
 	return registry
 }
 
-// storeCollector shows what a process has asked of its object stores.
+// storeCollector collects the counts of a process's requests to object stores.
 type storeCollector func() objstore.Stats
 
 var (

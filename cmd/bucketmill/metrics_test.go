@@ -13,7 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// metrics reads all metrics: sums of counters and gauges, and counts of histograms, by name and labels.
+// metrics returns all metrics by name and labels: values of counters and gauges, counts of
+// histograms.
 func (s *testServer) metrics() map[string]float64 {
 	s.t.Helper()
 	families, err := s.registry.Gather()
@@ -32,7 +33,7 @@ func (s *testServer) metrics() map[string]float64 {
 	return values
 }
 
-// One can tell by the metrics that jobs fail, and what executors do.
+// The metrics show that jobs fail, and what executors do.
 func TestMetricsTellHowJobsEnd(t *testing.T) {
 	s := serve(t, false, nil)
 	s.put("s3://inbox/books/a.txt", "a b a\nc\n")
@@ -77,7 +78,7 @@ func TestMetricsTellHowJobsEnd(t *testing.T) {
 	}
 }
 
-// A failed job that is retried has ended twice, and is not counted when it is cleaned up after.
+// A failed job that is retried ends twice. Its clean-up is not counted as another end.
 func TestMetricsCountEndingsOnce(t *testing.T) {
 	s := serve(t, false, nil)
 	s.put("s3://inbox/books/a.txt", "a\n")
@@ -100,11 +101,11 @@ func TestMetricsCountEndingsOnce(t *testing.T) {
 		return err == nil && theJob.Phase == job.PhaseEnded
 	})
 	if got := s.metrics()[failures]; got != 2 {
-		t.Errorf("%v endings were counted, want 2", got)
+		t.Errorf("%v ends were counted, want 2", got)
 	}
 }
 
-// docs/metrics.md has every metric, of the right type and with its labels, and no other.
+// docs/metrics.md describes every metric, with the right type and labels, and no other.
 func TestMetricsPage(t *testing.T) {
 	s := serve(t, false, nil)
 	s.put("s3://inbox/books/a.txt", "a\n")
@@ -141,7 +142,7 @@ func TestMetricsPage(t *testing.T) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(written)) {
 			if found[name] == "" {
-				t.Errorf("docs/metrics.md has %s, which is no metric", name)
+				t.Errorf("docs/metrics.md has %s, which is not a metric", name)
 			}
 		}
 	}

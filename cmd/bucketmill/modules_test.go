@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// project is a Python program of several files, which counts words without regard to case.
+// project is a Python program of several files that counts words, ignoring case.
 var project = map[string]string{
 	"main/job.py": `from helper import norm
 import shapes.round
@@ -55,7 +55,8 @@ var projectModules = []string{"deep/caf\u00e9.py", "deep/inside.py", "helper.py"
 
 const projectCounts = "brown\t1\nquick\t2\n"
 
-// What a Python program imports from its own folder goes along with it, and so do files that are named.
+// The modules that a Python program imports from its folder are sent with it, and so are files that
+// are named.
 func TestPythonModulesAreSentAlong(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, project)
@@ -67,7 +68,7 @@ func TestPythonModulesAreSentAlong(t *testing.T) {
 	if got := strings.Join(joined(checkOutput(t, output)), "\n") + "\n"; got != projectCounts {
 		t.Errorf("the output is %q", got)
 	}
-	if want := "sent along: " + firstFew(projectModules, 6); !strings.Contains(r.stderr, want) {
+	if want := "sent with the program: " + firstFew(projectModules, 6); !strings.Contains(r.stderr, want) {
 		t.Errorf("stderr has no %q:\n%s", want, r.stderr)
 	}
 	if left := tree(t, folder); slices.ContainsFunc(left, func(name string) bool { return strings.Contains(name, "__pycache__") }) {
@@ -75,8 +76,8 @@ func TestPythonModulesAreSentAlong(t *testing.T) {
 	}
 }
 
-// The check before the job sees no more than an executor does: a module that is found only as the job runs must be
-// sent along by hand.
+// The check before the job sees only what an executor sees: a module that is imported only while
+// the job runs must be sent with --program-file.
 func TestModulesThatCannotBeSeenAreMissed(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{
@@ -89,7 +90,7 @@ func TestModulesThatCannotBeSeenAreMissed(t *testing.T) {
 	mustRun(t, folder+"/out", append(args, folder+"/lib", "--program-file", folder+"/hidden.py")...)
 }
 
-// A fault in a module is shown with the module's name and line.
+// An error in a module is shown with the module's name and line.
 func TestFaultsInModules(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ helper, says, shown string }{
@@ -111,7 +112,8 @@ func TestFaultsInModules(t *testing.T) {
 	}
 }
 
-// A server gets the modules with the program: by submit, and by any HTTP client as parts named file.
+// A server gets the modules with the program: from submit, and from any HTTP client as parts named
+// file.
 func TestServerGetsModules(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -130,7 +132,8 @@ func TestServerGetsModules(t *testing.T) {
 	}
 }
 
-// post posts a form with a spec, a program, and files, whose names are paths below a folder, and returns the job's id.
+// post posts a form with a spec, a program, and files, whose names are paths below a folder, and
+// returns the job's id.
 func (s *testServer) post(folder, specPart, spec, programPart, program string, files ...string) string {
 	s.t.Helper()
 	var body bytes.Buffer
@@ -191,7 +194,7 @@ func TestProgramFilesOfOtherPrograms(t *testing.T) {
 	}
 }
 
-// Hopeless programs fail at once, on servers too: nobody tries again what does not even start.
+// A program that can't start fails at once, on servers too: it is not tried again.
 func TestHopelessProgramsFailOnce(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -225,7 +228,8 @@ func TestHopelessProgramsFailOnce(t *testing.T) {
 	}
 }
 
-// What is wrong with a program on every machine is said before it is submitted; what may be wrong only here is not in the way.
+// An error that a program has on every machine is reported before it is submitted. One that may be
+// only this machine's does not prevent the submission.
 func TestSubmitTriesTheProgram(t *testing.T) {
 	t.Parallel()
 	s := serve(t, true, nil)
@@ -236,8 +240,8 @@ func TestSubmitTriesTheProgram(t *testing.T) {
 	}{
 		"syntax":    {"def map_fn(line)\n", false, `job\.py:1: SyntaxError`},
 		"no reduce": {"def map_fn(line):\n    yield line, 1\n", false, `no function reduce_fn`},
-		"no module": {"import nosuchmodule\n", true, `(?s)warning: on this machine .*nosuchmodule`},
-		"elsewhere": {"open('/nosuchfile')\n", true, `(?s)warning: on this machine .*nosuchfile`},
+		"no module": {"import nosuchmodule\n", true, `(?s)warning: the program does not start on this machine.*nosuchmodule`},
+		"elsewhere": {"open('/nosuchfile')\n", true, `(?s)warning: the program does not start on this machine.*nosuchfile`},
 	} {
 		folder := writeFiles(t, map[string]string{"job.py": test.program})
 		args := []string{"submit", folder + "/job.py", "-i", "s3://inbox/a.txt", "-o", "s3://outbox/" + strings.ReplaceAll(name, " ", "-")}
@@ -254,7 +258,7 @@ func TestSubmitTriesTheProgram(t *testing.T) {
 	}
 }
 
-// An executable that knows nothing of the protocol is told from a Bucketmill program soon.
+// An executable that does not know the protocol is soon distinguished from a Bucketmill program.
 func TestExecutablesThatAreNoPrograms(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
@@ -274,14 +278,14 @@ func TestExecutablesThatAreNoPrograms(t *testing.T) {
 			begun := time.Now()
 			r := runJob(t, folder+"/map", "-i", folder+"/in.txt", "-o", folder+"/out")
 			checkComplaint(t, r, `it does not seem to be a Bucketmill program .* is given by --mapper`)
-			if took := time.Since(begun); took > 8*time.Second { // READY is waited for 10 s
-				t.Errorf("that took %v", took)
+			if took := time.Since(begun); took > 8*time.Second { // the wait for READY is 10 s
+				t.Errorf("it took %v", took)
 			}
 		})
 	}
 }
 
-// On a server such an executable fails once, also one that waits for more than it gets.
+// On a server such an executable fails once, even if it waits for more input.
 func TestServerTellsExecutablesThatAreNoPrograms(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)

@@ -17,7 +17,7 @@ func newLsCommand() *cobra.Command {
 		Short: "List objects of the store, or its buckets, through the server",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usageError{fmt.Errorf("want s3://BUCKET[/PREFIX], or nothing for the buckets, got %d arguments", len(args))}
+				return usageError{fmt.Errorf("ls takes s3://BUCKET[/PREFIX], or no argument for the buckets; it got %d arguments", len(args))}
 			}
 			return nil
 		},
@@ -62,11 +62,11 @@ func newMbCommand() *cobra.Command {
 	cmd := clientCommand(&cobra.Command{
 		Use:   "mb s3://BUCKET…",
 		Short: "Make buckets",
-		Long: `Mb makes buckets, unless they are there, through the server; with --s3-endpoint, or another flag of the store, it asks
-the store itself, with the credentials of the environment, and needs no server.`,
+		Long: `Mb makes buckets, unless they exist, through the server. With --s3-endpoint, or another flag of the store, it sends
+the requests to the store, with the credentials of the environment, and needs no server.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{errors.New("want the buckets to make: s3://BUCKET")}
+				return usageError{errors.New("name the buckets to make: s3://BUCKET")}
 			}
 			return nil
 		},
@@ -86,7 +86,7 @@ the store itself, with the credentials of the environment, and needs no server.`
 				return err
 			}
 			if u.Key != "" {
-				return usageError{fmt.Errorf("%s is no bucket: want s3://BUCKET", u)}
+				return usageError{fmt.Errorf("%s is not a bucket: use s3://BUCKET", u)}
 			}
 			if err := ensure(ctx, u.Bucket); err != nil {
 				return err
@@ -110,14 +110,14 @@ func (s *session) printBucket(name string) error {
 	return err
 }
 
-// bucketURL reads s3://BUCKET/KEY, where KEY may be missing.
+// bucketURL parses s3://BUCKET/KEY, where KEY may be missing.
 func bucketURL(location string) (objstore.URL, error) {
 	u, err := objstore.ParseURL(location)
 	if err != nil {
 		return u, usageError{err}
 	}
 	if u.Scheme != "s3" {
-		return u, usageError{fmt.Errorf("%q is a path of this machine: want s3://BUCKET/KEY", location)}
+		return u, usageError{fmt.Errorf("%q is a path of this machine: use s3://BUCKET/KEY", location)}
 	}
 	return u, nil
 }

@@ -32,7 +32,7 @@ func filesOf(t *testing.T, folder string) map[string]string {
 	return files
 }
 
-// urls are what ls lists.
+// urls returns the URLs that ls lists.
 func (s *testServer) urls(location string) (urls []string) {
 	s.t.Helper()
 	var list api.ObjectList
@@ -43,7 +43,8 @@ func (s *testServer) urls(location string) (urls []string) {
 	return urls
 }
 
-// listing puts a server in front that answers listings with this one, as only a store could that is not to be trusted.
+// listing puts a server in front that answers listings with this one, as only a store could that is
+// not to be trusted.
 func (s *testServer) listing(list *api.ObjectList) {
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Count(r.URL.Path, "/") > 3 || r.Method != http.MethodGet { // an object
@@ -91,16 +92,16 @@ func TestPutSeveralFiles(t *testing.T) {
 	s.must("put", at("c.txt"), at("texts/a.txt"), at("texts/deep"), "s3://inbox/several")
 	sameTexts(t, "several", s.urls("s3://inbox/several"), "s3://inbox/several/a.txt", "s3://inbox/several/c.txt", "s3://inbox/several/deep/er/b.txt")
 	if out := s.must("put", at("c.txt"), "s3://inbox/quiet", "-q"); out != "" {
-		t.Errorf("quiet put said %q", out)
+		t.Errorf("a quiet put printed %q", out)
 	}
 
 	checkComplaint(t, s.command("put", at("c.txt"), at("more/c.txt"), "s3://inbox/two/"), `would both become s3://inbox/two/c\.txt`)
 	sameTexts(t, "nothing of two", s.urls("s3://inbox/two"))
 	must(t, os.Mkdir(at("none"), 0o755))
-	checkComplaint(t, s.command("put", at("none"), "s3://inbox/"), `there is no file in .*none`)
-	checkComplaint(t, s.command("put", "-", "s3://inbox/"), `s3://inbox/ names no object`)
+	checkComplaint(t, s.command("put", at("none"), "s3://inbox/"), `there are no files in .*none`)
+	checkComplaint(t, s.command("put", "-", "s3://inbox/"), `s3://inbox/ is not an object`)
 	checkComplaint(t, s.command("put", at("nowhere"), "s3://inbox/"), `^bucketmill: stat .*nowhere: no such file or directory\n$`)
-	checkComplaint(t, s.command("put", "x"), `want files`)
+	checkComplaint(t, s.command("put", "x"), `put takes files`)
 }
 
 func TestPutGoesOnAfterAFailure(t *testing.T) {
@@ -117,7 +118,7 @@ func TestPutGoesOnAfterAFailure(t *testing.T) {
 	wants(t, r.stderr, `bucketmill: \S+/in/up: \S+ is a symbolic link to a folder`)
 	wants(t, r.stderr, `bucketmill: 2 of 4 objects failed, the others are put\n$`)
 	sameTexts(t, "the others", s.urls("s3://inbox"), "s3://inbox/in/a.txt", "s3://inbox/in/b.txt")
-	// A server that is not there is reported once.
+	// A server that can't be reached is reported once.
 	r = command(t.Context(), "put", filepath.Join(folder, "in/a.txt"), filepath.Join(folder, "in/b.txt"), "s3://inbox/", "--server", "127.0.0.1:1")
 	if r.code != exitFailed {
 		t.Errorf("exit code %d", r.code)
@@ -145,7 +146,7 @@ func TestGetFolders(t *testing.T) {
 		}
 	}
 	out := filepath.Join(folder, "made/for/it")
-	for range 2 { // it replaces what is there
+	for range 2 { // it replaces existing files
 		r := s.command("get", "s3://inbox/n/", out)
 		if r.code != exitDone || r.stderr != "got: 3 objects, 11 B\n" {
 			t.Fatalf("exit code %d: %s%s", r.code, r.stdout, r.stderr)
@@ -159,18 +160,18 @@ func TestGetFolders(t *testing.T) {
 		"n/a.txt": "first", "n/deep/b.txt": "second", "n/empty": "", "nn": "not below it", "m/c.txt": "third",
 	})
 
-	// Never a listing instead of an object.
+	// It never returns a listing instead of an object.
 	for _, c := range []struct {
 		args string
 		code int
 		says string
 	}{
-		{"s3://inbox/n/", 2, `s3://inbox/n/ names no object: name a folder`},
-		{"s3://inbox", 2, `names no object`},
-		{"s3://inbox/n/ -", 2, `names no object`},
+		{"s3://inbox/n/", 2, `s3://inbox/n/ is not an object: name a folder`},
+		{"s3://inbox", 2, `is not an object`},
+		{"s3://inbox/n/ -", 2, `is not an object`},
 		{"s3://inbox/nn s3://inbox/n/a.txt", 2, `name a folder`},
-		{"s3://inbox/n " + folder + "/x", 1, `s3://inbox/n names no object, but there are some below s3://inbox/n/`},
-		{"s3://inbox/nothing/ " + folder + "/x", 1, `there is no object below s3://inbox/nothing/`},
+		{"s3://inbox/n " + folder + "/x", 1, `s3://inbox/n is not an object, but there are objects below s3://inbox/n/`},
+		{"s3://inbox/nothing/ " + folder + "/x", 1, `there are no objects below s3://inbox/nothing/`},
 		{"s3://inbox/nothing " + folder + "/x", 1, `/inbox/nothing.*"bucketmill ls`},
 		{"s3://inbox/n/a.txt s3://inbox/n/ " + folder + "/x", 2, `would both become`},
 	} {
@@ -185,7 +186,7 @@ func TestGetFolders(t *testing.T) {
 	}
 }
 
-// Keys that are no names of files below the folder write nothing, wherever they lead.
+// Keys that are not valid file names below the folder write nothing, wherever they lead.
 func TestGetStaysInItsFolder(t *testing.T) {
 	t.Parallel()
 	s := serve(t, true, nil)
@@ -202,7 +203,7 @@ func TestGetStaysInItsFolder(t *testing.T) {
 	must(t, os.Symlink(folder, filepath.Join(out, "link")))
 	s.listing(&fake)
 	r := s.command("get", "s3://inbox/n/", out)
-	if r.code != exitFailed || strings.Count(r.stderr, "is no file's name below") != 5 || !strings.Contains(r.stderr, "6 of 7 objects failed") {
+	if r.code != exitFailed || strings.Count(r.stderr, "is not a valid file name below") != 5 || !strings.Contains(r.stderr, "6 of 7 objects failed") {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
 	sameTexts(t, "files", tree(t, folder), "a", "a/b", "a/b/out", "a/b/out/good", "a/b/out/link")
@@ -212,16 +213,16 @@ func TestRemove(t *testing.T) {
 	t.Parallel()
 	s := serve(t, true, nil)
 	for _, key := range []string{"a", "out/_SUCCESS", "out/part-00000", "out2/part-00000", "b", "out"} {
-		if key != "out" { // a file can't be a folder too
+		if key != "out" { // a file can't also be a folder
 			s.put("s3://inbox/"+key, "x")
 		}
 	}
 	checkComplaint(t, s.command("rm", "s3://inbox/out/"), `--recursive removes all`)
 	checkComplaint(t, s.command("rm", "s3://inbox"), `--recursive removes all`)
-	checkComplaint(t, s.command("rm", "s3://inbox/out"), `s3://inbox/out names no object, but there are some below`)
+	checkComplaint(t, s.command("rm", "s3://inbox/out"), `s3://inbox/out is not an object, but there are objects below`)
 	checkComplaint(t, s.command("rm", "s3://inbox/nothing"), `/inbox/nothing: no such object`)
-	checkComplaint(t, s.command("rm", "-r", "s3://inbox/nothing"), `there is no object s3://inbox/nothing, and none below it`)
-	checkComplaint(t, s.command("rm"), `want the objects`)
+	checkComplaint(t, s.command("rm", "-r", "s3://inbox/nothing"), `there is no object s3://inbox/nothing, and there are none below it`)
+	checkComplaint(t, s.command("rm"), `name the objects`)
 	wants(t, s.must("rm", "s3://inbox/a"), `^s3://inbox/a  1 B\n$`)
 	s.must("rm", "-r", "s3://inbox/out", "s3://inbox/b")
 	sameTexts(t, "left", s.urls("s3://inbox"), "s3://inbox/out2/part-00000")
@@ -264,7 +265,7 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// With an endpoint, mb needs no server, and run names it where the output's bucket is missing.
+// With an endpoint mb needs no server. run suggests mb if the output's bucket is missing.
 func TestMakeBucketWithoutServer(t *testing.T) {
 	store := testservices.MinIO(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", store.AccessKey)
@@ -286,21 +287,21 @@ func TestMakeBucketWithoutServer(t *testing.T) {
 	checkComplaint(t, r, `input s3://not-made/in: no such bucket`)
 }
 
-// Who forgets the endpoint is told so soon.
+// A user who forgets the endpoint is soon told so.
 func TestStoreThatIsNotAWS(t *testing.T) {
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} {
 		t.Setenv(name, "")
 	}
-	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1") // AWS is out of reach, wherever this runs
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1") // AWS can't be reached, wherever this runs
 	p := startProcess(t, nil, "run", "wordcount", "-i", "s3://inbox/x", "-o", "s3://outbox/y")
 	began := time.Now()
-	if code := p.wait(patience).ExitCode(); code != exitFailed || time.Since(began) > 2*awsPatience {
+	if code := p.wait(patience).ExitCode(); code != exitFailed || time.Since(began) > 2*awsTimeout {
 		t.Errorf("exit code %d after %v", code, time.Since(began))
 	}
 	checkComplaint(t, result{stdout: p.stdout.String(), stderr: p.stderr.String()}, `AWS does not answer for s3://outbox: .*--s3-endpoint URL`)
 }
 
-// A bar is drawn on a terminal, and lines about objects stand above it.
+// On a terminal a bar is drawn, and lines about objects are above it.
 func TestTransfersOnATerminal(t *testing.T) {
 	t.Parallel()
 	s := serve(t, true, nil)
@@ -311,7 +312,7 @@ func TestTransfersOnATerminal(t *testing.T) {
 	wants(t, text, `put: 2 objects, 1\.0 MiB`)
 }
 
-// Files that are made have the mode that the umask leaves.
+// New files have the mode that the umask allows.
 func TestModesOfFiles(t *testing.T) {
 	t.Parallel()
 	s := serve(t, true, nil)
@@ -329,7 +330,7 @@ func TestModesOfFiles(t *testing.T) {
 	must(t, os.Chmod(filepath.Join(folder, "b"), 0o640))
 	s.must("get", "s3://inbox/n/a", filepath.Join(folder, "b"))
 	if info, err := os.Stat(filepath.Join(folder, "b")); err != nil || info.Mode().Perm() != 0o640 {
-		t.Errorf("a file that is replaced has the mode %v, %v", info.Mode(), err)
+		t.Errorf("a replaced file has the mode %v, %v", info.Mode(), err)
 	}
 }
 
@@ -342,7 +343,7 @@ func TestTokenWithALineEnd(t *testing.T) {
 	checkComplaint(t, r, `^bucketmill: the token contains a line end`)
 }
 
-// A submission whose file is missing is not the server's fault.
+// If the file of a submission is missing, the server is not blamed.
 func TestMissingFilesAreNamed(t *testing.T) {
 	t.Parallel()
 	var out, words bytes.Buffer

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// oddBucket answers for a bucket of S3 as AWS does, but only to those who read. MinIO and other stores that keep
-// objects as files refuse some of the keys that it holds.
+// oddBucket answers like AWS for a bucket of S3, but only to reads. MinIO and other stores that
+// keep objects as files refuse some of its keys.
 type oddBucket map[string]string
 
 func (b oddBucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +43,7 @@ func (b oddBucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func etagOf(content string) string { return fmt.Sprintf(`"%x"`, md5.Sum([]byte(content))) }
 
-// list answers with a page of two keys at most.
+// list answers with a page of at most two keys.
 func (b oddBucket) list(w http.ResponseWriter, query url.Values) {
 	type object struct {
 		Key, LastModified, ETag string
@@ -77,13 +77,13 @@ func (b oddBucket) list(w http.ResponseWriter, query url.Values) {
 	if !page.IsTruncated {
 		page.NextToken = ""
 	}
-	_ = xml.NewEncoder(w).Encode(page) // a client that is gone needs no answer
+	_ = xml.NewEncoder(w).Encode(page) // the client may have disconnected
 }
 
-// TestKeysOfS3 reads keys that S3 has, but no folder and few other stores.
+// TestKeysOfS3 reads keys that S3 allows, but folders and most other stores do not.
 func TestKeysOfS3(t *testing.T) {
 	keys := oddBucket{
-		"logs": "", "logs/a.txt": "", "logs/b.txt": "", "marked": "", "marked/": "", "marked/_SUCCESS": "", // no placeholder hides what is below it
+		"logs": "", "logs/a.txt": "", "logs/b.txt": "", "marked": "", "marked/": "", "marked/_SUCCESS": "", // a placeholder does not hide the objects below it
 		"u/11//part_0": "", "u/11/part_1": "", "u/11///deep": "", "u//": "",
 		"/rooted": "", "//twice": "", "dots/./a": "", "dots/../b": "", "dots/c/..": "",
 		"i[1].txt": "", "i1.txt": "", "j{x}/k": "", "q?": "", "y=1/m=1/d": "", "y=1/m=2/d": "", "y=1/m=3": "",
@@ -101,7 +101,7 @@ func TestKeysOfS3(t *testing.T) {
 		for location, want := range map[string]string{
 			"logs":         "logs/a.txt logs/b.txt",
 			"logs/":        "logs/a.txt logs/b.txt",
-			"marked":       "", // and nothing but what is hidden
+			"marked":       "", // only hidden objects
 			"u/":           "u/11///deep u/11//part_0 u/11/part_1",
 			"u":            "u/11///deep u/11//part_0 u/11/part_1",
 			"u/**/part_*":  "u/11//part_0 u/11/part_1",

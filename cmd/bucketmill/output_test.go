@@ -29,8 +29,8 @@ func (p part) lines() []string {
 	return lines
 }
 
-// checkOutput reads an output folder, compares it with its _SUCCESS, and sees to it that the
-// folder holds nothing else.
+// checkOutput reads an output folder, compares it with its _SUCCESS, and checks that the folder
+// contains nothing else.
 func checkOutput(t testing.TB, folder string) []part {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(folder, layout.SuccessName))
@@ -72,7 +72,7 @@ func checkOutput(t testing.TB, folder string) []part {
 	return parts
 }
 
-// checkSorted makes sure that each part is sorted by the bytes of its keys.
+// checkSorted checks that each part is in byte order of its keys.
 func checkSorted(t testing.TB, parts []part) {
 	t.Helper()
 	for _, p := range parts {
@@ -80,14 +80,14 @@ func checkSorted(t testing.TB, parts []part) {
 		for line := range bytes.Lines(p.data) {
 			key, _, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\n")), []byte("\t"))
 			if bytes.Compare(before, key) > 0 {
-				t.Errorf("%s: %q stands before %q", p.name, before, key)
+				t.Errorf("%s: %q is before %q", p.name, before, key)
 			}
 			before = key
 		}
 	}
 }
 
-// joined returns all lines of an output, sorted by their bytes.
+// joined returns all lines of an output, in byte order.
 func joined(parts []part) []string {
 	var all []string
 	for _, p := range parts {
@@ -97,7 +97,7 @@ func joined(parts []part) []string {
 	return all
 }
 
-// sameLines compares two outputs' lines and shows where they part.
+// sameLines compares the lines of two outputs and shows the first difference.
 func sameLines(t testing.TB, got, want []string) {
 	t.Helper()
 	for i := range min(len(got), len(want)) {

@@ -14,11 +14,10 @@ func newProbeCommand() *cobra.Command {
 	var store storeFlags
 	cmd := &cobra.Command{
 		Use:   "probe URL",
-		Short: "Find out what an object store really honours",
-		Long: `Probe writes a few small objects below the URL, tries ranges, multipart uploads and
-conditional puts by racing writers on them, and removes them again. Every check is reported,
-whatever the store answers. It exits with 1 when the store lacks something that Bucketmill can't
-do without.`,
+		Short: "Find out what an object store can do",
+		Long: `Probe writes a few small objects below the URL, tries ranges, multipart uploads and conditional
+puts by racing writers, and removes the objects. It reports every check, whatever the store answers. It
+exits with 1 if the store lacks something that Bucketmill needs.`,
 		Args: exactArgs(1, "one URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			stores, err := store.open()

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// patience is how long tests wait for what must come: a machine may have much else to do.
+// patience is how long tests wait for an event that must happen: the machine may be busy.
 const patience = 60 * time.Second
 
-// process is a running bucketmill with a temporary folder of its own.
+// process is a running bucketmill with its own temporary folder.
 type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -26,7 +26,7 @@ type process struct {
 	stdout lockedBuffer
 	stderr lockedBuffer
 	exited chan struct{}
-	err    error // of the wait, once exited is closed
+	err    error // of Wait; valid once exited is closed
 }
 
 // lockedBuffer is a buffer that may be read while it is written to.
@@ -47,13 +47,13 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-// startProcess starts the built program. Env is added to the environment.
+// startProcess starts the built program. env is added to the environment.
 func startProcess(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	return startCommand(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, env...) }, args...)
 }
 
-// startCommand starts the built program after adjust has changed how.
+// startCommand starts the built program after adjust has changed the command.
 func startCommand(t *testing.T, adjust func(*exec.Cmd), args ...string) *process {
 	t.Helper()
 	p := &process{t: t, temp: t.TempDir(), exited: make(chan struct{})}
@@ -69,7 +69,7 @@ func startCommand(t *testing.T, adjust func(*exec.Cmd), args ...string) *process
 		close(p.exited)
 	}()
 	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // it has ended, unless the test failed
+		_ = p.cmd.Process.Kill() // the process has ended, unless the test failed
 		<-p.exited
 	})
 	return p
@@ -82,13 +82,13 @@ func (p *process) signal(s os.Signal) {
 	}
 }
 
-// wait returns how the process ended, which it must do in the given time.
+// wait returns how the process ended. It fails the test if that takes too long.
 func (p *process) wait(within time.Duration) *os.ProcessState {
 	p.t.Helper()
 	select {
 	case <-p.exited:
 	case <-time.After(within):
-		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // makes it show its goroutines
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // makes the process print its goroutines
 		<-p.exited
 		p.t.Fatalf("did not end within %v\n%s", within, p.stderr.String())
 	}
@@ -99,7 +99,7 @@ func (p *process) wait(within time.Duration) *os.ProcessState {
 	return p.cmd.ProcessState
 }
 
-// eventually polls until ok, for a while.
+// eventually polls ok until it returns true, but not longer than patience.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -134,7 +134,7 @@ func readPIDs(t *testing.T, file string, want int) (pids []int) {
 	return pids
 }
 
-// checkGone makes sure that processes have ended. One that nobody has waited for counts.
+// checkGone checks that processes have ended. A zombie counts as ended.
 func checkGone(t *testing.T, pids []int) {
 	t.Helper()
 	for _, pid := range pids {
@@ -157,7 +157,7 @@ func (p *process) signalIfAlive(s os.Signal) {
 	}
 }
 
-// killAll ends processes that a test started, by way of the program.
+// killAll kills processes that the program of a test started.
 func killAll(t *testing.T, pids []int) {
 	for _, pid := range pids {
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
@@ -166,7 +166,7 @@ func killAll(t *testing.T, pids []int) {
 	}
 }
 
-// containsPhase tells whether progress lines have come to a phase.
+// containsPhase reports whether progress lines mention a phase.
 func containsPhase(stderr, phase string) bool {
 	for line := range strings.Lines(stderr) {
 		if fields := strings.Fields(line); len(fields) > 1 && fields[1] == phase {

@@ -16,17 +16,17 @@ func profile(path string, command func() error) (err error) {
 	}
 	f, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("write profile: %w", err)
+		return fmt.Errorf("write the profile: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := pprof.StartCPUProfile(f); err != nil {
-		return fmt.Errorf("write profile: %w", err)
+		return fmt.Errorf("write the profile: %w", err)
 	}
 	defer pprof.StopCPUProfile()
 	return command()
 }
 
-// addProfileFlag gives a command --cpuprofile.
+// addProfileFlag adds --cpuprofile to a command.
 func addProfileFlag(cmd *cobra.Command) {
 	path := cmd.Flags().String("cpuprofile", "", "write a CPU profile to this file, for go tool pprof")
 	inner := cmd.RunE

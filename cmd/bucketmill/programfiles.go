@@ -15,8 +15,9 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// packFiles settles which local files are sent along with a program: all files of the folders that are named, and the
-// modules that a Python program imports from its own folder. It says on out what was added.
+// packFiles completes the list of local files that are sent with a program: it replaces folders by
+// their files, and adds the modules that a Python program imports from its folder. It prints what
+// it added to out.
 func packFiles(ctx context.Context, cfg program.Config, spec *job.Spec, programPath string, out io.Writer) error {
 	files, err := unfoldFolders(spec.ProgramFiles)
 	if err != nil {
@@ -28,16 +29,16 @@ func packFiles(ctx context.Context, cfg program.Config, spec *job.Spec, programP
 			return err
 		}
 		if err != nil {
-			fmt.Fprintf(out, "bucketmill: the modules that %s imports can't be looked for here; --program-file sends them along: %v\n", programPath, err)
+			fmt.Fprintf(out, "bucketmill: the modules that %s imports can't be found on this machine; send them with --program-file: %v\n", programPath, err)
 		}
 		files, modules = addModules(files, modules, filepath.Dir(programPath))
 		if len(modules) > 0 {
-			fmt.Fprintf(out, "  sent along: %s\n", firstFew(modules, 6))
+			fmt.Fprintf(out, "  sent with the program: %s\n", firstFew(modules, 6))
 		}
 	}
 	spec.ProgramFiles = files
 	if base := filepath.Base(programPath); slices.ContainsFunc(files, func(f job.ProgramFile) bool { return f.Name == base }) {
-		return usageError{fmt.Errorf("--program-file: a file has the name of the program, %s: FILE#NAME gives another", base)}
+		return usageError{fmt.Errorf("--program-file: a file has the name of the program, %s: use FILE#NAME to rename it", base)}
 	}
 	if err := spec.Validate(); err != nil {
 		return usageError{err}
@@ -45,7 +46,7 @@ func packFiles(ctx context.Context, cfg program.Config, spec *job.Spec, programP
 	return nil
 }
 
-// addModules adds those of the modules in a folder whose names are not taken, and returns which these are.
+// addModules adds the modules of a folder whose names are not taken, and returns their names.
 func addModules(files []job.ProgramFile, modules []string, folder string) (all []job.ProgramFile, added []string) {
 	taken := map[string]bool{}
 	for _, f := range files {
@@ -60,13 +61,13 @@ func addModules(files []job.ProgramFile, modules []string, folder string) (all [
 	return files, added
 }
 
-// unfoldFolders replaces local folders by the files in them, except what Python or an editor keeps there:
-// __pycache__, and names that begin with a dot.
+// unfoldFolders replaces local folders by the files in them. It skips the files of Python and of
+// editors: __pycache__, and names that begin with a dot.
 func unfoldFolders(files []job.ProgramFile) (all []job.ProgramFile, err error) {
 	for _, f := range files {
 		info, err := os.Stat(f.Source)
 		if err != nil || !info.IsDir() {
-			all = append(all, f) // a URL, or a file: reading it will show what is wrong with it
+			all = append(all, f) // a URL, or a file, whose reading reports any error
 			continue
 		}
 		root := os.DirFS(f.Source)
@@ -84,7 +85,7 @@ func unfoldFolders(files []job.ProgramFile) (all []job.ProgramFile, err error) {
 			}
 			all = append(all, job.ProgramFile{Source: filepath.Join(f.Source, filepath.FromSlash(name)), Name: path.Join(f.Name, name)})
 			if len(all) > job.MaxProgramFiles {
-				return usageError{fmt.Errorf("--program-file %s: more than %d files", f.Source, job.MaxProgramFiles)}
+				return usageError{fmt.Errorf("--program-file %s: it contains more than %d files", f.Source, job.MaxProgramFiles)}
 			}
 			return nil
 		})
@@ -95,7 +96,7 @@ func unfoldFolders(files []job.ProgramFile) (all []job.ProgramFile, err error) {
 	return all, nil
 }
 
-// firstFew joins up to most names.
+// firstFew joins up to most names, and counts the others.
 func firstFew(names []string, most int) string {
 	if len(names) <= most {
 		return strings.Join(names, ", ")

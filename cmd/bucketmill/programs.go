@@ -46,7 +46,7 @@ func newProgramsCommand() *cobra.Command {
 type printedProgram struct {
 	Name    string         `json:"name"`
 	Summary string         `json:"summary"`
-	Record  string         `json:"record,omitempty"` // what one must be
+	Record  string         `json:"record,omitempty"` // what a record must be
 	Params  []printedParam `json:"params"`
 }
 

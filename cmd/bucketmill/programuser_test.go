@@ -19,8 +19,8 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// neighbour is a mapper that waits for another one beside it, and then tries what it must not be able to do. %q
-// is the folder in which both meet.
+// neighbour is a mapper that waits for another one to run beside it, and then tries what it must
+// not be able to do. %q is the folder in which they meet.
 const neighbour = `import json, os, resource, subprocess, sys, time
 
 MEET = %q
@@ -83,7 +83,7 @@ while time.time() < deadline and len([n for n in os.listdir(MEET) if n.startswit
 sys.stdout.write(sys.stdin.read())
 `
 
-// tale is what a neighbour tells.
+// tale is what a neighbour reports.
 type tale struct {
 	PID, Child       int
 	Moved            int // a child with another home
@@ -96,7 +96,7 @@ type tale struct {
 	Can              []string
 }
 
-// users are ways to have the right to run programs as others.
+// users are the ways in which a process may run programs as other users.
 var rightful = map[string]func(*exec.Cmd){
 	"the superuser": func(*exec.Cmd) {},
 	"a user with capabilities": func(cmd *exec.Cmd) {
@@ -107,8 +107,8 @@ var rightful = map[string]func(*exec.Cmd){
 	},
 }
 
-// Programs of other users can do what they need, and nothing to their executor and to each other; nothing of them
-// outlives their tasks.
+// Programs of other users can do what they need, but nothing to their executor or to each other.
+// Nothing of them outlives their tasks.
 func TestProgramUser(t *testing.T) {
 	t.Attr("timing", "leases end while processes start")
 	t.Parallel()
@@ -154,7 +154,7 @@ func TestProgramUser(t *testing.T) {
 			told, err := filepath.Glob(meet + "/told.*")
 			must(t, err)
 			if len(told) != 2 {
-				t.Fatalf("told: %q\n%s", told, e.stderr.String())
+				t.Fatalf("reported: %q\n%s", told, e.stderr.String())
 			}
 			users, gone := map[int]bool{}, []int{}
 			for _, path := range told {
@@ -185,14 +185,14 @@ func TestProgramUser(t *testing.T) {
 			}
 			e.signal(syscall.SIGTERM)
 			if state := e.wait(patience); state.ExitCode() != 0 {
-				t.Errorf("it ends with %v: %s", state, e.stderr.String())
+				t.Errorf("it ended with %v: %s", state, e.stderr.String())
 			}
 			checkEmpty(t, folder+"/scratch")
 		})
 	}
 }
 
-// ship puts a program's file where an executor looks for it.
+// ship puts a program's file where an executor finds it.
 func ship(t *testing.T, folder, name, text string) job.ProgramFile {
 	t.Helper()
 	must(t, os.MkdirAll(folder+"/work/sent", 0o777))
@@ -204,7 +204,7 @@ func ship(t *testing.T, folder, name, text string) job.ProgramFile {
 	}}
 }
 
-// What a killed executor's programs of other users had started, and their files, go at once.
+// The processes and files of a killed executor's programs of other users are removed at once.
 func TestWatcherClearsUpAfterProgramsOfOtherUsers(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {
@@ -275,7 +275,7 @@ func TestProgramUserIsCheckedAtTheStart(t *testing.T) {
 		{"41101-41100", "the last user comes before the first"},
 		{"41100-", "is no number of a user"},
 		{"-1", "there is no user"},
-		{"41100-41101", "these are 2 users for 3 slots"},
+		{"41100-41101", "has 2 users for 3 slots"},
 		{"40999-41002", "is the user of this process"},
 	} {
 		p := startCommand(t, func(cmd *exec.Cmd) {
@@ -288,7 +288,7 @@ func TestProgramUserIsCheckedAtTheStart(t *testing.T) {
 			t.Errorf("%s: %v, want %q\n%s", c.user, state, c.says, p.stderr.String())
 		}
 	}
-	// Without the right.
+	// The process may not do so.
 	p := startCommand(t, func(cmd *exec.Cmd) {
 		cmd.Path, cmd.Dir = binary, folder
 		unprivileged(cmd, 41000)
@@ -298,7 +298,8 @@ func TestProgramUserIsCheckedAtTheStart(t *testing.T) {
 	}
 }
 
-// userFor is a range with the user of this process in it, for the one that stands for it.
+// userFor returns a setting. If the tests don't run as the superuser, it replaces the range with
+// 40999 by one that contains the user of this process.
 func userFor(text string) string {
 	if own := os.Getuid(); own != 0 && strings.HasPrefix(text, "40999") {
 		return strconv.Itoa(own-1) + "-" + strconv.Itoa(own+2)

@@ -29,16 +29,16 @@ func newPutCommand() *cobra.Command {
 		Use:   "put FILE… s3://BUCKET[/KEY]",
 		Short: "Write files and folders to the store, through the server",
 		Long: `Put writes files to the store, through the server: a file, or standard input for -, as the object KEY; a folder, with
-all that is below it, as objects below KEY. A KEY that is missing or ends with a slash gets the name of
-the file or folder, and so does any KEY if there are several of them.
+everything below it, as objects below KEY. If KEY is missing or ends with a slash, or if there are several files,
+the name of the file or folder is added to it.
 
-After a file that fails it goes on with the others, and exits with 1.`,
+If a file fails, put continues with the others, and exits with 1.`,
 		Example: `  bucketmill put a.txt s3://inbox/books/a.txt
   bucketmill put books s3://inbox/ --make-bucket
   bucketmill put logs/*.gz s3://inbox/logs/`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usageError{fmt.Errorf("want files, or folders, and s3://BUCKET/KEY, got %s", plural(len(args), "argument"))}
+				return usageError{fmt.Errorf("put takes files or folders, and s3://BUCKET/KEY; it got %s", plural(len(args), "argument"))}
 			}
 			return nil
 		},
@@ -64,7 +64,7 @@ After a file that fails it goes on with the others, and exits with 1.`,
 		}
 		return s.transfers(ctx, "put", all, flags)
 	})
-	cmd.Flags().BoolVar(&makeBucket, "make-bucket", false, "make the bucket unless there is one")
+	cmd.Flags().BoolVar(&makeBucket, "make-bucket", false, "make the bucket unless it exists")
 	flags.register(cmd.Flags())
 	cmd.ValidArgsFunction = completeLocations
 	return cmd
@@ -73,12 +73,12 @@ After a file that fails it goes on with the others, and exits with 1.`,
 // fileToPut is a file and the object that it becomes.
 type fileToPut struct {
 	path string
-	size int64 // bytes; -1: not known, it is no regular file
+	size int64 // bytes; -1 if unknown, since it is not a regular file
 	to   objstore.URL
 	err  error // why it can't be sent
 }
 
-// filesToPut finds the files that arguments name. Nothing is sent if two of them would become one object.
+// filesToPut finds the files that arguments name. It fails if two of them would become one object.
 func filesToPut(args []string, to objstore.URL) (files []fileToPut, err error) {
 	for _, arg := range args {
 		below := to
@@ -88,7 +88,7 @@ func filesToPut(args []string, to objstore.URL) (files []fileToPut, err error) {
 		inFolder := below.Key == "" || strings.HasSuffix(below.Key, "/")
 		if arg == fromStdin {
 			if inFolder {
-				return nil, usageError{fmt.Errorf("%s names no object: standard input has no name of its own", below)}
+				return nil, usageError{fmt.Errorf("%s is not an object: standard input has no name to add", below)}
 			}
 			files = append(files, fileToPut{path: arg, size: -1, to: below})
 			continue
@@ -109,7 +109,7 @@ func filesToPut(args []string, to objstore.URL) (files []fileToPut, err error) {
 			return nil, err
 		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("there is no file in %s", arg)
+			return nil, fmt.Errorf("there are no files in %s", arg)
 		}
 		files = append(files, found...)
 	}
@@ -123,8 +123,8 @@ func filesToPut(args []string, to objstore.URL) (files []fileToPut, err error) {
 	return files, nil
 }
 
-// filesBelow finds the files below a folder. Symbolic links to files are read, those to folders are
-// mistakes: they may lead anywhere.
+// filesBelow finds the files below a folder. It follows symbolic links to files. A link to a folder
+// is an error, since it may lead anywhere.
 func filesBelow(folder string, to objstore.URL) (files []fileToPut, err error) {
 	err = filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
@@ -165,7 +165,7 @@ func sizeOf(info fs.FileInfo) int64 {
 	return -1
 }
 
-// putting is the transfer of a file.
+// putting returns the transfer of a file.
 func (s *session) putting(stdin io.Reader, f fileToPut) transfer {
 	return transfer{name: f.path, size: max(f.size, 0), do: func(ctx context.Context, moved func(int)) (o api.Object, err error) {
 		if f.err != nil {
@@ -186,7 +186,7 @@ func (s *session) putting(stdin io.Reader, f fileToPut) transfer {
 	}}
 }
 
-// countedFile tells how much of it is read.
+// countedFile reports how many bytes are read.
 type countedFile struct {
 	*os.File
 	moved func(bytes int)

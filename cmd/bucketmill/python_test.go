@@ -60,7 +60,7 @@ def reduce_fn(key, values):
 	}
 }
 
-// A fault of a Python program is shown with file, line, traceback and record.
+// An error of a Python program is shown with file, line, traceback and record.
 func TestProgramWithoutMeasureFails(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{
@@ -69,7 +69,7 @@ func TestProgramWithoutMeasureFails(t *testing.T) {
 	})
 	args := []string{folder + "/job.py", "-i", folder + "/in.txt", "-o", folder + "/out", "-r", "0", "--max-attempts", "1"}
 	checkComplaint(t, runJob(t, append(args, "--program-memory", "300MiB")...), `job\.py:4: map_fn raised MemoryError.*in\.txt`)
-	mustRun(t, folder+"/out", args...) // there is that much on any machine
+	mustRun(t, folder+"/out", args...) // every machine has this much
 }
 
 func TestPythonFaults(t *testing.T) {
@@ -78,7 +78,7 @@ func TestPythonFaults(t *testing.T) {
 	const mapper = "def map_fn(key, value):\n    yield (value, 1)\n"
 	for _, fault := range []struct {
 		name, program string
-		sentence      string   // of the line that says it
+		sentence      string   // the line of the error
 		shown         []string // elsewhere on stderr
 	}{
 		{"syntax", "def map_fn(key, value)\n    pass\n", `job\.py:1: SyntaxError`, []string{"def map_fn(key, value)"}},
@@ -119,7 +119,7 @@ func TestPythonFaults(t *testing.T) {
 	}
 }
 
-// "records of N mapped" counts what map functions emit, with any kind of combiner.
+// "records of N mapped" counts what map functions emit, with every kind of combiner.
 func TestMappedRecordsAreCountedBeforeTheCombiner(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{
@@ -140,7 +140,7 @@ func TestMappedRecordsAreCountedBeforeTheCombiner(t *testing.T) {
 	}
 }
 
-// The example of user activity runs on what "generate activity" makes, where most amounts are empty.
+// The example of user activity works with "generate activity", where most amounts are empty.
 func TestUserActivityOfGeneratedData(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// quote makes control characters harmless, which a terminal would obey: the C0 and C1 sets, DEL, and those that turn
-// the direction of text. They become \u001b and the like, which is also how JSON writes them, and bytes that are not
-// UTF-8 become \x9b. Line ends and tabs stay. Held is the beginning of a character at text's end, or a
-// carriage return, which may yet be a part of a line end.
+// quote quotes the control characters that a terminal would obey: the C0 and C1 sets, DEL, and
+// those that change the direction of text. It writes them like JSON, such as \u001b, and bytes that
+// are not UTF-8 like \x9b. Line ends and tabs stay. held is an incomplete character at the end of
+// text, or a carriage return, which may belong to a line end.
 func quote(text []byte) (quoted, held []byte) {
 	if i := bytes.IndexFunc(text, unsafeRune); i < 0 {
 		return text, nil
@@ -35,8 +35,8 @@ func quote(text []byte) (quoted, held []byte) {
 	return out.Bytes(), nil
 }
 
-// unsafeRune tells whether a character may be more than a character to a terminal. utf8.RuneError
-// stands for bytes that are none.
+// unsafeRune reports whether a terminal may treat a character as a command. utf8.RuneError means
+// bytes that are not a character.
 func unsafeRune(r rune) bool {
 	switch {
 	case r == '\n', r == '\t':
@@ -49,12 +49,12 @@ func unsafeRune(r rune) bool {
 	return false
 }
 
-// visible is text for one line, or one cell of a table: line ends and tabs are quoted, too.
+// visible quotes text for one line, or one cell of a table: it also quotes line ends and tabs.
 func visible(text string) string {
 	return lineEnds.Replace(string(quoteAll([]byte(text))))
 }
 
-// quoteAll is quote of a text of which nothing more will come.
+// quoteAll is quote for a complete text.
 func quoteAll(text []byte) []byte {
 	quoted, held := quote(text)
 	for _, b := range held {
@@ -63,7 +63,7 @@ func quoteAll(text []byte) []byte {
 	return quoted
 }
 
-// quoteByte quotes what is left of a text that ends inside of a character, or with a carriage return.
+// quoteByte quotes a byte of an incomplete character, or a carriage return.
 func quoteByte(b byte) string {
 	if b == '\r' {
 		return `\r`

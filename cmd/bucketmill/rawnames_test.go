@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestNamesThatAreNoText reads files whose names are not UTF-8, or look as if they were escaped.
-func TestNamesThatAreNoText(t *testing.T) {
+// TestNamesThatAreNotText reads files whose names are not UTF-8, or look escaped.
+func TestNamesThatAreNotText(t *testing.T) {
 	folder := writeFiles(t, map[string]string{
 		"in/a.txt": "good\n", "in/b\xff.txt": "bad\n", "in/\xc3(\xe2\x82.txt": "bad\n", "in/f\xfcr/c.txt": "good\n", "in/%41%zz.txt": "good\n",
 		"whole.py": "def map_fn(key, value):\n    yield (key, len(value))\ndef reduce_fn(key, values):\n    yield (key, sum(values))\n",
@@ -55,7 +55,7 @@ func TestNamesThatAreNoText(t *testing.T) {
 		}
 		text, err := os.ReadFile(out + "/_skipped/m0.jsonl")
 		if err != nil || !strings.Contains(string(text), `b\\xff.txt\"","offset":0`) || strings.Count(string(text), "\n") != 2 {
-			t.Errorf("set aside: %s, %v", text, err)
+			t.Errorf("skipped: %s, %v", text, err)
 		}
 	})
 	for _, c := range []struct{ args, want string }{
@@ -65,7 +65,7 @@ func TestNamesThatAreNoText(t *testing.T) {
 	} {
 		args := append([]string{"wordcount", "-o", folder + "/new"}, strings.Fields(strings.ReplaceAll(c.args, "IN", in))...)
 		if r := runJob(t, args...); r.code == exitDone || !strings.Contains(r.stderr, c.want) {
-			t.Errorf("%q: exit code %d, wanted %s in\n%s", args, r.code, c.want, r.stderr)
+			t.Errorf("%q: exit code %d, want %s in\n%s", args, r.code, c.want, r.stderr)
 		}
 	}
 }

@@ -20,13 +20,14 @@ func newRmCommand() *cobra.Command {
 	cmd := clientCommand(&cobra.Command{
 		Use:   "rm s3://BUCKET/KEY…",
 		Short: "Remove objects of the store, through the server",
-		Long: `Rm removes objects, through the server; with --recursive also all objects below a KEY, as below a folder: s3://outbox/wc
-and s3://outbox/wc/ are the same then, and s3://outbox/wc2 is another. It takes a token with the role admin.
+		Long: `Rm removes objects, through the server. With --recursive it also removes all objects below a KEY, which it treats as
+a folder: s3://outbox/wc and s3://outbox/wc/ are then the same, and s3://outbox/wc2 is not affected. It needs a token
+with the role admin.
 
-After an object that fails it goes on with the others, and exits with 1.`,
+If an object fails, rm continues with the others, and exits with 1.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{errors.New("want the objects to remove: s3://BUCKET/KEY")}
+				return usageError{errors.New("name the objects to remove: s3://BUCKET/KEY")}
 			}
 			return nil
 		},
@@ -38,7 +39,7 @@ After an object that fails it goes on with the others, and exits with 1.`,
 				return err
 			}
 			if isFolder(u) && !recursive {
-				return usageError{fmt.Errorf("%s names no object: --recursive removes all that is below it", u)}
+				return usageError{fmt.Errorf("%s is not an object: --recursive removes all objects below it", u)}
 			}
 			found, err := s.removing(ctx, u, recursive)
 			if err != nil {
@@ -54,7 +55,7 @@ After an object that fails it goes on with the others, and exits with 1.`,
 	return cmd
 }
 
-// removing finds the objects that a URL stands for.
+// removing returns the removals of the objects that a URL names.
 func (s *session) removing(ctx context.Context, u objstore.URL, recursive bool) (all []transfer, err error) {
 	add := func(o api.Object) {
 		all = append(all, transfer{name: o.URL, do: func(ctx context.Context, _ func(int)) (api.Object, error) {
@@ -83,7 +84,7 @@ func (s *session) removing(ctx context.Context, u objstore.URL, recursive bool) 
 		add(o)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("there is no object %s, and none below it", u)
+		return nil, fmt.Errorf("there is no object %s, and there are none below it", u)
 	}
 	return all, nil
 }

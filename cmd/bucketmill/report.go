@@ -21,40 +21,40 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// outcome is a completed job as its summary shows it, wherever it ran.
+// outcome is the content of a completed job's summary, for jobs in this process and on a server.
 type outcome struct {
 	job           state.Job
 	spec          job.Spec
 	counters      map[string]int64
 	inputs        int   // objects
 	inputBytes    int64 // of them
-	left          leftOut
-	intermediates string // URL; empty: not kept, or none of the user's business
-	// head reads the beginning of a part of the output: shownBytes, or all of it.
+	unread        unread
+	intermediates string // URL; empty if they are not kept, or the job ran on a server
+	// head reads the first shownBytes of a part of the output.
 	head func(ctx context.Context, part int) ([]byte, error)
 }
 
-// leftOut is what of the inputs a job did not read.
-type leftOut struct {
-	passedOver int    // objects and folders
-	outputs    int    // folders
-	own        int    // folders
-	empty      int    // locations
-	firstEmpty string // of them
+// unread counts the parts of the inputs that a job did not read.
+type unread struct {
+	hidden     int    // objects and folders whose names begin with _ or .
+	outputs    int    // folders with outputs of jobs
+	own        int    // folders of Bucketmill
+	empty      int    // inputs of 0 bytes
+	firstEmpty string // the first of these
 }
 
-// rows prints what was left out, if anything was.
-func (l leftOut) rows(row func(name, format string, args ...any)) {
-	if l.passedOver == 1 {
-		row("passed over", "1 name that begins with _ or .")
-	} else if l.passedOver > 1 {
-		row("passed over", "%s that begin with _ or .", plural(l.passedOver, "name"))
+// rows prints the counts that are not 0.
+func (l unread) rows(row func(name, format string, args ...any)) {
+	if l.hidden == 1 {
+		row("skipped", "1 name that begins with _ or .")
+	} else if l.hidden > 1 {
+		row("skipped", "%s that begin with _ or .", plural(l.hidden, "name"))
 	}
 	if l.outputs > 0 {
-		row("passed over", "%s below the inputs with the output of a job (_SUCCESS); name it to read it", plural(l.outputs, "folder"))
+		row("skipped", "%s below the inputs with the output of a job (_SUCCESS); name it to read it", plural(l.outputs, "folder"))
 	}
 	if l.own > 0 {
-		row("passed over", "%s of Bucketmill's own on the work store", plural(l.own, "folder"))
+		row("skipped", "%s of Bucketmill on the work store", plural(l.own, "folder"))
 	}
 	switch {
 	case l.empty == 1:
@@ -64,7 +64,7 @@ func (l leftOut) rows(row func(name, format string, args ...any)) {
 	}
 }
 
-// summary prints what a completed job of this process did, and the beginning of its output.
+// summary prints the results of a completed job in this process, and the beginning of its output.
 func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec job.Spec) error {
 	counters, err := c.store.Counters(ctx, job.ID)
 	if err != nil {
@@ -80,7 +80,7 @@ func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec job.Sp
 	}
 	o := outcome{
 		job: job, spec: spec, counters: counters, inputs: plan.Inputs, inputBytes: plan.Bytes,
-		left: leftOut{passedOver: plan.PassedOver, outputs: plan.Outputs, own: plan.Own, empty: plan.Empty, firstEmpty: plan.EmptyInput},
+		unread: unread{hidden: plan.PassedOver, outputs: plan.Outputs, own: plan.Own, empty: plan.Empty, firstEmpty: plan.EmptyInput},
 		head: func(ctx context.Context, part int) ([]byte, error) {
 			return readHead(ctx, b, strings.TrimPrefix(path.Join(prefix, layout.PartName(part)), "/"))
 		},
@@ -91,7 +91,7 @@ func (u *ui) summary(ctx context.Context, c *cluster, job state.Job, spec job.Sp
 	return u.completed(ctx, o)
 }
 
-// completed prints what a completed job did, and the beginning of its output.
+// completed prints the results of a completed job, and the beginning of its output.
 func (u *ui) completed(ctx context.Context, o outcome) error {
 	j, n := o.job, o.counters
 	took := j.Ended.Sub(j.Submitted)
@@ -102,7 +102,7 @@ func (u *ui) completed(ctx context.Context, o outcome) error {
 	row("job", "%s  %s  %s in %s", j.ID, j.Name, j.State, took.Round(time.Millisecond))
 	row("input", "%s in %s, %s, %s/s", humanize.IBytes(uint64(o.inputBytes)), plural(o.inputs, "object"),
 		plural64(n["map_input_records"], "record"), humanize.IBytes(uint64(float64(o.inputBytes)/max(took.Seconds(), 0.001))))
-	o.left.rows(row)
+	o.unread.rows(row)
 	if j.Reduce.Total > 0 {
 		row("shuffle", "%s, %s of %s mapped", humanize.IBytes(uint64(n["shuffle_bytes"])),
 			plural64(n["shuffle_records"], "record"), humanize.Comma(n["map_output_records"]))
@@ -115,7 +115,7 @@ func (u *ui) completed(ctx context.Context, o outcome) error {
 		}
 	}
 	if n := n["overflowed_counters"]; n > 0 {
-		row("counters", "too low: %s outgrew 64 bits", plural(int(n), "addition"))
+		row("counters", "too low: %s exceeded 64 bits", plural(int(n), "addition"))
 	}
 	row("where", "%s", place(o.spec.Output))
 	if o.intermediates != "" {
@@ -148,7 +148,7 @@ func attempts(job state.Job) string {
 	failed := job.Map.Failed + job.Reduce.Failed
 	s := plural(job.Map.Total, "map task") + ", " + plural(job.Reduce.Total, "reduce task")
 	if failed > 0 {
-		s += fmt.Sprintf(", %s done again after a failure", plural(failed, "attempt"))
+		s += fmt.Sprintf(", %s repeated after a failure", plural(failed, "attempt"))
 	}
 	return s
 }
@@ -162,13 +162,13 @@ func plural64(n int64, what string) string {
 	return humanize.Comma(n) + " " + what + "s"
 }
 
-// place shows a URL as people write it.
+// place formats a URL as people write it.
 func place(url string) string { return strings.TrimPrefix(url, "file://") }
 
 const (
 	shownLines = 5
 	shownWidth = 100  // bytes of a line
-	shownBytes = 4096 // read to find the lines
+	shownBytes = 4096 // that are read for them
 )
 
 // firstLines prints the beginning of the first part that is not empty.

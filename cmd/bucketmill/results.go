@@ -17,10 +17,10 @@ func newResultsCommand() *cobra.Command {
 	cmd := jobCommand(&cobra.Command{
 		Use:   "results JOB",
 		Short: "Fetch the output of a completed job",
-		Long: `Results writes the parts of a job's output, in order, as one stream. The server checks them on their
-way; if they are not what the job wrote, the command fails, and FILE is not made.
+		Long: `Results writes the parts of a job's output, in order, as one stream. The server checks them while it
+sends them; if they are not what the job wrote, the command fails and does not make FILE.
 
-With --json it prints the parts with URLs to read them by instead, where the store offers that.`,
+With --json it prints the parts with URLs at which they can be read, if the store offers such URLs.`,
 		Args: exactArgs(1, "one job: an id, or last"),
 	}, func(ctx context.Context, s *session, args []string) error {
 		id, err := s.jobNamed(ctx, args[0])
@@ -45,9 +45,9 @@ With --json it prints the parts with URLs to read them by instead, where the sto
 	return cmd
 }
 
-// save copies a stream to standard output or a file, which is there only when it is whole, and
-// closes it. What is there and no plain file (a device, a pipe) is written to. It returns the
-// number of bytes.
+// save copies a stream to standard output or a file, and closes the stream. The file appears only
+// when it is whole, except that an existing device or pipe is written to. save returns the number
+// of bytes.
 func (s *session) save(r io.ReadCloser, path string) (n int64, err error) {
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if path == toStdout {
@@ -75,8 +75,8 @@ func (s *session) save(r io.ReadCloser, path string) (n int64, err error) {
 	return n, nil
 }
 
-// createBeside makes a file that is to be renamed to path. It has the mode of the file that is there, or
-// that of any new file.
+// createBeside makes a file that will be renamed to path. It has the mode of an existing file, or
+// the default mode.
 func createBeside(path string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), ".bucketmill-"+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {

@@ -29,22 +29,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if fault := out.end(); err == nil {
 		err = fault
 	}
-	tell(words, cmd, err)
-	_ = words.end() // nobody is left to tell
+	printError(words, cmd, err)
+	_ = words.end() // there is nowhere to report that standard error failed
 	return exitCode(err)
 }
 
-// tell says what went wrong with a command, if anything did.
-func tell(w io.Writer, cmd *cobra.Command, err error) {
+// printError prints the error of a command, and where to find help.
+func printError(w io.Writer, cmd *cobra.Command, err error) {
 	if errors.Is(err, errReaderLeft) {
 		return
 	}
 	for _, err := range unreported(err) {
 		fmt.Fprintf(w, "bucketmill: %v\n", err)
 	}
-	var usage usageError
+	_, usage := errors.AsType[usageError](err)
 	switch {
-	case !errors.As(err, &usage):
+	case !usage:
 	case cmd.HasParent():
 		fmt.Fprintf(w, "See \"%s --help\".\n", cmd.CommandPath())
 	default:
@@ -55,15 +55,15 @@ func tell(w io.Writer, cmd *cobra.Command, err error) {
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bucketmill",
-		Short: "MapReduce straight on object storage",
+		Short: "MapReduce on object storage",
 		Long: `Bucketmill runs MapReduce jobs on files and on S3-compatible object stores.
 
-Environment variables that begin with BUCKETMILL_ are settings, and an error if there is no such setting, except
-those that Kubernetes makes of Services (BUCKETMILL_…_SERVICE_HOST, …_PORT_8080_TCP_ADDR and their kind).
+Environment variables that begin with BUCKETMILL_ are settings. An unknown one is an error, except those that
+Kubernetes sets for Services (BUCKETMILL_…_SERVICE_HOST, …_PORT_8080_TCP_ADDR and so on).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of the output left (a pipe to head).`,
 		Version:       version,
-		SilenceErrors: true, // run prints them
+		SilenceErrors: true, // run prints errors
 		SilenceUsage:  true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -89,7 +89,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 the reader of 
 	return root
 }
 
-// checkTopics makes wrong usage of what cobra's own commands take for a wish to read help.
+// checkTopics makes cobra's own commands refuse unknown arguments, which they would answer with
+// help.
 func checkTopics(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -99,7 +100,7 @@ func checkTopics(root *cobra.Command) {
 			cmd.SuggestionsMinimumDistance = root.SuggestionsMinimumDistance
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				if len(args) > 0 {
-					return usageError{fmt.Errorf("there is no completion for %q: want bash, zsh, fish or powershell%s", args[0], suggestions(cmd, args[0]))}
+					return usageError{fmt.Errorf("there is no completion for %q: use bash, zsh, fish or powershell%s", args[0], suggestions(cmd, args[0]))}
 				}
 				return nil
 			}
@@ -126,11 +127,11 @@ func suggestions(cmd *cobra.Command, name string) string {
 	return ""
 }
 
-// exactArgs is cobra.ExactArgs as a usage error that says what is wanted.
+// exactArgs is cobra.ExactArgs with a usage error that says what the command takes.
 func exactArgs(n int, what string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
+	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usageError{fmt.Errorf("want %s, got %d arguments", what, len(args))}
+			return usageError{fmt.Errorf("%s takes %s; it got %s", cmd.Name(), what, plural(len(args), "argument"))}
 		}
 		return nil
 	}

@@ -35,10 +35,10 @@ type runFlags struct {
 	quiet, json   bool
 }
 
-// defaultMemory suits a laptop, and leaves what is gained by more to those who ask.
+// defaultMemory suits a laptop.
 const defaultMemory = 256 << 20
 
-// enoughMemory is memory, or on a machine of many cores what a slot for each of them needs at least.
+// enoughMemory returns memory, or the least memory of one slot for each core if that is more.
 func enoughMemory(memory job.ByteSize, cores int) job.ByteSize {
 	return max(memory, job.ByteSize(cores)*executor.MinMemory)
 }
@@ -47,17 +47,17 @@ func newRunCommand() *cobra.Command {
 	f := &runFlags{memory: enoughMemory(defaultMemory, runtime.NumCPU())}
 	cmd := &cobra.Command{
 		Use:   "run [PROGRAM] --input … --output …",
-		Short: "Run a job here and now, with everything it needs in this process",
-		Long: `Run runs a job to its end in this process: controller and executors, and unless
---redis names one, an embedded Redis. PROGRAM is a builtin (see "bucketmill programs"), a
-Python file with map_fn and reduce_fn, or an executable that speaks the framed protocol. Instead of
-PROGRAM, --mapper and --reducer may name any commands that read and write lines, as for Hadoop Streaming.
+		Short: "Run a job to its end in this process",
+		Long: `Run runs a job to its end in this process, with a controller, executors and, unless --redis names
+another, an embedded Redis. PROGRAM is a builtin (see "bucketmill programs"), a Python file with map_fn
+and reduce_fn, or an executable that implements the framed protocol. Instead of PROGRAM, --mapper and
+--reducer may name any commands that read and write lines, as in Hadoop Streaming.
 
-The output is part-00000, part-00001, …, each sorted by key, lines of key<TAB>value, and
-_SUCCESS once it is whole. Ctrl-C cancels the job and leaves nothing behind.
+The output is part-00000, part-00001, …, each of which contains lines of key<TAB>value, sorted by key,
+and _SUCCESS once the output is complete. Ctrl-C cancels the job and removes everything that it wrote.
 
-With --explain it prints what the job is expected to take, and afterwards beside it what it took:
-requests to the store, what they cost, bytes, time. docs/cost-model.md has the formulas.
+With --explain it prints the expected cost of the job, and at the end the actual cost beside it:
+requests to the store and their price, bytes, time. docs/cost-model.md has the formulas.
 
 Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 		Example: `  bucketmill run wordcount --input 'texts/*.txt' --output out/
@@ -71,16 +71,16 @@ Exit codes: 0 done, 1 the job failed, 2 wrong usage, 130 interrupted.`,
 	completeJobFlags(cmd)
 	f.store.register(fs)
 	f.cost.register(fs)
-	fs.IntVar(&f.executors, "executors", runtime.NumCPU(), "tasks that run side by side")
-	fs.Var(&f.memory, "memory", "memory for buffers of all executors together")
-	fs.Var(&f.programMemory, "program-memory", "most memory of one task's program (default: three quarters of the machine's, shared out to the executors)")
+	fs.IntVar(&f.executors, "executors", runtime.NumCPU(), "tasks that run at the same time")
+	fs.Var(&f.memory, "memory", "memory for the buffers of all executors together")
+	fs.Var(&f.programMemory, "program-memory", "most memory of one task's program (default: three quarters of the machine's memory, divided among the executors)")
 	fs.StringVar(&f.redis, "redis", "", "keep the job's state in this Redis ("+redisURLs+") instead of an embedded one")
 	fs.StringVar(&f.work, "work", "", "folder or URL for intermediates (default: a temporary folder, or .bucketmill in the output's bucket)")
 	fs.StringVar(&f.scratch, "scratch", "", "folder on local disk for spills (default: the system's temporary folder)")
 	fs.StringVar(&f.python, "python", "", "Python interpreter for .py programs (default python3)")
-	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors")
-	fs.BoolVar(&f.json, "json", false, "print how the job ended as JSON, as the API has it")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log what happens")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print only errors")
+	fs.BoolVar(&f.json, "json", false, "print the job at its end as JSON, like the API")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "print the log")
 	addProfileFlag(cmd)
 	return cmd
 }
@@ -93,7 +93,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if spec.Webhook != "" {
-		return usageError{errors.New("webhook is for servers: here nobody would be told")}
+		return usageError{errors.New("webhook works only on a server: remove it, or use \"bucketmill submit\"")}
 	}
 	if err := f.validate(); err != nil {
 		return usageError{err}
@@ -118,7 +118,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return usageError{err}
 	}
 	if err := checkProgram(ctx, programs, spec, programPath); err != nil {
-		if spec.Streaming() { // there is no such command
+		if spec.Streaming() { // the command does not exist
 			err = usageUnlessStopped(ctx, err)
 		}
 		return explain(cmd.ErrOrStderr(), err)
@@ -133,8 +133,8 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		}
 		fmt.Fprintln(cmd.OutOrStdout())
 	}
-	// Go's collector would let the heap grow to twice what is alive; near this limit it works
-	// harder instead.
+	// Go's collector would let the heap grow to twice the live data; near this limit it runs more
+	// often instead.
 	debug.SetMemoryLimit(int64(f.memory) + runtimeReserve)
 
 	ui := newUI(cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -142,9 +142,9 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		ui.close()
 	}
 	if sortsNothing(spec) && !f.quiet {
-		fmt.Fprintln(cmd.ErrOrStderr(), "  sort with 0 reducers sorts nothing: the lines stay as they are")
+		fmt.Fprintln(cmd.ErrOrStderr(), "  sort with 0 reducers sorts nothing: the lines keep their order")
 	}
-	level := slog.LevelError + 4 // nothing: what matters is in the report
+	level := slog.LevelError + 4 // log nothing: the report has what matters
 	if f.verbose {
 		level = slog.LevelDebug
 	}
@@ -166,7 +166,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	return errors.Join(runErr, summaryErr, c.stop(ctx))
 }
 
-// usageUnlessStopped takes an error for a mistake on the command line, unless it comes of an interrupt.
+// usageUnlessStopped makes err a usage error, unless an interrupt caused it.
 func usageUnlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
@@ -180,10 +180,10 @@ func (f *runFlags) validate() error {
 		return err
 	}
 	if f.executors < 1 {
-		return fmt.Errorf("--executors %d: at least 1 is needed", f.executors)
+		return fmt.Errorf("--executors %d must be at least 1", f.executors)
 	}
 	if least := job.ByteSize(f.executors) * executor.MinMemory; f.memory < least {
-		return fmt.Errorf("--memory %s: %s need at least %s", f.memory, plural(f.executors, "executor"), least)
+		return fmt.Errorf("--memory %s is too little: %s need at least %s", f.memory, plural(f.executors, "executor"), least)
 	}
 	if f.redis != "" {
 		if err := state.CheckURL(f.redis); err != nil {
@@ -193,7 +193,7 @@ func (f *runFlags) validate() error {
 	return nil
 }
 
-// checkOverlap refuses an output that is an input, or overlaps one, before anything is started.
+// checkOverlap refuses an output that overlaps an input, before anything is started.
 func (f *runFlags) checkOverlap(ctx context.Context, spec job.Spec) error {
 	stores, err := f.store.open()
 	if err != nil {
@@ -209,15 +209,15 @@ func (f *runFlags) checkOverlap(ctx context.Context, spec job.Spec) error {
 	return err
 }
 
-// runtimeReserve is what the process needs besides buffers, in bytes: code, stacks, clients,
-// the embedded Redis.
+// runtimeReserve is the memory in bytes that the process needs besides buffers: for code, stacks,
+// clients, the embedded Redis.
 const runtimeReserve = 96 << 20
 
 func checkProgram(ctx context.Context, cfg program.Config, spec job.Spec, path string) error {
 	return program.Check(ctx, cfg, programSpec(spec), path)
 }
 
-// commands are those of a job of commands.
+// commands returns the commands of a streaming job.
 func commands(spec job.Spec) program.Commands {
 	return program.Commands{Mapper: spec.Mapper, Combiner: spec.Combiner, Reducer: spec.Reducer}
 }
@@ -236,7 +236,7 @@ func programSpec(spec job.Spec) program.Spec {
 
 // report prints the end of a job and turns its outcome into an error.
 func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, j state.Job, spec job.Spec, ui *ui) error {
-	// The job is over; telling so takes a moment.
+	// The job has ended; its report may take a moment, even if ctx has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	if f.json {
@@ -261,10 +261,10 @@ func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, j
 
 var errJobFailed = errors.New("job failed")
 
-// explain prints a fault of the user's program with its traceback.
+// explain prints an error of the user's program with its traceback.
 func explain(w io.Writer, err error) error {
-	var user *program.UserError
-	if !errors.As(err, &user) || user.Traceback == "" {
+	user, ok := errors.AsType[*program.UserError](err)
+	if !ok || user.Traceback == "" {
 		return err
 	}
 	fmt.Fprintf(w, "bucketmill: %v\n", user)
@@ -276,15 +276,15 @@ func explain(w io.Writer, err error) error {
 const (
 	pollInterval = 10 * time.Millisecond
 	showInterval = 200 * time.Millisecond
-	// outageWait is how long a Redis that is out is waited for.
+	// outageWait is how long to wait for a Redis that does not answer.
 	outageWait = time.Minute
-	// cleanUpWait is how long a job that is over is waited for to be cleaned up: longer than a store that does not
-	// answer is tried.
+	// cleanUpWait is how long to wait for the clean-up of a job: longer than the clean-up retries
+	// when the store does not answer.
 	cleanUpWait = 50 * time.Second
 )
 
-// waitJob polls a job until it has ended, showing how far it is. When ctx ends the job is
-// cancelled, and the wait goes on until it is cleaned up.
+// waitJob polls a job until it has ended, and shows its progress. When ctx ends, it cancels the job
+// and waits for the clean-up.
 func waitJob(ctx context.Context, store *state.Store, id job.ID, ui *ui) (state.Job, error) {
 	polling := context.WithoutCancel(ctx)
 	interrupted := ctx.Done()
@@ -310,7 +310,7 @@ func waitJob(ctx context.Context, store *state.Store, id job.ID, ui *ui) (state.
 			over = time.Now()
 		}
 		if !over.IsZero() && time.Since(over) > cleanUpWait {
-			_, err := ui.write([]byte("clean-up did not come to its end: something may be left behind (see --verbose)\n"))
+			_, err := ui.write([]byte("the clean-up did not finish: something may be left behind (see --verbose)\n"))
 			return j, err
 		}
 		if time.Since(shown) > showInterval {

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// printEnd prints a job that has ended in this process, as the API has it.
+// printEnd prints a job that has ended in this process as JSON, like the API.
 func (c *cluster) printEnd(ctx context.Context, w io.Writer, job state.Job, spec job.Spec) error {
 	counters, err := c.store.Counters(ctx, job.ID)
 	if err != nil {
@@ -25,7 +25,7 @@ func (c *cluster) printEnd(ctx context.Context, w io.Writer, job state.Job, spec
 	for name, n := range counters {
 		end.Counters[name] = n
 	}
-	if plan, err := layout.ParsePlan(job.Plan); err == nil { // a job that failed early has none
+	if plan, err := layout.ParsePlan(job.Plan); err == nil { // a job that failed early has no plan
 		end.Inputs, end.InputBytes = plan.Inputs, plan.Bytes
 		end.PassedOver, end.OldOutputs, end.EmptyInputs, end.EmptyInput = plan.PassedOver, plan.Outputs, plan.Empty, plan.EmptyInput
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// cloud is a Redis and an S3 bucket of a test's own.
+// cloud is a Redis and an S3 bucket for one test.
 type cloud struct {
 	t      *testing.T
 	minio  *testservices.MinIOServer
@@ -39,7 +39,7 @@ func newCloud(t *testing.T) *cloud {
 	return &cloud{t: t, minio: s, redis: testservices.NewRedis(t), client: client, bucket: s.Bucket(t)}
 }
 
-// start starts a job. OUT and IN in the arguments stand for the bucket's URL.
+// start starts a job. BUCKET in the arguments means the bucket's URL.
 func (c *cloud) start(driver string, args ...string) *process {
 	c.t.Helper()
 	args = append([]string{"run", "--s3-driver", driver, "--s3-endpoint", c.minio.Endpoint, "--redis", c.redis.URL}, args...)
@@ -95,14 +95,14 @@ func (c *cloud) download(prefix string) string {
 	return folder
 }
 
-// checkLeft makes sure that the bucket has these objects, no unfinished uploads of parts of the
-// output out, and that Redis has nothing.
+// checkLeft checks that the bucket contains these objects, and no unfinished uploads of parts of
+// the output out, and that Redis is empty.
 func (c *cloud) checkLeft(want []string, out string, parts int) {
 	c.t.Helper()
 	if keys := c.keys(); !slices.Equal(keys, want) {
 		c.t.Errorf("the bucket has %q, not %q", keys, want)
 	}
-	for i := range parts { // MinIO lists uploads by whole keys only
+	for i := range parts { // MinIO lists uploads only by whole keys
 		key := fmt.Sprintf("%s/part-%05d", out, i)
 		for u := range c.client.ListIncompleteUploads(c.t.Context(), c.bucket, key, true) {
 			c.t.Errorf("unfinished upload of %s, %v", u.Key, u.Err)
@@ -181,7 +181,7 @@ func TestS3(t *testing.T) {
 	}
 }
 
-// s3Mistakes are command lines that can't succeed, with what they say.
+// s3Mistakes are command lines that can't succeed, with their errors.
 func s3Mistakes(t *testing.T) map[string]mistake {
 	program := filepath.Join(t.TempDir(), "fails.py")
 	writeFile(t, program, strings.Replace(pythonWordCount, "yield (key, sum(values))", "raise ValueError(key)", 1))

@@ -8,8 +8,7 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// What a killed executor left on its disk is removed by the next one that starts there, and
-// what a running one uses is not.
+// An executor removes what a killed one left on the disk, but not what a running one uses.
 func TestScratchOfTheDeadIsReclaimed(t *testing.T) {
 	t.Parallel()
 	server := testservices.NewRedis(t)
@@ -40,14 +39,14 @@ func TestScratchOfTheDeadIsReclaimed(t *testing.T) {
 	dead, deadFolder := start()
 	_, liveFolder := start()
 	if !folders()[deadFolder] {
-		t.Fatal("a running executor's folder was taken")
+		t.Fatal("a running executor's folder was removed")
 	}
 	dead.signal(os.Kill)
 	dead.wait(patience)
-	// A folder that nobody locked is not ours, and one whose lock is another's is in use.
+	// A folder without a lock is not an executor's, and a locked folder is in use.
 	writeFile(t, filepath.Join(scratch, "bucketmill-unlocked", "file"), "somebody's")
 	_, third := start()
-	// Its watcher may be at it, and then the new executor leaves it to that.
+	// The watcher may be removing it; then the new executor leaves it alone.
 	eventually(t, "end of the dead executor's folder", func() bool { return !folders()[deadFolder] })
 	left := folders()
 	if left[deadFolder] || !left[liveFolder] || !left[third] || !left["bucketmill-unlocked"] || len(left) != 3 {

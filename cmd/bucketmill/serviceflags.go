@@ -26,20 +26,20 @@ type serviceFlags struct {
 	limits    state.Limits
 }
 
-// redisURLs are the forms of --redis, in short; see state.Connect.
+// redisURLs are the forms of --redis; see state.Connect.
 const redisURLs = "redis://HOST:PORT/DB, redis+sentinel://HOST:PORT,…/MASTER, redis+cluster://HOST:PORT,…, or rediss… for TLS"
 
 func (f *serviceFlags) register(fs *pflag.FlagSet) {
 	f.store.register(fs)
-	fs.StringVar(&f.redis, "redis", "redis://127.0.0.1:6379/0", "URL of the Redis that keeps the state: "+redisURLs)
+	fs.StringVar(&f.redis, "redis", "redis://127.0.0.1:6379/0", "URL of the Redis that stores the state: "+redisURLs)
 	fs.StringVar(&f.namespace, "namespace", state.DefaultNamespace, "prefix of all keys in Redis")
 	fs.StringVar(&f.work, "store", "", "URL of the work store, s3://bucket[/prefix]: plans, programs, intermediates, logs; the bucket is made if missing")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	fs.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "DEBUG, INFO, WARN or ERROR")
-	fs.IntVar(&f.limits.User, "max-attempts", state.DefaultLimits.User, "attempts at a task when its program fails, unless the job says otherwise")
-	fs.IntVar(&f.limits.Infra, "max-infra-failures", state.DefaultLimits.Infra, "attempts at a task when store, disk or network fail")
-	fs.IntVar(&f.limits.Lost, "max-lost", state.DefaultLimits.Lost, "executors that may vanish with one task before its job fails")
-	fs.DurationVar(&f.limits.Backoff, "infra-backoff", state.DefaultLimits.Backoff, "wait after the first infrastructure failure; doubles")
+	fs.IntVar(&f.limits.User, "max-attempts", state.DefaultLimits.User, "attempts at a task whose program fails, unless the job sets another number")
+	fs.IntVar(&f.limits.Infra, "max-infra-failures", state.DefaultLimits.Infra, "attempts at a task when the store, a disk or the network fails")
+	fs.IntVar(&f.limits.Lost, "max-lost", state.DefaultLimits.Lost, "executors that may vanish while they run a task before its job fails")
+	fs.DurationVar(&f.limits.Backoff, "infra-backoff", state.DefaultLimits.Backoff, "wait after the first infrastructure failure; it doubles after each further one")
 }
 
 func (f *serviceFlags) validate() error {
@@ -50,17 +50,17 @@ func (f *serviceFlags) validate() error {
 	case f.work == "":
 		return usageError{errors.New("--store is missing: the URL of the work store, s3://bucket[/prefix]")}
 	case f.logFormat != "text" && f.logFormat != "json":
-		return usageError{fmt.Errorf("--log-format %q: want text or json", f.logFormat)}
+		return usageError{fmt.Errorf("--log-format %q: use text or json", f.logFormat)}
 	case f.limits.User < 1 || f.limits.Infra < 1 || f.limits.Lost < 1 || f.limits.Backoff <= 0:
-		return usageError{errors.New("limits must be positive")}
+		return usageError{errors.New("--max-attempts, --max-infra-failures, --max-lost and --infra-backoff must be positive")}
 	}
 	return nil
 }
 
-// checkStore makes sure that the work store's URL and the flags of the store can be used. It makes no request.
+// checkStore checks the work store's URL and the flags of the store. It sends no request.
 func (f *serviceFlags) checkStore(ctx context.Context) error {
 	if f.work == "" {
-		return nil // validate says it
+		return nil // validate reports it
 	}
 	stores, err := f.store.open()
 	if err != nil {
@@ -80,11 +80,11 @@ func (f *serviceFlags) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, opts))
 }
 
-// reachWait is how long a service that starts waits for Redis and the store to come up.
+// reachWait is how long a service waits at its start for Redis and the store.
 const reachWait = 60 * time.Second
 
-// reach connects to Redis and to the work store, waiting for them to come up, since services are
-// started in any order, and makes sure that this Redis can be trusted with the state.
+// reach connects to Redis and to the work store. It waits for them, since services are started in
+// any order. It checks that this Redis can be trusted with the state.
 func (f *serviceFlags) reach(ctx context.Context, log *slog.Logger) (*state.Store, *connect.Stores, error) {
 	store, stores, err := f.connect(ctx, log)
 	if err != nil {
@@ -96,7 +96,7 @@ func (f *serviceFlags) reach(ctx context.Context, log *slog.Logger) (*state.Stor
 	return store, stores, nil
 }
 
-// connect is reach of a Redis of our own.
+// connect is reach without the check of Redis, for an embedded one.
 func (f *serviceFlags) connect(ctx context.Context, log *slog.Logger) (*state.Store, *connect.Stores, error) {
 	stores, err := f.store.open()
 	if err != nil {
@@ -117,7 +117,8 @@ func (f *serviceFlags) connect(ctx context.Context, log *slog.Logger) (*state.St
 	return store, stores, nil
 }
 
-// retry tries until it works or ctx ends, once a second.
+// retry calls try once a second until it succeeds or ctx ends. what names the step in logs and
+// errors.
 func retry(ctx context.Context, log *slog.Logger, what string, try func() error) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -126,7 +127,7 @@ func retry(ctx context.Context, log *slog.Logger, what string, try func() error)
 		if err == nil {
 			return nil
 		}
-		log.Warn("waiting for what this service needs", "to", what, "error", err)
+		log.Warn("start failed, retrying", "step", what, "error", err)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", what, err)
@@ -135,8 +136,8 @@ func retry(ctx context.Context, log *slog.Logger, what string, try func() error)
 	}
 }
 
-// processID names this process among those of a cluster: host and pid are unique at any
-// moment, and the time makes them so for ever.
+// processID names this process in a cluster. Host and pid are unique at any moment, and the time
+// makes the name unique for ever.
 func processID() string {
 	host, err := os.Hostname()
 	if err != nil {

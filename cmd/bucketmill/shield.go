@@ -10,20 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// shield keeps what this process has in its environment, in its memory and behind its file descriptors
-// from the programs that it starts, which run as the same user unless --program-user says otherwise:
+// shield hides this process's environment, memory and file descriptors from the programs that it
+// starts, which run as the same user unless --program-user is set:
 //
-//   - The kernel lets only the superuser look into a process that is not "dumpable" (/proc/PID/environ,
-//     mem, fd, maps, and ptrace). An exec makes the new program dumpable again.
-//   - Descriptors that our starter left open are closed in what we start. Go's own are so in any case.
+//   - Only the superuser can inspect a process that is not "dumpable" (/proc/PID/environ, mem, fd,
+//     maps, and ptrace). An exec makes the new program dumpable again.
+//   - Descriptors that this process inherited are closed in programs. Those that Go opens are
+//     closed in any case.
 //
-// It has to run before credentials are in use.
+// It must run before credentials are used.
 func shield() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("keep other processes from looking into this one: %w", err)
+		return fmt.Errorf("hide this process from other processes: %w", err)
 	}
 	if err := closeOnExec(); err != nil {
-		return fmt.Errorf("keep inherited file descriptors from programs: %w", err)
+		return fmt.Errorf("hide inherited file descriptors from programs: %w", err)
 	}
 	return nil
 }
@@ -36,7 +37,7 @@ func closeOnExec() error {
 	if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EPERM) {
 		return err
 	}
-	// A kernel before 5.11, or a sandbox that does not know the call.
+	// The kernel is older than 5.11, or a sandbox does not know the call.
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return err

@@ -17,8 +17,8 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// probe looks, as a program of a job, for what its executor and the watcher keep to themselves. It
-// writes what it could see to a file.
+// probe is a program of a job that looks for the secrets of its executor and the watcher. It writes
+// what it sees to a file.
 const probe = `import os, sys
 
 SECRETS = (b"hush-environment", b"hush-descriptor")
@@ -63,7 +63,7 @@ def found():
             continue
         if "inherited" in target:
             yield "descriptor %d is %s" % (fd, target)
-    yield "looked at " + " and ".join(sorted(others))
+    yield "inspected " + " and ".join(sorted(others))
 
 def tell():
     with open(sys.argv[-1] if __name__ == "__main__" else %q, "w") as f:
@@ -78,15 +78,15 @@ if __name__ == "__main__":
     sys.stdout.write(sys.stdin.read())
 `
 
-// unprivileged is the user that processes run as here: the tests' own, or another where that is the superuser,
-// who can look into every process.
+// unprivileged returns the user as which processes run here: the user of the tests, or another if
+// that is the superuser, who can inspect every process.
 func unprivileged(cmd *exec.Cmd, uid uint32) {
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid, Groups: []uint32{}}}
 	}
 }
 
-// openFolder is a folder that every user of the machine can reach, and write to.
+// openFolder makes a folder that every user of the machine can read and write.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("/tmp", "bucketmill-shield-test-")
@@ -100,7 +100,7 @@ func openFolder(t *testing.T) string {
 	return folder
 }
 
-// openBinary is the program at a place that every user can reach.
+// openBinary copies the program to a place that every user can read.
 func openBinary(t *testing.T, folder string) string {
 	t.Helper()
 	from, err := os.Open(bucketmillBinary(t))
@@ -115,14 +115,15 @@ func openBinary(t *testing.T, folder string) string {
 	return path
 }
 
-// writeOpen writes a file that every user may read.
+// writeOpen writes a file that every user can read.
 func writeOpen(t *testing.T, path, text string) {
 	t.Helper()
 	must(t, os.WriteFile(path, []byte(text), 0o644))
 	must(t, os.Chmod(path, 0o644))
 }
 
-// submitToCluster submits a job to the controllers of a Redis, and returns how it stands when asked.
+// submitToCluster submits a job to the controllers of a Redis, and returns a function that returns
+// the job's state.
 func submitToCluster(t *testing.T, redis string, spec job.Spec) (now func() state.Job) {
 	t.Helper()
 	store, err := state.Connect(t.Context(), redis, state.DefaultNamespace)
@@ -138,7 +139,7 @@ func submitToCluster(t *testing.T, redis string, spec job.Spec) (now func() stat
 	}
 }
 
-// runOnCluster submits a job, and waits until it is done.
+// runOnCluster submits a job and waits for its end.
 func runOnCluster(t *testing.T, redis string, spec job.Spec) {
 	t.Helper()
 	j := submitToCluster(t, redis, spec)
@@ -151,7 +152,7 @@ func runOnCluster(t *testing.T, redis string, spec job.Spec) {
 	})
 }
 
-// A job's program finds out nothing of its executor's credentials.
+// A job's program can't see its executor's credentials.
 func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 	t.Parallel()
 	const nobody = 41000
@@ -172,7 +173,7 @@ func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 			unprivileged(cmd, nobody)
 		}, args...)
 	}
-	// program writes the probe, and returns the file and where it tells what it saw.
+	// program writes the probe, and returns its file and the file of its report.
 	program := func(t *testing.T, name string) (file, told string) {
 		t.Helper()
 		file, told = filepath.Join(folder, name+".py"), filepath.Join(folder, name+".told")
@@ -184,7 +185,7 @@ func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 		text, err := os.ReadFile(told)
 		must(t, err)
 		if string(text) != want {
-			t.Errorf("the program says:\n%s\nwant %q", text, want)
+			t.Errorf("the program reports:\n%s\nwant %q", text, want)
 		}
 	}
 	local := []string{"-i", folder + "/in.txt", "-r", "0", "--scratch", folder + "/scratch"}
@@ -194,7 +195,7 @@ func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 		if state := p.wait(patience); state.ExitCode() != 0 {
 			t.Fatalf("%v\n%s", state, p.stderr.String())
 		}
-		check(t, told, "looked at executor")
+		check(t, told, "inspected executor")
 	})
 	t.Run("run, streaming", func(t *testing.T) {
 		file, told := program(t, "streaming")
@@ -202,7 +203,7 @@ func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 		if state := p.wait(patience); state.ExitCode() != 0 {
 			t.Fatalf("%v\n%s", state, p.stderr.String())
 		}
-		check(t, told, "looked at executor")
+		check(t, told, "inspected executor")
 	})
 	t.Run("executor", func(t *testing.T) {
 		server := testservices.NewRedis(t)
@@ -216,6 +217,6 @@ func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 			Kind: job.KindStreaming, Mapper: fmt.Sprintf("python3 %s %s", file, told),
 			Input: job.Inputs("file://" + folder + "/in.txt"), Output: "file://" + folder + "/cluster-out",
 		})
-		check(t, told, "looked at executor and watcher")
+		check(t, told, "inspected executor and watcher")
 	})
 }

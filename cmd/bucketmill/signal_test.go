@@ -11,7 +11,7 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// stuckProgram is a Python job that hangs in the function named, with a child, and says so.
+// stuckProgram is a Python job that hangs in a function, with a child, and reports this.
 const stuckProgram = `import os, subprocess, time
 
 def hang(where):
@@ -32,8 +32,8 @@ def reduce_fn(key, values):
     yield (key, sum(values))
 `
 
-// promptly is how soon an interrupted command must have ended: 2 seconds, and some for a
-// machine that has much else to do.
+// promptly is how soon an interrupted command must end: 2 seconds, and more in case the machine is
+// busy.
 const promptly = 5 * time.Second
 
 func TestInterruptWhileAProgramRuns(t *testing.T) {
@@ -78,8 +78,8 @@ func TestInterruptBuiltin(t *testing.T) {
 	}
 }
 
-// interruptInPhase starts a sort and sends it SIGTERM once it says that it is in a phase. A sort
-// that is over before it says so is tried again with more input.
+// interruptInPhase starts a sort and sends it SIGTERM when it prints that it is in a phase. If the
+// sort ends before, it tries again with more input.
 func interruptInPhase(t *testing.T, folder, phase string) *process {
 	t.Helper()
 	for size := 32 << 20; size <= 512<<20; size *= 2 {
@@ -107,8 +107,8 @@ func interruptInPhase(t *testing.T, folder, phase string) *process {
 	return nil
 }
 
-// The first signal waits for the clean-up, which needs a Redis that stands still here. The
-// second does not.
+// After the first signal the command waits for the clean-up, which here hangs with Redis. The
+// second signal ends it.
 func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "to be\n"})
@@ -118,7 +118,7 @@ func TestSecondInterruptEndsAtOnce(t *testing.T) {
 	redis := testservices.NewRedis(t)
 	p := startProcess(t, nil, "run", program, "-i", folder+"/in.txt", "-o", folder+"/out", "-r", "1", "--redis", redis.URL)
 	running := readPIDs(t, pids, 2)
-	t.Cleanup(func() { killAll(t, running) }) // the second signal leaves them, as SIGKILL would
+	t.Cleanup(func() { killAll(t, running) }) // like SIGKILL, the second signal leaves them
 
 	redis.Kill(t)
 	p.signal(os.Interrupt)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// badLines is the input of the tests: lines, some of which pickyProgram fails on. They are of
-// different lengths, so that splits of different sizes cut in different places.
+// badLines is the input of the tests: pickyProgram fails on some of its lines. The lines have
+// different lengths, so that splits of different sizes end in different places.
 func badLines(n int, bad map[int]string) string {
 	var text strings.Builder
 	for i := range n {
@@ -25,7 +25,7 @@ func badLines(n int, bad map[int]string) string {
 	return text.String()
 }
 
-// pickyProgram fails on lines, in every way that a program can, and on keys.
+// pickyProgram fails on lines in every way in which a program can, and on keys.
 const pickyProgram = `import os, signal, sys
 
 def map_fn(key, value):
@@ -49,7 +49,7 @@ def reduce_fn(key, values):
     yield (key, sum(values))
 `
 
-// skippedLine is what a line of a _skipped object says, but for what depends on the split.
+// skippedLine is a line of a _skipped object, without what depends on the split.
 type skippedLine struct {
 	Job, Task, Input, Error, Traceback string
 	Offset, Record, Values             int64
@@ -78,7 +78,7 @@ func filesLike(t *testing.T, folder, pattern string) map[string]string {
 	return files
 }
 
-// skippedLines reads all that an output says was set aside.
+// skippedLines reads the records that an output lists as skipped.
 func skippedLines(t *testing.T, out string) (lines []skippedLine) {
 	t.Helper()
 	for name, text := range filesLike(t, out, "_skipped/*") {
@@ -140,12 +140,12 @@ func TestSkipBadRecords(t *testing.T) {
 	}
 }
 
-// checkBadLines makes sure that the bad lines, and no others, are told of, with place and reason,
-// and so are the two bad keys.
+// checkBadLines checks that the bad lines and the two bad keys are listed, with place and reason,
+// and no others.
 func checkBadLines(t *testing.T, lines []skippedLine, folder, text string, bad map[int]string) {
 	t.Helper()
 	if len(lines) != len(bad)+2 {
-		t.Fatalf("%d records are set aside: %+v", len(lines), lines)
+		t.Fatalf("%d records are skipped: %+v", len(lines), lines)
 	}
 	reasons := map[string]string{
 		"raise": `job.py:5: map_fn raised ValueError: no raise`, "exit": "exit status 7", "leave": "SystemExit",
@@ -166,7 +166,7 @@ func checkBadLines(t *testing.T, lines []skippedLine, folder, text string, bad m
 		}
 		if line.Input != "file://"+folder+"/in.txt" || !strings.HasPrefix(text[line.Offset:], got+"\n") ||
 			bad[strings.Count(text[:line.Offset], "\n")] != got || line.Value.Bytes != len(got) {
-			t.Errorf("told of: %+v", line)
+			t.Errorf("listed: %+v", line)
 		}
 	}
 }
@@ -207,7 +207,7 @@ func TestTooManyBadRecords(t *testing.T) {
 	}
 }
 
-// What is no record's fault fails the job, and it says why nothing was skipped.
+// A failure that no record causes fails the job, and the error says why nothing was skipped.
 func TestFaultsThatNoRecordIsToBlameFor(t *testing.T) {
 	t.Parallel()
 	const reduce = "\ndef reduce_fn(key, values):\n    yield (key, sum(values))\n"
@@ -239,7 +239,7 @@ func TestFaultsThatNoRecordIsToBlameFor(t *testing.T) {
 	}
 }
 
-// Builtins have ways of their own with records that they can't use.
+// Builtins handle malformed records in their own way.
 func TestBuiltinsSkipNoRecords(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.log": "no access log\n"})
@@ -251,7 +251,7 @@ func TestBuiltinsSkipNoRecords(t *testing.T) {
 	checkEmpty(t, folder+"/out")
 }
 
-// What an overwritten output had set aside goes with it.
+// When an output is overwritten, its skipped records are removed.
 func TestOverwriteSkipped(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": badLines(300, map[int]string{1: "raise", 299: "raise"}), "good.txt": badLines(5, nil), "job.py": pickyProgram})
@@ -262,7 +262,7 @@ func TestOverwriteSkipped(t *testing.T) {
 			t.Fatalf("exit code %d\n%s", r.code, r.stderr)
 		}
 		if names := tree(t, folder+"/out/_skipped"); len(names) != wantTasks {
-			t.Errorf("%q is set aside", names)
+			t.Errorf("%q is skipped", names)
 		}
 	}
 	run(3, "-i", folder+"/in.txt", "--maps", "2")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// orderProgram writes, for every user, whether the events came in order, how many there were, and
+// orderProgram writes for every user whether the events arrived in order, how many there were, and
 // the first and the last.
 const orderProgram = `
 def map_fn(key, value):
@@ -26,8 +26,8 @@ def reduce_fn(key, values):
     yield (key, "%d %d %s %d %s" % (n, *first, *last))
 `
 
-// The values of each key come in order, whether they were spilled, merged in several
-// rounds, or are so many that they are streamed.
+// The values of each key arrive in order, whether they were spilled, merged in several rounds, or
+// streamed because there are too many.
 func TestSortValues(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 5))

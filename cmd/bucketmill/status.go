@@ -21,15 +21,16 @@ func newStatusCommand() *cobra.Command {
 	var watch bool
 	cmd := jobCommand(&cobra.Command{
 		Use:   "status [JOB]",
-		Short: "Show how far a job is, or how it ended",
-		Long: `Status shows a job's state, progress and counters; of a failed job, why it failed and what to do.
-JOB is an id, the beginning of one, or "last" for the newest job; without it, the jobs that have not ended are listed. It exits with 0 whatever has become of the job.
+		Short: "Show the progress of a job, or how it ended",
+		Long: `Status shows a job's state, progress and counters and, if it failed, why and what to do. JOB is an id, the
+beginning of an id, or "last" for the newest job. Without JOB it lists the jobs that have not ended. It
+exits with 0 whatever the state of the job.
 
-With --watch it shows how far the job is until it has ended, and ends as "submit --wait" does, with
+With --watch it shows the progress of the job until it has ended, and ends like "submit --wait", with
 the same exit codes.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || watch && len(args) == 0 {
-				return usageError{fmt.Errorf("want one job: an id, or last, got %d arguments", len(args))}
+				return usageError{fmt.Errorf("status takes one job: an id, or last; it got %s", plural(len(args), "argument"))}
 			}
 			return nil
 		},
@@ -50,18 +51,18 @@ the same exit codes.`,
 			return err
 		}
 		if watch {
-			return s.attend(ctx, job.ID, attendance{})
+			return s.attend(ctx, job.ID, attendOptions{})
 		}
 		if s.json {
 			return s.printJSON(job)
 		}
 		return s.printJob(ctx, job)
 	})
-	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "go on until the job has ended")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show the progress until the job has ended")
 	return cmd
 }
 
-// printJob shows all about a job.
+// printJob prints everything about a job.
 func (s *session) printJob(ctx context.Context, j api.Job) error {
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
@@ -75,7 +76,7 @@ func (s *session) printJob(ctx context.Context, j api.Job) error {
 	if j.Inputs > 0 {
 		row("input", "%s in %s", size(j.InputBytes), plural(j.Inputs, "object"))
 	}
-	left(j).rows(row)
+	unreadOf(j).rows(row)
 	row("map", "%s", side(j.Progress.Map))
 	row("reduce", "%s", side(j.Progress.Reduce))
 	row("output", "%s", place(j.Output))
@@ -95,7 +96,7 @@ func (s *session) printJob(ctx context.Context, j api.Job) error {
 	return nil
 }
 
-// by says who submitted a job, where callers have names.
+// by returns who submitted a job, if callers have names.
 func by(job api.Job) string {
 	if job.SubmittedBy == "" || job.SubmittedBy == "anonymous" {
 		return ""
@@ -103,7 +104,7 @@ func by(job api.Job) string {
 	return " by " + job.SubmittedBy
 }
 
-// stateOf is a job's state, with its phase where that says more.
+// stateOf returns a job's state, and its phase if that says more.
 func stateOf(j api.Job) string {
 	switch j.Phase {
 	case job.PhasePublish, job.PhaseCleanup:
@@ -114,7 +115,7 @@ func stateOf(j api.Job) string {
 	return string(j.State)
 }
 
-// side is how far the tasks of one side are.
+// side formats the progress of the tasks of one side.
 func side(p job.Progress) string {
 	if p.Total == 0 {
 		return "-"
@@ -126,7 +127,7 @@ func side(p job.Progress) string {
 	return text + ", " + tries(p)
 }
 
-// tries is how many attempts it took, or takes.
+// tries formats the numbers of attempts.
 func tries(p job.Progress) string {
 	text := plural(p.Attempts, "attempt")
 	var of []string
@@ -145,7 +146,7 @@ func tries(p job.Progress) string {
 	return text
 }
 
-// printCounters shows counters by name; those that the program counts are named as it does.
+// printCounters prints counters by name. Counters of the program have the program's names.
 func printCounters(out io.Writer, counters map[string]int64) error {
 	if len(counters) == 0 {
 		return nil

@@ -9,18 +9,18 @@ import (
 	"github.com/bucketmill/bucketmill/objstore/connect"
 )
 
-// storeFlags are the flags of every command that reaches object stores. Credentials have none:
-// they come from the environment, as do the defaults of the endpoint and the region, which
-// the drivers look up.
+// storeFlags are the flags of every command that reaches object stores. There are none for
+// credentials, which come from the environment. The drivers find the defaults of the endpoint and
+// the region there, too.
 type storeFlags struct {
 	driver     string
 	endpoint   string
 	region     string
 	addressing objstore.Addressing
 
-	set *pflag.FlagSet // that has them
+	set *pflag.FlagSet // that contains these flags
 
-	// parts.Most is set by those that write with an executor's memory.
+	// parts.Most is set by commands that write with an executor's memory.
 	parts objstore.PartSizes
 }
 
@@ -28,18 +28,18 @@ type storeFlags struct {
 func (f *storeFlags) register(fs *pflag.FlagSet) {
 	f.set = fs
 	fs.StringVar(&f.driver, "s3-driver", string(connect.DriverMinio),
-		"library that speaks to S3 stores: minio, or s3 for that of AWS")
+		"library for S3 stores: minio, or s3 for AWS's own library")
 	fs.StringVar(&f.endpoint, "s3-endpoint", "",
-		"http:// or https:// URL of the S3 store (default $AWS_ENDPOINT_URL, or else AWS)")
+		"http:// or https:// URL of the S3 store (default: $AWS_ENDPOINT_URL, else AWS)")
 	fs.StringVar(&f.region, "s3-region", "",
-		"region of the S3 store (default $AWS_REGION, or else us-east-1)")
+		"region of the S3 store (default: $AWS_REGION, else us-east-1)")
 	fs.BoolVar(&f.parts.Equal, "s3-equal-parts", false,
-		"upload objects in parts that are all equally large, for stores that want that (always so on Cloudflare's R2)")
-	fs.Var((*pathStyle)(&f.addressing), "s3-path-style", "put the bucket into the path of requests, or with =false into the host name (default: the host name on AWS, else the path)")
+		"upload objects in parts of equal size, for stores that require this (always on Cloudflare's R2)")
+	fs.Var((*pathStyle)(&f.addressing), "s3-path-style", "name the bucket in the path of requests, or with =false in the host name (default: in the host name on AWS, else in the path)")
 	fs.Lookup("s3-path-style").NoOptDefVal = "true"
 }
 
-// pathStyle is an addressing as a flag: true, false, or empty where it is for the store to say.
+// pathStyle is an addressing as a flag: true, false, or empty for the default of the store.
 type pathStyle objstore.Addressing
 
 func (p *pathStyle) String() string {
@@ -66,7 +66,7 @@ func (p *pathStyle) Set(value string) error {
 
 func (*pathStyle) Type() string { return "bool" }
 
-// given tells whether any flag was.
+// given reports whether any of the flags was given.
 func (f *storeFlags) given() bool {
 	changed := false
 	for _, name := range []string{"s3-driver", "s3-endpoint", "s3-region", "s3-path-style"} {
@@ -75,7 +75,7 @@ func (f *storeFlags) given() bool {
 	return changed
 }
 
-// open makes stores of what the flags say. It reaches for none yet.
+// open returns the stores for these flags. It sends no request.
 func (f *storeFlags) open() (*connect.Stores, error) {
 	stores, err := connect.New(connect.Config{
 		S3Driver:   connect.Driver(f.driver),

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// leavingProgram is a Python job with a child in a session, and so a group, of its own. It says
-// so, and goes on as what is put in says.
+// leavingProgram is a Python job with a child in its own session, and so in its own group. It
+// reports the child, and continues with the inserted code.
 const leavingProgram = `import os, subprocess, time
 
 def map_fn(key, value):
@@ -37,7 +37,7 @@ func TestChildThatLeftItsGroupEndsWithItsTask(t *testing.T) {
 	checkGone(t, readPIDs(t, pids, 2))
 }
 
-// Programs run in a folder of their own, where a path as the user gave it leads elsewhere.
+// Programs run in their own folder, where the user's relative paths lead elsewhere.
 func TestScratchMayBeRelative(t *testing.T) {
 	folder := writeFiles(t, map[string]string{"in.txt": "to be\n", "job.py": "def map_fn(value):\n    yield (value, 1)\n"})
 	t.Chdir(folder)
@@ -45,7 +45,7 @@ func TestScratchMayBeRelative(t *testing.T) {
 	checkEmpty(t, folder+"/scratch")
 }
 
-// A killed executor can't end what its programs have started; the next one on its machine does.
+// A killed executor can't end what its programs started; the next one on the machine does.
 func TestProcessesOfTheDeadAreEnded(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "to be\n"})
@@ -61,7 +61,8 @@ func TestProcessesOfTheDeadAreEnded(t *testing.T) {
 	checkEmpty(t, scratch)
 }
 
-// What a killed executor's programs had started, and its scratch folder, go at once: its watcher sees to that.
+// The watcher of a killed executor ends what its programs started, and removes the scratch folder,
+// at once.
 func TestWatcherClearsUpAfterAKilledExecutor(t *testing.T) {
 	t.Parallel()
 	server := testservices.NewRedis(t)
@@ -92,7 +93,7 @@ func TestWatcherClearsUpAfterAKilledExecutor(t *testing.T) {
 	})
 }
 
-// An executor that ends in good order takes its watcher with it, which the signal meets, too.
+// An executor that ends normally ends its watcher, too, which receives the same signal.
 func TestWatcherEndsWithItsExecutor(t *testing.T) {
 	t.Parallel()
 	server := testservices.NewRedis(t)
@@ -113,7 +114,7 @@ func TestWatcherEndsWithItsExecutor(t *testing.T) {
 	})
 	p.signal(syscall.SIGTERM)
 	if state := p.wait(patience); state.ExitCode() != 0 {
-		t.Errorf("it ends with %v: %s", state, p.stderr.String())
+		t.Errorf("it ended with %v: %s", state, p.stderr.String())
 	}
 	checkGone(t, []int{watcher})
 	checkEmpty(t, scratch)

@@ -13,14 +13,13 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 )
 
-// The commands of a word count. The mapper's words stand each on a line; the last two are combiner
-// and reducer.
+// The commands of a word count: a mapper that prints one word per line, a combiner and a reducer.
 const (
 	wordsMapper = `sh -c "tr -s '[:blank:]' '\n\n' | sed -e '/^$/d' -e 's/$/\t1/'"`
 	sumScript   = `BEGIN { FS = "\t" } NR > 1 && $1 "" != k { print k "\t" n; n = 0 } { k = $1 ""; n += $2 } END { print k "\t" n }`
 )
 
-// pipeline counts words as a shell does, in lines of word, TAB, count, sorted.
+// pipeline counts words in a shell. It returns lines of word, TAB, count, sorted.
 func pipeline(t *testing.T, text string) []string {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", `tr -d '\r' | tr -s '[:blank:]' '\n\n' | sed '/^$/d' | LC_ALL=C sort | uniq -c | awk '{ print $2 "\t" $1 }'`)
@@ -30,7 +29,7 @@ func pipeline(t *testing.T, text string) []string {
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
-// The result is that of a shell's pipeline, however the input is cut and wherever pairs go.
+// The result is that of a shell's pipeline, for all splits and numbers of reducers.
 func TestStreamingEqualsAPipeline(t *testing.T) {
 	t.Parallel()
 	texts := map[string]string{
@@ -48,7 +47,7 @@ func TestStreamingEqualsAPipeline(t *testing.T) {
 		{"-r", "3", "--split-size", "31KiB", "--combiner", "awk -f sum.awk"},
 		{"-r", "3", "--combiner", "awk -f sum.awk", "--memory", "33MiB"},
 		{"-r", "3", "--sort-values", "--split-size", "50000"},
-		{"-r", "40", "--maps", "2"}, // many partitions have few keys, or none
+		{"-r", "40", "--maps", "2"}, // many partitions have few keys or none
 		{"-r", "2", "--sort-order", "total"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
@@ -67,7 +66,7 @@ func TestStreamingEqualsAPipeline(t *testing.T) {
 				return
 			}
 			if before, ok := first[args[1]]; ok && before != all.String() {
-				t.Error("other bytes than with another split size")
+				t.Error("the output differs from that of another split size")
 			}
 			first[args[1]] = all.String()
 		})
@@ -102,7 +101,7 @@ func TestStreamingJobFile(t *testing.T) {
 	}
 }
 
-// Without reducers the output is what mappers print; without a reducer it is that, sorted.
+// With 0 reducers the output is what mappers print. Without --reducer it is the same, sorted.
 func TestStreamingWithoutReducer(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "b\t1\na\n\nb\tx\ty\n"})
@@ -172,8 +171,8 @@ func TestStreamingFaults(t *testing.T) {
 	}
 }
 
-// A command that shows nothing is ended when the time is over; a line on standard error is a sign of
-// life.
+// A command that makes no progress is ended after the timeout. A line on standard error is
+// progress.
 func TestStreamingTaskTimeout(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "one\n"})
@@ -208,7 +207,7 @@ func TestStreamingSkipsBadRecords(t *testing.T) {
 	}
 	slices.Sort(told)
 	if got := filesLike(t, out, "part-*")["part-00000"]; got != "868\t\n" || !slices.Equal(told, []string{"bad", "bad", "word7"}) {
-		t.Errorf("set aside %q, output %q", told, got)
+		t.Errorf("skipped %q, output %q", told, got)
 	}
 }
 

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/term"
 )
 
-// errReaderLeft says that nobody reads standard output any more, as when it goes to head.
+// errReaderLeft says that the reader of standard output, such as head, has ended.
 var errReaderLeft = errors.New("the reader of standard output has left")
 
-// stream is standard output or standard error. Text is quoted on its way (see quote), since much of it comes
+// stream is standard output or standard error. It quotes text (see quote), since much of it comes
 // from servers and programs. It is safe for concurrent use.
 type stream struct {
 	name     string
@@ -23,9 +23,9 @@ type stream struct {
 	terminal bool
 
 	mu      sync.Mutex
-	held    []byte // guarded by mu, as is the rest: the beginning of a character whose end is still to come
-	outlive bool   // go on, and say nothing, when the reader has left
-	err     error  // the first of all writes
+	held    []byte // guarded by mu, like the fields below: an incomplete character
+	outlive bool   // continue without an error after the reader has left
+	err     error  // the first error of a write
 }
 
 func newStream(name string, to io.Writer) *stream {
@@ -44,7 +44,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// pass writes bytes as they are. It needs mu.
+// pass writes bytes unchanged. The caller has locked mu.
 func (s *stream) pass(p []byte) error {
 	if s.outlive && errors.Is(s.err, errReaderLeft) {
 		return nil
@@ -62,7 +62,7 @@ func (s *stream) pass(p []byte) error {
 	return err
 }
 
-// end writes what is held, and returns what went wrong with any write.
+// end writes an incomplete character, and returns the first error of a write.
 func (s *stream) end() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,13 +77,13 @@ func (s *stream) end() error {
 		return s.err
 	}
 	err := s.err
-	if path := new(fs.PathError); errors.As(err, &path) {
-		err = path.Err // it calls the file /dev/stdout
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		err = path.Err // path names the file /dev/stdout
 	}
 	return fmt.Errorf("write %s: %w", s.name, err)
 }
 
-// raw returns a writer for data, which is quoted only where it would reach a terminal.
+// raw returns a writer for data. It quotes data only on a terminal.
 func raw(w io.Writer) io.Writer {
 	s, ok := w.(*stream)
 	if !ok || s.terminal {
@@ -99,7 +99,7 @@ func raw(w io.Writer) io.Writer {
 	})
 }
 
-// terminalOf returns the terminal that a writer writes to, nil if there is none.
+// terminalOf returns the terminal to which a writer writes, or nil.
 func terminalOf(w io.Writer) *os.File {
 	if s, ok := w.(*stream); ok && s.terminal {
 		return s.to.(*os.File)
@@ -107,7 +107,8 @@ func terminalOf(w io.Writer) *os.File {
 	return nil
 }
 
-// outliveReader lets a command that changes something come to its end when the reader of its output leaves.
+// outliveReader lets a command that changes something finish after the reader of its output has
+// left.
 func outliveReader(stdout io.Writer) {
 	if s, ok := stdout.(*stream); ok {
 		s.mu.Lock()

@@ -36,7 +36,7 @@ func TestQuote(t *testing.T) {
 		}
 		var out bytes.Buffer
 		s := newStream("out", &out)
-		for i := range len(c.text) { // however it is cut
+		for i := range len(c.text) { // in pieces of every size
 			if _, err := s.Write([]byte(c.text[i : i+1])); err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +47,7 @@ func TestQuote(t *testing.T) {
 	}
 }
 
-// onTerminal runs the real program with a terminal for its output, and returns what came to it.
+// onTerminal runs the real program with a terminal for its output, and returns the output.
 func onTerminal(t *testing.T, args ...string) string {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -69,17 +69,17 @@ func onTerminal(t *testing.T, args ...string) string {
 	cmd.Stdout, cmd.Stderr = terminal, terminal
 	must(t, cmd.Start())
 	must(t, terminal.Close())
-	text, _ := io.ReadAll(bufio.NewReader(master)) // it ends with an error when the program does
+	text, _ := io.ReadAll(bufio.NewReader(master)) // reading fails when the program has ended
 	_ = cmd.Wait()
 	if drawn := regexp.MustCompile(`\x1b\[\d+A\x1b\[J[^\r\n]`).Find(text); drawn != nil {
-		t.Errorf("a bar is drawn from where the cursor is: %q", drawn)
+		t.Errorf("a bar is drawn at the cursor, not at the beginning of the line: %q", drawn)
 	}
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
 }
 
 const escapes = "\x1b]0;PWNED\a\x1b[2J\u009b1m\u202e"
 
-// control finds what a terminal would obey.
+// control matches characters that a terminal would obey.
 var control = regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f\x{80}-\x{9f}\x{202a}-\x{202e}]`)
 
 func checkHarmless(t *testing.T, what, text, wants string) {
@@ -92,7 +92,7 @@ func checkHarmless(t *testing.T, what, text, wants string) {
 	}
 }
 
-// What comes from servers, stores and programs has no power over a terminal.
+// Text from servers, stores and programs can't control a terminal.
 func TestTerminalEscapes(t *testing.T) {
 	t.Parallel()
 	s := serve(t, false, nil)
@@ -102,7 +102,7 @@ func TestTerminalEscapes(t *testing.T) {
 	writeFile(t, program, "import sys\ndef map_fn(key, value):\n    print(\"said \\x1b[2J\", file=sys.stderr)\n    raise ValueError(\"\\x1b]0;PWNED\\x07\\x1b[2J\\u202e\")\ndef reduce_fn(key, values):\n    yield key, 1\n")
 	onWire := []string{"--server", s.url}
 	waited := onTerminal(t, append([]string{"submit", program, "-i", "s3://inbox/books/", "-o", "s3://outbox/bad", "--wait"}, onWire...)...)
-	waited = regexp.MustCompile(`\x1b\[[0-9]*[AJK]|\r`).ReplaceAllString(waited, "") // the bars' own
+	waited = regexp.MustCompile(`\x1b\[[0-9]*[AJK]|\r`).ReplaceAllString(waited, "") // of the bars
 	checkHarmless(t, "submit --wait", waited, `\u001b]0;PWNED\u0007\u001b`)
 	for _, c := range []struct {
 		args  string
@@ -133,7 +133,8 @@ func TestTerminalEscapes(t *testing.T) {
 	}
 }
 
-// piped runs the real program into a reader that leaves after a few bytes, and returns its exit code.
+// piped runs the real program with a reader that leaves after a few bytes, and returns the exit
+// code.
 func piped(t *testing.T, bytes int, args ...string) (code int, read, stderr string) {
 	t.Helper()
 	cmd := exec.Command(bucketmillBinary(t), args...)
@@ -173,7 +174,7 @@ func TestReaderThatLeaves(t *testing.T) {
 			t.Errorf("%s: exit code %d, %q, stderr %q", c.args, code, head, stderr)
 		}
 	}
-	// Those that do something come to their end all the same, as if somebody had read all of it.
+	// Commands that change something finish as if the reader had read everything.
 	folder := writeFiles(t, map[string]string{"in.txt": "to be\n"})
 	out := filepath.Join(folder, "out")
 	if code, _, stderr := piped(t, 1, "run", "wordcount", "-i", folder+"/in.txt", "-o", out, "--explain"); code != exitDone || strings.Contains(stderr, "pipe") {

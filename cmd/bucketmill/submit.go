@@ -29,14 +29,14 @@ func newSubmitCommand() *cobra.Command {
 	cmd := clientCommand(&cobra.Command{
 		Use:   "submit [PROGRAM] --input … --output …",
 		Short: "Submit a job to a server",
-		Long: `Submit gives a job to a server, and prints its id. PROGRAM is a builtin, a Python file or an
-executable, which is sent along, or the URL of such a file on the store. The modules that a Python file imports
-from its own folder are sent along, too, and so are program files, unless they are URLs. Before that the
-program is started for a moment on this machine, if it can be, to see what is wrong with it (--no-check leaves that out). Flags and job file are those
-of "bucketmill run"; the server refuses paths of this machine, unless it is "bucketmill dev".
+		Long: `Submit sends a job to a server and prints its id. PROGRAM is a builtin, a Python file, an executable, or
+the URL of such a file on the store. A local file is sent with the job, with the modules that a Python file
+imports from its folder, and with program files that are not URLs. Before that, submit starts the program
+briefly on this machine, if it can, to find mistakes (--no-check turns this off). Flags and job file are
+those of "bucketmill run", but the server refuses paths of this machine, unless it is "bucketmill dev".
 
-With --wait it shows how far the job is and ends as run does: with a summary, or with why it failed.
-Ctrl-C then leaves the job running.
+With --wait it shows the progress of the job and ends like run: with a summary, or with the reason of the
+failure. Ctrl-C then leaves the job running.
 
 Exit codes: 0 submitted, or with --wait done, 1 failed, 2 wrong usage, 130 interrupted or cancelled.`,
 		Example: `  bucketmill submit ./word_count.py -i 's3://inbox/books/*.txt' -o s3://outbox/wc --wait
@@ -45,13 +45,13 @@ Exit codes: 0 submitted, or with --wait done, 1 failed, 2 wrong usage, 130 inter
 	}, f.run)
 	fs := cmd.Flags()
 	f.job.register(fs)
-	fs.StringVar(&f.job.spec.Webhook, "webhook", "", "URL that the server tells how the job ended")
+	fs.StringVar(&f.job.spec.Webhook, "webhook", "", "URL to which the server reports the end of the job")
 	completeJobFlags(cmd)
-	fs.BoolVarP(&f.wait, "wait", "w", false, "show how far the job is, until it has ended")
+	fs.BoolVarP(&f.wait, "wait", "w", false, "show the progress of the job until it has ended")
 	fs.BoolVar(&f.cancelOnInterrupt, "cancel-on-interrupt", false, "with --wait: cancel the job on Ctrl-C")
-	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but the id, or with --wait nothing at all, and errors")
-	fs.BoolVar(&f.noCheck, "no-check", false, "don't try on this machine first whether the program starts")
-	fs.StringVar(&f.key, "idempotency-key", "", "text that names the submission: the same key never makes a second job")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print only the id and errors, or with --wait only errors")
+	fs.BoolVar(&f.noCheck, "no-check", false, "don't start the program on this machine first to find mistakes")
+	fs.StringVar(&f.key, "idempotency-key", "", "name of the submission: a repeated submission with the same key makes no second job")
 	return cmd
 }
 
@@ -69,7 +69,7 @@ func (f *submitFlags) run(ctx context.Context, s *session, args []string) error 
 		if !f.quiet {
 			fmt.Fprintf(s.err, "  submitted %s\n", submitted.ID)
 		}
-		return s.attend(ctx, submitted.ID, attendance{cancelOnInterrupt: f.cancelOnInterrupt, quiet: f.quiet})
+		return s.attend(ctx, submitted.ID, attendOptions{cancelOnInterrupt: f.cancelOnInterrupt, quiet: f.quiet})
 	case s.json:
 		return s.printJSON(submitted)
 	}
@@ -77,7 +77,7 @@ func (f *submitFlags) run(ctx context.Context, s *session, args []string) error 
 	return err
 }
 
-// submission puts together what is sent. A program on the store is the server's to look at.
+// submission assembles what is sent. The server checks a program on the store.
 func (f *submitFlags) submission(ctx context.Context, out io.Writer, args []string) (client.Submission, error) {
 	spec, err := f.job.assemble(args)
 	if err != nil {
@@ -96,10 +96,10 @@ func (f *submitFlags) submission(ctx context.Context, out io.Writer, args []stri
 	if f.noCheck || submission.ProgramPath == "" {
 		return submission, nil
 	}
-	return submission, tryHere(ctx, submission, out)
+	return submission, checkLocally(ctx, submission, out)
 }
 
-// remarks is where goes what is no error.
+// remarks returns the writer for messages that are not errors.
 func (f *submitFlags) remarks(out io.Writer) io.Writer {
 	if f.quiet {
 		return io.Discard
@@ -107,27 +107,28 @@ func (f *submitFlags) remarks(out io.Writer) io.Writer {
 	return out
 }
 
-// readyHere is how long a program has to become ready on this machine before the job is submitted all the same.
-const readyHere = 3 * time.Second
+// localCheckTimeout is how long a program may take to become ready on this machine. After that the
+// job is submitted anyway.
+const localCheckTimeout = 3 * time.Second
 
-// tryHere returns what is wrong with a program on every machine. What may be wrong only here, where a package is not
-// installed or the processor is another one, is said on out and left for the server to find.
-func tryHere(ctx context.Context, submission client.Submission, out io.Writer) error {
-	cfg := program.Config{Grace: readyHere}
+// checkLocally starts the program on this machine, and returns errors that it would have on every
+// machine. Other errors may be those of this machine, which may lack a package or have another
+// processor: checkLocally prints them to out, and the server finds out.
+func checkLocally(ctx context.Context, submission client.Submission, out io.Writer) error {
+	cfg := program.Config{Grace: localCheckTimeout}
 	if program.Kind(submission.Spec.Kind) == program.Python {
 		var err error
 		if cfg, err = cfg.FindPython(ctx); err != nil {
-			return ctx.Err() // there may be none
+			return ctx.Err() // this machine may have no Python
 		}
 	}
 	err := checkProgram(ctx, cfg, submission.Spec, submission.ProgramPath)
-	var user *program.UserError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &user) && user.Everywhere, ctx.Err() != nil:
+	}
+	if user, ok := errors.AsType[*program.UserError](err); ok && user.Everywhere || ctx.Err() != nil {
 		return explain(out, err)
 	}
-	_, err = fmt.Fprintf(out, "bucketmill: warning: on this machine the program does not start; the job is submitted all the same: %v\n", err)
+	_, err = fmt.Fprintf(out, "bucketmill: warning: the program does not start on this machine; the job is submitted anyway: %v\n", err)
 	return err
 }

@@ -17,9 +17,9 @@ func newTasksCommand() *cobra.Command {
 	cmd := jobCommand(&cobra.Command{
 		Use:   "tasks JOB",
 		Short: "List a job's tasks and where they were attempted",
-		Long: `Tasks lists a job's tasks, one line for each, with the newest attempt that is known. Of a job that has
-ended and is cleaned up after, only the tasks with failed attempts are listed, as far as these are remembered (the
-newest 200), and below them how many tasks and attempts there were.`,
+		Long: `Tasks lists a job's tasks, one line for each, with the newest known attempt. For a job that has ended and was
+cleaned up, it lists only the tasks of the newest 200 failed attempts, and below them the numbers of tasks and
+attempts.`,
 		Args: exactArgs(1, "one job: an id, or last"),
 	}, func(ctx context.Context, s *session, args []string) error {
 		id, err := s.jobNamed(ctx, args[0])
@@ -51,9 +51,9 @@ newest 200), and below them how many tasks and attempts there were.`,
 	return cmd
 }
 
-// printForgotten prints what is known of the tasks of an ended job.
+// printForgotten prints what is known about the tasks of an ended job.
 func (s *session) printForgotten(j api.Job, wanted string) error {
-	fmt.Fprintf(s.out, "The job has ended: of its tasks only those with failed attempts that are remembered are listed.\n")
+	fmt.Fprintln(s.out, "The job has ended: only tasks with failed attempts are listed, and only the newest of these.")
 	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	for _, of := range []struct {
 		name     string
@@ -81,5 +81,5 @@ func taskCells(t api.Task) []string {
 	return cells
 }
 
-// oneLine keeps a text from breaking a table.
+// oneLine puts a text on one line, for a table.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -13,7 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/api/server"
 )
 
-// minSecret is the shortest secret that is taken from standard input: nothing slows guessing down.
+// minSecret is the least length of a secret from standard input: the server does not slow down
+// guesses.
 const minSecret = 20
 
 func newTokenCommand() *cobra.Command {
@@ -24,18 +25,18 @@ func newTokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token NAME ROLE",
 		Short: "Make a token for the HTTP API: a secret, and the line for the server's --tokens file",
-		Long: `Token makes a secret for NAME, and prints the line for the file of a server's --tokens on standard output. The
-secret itself is shown once, on standard error: give it to NAME, whose commands read it from BUCKETMILL_TOKEN. The
-file has its hash only.
+		Long: `Token makes a secret for NAME. It prints the line for the file of a server's --tokens on standard output, and the
+secret, only this once, on standard error: give the secret to NAME, whose commands read it from BUCKETMILL_TOKEN. The
+file contains only its hash.
 
-ROLE is read (look at jobs, executors and objects), submit (also submit, cancel and retry jobs, write objects) or
-admin (all). A job is code that runs on the executors: see docs/security.md.`,
+ROLE is read (read jobs, executors and objects), submit (also submit, cancel and retry jobs, write objects) or
+admin (everything). A job is code that runs on the executors: see docs/security.md.`,
 		Example: `  bucketmill token alice admin --file tokens
   bucketmill token ci submit --stdin < secret >> tokens`,
 		Args: exactArgs(2, "NAME and ROLE"),
 	}
-	cmd.Flags().StringVar(&file, "file", "", "append the line to this file, which only you can read, instead of printing it")
-	cmd.Flags().BoolVar(&stdin, "stdin", false, "take the secret from the first line of standard input, and don't show it")
+	cmd.Flags().StringVar(&file, "file", "", "append the line to this file, instead of printing it; a new file is readable only by you")
+	cmd.Flags().BoolVar(&stdin, "stdin", false, "read the secret from the first line of standard input, and don't print it")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		secret := newSecret()
 		if stdin {
@@ -47,20 +48,20 @@ admin (all). A job is code that runs on the executors: see docs/security.md.`,
 		line := fmt.Sprintf("%s %s %s\n", args[0], args[1], server.HashToken(secret))
 		if tokens, err := server.ParseTokens(line); err != nil || len(tokens) != 1 || tokens[0].Name != args[0] {
 			if err == nil {
-				err = fmt.Errorf("the name %q: want one word that does not begin with #", args[0])
+				err = fmt.Errorf("%q is not a valid name: use one word that does not begin with #", args[0])
 			}
 			return usageError{err}
 		}
 		if err := writeToken(cmd.OutOrStdout(), file, line); err != nil || stdin {
 			return err
 		}
-		_, err := fmt.Fprintf(cmd.ErrOrStderr(), "bucketmill: the secret of %s, shown this once: %s\n", args[0], secret)
+		_, err := fmt.Fprintf(cmd.ErrOrStderr(), "bucketmill: the secret of %s, shown only now: %s\n", args[0], secret)
 		return err
 	}
 	return cmd
 }
 
-// readSecret reads a secret that somebody else has made.
+// readSecret reads a secret that the user has made.
 func readSecret(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, 4096)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -68,7 +69,7 @@ func readSecret(r io.Reader) (string, error) {
 	}
 	line = strings.TrimSpace(line)
 	if len(line) < minSecret {
-		return "", usageError{fmt.Errorf("the secret has %d characters: at least %d random ones are needed", len(line), minSecret)}
+		return "", usageError{fmt.Errorf("the secret has only %d characters: use at least %d random ones", len(line), minSecret)}
 	}
 	return line, nil
 }

@@ -11,7 +11,7 @@ import (
 
 func TestTokenCommand(t *testing.T) {
 	t.Parallel()
-	shown := regexp.MustCompile(`^bucketmill: the secret of alice, shown this once: ([A-Z2-7]{26})\n$`)
+	shown := regexp.MustCompile(`^bucketmill: the secret of alice, shown only now: ([A-Z2-7]{26})\n$`)
 	r := command(t.Context(), "token", "alice", "admin")
 	secret := shown.FindStringSubmatch(r.stderr)
 	if r.code != exitDone || secret == nil || r.stdout != "alice admin "+server.HashToken(secret[1])+"\n" {

@@ -17,13 +17,13 @@ import (
 const (
 	// maxTokensFile is the largest file of tokens, in bytes.
 	maxTokensFile = 1 << 20
-	// tokensInterval is how often the file is looked at. It is so short that it is read: a time of modification may
-	// stay the same when a file is written twice.
+	// tokensInterval is how often the file is read. It is read each time, since its modification
+	// time may stay the same when it is written twice.
 	tokensInterval = 2 * time.Second
 )
 
-// tokensFile is the name of a file of tokens. An empty name, as an unset variable in a template gives it, must not
-// open the server to everybody.
+// tokensFile is the name of a file of tokens. An empty name, for example from an unset variable in
+// a template, must not open the server to everyone.
 type tokensFile string
 
 func (f *tokensFile) String() string { return string(*f) }
@@ -31,19 +31,19 @@ func (f *tokensFile) Type() string   { return "string" }
 
 func (f *tokensFile) Set(name string) error {
 	if name == "" {
-		return errors.New("it names no file: leave the setting out where nobody is to be asked for a token")
+		return errors.New("the name of the file is empty; omit the setting if no token is required")
 	}
 	*f = tokensFile(name)
 	return nil
 }
 
-// errNoTokenInFile is that a server was told to ask for tokens, and would admit nobody.
-var errNoTokenInFile = errors.New("it has no token: nobody could be admitted; \"bucketmill token NAME ROLE\" makes one")
+// errNoTokenInFile says that a server would require tokens but admit no one.
+var errNoTokenInFile = errors.New("the file contains no token, so the server would admit no one; \"bucketmill token NAME ROLE\" makes one")
 
-// authenticates tells whether the server asks for tokens.
+// authenticates reports whether the server requires tokens.
 func (f *apiFlags) authenticates() bool { return f.tokens != "" || f.secret != "" }
 
-// readTokens reads the tokens that the server starts with; nil: it asks for none.
+// readTokens returns the tokens with which the server starts, or nil if it requires none.
 func (f *apiFlags) readTokens() ([]server.Token, error) {
 	if f.secret != "" {
 		return []server.Token{{Name: "local", Role: server.RoleAdmin, Hash: server.HashToken(f.secret)}}, nil
@@ -78,9 +78,10 @@ func readTokensFile(name string) (text string, err error) {
 	return string(data), err
 }
 
-// followTokens has the server admit whom the file of tokens names, also once it changes: at the latest after
-// tokensInterval, or at once when hangup says so (nil: never). A file that can't be read, or has a line that is none,
-// changes nothing. One without a token locks everybody out: that is how access is taken away.
+// followTokens passes the file of tokens to the server whenever it changes: after tokensInterval at
+// the latest, or at once on a signal from hangup, which may be nil. A file that can't be read, or
+// has an invalid line, changes nothing. A file without a token locks everyone out: that revokes all
+// access.
 func (f *apiFlags) followTokens(ctx context.Context, server *server.Server, log *slog.Logger, hangup <-chan os.Signal) error {
 	if f.tokens == "" {
 		return nil
@@ -88,7 +89,7 @@ func (f *apiFlags) followTokens(ctx context.Context, server *server.Server, log 
 	tick := time.NewTicker(tokensInterval)
 	defer tick.Stop()
 	const nothing = "\x00"
-	known := nothing // of the file: its text, or why it can't be read
+	known := nothing // the text of the file, or why it can't be read
 	for {
 		text, err := readTokensFile(f.tokens)
 		now := text
@@ -103,13 +104,13 @@ func (f *apiFlags) followTokens(ctx context.Context, server *server.Server, log 
 		case <-ctx.Done():
 			return nil
 		case <-hangup:
-			known = nothing // so that the log says that the signal has come
+			known = nothing // so that the log shows that the signal arrived
 		case <-tick.C:
 		}
 	}
 }
 
-// onHangup returns where SIGHUPs arrive until ctx ends.
+// onHangup returns a channel that receives SIGHUPs until ctx ends.
 func onHangup(ctx context.Context) <-chan os.Signal {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -117,7 +118,7 @@ func onHangup(ctx context.Context) <-chan os.Signal {
 	return hangup
 }
 
-// takeTokens admits whom the text of the file of tokens names, and says so.
+// takeTokens passes the text of the file of tokens to the server, and logs that.
 func (f *apiFlags) takeTokens(text string, err error, srv *server.Server, log *slog.Logger) {
 	var tokens []server.Token
 	if err == nil {
@@ -128,10 +129,10 @@ func (f *apiFlags) takeTokens(text string, err error, srv *server.Server, log *s
 	}
 	switch {
 	case err != nil:
-		log.Error("the tokens can't be read again: those from before stay", "file", f.tokens, "error", err)
+		log.Error("the tokens can't be read again, so the earlier ones stay valid", "file", f.tokens, "error", err)
 	case len(tokens) == 0:
-		log.Warn("the file of tokens has none: nobody is admitted", "file", f.tokens)
+		log.Warn("the file of tokens is empty, so no one is admitted", "file", f.tokens)
 	default:
-		log.Info("tokens are read", "file", f.tokens, "tokens", len(tokens))
+		log.Info("tokens were read", "file", f.tokens, "tokens", len(tokens))
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// concatenated are the parts of an output one after the other.
+// concatenated returns the parts of an output in sequence.
 func concatenated(parts []part) []byte {
 	var all []byte
 	for _, p := range parts {
@@ -19,7 +19,7 @@ func concatenated(parts []part) []byte {
 	return all
 }
 
-// sortedLines is what LC_ALL=C sort makes of a text.
+// sortedLines returns the lines of a text in the order of LC_ALL=C sort.
 func sortedLines(text []byte) []byte {
 	lines := slices.Collect(bytes.Lines(text))
 	slices.SortFunc(lines, func(x, y []byte) int {
@@ -28,7 +28,7 @@ func sortedLines(text []byte) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// sampleRecords are deterministic records with LF at their ends.
+// sampleRecords returns deterministic records that end in LF.
 func sampleRecords(t *testing.T, size string) []byte {
 	t.Helper()
 	records, err := generate(t, "records", "-o", "-", "--size", size)
@@ -38,7 +38,7 @@ func sampleRecords(t *testing.T, size string) []byte {
 	return bytes.ReplaceAll(records, []byte("\r\n"), []byte("\n"))
 }
 
-// checkSpilled makes sure that the job that wrote an output had too little memory.
+// checkSpilled checks that the job had too little memory and spilled.
 func checkSpilled(t *testing.T, output string) {
 	t.Helper()
 	success := filesLike(t, output, "_SUCCESS")["_SUCCESS"]
@@ -49,7 +49,7 @@ func checkSpilled(t *testing.T, output string) {
 
 func TestTotalOrderEqualsSort(t *testing.T) {
 	t.Parallel()
-	records := sampleRecords(t, "12MB") // of which a part is sampled
+	records := sampleRecords(t, "12MB") // a part of which is sampled
 	input := writeFiles(t, map[string]string{"in.txt": string(records)})
 	for name, flags := range map[string][]string{
 		"plenty of memory": nil,
@@ -65,7 +65,7 @@ func TestTotalOrderEqualsSort(t *testing.T) {
 				checkSpilled(t, output)
 			}
 			if !bytes.Equal(concatenated(parts), sortedLines(records)) {
-				t.Error("the parts, one after the other, are not the sorted lines")
+				t.Error("the parts in sequence are not the sorted lines")
 			}
 			for _, p := range parts {
 				if len(p.data) > len(records)/4*12/10 {
@@ -87,12 +87,12 @@ func TestTotalOrderOnS3(t *testing.T) {
 		t.Fatalf("exit code %d\n%s", code, p.stderr.String())
 	}
 	if got := concatenated(checkOutput(t, c.download("out/"))); !bytes.Equal(got, sortedLines(records)) {
-		t.Error("the parts, one after the other, are not the sorted lines")
+		t.Error("the parts in sequence are not the sorted lines")
 	}
 }
 
-// A reducer that needs the values of a heavy key together gets them, in a part of their own,
-// and the other parts are of a size.
+// A reducer that needs all values of a heavy key gets them, in a separate part, and the other parts
+// have similar sizes.
 func TestTotalOrderOfAHeavyKey(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
@@ -132,8 +132,8 @@ def reduce_fn(key, values):
 	}
 }
 
-// A program that fails while keys are sampled fails the job as ever; where bad records may be
-// skipped, the sample does without their pieces.
+// A program that fails while keys are sampled fails the job as usual. If bad records may be
+// skipped, the sample omits their pieces.
 func TestProgramFailsInSampling(t *testing.T) {
 	t.Parallel()
 	input := writeFiles(t, map[string]string{

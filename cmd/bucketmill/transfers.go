@@ -19,32 +19,32 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 )
 
-// transfersAtATime is how many objects are under way together.
-const transfersAtATime = 4
+// maxTransfers is the number of objects that are transferred at the same time.
+const maxTransfers = 4
 
-// transfer is what is to be done with one object.
+// transfer is the work on one object: to read, write or delete it.
 type transfer struct {
-	name string // of its source, for errors
-	size int64  // bytes; 0 if there is nothing to wait for
+	name string // of the source, for errors
+	size int64  // bytes, for the progress bar
 	do   func(ctx context.Context, moved func(bytes int)) (api.Object, error)
 }
 
-// transferFlags are those of the commands that move objects.
+// transferFlags are the flags of commands that transfer objects.
 type transferFlags struct {
 	quiet bool
 }
 
 func (f *transferFlags) register(fs *pflag.FlagSet) {
-	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but errors")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "print only errors")
 }
 
-// transfers does all of them, a few at a time, and goes on after one has failed unless the others would fail as
-// well. Verb is what was done to objects, "put".
+// transfers does all transfers, a few at a time. After a failure it continues, unless the others
+// would fail, too. verb says what was done with the objects, such as "put".
 func (s *session) transfers(ctx context.Context, verb string, all []transfer, flags transferFlags) error {
 	outliveReader(s.out)
 	shown := s.showTransfers(verb, all, flags)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(transfersAtATime)
+	g.SetLimit(maxTransfers)
 	var mu sync.Mutex
 	failed := 0
 	for _, t := range all {
@@ -79,30 +79,28 @@ func (s *session) transfers(ctx context.Context, verb string, all []transfer, fl
 	return nil
 }
 
-// hopeless tells whether other objects would fail as this one did: the server is not there, or refuses the caller.
+// hopeless reports whether all other objects would fail with this error, too: the server can't be
+// reached, or refuses the caller.
 func hopeless(err error) bool {
-	var (
-		problem *api.Problem
-		network *url.Error
-		local   *os.PathError
-	)
-	if errors.As(err, &problem) {
+	if problem, ok := errors.AsType[*api.Problem](err); ok {
 		return problem.Status == http.StatusUnauthorized || problem.Code == api.CodeForbidden || problem.Code == api.CodeBucketNotFound
 	}
-	return errors.As(err, &network) && !errors.As(err, &local)
+	_, network := errors.AsType[*url.Error](err)
+	_, local := errors.AsType[*os.PathError](err)
+	return network && !local
 }
 
-// transferView shows how far transfers are: a bar where standard error is a terminal, and a line for each object
-// that is done.
+// transferView shows the progress of transfers: a bar if standard error is a terminal, and a line
+// for each object that is done.
 type transferView struct {
 	session *session
 	quiet   bool
 	words   io.Writer // for errors
-	lines   io.Writer // for what is done
+	lines   io.Writer // for objects that are done
 
 	mu    sync.Mutex
 	bytes int64 // guarded by mu: of objects that are done
-	count int   // guarded by mu: of them
+	count int   // guarded by mu: objects that are done
 	bars  *mpb.Progress
 	bar   *mpb.Bar
 }
@@ -118,7 +116,7 @@ func (s *session) showTransfers(verb string, all []transfer, flags transferFlags
 		return v
 	}
 	v.bars = mpb.New(mpb.WithOutput(terminal), mpb.WithRefreshRate(100*time.Millisecond), mpb.WithWidth(barWidth))
-	v.bar = v.bars.AddBar(0, // so it is not over before close says so
+	v.bar = v.bars.AddBar(0, // only close completes the bar
 		mpb.PrependDecorators(decor.Name(lineStart+verb+" "), decor.Percentage()),
 		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 			v.mu.Lock()
@@ -137,7 +135,7 @@ func (s *session) showTransfers(verb string, all []transfer, flags transferFlags
 	return v
 }
 
-// moved counts bytes that are under way.
+// moved counts bytes that were read or written.
 func (v *transferView) moved(bytes int) {
 	if v.bar != nil {
 		v.bar.IncrBy(bytes)

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// ui shows a job to a person: bars where stderr is a terminal, else now and then a line.
-// The result goes to stdout, everything else to stderr.
+// ui shows the progress of a job: with bars if stderr is a terminal, else with a line from time to
+// time. The result goes to stdout, everything else to stderr.
 type ui struct {
 	out, err io.Writer
 	begun    time.Time
@@ -22,16 +22,16 @@ type ui struct {
 	quiet bool // show no progress
 
 	mu   sync.Mutex
-	bars *mpb.Progress // guarded by mu: nil where there is no terminal, and before and after
-	side map[job.Side]*sideBar
-	said string    // guarded by mu: the last line, without its time
-	at   time.Time // guarded by mu: when it was said
+	bars *mpb.Progress         // guarded by mu: nil without a terminal, and after close
+	side map[job.Side]*sideBar // guarded by mu
+	said string                // guarded by mu: the last line, without its time
+	at   time.Time             // guarded by mu: the time of said
 }
 
-// progressEvery is how long nothing is said about a phase that goes on, where there are no bars.
+// progressEvery is the time between two lines about the same phase.
 const progressEvery = 5 * time.Second
 
-// barWidth is that of a bar, in columns.
+// barWidth is the width of a bar, in columns.
 const barWidth = 48
 
 func newUI(out, err io.Writer) *ui {
@@ -42,14 +42,14 @@ func newUI(out, err io.Writer) *ui {
 	return u
 }
 
-// live tells whether there are bars to keep moving.
+// live reports whether there are bars to update.
 func (u *ui) live() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.bars != nil
 }
 
-// log returns where log lines go: above the bars.
+// log returns the writer for log lines, which appear above the bars.
 func (u *ui) log() io.Writer { return writerFunc(u.write) }
 
 type writerFunc func(p []byte) (int, error)
@@ -68,13 +68,13 @@ func (u *ui) write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// programLog shows what a user's program says on standard error.
+// programLog prints a line that a user's program wrote to standard error.
 func (u *ui) programLog(a job.AttemptID, line []byte) {
 	line = append(bytes.TrimRight([]byte(fmt.Sprintf("[%s] %s", a.Name(), line)), "\n"), '\n')
-	_, _ = u.write(line) // nothing can be done about a terminal that is gone
+	_, _ = u.write(line) // the terminal may be gone
 }
 
-// progress shows how far a job is.
+// progress shows the progress of a job.
 func (u *ui) progress(j state.Job, running []state.Running) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -89,7 +89,7 @@ func (u *ui) progress(j state.Job, running []state.Running) {
 	u.bar(job.Reduce, "reduce", j.Reduce, running)
 }
 
-// line needs mu.
+// line prints a line about the progress. The caller has locked mu.
 func (u *ui) line(j state.Job, running []state.Running) {
 	text := string(j.Phase)
 	side, p := job.Map, j.Map
@@ -100,7 +100,7 @@ func (u *ui) line(j state.Job, running []state.Running) {
 	case job.PhaseMap:
 		text = fmt.Sprintf("%s %3d%%  %d/%d tasks", j.Phase, thousandths(side, p, running)/10/int64(p.Total), p.Done, p.Total)
 	case job.PhaseCleanup, job.PhaseKept, job.PhaseEnded:
-		return // the report says it
+		return // the report says that the job has ended
 	}
 	samePhase := len(u.said) > 4 && text[:4] == u.said[:4]
 	if text == u.said || (samePhase && time.Since(u.at) < progressEvery) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A store that does not answer is tried for a while, and then named; also when all that is wanted
-// of it is to forget an interrupted job.
+// A store that does not answer is tried for a while, and then named in the error; also when it is
+// only needed for the clean-up of an interrupted job.
 func TestUnreachableWorkStore(t *testing.T) {
 	t.Parallel()
 	folder := writeFiles(t, map[string]string{"in.txt": "to be\n"})

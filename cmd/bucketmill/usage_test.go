@@ -10,16 +10,16 @@ func TestWrongUsage(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"run --inputs x", `^bucketmill: unknown flag: --inputs: did you mean --input\?`},
 		{"submit --ouput x", `did you mean --output\?`},
-		{"run -reducers 3", `^bucketmill: --reducers "educers": want a whole number\n`},
-		{"run -r three", `^bucketmill: --reducers "three": want a whole number\n`},
-		{"run -r 99999999999999999999", `--reducers .*: want a whole number that is not so large`},
-		{"run --overwrite=maybe", `--overwrite "maybe": want true or false`},
-		{"run --price-get cheap", `--price-get "cheap": want a number`},
-		{"run --executors 1.5", `--executors "1\.5": want a whole number`},
-		{"controller --interval soon", `--interval "soon": want a duration`},
-		{"generate text --seed -1", `--seed "-1": want a whole number, 0 or more`},
-		{"controller --s3-path-style=perhaps", `--s3-path-style "perhaps": want true or false`},
-		{"controller --log-level loud", `--log-level "loud": want DEBUG, INFO, WARN or ERROR`},
+		{"run -reducers 3", `^bucketmill: --reducers "educers" is not valid: use a whole number\n`},
+		{"run -r three", `^bucketmill: --reducers "three" is not valid: use a whole number\n`},
+		{"run -r 99999999999999999999", `--reducers .*: use a whole number of at most 64 bits`},
+		{"run --overwrite=maybe", `--overwrite "maybe" is not valid: use true or false`},
+		{"run --price-get cheap", `--price-get "cheap" is not valid: use a number`},
+		{"run --executors 1.5", `--executors "1\.5" is not valid: use a whole number`},
+		{"controller --interval soon", `--interval "soon" is not valid: use a duration`},
+		{"generate text --seed -1", `--seed "-1" is not valid: use a whole number, 0 or more`},
+		{"controller --s3-path-style=perhaps", `--s3-path-style "perhaps" is not valid: use true or false`},
+		{"controller --log-level loud", `--log-level "loud" is not valid: use DEBUG, INFO, WARN or ERROR`},
 		{"completion nonsense", `no completion for "nonsense"`},
 		{"completion bahs", `did you mean bash\?`},
 		{"help nonsense", `no command "nonsense"`},
@@ -44,16 +44,16 @@ func TestWrongUsage(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	for _, c := range []struct{ entry, says string }{
-		{"BUCKETMILL_TOKNES=x", "BUCKETMILL_TOKNES, which is no setting: did you mean BUCKETMILL_TOKENS?"},
+		{"BUCKETMILL_TOKNES=x", "BUCKETMILL_TOKNES is not a setting: did you mean BUCKETMILL_TOKENS?"},
 		{"BUCKETMILL_WEBHOOKSECRET=x", "did you mean BUCKETMILL_WEBHOOK_SECRET?"},
 		{"BUCKETMILL_SERVR=", "did you mean BUCKETMILL_SERVER?"},
-		{"BUCKETMILL_QUITE_ANOTHER=x", "BUCKETMILL_QUITE_ANOTHER, which is no setting"},
-		{"BUCKETMILL_CPUPROFILE=x", "no setting"},
-		{"BUCKETMILL_PRINT_CONFIG=true", "no setting"},
-		{"BUCKETMILL_=x", "no setting"},
-		{"BUCKETMILL_SERVICE=x", "no setting"},
-		{"BUCKETMILL_LISTEN_PORT=8080", "no setting"},
-		// Of services, clients, compose and Kubernetes' links to services.
+		{"BUCKETMILL_QUITE_ANOTHER=x", "BUCKETMILL_QUITE_ANOTHER is not a setting"},
+		{"BUCKETMILL_CPUPROFILE=x", "not a setting"},
+		{"BUCKETMILL_PRINT_CONFIG=true", "not a setting"},
+		{"BUCKETMILL_=x", "not a setting"},
+		{"BUCKETMILL_SERVICE=x", "not a setting"},
+		{"BUCKETMILL_LISTEN_PORT=8080", "not a setting"},
+		// Variables of services, clients, compose, and Kubernetes for services.
 		{"BUCKETMILL_TOKENS=x", ""},
 		{"BUCKETMILL_LEASE=1s", ""},
 		{"BUCKETMILL_DATA=x", ""},
@@ -88,6 +88,6 @@ func TestEnvironment(t *testing.T) {
 		if r.code != exitUsage {
 			t.Errorf("%s: exit code %d", args, r.code)
 		}
-		checkComplaint(t, r, "BUCKETMILL_TOKNES, which is no setting")
+		checkComplaint(t, r, "BUCKETMILL_TOKNES is not a setting")
 	}
 }

@@ -11,22 +11,23 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// watchCommand is what this binary runs as its own watcher: see program.Scratch.Watch.
+// watchCommand is the hidden command that runs this binary as a watcher: see program.Scratch.Watch.
 const watchCommand = "watch-scratch"
 
 func newWatchCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: watchCommand + " FOLDER", Hidden: true, Args: cobra.ExactArgs(1),
-		Short: "Clears a scratch folder away when standard input ends",
+		Short: "Removes a scratch folder when standard input ends",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// Whoever stops the owner may tell all its processes, and this one has to be the last.
+			// A signal for the owner may go to all its processes, but this one must end last.
 			signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 			return program.Reclaim(cmd.InOrStdin(), args[0])
 		},
 	}
 }
 
-// makeWatchedScratch makes a scratch folder for programs, which a watcher clears away if this process is killed.
+// makeWatchedScratch makes a scratch folder for programs. A watcher removes it if this process is
+// killed.
 func makeWatchedScratch(parent string, log *slog.Logger) (*program.Scratch, error) {
 	scratch, err := makeScratch(parent, log)
 	if err != nil {

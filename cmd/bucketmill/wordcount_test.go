@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// oddFiles is text as it comes, and what a naive reader stumbles on.
+// oddFiles contains ordinary text, and text that breaks a naive reader.
 func oddFiles(t testing.TB) map[string]string {
 	return map[string]string{
 		"books/plain.txt":           sampleText(t, 300<<10, 1),
@@ -26,8 +26,8 @@ func oddFiles(t testing.TB) map[string]string {
 	}
 }
 
-// countWords is what LC_ALL=C tr '[:space:]' '\n' | grep . | sort | uniq -c counts, as lines of
-// word, tab, count, sorted.
+// countWords counts like LC_ALL=C tr '[:space:]' '\n' | grep . | sort | uniq -c. It returns lines
+// of word, tab, count, sorted.
 func countWords(files map[string]string) []string {
 	counts := map[string]int{}
 	for _, text := range files {
@@ -56,7 +56,7 @@ func TestWordCountIsTheSameHoweverItIsCut(t *testing.T) {
 	files := oddFiles(t)
 	input := writeFiles(t, files)
 	want := countWords(files)
-	first := map[int][]part{} // by number of reducers: outputs must agree to the byte
+	first := map[int][]part{} // by number of reducers: outputs must be equal
 	for _, run := range []struct {
 		split     []string
 		reducers  int
@@ -88,7 +88,7 @@ func TestWordCountIsTheSameHoweverItIsCut(t *testing.T) {
 			}
 			for i, p := range first[run.reducers] {
 				if !bytes.Equal(parts[i].data, p.data) {
-					t.Errorf("%s differs from that of another run", p.name)
+					t.Errorf("%s differs from the same part of another run", p.name)
 				}
 			}
 		})

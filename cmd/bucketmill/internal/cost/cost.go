@@ -9,31 +9,31 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Job is what the model has to know of a job.
+// Job is what the model needs to know about a job.
 type Job struct {
 	Inputs         int            // objects
-	Bytes          int64          // of them, as stored
-	Reads          int64          // ranged reads that take them in
-	Listing        objstore.Stats // what it takes to find them
+	Bytes          int64          // of the inputs, as stored
+	Reads          int64          // ranged reads of the inputs
+	Listing        objstore.Stats // requests that find the inputs
 	Maps, Reducers int            // no reducers: map only
 	Pages          int            // of the plan
 	Folders        int            // of intermediates and plan
 	Program        Program
-	ShuffleRatio   float64 // bytes of shuffle for one of input; 0: as the program's kind has it
+	ShuffleRatio   float64 // bytes of shuffle per byte of input; 0: depends on the kind of program
 	Artifacts      int     // files of the program, which are uploaded
 	Overwrite      bool
-	StoredHandles  bool  // handles of sealed parts are too large for Redis, as those of S3 are
-	Executors      int   // each reads the plan and the manifests for itself
-	Slots          int   // tasks that run side by side, all executors together
-	Cores          int   // that they run on
+	StoredHandles  bool  // handles of sealed parts are too large for Redis, like those of S3
+	Executors      int   // each reads the plan and the manifests
+	Slots          int   // tasks that run at the same time, on all executors
+	Cores          int   // of all executors
 	SlotMemory     int64 // bytes of buffers of a slot
 	// Latency is the wait for the answer to a request.
 	Latency time.Duration
-	// RequestCost is what a ranged read costs a merge, as shuffle.MergeConfig has it.
+	// RequestCost is what a ranged read costs a merge; see shuffle.MergeConfig.
 	RequestCost int64
 }
 
-// Estimate is what the model expects.
+// Estimate is the expected cost of a job.
 type Estimate struct {
 	Shuffle  int64 // bytes
 	Output   int64 // bytes
@@ -46,30 +46,30 @@ type Estimate struct {
 // Prices are in dollars.
 type Prices struct {
 	Put float64 // for 1,000 PUT, COPY, POST and LIST requests
-	Get float64 // for 1,000 of all others but DELETE, which costs nothing
+	Get float64 // for 1,000 of all others, except DELETE, which costs nothing
 }
 
-// S3Prices are those of S3 Standard in us-east-1.
+// S3Prices are the prices of S3 Standard in us-east-1.
 var S3Prices = Prices{Put: 0.005, Get: 0.0004}
 
-// Of is what requests cost, in dollars.
+// Of returns the price of requests, in dollars.
 func (p Prices) Of(s objstore.Stats) float64 {
 	return (float64(s.Puts+s.Lists)*p.Put + float64(s.Gets+s.Heads)*p.Get) / 1000
 }
 
-// Sizes that the executor and the controller go by.
+// Sizes that the executor and the controller use.
 const (
-	listPage     = 1000    // objects of a listing's page, or keys that one request deletes
+	listPage     = 1000    // objects on a page of a listing, or keys in a request that deletes
 	pageTasks    = 500     // map tasks on a page of the plan
-	segmentEntry = 7       // bytes of a manifest for a segment
-	manifestHead = 12      // bytes of it besides
-	mergeShare   = 2       // one part in so many of a slot's memory is the merge's
+	segmentEntry = 7       // bytes of a manifest per segment
+	manifestHead = 12      // other bytes of a manifest
+	mergeShare   = 2       // a merge gets 1/mergeShare of a slot's memory
 	rangeBytes   = 8 << 20 // of a ranged read of an input
 	parallelGets = 4       // of one task
 	startUp      = 100 * time.Millisecond
 )
 
-// Expect reckons.
+// Expect estimates the cost of a job.
 func Expect(j Job) Estimate {
 	m, r := int64(j.Maps), int64(j.Reducers)
 	e := Estimate{Requests: j.Listing, Output: int64(j.Program.output(float64(j.Bytes)))}
@@ -92,9 +92,9 @@ func Expect(j Job) Estimate {
 	return e
 }
 
-// planning adds what is asked before the first task.
+// planning adds the requests before the first task.
 func (j *Job) planning(s *objstore.Stats) {
-	if !j.Overwrite { // is anything there?
+	if !j.Overwrite { // does an output exist?
 		s.Heads++
 		s.Lists++
 	}
@@ -104,8 +104,8 @@ func (j *Job) planning(s *objstore.Stats) {
 	s.Gets += int64(j.Artifacts) * min(int64(j.Executors), int64(j.Maps+j.Reducers))
 }
 
-// shuffling adds what map tasks write, each so many bytes and records, and reduce tasks read. It
-// returns the size of a manifest.
+// shuffling adds the requests with which map tasks write segment files of this size and number of
+// records, and reduce tasks read them. It returns the size of a manifest.
 func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int64) {
 	m, r := float64(j.Maps), float64(j.Reducers)
 	parts := j.parts()
@@ -113,7 +113,7 @@ func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int6
 		s.Puts += int64(j.Maps)
 	} else {
 		s.Puts += int64(j.Maps) * (2 + parts.Count(int64(size)))
-		s.Heads += int64(j.Maps) // what became of the upload?
+		s.Heads += int64(j.Maps) // did the upload make the object?
 	}
 	filled := r * (1 - math.Exp(-records/r)) // segments that are not empty
 	run := size / max(1, filled)
@@ -129,24 +129,24 @@ func (j *Job) shuffling(s *objstore.Stats, size, records float64) (manifest int6
 	return manifest
 }
 
-// publishing adds what the output of so many parts, each of that size, takes, and what is left to be
-// tidied up.
+// publishing adds the requests that write an output of this number of parts of this size, and those
+// of the clean-up.
 func (j *Job) publishing(s *objstore.Stats, parts, size int64) {
 	s.Puts += parts * (2 + j.parts().Count(size)) // an upload is begun, filled and completed
-	s.Heads += parts                              // is the object that is there the upload's?
+	s.Heads += parts                              // did the upload make the object?
 	if j.StoredHandles {
 		s.Puts += parts
 		s.Gets += parts
 	}
 	s.Puts++ // _SUCCESS
-	s.Gets++ // whose is one that is there?
+	s.Gets++ // which job wrote an existing one?
 	if j.Overwrite {
-		s.Gets++ // and when the job was planned?
+		s.Gets++ // the same when the job is planned
 		s.Deletes++
-		s.Lists += 2 // what is there that this job doesn't replace: parts, skipped records
+		s.Lists += 2 // parts and skipped records that this job does not replace
 	}
-	s.Lists += 2                    // uploads of parts that nobody knows of
-	s.Lists += 2 * int64(j.Folders) // the same of segments
+	s.Lists += 2                    // forgotten uploads of parts
+	s.Lists += 2 * int64(j.Folders) // forgotten uploads of segment files
 	tidy := func(folders, objects int64) {
 		pages := (objects + listPage - 1) / listPage
 		s.Lists += max(folders, pages)
@@ -156,7 +156,8 @@ func (j *Job) publishing(s *objstore.Stats, parts, size int64) {
 	tidy(int64(j.Folders-1), j.objects(parts))
 }
 
-// objects is how many objects there are besides the plan and the output, of so many parts.
+// objects returns the number of objects besides the plan and the output, which has this number of
+// parts.
 func (j *Job) objects(parts int64) (n int64) {
 	if j.Reducers > 0 {
 		n += int64(j.Maps)
@@ -167,13 +168,13 @@ func (j *Job) objects(parts int64) (n int64) {
 	return n
 }
 
-// parts is how large the parts are that executors upload.
+// parts returns the sizes of executors' upload parts.
 func (j *Job) parts() objstore.PartSizes {
 	return objstore.PartSizes{Most: executor.MostPart(j.SlotMemory)}
 }
 
-// time is how long the job takes: the work of the cores, and the waits for answers, of which a task has
-// some at a time.
+// time returns the duration of the job: the work of the cores, and the waits for answers. A task
+// waits for several answers at the same time.
 func (j *Job) time(s *objstore.Stats) time.Duration {
 	busy := float64(min(j.Slots, j.Cores, max(1, j.Maps)))
 	work := float64(j.Bytes) / j.Program.Rate / busy

@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the table of 100 TB into docs/cost-model.md")
 
-// TestPaper makes sure that the table in the docs is what the formulas give.
+// TestPaper checks that the table in the docs is the result of the formulas.
 func TestPaper(t *testing.T) {
 	const file, begin, end = "../../../../docs/cost-model.md", "<!-- begin: go test ./cmd/bucketmill/internal/cost -update -->\n", "<!-- end -->"
 	text, err := os.ReadFile(file)
@@ -50,7 +50,7 @@ func TestRequests(t *testing.T) {
 	}
 	want := objstore.Stats{
 		Gets:    2 + 20 + 10*4 + 1,      // the plan by both executors, the input, a run for each map and reduce task, _SUCCESS
-		Heads:   1 + 4,                  // the output, and each part once it is completed
+		Heads:   1 + 4,                  // the output, and each part after its completion
 		Puts:    1 + 10 + 4*(1+3+1) + 1, // the plan, segments of 4 MB, parts of 25 MB in 3 pieces, _SUCCESS
 		Lists:   1 + 1 + 2 + 2*(1+2),    // inputs, the output, uploads of parts; two folders with uploads
 		Deletes: 2,                      // of the plan, of segments
@@ -58,14 +58,14 @@ func TestRequests(t *testing.T) {
 	if e.Requests != want {
 		t.Errorf("%+v, not\n%+v", e.Requests, want)
 	}
-	// $5 and 40 cents for a million.
+	// $5 and 40 cents per million.
 	if d := S3Prices.Of(objstore.Stats{Puts: 500_000, Lists: 500_000, Gets: 600_000, Heads: 400_000, Deletes: 9e9}); math.Abs(d-5.4) > 1e-9 {
 		t.Errorf("$%v", d)
 	}
 	more := j
 	more.StoredHandles, more.Reducers, more.Artifacts = true, 400, 1
 	got := Expect(more).Requests
-	// Manifests of 400 segments are written, and read by both executors; so are handles, by one.
+	// Manifests of 400 segments are written, and read by both executors; handles are read once.
 	if gets := int64(2 + 2 + 20 + 10*400 + 10*2 + 400 + 1); got.Gets != gets {
 		t.Errorf("%d GET, not %d", got.Gets, gets)
 	}

@@ -12,19 +12,19 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// What the state of a job takes, measured: state/PROTOCOL.md.
+// The memory of a job's state in Redis, as measured in state/PROTOCOL.md.
 const (
 	redisPerTask    = 180 // bytes of a committed task
-	redisPerRunning = 300 // more, while an attempt runs
-	redisPerName    = 60  // more, for the key of a manifest that is an object; reckoned
+	redisPerRunning = 300 // additional bytes while an attempt runs
+	redisPerName    = 60  // additional bytes for the key of a stored manifest; computed
 )
 
-// What a controller has under way for a job, and what an answer takes; and what Redis does in a
-// second of what a task needs.
+// The requests that a controller sends at the same time for a job, the time of an answer, and the
+// tasks that Redis handles in a second.
 const (
 	controllerAtOnce = 32
-	answerTime       = 50 * time.Millisecond // S3's to what writes
-	tasksPerSecond   = 5000                  // claims and commits, of one Redis; reckoned from 0.2 ms for both
+	answerTime       = 50 * time.Millisecond // of S3, to a write
+	tasksPerSecond   = 5000                  // claims and commits of one Redis; computed from 0.2 ms for both
 )
 
 // paperCluster is the cluster of CloudSort's record of 2022 (Exoshuffle): 40 machines of 16 cores.
@@ -33,7 +33,7 @@ const (
 	paperMachines = 40
 	paperSlots    = 16
 	paperMemory   = 4 << 30 // of a slot
-	paperDollars  = 97      // all of it: machines, disks and requests
+	paperDollars  = 97      // for machines, disks and requests
 )
 
 // paperPlan is a way to cut 100 TB.
@@ -60,7 +60,7 @@ func (p paperPlan) job() Job {
 	}
 }
 
-// paperTable is a table in Markdown of what a sort of 100 TB takes by this model.
+// paperTable returns a Markdown table of the cost of a sort of 100 TB by this model.
 func paperTable() string {
 	var b strings.Builder
 	b.WriteString("| splits and parts | tasks | GET | PUT | LIST | requests | $ per TB | Redis | manifests in each executor | controller | Redis at work |\n")
@@ -86,14 +86,15 @@ func millions(n int64) string {
 	return fmt.Sprintf("%.1f million", float64(n)/1e6)
 }
 
-// redisMemory is the most that a job's state takes, in bytes: all its tasks committed, but for those
-// that run, and every manifest an object.
+// redisMemory returns the largest size of a job's state, in bytes: if all tasks are committed
+// except those that run, and every manifest is stored.
 func redisMemory(tasks int) int64 {
 	return int64(tasks)*(redisPerTask+redisPerName) + paperMachines*paperSlots*redisPerRunning
 }
 
-// controllerWork is how long the controller's own requests take: pages of the plan, completions of
-// parts, each after a look at its handle and before one at the object, listings and deletions.
+// controllerWork returns the duration of the controller's requests: pages of the plan, completions
+// of parts, with a read of the handle before each and a HEAD of the object after it, listings and
+// deletions.
 func controllerWork(p paperPlan, e Estimate) time.Duration {
 	sideBySide := int64(p.job().Pages) + 3*int64(p.reducers)
 	return time.Duration(sideBySide)*answerTime/controllerAtOnce + time.Duration(e.Requests.Lists+e.Requests.Deletes)*answerTime

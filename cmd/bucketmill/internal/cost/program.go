@@ -1,5 +1,5 @@
-// Package cost reckons what a job will ask of its store, how much passes its shuffle, and how long
-// it takes, from its plan. docs/cost-model.md says by what formulas, and on what assumptions.
+// Package cost estimates, from a job's plan, the requests to the store, the bytes of the shuffle
+// and the duration of the job. docs/cost-model.md has the formulas and the assumptions.
 package cost
 
 import (
@@ -8,32 +8,34 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// Program is what the model assumes of a program.
+// Program is what the model assumes about a program.
 type Program struct {
-	Name string // of its kind, for people
-	// Rate is how many bytes of input a core takes from their read to the output, in a second.
+	Name string // of the kind, for people
+	// Rate is the number of bytes of input per second that a core processes, from the read to the
+	// output.
 	Rate float64
-	// Ratio is how many bytes pass the shuffle, compressed, for one of input, if nothing is combined.
+	// Ratio is the number of compressed bytes in the shuffle per byte of input, if nothing is
+	// combined.
 	Ratio float64
-	// Combines says that records of one key become one, so that only different keys count.
+	// Combines says that the records of a key become one, so that only different keys count.
 	Combines bool
-	// Output is how many bytes of output there are for one of input, if nothing is combined.
+	// Output is the number of bytes of output per byte of input, if nothing is combined.
 	Output float64
 }
 
-// The kinds of programs. Rates are those of docs/benchmarks.md, rounded down; where there is none,
-// they are guesses.
+// The kinds of programs. Rates are from docs/benchmarks.md, rounded down. Without a benchmark they
+// are guesses.
 var (
 	combining = Program{Name: "builtin that combines", Rate: 85e6, Combines: true}
 	copying   = Program{Name: "builtin that keeps all records", Rate: 70e6, Ratio: 0.4, Output: 1}
 	selecting = Program{Name: "builtin that keeps few records", Rate: 1000e6, Ratio: 0.001, Output: 0.001}
 	indexing  = Program{Name: "builtin that keeps most records", Rate: 30e6, Ratio: 0.5, Output: 1}
-	scripted  = Program{Name: "Python file, taken to combine", Rate: 10e6, Combines: true}
-	streamed  = Program{Name: "commands, taken to combine", Rate: 8e6, Combines: true}
-	framed    = Program{Name: "executable, taken to combine", Rate: 30e6, Combines: true}
+	scripted  = Program{Name: "Python file, assumed to combine", Rate: 10e6, Combines: true}
+	streamed  = Program{Name: "commands, assumed to combine", Rate: 8e6, Combines: true}
+	framed    = Program{Name: "executable, assumed to combine", Rate: 30e6, Combines: true}
 )
 
-// Of finds a program's kind. Whether a file of the user's combines can't be known before it runs.
+// Of returns a program's kind. Whether a user's file combines is unknown before it runs.
 func Of(kind program.Kind, name string, t program.Traits) Program {
 	switch {
 	case kind == program.Python:
@@ -52,8 +54,8 @@ func Of(kind program.Kind, name string, t program.Traits) Program {
 	return indexing
 }
 
-// What is assumed of the text that a combining program counts: words of 6 bytes, with the blank; of
-// n words 120·√n are different (Heaps' law, fitted to "bucketmill generate text"); and a record
+// Assumptions about the text that a combining program counts: a word has 6 bytes, with the blank; n
+// words contain 120·√n different ones (Heaps' law, fitted to "bucketmill generate text"); a record
 // takes 9.4 bytes in a compressed segment, and 11 as a line of output.
 const (
 	wordBytes   = 6
@@ -62,16 +64,16 @@ const (
 	lineBytes   = 11
 )
 
-// keptRecord is the length assumed of a record that isn't combined, in bytes.
+// keptRecord is the assumed length of a record that isn't combined, in bytes.
 const keptRecord = 100
 
-// different is how many different keys so many bytes of input have.
+// different returns the number of different keys in this number of bytes of input.
 func different(bytes float64) float64 {
 	n := bytes / wordBytes
 	return min(n, heapsFactor*math.Sqrt(n))
 }
 
-// emits is how much a map task with so many bytes of input puts into its segments.
+// emits returns the size and the records of the segments of a map task with this input.
 func (p Program) emits(bytes float64) (size, records float64) {
 	if p.Combines {
 		records = different(bytes)
@@ -80,7 +82,7 @@ func (p Program) emits(bytes float64) (size, records float64) {
 	return bytes * p.Ratio, bytes / keptRecord * min(1, p.Output)
 }
 
-// output is the size of the whole output for so many bytes of input.
+// output returns the size of the whole output for this number of bytes of input.
 func (p Program) output(bytes float64) float64 {
 	if p.Combines {
 		return different(bytes) * lineBytes

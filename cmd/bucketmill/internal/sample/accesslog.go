@@ -46,9 +46,9 @@ var (
 	referrers = []weighted{{"-", 60}, {logSite, 40}}
 )
 
-// AccessLog is lines in the Combined Log Format of web servers: the Common Log Format, a
-// referrer and a user agent. Addresses and paths are drawn by Zipf's law, 7.5 % of requests
-// end with a status from 400 up, and 25 come in a second.
+// AccessLog is a source of lines in the Combined Log Format of web servers: the Common Log Format,
+// a referrer and a user agent. Addresses and paths are drawn by Zipf's law, 7.5 % of requests have
+// a status of at least 400, and there are 25 requests per second.
 type AccessLog struct {
 	seed           uint64
 	clients, paths []string
@@ -57,7 +57,7 @@ type AccessLog struct {
 	method, status, agent, referrer choices
 }
 
-// NewAccessLog makes an access log of 50,000 clients and 5,000 paths.
+// NewAccessLog returns an access log of 50,000 clients and 5,000 paths.
 func NewAccessLog(seed uint64) *AccessLog {
 	return &AccessLog{
 		seed:     seed,
@@ -72,7 +72,7 @@ func NewAccessLog(seed uint64) *AccessLog {
 	}
 }
 
-// newClients makes n distinct IPv4 addresses, with a first octet from 11 to 126.
+// newClients returns n distinct IPv4 addresses, with a first octet from 11 to 126.
 func newClients(n int) []string {
 	random := rand.NewPCG(3, 4)
 	clients := make([]string, 0, n)
@@ -88,7 +88,7 @@ func newClients(n int) []string {
 	return clients
 }
 
-// newPaths makes n distinct paths of two words; the first is the site's own.
+// newPaths returns n distinct paths of two words; the first is "/".
 func newPaths(n int) []string {
 	random := rand.NewPCG(5, 6)
 	words := newWords(n)
@@ -105,7 +105,7 @@ func newPaths(n int) []string {
 // Header is empty.
 func (a *AccessLog) Header() []byte { return nil }
 
-// AppendBlock makes 1024 lines.
+// AppendBlock appends 1024 lines.
 func (a *AccessLog) AppendBlock(dst []byte, n uint64) []byte {
 	random := blockRand(a.seed, n)
 	times := clock{layout: "02/Jan/2006:15:04:05 -0700", interval: logInterval}
@@ -136,14 +136,14 @@ func (a *AccessLog) AppendBlock(dst []byte, n uint64) []byte {
 	return dst
 }
 
-// appendBodySize appends an answer's size in bytes, or the dash that stands for none.
+// appendBodySize appends an answer's size in bytes, or a dash for an answer without a body.
 func appendBodySize(dst []byte, random *rand.PCG, method, status string) []byte {
 	u := random.Uint64()
 	switch {
 	case method == "HEAD" || status == "204" || status == "304":
 		return append(dst, '-')
 	case status[0] == '2':
-		// Up to a power of two from 2^6 to 2^17, each as likely as the others: most are small.
+		// Up to a power of two from 2^6 to 2^17, all equally likely: most are small.
 		return strconv.AppendUint(dst, 200+below(u, 1<<(6+u%12)), 10)
 	default:
 		return strconv.AppendUint(dst, 150+below(u, 400), 10)

@@ -11,16 +11,16 @@ type chooser []column
 // itself and the others to the alias.
 type column struct{ keep, alias uint32 }
 
-// newChooser makes a chooser of the indexes of weights. A weight times the number of weights
-// must not exceed 2^63, and their sum must be above 0.
+// newChooser returns a chooser of the indexes of weights. A weight times the number of weights must
+// not exceed 2^63, and their sum must be above 0.
 func newChooser(weights []uint64) chooser {
 	n := uint64(len(weights))
 	var total uint64
 	for _, w := range weights {
 		total += w
 	}
-	// In units of 1/n of a weight every column has room for total: what an index has too
-	// much moves into the columns of those that have too little.
+	// In units of 1/n of a weight every column has room for total: the excess of an index moves
+	// into the columns of indexes that have less.
 	columns := make(chooser, n)
 	share := make([]uint64, n)
 	var small, large []uint32
@@ -45,11 +45,11 @@ func newChooser(weights []uint64) chooser {
 			small = append(small, l)
 		}
 	}
-	return columns // a column that is left is full, and its own alias
+	return columns // the remaining columns are full, and their own aliases
 }
 
-// newZipf makes a chooser by Zipf's law with the exponent 1: index i is drawn in proportion
-// to 1/(i+1). There are 2^22 indexes at most.
+// newZipf returns a chooser by Zipf's law with the exponent 1: index i is drawn in proportion to
+// 1/(i+1). n is at most 2^22.
 func newZipf(n int) chooser {
 	weights := make([]uint64, n)
 	for i := range weights {
@@ -63,7 +63,7 @@ func (c chooser) choose(random uint64) int {
 	own := uint32((random >> 32) * uint64(len(c)) >> 32)
 	column := c[own]
 	i := column.alias
-	if uint32(random) < column.keep { // a conditional move: no branch could be predicted here
+	if uint32(random) < column.keep { // compiles to a conditional move: a branch could not be predicted
 		i = own
 	}
 	return int(i)

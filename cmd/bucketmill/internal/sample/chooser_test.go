@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestChooserIsExact adds up the columns: a weight's share of them is its share of the draws.
+// TestChooserIsExact adds up the columns: a weight's share of the columns is its share of the
+// draws.
 func TestChooserIsExact(t *testing.T) {
 	for name, weights := range map[string][]uint64{
 		"one":    {5},

@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// A clock gives records times that never fall, one record to each interval, somewhere in it. It
-// formats a second once.
+// A clock gives records times that never decrease: each record gets a random time in its interval.
+// It formats each second once.
 type clock struct {
 	layout   string
 	interval time.Duration
-	second   int64 // since the epoch; of text
-	text     []byte
+	second   int64  // since the epoch
+	text     []byte // second, formatted
 }
 
-// append appends the time of the stream's record n to dst, in whole seconds.
+// append appends the time of record n of the stream to dst, in whole seconds.
 func (c *clock) append(dst []byte, random *rand.PCG, n uint64) []byte {
 	at := time.Duration(n)*c.interval + time.Duration(below(random.Uint64(), uint64(c.interval)))
 	if second := int64(at / time.Second); len(c.text) == 0 || second != c.second {

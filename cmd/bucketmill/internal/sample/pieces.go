@@ -11,21 +11,20 @@ import (
 
 // A Piece is some records of one file, in order.
 type Piece struct {
-	File int    // from 0, never falling
-	Data []byte // whole records; good until the next piece
+	File int    // from 0, never decreasing
+	Data []byte // whole records; valid until the next piece
 }
 
 // Pieces yields the first records of a stream, as many as fit into size bytes, for a number of
-// files. A file holds the records that begin in its share of those bytes, so that all files
-// one after the other are the same stream whatever their number. A file may get no piece.
-// Headers are in no piece, and in no size.
+// files. A file gets the records that begin in its share of these bytes, so the files in sequence
+// are the same stream whatever their number. A file may get no piece. Pieces and size do not
+// include headers.
 //
-// Several blocks are made ahead at a time, on as many processors as there are. A context that
-// ends is the only error.
+// Several blocks are made ahead, on all processors. The only error is that of a context that ends.
 func Pieces(ctx context.Context, source Source, size int64, files int) iter.Seq2[Piece, error] {
 	return func(yield func(Piece, error) bool) {
 		if size < 0 || files < 1 {
-			yield(Piece{}, fmt.Errorf("%d bytes in %d files: neither may be negative, and there is at least one file", size, files))
+			yield(Piece{}, fmt.Errorf("%d bytes in %d files: the size must not be negative, and there must be at least one file", size, files))
 			return
 		}
 		cut := cutter{size: size, files: int64(files)}
@@ -41,7 +40,7 @@ func Pieces(ctx context.Context, source Source, size int64, files int) iter.Seq2
 	}
 }
 
-// blocks yields a source's blocks in order, while it makes the next ones. A block is good until
+// blocks yields a source's blocks in order, while it makes the next ones. A block is valid until
 // the next one.
 func blocks(source Source) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
@@ -68,14 +67,14 @@ func blocks(source Source) iter.Seq[[]byte] {
 
 // A cutter divides a stream among files. See [Pieces].
 type cutter struct {
-	size   int64 // bytes, of all records
+	size   int64 // bytes of all records
 	files  int64
-	file   int64 // that records go to now
-	offset int64 // in the stream, of the next block
+	file   int64 // the current file
+	offset int64 // of the next block in the stream
 }
 
-// block yields the pieces of the next block. It returns false when they were the last ones, or
-// not wanted.
+// block yields the pieces of the next block. It returns false after the last piece, or if yield
+// does.
 func (c *cutter) block(block []byte, yield func(Piece, error) bool) bool {
 	last := c.offset+int64(len(block)) > c.size
 	if last {
@@ -98,13 +97,13 @@ func (c *cutter) block(block []byte, yield func(Piece, error) bool) bool {
 	return !last
 }
 
-// end returns where in the stream the share of the current file ends.
+// end returns the offset in the stream at which the share of the current file ends.
 func (c *cutter) end() int64 {
 	return c.size/c.files*(c.file+1) + min(c.file+1, c.size%c.files)
 }
 
-// recordStart returns the least start of a record in block, or the block's length, that is not
-// below offset. Left of the block's start, that is 0.
+// recordStart returns the first start of a record in block at or after offset, or the length of the
+// block if there is none. If offset is negative, it returns 0.
 func recordStart(block []byte, offset int) int {
 	if offset <= 0 {
 		return 0

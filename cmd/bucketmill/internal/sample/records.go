@@ -5,7 +5,7 @@ const RecordLen = 100
 
 const blockRecords = 1024
 
-// Records is the records of sort benchmarks, laid out as "gensort -a" does:
+// Records is a source of records for sort benchmarks, in the format of "gensort -a":
 //
 //	bytes  0-9    the key: printable ASCII from ' ' to '~', evenly distributed
 //	bytes 10-11   two spaces
@@ -14,16 +14,16 @@ const blockRecords = 1024
 //	bytes 46-97   filler: 13 hexadecimal digits, each four times
 //	bytes 98-99   CR LF
 //
-// The keys are not gensort's own, which come from another random number generator.
+// The keys differ from gensort's, which come from another random number generator.
 type Records struct{ seed uint64 }
 
-// NewRecords makes sort records.
+// NewRecords returns sort records.
 func NewRecords(seed uint64) *Records { return &Records{seed: seed} }
 
 // Header is empty.
 func (r *Records) Header() []byte { return nil }
 
-// AppendBlock makes 1024 records.
+// AppendBlock appends 1024 records.
 func (r *Records) AppendBlock(dst []byte, n uint64) []byte {
 	const digits = "0123456789ABCDEF"
 	random := blockRand(r.seed, n)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// newSources makes one of each kind.
+// newSources returns a source of each kind.
 func newSources(t testing.TB, seed uint64, vocabulary int) map[string]Source {
 	t.Helper()
 	text, err := NewText(seed, vocabulary)
@@ -37,7 +37,7 @@ func generate(t testing.TB, source Source, size int64, files int) [][]byte {
 	return made
 }
 
-// TestGolden pins the bytes that a seed stands for: published measurements name seeds.
+// TestGolden pins the bytes of a seed: published measurements name seeds.
 func TestGolden(t *testing.T) {
 	golden := map[string]string{
 		"text":      "c9d3214fb8e6aef11be85bcf8f03c161a7d3250da55484709fb096bd9200104e",
@@ -59,7 +59,7 @@ func TestSeedsDiffer(t *testing.T) {
 	for name, source := range newSources(t, 1, 2000) {
 		a, b := source.AppendBlock(nil, 0), others[name].AppendBlock(nil, 0)
 		if bytes.Equal(a, b) {
-			t.Errorf("%s: seeds 1 and 2 make the same", name)
+			t.Errorf("%s: seeds 1 and 2 give the same data", name)
 		}
 		if bytes.Equal(a, source.AppendBlock(nil, 1)) {
 			t.Errorf("%s: blocks 0 and 1 are the same", name)
@@ -73,7 +73,7 @@ func TestSizeIsMetWithinARecord(t *testing.T) {
 		for _, size := range []int64{0, 1, 99, 100, 101, 250_000, 1<<20 - 1} {
 			got := generate(t, source, size, 1)[0]
 			if !bytes.HasPrefix(whole, got) {
-				t.Fatalf("%s: %d bytes are no prefix of more bytes", name, size)
+				t.Fatalf("%s: %d bytes are not a prefix of more bytes", name, size)
 			}
 			next := len(got) + bytes.IndexByte(whole[len(got):], '\n') + 1
 			if int64(len(got)) > size || int64(next) <= size {

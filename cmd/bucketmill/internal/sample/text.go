@@ -17,18 +17,18 @@ const (
 	maxLineWords = 15
 )
 
-// Text is lines of 10 to 15 lower-case words with a space between them. Words are drawn by
-// Zipf's law: of 200,000, the most frequent one is a thirteenth of the text.
+// Text is a source of lines of 10 to 15 lower-case words with spaces between them. Words are drawn
+// by Zipf's law: the most frequent of 200,000 words is a thirteenth of the text.
 type Text struct {
 	seed    uint64
 	words   words
 	chooser chooser
 }
 
-// NewText makes text of a number of distinct words, at most [MaxVocabulary].
+// NewText returns text of a number of distinct words, at most [MaxVocabulary].
 func NewText(seed uint64, vocabulary int) (*Text, error) {
 	if vocabulary < 1 || vocabulary > MaxVocabulary {
-		return nil, fmt.Errorf("vocabulary of %d words: must be 1 to %d", vocabulary, MaxVocabulary)
+		return nil, fmt.Errorf("a vocabulary of %d words is not valid: use 1 to %d", vocabulary, MaxVocabulary)
 	}
 	return &Text{seed: seed, words: newWords(vocabulary), chooser: newZipf(vocabulary)}, nil
 }
@@ -36,7 +36,7 @@ func NewText(seed uint64, vocabulary int) (*Text, error) {
 // Header is empty.
 func (t *Text) Header() []byte { return nil }
 
-// AppendBlock makes 2048 lines.
+// AppendBlock appends 2048 lines.
 func (t *Text) AppendBlock(dst []byte, n uint64) []byte {
 	random := blockRand(t.seed, n)
 	var line [maxLineWords]int

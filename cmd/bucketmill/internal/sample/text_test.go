@@ -14,7 +14,7 @@ func TestWordsAreDistinctAndOfNaturalLength(t *testing.T) {
 	for i := range words {
 		word := words[i].String()
 		if known[word] || !wanted.MatchString(word) {
-			t.Fatalf("word %d, %q, is there already or no word", i, word)
+			t.Fatalf("word %d, %q, is a duplicate or not a word", i, word)
 		}
 		known[word] = true
 		letters += len(word)

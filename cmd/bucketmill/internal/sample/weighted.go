@@ -1,6 +1,6 @@
 package sample
 
-// A weighted is one of several choices, and how often it is made relative to the others.
+// A weighted text is one of several choices; weight is its frequency relative to the others.
 type weighted struct {
 	text   string
 	weight uint64

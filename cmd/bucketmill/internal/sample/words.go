@@ -5,26 +5,26 @@ import (
 	"math/rand/v2"
 )
 
-// wordRoom is more than a word has letters, so that there is room for a space. Copying this
-// many bytes is quicker than copying as many as there are.
+// wordRoom is larger than any word, so that there is room for a space. To copy this fixed number of
+// bytes is faster than to copy only the letters.
 const wordRoom = 24
 
-// words are distinct lower-case words, the frequent ones first. As in natural languages
-// those are short.
+// words are distinct lower-case words, frequent ones first. As in natural languages, frequent words
+// are short.
 type words []word
 
-// A word is 32 bytes, so that it lies in one cache line: reaching for rare words is what making
-// text takes most time for.
+// A word has 32 bytes, so that it is in one cache line: most of the time of making text is spent on
+// cache misses of rare words.
 type word struct {
-	letters [wordRoom]byte // padded with spaces, of which there is one at least
+	letters [wordRoom]byte // padded with at least one space
 	length  uint64         // of the letters
 }
 
 // String returns the letters.
 func (w *word) String() string { return string(w.letters[:w.length]) }
 
-// putSpaced writes the word and a space to the start of dst, where wordRoom bytes are
-// overwritten, and returns the length of both.
+// putSpaced writes the word and a space to the start of dst, and returns the length of both. It
+// overwrites wordRoom bytes of dst.
 func (w *word) putSpaced(dst []byte) int {
 	*(*[wordRoom]byte)(dst) = w.letters
 	return int(w.length) + 1
@@ -39,7 +39,7 @@ var (
 	codas  = []string{"", "", "", "", "", "", "", "l", "m", "n", "n", "r"}
 )
 
-// newWords makes the first n words of one list without an end: it does not depend on a seed.
+// newWords returns the first n words of one endless list, which does not depend on a seed.
 func newWords(n int) words {
 	made := make(words, 0, n)
 	known := make(map[string]bool, n)
