@@ -15,7 +15,7 @@ import (
 // batches makes batches of all framings, of random lengths, and the records in them.
 func batches(rng *rand.Rand, n int) (all []*record.Batch, records []string) {
 	for len(records) < n {
-		b := &record.Batch{Input: "file:///in", Offset: rng.Int64N(1000), Framing: record.Framing(1 + rng.IntN(4)), RecordLen: 3}
+		b := &record.Batch{Input: "file:///in", Offset: rng.Int64N(1000), Framing: record.Framing(1 + rng.IntN(5)), RecordLen: 3}
 		for range 1 + rng.IntN(9) {
 			word := strings.Repeat(string(rune('a'+len(records)%26)), 3)
 			switch b.Framing {
@@ -24,6 +24,8 @@ func batches(rng *rand.Rand, n int) (all []*record.Batch, records []string) {
 			case record.Encoded:
 				key := []byte{0, 0, 0, 0, 0, 0, 1, byte(len(b.Data))}
 				b.Data = record.Append(b.Data, key, []byte(word))
+			case record.Keyed:
+				b.Data = record.AppendKeyed(b.Data, int64(256+len(b.Data)), []byte(word), []byte(word))
 			default:
 				b.Data = append(b.Data, word...)
 			}

@@ -86,6 +86,7 @@ func TestMapperReadsKeys(t *testing.T) {
 		"fixed":     {"fixed:2", record.Batch{Framing: record.Fixed, RecordLen: 2, Data: []byte("abcd")}, nil, []kv{{"0", "ab"}, {"2", "cd"}}},
 		"whole":     {"whole", record.Batch{Input: "s3://b/k", Framing: record.Whole, Data: []byte("l1\nl2")}, nil, []kv{{"s3://b/k", "l1"}, {"l2", ""}}},
 		"no URL":    {"whole", record.Batch{Input: "s3://b/k", Framing: record.Whole, Data: []byte("l1\tl2")}, []string{paramMapIgnoreKey, "true"}, []kv{{"l1", "l2"}}},
+		"keys":      {"made-up", record.Batch{Framing: record.Keyed, Data: record.AppendKeyed(nil, 5, []byte("long key"), []byte("v"))}, nil, []kv{{"long key", "v"}}},
 		"rows":      {"csv-multiline", record.Batch{Framing: record.Encoded, Data: encoded}, nil, []kv{{"5", "a,\"b"}, {"c\"", ""}}},
 	} {
 		a := attempt(t)

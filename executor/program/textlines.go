@@ -87,9 +87,21 @@ func (w *lineWriter) values(b *record.Batch) error {
 	return w.flush()
 }
 
-// keyed writes a batch's records with their keys: the offset, or the URL of an object that is one
-// record.
+// keyed writes a batch's records with their keys. A record without one has its offset for a key,
+// or the URL of an object that is one record.
 func (w *lineWriter) keyed(b *record.Batch, separator []byte) error {
+	if b.Framing == record.Keyed {
+		for key, value := range b.Pairs() {
+			w.buf = append(append(w.buf, key...), separator...)
+			w.buf = append(append(w.buf, value...), '\n')
+			if len(w.buf) >= writeSize {
+				if err := w.flush(); err != nil {
+					return err
+				}
+			}
+		}
+		return w.flush()
+	}
 	for offset, value := range b.Records() {
 		if b.Framing == record.Whole {
 			w.buf = append(w.buf, b.Input...)

@@ -36,6 +36,9 @@ func DecodeBatch(payload []byte) (record.Batch, error) {
 	if d.failed {
 		return record.Batch{}, fmt.Errorf("%w: BATCH with a broken header", ErrMalformed)
 	}
+	if b.Framing == record.Keyed { // the protocol has no such framing
+		return record.Batch{}, fmt.Errorf("%w: BATCH of records with keys", ErrMalformed)
+	}
 	if err := b.Err(); err != nil {
 		return record.Batch{}, fmt.Errorf("%w: BATCH: %w", ErrMalformed, err)
 	}

@@ -115,11 +115,18 @@ func TestDecodeBatchRefusesWhatIsCutShort(t *testing.T) {
 	}
 }
 
+func TestDecodeBatchRefusesKeys(t *testing.T) {
+	b := record.Batch{Framing: record.Keyed, Data: record.AppendKeyed(nil, 1, []byte("k"), []byte("v"))}
+	if _, err := DecodeBatch(append(AppendBatchHeader(nil, &b), b.Data...)); !errors.Is(err, ErrMalformed) || b.Err() != nil {
+		t.Errorf("%v, and as a batch: %v", err, b.Err())
+	}
+}
+
 func TestDecodeBatchRefusesOtherThanItsFramingHas(t *testing.T) {
 	offset := make([]byte, 8)
 	for name, b := range map[string]record.Batch{
 		"no framing":            {Data: []byte("x")},
-		"an unknown framing":    {Framing: record.Encoded + 1},
+		"an unknown framing":    {Framing: record.Keyed + 1},
 		"no record length":      {Framing: record.Fixed, Data: []byte("x")},
 		"an offset too large":   {Framing: record.Lines, Offset: math.MaxInt64, Data: []byte("x")},
 		"a short key":           {Framing: record.Encoded, Data: record.Append(nil, offset[:7], nil)},

@@ -23,6 +23,9 @@ const (
 	// Encoded: a block of encoded records; each key is the record's offset as 8 bytes, big
 	// endian.
 	Encoded
+	// Keyed: a block of encoded records that have keys. Each key in the block is the record's
+	// offset as for Encoded, followed by the record's own key, of any length.
+	Keyed
 )
 
 // A Batch is a run of whole input records from one object, in one buffer.
@@ -45,13 +48,13 @@ type Batch struct {
 // record. A batch that DecodeBatch returned has passed it.
 func (b *Batch) Err() error {
 	switch {
-	case b.Framing < Lines || b.Framing > Encoded:
+	case b.Framing < Lines || b.Framing > Keyed:
 		return fmt.Errorf("%w: unknown framing %d", ErrCorrupt, b.Framing)
 	case b.Framing == Fixed && b.RecordLen <= 0:
 		return fmt.Errorf("%w: records of %d bytes", ErrCorrupt, b.RecordLen)
 	case b.Offset < 0 || b.Offset > math.MaxInt64-int64(len(b.Data)):
 		return fmt.Errorf("%w: %d bytes at offset %d", ErrCorrupt, len(b.Data), b.Offset)
-	case b.Framing != Encoded:
+	case b.Framing < Encoded:
 		return nil
 	}
 	for at := 0; at < len(b.Data); {
@@ -59,7 +62,7 @@ func (b *Batch) Err() error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("%w: no whole record at byte %d of %d", ErrCorrupt, at, len(b.Data))
-		case len(key) != offsetLen || key[0] >= 0x80:
+		case !b.isKey(key) || key[0] >= 0x80:
 			return fmt.Errorf("%w: no offset before the record at byte %d", ErrCorrupt, at)
 		}
 		at += n
@@ -67,8 +70,13 @@ func (b *Batch) Err() error {
 	return nil
 }
 
-// offsetLen is the length of the key of an encoded record.
+// offsetLen is the length of an offset in the key of an encoded record.
 const offsetLen = 8
+
+// isKey tells whether the key of an encoded record has the length that the framing promises.
+func (b *Batch) isKey(key []byte) bool {
+	return len(key) == offsetLen || b.Framing == Keyed && len(key) > offsetLen
+}
 
 // Records yields every record with its offset in the object. The bytes alias b.Data. Of a batch that
 // has an Err it panics, rather than to leave records out.
@@ -88,7 +96,7 @@ func (b *Batch) Records() iter.Seq2[int64, []byte] {
 		default:
 			for rest := b.Data; len(rest) > 0; {
 				key, value, n, err := Read(rest)
-				if err != nil || len(key) != offsetLen {
+				if err != nil || !b.isKey(key) {
 					panic(b.Err())
 				}
 				if !yield(int64(binary.BigEndian.Uint64(key)), value) {
@@ -98,6 +106,31 @@ func (b *Batch) Records() iter.Seq2[int64, []byte] {
 			}
 		}
 	}
+}
+
+// Pairs yields every record of a Keyed batch as its own key and its value, like Records.
+func (b *Batch) Pairs() iter.Seq2[[]byte, []byte] {
+	return func(yield func([]byte, []byte) bool) {
+		for rest := b.Data; len(rest) > 0; {
+			key, value, n, err := Read(rest)
+			if err != nil || !b.isKey(key) {
+				panic(b.Err())
+			}
+			if !yield(key[offsetLen:], value) {
+				return
+			}
+			rest = rest[n:]
+		}
+	}
+}
+
+// AppendKeyed appends a record with its offset and its own key to the block of a Keyed batch.
+func AppendKeyed(dst []byte, offset int64, key, value []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(offsetLen+len(key)))
+	dst = binary.AppendUvarint(dst, uint64(len(value)))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(offset))
+	dst = append(dst, key...)
+	return append(dst, value...)
 }
 
 func (b *Batch) lines(yield func(int64, []byte) bool) {

@@ -25,13 +25,13 @@ func (b *Batch) starts() func(yield func(at int, offset int64) bool) {
 	return func(yield func(int, int64) bool) {
 		at := 0
 		for offset := range b.Records() {
-			if b.Framing != Encoded {
+			if b.Framing < Encoded {
 				at = int(offset - b.Offset)
 			}
 			if !yield(at, offset) {
 				return
 			}
-			if b.Framing == Encoded {
+			if b.Framing >= Encoded {
 				_, _, n, _ := Read(b.Data[at:]) // Records has read it, too
 				at += n
 			}
