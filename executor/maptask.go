@@ -168,16 +168,16 @@ func (t *mapTask) mapToPart(ctx context.Context, mapper program.Mapper, progress
 	if err != nil {
 		return result{}, err
 	}
-	emitter := record.NewEmitter(emitBlock, out.take)
+	emitter := record.NewEmitter(emitBlock, out.Take)
 	in, err := t.feed(ctx, mapSink{mapper: mapper, emitter: emitter, progress: progress}, omit)
 	if err == nil {
 		err = emitter.Flush()
 	}
 	if err != nil {
-		return result{}, errors.Join(err, out.abort())
+		return result{}, errors.Join(err, out.Abort())
 	}
 	counters := in.counters(mapper)
-	counters["map_output_records"] = out.records
+	counters["map_output_records"] = out.Records()
 	return out.seal(counters)
 }
 

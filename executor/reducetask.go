@@ -66,7 +66,7 @@ func (t *reduceTask) run(ctx context.Context, omit []int64) (r result, err error
 	}
 	counters, err := t.reduce(ctx, in, omit, out)
 	if err != nil {
-		return result{}, errors.Join(segmentOf(err, t.sources, t.attempts), out.abort())
+		return result{}, errors.Join(segmentOf(err, t.sources, t.attempts), out.Abort())
 	}
 	stats := in.merge.Stats()
 	counters["reduce_input_records"] = stats.Records
@@ -100,7 +100,7 @@ func (t *reduceTask) openMerge(ctx context.Context, scratch string) (*mergeInput
 }
 
 // reduce passes all groups except those to omit to the reducer, and what it emits to the part.
-func (t *reduceTask) reduce(ctx context.Context, in *mergeInput, omit []int64, out *partWriter) (map[string]int64, error) {
+func (t *reduceTask) reduce(ctx context.Context, in *mergeInput, omit []int64, out partWriter) (map[string]int64, error) {
 	if t.job.program.Traits().Identity {
 		return map[string]int64{}, in.copyTo(out)
 	}
@@ -113,7 +113,7 @@ func (t *reduceTask) reduce(ctx context.Context, in *mergeInput, omit []int64, o
 		return nil, err
 	}
 	defer reducer.Kill()
-	emitter := record.NewEmitter(emitBlock, out.take)
+	emitter := record.NewEmitter(emitBlock, out.Take)
 	next := in.nextBlock
 	if len(omit) > 0 {
 		next = (&badrecords.GroupFilter{Source: in.nextBlock, Until: math.MaxInt64, Omit: omit}).Next
@@ -152,7 +152,7 @@ func (in *mergeInput) nextBlock() ([]byte, error) {
 }
 
 // copyTo writes all merged records to a part, for a reducer that changes nothing.
-func (in *mergeInput) copyTo(out *partWriter) error {
+func (in *mergeInput) copyTo(out partWriter) error {
 	for {
 		block, err := in.nextBlock()
 		if errors.Is(err, io.EOF) {
@@ -161,7 +161,7 @@ func (in *mergeInput) copyTo(out *partWriter) error {
 		if err != nil {
 			return err
 		}
-		if _, err := out.take(block); err != nil {
+		if _, err := out.Take(block); err != nil {
 			return err
 		}
 	}

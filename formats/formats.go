@@ -11,6 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/input/fixed"
 	"github.com/bucketmill/bucketmill/input/lines"
 	"github.com/bucketmill/bucketmill/input/whole"
+	"github.com/bucketmill/bucketmill/output"
+	"github.com/bucketmill/bucketmill/output/text"
 )
 
 // Inputs has what is read.
@@ -28,4 +30,9 @@ var Inputs = input.Table{
 		bzip2.Compression{},
 		zstd.Compression{},
 	},
+}
+
+// Outputs has what is written.
+var Outputs = output.Table{
+	text.Format{},
 }
