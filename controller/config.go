@@ -51,9 +51,8 @@ type Config struct {
 	OrphanAge time.Duration
 	// Abandoned is called with what could not be removed of a job, and why; may be nil.
 	Abandoned func(id job.ID, what string, why error)
-	// Reads says what a record must be for a builtin that skips malformed ones; empty for all other programs. Nil: a
-	// job that could use none of its records completes.
-	Reads func(builtin string) string
+	// Kinds are the kinds of programs that executors run. Nothing is assumed of a job of another kind.
+	Kinds job.Kinds
 	// Metrics is where the controller's metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
 	// Notify reports to spec.Webhook how a job ended; nil: no webhook is called. It is called at least once for each

@@ -10,10 +10,14 @@ import (
 // people an empty output says that nothing was found, where the input is in fact of another format.
 func (s *step) unusable(counters map[string]int64) error {
 	n := counters[job.Malformed]
-	if n == 0 || counters["map_output_records"] > 0 || s.cfg.Reads == nil || s.spec.Kind != "" && s.spec.Kind != "builtin" {
+	if n == 0 || counters["map_output_records"] > 0 {
 		return nil
 	}
-	reads := s.cfg.Reads(s.spec.Program)
+	kind, err := s.cfg.Kinds.Find(s.spec.Kind)
+	if err != nil || kind.Reads == nil {
+		return nil
+	}
+	reads := kind.Reads(s.spec.Program)
 	if reads == "" {
 		return nil // a program of the user's may call a counter so, too
 	}

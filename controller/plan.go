@@ -107,7 +107,7 @@ func (s *step) makePlan(ctx context.Context) (planner.Tasks, layout.Plan, error)
 		return planner.Tasks{}, layout.Plan{}, err
 	}
 	area := planner.WorkArea{Bucket: s.work.URL(), Layout: layout.Layout{Prefix: s.workPrefix}}
-	tasks, plan, err := planner.Cut(ctx, s.cfg.Open, area, s.spec, s.slots)
+	tasks, plan, err := planner.Cut(ctx, s.cfg.Open, area, s.cfg.Kinds, s.spec, s.slots)
 	if err != nil || !s.spec.Overwrite {
 		return tasks, plan, err
 	}

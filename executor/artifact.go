@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -63,7 +63,7 @@ func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *job.Arti
 }
 
 func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *job.Artifact, path string, moved func()) (err error) {
-	if err := program.PassableFolder(filepath.Dir(path)); err != nil {
+	if err := process.PassableFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if err := os.Chmod(filepath.Dir(path), 0o755); err != nil { // Python lists the folders that it imports from

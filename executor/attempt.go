@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -21,7 +22,7 @@ const endTimeout = 10 * time.Second
 type attempt struct {
 	state.Claim
 	executor    *Executor
-	user        *program.User           // that its program runs as
+	user        *process.User           // that its program runs as
 	stop        context.CancelCauseFunc // ends the attempt's context; the cause says why
 	done        chan struct{}           // closed when the attempt has ended
 	renewed     time.Time               // confined to the heartbeat: when its last successful renewal was sent
@@ -108,7 +109,7 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	}
 	defer e.jobs.put(j)
 	if j.foreign() { // builtins make it when they need it
-		if err := program.PassableFolder(scratch); err != nil {
+		if err := process.PassableFolder(scratch); err != nil {
 			return fmt.Errorf("make scratch folder: %w", err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -77,7 +78,8 @@ func newFolder(t *testing.T) *cluster {
 func (c *cluster) boss(change func(*controller.Config)) *controller.Controller {
 	c.t.Helper()
 	cfg := controller.Config{
-		ID: "boss", Store: c.store, Open: c.open, Work: c.path("work"), Log: c.log,
+		Kinds: kinds.All().Jobs(),
+		ID:    "boss", Store: c.store, Open: c.open, Work: c.path("work"), Log: c.log,
 	}
 	if change != nil {
 		change(&cfg)

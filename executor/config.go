@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -31,6 +33,8 @@ type Config struct {
 	Lease, Heartbeat time.Duration
 	// Limits of failures; zero fields take the defaults.
 	Limits state.Limits
+	// Kinds are the kinds of programs that the executor runs; nil: those of package kinds.
+	Kinds program.Kinds
 	// Program says how user programs are run.
 	Program program.Config
 	// ProgramMemory is how much data one attempt's program may have in memory, in bytes, each of
@@ -38,7 +42,7 @@ type Config struct {
 	ProgramMemory int64
 	// Users are who programs run as; nil: the executor's own user. There is one, whom all share, or
 	// one for each slot.
-	Users *program.Users
+	Users *process.Users
 	// ProgramLog receives what user programs write to standard error, whole lines at a time,
 	// from all attempts; nil drops it. The end of it is kept for failures in any case.
 	ProgramLog func(attempt job.AttemptID, line []byte)
@@ -64,6 +68,9 @@ func (c *Config) validate() error {
 		c.Heartbeat = min(5*time.Second, c.Lease/3)
 	}
 	c.Limits = c.Limits.Or(state.DefaultLimits)
+	if c.Kinds == nil {
+		c.Kinds = kinds.All()
+	}
 	switch {
 	case c.ID == "" || strings.ContainsAny(string(c.ID), " \n"):
 		return fmt.Errorf("executor id %q is empty or has spaces", c.ID)

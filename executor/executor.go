@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -39,7 +40,7 @@ type Executor struct {
 	workPrefix string
 	jobs       *jobCache
 	metrics    *metrics
-	users      chan *program.User // that no attempt's program runs as
+	users      chan *process.User // that no attempt's program runs as
 
 	breaker breaker
 	working context.Context // ends when attempts must; set before the first one begins
@@ -56,8 +57,8 @@ type Executor struct {
 	usage    usage              // confined to the heartbeat
 	draining atomic.Bool
 
-	pythonMu sync.Mutex
-	found    *program.Config // guarded by pythonMu: cfg.Program with its interpreter found
+	readyMu sync.Mutex
+	ready   map[string]program.Config // guarded by readyMu: cfg.Program made ready for a kind, by its name
 }
 
 // New checks the configuration and makes the scratch folder.
@@ -65,7 +66,7 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	if err := program.PassableFolder(cfg.Scratch); err != nil {
+	if err := process.PassableFolder(cfg.Scratch); err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	work, prefix, err := cfg.Open(ctx, cfg.Work)
@@ -74,9 +75,9 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	}
 	e := &Executor{
 		cfg: cfg, work: work, workPrefix: strings.Trim(prefix, "/"),
-		attempts: map[job.AttemptID]*attempt{}, leftovers: leftovers{log: cfg.Log},
+		attempts: map[job.AttemptID]*attempt{}, leftovers: leftovers{log: cfg.Log}, ready: map[string]program.Config{},
 	}
-	e.users = make(chan *program.User, cfg.Slots)
+	e.users = make(chan *process.User, cfg.Slots)
 	for i := range cfg.Slots {
 		e.users <- cfg.Users.At(i)
 	}
@@ -111,7 +112,7 @@ func (e *Executor) Run(ctx context.Context) error {
 	stopBeating()
 	helpers.Wait()
 	e.logs.Wait()
-	if err := program.RemoveScratch(e.cfg.Scratch); err != nil {
+	if err := process.RemoveScratch(e.cfg.Scratch); err != nil {
 		return fmt.Errorf("empty scratch folder: %w", err)
 	}
 	return nil
@@ -129,16 +130,16 @@ func (e *Executor) Running() []job.AttemptID {
 // slotMemory is one slot's share of the memory budget, in bytes.
 func (e *Executor) slotMemory() int64 { return e.cfg.Memory / int64(e.cfg.Slots) }
 
-// python returns the configuration for Python programs. The interpreter is looked for once.
-func (e *Executor) python(ctx context.Context) (program.Config, error) {
-	e.pythonMu.Lock()
-	defer e.pythonMu.Unlock()
-	if e.found != nil {
-		return *e.found, nil
+// programConfig returns the configuration for programs of a kind, which is made ready once.
+func (e *Executor) programConfig(ctx context.Context, kind *program.Kind) (program.Config, error) {
+	e.readyMu.Lock()
+	defer e.readyMu.Unlock()
+	if cfg, ok := e.ready[kind.Name]; ok {
+		return cfg, nil
 	}
-	cfg, err := e.cfg.Program.FindPython(ctx)
+	cfg, err := kind.Ready(ctx, e.cfg.Program)
 	if err == nil {
-		e.found = &cfg
+		e.ready[kind.Name] = cfg
 	}
 	return cfg, err
 }

@@ -32,6 +32,7 @@ type jobContext struct {
 	maps     int
 	reduces  int
 	layout   layout.Layout
+	kind     *program.Kind
 	program  program.Program
 	folder   string // on local disk; holds the program's file
 
@@ -55,7 +56,7 @@ type jobKey struct {
 }
 
 // foreign reports whether the program runs in processes of its own.
-func (job *jobContext) foreign() bool { return program.Kind(job.spec.Kind) != program.Builtin }
+func (job *jobContext) foreign() bool { return !job.kind.InProcess }
 
 // maySkip reports whether records on which the program fails may be skipped.
 func (job *jobContext) maySkip() bool { return job.spec.SkipBadRecords > 0 && job.foreign() }
@@ -168,6 +169,9 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	if job.spec, err = jobfile.Parse(record.Spec); err != nil {
 		return &configError{err}
 	}
+	if job.kind, err = e.cfg.Kinds.Find(job.spec.Kind); err != nil {
+		return &configError{err}
+	}
 	if job.plan, err = layout.ParsePlan(record.Plan); err != nil {
 		return &configError{err}
 	}
@@ -179,7 +183,7 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	file := ""
 	if job.spec.Artifact != nil {
 		folder := job.folder
-		if program.Kind(job.spec.Kind) == program.Python {
+		if job.kind.Imports != nil {
 			folder = job.filesFolder() // it imports what is beside it
 		}
 		file = filepath.Join(folder, filepath.Base(job.spec.Program))
@@ -191,16 +195,13 @@ func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) erro
 	if err != nil {
 		return err
 	}
-	cfg := e.cfg.Program
-	if program.Kind(job.spec.Kind) == program.Python {
-		if cfg, err = e.python(ctx); err != nil {
-			return err
-		}
+	cfg, err := e.programConfig(ctx, job.kind)
+	if err != nil {
+		return err
 	}
-	job.program, err = program.Open(cfg, program.Spec{
-		Kind: program.Kind(job.spec.Kind), Name: job.spec.Program, Params: job.spec.Params, MapOnly: job.reduces == 0,
-		Commands: program.Commands{Mapper: job.spec.Mapper, Combiner: job.spec.Combiner, Reducer: job.spec.Reducer}, Files: files,
-	}, file)
+	spec := program.SpecOf(&job.spec)
+	spec.MapOnly, spec.Files = job.reduces == 0, files
+	job.program, err = job.kind.Open(cfg, spec, file)
 	var local *fs.PathError // its file on our disk
 	if err != nil && !errors.As(err, &local) {
 		return &configError{err}

@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"sync"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 )
 
 // leftovers are folders of ended attempts that could not be removed, for example because the
@@ -19,7 +19,7 @@ type leftovers struct {
 
 // clear removes a folder, now or later. A failure does not matter to the attempt.
 func (l *leftovers) clear(folder string) {
-	err := program.RemoveScratch(folder)
+	err := process.RemoveScratch(folder)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {

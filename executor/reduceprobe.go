@@ -67,15 +67,15 @@ func (t *reduceTask) Describe(ctx context.Context, unit int64) (badrecords.Recor
 
 // showKey shows a key as the program sees it.
 func (t *reduceTask) showKey(key []byte) *badrecords.Shown {
-	if program.Kind(t.job.spec.Kind) == program.Python && len(key) > 0 && key[0] == program.PythonText {
-		key = key[1:]
+	if t.job.kind.ShowKey != nil {
+		key = t.job.kind.ShowKey(key)
 	}
 	return badrecords.Show(key, badrecords.ShownBytes)
 }
 
-// showValue shows Python's values as bytes, which they are, even if they look like text.
+// showValue shows values that are bytes as bytes, even if they look like text.
 func (t *reduceTask) showValue(value []byte) *badrecords.Shown {
-	if program.Kind(t.job.spec.Kind) == program.Python {
+	if t.job.kind.BinaryValues {
 		return &badrecords.Shown{Base64: bytes.Clone(value[:min(len(value), badrecords.ShownValueBytes)]), Bytes: len(value)}
 	}
 	return badrecords.Show(value, badrecords.ShownValueBytes)

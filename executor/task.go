@@ -8,6 +8,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/job"
@@ -117,10 +118,10 @@ func (env *taskEnv) programAttempt(scratch string, splits input.Task) (program.A
 // emitter that drops its records. The program's log is dropped, too. A map task has splits.
 func (env *taskEnv) probe(splits input.Task, run func(attempt program.Attempt, drop *record.Emitter) error) (err error) {
 	scratch := filepath.Join(env.scratch, "probe")
-	if err := program.PassableFolder(scratch); err != nil {
+	if err := process.PassableFolder(scratch); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, program.RemoveScratch(scratch)) }()
+	defer func() { err = errors.Join(err, process.RemoveScratch(scratch)) }()
 	attempt, err := env.programAttempt(scratch, splits)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -30,7 +31,11 @@ func TestAttemptsThatMaySkip(t *testing.T) {
 		{5, 2, "python", 2},
 		{5, 9, "python", 3},
 	} {
-		j := &jobContext{spec: job.Spec{SkipBadRecords: test.skip, MaxAttempts: test.most, Kind: test.kind}}
+		kind, err := kinds.All().Find(test.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := &jobContext{spec: job.Spec{SkipBadRecords: test.skip, MaxAttempts: test.most}, kind: kind}
 		for number := 1; number < 12; number++ {
 			a := &attempt{Claim: state.Claim{Attempt: job.AttemptID{Number: number}}}
 			env := taskEnv{executor: e, attempt: a, job: j}
@@ -81,7 +86,7 @@ func (f *failing) Describe(_ context.Context, unit int64) (badrecords.Record, er
 func TestSavedRecordsLiveAsLongAsTheResult(t *testing.T) {
 	e := reading(t, "text", 1<<20).executor
 	a := &attempt{Claim: state.Claim{Attempt: job.AttemptID{Job: "j", Task: job.TaskID{Side: job.Map, Index: 4}, Number: 3}}}
-	j := &jobContext{spec: job.Spec{SkipBadRecords: 2}, layout: layout.Layout{Job: "j", Spread: 1, Prefix: e.workPrefix}}
+	j := &jobContext{kind: new(program.Kind), spec: job.Spec{SkipBadRecords: 2}, layout: layout.Layout{Job: "j", Spread: 1, Prefix: e.workPrefix}}
 	key := j.layout.Skipped(a.Attempt)
 	bad := []int64{3, 8}
 	for name, test := range map[string]struct {

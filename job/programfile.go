@@ -80,15 +80,9 @@ func (f *ProgramFile) UnmarshalJSON(text []byte) (err error) {
 	return nil
 }
 
-// kindBuiltin is the kind of programs that need no file.
-const kindBuiltin = "builtin"
-
 // programFileProblems returns what is wrong with the program files.
 func (s *Spec) programFileProblems() (problems []string) {
 	bad := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	if s.Kind == kindBuiltin && len(s.ProgramFiles) > 0 {
-		bad("the builtin program %s takes no program files", s.Program)
-	}
 	if len(s.ProgramFiles) > MaxProgramFiles {
 		bad("%d program files: at most %d are taken", len(s.ProgramFiles), MaxProgramFiles)
 		return problems

@@ -65,12 +65,8 @@ type Config struct {
 	// Heartbeat is the time between two signs of life on a silent event stream; default 15s.
 	Heartbeat time.Duration
 
-	// CheckBuiltin says whether a builtin of that name exists and takes these parameters. Nil
-	// leaves that to the executors.
-	CheckBuiltin func(name string, params map[string]string) error
-	// CheckStreaming says whether the commands of a spec have the right form, and its parameters are
-	// those of such a program. Nil leaves that to the executors.
-	CheckStreaming func(spec job.Spec) error
+	// Kinds are the kinds of programs that jobs may have. Programs of all other kinds are refused.
+	Kinds job.Kinds
 	// Submit creates a job of that id for a caller, and reports whether this call made it; false if the job was
 	// there, with the same spec. Nil: the route answers 501.
 	Submit func(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error)

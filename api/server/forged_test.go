@@ -13,6 +13,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/api/server"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 )
 
@@ -59,7 +60,7 @@ func TestResultsKeepToTheAllowList(t *testing.T) {
 	s := serve(t, nil)
 	id := s.completed("one\n")
 	for allow, status := range map[string]int{"s3://outbox": 200, "s3://outbox/wc": 200, "s3://outbox/wc/": 200, "s3://outbox/w": 403, "s3://outbox/wc/part-00000": 403, "s3://inbox": 403} {
-		narrowed, err := server.New(server.Config{Store: s.store, Open: s.folders.open, Work: work, Log: slog.New(slog.DiscardHandler), Allow: []string{allow}})
+		narrowed, err := server.New(server.Config{Kinds: kinds.All().Jobs(), Store: s.store, Open: s.folders.open, Work: work, Log: slog.New(slog.DiscardHandler), Allow: []string{allow}})
 		must(t, err)
 		w := httptest.NewRecorder()
 		narrowed.Handler().ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/v1/jobs/"+string(id)+"/results", nil))
@@ -75,6 +76,7 @@ func TestRetryKeepsToTheAllowList(t *testing.T) {
 	id := s.submit(wordcount)
 	for allow, status := range map[string]int{"s3://inbox,s3://outbox": 200, "s3://inbox": 403, "s3://outbox": 403, "s3://other": 403} {
 		narrowed, err := server.New(server.Config{
+			Kinds: kinds.All().Jobs(),
 			Store: s.store, Open: s.folders.open, Work: work, Log: slog.New(slog.DiscardHandler), Allow: strings.Split(allow, ","),
 			Retry: func(context.Context, job.ID) error { return nil },
 		})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/api/server"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job/jobfile"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
@@ -38,6 +39,7 @@ func FuzzSubmit(f *testing.F) {
 	must(f, err)
 	dirs := &folders{root: f.TempDir(), files: files}
 	server, err := server.New(server.Config{
+		Kinds: kinds.All().Jobs(),
 		Store: store, Open: dirs.open, Work: work, Log: slog.New(slog.DiscardHandler), MaxSpec: 8 << 10, MaxProgram: 8 << 10,
 		Submit: submitTo(store),
 	})

@@ -20,7 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/api/server"
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
@@ -105,11 +105,8 @@ func serve(t *testing.T, adjust func(*server.Config)) *service {
 	s := &service{t: t, store: store, folders: &folders{root: t.TempDir(), files: files}, log: new(lockedBuffer), conns: map[net.Conn]bool{}}
 	cfg := server.Config{
 		Store: store, Open: s.folders.open, Work: work, Version: "test",
-		Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelInfo})),
-		CheckBuiltin: func(name string, params map[string]string) error {
-			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Builtin, Name: name, Params: params}, "")
-			return err
-		},
+		Log:   slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Kinds: kinds.All().Jobs(),
 	}
 	if adjust != nil {
 		adjust(&cfg)
@@ -172,7 +169,8 @@ func (s *service) execute() {
 func (s *service) control(adjust func(*controller.Config)) *controller.Controller {
 	s.t.Helper()
 	cfg := controller.Config{
-		ID: "boss", Store: s.store, Open: s.folders.open, Work: work, Log: slog.New(slog.NewTextHandler(s.log, nil)),
+		Kinds: kinds.All().Jobs(),
+		ID:    "boss", Store: s.store, Open: s.folders.open, Work: work, Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	if adjust != nil {
 		adjust(&cfg)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/api/server"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -210,7 +211,9 @@ func TestRequestIDs(t *testing.T) {
 }
 
 func TestPanicsAreProblems(t *testing.T) {
-	s := serve(t, func(c *server.Config) { c.CheckBuiltin = func(string, map[string]string) error { panic("secret") } })
+	s := serve(t, func(c *server.Config) {
+		c.Kinds = job.Kinds{{Name: "builtin", CheckSpec: func(*job.Spec) error { panic("secret") }}}
+	})
 	a := s.refused(api.CodeInternal, "POST", "/v1/jobs", wordcount)
 	log := s.log.String()
 	if strings.Contains(string(a.body), "secret") || strings.Count(log, "panic: secret") != 1 || strings.Count(log, "level=ERROR") != 1 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/api/server"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Secrets in a job's spec are for admins and who has submitted it.
@@ -14,7 +15,7 @@ func TestSecretsOfSpecsAreMasked(t *testing.T) {
 	must(t, err)
 	s := serve(t, func(c *server.Config) {
 		c.Tokens = tokens
-		c.CheckBuiltin = nil
+		c.Kinds = job.Kinds{{Name: "builtin"}} // with any parameters
 	})
 	spec := `{"program":"wordcount","input":["s3://inbox/x"],"output":"s3://outbox/wc","webhook":"https://hooks.example/a/b?token=T0PSECRET",
 		"params":{"DB_PASSWORD":"hunter2","api-key":"hunter2","AWS_SECRET_ACCESS_KEY":"hunter2","github.token":"hunter2","pwd":"hunter2","dsn":"postgres://u:hunter2@h/d","column":"visible","monkey":"visible"}}`

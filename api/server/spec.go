@@ -14,13 +14,6 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// The kinds of programs, as package program names them.
-const (
-	kindBuiltin = "builtin"
-	kindPython  = "python"
-	kindExec    = "exec"
-)
-
 // maxName is the longest name of a job or a program, in bytes.
 const maxName = 256
 
@@ -62,84 +55,76 @@ func pretends(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) && r != joiner && r != nonJoiner
 }
 
-// complete fills in the kind of the program, once its files are stored, and checks its parameters where it can. It runs
-// no user code.
+// complete fills in the kind of the program, once its files are stored, and checks what can be checked without running
+// user code.
 func (s *submission) complete(context.Context) error {
-	switch {
-	case s.spec.Streaming():
-		return s.completeStreaming()
-	case s.spec.Artifact == nil:
-		return s.completeBuiltin()
+	kind, err := s.kind()
+	if err != nil {
+		return err
 	}
-	return s.completeProgram()
-}
-
-// completeBuiltin completes the spec of a builtin.
-func (s *submission) completeBuiltin() error {
-	const hint = "send %s as the part named program, or put it on the store and name it by URL in the field program"
 	spec := &s.spec
-	if spec.Kind != "" && spec.Kind != kindBuiltin {
-		return newProblem(api.CodeInvalidSpec, "a program of kind %q needs a file, and none was sent", spec.Kind).
-			WithHint(fmt.Sprintf(hint, "it"))
-	}
-	spec.Kind = kindBuiltin
-	if len(spec.ProgramFiles) > 0 {
-		return newProblem(api.CodeInvalidSpec, "the builtin program %s takes no program files", spec.Program).
-			WithHint(fmt.Sprintf(hint, "the program that they belong to"))
-	}
-	if s.cfg.CheckBuiltin == nil {
-		return nil
-	}
-	if err := s.cfg.CheckBuiltin(spec.Program, spec.Params); err != nil {
-		return newProblem(api.CodeInvalidSpec, "%w", err)
-	}
-	return nil
-}
-
-// completeProgram completes the spec of a program with a file.
-func (s *submission) completeProgram() error {
-	spec := &s.spec
-	if !job.PlainFileName(spec.Program) {
+	if kind.Origin == job.OriginFile && !job.PlainFileName(spec.Program) {
 		return newProblem(api.CodeInvalidSpec, "%q is not a valid name of a program's file", spec.Program)
 	}
-	if err := s.checkFiles(); err != nil {
-		return err
+	if err := spec.Validate(); err != nil { // again, with the files that were sent although the spec did not name them
+		return newProblem(api.CodeInvalidSpec, "%w", err)
 	}
-	switch spec.Kind {
-	case kindPython, kindExec:
-	case "":
-		spec.Kind = kindExec
-		if strings.HasSuffix(spec.Program, ".py") {
-			spec.Kind = kindPython
-		}
-	default:
-		return newProblem(api.CodeInvalidSpec, "a program's file can't be of kind %q: it must be python or exec", spec.Kind)
+	spec.Kind = kind.Name
+	if kind.Origin == job.OriginCommands {
+		spec.Program = kind.Name
 	}
-	return nil
-}
-
-// completeStreaming completes the spec of a job of commands. It checks their form, and the parameters.
-func (s *submission) completeStreaming() error {
-	if s.spec.Artifact != nil {
-		return newProblem(api.CodeInvalidSpec, "a job with a mapper has no program").WithHint("send its files as parts named file")
+	if err := kind.Accepts(spec); err != nil {
+		return newProblem(api.CodeInvalidSpec, "%w", err).
+			WithHint(fmt.Sprintf(hintProgram, "the program that they belong to"))
 	}
-	if err := s.checkFiles(); err != nil {
-		return err
-	}
-	s.spec.Kind, s.spec.Program = job.KindStreaming, job.KindStreaming
-	if s.cfg.CheckStreaming == nil {
+	if kind.CheckSpec == nil {
 		return nil
 	}
-	if err := s.cfg.CheckStreaming(s.spec); err != nil {
+	if err := kind.CheckSpec(spec); err != nil {
 		return newProblem(api.CodeInvalidSpec, "%w", err)
 	}
 	return nil
 }
 
-// checkFiles validates the spec again, with the files that were sent although it did not name them.
-func (s *submission) checkFiles() error {
-	if err := s.spec.Validate(); err != nil {
-		return newProblem(api.CodeInvalidSpec, "%w", err)
+// hintProgram is the hint how to send a program.
+const hintProgram = "send %s as the part named program, or put it on the store and name it by URL in the field program"
+
+// kind returns the kind of the program: the one that the spec names, or the one that the program looks like. Programs of
+// kinds that need a file have one, and no others do.
+func (s *submission) kind() (*job.Kind, error) {
+	spec, kinds := &s.spec, s.cfg.Kinds
+	if spec.Streaming() {
+		if spec.Artifact != nil {
+			return nil, newProblem(api.CodeInvalidSpec, "a job with a mapper has no program").WithHint("send its files as parts named file")
+		}
+		return found(kinds.First(job.OriginCommands))
 	}
-	return nil
+	var kind *job.Kind
+	if spec.Kind != "" {
+		var err error
+		if kind, err = kinds.Find(spec.Kind); err != nil {
+			return nil, newProblem(api.CodeInvalidSpec, "%w", err)
+		}
+	}
+	switch {
+	case spec.Artifact == nil && kind == nil:
+		return found(kinds.First(job.OriginName))
+	case spec.Artifact == nil && kind.Origin == job.OriginFile:
+		return nil, newProblem(api.CodeInvalidSpec, "a program of kind %q needs a file, and none was sent", spec.Kind).
+			WithHint(fmt.Sprintf(hintProgram, "it"))
+	case spec.Artifact != nil && kind == nil:
+		return found(kinds.OfFile(spec.Program))
+	case spec.Artifact != nil && kind.Origin != job.OriginFile:
+		return nil, newProblem(api.CodeInvalidSpec, "a program's file can't be of kind %q: it must be %s",
+			spec.Kind, strings.Join(kinds.Names(job.OriginFile), " or "))
+	}
+	return kind, nil
+}
+
+// found returns a kind, or an error if it is nil.
+func found(kind *job.Kind) (*job.Kind, error) {
+	if kind == nil {
+		return nil, newProblem(api.CodeInvalidSpec, "this server has no kind of programs for this spec")
+	}
+	return kind, nil
 }

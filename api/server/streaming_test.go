@@ -12,20 +12,11 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/api/server"
-	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// checkCommands is what a server has for CheckStreaming.
-func checkCommands(spec job.Spec) error {
-	_, err := program.Open(program.Config{}, program.Spec{
-		Kind: program.Stream, Commands: program.Commands{Mapper: spec.Mapper, Combiner: spec.Combiner, Reducer: spec.Reducer}, Params: spec.Params,
-	}, "")
-	return err
-}
-
 func TestProgramFileParts(t *testing.T) {
-	s := serve(t, func(c *server.Config) { c.CheckStreaming = checkCommands })
+	s := serve(t, nil)
 	_, err := s.client("").Put(t.Context(), "inbox", "lib/sum.py", strings.NewReader("print(2)"), 8)
 	must(t, err)
 	spec := func(n int, files string) string {

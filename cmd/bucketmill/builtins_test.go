@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Each builtin gives the right output for a few lines. IN means the input's folder.
@@ -33,7 +34,7 @@ not a log line
 		"activity":  {[]string{"--format", "csv"}, map[string]string{"a": events}, "ann\t2\t3.75\t2026-01-02T03:04:05Z\t2026-01-03T00:00:00Z\nbob\t1\t0.00\t2026-01-02T05:00:00Z\t2026-01-02T05:00:00Z\n"},
 		"aggregate": {[]string{"-p", "ops=sum,max,count"}, map[string]string{"a": "k\t1\t5\nj\t2\t2\nk\t10\t3\n"}, "j\t2\t2\t1\nk\t11\t5\t2\n"},
 	}
-	for _, b := range program.Builtins() {
+	for _, b := range kinds.All().Programs(job.OriginName) {
 		g, ok := goldens[b.Name]
 		if !ok {
 			t.Errorf("%s has no test", b.Name)
@@ -52,7 +53,7 @@ not a log line
 func TestProgramsListsEveryBuiltin(t *testing.T) {
 	t.Parallel()
 	r := command(t.Context(), "programs")
-	for _, b := range program.Builtins() {
+	for _, b := range kinds.All().Programs(job.OriginName) {
 		if !strings.Contains(r.stdout, b.Name+" ") || r.code != exitDone {
 			t.Errorf("exit code %d, %s is missing:\n%s", r.code, b.Name, r.stdout)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/bucketmill/bucketmill/api/server"
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/objstore/file"
@@ -60,11 +61,13 @@ func serve(t *testing.T, idle bool, adjust func(*server.Config)) *testServer {
 	must(t, err)
 	t.Cleanup(func() { must(t, s.store.Close()) })
 	s.boss, err = controller.New(t.Context(), controller.Config{
-		ID: "boss", Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Limits: serverLimits, KeepFailed: time.Hour,
+		Kinds: kinds.All().Jobs(),
+		ID:    "boss", Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Limits: serverLimits, KeepFailed: time.Hour,
 		Metrics: s.registry,
 	})
 	must(t, err)
 	cfg := server.Config{
+		Kinds: kinds.All().Jobs(),
 		Store: s.store, Open: s.open, Work: serverWork, Log: s.log,
 		Submit: s.boss.SubmitFor, Retry: s.boss.Retry, Delete: s.boss.Delete,
 		Metrics: s.registry, Reports: s.boss.Reports,

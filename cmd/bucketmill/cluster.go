@@ -18,6 +18,8 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -33,7 +35,7 @@ type cluster struct {
 	stores  *connect.Stores
 	work    string // URL
 	log     *slog.Logger
-	scratch *program.Scratch
+	scratch *process.Scratch
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -79,7 +81,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs pro
 	c.cancel = cancel
 	boss, err := controller.New(ctx, controller.Config{
 		ID: "local", Store: c.store, Open: c.stores.Open, Work: c.work, Limits: limits, Log: log, Slots: f.executors,
-		PlanTimeout: localStoreTimeout, CleanupTimeout: localStoreTimeout, Abandoned: ui.abandoned, Reads: program.Reads,
+		PlanTimeout: localStoreTimeout, CleanupTimeout: localStoreTimeout, Abandoned: ui.abandoned, Kinds: kinds.All().Jobs(),
 		NoBackups: true, // on one machine no executor is slower than another
 	})
 	if err != nil {

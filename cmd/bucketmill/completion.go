@@ -4,9 +4,10 @@ import (
 	"context"
 	"strings"
 
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/formats"
 )
 
@@ -32,7 +33,7 @@ func completeJobFlags(cmd *cobra.Command) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var names []cobra.Completion
-		for _, b := range program.Builtins() {
+		for _, b := range kinds.All().Programs(job.OriginName) {
 			names = append(names, cobra.CompletionWithDesc(b.Name, b.Summary))
 		}
 		return names, cobra.ShellCompDirectiveDefault // the shell adds files

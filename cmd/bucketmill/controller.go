@@ -20,7 +20,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/api/server"
 	"github.com/bucketmill/bucketmill/controller"
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/objstore/connect"
@@ -179,7 +179,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 		Metrics: registry,
 		ID:      processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
 		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed, Notify: f.webhook.notify(log),
-		Durable: true, MaxTasks: f.maxTasks, NoBackups: f.noBackup, Reads: program.Reads,
+		Durable: true, MaxTasks: f.maxTasks, NoBackups: f.noBackup, Kinds: kinds.All().Jobs(),
 	})
 	if err != nil {
 		return err
@@ -208,14 +208,7 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 		Allow: f.allow, AllowFiles: files, Tokens: f.admitted, Hosts: f.names(),
 		MaxJobs: f.maxJobs, MaxPriority: &f.maxPriority, MaxStreams: f.maxStreams,
 		MaxProgram: int64(f.maxProgram), MaxUpload: int64(f.maxUpload), Uploads: f.uploads, Rate: f.rate,
-		CheckBuiltin: func(name string, params map[string]string) error {
-			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Builtin, Name: name, Params: params}, "")
-			return err
-		},
-		CheckStreaming: func(spec job.Spec) error {
-			_, err := program.Open(program.Config{}, program.Spec{Kind: program.Stream, Commands: commands(spec), Params: spec.Params}, "")
-			return err
-		},
+		Kinds:        kinds.All().Jobs(),
 		Metrics:      registry,
 		Reports:      boss.Reports,
 		Submit:       boss.SubmitFor,

@@ -20,6 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller/planner"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/job"
@@ -65,7 +66,11 @@ type expectation struct {
 
 // expect plans the job, on separate connections, and estimates its cost.
 func (f *runFlags) expect(ctx context.Context, programs program.Config, spec job.Spec, programPath string) (x expectation, err error) {
-	p, err := program.Open(programs, programSpec(spec), programPath)
+	kind, err := kinds.All().Find(spec.Kind)
+	if err != nil {
+		return x, err
+	}
+	p, err := kind.Open(programs, program.SpecOf(&spec), programPath)
 	if err != nil {
 		return x, err
 	}
@@ -73,7 +78,7 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec job
 	if err != nil {
 		return x, err
 	}
-	preview, err := planner.PreviewJob(ctx, stores.Open, spec, f.executors)
+	preview, err := planner.PreviewJob(ctx, stores.Open, kinds.All().Jobs(), spec, f.executors)
 	if err != nil {
 		return x, err
 	}
@@ -85,7 +90,7 @@ func (f *runFlags) expect(ctx context.Context, programs program.Config, spec job
 	x.job = cost.Job{
 		Inputs: preview.Inputs, Bytes: preview.Bytes, Listing: stores.Stats(),
 		Maps: preview.Maps, Reducers: preview.Reducers, Pages: preview.Pages, Folders: 1 + preview.Spread,
-		Program:      cost.Of(program.Kind(spec.Kind), spec.Program, p.Traits()),
+		Program:      cost.Of(&kind.Kind, spec.Program, p.Traits()),
 		ShuffleRatio: f.cost.shuffleRatio, Artifacts: len(spec.ProgramFiles), Overwrite: spec.Overwrite,
 		Executors: f.executors, Slots: f.executors, Cores: runtime.NumCPU(),
 		SlotMemory: int64(f.memory) / int64(f.executors),

@@ -16,6 +16,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/objstore"
 	"github.com/bucketmill/bucketmill/state"
@@ -113,7 +114,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	boss, err := controller.New(ctx, controller.Config{
 		Metrics: registry,
 		ID:      "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour, NoBackups: true,
-		Notify: f.webhook.notify(log), Reads: program.Reads,
+		Notify: f.webhook.notify(log), Kinds: kinds.All().Jobs(),
 	})
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ func TestTokensWithoutAName(t *testing.T) {
 
 // devServer is a "bucketmill dev" with its own cache folder.
 type devServer struct {
-	*process
+	*serverProcess
 	url   string
 	cache string
 }
@@ -54,7 +54,7 @@ type devServer struct {
 func startDev(t *testing.T, args ...string) devServer {
 	t.Helper()
 	d := devServer{cache: t.TempDir()}
-	d.process = startProcess(t, d.env(), append([]string{"dev", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--slots", "1"}, args...)...)
+	d.serverProcess = startProcess(t, d.env(), append([]string{"dev", "--listen", "127.0.0.1:0", "--data", t.TempDir(), "--slots", "1"}, args...)...)
 	ready := regexp.MustCompile(`controller is ready.* api=(\S+)`)
 	eventually(t, "dev to listen", func() bool {
 		found := ready.FindStringSubmatch(d.stderr.String())
@@ -85,7 +85,7 @@ func (d devServer) ask(token string) int {
 }
 
 // client runs a client command as the server's user.
-func (d devServer) client(args ...string) *process {
+func (d devServer) client(args ...string) *serverProcess {
 	d.t.Helper()
 	p := startProcess(d.t, d.env(), args...)
 	p.wait(patience)

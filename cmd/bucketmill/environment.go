@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
 // otherVariables are not settings of a service: they belong to client commands, to
@@ -58,7 +58,7 @@ func nearestVariable(name string, known []string) string {
 	for _, k := range known {
 		settings = append(settings, strings.ToLower(strings.TrimPrefix(k, envPrefix)))
 	}
-	if near := program.Nearest(strings.TrimPrefix(name, envPrefix), settings); near != "" {
+	if near := yamltext.Nearest(strings.TrimPrefix(name, envPrefix), settings); near != "" {
 		return ": did you mean " + variable(near) + "?"
 	}
 	return ""

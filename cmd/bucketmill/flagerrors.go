@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
 // flagError explains what is wrong with a flag, and suggests the flag that was probably meant.
@@ -23,7 +23,7 @@ func flagError(cmd *cobra.Command, err error) error {
 				names = append(names, f.Name)
 			}
 		})
-		if near := program.Nearest(name, names); near != "" {
+		if near := yamltext.Nearest(name, names); near != "" {
 			return fmt.Errorf("%w: did you mean --%s?", err, near)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/objstore/connect"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -92,4 +92,4 @@ func (h *healthServer) Close() error {
 
 func joinClose(err error, c io.Closer) error { return errors.Join(err, c.Close()) }
 
-func joinRemove(err error, s *program.Scratch) error { return errors.Join(err, s.Remove()) }
+func joinRemove(err error, s *process.Scratch) error { return errors.Join(err, s.Remove()) }

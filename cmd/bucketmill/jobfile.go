@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/builtin"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/job/jobfile"
 )
@@ -48,10 +49,15 @@ func moveTo(spec *job.Spec, folder string) {
 	for i := range spec.ProgramFiles {
 		spec.ProgramFiles[i].Source = move(spec.ProgramFiles[i].Source)
 	}
-	builtin := slices.ContainsFunc(program.Builtins(), func(b program.Info) bool { return b.Name == spec.Program })
-	if !builtin && spec.Kind != string(program.Builtin) && !spec.Streaming() {
+	if programIsFile(spec) {
 		spec.Program = move(spec.Program)
 	}
+}
+
+// programIsFile reports whether the program is a file, and not a name that a kind of programs knows, or commands.
+func programIsFile(spec *job.Spec) bool {
+	kind, err := kinds.All().Find(spec.Kind)
+	return kinds.All().Named(spec.Program) == nil && !spec.Streaming() && (err != nil || kind.Origin == job.OriginFile)
 }
 
 // refuseStreams refuses "-" as an input or output: these are files and folders.
@@ -67,7 +73,7 @@ func refuseStreams(spec job.Spec) error {
 
 // sortsNothing reports whether a job is a sort without reducers, which would do the sorting.
 func sortsNothing(spec job.Spec) bool {
-	return spec.Program == "sort" && program.Kind(spec.Kind) == program.Builtin && spec.Reducers != nil && *spec.Reducers == 0
+	return spec.Program == "sort" && spec.Kind == builtin.Kind.Name && spec.Reducers != nil && *spec.Reducers == 0
 }
 
 // strayFiles suggests what arguments after the program were meant to be.

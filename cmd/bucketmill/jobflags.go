@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/formats"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/layout"
@@ -91,20 +92,25 @@ func detect(spec *job.Spec) (programPath string, err error) {
 		spec.Kind, spec.Program = job.KindStreaming, job.KindStreaming
 		return "", nil
 	}
-	if spec.Kind == "" {
-		kind, err := program.Detect(spec.Program)
-		if err != nil {
-			return "", usageError{err}
-		}
-		spec.Kind = string(kind)
+	kind, err := kindOf(spec)
+	if err == nil {
+		spec.Kind, err = kind.Name, kind.Accepts(spec)
 	}
-	if program.Kind(spec.Kind) == program.Builtin {
-		if err := spec.Validate(); err != nil { // a builtin takes no files
-			return "", usageError{err}
-		}
+	if err != nil {
+		return "", usageError{err}
+	}
+	if kind.Origin != job.OriginFile {
 		return "", nil
 	}
 	return spec.Program, nil
+}
+
+// kindOf returns the kind of a program, which the spec may name.
+func kindOf(spec *job.Spec) (*program.Kind, error) {
+	if spec.Kind == "" {
+		return kinds.Detect(kinds.All(), spec.Program)
+	}
+	return kinds.All().Find(spec.Kind)
 }
 
 // assemble makes the spec from the job file and the flags, and makes its locations absolute.

@@ -10,12 +10,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 )
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == launchCommand {
-		program.Launch(os.Args[2:])
+		process.Launch(os.Args[2:])
 	}
 	if err := shield(); err != nil {
 		fmt.Fprintf(os.Stderr, "bucketmill: %v\n", err)

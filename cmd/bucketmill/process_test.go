@@ -18,8 +18,8 @@ import (
 // patience is how long tests wait for an event that must happen: the machine may be busy.
 const patience = 60 * time.Second
 
-// process is a running bucketmill with its own temporary folder.
-type process struct {
+// serverProcess is a running bucketmill with its own temporary folder.
+type serverProcess struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	temp   string // its TMPDIR
@@ -48,15 +48,15 @@ func (b *lockedBuffer) String() string {
 }
 
 // startProcess starts the built program. env is added to the environment.
-func startProcess(t *testing.T, env []string, args ...string) *process {
+func startProcess(t *testing.T, env []string, args ...string) *serverProcess {
 	t.Helper()
 	return startCommand(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, env...) }, args...)
 }
 
 // startCommand starts the built program after adjust has changed the command.
-func startCommand(t *testing.T, adjust func(*exec.Cmd), args ...string) *process {
+func startCommand(t *testing.T, adjust func(*exec.Cmd), args ...string) *serverProcess {
 	t.Helper()
-	p := &process{t: t, temp: t.TempDir(), exited: make(chan struct{})}
+	p := &serverProcess{t: t, temp: t.TempDir(), exited: make(chan struct{})}
 	p.cmd = exec.Command(bucketmillBinary(t), args...)
 	p.cmd.Env = append(os.Environ(), "TMPDIR="+p.temp)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
@@ -75,7 +75,7 @@ func startCommand(t *testing.T, adjust func(*exec.Cmd), args ...string) *process
 	return p
 }
 
-func (p *process) signal(s os.Signal) {
+func (p *serverProcess) signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
 		p.t.Fatalf("%v: %v\n%s", s, err, p.stderr.String())
@@ -83,7 +83,7 @@ func (p *process) signal(s os.Signal) {
 }
 
 // wait returns how the process ended. It fails the test if that takes too long.
-func (p *process) wait(within time.Duration) *os.ProcessState {
+func (p *serverProcess) wait(within time.Duration) *os.ProcessState {
 	p.t.Helper()
 	select {
 	case <-p.exited:
@@ -150,7 +150,7 @@ func checkGone(t *testing.T, pids []int) {
 }
 
 // signalIfAlive sends a signal to a process that may have ended.
-func (p *process) signalIfAlive(s os.Signal) {
+func (p *serverProcess) signalIfAlive(s os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatal(err)

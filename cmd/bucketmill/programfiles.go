@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 )
 
@@ -23,8 +24,8 @@ func packFiles(ctx context.Context, cfg program.Config, spec *job.Spec, programP
 	if err != nil {
 		return err
 	}
-	if program.Kind(spec.Kind) == program.Python && programPath != "" {
-		modules, err := program.Modules(ctx, cfg, programPath)
+	if kind, err := kinds.All().Find(spec.Kind); err == nil && kind.Imports != nil && programPath != "" {
+		modules, err := kind.Imports(ctx, cfg, programPath)
 		if err != nil && ctx.Err() != nil {
 			return err
 		}

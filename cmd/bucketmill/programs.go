@@ -6,9 +6,9 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
+	"github.com/bucketmill/bucketmill/job"
 	"github.com/spf13/cobra"
-
-	"github.com/bucketmill/bucketmill/executor/program"
 )
 
 func newProgramsCommand() *cobra.Command {
@@ -22,7 +22,7 @@ func newProgramsCommand() *cobra.Command {
 				return printProgramsJSON(cmd.OutOrStdout())
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, b := range append(program.Builtins(), program.Streaming()) {
+			for _, b := range kinds.All().Programs(job.OriginName, job.OriginCommands) {
 				fmt.Fprintf(w, "%s\t%s\n", b.Name, b.Summary)
 				if b.Reads != "" {
 					fmt.Fprintf(w, "\ta record: %s\n", b.Reads)
@@ -58,7 +58,7 @@ type printedParam struct {
 
 func printProgramsJSON(w io.Writer) error {
 	programs := []printedProgram{}
-	for _, b := range append(program.Builtins(), program.Streaming()) {
+	for _, b := range kinds.All().Programs(job.OriginName, job.OriginCommands) {
 		printed := printedProgram{Name: b.Name, Summary: b.Summary, Record: b.Reads, Params: []printedParam{}}
 		for _, p := range b.Params {
 			printed.Params = append(printed.Params, printedParam{Name: p.Name, Summary: p.Summary, Default: p.Default})

@@ -7,16 +7,16 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 )
 
-// launchCommand is the hidden command with which this binary starts a program: see program.Launch.
+// launchCommand is the hidden command with which this binary starts a program: see process.Launch.
 const launchCommand = "launch-program"
 
 // programUserFlag is the setting of the user as which programs of jobs run.
 type programUserFlag struct {
 	text  string
-	users *program.Users
+	users *process.Users
 }
 
 func (f *programUserFlag) register(fs *pflag.FlagSet) {
@@ -30,7 +30,7 @@ func (f *programUserFlag) String() string { return f.text }
 func (f *programUserFlag) Set(text string) (err error) {
 	f.text, f.users = text, nil
 	if text != "" {
-		f.users, err = program.ParseUsers(text)
+		f.users, err = process.ParseUsers(text)
 	}
 	return err
 }
@@ -57,7 +57,7 @@ func (f *programUserFlag) check(slots int, log *slog.Logger) error {
 }
 
 // admit gives programs of other users access to their folders.
-func (f *programUserFlag) admit(scratch *program.Scratch) error {
+func (f *programUserFlag) admit(scratch *process.Scratch) error {
 	if f.users == nil {
 		return nil
 	}

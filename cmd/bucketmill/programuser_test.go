@@ -129,7 +129,7 @@ func TestProgramUser(t *testing.T) {
 			writeOpen(t, folder+"/b.txt", "or not\n")
 			server := testservices.NewRedis(t)
 			store := "file://" + folder + "/work"
-			start := func(args ...string) *process {
+			start := func(args ...string) *serverProcess {
 				return startCommand(t, func(cmd *exec.Cmd) {
 					cmd.Path, cmd.Dir = binary, folder
 					rights(cmd)
@@ -222,7 +222,7 @@ func TestWatcherClearsUpAfterProgramsOfOtherUsers(t *testing.T) {
 			writeOpen(t, folder+"/a.txt", "to be\n")
 			server := testservices.NewRedis(t)
 			store := "file://" + folder + "/work"
-			start := func(args ...string) *process {
+			start := func(args ...string) *serverProcess {
 				return startCommand(t, func(cmd *exec.Cmd) {
 					cmd.Path, cmd.Dir = binary, folder
 					rights(cmd)

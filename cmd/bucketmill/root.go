@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
 // version is stamped by the build (-X main.version=…).
@@ -119,7 +119,7 @@ func checkTopics(root *cobra.Command) {
 
 func suggestions(cmd *cobra.Command, name string) string {
 	if near := cmd.SuggestionsFor(name); len(near) > 0 {
-		if nearest := program.Nearest(name, near); nearest != "" {
+		if nearest := yamltext.Nearest(name, near); nearest != "" {
 			near = []string{nearest}
 		}
 		return ": did you mean " + strings.Join(near, " or ") + "?"

@@ -15,6 +15,7 @@ import (
 	"github.com/bucketmill/bucketmill/controller/planner"
 	"github.com/bucketmill/bucketmill/executor"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/job"
 	"github.com/bucketmill/bucketmill/state"
 )
@@ -102,10 +103,12 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	programs := program.Config{Python: f.python}
-	if program.Kind(spec.Kind) == program.Python {
-		if programs, err = programs.FindPython(ctx); err != nil {
-			return usageUnlessStopped(ctx, err)
-		}
+	kind, err := kinds.All().Find(spec.Kind)
+	if err != nil {
+		return usageError{err}
+	}
+	if programs, err = kind.Ready(ctx, programs); err != nil {
+		return usageUnlessStopped(ctx, err)
 	}
 	remarks := cmd.ErrOrStderr()
 	if f.quiet {
@@ -114,11 +117,11 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 	if err := packFiles(ctx, programs, &spec, programPath, remarks); err != nil {
 		return err
 	}
-	if _, err := program.Open(programs, programSpec(spec), programPath); err != nil {
+	if _, err := kind.Open(programs, program.SpecOf(&spec), programPath); err != nil {
 		return usageError{err}
 	}
 	if err := checkProgram(ctx, programs, spec, programPath); err != nil {
-		if spec.Streaming() { // the command does not exist
+		if kind.Origin == job.OriginCommands { // the command does not exist
 			err = usageUnlessStopped(ctx, err)
 		}
 		return explain(cmd.ErrOrStderr(), err)
@@ -214,24 +217,7 @@ func (f *runFlags) checkOverlap(ctx context.Context, spec job.Spec) error {
 const runtimeReserve = 96 << 20
 
 func checkProgram(ctx context.Context, cfg program.Config, spec job.Spec, path string) error {
-	return program.Check(ctx, cfg, programSpec(spec), path)
-}
-
-// commands returns the commands of a streaming job.
-func commands(spec job.Spec) program.Commands {
-	return program.Commands{Mapper: spec.Mapper, Combiner: spec.Combiner, Reducer: spec.Reducer}
-}
-
-func programSpec(spec job.Spec) program.Spec {
-	files := map[string]string{}
-	for _, f := range spec.ProgramFiles {
-		files[f.Name] = f.Source
-	}
-	return program.Spec{
-		Commands: commands(spec), Files: files,
-		Kind: program.Kind(spec.Kind), Name: spec.Program, Params: spec.Params,
-		MapOnly: spec.Reducers != nil && *spec.Reducers == 0,
-	}
+	return kinds.All().Check(ctx, cfg, program.SpecOf(&spec), path)
 }
 
 // report prints the end of a job and turns its outcome into an error.

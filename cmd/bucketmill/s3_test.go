@@ -40,7 +40,7 @@ func newCloud(t *testing.T) *cloud {
 }
 
 // start starts a job. BUCKET in the arguments means the bucket's URL.
-func (c *cloud) start(driver string, args ...string) *process {
+func (c *cloud) start(driver string, args ...string) *serverProcess {
 	c.t.Helper()
 	args = append([]string{"run", "--s3-driver", driver, "--s3-endpoint", c.minio.Endpoint, "--redis", c.redis.URL}, args...)
 	for i, a := range args {

@@ -22,7 +22,7 @@ func TestScratchOfTheDeadIsReclaimed(t *testing.T) {
 		}
 		return names
 	}
-	start := func() (p *process, folder string) {
+	start := func() (p *serverProcess, folder string) {
 		before := folders()
 		p = startProcess(t, nil, "executor", "--redis", server.URL, "--store", work, "--scratch", scratch)
 		eventually(t, "a new scratch folder", func() bool {

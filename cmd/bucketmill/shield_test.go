@@ -162,7 +162,7 @@ func TestProgramsCannotLookIntoTheirExecutor(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, inherited.Close()) }()
 	writeOpen(t, filepath.Join(folder, "in.txt"), "to be\n")
-	start := func(t *testing.T, args ...string) *process {
+	start := func(t *testing.T, args ...string) *serverProcess {
 		t.Helper()
 		return startCommand(t, func(cmd *exec.Cmd) {
 			cmd.Path = binary

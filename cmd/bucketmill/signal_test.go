@@ -80,7 +80,7 @@ func TestInterruptBuiltin(t *testing.T) {
 
 // interruptInPhase starts a sort and sends it SIGTERM when it prints that it is in a phase. If the
 // sort ends before, it tries again with more input.
-func interruptInPhase(t *testing.T, folder, phase string) *process {
+func interruptInPhase(t *testing.T, folder, phase string) *serverProcess {
 	t.Helper()
 	for size := 32 << 20; size <= 512<<20; size *= 2 {
 		writeFile(t, filepath.Join(folder, "in.txt"), sampleText(t, size, 3))

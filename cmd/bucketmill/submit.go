@@ -12,6 +12,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/api/client"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 )
 
 // submitFlags are the flags of "submit" that are not the job's.
@@ -116,13 +117,14 @@ const localCheckTimeout = 3 * time.Second
 // processor: checkLocally prints them to out, and the server finds out.
 func checkLocally(ctx context.Context, submission client.Submission, out io.Writer) error {
 	cfg := program.Config{Grace: localCheckTimeout}
-	if program.Kind(submission.Spec.Kind) == program.Python {
-		var err error
-		if cfg, err = cfg.FindPython(ctx); err != nil {
-			return ctx.Err() // this machine may have no Python
-		}
+	kind, err := kinds.All().Find(submission.Spec.Kind)
+	if err != nil {
+		return usageError{err}
 	}
-	err := checkProgram(ctx, cfg, submission.Spec, submission.ProgramPath)
+	if cfg, err = kind.Ready(ctx, cfg); err != nil {
+		return ctx.Err() // this machine may have no interpreter
+	}
+	err = checkProgram(ctx, cfg, submission.Spec, submission.ProgramPath)
 	if err == nil {
 		return nil
 	}

@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 )
 
-// watchCommand is the hidden command that runs this binary as a watcher: see program.Scratch.Watch.
+// watchCommand is the hidden command that runs this binary as a watcher: see process.Scratch.Watch.
 const watchCommand = "watch-scratch"
 
 func newWatchCommand() *cobra.Command {
@@ -21,14 +21,14 @@ func newWatchCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// A signal for the owner may go to all its processes, but this one must end last.
 			signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-			return program.Reclaim(cmd.InOrStdin(), args[0])
+			return process.Reclaim(cmd.InOrStdin(), args[0])
 		},
 	}
 }
 
 // makeWatchedScratch makes a scratch folder for programs. A watcher removes it if this process is
 // killed.
-func makeWatchedScratch(parent string, log *slog.Logger) (*program.Scratch, error) {
+func makeWatchedScratch(parent string, log *slog.Logger) (*process.Scratch, error) {
 	scratch, err := makeScratch(parent, log)
 	if err != nil {
 		return nil, err
@@ -40,8 +40,8 @@ func makeWatchedScratch(parent string, log *slog.Logger) (*program.Scratch, erro
 }
 
 // makeScratch makes a scratch folder for programs.
-func makeScratch(parent string, log *slog.Logger) (*program.Scratch, error) {
-	scratch, err := program.MakeScratch(parent)
+func makeScratch(parent string, log *slog.Logger) (*process.Scratch, error) {
+	scratch, err := process.MakeScratch(parent)
 	if err == nil && scratch.Left != nil {
 		log.Warn("scratch folders of processes that were killed can't be removed", "error", scratch.Left)
 	}

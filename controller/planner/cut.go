@@ -22,8 +22,8 @@ type Tasks struct {
 }
 
 // cut lists the inputs and cuts them into map tasks. Slots is asked for inputs that are not small.
-func Cut(ctx context.Context, open objstore.Opener, area WorkArea, spec job.Spec, slots func(context.Context) (int, error)) (Tasks, layout.Plan, error) {
-	tasks, plan, err := cutInputs(ctx, open, area, spec, slots)
+func Cut(ctx context.Context, open objstore.Opener, area WorkArea, kinds job.Kinds, spec job.Spec, slots func(context.Context) (int, error)) (Tasks, layout.Plan, error) {
+	tasks, plan, err := cutInputs(ctx, open, area, kinds, spec, slots)
 	if err != nil {
 		return Tasks{}, layout.Plan{}, err
 	}
@@ -37,7 +37,7 @@ func Cut(ctx context.Context, open objstore.Opener, area WorkArea, spec job.Spec
 	return counted, plan, nil
 }
 
-func cutInputs(ctx context.Context, open objstore.Opener, area WorkArea, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[input.Task], layout.Plan, error) {
+func cutInputs(ctx context.Context, open objstore.Opener, area WorkArea, kinds job.Kinds, spec job.Spec, slots func(context.Context) (int, error)) (iter.Seq[input.Task], layout.Plan, error) {
 	format, err := formats.Inputs.Parse(spec.Format, spec.Compression)
 	if err != nil {
 		return nil, layout.Plan{}, err
@@ -76,14 +76,18 @@ func cutInputs(ctx context.Context, open objstore.Opener, area WorkArea, spec jo
 				return nil, plan, err
 			}
 		}
-		waves := int64(maxWaves)
-		if spec.Kind == job.KindStreaming {
-			waves = commandWaves
-		}
-		size = splitSizeFor(plan.Bytes, n, waves)
+		size = splitSizeFor(plan.Bytes, n, wavesOf(kinds, spec.Kind))
 	}
 	tasks, err := input.Plan(objects, opts, size)
 	return tasks, plan, err
+}
+
+// wavesOf returns how many map tasks a slot gets of a job whose program is of a kind.
+func wavesOf(kinds job.Kinds, name string) int64 {
+	if kind, err := kinds.Find(name); err == nil && kind.MaxWaves > 0 {
+		return int64(kind.MaxWaves)
+	}
+	return maxWaves
 }
 
 // splitSizeFor is the size of the splits of an input for executors with so many slots. The larger they
@@ -135,8 +139,6 @@ const (
 	// slots do fewer. Less than waveBytes are no reason for one more.
 	maxWaves  = 4
 	waveBytes = 16 << 20
-	// commandWaves is the same for commands, each of which begins a task as a new process with nothing in hand.
-	commandWaves = 2
 	// fineTasks is the number of map tasks that an input of up to a multiple of it, 4 to 64 GiB, has
 	// at most, however many slots there are.
 	fineTasks = 1024

@@ -161,7 +161,7 @@ func TestEmptyInputs(t *testing.T) {
 			t.Errorf("%s: got %s, of them empty %s", c.locations, got, empty)
 		}
 		for _, maps := range []int{0, 3} {
-			p, err := PreviewJob(t.Context(), opener(t), job.Spec{
+			p, err := PreviewJob(t.Context(), opener(t), nil, job.Spec{
 				Program: "wordcount", Kind: "builtin", Input: job.Inputs(locations...), Output: root + ".out", Format: "text", Maps: maps,
 			}, 1)
 			if err != nil || p.Maps != 1 && p.Bytes == 0 || p.Reducers != 1 {
@@ -214,7 +214,7 @@ func TestSplitsGrowWithTheInput(t *testing.T) {
 			t.Errorf("%d bytes, %d slots: splits of %d bytes, %d maps, wanted %d", c.bytes, c.slots, size, maps, c.maps)
 		}
 	}
-	if size := splitSizeFor(200<<20, 2, commandWaves); size != 50<<20 {
+	if size := splitSizeFor(200<<20, 2, 2); size != 50<<20 {
 		t.Errorf("commands get splits of %d bytes", size)
 	}
 	before := splitSizeFor(1, 7, maxWaves)
@@ -236,7 +236,7 @@ func TestTooManyTasks(t *testing.T) {
 	if err := os.Truncate(path, 1<<40); err != nil { // without a block on the disk
 		t.Fatal(err)
 	}
-	_, err := PreviewJob(t.Context(), opener(t), job.Spec{
+	_, err := PreviewJob(t.Context(), opener(t), nil, job.Spec{
 		Program: "wordcount", Kind: "builtin", Input: job.Inputs(path), Output: path + ".out", Format: "text", SplitSize: 1,
 	}, 1)
 	if err == nil || !strings.Contains(err.Error(), "use a larger split size") {

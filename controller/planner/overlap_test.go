@@ -139,7 +139,7 @@ func TestOverlapOfFolders(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s and %s: too early: %v", c.input, c.output, err)
 			}
-			_, err = PreviewJob(t.Context(), opener(t), spec, 1)
+			_, err = PreviewJob(t.Context(), opener(t), nil, spec, 1)
 		}
 		if (c.how != "") != errors.Is(err, ErrOverlap) || err != nil && !strings.Contains(err.Error(), c.how) {
 			t.Errorf("%s and %s: %v, wanted %q", c.input, c.output, err, c.how)

@@ -22,14 +22,14 @@ type Preview struct {
 
 // PreviewJob plans a job as a controller would whose executors have so many slots, but for all that
 // changes anything: it lists the inputs and cuts them.
-func PreviewJob(ctx context.Context, open objstore.Opener, spec job.Spec, slots int) (Preview, error) {
+func PreviewJob(ctx context.Context, open objstore.Opener, kinds job.Kinds, spec job.Spec, slots int) (Preview, error) {
 	if err := spec.Validate(); err != nil {
 		return Preview{}, err
 	}
 	if err := CheckOverlap(ctx, open, spec); err != nil {
 		return Preview{}, err
 	}
-	tasks, plan, err := Cut(ctx, open, WorkArea{}, spec, func(context.Context) (int, error) { return slots, nil })
+	tasks, plan, err := Cut(ctx, open, WorkArea{}, kinds, spec, func(context.Context) (int, error) { return slots, nil })
 	return Preview{
 		Inputs: plan.Inputs, Bytes: plan.Bytes, Maps: tasks.Count, Tasks: tasks.All, Reducers: Reducers(spec, plan.Bytes),
 		Pages: (tasks.Count + PageSize - 1) / PageSize, Spread: plan.Spread,

@@ -1,30 +1,19 @@
-// Package program runs user code: the builtins in this process, everything else in processes
-// of their own. These speak the framed protocol of internal/frames/FRAMES.md, or are commands that read and
-// write lines (STREAMING.md).
+// Package program is the contract between an executor and the programs that it runs.
 //
-// A [Program] belongs to a job and may be used by any number of attempts at once; a [Mapper]
-// or a [Reducer] belongs to one attempt and to one goroutine, but for Kill.
+// A [Program] belongs to a job, and any number of attempts may use it at the same time. A [Mapper] or a [Reducer]
+// belongs to one attempt and to one goroutine; only Kill may be called from others.
 //
-// # What an attempt's process gets
+// A [Kind] is a way to run programs. Each has a folder below this one, and package kinds has the table of all:
 //
-// A scratch folder as its working folder, HOME and TMPDIR; PATH; a C.UTF-8 locale; nothing
-// else of our environment, so neither credentials nor settings. It leads a process group,
-// which is killed as a whole when the attempt ends in whatever way, and the kernel kills its
-// leader when this process dies; what that leader had started a watcher ends (Scratch.Watch).
+//	builtin    Go in the executor's process
+//	python     a file with map_fn and reduce_fn: the framed protocol with frames of its own
+//	framed     an executable that speaks the framed protocol
+//	streaming  commands that read and write lines
 //
-// # How bytes flow
-//
-//	Map(batch)  ──▶ writer goroutine ──▶ stdin  ┐
-//	                                            │ guest
-//	Emitter ◀── Map ◀── frames ◀── reader ◀── stdout ┘
-//
-// Map and Reduce take output while input is being written, so a guest may emit any amount
-// at any time. Map returns when the batch is written, not when it is mapped: the guest works
-// while the next batch is fetched. Errors may therefore belong to an earlier batch; a
-// [UserError] names the record.
+// Package process starts and ends the processes of all but the first one.
 //
 // # Errors
 //
-// A [UserError] is the program's fault, and trying again is not likely to help. Any other
-// error is ours, the machine's, or the context's.
+// A [UserError] is the program's fault, and another attempt is not likely to succeed. Any other error is ours, the
+// machine's, or the context's.
 package program

@@ -5,19 +5,39 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bucketmill/bucketmill/job/yamltext"
 )
+
+// Info describes a builtin.
+type Info struct {
+	Name    string
+	Summary string // one line
+	// Reads says what a record must be, of a builtin that passes over malformed ones; else empty.
+	Reads  string
+	Params []Param
+}
+
+// Param describes a parameter of a builtin.
+type Param struct {
+	Name string
+	// Default is the value when none is given; a parameter without one is required unless
+	// its summary says otherwise.
+	Default string
+	Summary string // one line
+}
 
 // params are a builtin's parameters, defaults filled in. The first bad value stays in err,
 // so that a builtin can read all of them and be checked once.
-type params struct {
+type Params struct {
 	program string
 	values  map[string]string
 	err     error
 }
 
 // readParams checks given against what info declares.
-func readParams(info Info, given map[string]string) (*params, error) {
-	p := &params{program: info.Name, values: map[string]string{}}
+func ReadParams(info Info, given map[string]string) (*Params, error) {
+	p := &Params{program: info.Name, values: map[string]string{}}
 	var names []string
 	for _, param := range info.Params {
 		names = append(names, param.Name)
@@ -46,29 +66,29 @@ func unknownParams(program string, unknown, names []string) error {
 	hint := "it has none"
 	if len(names) > 0 {
 		hint = "it has " + strings.Join(names, ", ")
-		if near := Nearest(unknown[0], names); near != "" {
+		if near := yamltext.Nearest(unknown[0], names); near != "" {
 			hint += "; did you mean " + near + "?"
 		}
 	}
 	return fmt.Errorf("%s does not know the %s %s: %s", program, noun, strings.Join(unknown, ", "), hint)
 }
 
-func (p *params) fail(name, want string) {
+func (p *Params) fail(name, want string) {
 	if p.err == nil {
 		p.err = fmt.Errorf("%s: parameter %s=%q: want %s", p.program, name, p.values[name], want)
 	}
 }
 
-func (p *params) text(name string) string { return p.values[name] }
+func (p *Params) Text(name string) string { return p.values[name] }
 
-func (p *params) required(name, want string) string {
+func (p *Params) Required(name, want string) string {
 	if p.values[name] == "" {
 		p.fail(name, want)
 	}
 	return p.values[name]
 }
 
-func (p *params) flag(name string) bool {
+func (p *Params) Flag(name string) bool {
 	v, err := strconv.ParseBool(p.values[name])
 	if err != nil {
 		p.fail(name, "true or false")
@@ -76,7 +96,7 @@ func (p *params) flag(name string) bool {
 	return v
 }
 
-func (p *params) oneOf(name string, choices ...string) string {
+func (p *Params) OneOf(name string, choices ...string) string {
 	if !slices.Contains(choices, p.values[name]) {
 		p.fail(name, strings.Join(choices, ", "))
 	}
@@ -84,18 +104,21 @@ func (p *params) oneOf(name string, choices ...string) string {
 }
 
 // separator is a text that is not empty, and holds no line end.
-func (p *params) separator(name string) []byte {
-	if strings.ContainsAny(p.required(name, "a text"), "\r\n") {
+func (p *Params) Separator(name string) []byte {
+	if strings.ContainsAny(p.Required(name, "a text"), "\r\n") {
 		p.fail(name, "a text without line ends")
 	}
 	return []byte(p.values[name])
 }
 
 // fields is a number of fields, at least 1.
-func (p *params) fields(name string) int {
+func (p *Params) Fields(name string) int {
 	n, err := strconv.Atoi(p.values[name])
 	if err != nil || n < 1 {
 		p.fail(name, "a number from 1 on")
 	}
 	return n
 }
+
+// Err returns the first fault of a value that was read.
+func (p *Params) Err() error { return p.err }

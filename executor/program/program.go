@@ -2,28 +2,19 @@ package program
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
 	"time"
 
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// Kind says how a program is run.
-type Kind string
-
-const (
-	Builtin Kind = "builtin" // Go in this process
-	Python  Kind = "python"  // a file with map_fn, reduce_fn and perhaps combine_fn
-	Exec    Kind = "exec"    // an executable that speaks the framed protocol
-	// Stream is a pair of commands that read and write lines.
-	Stream Kind = StreamingName
-)
-
 // Spec names a job's program.
 type Spec struct {
-	Kind Kind
+	// Kind is the name of the program's kind.
+	Kind string
 	// Name is a builtin's name, or the base name of the file, as errors show it.
 	Name string
 	// MapOnly says that the job has no reducers; Check then asks for none.
@@ -31,7 +22,7 @@ type Spec struct {
 	// Params are the job's; a program that does not know one of them refuses it, if it is a
 	// builtin.
 	Params map[string]string
-	// Commands are a Stream's.
+	// Commands are a streaming program's.
 	Commands Commands
 	// Files are the local paths of the files that were sent along, by their names in the working folder. A Python
 	// program imports those that lie beside its own file; Check looks at them all as if they did.
@@ -54,7 +45,8 @@ type Config struct {
 	// users.
 	Launcher []string
 
-	interpreter *interpreter // behind Python; nil if not found out yet
+	// Prepared is what the Prepare function of the program's kind has returned; nil: Open does the same work itself.
+	Prepared any
 }
 
 // What the zeros in a Config mean.
@@ -65,7 +57,16 @@ const (
 	DefaultBuffer   = 16 << 20
 )
 
-func (c Config) withDefaults() Config {
+// Process returns how to start an attempt's process.
+func (c Config) Process(a Attempt) process.Options {
+	return process.Options{
+		Folder: a.Scratch, User: a.User, Launcher: c.Launcher, Memory: a.Memory,
+		Log: a.Log, LogLimit: c.LogLimit, Grace: c.Grace,
+	}
+}
+
+// WithDefaults returns c with its zeros replaced by what they mean.
+func (c Config) WithDefaults() Config {
 	if c.Python == "" {
 		c.Python = DefaultPython
 	}
@@ -89,7 +90,7 @@ type Attempt struct {
 	// owner; builtins don't need one.
 	Scratch string
 	// User is who the program runs as; nil: our own user. The scratch folder has to be the user's.
-	User *User
+	User *process.User
 	// Log takes the process's standard error, whole lines at a time; nil drops it. After its
 	// first error nothing more is written.
 	Log io.Writer
@@ -196,37 +197,11 @@ type Telling interface {
 	Handed() int64
 }
 
-// Open returns the program of spec. File is the local path of its artifact, empty for a
-// builtin. Parameters that a builtin doesn't know, or with values that it can't use, are
-// errors that name them.
-func Open(cfg Config, spec Spec, file string) (Program, error) {
-	cfg = cfg.withDefaults()
-	switch spec.Kind {
-	case Builtin:
-		return openBuiltin(spec)
-	case Python:
-		return openPython(cfg, spec, file)
-	case Exec:
-		return openExec(cfg, spec, file)
-	case Stream:
-		return openStreaming(cfg, spec)
-	}
-	return nil, fmt.Errorf("unknown kind of program %q", spec.Kind)
-}
+// MaxCounters is how many different counters one attempt may have: all of a job's are in Redis.
+const MaxCounters = 1000
 
-// Check finds out whether the program can be run at all, as far as that is possible without
-// data: for a builtin its parameters, for Python that the file loads and has its functions,
-// for an executable that it speaks the protocol, for commands that there are such programs. A fault of the program is a UserError.
-func Check(ctx context.Context, cfg Config, spec Spec, file string) error {
-	p, err := Open(cfg, spec, file)
-	if err != nil {
-		return err
-	}
-	switch p := p.(type) {
-	case *guestProgram:
-		return p.check(ctx)
-	case *streaming:
-		return p.check()
-	}
-	return nil
-}
+// MaxCounterName is the longest name of a counter, with that of its group, in bytes.
+const MaxCounterName = 256
+
+// ErrKilled is what the methods of a mapper or reducer fail with after Kill.
+var ErrKilled = errors.New("program was killed")

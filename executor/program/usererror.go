@@ -5,8 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/internal/frames"
-	"github.com/bucketmill/bucketmill/internal/record"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
@@ -75,30 +74,18 @@ func (r *RecordRef) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// userError makes a UserError of what a guest sent.
-func userError(name string, f frames.Failure) *UserError {
-	e := &UserError{
-		Program: name, Message: f.Message, Traceback: f.Traceback, File: f.File, Line: f.Line, Everywhere: f.Everywhere,
+// died returns a UserError about how a process ended, with the end of its log.
+func Died(name string, p *process.Process, message string) *UserError {
+	if p.WasKilled() {
+		message += " (was it out of memory?)"
 	}
-	if r := f.Record; r != nil {
-		e.Record = &RecordRef{Input: r.Input, Offset: r.Offset, Key: r.Key, Value: r.Value}
-	}
-	return e
-}
-
-// recordError is a UserError about one input record.
-func recordError(name string, b *record.Batch, offset int64, value []byte, format string, args ...any) *UserError {
-	return &UserError{
-		Program: name,
-		Message: fmt.Sprintf(format, args...),
-		Record:  &RecordRef{Input: b.Input, Offset: offset, Value: preview(value)},
-	}
+	return &UserError{Program: name, Message: message, Traceback: p.LastLines()}
 }
 
 // previewLen is how many bytes of a record an error shows, quoted.
 const previewLen = 200
 
-func preview(b []byte) string {
+func Preview(b []byte) string {
 	if q := strconv.Quote(string(b[:min(len(b), previewLen)])); len(q) <= previewLen {
 		return q
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bucketmill/bucketmill/executor/badrecords"
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
@@ -95,10 +96,10 @@ func (s *Sampler) mapEach(ctx context.Context, plan []piece) error {
 
 // mapPieces maps pieces by one program.
 func (s *Sampler) mapPieces(ctx context.Context, plan []piece) (err error) {
-	if err := program.PassableFolder(s.Scratch); err != nil {
+	if err := process.PassableFolder(s.Scratch); err != nil {
 		return fmt.Errorf("make scratch folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, program.RemoveScratch(s.Scratch)) }()
+	defer func() { err = errors.Join(err, process.RemoveScratch(s.Scratch)) }()
 	splits := make(input.Task, len(plan))
 	for i, p := range plan {
 		splits[i] = p.split

@@ -53,7 +53,6 @@ func TestStreamingSpec(t *testing.T) {
 		{job.Spec{Reducer: "cat"}, "mapper is missing"},
 		{job.Spec{Kind: "streaming"}, "mapper is missing"},
 		{job.Spec{ProgramFiles: []job.ProgramFile{file("a")}}, "program is missing"},
-		{job.Spec{Program: "wordcount", Kind: "builtin", ProgramFiles: []job.ProgramFile{file("a")}}, "the builtin program wordcount takes no program files"},
 		{job.Spec{Program: "job.py", ProgramFiles: []job.ProgramFile{file("a.py"), file("p/__init__.py"), file("p/q/a.py")}}, ""},
 		{job.Spec{Program: "job.py", Artifact: &job.Artifact{}, ProgramFiles: []job.ProgramFile{file("job.py")}}, "a program file has the name of the program, job.py"},
 		{job.Spec{Program: "job.py", ProgramFiles: []job.ProgramFile{file("p/q/a.py"), file("p")}}, "p is a file, so that p/q/a.py can't be a file in it"},

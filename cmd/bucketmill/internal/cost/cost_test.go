@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/kinds"
 	"github.com/bucketmill/bucketmill/executor/shuffle"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore"
@@ -96,20 +97,28 @@ func TestTime(t *testing.T) {
 }
 
 func TestOf(t *testing.T) {
+	ofUser := func(name string, rate float64) Program {
+		return Program{Name: name + ", assumed to combine", Rate: rate, Combines: true}
+	}
 	for _, c := range []struct {
-		kind   program.Kind
+		kind   string
 		name   string
 		traits program.Traits
 		want   Program
 	}{
-		{program.Python, "grep", program.Traits{}, scripted},
-		{program.Exec, "x", program.Traits{}, framed},
-		{program.Builtin, "grep", program.Traits{Identity: true}, selecting},
-		{program.Builtin, "sort", program.Traits{Identity: true}, copying},
-		{program.Builtin, "wordcount", program.Traits{Combine: shuffle.Combine{Columns: record.Columns{record.Sum}}}, combining},
-		{program.Builtin, "index", program.Traits{Combine: shuffle.Combine{Dedup: true}}, indexing},
+		{"python", "grep", program.Traits{}, ofUser("Python file", 10e6)},
+		{"streaming", "x", program.Traits{}, ofUser("commands", 8e6)},
+		{"exec", "x", program.Traits{}, ofUser("executable", 30e6)},
+		{"builtin", "grep", program.Traits{Identity: true}, selecting},
+		{"builtin", "sort", program.Traits{Identity: true}, copying},
+		{"builtin", "wordcount", program.Traits{Combine: shuffle.Combine{Columns: record.Columns{record.Sum}}}, combining},
+		{"builtin", "index", program.Traits{Combine: shuffle.Combine{Dedup: true}}, indexing},
 	} {
-		if got := Of(c.kind, c.name, c.traits); got != c.want {
+		kind, err := kinds.All().Find(c.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Of(&kind.Kind, c.name, c.traits); got != c.want {
 			t.Errorf("%v %s is a %s, not a %s", c.kind, c.name, got.Name, c.want.Name)
 		}
 	}

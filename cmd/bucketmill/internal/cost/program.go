@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/job"
 )
 
 // Program is what the model assumes about a program.
@@ -23,27 +24,20 @@ type Program struct {
 	Output float64
 }
 
-// The kinds of programs. Rates are from docs/benchmarks.md, rounded down. Without a benchmark they
+// The programs that come with Bucketmill. Rates are from docs/benchmarks.md, rounded down. Without a benchmark they
 // are guesses.
 var (
 	combining = Program{Name: "builtin that combines", Rate: 85e6, Combines: true}
 	copying   = Program{Name: "builtin that keeps all records", Rate: 70e6, Ratio: 0.4, Output: 1}
 	selecting = Program{Name: "builtin that keeps few records", Rate: 1000e6, Ratio: 0.001, Output: 0.001}
 	indexing  = Program{Name: "builtin that keeps most records", Rate: 30e6, Ratio: 0.5, Output: 1}
-	scripted  = Program{Name: "Python file, assumed to combine", Rate: 10e6, Combines: true}
-	streamed  = Program{Name: "commands, assumed to combine", Rate: 8e6, Combines: true}
-	framed    = Program{Name: "executable, assumed to combine", Rate: 30e6, Combines: true}
 )
 
-// Of returns a program's kind. Whether a user's file combines is unknown before it runs.
-func Of(kind program.Kind, name string, t program.Traits) Program {
+// Of returns what the model assumes of a program. Whether a user's program combines is unknown before it runs.
+func Of(kind *job.Kind, name string, t program.Traits) Program {
 	switch {
-	case kind == program.Python:
-		return scripted
-	case kind == program.Stream:
-		return streamed
-	case kind == program.Exec:
-		return framed
+	case kind.Rate > 0:
+		return Program{Name: kind.Title + ", assumed to combine", Rate: kind.Rate, Combines: true}
 	case name == "grep":
 		return selecting
 	case t.Identity:

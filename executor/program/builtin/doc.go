@@ -1,0 +1,2 @@
+// Package builtin has the programs that come with Bucketmill. They run in the executor's process.
+package builtin

@@ -1,0 +1,65 @@
+package builtin
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+)
+
+// wordParams are what wordcount and index know about words.
+var wordParams = []program.Param{
+	{
+		Name: "letters", Default: "false",
+		Summary: "words are runs of the ASCII letters A-Z and a-z, not of anything but white space",
+	},
+	{
+		Name: "lower", Default: "false",
+		Summary: "words are lower-cased, by Unicode's rules; bytes that are not UTF-8 stay as they are",
+	},
+}
+
+// words finds words in text. A word is a longest run of bytes other than space, \t, \n, \v,
+// \f and \r, as C's isspace and Python's bytes.split have it; or of ASCII letters, as
+// tr -cs A-Za-z '\n' has it.
+type words struct{ letters, lower bool }
+
+func newWords(p *program.Params) *words {
+	return &words{letters: p.Flag("letters"), lower: p.Flag("lower")}
+}
+
+// fold returns text with the words in it lower-cased if they are to be, in the memory of
+// scratch if it is enough; else text itself.
+func (w *words) fold(scratch *[]byte, text []byte) []byte {
+	if !w.lower {
+		return text
+	}
+	folded := append((*scratch)[:0], text...)
+	ascii := true
+	for i, c := range folded {
+		if 'A' <= c && c <= 'Z' {
+			folded[i] = c + 'a' - 'A'
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	if !ascii && !w.letters {
+		folded = lowerUnicode(folded[:0], text)
+	}
+	*scratch = folded
+	return folded
+}
+
+// lowerUnicode appends text to dst in lower case. Unlike bytes.ToLower it leaves what is not
+// UTF-8 as it is.
+func lowerUnicode(dst, text []byte) []byte {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r == utf8.RuneError && n == 1 {
+			dst = append(dst, text[0])
+		} else {
+			dst = utf8.AppendRune(dst, unicode.ToLower(r))
+		}
+		text = text[n:]
+	}
+	return dst
+}

@@ -1,0 +1,391 @@
+package framed
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
+	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
+)
+
+// guestProgram is a program that runs in processes that speak the framed protocol.
+type Program struct {
+	Config program.Config
+	Spec   program.Spec
+	// Files are absolute paths by the names in the working folder.
+	Files map[string]string
+	// Command prepares the attempt's scratch folder and returns the command line.
+	Command func(ctx context.Context, a program.Attempt) ([]string, error)
+	// Apart, if not nil, copies the program to a folder without other files, as at an executor.
+	// Check uses the copy.
+	Apart func(folder string) (*Program, error)
+	// Foreign says that the program may be any executable, also one that does not speak the
+	// protocol; errors then say how to run such a program.
+	Foreign bool
+
+	// NewPairs, if not nil, returns what decodes the PAIRS frames of a map attempt; otherwise
+	// programs may not send any. Limit bounds the memory that it takes, in bytes.
+	NewPairs func(limit int64) PairDecoder
+	// NewGroups, if not nil, returns what writes the input of a reduce attempt, after READY;
+	// otherwise that is RECORDS frames. Write writes a frame.
+	NewGroups func(ready frames.Ready, write func(t frames.Type, parts ...[]byte) error) GroupWriter
+	// Tells says that mappers report what is mapped, by TOOK frames.
+	Tells bool
+}
+
+// pairDecoder decodes the PAIRS frames of one attempt. One goroutine uses it.
+type PairDecoder interface {
+	// Take decodes a payload, which it may change, and emits the records or keeps them for
+	// Drain. A UserError is the program's fault; any other error means that the program breaks
+	// the protocol.
+	Take(payload []byte, out *record.Emitter) error
+	// Drain emits what Take has kept.
+	Drain(out *record.Emitter) error
+}
+
+// groupWriter writes the input of one reduce attempt. One goroutine uses it.
+type GroupWriter interface {
+	// Take takes a block of sorted records, which it does not keep.
+	Take(block []byte) error
+	// Finish writes what is left.
+	Finish() error
+}
+
+// Traits implements Program: nothing is known of a guest's data.
+func (p *Program) Traits() program.Traits { return program.Traits{} }
+
+// NewMapper implements Program.
+func (p *Program) NewMapper(ctx context.Context, a program.Attempt) (program.Mapper, error) {
+	g, err := p.start(ctx, a, frames.RoleMap)
+	if err != nil {
+		return nil, err
+	}
+	if p.Tells {
+		return &tellingMapper{guestMapper: guestMapper{guest: g}}, nil
+	}
+	return &guestMapper{guest: g}, nil
+}
+
+// NewReducer implements Program.
+func (p *Program) NewReducer(ctx context.Context, a program.Attempt) (program.Reducer, error) {
+	g, err := p.start(ctx, a, frames.RoleReduce)
+	if err != nil {
+		return nil, err
+	}
+	if p.NewGroups != nil {
+		return &groupReducer{guest: g, newGroups: p.NewGroups}, nil
+	}
+	return &guestReducer{guest: g}, nil
+}
+
+// guest is a conversation with a process.
+type guest struct {
+	name    string
+	foreign bool // it may be any executable, also one that does not speak the protocol
+	started bool // it has said READY; confined to whoever takes frames
+	cfg     program.Config
+	ctx     context.Context // ends with the attempt
+	moved   func()          // see Attempt.Moved; not nil
+	took    func(int64)     // see Attempt.Took; nil: the guest may not tell that
+	stop    func() bool     // stops ctx from killing the process
+	proc    *process.Process
+
+	frames   *frames.Writer
+	incoming chan frame
+	free     chan []byte // buffers for incoming frames
+	reader   sync.WaitGroup
+
+	pairs  PairDecoder       // for PAIRS frames; nil: the guest may not send any
+	ready  chan frames.Ready // has what the guest said, if nobody took it
+	killed chan struct{}     // closed by Kill
+	kill   sync.Once
+	done   frames.Done // once it was said
+}
+
+// frame is what the reader goroutine found.
+type frame struct {
+	kind    frames.Type
+	payload []byte
+	err     error // then nothing follows
+}
+
+// maxDone bounds the message that ends a program's work: as many counters as there may be, each byte of their names escaped.
+const maxDone = 2 << 20 // bytes
+
+// counterFault says what is wrong with the counters of an attempt; "" if nothing is.
+func counterFault(counters map[string]int64) string {
+	if len(counters) > program.MaxCounters {
+		return fmt.Sprintf("it has %d different counters; at most %d are taken", len(counters), program.MaxCounters)
+	}
+	for _, name := range slices.Sorted(maps.Keys(counters)) {
+		if len(name) > program.MaxCounterName {
+			return fmt.Sprintf("the name of the counter %s is longer than %d bytes", program.Preview([]byte(name)), program.MaxCounterName)
+		}
+	}
+	return ""
+}
+
+// framesAhead is how many frames the reader may be ahead of the attempt.
+const framesAhead = 2
+
+// start starts a process and sends its HELLO. READY is not waited for: it comes before all
+// other frames, or an ERROR does.
+func (p *Program) start(ctx context.Context, a program.Attempt, role frames.Role) (*guest, error) {
+	argv, err := p.Command(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.User.As(func() error { return process.LinkFiles(p.Files, a.Scratch) }); err != nil {
+		return nil, err
+	}
+	proc, err := process.Start(argv, p.Config.Process(a))
+	if errors.Is(err, process.ErrNotRunnable) && p.Foreign {
+		return nil, &program.UserError{Program: p.Spec.Name, Message: err.Error(), Final: true, Cause: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	g := &guest{
+		name: p.Spec.Name, foreign: p.Foreign, cfg: p.Config, ctx: ctx, proc: proc, moved: a.Moved,
+		frames:   frames.NewWriter(proc.Stdin),
+		incoming: make(chan frame),
+		free:     make(chan []byte, framesAhead+1),
+		ready:    make(chan frames.Ready, 1),
+		killed:   make(chan struct{}),
+	}
+	if g.moved == nil {
+		g.moved = func() {}
+	}
+	for range framesAhead {
+		g.free <- nil
+	}
+	g.stop = context.AfterFunc(ctx, proc.Kill)
+	g.reader.Go(g.read)
+	hello := frames.Hello{
+		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.Spec.Params,
+		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, SortValues: a.SortValues, Memory: a.Memory,
+	}
+	if p.Tells && role == frames.RoleMap {
+		if g.took = a.Took; g.took == nil {
+			g.took = func(int64) {}
+		}
+	}
+	if p.NewPairs != nil && role == frames.RoleMap && !a.MapOnly {
+		limit := a.Buffer
+		if limit == 0 {
+			limit = program.DefaultBuffer
+		}
+		g.pairs = p.NewPairs(limit)
+	}
+	if hello.Params == nil {
+		hello.Params = map[string]string{}
+	}
+	if err := g.frames.WriteMessage(frames.TypeHello, hello); err != nil {
+		// The process is gone already, or no HELLO fits the frame; the reader knows which.
+		err = g.explain(err)
+		g.Kill()
+		return nil, err
+	}
+	return g, nil
+}
+
+// read passes frames on until the stream ends or nobody wants them.
+func (g *guest) read() {
+	r := frames.NewReader(g.proc.Stdout)
+	for {
+		var buf []byte
+		select {
+		case buf = <-g.free:
+		case <-g.killed:
+			return
+		}
+		var f frame
+		f.kind, f.payload, f.err = r.Next(buf)
+		g.moved()
+		select {
+		case g.incoming <- f:
+		case <-g.killed:
+			return
+		}
+		if f.err != nil {
+			return
+		}
+	}
+}
+
+// take handles a frame that is no answer to anything: RECORDS go to out. It tells whether
+// the guest is done.
+func (g *guest) take(f frame, out *record.Emitter) (done bool, err error) {
+	if f.err != nil {
+		return false, g.died(f.err)
+	}
+	switch f.kind {
+	case frames.TypeReady:
+		var ready frames.Ready
+		err = frames.Decode(f.kind, f.payload, &ready)
+		g.started = g.started || err == nil
+		select {
+		case g.ready <- ready:
+		default: // it is said more than once, which harms nobody
+		}
+	case frames.TypeRecords:
+		err = out.EmitBlock(f.payload)
+		if errors.Is(err, record.ErrCorrupt) {
+			err = g.misbehaved(err)
+		}
+		g.free <- f.payload
+		return false, err
+	case frames.TypePairs:
+		if g.pairs == nil {
+			err = fmt.Errorf("%w: %v that were not asked for", frames.ErrMalformed, f.kind)
+			break
+		}
+		err = g.pairs.Take(f.payload, out)
+		var user *program.UserError
+		if errors.As(err, &user) {
+			user.Program = g.name
+			return false, user
+		}
+	case frames.TypeTook:
+		bytes, n := binary.Uvarint(f.payload)
+		if g.took == nil || n <= 0 || n < len(f.payload) || bytes > math.MaxInt64 {
+			err = fmt.Errorf("%w: %v with %d bytes", frames.ErrMalformed, f.kind, len(f.payload))
+			break
+		}
+		g.took(int64(bytes))
+	case frames.TypeDone:
+		if len(f.payload) > maxDone {
+			return false, &program.UserError{Program: g.name, Message: fmt.Sprintf("its counters have %d bytes; at most %d are taken", len(f.payload), maxDone)}
+		}
+		err = frames.Decode(f.kind, f.payload, &g.done)
+		if fault := counterFault(g.done.Counters); fault != "" {
+			return false, &program.UserError{Program: g.name, Message: fault}
+		}
+		done = true
+	case frames.TypeError:
+		var failure frames.Failure
+		if err = frames.Decode(f.kind, f.payload, &failure); err == nil {
+			user := userError(g.name, failure)
+			user.Final = !g.started && !failure.Again
+			return false, user
+		}
+	default:
+		err = fmt.Errorf("%w: %v from a guest", frames.ErrMalformed, f.kind)
+	}
+	g.free <- f.payload
+	if err != nil {
+		return false, g.misbehaved(err)
+	}
+	return done, nil
+}
+
+// exchange takes the guest's output while input runs in another goroutine, until input has
+// returned, or, if untilDone, until the guest said DONE. After an error the guest is dead.
+func (g *guest) exchange(input func() error, untilDone bool, out *record.Emitter) error {
+	written := make(chan error, 1)
+	var writer sync.WaitGroup
+	writer.Go(func() { written <- input() })
+	err := g.receive(written, untilDone, out)
+	if err != nil {
+		g.Kill()
+		writer.Wait() // input holds what belongs to the caller
+	}
+	return err
+}
+
+// receive is the part of exchange that the caller's goroutine does; written gives the
+// result of the other part.
+func (g *guest) receive(written <-chan error, untilDone bool, out *record.Emitter) error {
+	for {
+		select {
+		case err := <-written:
+			written = nil
+			if err != nil {
+				return g.explain(err)
+			}
+			if !untilDone {
+				return out.Err()
+			}
+		case f := <-g.incoming:
+			done, err := g.take(f, out)
+			switch {
+			case err != nil:
+				return g.cause(err)
+			case out.Err() != nil:
+				return out.Err()
+			case done:
+				return g.ended(written, untilDone)
+			}
+		case <-g.killed:
+			return g.cause(program.ErrKilled)
+		}
+	}
+}
+
+// ended tells whether DONE came in its time: all input was written before, though written,
+// if it is not nil, may not have said so yet.
+func (g *guest) ended(written <-chan error, untilDone bool) error {
+	if written == nil {
+		return nil
+	}
+	timer := time.NewTimer(g.cfg.Grace)
+	defer timer.Stop()
+	select {
+	case err := <-written:
+		if err == nil && untilDone {
+			return nil
+		}
+	case <-timer.C:
+	case <-g.killed:
+	}
+	return g.misbehaved(errEarlyDone)
+}
+
+// end waits for the process after DONE, and ends it for certain.
+func (g *guest) end() error {
+	defer g.Kill()
+	if err := process.IgnoreClosed(g.proc.Stdin.Close()); err != nil {
+		return fmt.Errorf("end program: %w", err)
+	}
+	if !g.proc.WaitExit(g.ctx, g.cfg.Grace) {
+		return context.Cause(g.ctx) // or it lingers, which harms nobody
+	}
+	if g.proc.State().Success() {
+		return nil
+	}
+	return g.cause(program.Died(g.name, g.proc, "it ended with "+g.proc.Exit()+" after its work"))
+}
+
+// endInput tells the guest that its input has ended, in the protocol and outside of it: a program that does not know
+// the protocol, and would read on, ends too.
+func (g *guest) endInput() error {
+	if err := g.frames.Write(frames.TypeEnd); err != nil {
+		return err
+	}
+	return process.IgnoreClosed(g.proc.Stdin.Close())
+}
+
+// Kill implements Mapper and Reducer. It returns when the process is reaped.
+func (g *guest) Kill() {
+	g.kill.Do(func() {
+		close(g.killed)
+		g.stop()
+		g.proc.Kill()
+		<-g.proc.Exited()
+		// Closing only fails for what is closed already: pipes keep nothing back.
+		_ = g.proc.Close()
+		g.reader.Wait()
+	})
+}
+
+// Counters implements Counting.
+func (g *guest) Counters() map[string]int64 { return g.done.Counters }

@@ -1,0 +1,123 @@
+package streaming
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestPacedPipe writes to readers of all kinds and wants every byte to arrive, in order.
+func TestPacedPipe(t *testing.T) {
+	data := make([]byte, 5<<20)
+	_, _ = rand.NewChaCha8([32]byte{7}).Read(data) // it never fails
+	for name, reader := range map[string]struct {
+		piece int
+		wait  func(read int) time.Duration
+	}{
+		"quick":    {256 << 10, func(int) time.Duration { return 0 }},
+		"little":   {4 << 10, func(int) time.Duration { return 50 * time.Microsecond }},
+		"slow":     {64 << 10, func(int) time.Duration { return 3 * time.Millisecond }},
+		"changing": {32 << 10, func(read int) time.Duration { return time.Duration(read>>20%2) * 5 * time.Millisecond }},
+		"halting": {128 << 10, func(read int) time.Duration {
+			if read == 2<<20 {
+				return 300 * time.Millisecond
+			}
+			return 0
+		}},
+	} {
+		for _, grown := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r, w, err := os.Pipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if grown {
+					if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 1<<20); err != nil {
+						t.Fatal(err)
+					}
+					if err := syscall.SetNonblock(int(w.Fd()), true); err != nil { // Fd has made it blocking
+						t.Fatal(err)
+					}
+				}
+				got := make(chan []byte)
+				go func() {
+					var all []byte
+					piece := make([]byte, reader.piece)
+					for {
+						n, err := r.Read(piece)
+						all = append(all, piece[:n]...)
+						if err != nil {
+							got <- all
+							return
+						}
+						time.Sleep(reader.wait(len(all)))
+					}
+				}()
+				p := newPacedPipe(w)
+				for rest, i := data, 0; len(rest) > 0; i++ {
+					n := min(len(rest), []int{1, 1 << 20, 333, 100_000, 0}[i%5])
+					m, err := p.Write(rest[:n])
+					if err != nil || m != n {
+						t.Fatalf("%d of %d bytes: %v", m, n, err)
+					}
+					rest = rest[n:]
+				}
+				if err := w.Close(); err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(<-got, data) {
+					t.Error("other bytes came out")
+				}
+			})
+		}
+	}
+}
+
+// TestPacedPipeEnds closes either end under a writer that waits.
+func TestPacedPipeEnds(t *testing.T) {
+	for name, end := range map[string]struct {
+		close func(r, w *os.File) error
+		want  error
+	}{
+		"reader": {func(r, _ *os.File) error { return r.Close() }, syscall.EPIPE},
+		"writer": {func(_, w *os.File) error { return w.Close() }, os.ErrClosed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			defer w.Close()
+			failed := make(chan error)
+			go func() {
+				_, err := newPacedPipe(w).Write(make([]byte, 10<<20))
+				failed <- err
+			}()
+			_, err = io.ReadFull(r, make([]byte, 2<<20))
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Millisecond)
+			if err := end.close(r, w); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-failed:
+				if !errors.Is(err, end.want) {
+					t.Errorf("got %v", err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("it waits for ever")
+			}
+		})
+	}
+}

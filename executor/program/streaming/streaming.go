@@ -1,0 +1,240 @@
+package streaming
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/executor/program/process"
+	"github.com/bucketmill/bucketmill/job"
+)
+
+// StreamingName is what a streaming program is called.
+const Name = job.KindStreaming
+
+// The parameters of streaming programs, which are called as in Hadoop.
+const (
+	paramMapInput        = "stream.map.input.field.separator"
+	paramMapIgnoreKey    = "stream.map.input.ignoreKey"
+	paramMapOutput       = "stream.map.output.field.separator"
+	paramMapKeyFields    = "stream.num.map.output.key.fields"
+	paramReduceInput     = "stream.reduce.input.field.separator"
+	paramReduceOutput    = "stream.reduce.output.field.separator"
+	paramReduceKeyFields = "stream.num.reduce.output.key.fields"
+	paramReporterPrefix  = "stream.stderr.reporter.prefix"
+	paramExitIsFailure   = "stream.non.zero.exit.is.failure"
+)
+
+// Streaming describes streaming programs and their parameters.
+func Describe() program.Info {
+	const tab = "\t"
+	return program.Info{
+		Name:    Name,
+		Summary: "any commands that read and write lines, given by --mapper, --reducer and --combiner; other parameters are environment variables",
+		Params: []program.Param{
+			{Name: paramMapInput, Default: tab, Summary: "what stands between key and value of a mapper's input"},
+			{Name: paramMapIgnoreKey, Summary: "whether a mapper gets values alone (default: of text, jsonl and csv)"},
+			{Name: paramMapOutput, Default: tab, Summary: "what ends a field of a mapper's output"},
+			{Name: paramMapKeyFields, Default: "1", Summary: "how many fields of it are the key"},
+			{Name: paramReduceInput, Default: tab, Summary: "what stands between key and value of a reducer's input"},
+			{Name: paramReduceOutput, Default: tab, Summary: "what ends a field of a reducer's output"},
+			{Name: paramReduceKeyFields, Default: "1", Summary: "how many fields of it are the key"},
+			{Name: paramReporterPrefix, Default: "reporter:", Summary: "what lines on standard error begin with that report a counter or status"},
+			{Name: paramExitIsFailure, Default: "true", Summary: "whether an exit status other than 0 fails the attempt"},
+		},
+	}
+}
+
+// StreamingKind are commands that read and write lines.
+var Kind = program.Kind{
+	// Each task starts a new process that has nothing loaded yet, so few tasks for each slot.
+	Kind:     job.Kind{Name: Name, Title: "commands", Origin: job.OriginCommands, MaxWaves: 2, Rate: 8e6, CheckSpec: checkCommands},
+	Open:     func(cfg program.Config, spec program.Spec, _ string) (program.Program, error) { return Open(cfg, spec) },
+	Programs: func() []program.Info { return []program.Info{Describe()} },
+}
+
+// checkCommands checks the commands and parameters of a spec.
+func checkCommands(spec *job.Spec) error {
+	s := program.SpecOf(spec)
+	s.Files = nil // they are elsewhere
+	_, err := Open(program.Config{}, s)
+	return err
+}
+
+// streaming is a program of commands that read and write lines.
+type streaming struct {
+	cfg      program.Config
+	mapper   []string // arguments
+	combiner []string
+	reducer  []string
+	files    map[string]string // absolute paths by the names in the working folder
+	env      []string          // of the parameters
+	path     string            // PATH
+
+	mapInput, reduceInput   []byte // separators
+	mapOutput, reduceOutput pairFormat
+	ignoreKey               string // true, false, or empty: by the format
+	reporterPrefix          string
+	exitIsFailure           bool
+}
+
+func Open(cfg program.Config, spec program.Spec) (*streaming, error) {
+	p := &streaming{cfg: cfg.WithDefaults(), path: os.Getenv("PATH")}
+	for _, c := range []struct {
+		role, command string
+		args          *[]string
+	}{
+		{"mapper", spec.Commands.Mapper, &p.mapper},
+		{"combiner", spec.Commands.Combiner, &p.combiner},
+		{"reducer", spec.Commands.Reducer, &p.reducer},
+	} {
+		if c.command == "" && c.role != "mapper" {
+			continue
+		}
+		args, err := splitCommand(c.command)
+		if err == nil {
+			err = javaName(args[0])
+		}
+		if long := slices.IndexFunc(args, func(arg string) bool { return len(arg) > mostVariable }); err == nil && long >= 0 {
+			err = fmt.Errorf("an argument has %d bytes, and the most is %d: send it as a file (--program-file)", len(args[long]), mostVariable)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.role, err)
+		}
+		*c.args = args
+	}
+	var err error
+	if p.files, err = process.FindFiles(spec.Files); err != nil {
+		return nil, err
+	}
+	return p, p.configure(spec.Params)
+}
+
+// javaName refuses what names no program but a part of Hadoop.
+func javaName(program string) error {
+	switch {
+	case program == "NONE":
+		return errors.New("NONE is no program here: for a job without reducers say --reducers 0")
+	case program == "aggregate":
+		return errors.New("aggregate, Hadoop's own reducer, is not there: the builtin program aggregate, or a script, may do it")
+	case strings.HasPrefix(program, "org.apache.hadoop."):
+		return fmt.Errorf("the class %s is not there: commands only; without a reducer the sorted pairs are the output", program)
+	}
+	return nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// ownVariables are set for every process, and by HOME what a program left running is found.
+var ownVariables = []string{"HOME", "TMPDIR"}
+
+// configure reads the parameters.
+func (p *streaming) configure(given map[string]string) error {
+	known := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		variable := name
+		if strings.Contains(name, ".") {
+			known[name] = given[name]
+			variable = environmentName(name)
+		}
+		switch {
+		case !variableName.MatchString(variable):
+			return fmt.Errorf("%s: parameter %q can be no environment variable", Name, name)
+		case slices.Contains(ownVariables, name) || strings.HasPrefix(name, "mapreduce_") || strings.HasPrefix(name, "mapred_"):
+			return fmt.Errorf("%s: the environment variable %s is set for every process by itself", Name, name)
+		case strings.IndexByte(given[name], 0) >= 0:
+			return fmt.Errorf("%s: parameter %s holds a zero byte", Name, name)
+		case name == "PATH":
+			p.path = given[name]
+		}
+		p.env = append(p.env, variable+"="+given[name])
+		if len(given[name]) > mostVariable {
+			return fmt.Errorf("%s: parameter %s has %d bytes, and becomes an environment variable, which takes %d: send it as a file (--program-file)",
+				Name, name, len(given[name]), mostVariable)
+		}
+	}
+	if size := environmentSize(p.env, p.mapper, p.combiner, p.reducer); size > mostEnvironment {
+		return fmt.Errorf("%s: the commands and the parameters, which become environment variables, have %d bytes, of %d that a process takes: send the large ones as files (--program-file)",
+			Name, size, mostEnvironment)
+	}
+	params, err := program.ReadParams(Describe(), known)
+	if err != nil {
+		return err
+	}
+	p.mapInput, p.reduceInput = params.Separator(paramMapInput), params.Separator(paramReduceInput)
+	p.mapOutput = pairFormat{separator: params.Separator(paramMapOutput), fields: params.Fields(paramMapKeyFields)}
+	p.reduceOutput = pairFormat{separator: params.Separator(paramReduceOutput), fields: params.Fields(paramReduceKeyFields)}
+	p.ignoreKey = params.OneOf(paramMapIgnoreKey, "", "true", "false")
+	p.reporterPrefix = params.Required(paramReporterPrefix, "some text")
+	p.exitIsFailure = params.Flag(paramExitIsFailure)
+	return params.Err()
+}
+
+// What Linux passes on to a process. One text takes 128 KiB, of which the name and what ends it need a little; all
+// together take a quarter of the stack's limit, mostly 8 MiB, and what we add ourselves needs some of that.
+const (
+	mostVariable    = 120 << 10
+	mostEnvironment = 1 << 20
+)
+
+// environmentSize is about how many bytes texts take that are passed to a process.
+func environmentSize(lists ...[]string) (size int) {
+	const pointer = 8
+	for _, list := range lists {
+		for _, text := range list {
+			size += len(text) + 1 + pointer
+		}
+	}
+	return size
+}
+
+// environmentName is a parameter's name as an environment variable.
+func environmentName(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
+			return c
+		}
+		return '_'
+	}, name)
+}
+
+// Traits implements Program.
+func (p *streaming) Traits() program.Traits { return program.Traits{Identity: p.reducer == nil} }
+
+// Check looks for the commands' programs, as far as that is possible before the files are in a
+// working folder.
+func (p *streaming) Check(context.Context) error {
+	for _, args := range [][]string{p.mapper, p.combiner, p.reducer} {
+		if args == nil || p.files[filepath.Clean(args[0])] != "" {
+			continue
+		}
+		if _, err := findCommand(args[0], os.DevNull, p.path); err != nil {
+			return &program.UserError{Program: args[0], Message: err.Error()}
+		}
+	}
+	return nil
+}
+
+// prepare makes the working folder of an attempt ready, and what its processes share.
+func (p *streaming) prepare(ctx context.Context, a program.Attempt) (*streams, error) {
+	if a.Moved == nil {
+		a.Moved = func() {}
+	}
+	if a.Buffer <= 0 {
+		a.Buffer = program.DefaultBuffer
+	}
+	if err := a.User.As(func() error { return process.LinkFiles(p.files, a.Scratch) }); err != nil {
+		return nil, err
+	}
+	return &streams{
+		program: p, ctx: ctx, attempt: a, reporter: newReporter(p.reporterPrefix, a.Moved),
+		killed: make(chan struct{}),
+	}, nil
+}
