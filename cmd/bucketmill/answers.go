@@ -110,8 +110,8 @@ func atMost[T any](n int, items iter.Seq2[T, error]) iter.Seq2[T, error] {
 	}
 }
 
-// each yields items without errors.
-func each[T any](items []T) iter.Seq2[T, error] {
+// withoutErrors yields items, with nil as their errors.
+func withoutErrors[T any](items []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, item := range items {
 			if !yield(item, nil) {

@@ -43,8 +43,8 @@ func (s *session) attend(ctx context.Context, id job.ID, how attendOptions) erro
 	}
 	j, err := s.follow(ctx, id, ui)
 	ui.close()
-	if ctx.Err() != nil && !settled(j) {
-		return s.leave(ctx, id, how.cancelOnInterrupt)
+	if ctx.Err() != nil && !isOver(j) {
+		return s.stopWaiting(ctx, id, how.cancelOnInterrupt)
 	}
 	if err != nil {
 		return err
@@ -77,8 +77,8 @@ func (s *session) attend(ctx context.Context, id job.ID, how attendOptions) erro
 	return errors.Join(reportedError{errJobFailed}, s.analyse(ctx, s.err, j))
 }
 
-// leave prints what happens to a job when the command stops waiting for it.
-func (s *session) leave(ctx context.Context, id job.ID, cancelIt bool) error {
+// stopWaiting prints what happens to a job when the command stops waiting for it.
+func (s *session) stopWaiting(ctx context.Context, id job.ID, cancelIt bool) error {
 	if !cancelIt {
 		fmt.Fprintf(s.err, `bucketmill: interrupted; job %[1]s continues. Watch it with "bucketmill status %[1]s --watch", or stop it with "bucketmill cancel %[1]s".`+"\n", id)
 		return reportedError{errInterrupted}
@@ -103,7 +103,7 @@ func (s *session) follow(ctx context.Context, id job.ID, ui *ui) (job api.Job, _
 	known := s.Knowing(s.reportWaiting(ui.log(), id))
 	for e, err := range known.Events(ctx, id, "") {
 		if err != nil {
-			return job, gone(id, err)
+			return job, explainMissing(id, err)
 		}
 		if e.Type == api.EventProgress && e.Progress != nil {
 			ui.progress(state.Job{ID: id, State: e.State, Phase: e.Phase, Map: e.Progress.Map, Reduce: e.Progress.Reduce}, nil)
@@ -113,9 +113,9 @@ func (s *session) follow(ctx context.Context, id job.ID, ui *ui) (job api.Job, _
 			continue
 		}
 		if job, err = known.Job(ctx, id); err != nil {
-			return job, gone(id, err)
+			return job, explainMissing(id, err)
 		}
-		if settled(job) {
+		if isOver(job) {
 			ui.progress(record(job), nil)
 			return job, nil
 		}
@@ -123,8 +123,8 @@ func (s *session) follow(ctx context.Context, id job.ID, ui *ui) (job api.Job, _
 	return job, errForgotten
 }
 
-// gone explains what may have happened to a job that was not restored.
-func gone(id job.ID, err error) error {
+// explainMissing explains what may have happened to a job that was not restored.
+func explainMissing(id job.ID, err error) error {
 	if problem, ok := errors.AsType[*api.Problem](err); ok && problem.Code == api.CodeJobNotFound {
 		return fmt.Errorf("the server no longer knows job %s: the job ended and its history has expired, or Redis has lost it; "+
 			"a job that completed has written _SUCCESS to its output", id)
@@ -170,15 +170,15 @@ func running(active []api.ActiveAttempt, id job.ID) (attempts []state.Running) {
 // eventKept is the type of the event after which a failed job can be retried.
 const eventKept = "kept"
 
-// mayEnd reports whether a job may be settled after an event. A job that was retried has such
+// mayEnd reports whether a job may be over after an event. A job that was retried has such
 // events in its past.
 func mayEnd(e api.Event) bool {
 	return e.State.Terminal() || e.Type == eventKept || e.Type == api.EventEnded
 }
 
-// settled reports whether a job has ended for its user: a failed job only after its clean-up, since
+// isOver reports whether a job has ended for its user: a failed job only after its clean-up, since
 // it can't be retried before.
-func settled(j api.Job) bool {
+func isOver(j api.Job) bool {
 	return j.State.Terminal() && (j.State != job.Failed || j.Phase != job.PhaseCleanup)
 }
 

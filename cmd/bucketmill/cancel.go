@@ -17,7 +17,7 @@ func newCancelCommand() *cobra.Command {
 		Short: "Stop jobs and remove what they wrote",
 		Args:  someJobs("cancel"),
 	}, func(ctx context.Context, s *session, args []string) error {
-		return s.each(args, func(arg string) error { return s.change(ctx, arg, s.Cancel) })
+		return s.forEach(args, func(arg string) error { return s.change(ctx, arg, s.Cancel) })
 	})
 }
 
@@ -30,7 +30,7 @@ outputs. A failed job can't be retried afterwards. It needs a token with the rol
 the job.`,
 		Args: someJobs("delete"),
 	}, func(ctx context.Context, s *session, args []string) error {
-		return s.each(args, func(arg string) error {
+		return s.forEach(args, func(arg string) error {
 			id, err := s.jobNamed(ctx, arg)
 			if err != nil {
 				return err
@@ -50,8 +50,8 @@ func someJobs(what string) cobra.PositionalArgs {
 	}
 }
 
-// each calls do for each argument, and continues after an error.
-func (s *session) each(args []string, do func(arg string) error) error {
+// forEach calls do for each argument, and continues after an error.
+func (s *session) forEach(args []string, do func(arg string) error) error {
 	var failed []error
 	for _, arg := range args {
 		if err := s.explain(do(arg)); err != nil {

@@ -34,7 +34,7 @@ type testServer struct {
 	root  string // has a folder for each bucket
 	files *connect.Stores
 	store *state.Store
-	boss  *controller.Controller
+	ctrl  *controller.Controller
 	api   *server.Server
 	log   *slog.Logger
 
@@ -60,17 +60,17 @@ func serve(t *testing.T, idle bool, adjust func(*server.Config)) *testServer {
 	s.store, err = state.Connect(t.Context(), redis.URL(), state.DefaultNamespace)
 	must(t, err)
 	t.Cleanup(func() { must(t, s.store.Close()) })
-	s.boss, err = controller.New(t.Context(), controller.Config{
+	s.ctrl, err = controller.New(t.Context(), controller.Config{
 		Kinds: kinds.All().Jobs(),
-		ID:    "boss", Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Limits: serverLimits, KeepFailed: time.Hour,
+		ID:    "ctrl", Store: s.store, Open: s.open, Work: serverWork, Log: s.log, Limits: serverLimits, KeepFailed: time.Hour,
 		Metrics: s.registry,
 	})
 	must(t, err)
 	cfg := server.Config{
 		Kinds: kinds.All().Jobs(),
 		Store: s.store, Open: s.open, Work: serverWork, Log: s.log,
-		Submit: s.boss.SubmitFor, Retry: s.boss.Retry, Delete: s.boss.Delete,
-		Metrics: s.registry, Reports: s.boss.Reports,
+		Submit: s.ctrl.SubmitFor, Retry: s.ctrl.Retry, Delete: s.ctrl.Delete,
+		Metrics: s.registry, Reports: s.ctrl.Reports,
 		EnsureBucket: s.ensureBucket, Buckets: s.buckets,
 	}
 	if adjust != nil {
@@ -137,7 +137,7 @@ func (s *testServer) work() {
 	must(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background()) // ended before the server that it uses
 	var workers sync.WaitGroup
-	for _, run := range []func(context.Context) error{s.boss.Run, hand.Run} {
+	for _, run := range []func(context.Context) error{s.ctrl.Run, hand.Run} {
 		workers.Go(func() {
 			if err := run(ctx); err != nil {
 				s.t.Error(err)

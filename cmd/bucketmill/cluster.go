@@ -79,7 +79,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs pro
 	limits := state.Limits{Infra: 4, Backoff: 200 * time.Millisecond, Shun: -1} // all executors are on one machine
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
-	boss, err := controller.New(ctx, controller.Config{
+	ctrl, err := controller.New(ctx, controller.Config{
 		ID: "local", Store: c.store, Open: c.stores.Open, Work: c.work, Limits: limits, Log: log, Slots: f.executors,
 		PlanTimeout: localStoreTimeout, CleanupTimeout: localStoreTimeout, Abandoned: ui.abandoned, Kinds: kinds.All().Jobs(),
 		NoBackups: true, // on one machine no executor is slower than another
@@ -87,7 +87,7 @@ func (f *runFlags) startCluster(ctx context.Context, spec job.Spec, programs pro
 	if err != nil {
 		return c, err
 	}
-	c.start(func() error { return boss.Run(running) })
+	c.start(func() error { return ctrl.Run(running) })
 	for i := range f.executors {
 		e, err := executor.New(ctx, executor.Config{
 			ID: job.ExecutorID("local-" + strconv.Itoa(i)), Store: c.store, Open: c.stores.Open,

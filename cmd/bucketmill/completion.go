@@ -40,7 +40,8 @@ func completeJobFlags(cmd *cobra.Command) {
 	}
 }
 
-// formatNames returns the names of the input formats. A name that ends with a colon needs a parameter.
+// formatNames returns the names of the input formats. A name that ends with a colon needs a
+// parameter.
 func formatNames() []cobra.Completion {
 	names := formats.Inputs.Names()
 	for i, name := range names {

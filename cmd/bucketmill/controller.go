@@ -175,7 +175,7 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 	}
 	defer func() { err = joinClose(err, store) }()
 	registry := newRegistry(stores.Stats)
-	boss, err := controller.New(ctx, controller.Config{
+	ctrl, err := controller.New(ctx, controller.Config{
 		Metrics: registry,
 		ID:      processID(), Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log,
 		Interval: f.interval, History: f.history, KeepFailed: f.keepFailed, Notify: f.webhook.notify(log),
@@ -184,17 +184,17 @@ func (f *controllerFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := f.api.server(f.serviceFlags, boss, store, stores, registry, log, false)
+	server, err := f.api.server(f.serviceFlags, ctrl, store, stores, registry, log, false)
 	if err != nil {
 		return err
 	}
 	listen := func(ctx context.Context) error { store.CallOnExpiry(ctx); return nil }
-	return serveAll(ctx, boss.Run, listen, func(ctx context.Context) error { return f.api.serve(ctx, server, log, cmd.ErrOrStderr()) },
+	return serveAll(ctx, ctrl.Run, listen, func(ctx context.Context) error { return f.api.serve(ctx, server, log, cmd.ErrOrStderr()) },
 		func(ctx context.Context) error { return f.api.followTokens(ctx, server, log, onHangup(ctx)) })
 }
 
 // server returns the server of the API.
-func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *state.Store, stores *connect.Stores, registry *prometheus.Registry, log *slog.Logger, files bool) (*server.Server, error) {
+func (f *apiFlags) server(s serviceFlags, ctrl *controller.Controller, store *state.Store, stores *connect.Stores, registry *prometheus.Registry, log *slog.Logger, files bool) (*server.Server, error) {
 	public := s.store
 	if f.publicS3Endpoint != "" {
 		public.endpoint = f.publicS3Endpoint
@@ -210,11 +210,11 @@ func (f *apiFlags) server(s serviceFlags, boss *controller.Controller, store *st
 		MaxProgram: int64(f.maxProgram), MaxUpload: int64(f.maxUpload), Uploads: f.uploads, Rate: f.rate,
 		Kinds:        kinds.All().Jobs(),
 		Metrics:      registry,
-		Reports:      boss.Reports,
-		Submit:       boss.SubmitFor,
-		Delete:       boss.Delete,
-		Retry:        boss.Retry,
-		Restoring:    boss.Restoring,
+		Reports:      ctrl.Reports,
+		Submit:       ctrl.SubmitFor,
+		Delete:       ctrl.Delete,
+		Retry:        ctrl.Retry,
+		Restoring:    ctrl.Restoring,
 		Presign:      presigner(links),
 		EnsureBucket: stores.EnsureBucket,
 		Buckets:      stores.Buckets,

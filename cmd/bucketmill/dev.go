@@ -111,7 +111,7 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	registry := newRegistry(stores.Stats)
-	boss, err := controller.New(ctx, controller.Config{
+	ctrl, err := controller.New(ctx, controller.Config{
 		Metrics: registry,
 		ID:      "dev", Store: store, Open: stores.Open, Work: f.work, Limits: f.limits, Log: log, KeepFailed: time.Hour, NoBackups: true,
 		Notify: f.webhook.notify(log), Kinds: kinds.All().Jobs(),
@@ -129,11 +129,11 @@ func (f *devFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := f.api.server(f.serviceFlags, boss, store, stores, registry, log, true)
+	server, err := f.api.server(f.serviceFlags, ctrl, store, stores, registry, log, true)
 	if err != nil {
 		return err
 	}
-	return serveAll(ctx, boss.Run, worker.Run, func(ctx context.Context) error { return f.api.serve(ctx, server, log, cmd.ErrOrStderr()) },
+	return serveAll(ctx, ctrl.Run, worker.Run, func(ctx context.Context) error { return f.api.serve(ctx, server, log, cmd.ErrOrStderr()) },
 		func(ctx context.Context) error { return f.api.followTokens(ctx, server, log, nil) }) // a hangup ends the process: its terminal is closed
 }
 

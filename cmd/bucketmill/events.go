@@ -29,7 +29,7 @@ func newEventsCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		events := s.past(ctx, id, after)
+		events := s.pastEvents(ctx, id, after)
 		if follow {
 			if _, err := s.Job(ctx, id); err != nil {
 				return err
@@ -55,9 +55,9 @@ func newEventsCommand() *cobra.Command {
 // silenceEnds is the time without an event after which a stream has sent all past events.
 const silenceEnds = time.Second
 
-// past yields the past events. The stream sends them at once; then it sends the progress of a job
-// that runs, and then new events.
-func (s *session) past(ctx context.Context, id job.ID, after string) iter.Seq2[api.Event, error] {
+// pastEvents yields the past events. The stream sends them at once; then it sends the progress of a
+// job that runs, and then new events.
+func (s *session) pastEvents(ctx context.Context, id job.ID, after string) iter.Seq2[api.Event, error] {
 	return func(yield func(api.Event, error) bool) {
 		streaming, cancel := context.WithCancel(ctx)
 		defer cancel()

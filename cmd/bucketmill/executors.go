@@ -20,9 +20,9 @@ func newExecutorsCommand() *cobra.Command {
 			return err
 		}
 		if s.json {
-			return printList(s.out, "executors", each(list))
+			return printList(s.out, "executors", withoutErrors(list))
 		}
-		return printTable(s.out, "ID HOST STATE SLOTS CPU MEMORY SEEN VERSION", each(list), executorCells)
+		return printTable(s.out, "ID HOST STATE SLOTS CPU MEMORY SEEN VERSION", withoutErrors(list), executorCells)
 	})
 }
 

@@ -29,13 +29,13 @@ func readJobFile(name string) (spec job.Spec, err error) {
 		return spec, fmt.Errorf("job file %s: %w", name, err)
 	}
 	if folder := filepath.Dir(path); folder != "." && !strings.HasPrefix(path, "/dev/") {
-		moveTo(&spec, folder)
+		rebasePaths(&spec, folder)
 	}
 	return spec, nil
 }
 
-// moveTo makes the relative paths of a job begin in a folder.
-func moveTo(spec *job.Spec, folder string) {
+// rebasePaths makes the relative paths of a job begin in a folder.
+func rebasePaths(spec *job.Spec, folder string) {
 	move := func(path string) string {
 		if path == "" || filepath.IsAbs(path) || strings.Contains(path, "://") {
 			return path
@@ -76,8 +76,8 @@ func sortsNothing(spec job.Spec) bool {
 	return spec.Program == "sort" && spec.Kind == builtin.Kind.Name && spec.Reducers != nil && *spec.Reducers == 0
 }
 
-// strayFiles suggests what arguments after the program were meant to be.
-func strayFiles(args []string) string {
+// argumentHint suggests what arguments after the program were meant to be.
+func argumentHint(args []string) string {
 	for _, arg := range args {
 		if _, err := os.Stat(arg); err != nil {
 			return ": name the input with --input and the output with --output"

@@ -62,7 +62,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 // names it.
 func oneProgram(_ *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usageError{fmt.Errorf("name one program, not %s%s", firstFew(quoted(args), 4), strayFiles(args[1:]))}
+		return usageError{fmt.Errorf("name one program, not %s%s", firstFew(quoted(args), 4), argumentHint(args[1:]))}
 	}
 	return nil
 }
@@ -82,12 +82,13 @@ func (f *jobFlags) job(args []string) (spec job.Spec, programPath string, err er
 	if spec, err = f.assemble(args); err != nil {
 		return spec, "", usageError{err}
 	}
-	programPath, err = detect(&spec)
+	programPath, err = detectKind(&spec)
 	return spec, programPath, err
 }
 
-// detect sets the kind of the program and returns its file; empty for a builtin and for commands.
-func detect(spec *job.Spec) (programPath string, err error) {
+// detectKind sets the kind of the program and returns its file; empty for a builtin and for
+// commands.
+func detectKind(spec *job.Spec) (programPath string, err error) {
 	if spec.Streaming() {
 		spec.Kind, spec.Program = job.KindStreaming, job.KindStreaming
 		return "", nil
@@ -138,7 +139,7 @@ func (f *jobFlags) assemble(args []string) (spec job.Spec, err error) {
 	if _, err := formats.Inputs.Parse(spec.Format, spec.Compression); err != nil {
 		return spec, err
 	}
-	return spec, absolute(&spec)
+	return spec, makeAbsolute(&spec)
 }
 
 // overlay overrides the job file with the flags that were given.
@@ -191,8 +192,8 @@ func (f *jobFlags) overlay(spec *job.Spec) error {
 	return nil
 }
 
-// absolute turns paths into URLs, so that they mean the same to every process.
-func absolute(spec *job.Spec) error {
+// makeAbsolute turns paths into URLs, so that they mean the same to every process.
+func makeAbsolute(spec *job.Spec) error {
 	inputs := slices.Clone(spec.Input) // the caller's slice must not change
 	for i, in := range inputs {
 		u, err := objstore.ParseURL(in.URL)

@@ -110,7 +110,7 @@ func TestMetricsPage(t *testing.T) {
 	s := serve(t, false, nil)
 	s.put("s3://inbox/books/a.txt", "a\n")
 	s.submit("--wait")
-	eventually(t, "the cluster is reported", func() bool { return s.boss.Reports() })
+	eventually(t, "the cluster is reported", func() bool { return s.ctrl.Reports() })
 	families, err := s.registry.Gather()
 	must(t, err)
 	found := map[string]string{}

@@ -47,7 +47,7 @@ func (s *session) printBuckets(ctx context.Context) error {
 		return err
 	}
 	if s.json {
-		return printList(s.out, "buckets", each(buckets))
+		return printList(s.out, "buckets", withoutErrors(buckets))
 	}
 	for _, b := range buckets {
 		if _, err := fmt.Fprintln(s.out, visible(b.URL)); err != nil {

@@ -65,5 +65,5 @@ func printProgramsJSON(w io.Writer) error {
 		}
 		programs = append(programs, printed)
 	}
-	return printList(w, "programs", each(programs))
+	return printList(w, "programs", withoutErrors(programs))
 }

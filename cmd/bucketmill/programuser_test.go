@@ -135,7 +135,7 @@ func TestProgramUser(t *testing.T) {
 					rights(cmd)
 				}, args...)
 			}
-			boss := start("controller", "--redis", server.URL, "--store", store, "--listen", "127.0.0.1:0")
+			ctrl := start("controller", "--redis", server.URL, "--store", store, "--listen", "127.0.0.1:0")
 			e := start("executor", "--redis", server.URL, "--store", store, "--scratch", folder+"/scratch", "--slots", "2", "--memory", "64MiB",
 				"--program-memory", "1GiB", "--program-user", "41100-41101:41200")
 			writeOpen(t, folder+"/neighbour.py", fmt.Sprintf(neighbour, meet))
@@ -147,7 +147,7 @@ func TestProgramUser(t *testing.T) {
 			}
 			t.Cleanup(func() {
 				if t.Failed() {
-					t.Log(boss.stderr.String(), e.stderr.String())
+					t.Log(ctrl.stderr.String(), e.stderr.String())
 				}
 			})
 			runOnCluster(t, server.URL, spec)

@@ -32,7 +32,7 @@ With --json it prints the parts with URLs at which they can be read, if the stor
 			if err != nil {
 				return err
 			}
-			return printList(s.out, "parts", each(links))
+			return printList(s.out, "parts", withoutErrors(links))
 		}
 		r, err := s.Results(ctx, id)
 		if err != nil {

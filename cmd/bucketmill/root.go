@@ -18,19 +18,19 @@ var version = "devel"
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	out, words := newStream("standard output", stdout), newStream("standard error", stderr)
-	words.outlive = true
+	out, messages := newStream("standard output", stdout), newStream("standard error", stderr)
+	messages.outlive = true
 	root := newRootCommand() //nolint:contextcheck // commands get theirs from ExecuteContextC
 	root.SetArgs(args)
 	root.SetOut(out)
-	root.SetErr(words)
+	root.SetErr(messages)
 	checkTopics(root) // cobra's commands keep the output that is set now
 	cmd, err := root.ExecuteContextC(ctx)
 	if fault := out.end(); err == nil {
 		err = fault
 	}
-	printError(words, cmd, err)
-	_ = words.end() // there is nowhere to report that standard error failed
+	printError(messages, cmd, err)
+	_ = messages.end() // there is nowhere to report that standard error failed
 	return exitCode(err)
 }
 

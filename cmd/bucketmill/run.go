@@ -124,7 +124,7 @@ func (f *runFlags) run(cmd *cobra.Command, args []string) error {
 		if kind.Origin == job.OriginCommands { // the command does not exist
 			err = usageUnlessStopped(ctx, err)
 		}
-		return explain(cmd.ErrOrStderr(), err)
+		return printUserError(cmd.ErrOrStderr(), err)
 	}
 	var expected expectation
 	if f.cost.wanted() {
@@ -247,8 +247,8 @@ func (f *runFlags) report(ctx context.Context, cmd *cobra.Command, c *cluster, j
 
 var errJobFailed = errors.New("job failed")
 
-// explain prints an error of the user's program with its traceback.
-func explain(w io.Writer, err error) error {
+// printUserError prints an error of the user's program with its traceback.
+func printUserError(w io.Writer, err error) error {
 	user, ok := errors.AsType[*program.UserError](err)
 	if !ok || user.Traceback == "" {
 		return err

@@ -88,7 +88,7 @@ func (f *submitFlags) submission(ctx context.Context, out io.Writer, args []stri
 	if strings.Contains(spec.Program, "://") {
 		return submission, packFiles(ctx, program.Config{}, &submission.Spec, "", f.remarks(out))
 	}
-	if submission.ProgramPath, err = detect(&submission.Spec); err != nil {
+	if submission.ProgramPath, err = detectKind(&submission.Spec); err != nil {
 		return submission, err
 	}
 	if err := packFiles(ctx, program.Config{}, &submission.Spec, submission.ProgramPath, f.remarks(out)); err != nil {
@@ -129,7 +129,7 @@ func checkLocally(ctx context.Context, submission client.Submission, out io.Writ
 		return nil
 	}
 	if user, ok := errors.AsType[*program.UserError](err); ok && user.Everywhere || ctx.Err() != nil {
-		return explain(out, err)
+		return printUserError(out, err)
 	}
 	_, err = fmt.Fprintf(out, "bucketmill: warning: the program does not start on this machine; the job is submitted anyway: %v\n", err)
 	return err

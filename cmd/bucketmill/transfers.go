@@ -62,7 +62,7 @@ func (s *session) transfers(ctx context.Context, verb string, all []transfer, fl
 			mu.Lock()
 			defer mu.Unlock()
 			failed++
-			_, err = fmt.Fprintf(shown.words, "bucketmill: %s: %v\n", t.name, s.explain(err))
+			_, err = fmt.Fprintf(shown.messages, "bucketmill: %s: %v\n", t.name, s.explain(err))
 			return err
 		})
 	}
@@ -93,10 +93,10 @@ func hopeless(err error) bool {
 // transferView shows the progress of transfers: a bar if standard error is a terminal, and a line
 // for each object that is done.
 type transferView struct {
-	session *session
-	quiet   bool
-	words   io.Writer // for errors
-	lines   io.Writer // for objects that are done
+	session  *session
+	quiet    bool
+	messages io.Writer // for errors
+	lines    io.Writer // for objects that are done
 
 	mu    sync.Mutex
 	bytes int64 // guarded by mu: of objects that are done
@@ -106,7 +106,7 @@ type transferView struct {
 }
 
 func (s *session) showTransfers(verb string, all []transfer, flags transferFlags) *transferView {
-	v := &transferView{session: s, quiet: flags.quiet, words: s.err, lines: s.out}
+	v := &transferView{session: s, quiet: flags.quiet, messages: s.err, lines: s.out}
 	total := int64(0)
 	for _, t := range all {
 		total += t.size
@@ -128,7 +128,7 @@ func (s *session) showTransfers(verb string, all []transfer, flags transferFlags
 		_, err := v.bars.Write(quoteAll(p))
 		return len(p), err
 	})
-	v.words = above
+	v.messages = above
 	if terminalOf(s.out) != nil {
 		v.lines = above
 	}
