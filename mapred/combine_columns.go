@@ -21,12 +21,11 @@ type columnsBuffer struct {
 	added int64 // how many records were
 
 	// Short keys are looked for several at a time, so that memory is waited for only once.
-	keys   [tally.Lookahead]tally.Key
-	ints   [tally.Lookahead]int64
-	ready  int
-	key    []byte // scratch
-	single [1]int64
-	value  []byte // scratch
+	keys  [tally.Lookahead]tally.Key
+	ints  [tally.Lookahead]int64
+	ready int
+	key   []byte // scratch
+	value []byte // scratch
 }
 
 // newColumnsBuffer returns a buffer for a process that may use so many bytes of memory; 0 means any
@@ -43,49 +42,36 @@ func newColumnsBuffer(columns record.Columns, memory int64, out *record.Emitter)
 	}
 }
 
-// add adds n to key's only column.
-func (c *columnsBuffer) add(key []byte, n int64) {
+// addInts adds ints to key's columns.
+func (c *columnsBuffer) addInts(key []byte, ints []int64) {
 	c.added++
-	if c.table == nil {
-		c.single[0] = n
-		c.pass(key, c.single[:])
+	if c.sums && len(key) <= tally.ShortKey && c.table != nil {
+		at := c.ready & (len(c.keys) - 1)
+		c.table.SetKey(&c.keys[at], key)
+		c.ints[at] = ints[0]
+		if c.ready = at + 1; c.ready == len(c.keys) {
+			c.addReady()
+		}
 		return
 	}
-	k := &c.keys[c.ready]
-	if *k = c.table.Key(key); !k.Short() {
-		c.single[0] = n
-		c.insert(key, c.single[:])
-		return
-	}
-	c.ints[c.ready] = n
-	if c.ready++; c.ready == len(c.keys) {
-		c.addReady()
-	}
+	c.insert(key, ints)
 }
 
 // addReady adds what is ready.
 func (c *columnsBuffer) addReady() {
-	if c.ready == 0 {
-		return
-	}
-	keys := c.keys[:c.ready]
+	keys, ints := c.keys[:c.ready], c.ints[:c.ready]
 	c.ready = 0
-	c.table.Fetch(keys)
-	for i := range keys {
-		k, n := &keys[i], c.ints[i]
-		if c.table != nil && (c.sums && c.table.CountKey(k, n) || c.table.AddKey(k, n)) {
-			continue
+	for len(keys) > 0 {
+		if c.table != nil {
+			n := c.table.CountKeys(keys, ints)
+			if keys, ints = keys[n:], ints[n:]; len(keys) == 0 {
+				return
+			}
 		}
-		c.key = k.Bytes(c.key[:0])
-		c.single[0] = n
-		c.insert(c.key, c.single[:])
+		c.key = keys[0].Bytes(c.key[:0])
+		c.insert(c.key, ints[:1])
+		keys, ints = keys[1:], ints[1:]
 	}
-}
-
-// addInts adds ints to key's columns.
-func (c *columnsBuffer) addInts(key []byte, ints []int64) {
-	c.added++
-	c.insert(key, ints)
 }
 
 // insert puts ints into the table, which it empties if it is full.

@@ -12,7 +12,7 @@
 //	}
 //
 //	func words(_ context.Context, line mapred.Record, emit *mapred.Emitter) error {
-//		for word := range bytes.FieldsSeq(line.Value) {
+//		for word := range mapred.Words(line.Value) {
 //			emit.EmitInts(word, 1)
 //		}
 //		return nil

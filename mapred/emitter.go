@@ -49,8 +49,6 @@ func (e *Emitter) EmitInts(key []byte, ints ...int64) {
 	case e.columns == nil:
 		e.value = appendInts(e.value[:0], ints)
 		e.records.Emit(key, e.value)
-	case len(ints) == 1:
-		e.columns.add(key, ints[0])
 	default:
 		e.columns.addInts(key, ints)
 	}

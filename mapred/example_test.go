@@ -1,7 +1,6 @@
 package mapred_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -18,7 +17,7 @@ func Example() {
 	job := func() mapred.Job {
 		return mapred.Job{
 			Mapper: mapred.MapFunc(func(_ context.Context, line mapred.Record, emit *mapred.Emitter) error {
-				for word := range bytes.FieldsSeq(line.Value) {
+				for word := range mapred.Words(line.Value) {
 					emit.EmitInts(word, 1)
 				}
 				return nil

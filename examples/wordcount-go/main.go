@@ -5,7 +5,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/bucketmill/bucketmill/mapred"
@@ -21,7 +20,7 @@ func job() mapred.Job {
 }
 
 func countWords(_ context.Context, line mapred.Record, emit *mapred.Emitter) error {
-	for word := range bytes.FieldsSeq(line.Value) {
+	for word := range mapred.Words(line.Value) {
 		emit.EmitInts(word, 1)
 	}
 	return nil

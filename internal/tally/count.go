@@ -10,7 +10,7 @@ import (
 // processor's core can wait for.
 const Lookahead = 32
 
-// A Key is a key that is ready to be looked for. Only keys of at most 16 bytes can be ready.
+// A Key is a key of at most ShortKey bytes that is ready to be looked for.
 type Key struct {
 	a, b, size uint64 // as in a slot; size is 0 for a longer key
 	hash       uint64
@@ -21,27 +21,34 @@ func (k *Key) Short() bool { return k.size != 0 }
 
 // Key makes key ready. What is ready stays so when the table grows.
 func (t *Table) Key(key []byte) (k Key) {
+	t.SetKey(&k, key)
+	return k
+}
+
+// SetKey makes k the ready key.
+func (t *Table) SetKey(k *Key, key []byte) {
 	n := len(key)
 	if n > inlineKey {
-		return k
+		*k = Key{}
+		return
 	}
+	var a, b uint64
 	if cap(key) >= inlineKey {
-		b := (*[inlineKey]byte)(key[:inlineKey])
+		from := (*[inlineKey]byte)(key[:inlineKey])
 		masks := &keyMasks[n]
-		k.a = binary.LittleEndian.Uint64(b[:]) & masks[0]
-		k.b = binary.LittleEndian.Uint64(b[8:]) & masks[1]
+		a = binary.LittleEndian.Uint64(from[:]) & masks[0]
+		b = binary.LittleEndian.Uint64(from[8:]) & masks[1]
 	} else {
-		k.a, k.b = words(key)
+		a, b = words(key)
 	}
-	k.size = uint64(n) + 1
-	k.hash = t.hash(k.a, k.b, uint64(n))
-	return k
+	k.a, k.b, k.size = a, b, uint64(n)+1
+	k.hash = t.hash(a, b, uint64(n))
 }
 
 // Ready makes keys ready, and fetches the memory where they are likely to be found.
 func (t *Table) Ready(ready []Key, keys [][]byte) {
 	for i, key := range keys {
-		ready[i] = t.Key(key)
+		t.SetKey(&ready[i], key)
 	}
 	t.Fetch(ready)
 }
@@ -73,6 +80,31 @@ func (t *Table) CountKey(k *Key, v int64) bool {
 	s.value = sum
 	t.inserted++
 	return true
+}
+
+// CountKeys is Add for short keys that are ready and the only column, a sum. It returns how many were
+// added: fewer than all if there is no room for the next.
+func (t *Table) CountKeys(keys []Key, vs []int64) int {
+	t.Fetch(keys)
+	vs = vs[:len(keys)]
+	for i := range keys {
+		k, v := &keys[i], vs[i]
+		slots := t.slots // the table may have grown
+		s := &slots[k.hash&uint64(len(slots)-1)]
+		for at := k.hash + 1; (s.size != k.size || s.a != k.a || s.b != k.b) && s.size != 0; at++ {
+			s = &slots[at&uint64(len(slots)-1)]
+		}
+		sum := s.value + v
+		if s.size != k.size || (s.value^sum)&(v^sum) < 0 { // a new key, or an unusual sum
+			if !t.AddKey(k, v) {
+				return i
+			}
+			continue
+		}
+		s.value = sum
+		t.inserted++
+	}
+	return len(keys)
 }
 
 // Add combines v into key's only column. It reports whether there was room; if not, the table must be

@@ -10,6 +10,9 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
+// ShortKey is the longest key in bytes of which there are Keys.
+const ShortKey = inlineKey
+
 const (
 	// inlineKey is the longest key in bytes that a slot holds itself.
 	inlineKey = 16

@@ -99,6 +99,9 @@ func TestAllWaysToAddAreOne(t *testing.T) {
 				case way == 1 && len(columns) == 1:
 					return table.Add([]byte(key), ints[0])
 				case way == 2 && len(columns) == 1 && k.Short():
+					if columns[0] == record.Sum && r.IntN(2) == 0 {
+						return table.CountKeys([]Key{k}, ints) == 1
+					}
 					return columns[0] == record.Sum && table.CountKey(&k, ints[0]) || table.AddKey(&k, ints[0])
 				}
 				return table.AddInts([]byte(key), ints)
