@@ -1,6 +1,8 @@
 package formats_test
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -109,4 +111,31 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q is %v, which reads as %v, %v", s, got, again, err)
 		}
 	})
+}
+
+// TestPagesNameAllFormats holds the pages that list the formats to the table.
+func TestPagesNameAllFormats(t *testing.T) {
+	page := func(name string) string {
+		t.Helper()
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	inputs, api := page("../docs/inputs.md"), page("../api/server/openapi.yaml")
+	for _, name := range formats.Inputs.Names() {
+		if !strings.Contains(inputs, "`"+name+"`") {
+			t.Errorf("docs/inputs.md does not explain %s", name)
+		}
+		kind, _, _ := strings.Cut(name, ":")
+		if !regexp.MustCompile(`format: .*\^\(.*\b` + regexp.QuoteMeta(kind) + `\b.*\)\$`).MatchString(api) {
+			t.Errorf("openapi.yaml does not allow the format %s", name)
+		}
+	}
+	for _, c := range formats.Inputs.Compressions {
+		if suffix := c.Suffixes()[0]; !strings.Contains(inputs, "`"+suffix+"`") {
+			t.Errorf("docs/inputs.md does not name %s", suffix)
+		}
+	}
 }

@@ -60,10 +60,7 @@ func (c *rowLines) Next(b *record.Batch) error {
 		return firstLineError(c.Lines, b, err)
 	}
 	if !c.known {
-		n := bytes.IndexByte(b.Data, '\n') + 1
-		if n == 0 {
-			n = len(b.Data)
-		}
+		n := lineLen(b.Data)
 		if err := c.setHeader(b.Offset, b.Data[:n]); err != nil {
 			return err
 		}
@@ -84,7 +81,15 @@ func (c *rowLines) readHeader() error {
 	if err := first.Next(&b); err != nil {
 		return firstLineError(first, &b, err)
 	}
-	return c.setHeader(0, b.Data)
+	return c.setHeader(0, b.Data[:lineLen(b.Data)])
+}
+
+// lineLen returns the length of the line that data starts with, with its end.
+func lineLen(data []byte) int {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1
+	}
+	return len(data)
 }
 
 func (c *rowLines) setHeader(off int64, line []byte) error {
