@@ -46,16 +46,23 @@ func (b forgetful) List(ctx context.Context, prefix string) iter.Seq2[objstore.O
 
 // List orders keys by their last byte.
 func (b scattering) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
+	return reordered(b.Bucket.List(ctx, prefix), func(objects []objstore.Object) {
+		slices.SortFunc(objects, func(a, b objstore.Object) int { return strings.Compare(a.Key[len(a.Key)-1:], b.Key[len(b.Key)-1:]) })
+	})
+}
+
+// reordered lists the same objects in another order.
+func reordered(listing iter.Seq2[objstore.Object, error], reorder func([]objstore.Object)) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
 		var all []objstore.Object
-		for o, err := range b.Bucket.List(ctx, prefix) {
+		for o, err := range listing {
 			if err != nil {
 				yield(o, err)
 				return
 			}
 			all = append(all, o)
 		}
-		slices.SortFunc(all, func(a, b objstore.Object) int { return strings.Compare(a.Key[len(a.Key)-1:], b.Key[len(b.Key)-1:]) })
+		reorder(all)
 		for _, o := range all {
 			if !yield(o, nil) {
 				return
@@ -111,21 +118,7 @@ func (b rangeless) Get(ctx context.Context, key string, _, _ int64) (io.ReadClos
 }
 
 func (b unordered) List(ctx context.Context, prefix string) iter.Seq2[objstore.Object, error] {
-	return func(yield func(objstore.Object, error) bool) {
-		var all []objstore.Object
-		for o, err := range b.Bucket.List(ctx, prefix) {
-			if err != nil {
-				yield(o, err)
-				return
-			}
-			all = append(all, o)
-		}
-		for _, o := range slices.Backward(all) {
-			if !yield(o, nil) {
-				return
-			}
-		}
-	}
+	return reordered(b.Bucket.List(ctx, prefix), slices.Reverse)
 }
 
 func (b onceOnly) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {

@@ -19,10 +19,7 @@ const attempts = 4
 // RunFaults tests an S3 driver against what the contract says about retries and broken connections.
 func RunFaults(t *testing.T, s S3) {
 	f := &faultSuite{driver: s}
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
+	runAll(t, []test{
 		{"Absorbed", f.absorbed},
 		{"Budget", f.budget},
 		{"NotRepeated", f.notRepeated},
@@ -43,12 +40,7 @@ func RunFaults(t *testing.T, s S3) {
 		{"CorruptedUpload", f.corrupted},
 		{"Stats", f.stats},
 		{"ErrorTexts", f.errorTexts},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			test.run(t)
-			checkNoGoroutines(t)
-		})
-	}
+	})
 }
 
 type faultSuite struct{ driver S3 }

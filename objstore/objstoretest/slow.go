@@ -29,10 +29,7 @@ func RunSlow(t *testing.T, driver S3) {
 		t.Fatal(err)
 	}
 	s := &slowSuite{target: target, driver: driver}
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
+	runAll(t, []test{
 		{"HangingAnswers", func(t *testing.T) { s.tail(t, hangAnswer) }},
 		{"HangingBodies", func(t *testing.T) { s.tail(t, hangBody) }},
 		{"NewConnection", s.newConnection},
@@ -40,12 +37,7 @@ func RunSlow(t *testing.T, driver S3) {
 		{"HedgeBudget", s.budget},
 		{"NoHedgeWhenThrottled", s.throttled},
 		{"CancelledWhileHedged", s.cancelled},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			test.run(t)
-			checkNoGoroutines(t)
-		})
-	}
+	})
 }
 
 type slowSuite struct {

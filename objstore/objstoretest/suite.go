@@ -13,17 +13,22 @@ import (
 // instance of the same bucket, like that of another process. The bucket need not be empty.
 func Run(t *testing.T, open func(t *testing.T) objstore.Bucket) {
 	s := &suite{open: open}
-	for _, test := range s.tests() {
-		t.Run(test.name, func(t *testing.T) {
-			test.run(t)
-			checkNoGoroutines(t)
-		})
-	}
+	runAll(t, s.tests())
 }
 
 type test struct {
 	name string
 	run  func(*testing.T)
+}
+
+// runAll runs tests, and checks after each that the driver has left no goroutine.
+func runAll(t *testing.T, tests []test) {
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.run(t)
+			checkNoGoroutines(t)
+		})
+	}
 }
 
 func (s *suite) tests() []test {
