@@ -12,13 +12,13 @@ type entry struct {
 	// prefix is 8 bytes of the key, big endian.
 	prefix uint64
 	// loc has, from the top: the partition (20 bits); the rank, which is how many bytes of the key
-	// are left from where prefix starts, at most 9 (4 bits); the number of the record's block (22
-	// bits) and its offset in there (18 bits).
+	// are left from the start of prefix, up to 9 (4 bits); the number of the record's block (22
+	// bits) and the record's offset in the block (18 bits).
 	//
-	// Entries of one partition therefore sort by (prefix, loc) as two plain numbers: of equal
-	// prefixes the shorter key comes first, since it is padded with zero bytes, and equal keys keep
-	// the order of their arrival. Only where both keys go on after the prefix (rank 9) must they be
-	// looked at.
+	// So the entries of one partition sort by (prefix, loc) as two plain numbers: among equal
+	// prefixes the shorter key comes first, as its prefix is padded with zeros, and equal keys keep
+	// the order of their arrival. Whole keys are compared only where both continue after the prefix
+	// (rank 9).
 	loc uint64
 }
 
@@ -32,34 +32,34 @@ const (
 	longRank                        = 9
 	entrySize                       = 16
 
-	// maxArenaBlock is the largest block in bytes in which several records start.
+	// maxArenaBlock is the size in bytes of the largest block that may contain several records.
 	maxArenaBlock = 1 << offsetBits
 )
 
 func (e entry) partition() int { return int(e.loc >> partitionShift) }
 func (e entry) rank() int      { return int(e.loc>>rankShift) & rankMask }
 
-// arena holds encoded records in the blocks in which they came, and an index of them. Blocks are not
-// copied.
+// arena keeps encoded records in the blocks in which they arrived, without copying them, and an
+// index of the records.
 type arena struct {
 	router *router
 	blocks [][]byte
 	index  []entry
-	counts []int    // records per partition
-	free   [][]byte // emptied blocks for reuse
+	counts []int    // records of each partition
+	free   [][]byte // empty blocks, for reuse
 	held   int64    // capacity of blocks in bytes
 	spare  int64    // capacity of free in bytes
 }
 
 func newArena(r *router) *arena { return &arena{router: r, counts: make([]int, r.Partitions)} }
 
-// bytes is the memory that the arena takes.
+// bytes returns the memory that the arena takes.
 func (a *arena) bytes() int64 {
 	return a.held + a.spare + int64(cap(a.index))*entrySize + int64(len(a.counts))*8
 }
 
-// reserve makes room for a block of n records, block bytes large, if all stays within limit bytes,
-// and reports whether it does. Emptied blocks are given up for that.
+// reserve makes room for a block of n records that takes block bytes, if everything then fits into
+// limit bytes, and reports whether it does. It gives up empty blocks for that.
 func (a *arena) reserve(n int, block, limit int64) bool {
 	if len(a.blocks) > blockMask {
 		return false
@@ -71,7 +71,7 @@ func (a *arena) reserve(n int, block, limit int64) bool {
 	if need <= cap(a.index) {
 		return a.bytes()+block <= limit
 	}
-	// While the index is copied, both the old and the new are there.
+	// While the index is copied, both the old and the new one take memory.
 	room := int((limit - a.bytes() - block) / entrySize)
 	if need > room {
 		return false
@@ -82,8 +82,8 @@ func (a *arena) reserve(n int, block, limit int64) bool {
 	return true
 }
 
-// add keeps block and indexes its n records; reserve has said yes. It fails with record.ErrCorrupt
-// when block does not hold n records.
+// add keeps block and indexes its n records, after reserve has made room. It fails with
+// record.ErrCorrupt if block does not contain n records.
 func (a *arena) add(block []byte, n int) error {
 	at := uint64(len(a.blocks)) << offsetBits
 	a.blocks = append(a.blocks, block)
@@ -122,7 +122,7 @@ func (a *arena) fresh(size int) []byte {
 	return make([]byte, 0, size)
 }
 
-// reset forgets all records. Blocks of size bytes are kept for reuse, others given up.
+// reset removes all records. It keeps blocks of size bytes for reuse and gives up the others.
 func (a *arena) reset(size int) {
 	for i, block := range a.blocks {
 		if cap(block) == size {
@@ -135,7 +135,7 @@ func (a *arena) reset(size int) {
 	clear(a.counts)
 }
 
-// tail returns the rest of e's block, from its record on.
+// tail returns the rest of e's block, starting with e's record.
 func (a *arena) tail(e entry) []byte {
 	return a.blocks[e.loc>>offsetBits&blockMask][e.loc&offsetMask:]
 }
@@ -174,8 +174,8 @@ type arenaStream struct {
 	size    int
 }
 
-// gather is how many records are looked up before they are copied. Sorted records lie anywhere in
-// memory: looking them up back to back lets the processor wait for all of them at once.
+// gather is how many records are looked up before they are copied. Sorted records are scattered in
+// memory: looking them up in a row lets the processor wait for all of them at once.
 const gather = 32
 
 func (s *arenaStream) Next() ([]byte, int, error) {

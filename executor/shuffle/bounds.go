@@ -28,8 +28,8 @@ func AppendBounds(dst []byte, p Partitioner) []byte {
 	return dst
 }
 
-// ParseBounds reads what AppendBounds wrote. The boundaries are parts of data. What is not
-// whole, or can't be, is an error.
+// ParseBounds reads what AppendBounds wrote. The boundaries alias data. It fails if data is
+// incomplete or describes no valid Partitioner.
 func ParseBounds(data []byte) (Partitioner, error) {
 	if len(data) == 0 || data[0] != boundsVersion {
 		return Partitioner{}, fmt.Errorf("%w: unknown version", errBounds)
@@ -61,7 +61,7 @@ type boundsReader struct {
 	err  bool
 }
 
-// number reads a number that an int32 can hold.
+// number reads a number that fits into an int32.
 func (r *boundsReader) number() int {
 	n, size := binary.Uvarint(r.rest)
 	if size <= 0 || n > 1<<31-1 {
@@ -72,7 +72,7 @@ func (r *boundsReader) number() int {
 	return int(n)
 }
 
-// count reads how many follow, each of at least one byte.
+// count reads the number of the items that follow, each of which takes at least one byte.
 func (r *boundsReader) count() int {
 	n := r.number()
 	if n > len(r.rest) {

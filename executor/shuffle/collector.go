@@ -15,36 +15,36 @@ import (
 const (
 	// MinMemory is the smallest memory budget in bytes.
 	MinMemory = 64 << 10
-	// RecordShare says how much of the memory budget one record may take: one part in so many.
+	// RecordShare limits a record: it may take up to a RecordShare-th of the memory budget.
 	RecordShare = 8
-	// DefaultBlockSize is the raw size of a file's blocks in bytes. See BenchmarkBlockSize.
+	// DefaultBlockSize is the raw size of a file's blocks in bytes; see BenchmarkBlockSize.
 	DefaultBlockSize = 64 << 10
 
 	maxRecord = segfile.MaxBlock
-	// partitionMemory is what a partition costs in bytes, empty or not: its part of the index and
-	// its segment in the manifest. Its counter belongs to the arena.
+	// partitionMemory is what a partition costs in bytes, even an empty one: its part of the index
+	// and its segment in the manifest. The arena counts its own counter of the partition.
 	partitionMemory = 80
 )
 
-// CollectorConfig is a Collector's configuration.
+// CollectorConfig configures a Collector.
 type CollectorConfig struct {
 	// Identity goes into the file's header and blocks.
 	Identity    segfile.Identity
 	Partitioner Partitioner
-	// Combine is the zero value for not at all.
+	// Combine is the zero value if records are not combined.
 	Combine Combine
-	// SortValues orders records of one key by their values, rather than by their arrival.
+	// SortValues orders the records of one key by value instead of by arrival.
 	SortValues bool
-	// Memory is the budget in bytes for all that the collector buffers; at least MinMemory. One
-	// emitted block comes on top while it is handed over.
+	// Memory is the budget in bytes for everything that the collector buffers, at least MinMemory.
+	// One emitted block comes on top while it is handed over.
 	Memory int64
-	// Scratch is the folder for spilled runs. It is made by the first one.
+	// Scratch is the folder for spilled runs. The first run creates it.
 	Scratch string
 	// BlockSize is the raw size of blocks in bytes; 0 is DefaultBlockSize. A small Memory
 	// makes it smaller.
 	BlockSize int
-	// Note returns what is to be kept in the file's index, for whoever reads that; nil: nothing.
-	// It is asked once, when all else is written.
+	// Note returns the note to keep in the file's index; nil: no note. It is called once, after all
+	// records are written.
 	Note func(CollectStats) ([]byte, error)
 }
 
@@ -62,37 +62,37 @@ func (c *CollectorConfig) validate() error {
 		return fmt.Errorf("block size of %d bytes is out of bounds", c.BlockSize)
 	}
 	if len(c.Partitioner.Spread) > 0 && (c.SortValues || c.Combine.Any()) {
-		return errors.New("records of a key that is spread over partitions can't be combined, nor keep their values sorted")
+		return errors.New("records of a key that is spread over partitions cannot be combined or sorted by value")
 	}
 	return c.Combine.validate()
 }
 
-// CollectStats counts what a Collector did.
+// CollectStats counts the work of a Collector.
 type CollectStats struct {
-	// RecordsIn were emitted, RecordsOut are in the file after combining.
+	// RecordsIn records were emitted; RecordsOut records are in the file, after combining.
 	RecordsIn, RecordsOut int64
 	// RawBytes is the length of the file's records before compression.
 	RawBytes int64
-	// Spills is the number of runs written to local disk, SpilledBytes their size.
+	// Spills is the number of runs written to local disk; SpilledBytes is their size.
 	Spills, SpilledBytes int64
 }
 
-// A Collector takes a map attempt's records and writes them, partitioned, sorted and combined, as
-// one file. It belongs to one goroutine.
+// Collector takes the records of a map attempt and writes them, partitioned, sorted and combined,
+// as one segment file. It belongs to one goroutine.
 //
-// Records to be combined by Columns or Dedup go to a hash table first. It gives way to plain
-// sorting when that makes hardly fewer records of them.
+// Records that Columns or Dedup combine go into a hash table first. If the table hardly reduces
+// their number, the collector drops it and only sorts.
 type Collector struct {
 	cfg       CollectorConfig
 	router    router
 	blockSize int   // raw bytes
-	emitBlock int   // bytes
-	buffer    int   // of the file writer, bytes
-	usable    int64 // what is left of the budget for records
+	emitBlock int   // in bytes
+	buffer    int   // of the file writer, in bytes
+	usable    int64 // the part of the budget that is left for records
 
 	emitter  *record.Emitter
 	emitted  int64 // the emitter's record count at the last hand-over
-	counted  int64 // records that came by AddCount
+	counted  int64 // records added by AddCount
 	sums     bool  // the table has one column of sums
 	table    *tally.Table
 	arena    *arena
@@ -100,10 +100,10 @@ type Collector struct {
 	combiner *combiner
 	spills   []*scratchRun
 	stats    CollectStats
-	err      error // the first of AddCount
+	err      error // AddCount's first
 }
 
-// NewCollector returns a Collector, whose Close must be called.
+// NewCollector returns a Collector. The caller must call its Close.
 func NewCollector(cfg CollectorConfig) (*Collector, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("shuffle collector: %w", err)
@@ -131,7 +131,7 @@ func NewCollector(cfg CollectorConfig) (*Collector, error) {
 	return c, nil
 }
 
-// blockSizeFor returns the raw size of blocks in bytes that goes with a memory budget.
+// blockSizeFor returns the raw size of blocks in bytes that suits a memory budget.
 func blockSizeFor(want int, memory int64) int {
 	if want == 0 {
 		want = DefaultBlockSize
@@ -139,21 +139,22 @@ func blockSizeFor(want int, memory int64) int {
 	return int(min(int64(want), memory/32))
 }
 
-// writeBufferFor returns how many bytes a file writer gathers before a write.
+// writeBufferFor returns how many bytes a file writer gathers before it writes them.
 func writeBufferFor(memory int64) int { return int(min(256<<10, memory/32)) }
 
-// writerMemory is what a file writer takes, together with the block that it is given.
+// writerMemory is the memory that a file writer takes, with the block that it is given.
 func writerMemory(blockSize, buffer int) int64 { return int64(buffer) + 3*int64(blockSize) }
 
-// recordLimit is the longest encoded record in bytes that a memory budget allows.
+// recordLimit returns the length in bytes of the longest encoded record that a memory budget
+// allows.
 func recordLimit(memory int64) int64 { return min(memory/RecordShare, maxRecord) }
 
-// Emitter is where records go. It is the same one every time.
+// Emitter returns the emitter that takes the records, which is the same every time.
 func (c *Collector) Emitter() *record.Emitter { return c.emitter }
 
-// AddCount adds n to key's only column, as if it were emitted as a record, but without the cost of
-// encoding it. Combine.Columns must have one column. The first error stays and is returned by
-// Finish, as what is added after it is dropped.
+// AddCount adds n to key's only column, like an emitted record but without the cost of encoding
+// one. Combine.Columns must have one column. Finish returns the first error; what is added after
+// that error is dropped.
 func (c *Collector) AddCount(key []byte, n int64) {
 	if c.sums && c.table.Count(key, n) {
 		c.counted++
@@ -162,7 +163,7 @@ func (c *Collector) AddCount(key []byte, n int64) {
 	c.addNew(key, n)
 }
 
-// addNew adds to a key that is not in the table, or not where it is looked for first.
+// addNew adds n to a key that is not in the table, or not in its first slot.
 func (c *Collector) addNew(key []byte, n int64) {
 	if c.table != nil && c.err == nil && len(c.cfg.Combine.Columns) == 1 && len(key) <= c.emitBlock-32 {
 		if c.table.Add(key, n) {
@@ -173,8 +174,8 @@ func (c *Collector) addNew(key []byte, n int64) {
 	c.addSlow(key, n)
 }
 
-// AddCounts is AddCount for many keys. It looks for several of them at a time, so that the memory
-// of one comes while another's is waited for.
+// AddCounts is AddCount for many keys. It looks up several keys at a time, so that the processor
+// waits for the memory of all of them at once.
 func (c *Collector) AddCounts(keys [][]byte, n int64) {
 	for len(keys) > 0 {
 		some := keys[:min(tally.Lookahead, len(keys))]
@@ -197,7 +198,7 @@ func (c *Collector) AddCounts(keys [][]byte, n int64) {
 	}
 }
 
-// addSlow adds by way of the emitter, which meets every condition that AddCount could not.
+// addSlow adds n through the emitter, which copes with everything that AddCount cannot.
 func (c *Collector) addSlow(key []byte, n int64) {
 	if len(c.cfg.Combine.Columns) != 1 {
 		c.err = errors.New("shuffle collector: AddCount needs exactly one column")
@@ -230,7 +231,7 @@ func (c *Collector) take(block []byte) ([]byte, error) {
 		if rest = rest[taken:]; len(rest) == 0 {
 			return block, nil
 		}
-		if taken == 0 && c.table.Len() == 0 { // it does not fit even into the empty table
+		if taken == 0 && c.table.Len() == 0 { // not even the empty table has room for it
 			c.dropTable()
 		} else if err := c.empty(); err != nil {
 			return nil, err
@@ -241,7 +242,7 @@ func (c *Collector) take(block []byte) ([]byte, error) {
 	}
 }
 
-// dropTable leaves combining to the sorted runs.
+// dropTable drops the table; the sorted runs are combined instead.
 func (c *Collector) dropTable() { c.table, c.sums = nil, false }
 
 func countRecords(block []byte) int {
@@ -253,7 +254,7 @@ func countRecords(block []byte) int {
 	return n
 }
 
-// insert hands records to the table; it returns how many bytes of them were taken.
+// insert puts records into the table and returns how many bytes of them it took.
 func (c *Collector) insert(block []byte) (int, error) {
 	if !c.cfg.Combine.Dedup {
 		return c.table.Insert(block)
@@ -261,7 +262,7 @@ func (c *Collector) insert(block []byte) (int, error) {
 	return c.table.InsertWhole(block)
 }
 
-// empty spills the full table, and gives it up if it has combined less than a tenth of what went in.
+// empty spills the full table. It drops a table that has combined less than a tenth of its records.
 func (c *Collector) empty() error {
 	futile := int64(c.table.Len()) > c.table.Inserted()-c.table.Inserted()/10
 	if err := c.drain(); err != nil {
@@ -275,13 +276,13 @@ func (c *Collector) empty() error {
 	if err := c.spill(); err != nil {
 		return err
 	}
-	if c.table != nil { // its limit leaves room for what it drains to, not for what was left over
+	if c.table != nil { // its limit leaves room for its own records, not for the arena's spare memory
 		c.arena = newArena(&c.router)
 	}
 	return nil
 }
 
-// drain moves the table's records to the arena. The table's limit has kept the memory for that.
+// drain moves the table's records to the arena. The table's limit has reserved the memory for them.
 func (c *Collector) drain() error {
 	if c.table.Len() == 0 {
 		return nil
@@ -312,14 +313,14 @@ func (c *Collector) drain() error {
 	return a.add(block, n)
 }
 
-// index keeps block for sorting and returns the block to fill next.
+// index keeps block for sorting and returns the next block to fill.
 func (c *Collector) index(block []byte, n int) ([]byte, error) {
 	if !c.arena.reserve(n, int64(cap(block)), c.usable) {
 		if err := c.spill(); err != nil {
 			return nil, err
 		}
 		if !c.arena.reserve(n, int64(cap(block)), c.usable) {
-			c.arena = newArena(&c.router) // give up an index that was cut for other records
+			c.arena = newArena(&c.router) // its index was sized for other records
 			if !c.arena.reserve(n, int64(cap(block)), c.usable) {
 				return nil, fmt.Errorf("%d records for %d partitions do not fit into a memory budget of %d bytes",
 					n, c.router.Partitions, c.cfg.Memory)
@@ -332,9 +333,8 @@ func (c *Collector) index(block []byte, n int) ([]byte, error) {
 	return c.arena.fresh(c.emitBlock), nil
 }
 
-// Finish writes the file to w; committing that is up to the caller. Nothing may be emitted
-// after. It fails with the first error of the emitter or of AddCount, with w's error, or with that
-// of a combiner or of local disk.
+// Finish writes the file to w; the caller commits it. Nothing may be emitted afterwards. Finish
+// fails with the first error of the emitter, of AddCount, of w, of a combiner or of local disk.
 func (c *Collector) Finish(ctx context.Context, w io.Writer) (segfile.Manifest, error) {
 	if err := errors.Join(c.emitter.Flush(), c.err); err != nil {
 		return segfile.Manifest{}, err
@@ -372,10 +372,10 @@ func (c *Collector) writeAll(ctx context.Context, f *segfile.Writer) error {
 	return c.mergeSpills(ctx, f)
 }
 
-// Stats returns what was counted so far; it is complete after Finish.
+// Stats returns the counts so far; they are complete after Finish.
 func (c *Collector) Stats() CollectStats { return c.stats }
 
-// Close removes the spilled runs. It may be called at any time, and more than once.
+// Close removes the spilled runs. It may be called at any time, and repeatedly.
 func (c *Collector) Close() error {
 	var errs []error
 	for _, run := range c.spills {

@@ -258,16 +258,16 @@ func TestCloseRemovesSpills(t *testing.T) {
 func TestConfigIsChecked(t *testing.T) {
 	good := CollectorConfig{Partitioner: Partitioner{Partitions: 2}, Memory: 1 << 20}
 	tests := map[string]func(*CollectorConfig){
-		"want 1 to":         func(c *CollectorConfig) { c.Partitioner.Partitions = 0 },
-		"want fewer":        func(c *CollectorConfig) { c.Partitioner.Boundaries = [][]byte{{1}, {2}} },
-		"less than the one": func(c *CollectorConfig) { c.Partitioner = Partitioner{Partitions: 3, Boundaries: [][]byte{{2}, {1}}} },
-		"over partitions 1 to 3": func(c *CollectorConfig) {
+		"want 1 to":              func(c *CollectorConfig) { c.Partitioner.Partitions = 0 },
+		"want fewer":             func(c *CollectorConfig) { c.Partitioner.Boundaries = [][]byte{{1}, {2}} },
+		"less than the previous": func(c *CollectorConfig) { c.Partitioner = Partitioner{Partitions: 3, Boundaries: [][]byte{{2}, {1}}} },
+		"spread over partitions 1 to 3": func(c *CollectorConfig) {
 			c.Partitioner = Partitioner{Partitions: 3, Boundaries: [][]byte{{2}, {2}}, Spread: []Span{{1, 3}}}
 		},
-		"not its own": func(c *CollectorConfig) {
+		"boundaries are elsewhere": func(c *CollectorConfig) {
 			c.Partitioner = Partitioner{Partitions: 4, Boundaries: [][]byte{{1}, {2}, {2}}, Spread: []Span{{0, 3}}}
 		},
-		"nor keep their values": func(c *CollectorConfig) {
+		"cannot be combined or sorted": func(c *CollectorConfig) {
 			c.Partitioner = Partitioner{Partitions: 2, Boundaries: [][]byte{{2}}, Spread: []Span{{0, 1}}}
 			c.SortValues = true
 		},

@@ -9,13 +9,14 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// Combine says how records of one key may become fewer. At most one of its fields is set; the zero
+// Combine says how several records of one key may become fewer. At most one field is set; the zero
 // value combines nothing.
 type Combine struct {
-	// Columns, when not nil, says that values are that many integers, and records of one key
-	// become one, whose sums are exact whatever their size. With no columns values are empty, and one record is kept of each key.
+	// Columns, if not nil, says that a value is one integer per column and that the records of a
+	// key become one record; its sums are exact whatever their size. Without columns, values are
+	// empty and one record of each key is kept.
 	Columns record.Columns
-	// Dedup keeps one of the records that are equal in key and value.
+	// Dedup keeps one of several records with equal keys and values.
 	Dedup bool
 }
 
@@ -31,19 +32,19 @@ func (c *Combine) validate() error {
 	return nil
 }
 
-// Any reports whether it combines at all.
+// Any reports whether c combines anything.
 func (c *Combine) Any() bool { return c.Columns != nil || c.Dedup }
 
-// sorted reports whether records of one key are to be kept in the order of their values.
+// sorted reports whether the records of one key are ordered by value.
 func (c *Combine) sorted(sortValues bool) bool { return sortValues || c.Dedup }
 
-// A blockStream yields sorted records in blocks, each with the number of its records, and io.EOF at
-// the end and ever after. A block is valid until the next call.
+// blockStream yields sorted records in blocks, each with the number of its records, then io.EOF on
+// every call. A block is valid until the next call.
 type blockStream interface {
 	Next() (block []byte, records int, err error)
 }
 
-// combiner applies a Combine to one sorted stream after the other. It keeps its buffers for the next.
+// combiner applies a Combine to one sorted stream after another and reuses its buffers.
 type combiner struct {
 	Combine
 	columns columnsStream
@@ -57,7 +58,7 @@ func newCombiner(c Combine, size int) *combiner {
 	}}
 }
 
-// stream returns in, combined as Combine says, and ends the stream before.
+// stream returns in combined. The stream that it returned before ends.
 func (c *combiner) stream(in blockStream) blockStream {
 	switch {
 	case c.Columns != nil:
@@ -70,7 +71,7 @@ func (c *combiner) stream(in blockStream) blockStream {
 	return in
 }
 
-// write writes in, combined, as a partition's segment of f.
+// write combines in and writes it as a partition's segment of f.
 func (c *combiner) write(f *segfile.Writer, partition int, in blockStream) error {
 	f.Begin(partition)
 	in = c.stream(in)
@@ -89,7 +90,7 @@ func (c *combiner) write(f *segfile.Writer, partition int, in blockStream) error
 	}
 }
 
-// quote renders a key for an error message, cut to a readable length.
+// quote returns key quoted for an error message, shortened if it is long.
 func quote(key []byte) string {
 	const most = 64
 	if len(key) > most {

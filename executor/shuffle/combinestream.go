@@ -9,17 +9,17 @@ import (
 	"github.com/bucketmill/bucketmill/internal/tally"
 )
 
-// columnsStream makes one record of the records of each key.
+// columnsStream makes the records of each key one record.
 type columnsStream struct {
 	in      blockStream
 	columns record.Columns
 	size    int
 
-	rest   []byte // of in's block
+	rest   []byte // the rest of in's block
 	key    []byte
-	held   []record.Total // the columns of key so far
+	held   []record.Total // key's columns so far
 	has    bool
-	totals []record.Total // of the next record
+	totals []record.Total // the next record's columns
 	value  []byte
 	block  []byte
 }
@@ -68,7 +68,7 @@ func (s *columnsStream) Next() ([]byte, int, error) {
 	}
 }
 
-// full reports whether the block could grow too large by the record that is held.
+// full reports whether the pending record could make the block too large.
 func (s *columnsStream) full() bool {
 	return len(s.block)+len(s.key)+binary.MaxVarintLen64+len(s.held)*record.MaxTotalLen > s.size
 }
@@ -78,7 +78,7 @@ func (s *columnsStream) emit() {
 	s.block = record.Append(s.block, s.key, s.value)
 }
 
-// dedupStream drops records that equal the one before.
+// dedupStream drops records that equal the previous one.
 type dedupStream struct {
 	in    blockStream
 	last  []byte // the last record, encoded; never empty once there is one

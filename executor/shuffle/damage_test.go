@@ -137,7 +137,7 @@ func TestMisplacedSegmentIsNoticed(t *testing.T) {
 		},
 		"smaller blocks": {func(s *segfile.Source) { s.Segment.MaxBlock = 5 }, "raw bytes, the manifest says at most 5"},
 		"longer":         {func(s *segfile.Source) { s.Segment.Length += 10 }, "10 bytes after the last block"},
-		"cut in a block": {func(s *segfile.Source) { s.Segment.Length-- }, "block goes on after the segment's end"},
+		"cut in a block": {func(s *segfile.Source) { s.Segment.Length-- }, "block continues after the segment's end"},
 		"last block missing": {
 			func(s *segfile.Source) { s.Segment.Length = firstBlockLen(t, file, good) }, "segment ends without its last block",
 		},

@@ -2,10 +2,12 @@ package shuffle
 
 import "fmt"
 
-// RecordTooLargeError says that a record does not fit into the memory budget. Several records must
-// be in memory at once to sort and merge them, so one may take up to a [RecordShare]th of it.
+// RecordTooLargeError reports a record that does not fit into the memory budget. Sorting and
+// merging need several records in memory at once, so one record may take up to a [RecordShare]-th
+// of the budget.
 type RecordTooLargeError struct {
-	// Size is the record's encoded length, Limit the largest that Memory allows; all in bytes.
+	// Size is the length of the encoded record; Limit is the longest that Memory allows; all in
+	// bytes.
 	Size, Limit, Memory int64
 }
 
@@ -14,10 +16,11 @@ func (e *RecordTooLargeError) Error() string {
 		e.Size, e.Limit, e.Memory)
 }
 
-// MemoryTooSmallError says that not even two runs can be merged within the memory budget: their
-// blocks, or single records in them, are too large for it.
+// MemoryTooSmallError reports that the memory budget is too small to merge even two runs: their
+// blocks, or single records in them, are too large.
 type MemoryTooSmallError struct {
-	// Need is what two runs take, Have what is left of the budget for them; in bytes.
+	// Need is what two runs take, Have is the part of the budget that is left for them; both in
+	// bytes.
 	Need, Have int64
 }
 

@@ -7,22 +7,22 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// cursor stands at one record of a source.
+// cursor is the position of a merge in a run.
 type cursor struct {
 	key    []byte
 	value  []byte
 	record []byte // encoded
-	rest   []byte // of the block, after the record
+	rest   []byte // the rest of the block, after the record
 	left   int    // records in rest
 	reader *segfile.Reader
 }
 
-// loserTree is a tournament of cursors: each inner node holds the loser of its match, so that after the
-// winner moved on only the matches on its way to the root are played again (Knuth, The Art of
+// loserTree is a tournament of cursors: each inner node keeps the loser of its match, so after the
+// winner advances only the matches on its way to the root are played again (Knuth, The Art of
 // Computer Programming, volume 3, 5.4.1).
 type loserTree struct {
 	cursors []cursor
-	// prefixes are keyPrefix of the cursors' keys; ended cursors have the greatest.
+	// prefixes are the keyPrefix of each cursor's key; ended cursors have the greatest value.
 	prefixes []uint64
 	ended    []bool
 	nodes    []int32 // nodes[0] is the winner, nodes[1:] the losers
@@ -36,8 +36,8 @@ func newLoserTree(n int, byValue bool) *loserTree {
 	}
 }
 
-// before reports whether x's record comes before y's: by key, then by value if those are sorted, then
-// by the order of the sources.
+// before reports whether x's record comes before y's: by key, then by value if values are sorted,
+// then by the order of the sources.
 func (t *loserTree) before(x, y int32) bool {
 	if p, q := t.prefixes[x], t.prefixes[y]; p != q {
 		return p < q
@@ -60,7 +60,7 @@ func (t *loserTree) tieBefore(x, y int32) bool {
 	return order < 0 || order == 0 && x < y
 }
 
-// play holds the whole tournament.
+// play plays the whole tournament.
 func (t *loserTree) play() {
 	n := int32(len(t.cursors))
 	winners := make([]int32, 2*n)
@@ -81,7 +81,7 @@ func (t *loserTree) play() {
 	}
 }
 
-// replay holds the matches of a cursor that has moved on.
+// replay plays the matches of a cursor that has advanced.
 func (t *loserTree) replay(winner int32) {
 	for node := (winner + int32(len(t.cursors))) / 2; node > 0; node /= 2 {
 		if other := t.nodes[node]; t.before(other, winner) {
@@ -91,13 +91,13 @@ func (t *loserTree) replay(winner int32) {
 	t.nodes[0] = winner
 }
 
-// advance moves a cursor to its next record. It fails as its reader does, or with a *CorruptError if
-// the records are not what their block says or plainly out of order.
+// advance moves a cursor to its next record. It fails as its reader does, or with a *CorruptError
+// if the records do not match their block's header or are plainly out of order.
 func (t *loserTree) advance(i int32) error {
 	c := &t.cursors[i]
 	for len(c.rest) == 0 {
 		if c.left != 0 {
-			return c.reader.CorruptRecords("block has fewer records than it says")
+			return c.reader.CorruptRecords("block has fewer records than its header says")
 		}
 		block, n, err := c.reader.Next()
 		if err != nil {
@@ -107,7 +107,7 @@ func (t *loserTree) advance(i int32) error {
 	}
 	key, value, n, err := record.Read(c.rest)
 	if err != nil || c.left == 0 {
-		return c.reader.CorruptRecords("block does not hold the records it says")
+		return c.reader.CorruptRecords("block does not contain the records that its header says")
 	}
 	prefix := keyPrefix(key)
 	if prefix < t.prefixes[i] {
@@ -119,7 +119,7 @@ func (t *loserTree) advance(i int32) error {
 	return nil
 }
 
-// end marks a cursor that has no more records.
+// end marks a cursor that has no records left.
 func (t *loserTree) end(i int32) {
 	t.cursors[i] = cursor{}
 	t.prefixes[i], t.ended[i] = ^uint64(0), true

@@ -9,25 +9,26 @@ import (
 	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
-// MergeConfig is a Merge's configuration.
+// MergeConfig configures a Merge.
 type MergeConfig struct {
-	// Combine is applied to all that comes out.
+	// Combine is applied to the whole output.
 	Combine Combine
-	// SortValues orders records of one key by value, which the collectors must have done as well.
+	// SortValues orders the records of one key by value; the collectors must have sorted them so.
 	// Otherwise they come in the order of the sources. With Combine.Dedup values are always sorted.
 	SortValues bool
-	// Memory is the budget in bytes for all buffers; at least MinMemory/2.
+	// Memory is the budget in bytes for all buffers, at least MinMemory/2.
 	Memory int64
-	// Scratch is the folder for the runs of intermediate rounds. It is made by the first one.
+	// Scratch is the folder for the runs of intermediate rounds. The first run creates it.
 	Scratch string
-	// Fetches is how many ranged reads may run at a time; 0 is 8.
+	// Fetches is how many ranged reads may run at the same time; 0 is 8.
 	Fetches int
-	// BlockSize is the raw size in bytes of what Next returns and of blocks in scratch runs; 0 is
-	// DefaultBlockSize. A small Memory makes it smaller.
+	// BlockSize is the raw size in bytes of the blocks that Next returns and of those in scratch
+	// runs; 0 is DefaultBlockSize. A small Memory makes it smaller.
 	BlockSize int
-	// RequestCost is what a ranged read of a source costs, in bytes that could go through a scratch
-	// run for as much. Runs that Memory would have read piece by piece are merged into scratch runs
-	// first, by fewer reads, where that is cheaper. 0: requests cost nothing.
+	// RequestCost is the price of a ranged read of a source, as the number of bytes that cost the
+	// same to write to a scratch run and read back. Where it is cheaper, runs that Memory would
+	// force into many small reads are first merged into scratch runs with fewer reads. 0: requests
+	// are free.
 	RequestCost int64
 }
 
@@ -47,19 +48,19 @@ func (c *MergeConfig) validate() error {
 	return c.Combine.validate()
 }
 
-// MergeStats counts what a Merge did.
+// MergeStats counts the work of a Merge.
 type MergeStats struct {
-	// Rounds is the number of passes over the records: 1 when all sources were merged at once.
+	// Rounds is the number of passes over the records: 1 if all sources are merged at once.
 	Rounds int
 	// Requests and BytesFetched count ranged reads, of sources and of scratch runs alike.
 	Requests, BytesFetched int64
-	// Records and RawBytes are what Next returned so far.
+	// Records and RawBytes count what Next has returned so far.
 	Records, RawBytes int64
-	// SpilledBytes is the size of the scratch runs written.
+	// SpilledBytes is the size of the scratch runs that were written.
 	SpilledBytes int64
 }
 
-// Merge is a sorted stream of the records of many sources. It belongs to one goroutine.
+// Merge is a sorted stream of the records of many runs. It belongs to one goroutine.
 type Merge struct {
 	cfg       MergeConfig
 	blockSize int
@@ -71,12 +72,13 @@ type Merge struct {
 	stats     MergeStats
 	requests  atomic.Int64
 	bytes     atomic.Int64
-	err       error // the first; it stays
+	err       error // the first, which every later call returns
 }
 
-// NewMerge starts reading the sources, each of which must be sorted. When there are more than Memory has room
-// for, it first merges groups of neighbours into scratch runs, and returns when few enough are left.
-// Close must be called if it returns no error. Empty segments are passed over.
+// NewMerge starts reading the sources, each of which must be sorted; it skips empty segments. If
+// Memory has no room for all of them at once, NewMerge first merges groups of neighbours into
+// scratch runs, and returns when few enough are left. If it returns no error, the caller must call
+// Close.
 func NewMerge(ctx context.Context, cfg MergeConfig, sources []segfile.Source) (_ *Merge, err error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("shuffle merge: %w", err)
@@ -107,19 +109,19 @@ func NewMerge(ctx context.Context, cfg MergeConfig, sources []segfile.Source) (_
 	return m, nil
 }
 
-// finalMemory is what the last merge has for its sources.
+// finalMemory returns the memory in bytes that the last merge has for its sources.
 func (m *Merge) finalMemory() int64 { return m.cfg.Memory - 2*int64(m.blockSize) }
 
-// open starts the merge of sources in so many bytes of memory.
+// open starts a merge of sources that share memory bytes.
 func (m *Merge) open(ctx context.Context, sources []segfile.Source, memory int64) *mergeTree {
 	f := segfile.NewFetcher(ctx, m.cfg.Fetches, &m.requests, &m.bytes)
 	chunk := bestChunk(sources, leastChunk(m.cfg.Memory), memory)
 	return m.buffers.open(f, sources, chunk, m.blockSize, m.cfg.Combine.sorted(m.cfg.SortValues))
 }
 
-// Next returns the next block of records in mapred's encoding, valid until the next call; io.EOF at
-// the end and ever after. Any other error stays as well; what is wrong with a source is a
-// *CorruptError.
+// Next returns the next block of encoded records, valid until the next call; then io.EOF on every
+// call. Any other error is returned again by every later call; damage to a source is a
+// *segfile.CorruptError.
 func (m *Merge) Next() ([]byte, error) {
 	if m.err != nil {
 		return nil, m.err
@@ -134,14 +136,14 @@ func (m *Merge) Next() ([]byte, error) {
 	return block, nil
 }
 
-// Stats returns what was counted so far.
+// Stats returns the counts so far.
 func (m *Merge) Stats() MergeStats {
 	s := m.stats
 	s.Requests, s.BytesFetched = m.requests.Load(), m.bytes.Load()
 	return s
 }
 
-// Close ends all reads and removes the scratch runs. It may be called more than once.
+// Close ends all reads and removes the scratch runs. It may be called repeatedly.
 func (m *Merge) Close() error {
 	if m.tree != nil {
 		m.tree.close()

@@ -2,15 +2,15 @@ package shuffle
 
 import "github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 
-// mergePlan is how the sources of a merge are read.
+// mergePlan says how a merge reads its sources.
 type mergePlan struct {
-	least    int64 // the shortest ranged read, in bytes, of a source that is not read at once; 0: no plan
+	least    int64 // the shortest ranged read in bytes, of sources that take several; 0: no plan
 	requests int64 // ranged reads of sources
-	scratch  int64 // bytes that go through scratch runs, at most
+	scratch  int64 // bytes that go through scratch runs at most
 }
 
-// plan finds the length of reads by which the sources cost the least: with short reads more runs
-// share the memory, so that fewer bytes go through scratch runs; long reads are fewer.
+// plan finds the read length at which the sources cost the least: with short reads more runs share
+// the memory and fewer bytes go through scratch runs; with long reads there are fewer requests.
 func (m *Merge) plan(sources []segfile.Source) mergePlan {
 	floor := leastChunk(m.cfg.Memory)
 	best := m.tryPlan(sources, floor)
@@ -31,7 +31,7 @@ func (m *Merge) plan(sources []segfile.Source) mergePlan {
 	return best
 }
 
-// tryPlan does what reduceBy and the merge after it would do, but for the data.
+// tryPlan plays through reduceBy and the merge after it without data.
 func (m *Merge) tryPlan(sources []segfile.Source, least int64) mergePlan {
 	p := mergePlan{least: least}
 	left, _, err := m.roundsBy(least, sources, func(group []segfile.Source) (segfile.Source, error) {
@@ -45,13 +45,14 @@ func (m *Merge) tryPlan(sources []segfile.Source, least int64) mergePlan {
 		return merged, nil
 	})
 	if err != nil {
-		return mergePlan{} // the merge itself will say so
+		return mergePlan{} // the merge itself will report the error
 	}
 	p.requests += m.readsOf(left, m.finalMemory())
 	return p
 }
 
-// readsOf is by how many ranged reads sources are read that share memory. Scratch runs don't count.
+// readsOf returns how many ranged reads a merge of sources takes that share memory. Reads of
+// scratch runs don't count.
 func (m *Merge) readsOf(sources []segfile.Source, memory int64) (n int64) {
 	chunk := bestChunk(sources, leastChunk(m.cfg.Memory), memory)
 	for i := range sources {
@@ -67,8 +68,9 @@ func (m *Merge) readsOf(sources []segfile.Source, memory int64) (n int64) {
 	return n
 }
 
-// Reads returns how many ranged reads a merge in so many bytes of memory makes of runs that are each
-// length bytes long, and how many bytes of them go through scratch runs, at most. RequestCost is as in MergeConfig.
+// Reads returns how many ranged reads a merge takes whose runs are length bytes long each, and how
+// many of their bytes go through scratch runs at most. Memory and requestCost are as in
+// MergeConfig.
 func Reads(runs int, length, memory, requestCost int64) (requests, scratch int64) {
 	m := Merge{cfg: MergeConfig{Memory: memory, RequestCost: requestCost}, blockSize: blockSizeFor(0, memory)}
 	sources := make([]segfile.Source, runs)

@@ -6,14 +6,14 @@ import (
 	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
-// mergeBuffers is the memory of merges that follow one another.
+// mergeBuffers is the memory that successive merges reuse.
 type mergeBuffers struct {
 	readers []*segfile.Reader
 	block   []byte
 }
 
-// open starts the merge of sources, with ranged reads of chunk bytes, into blocks of about size bytes. The merge
-// before must be closed.
+// open starts a merge of sources, with ranged reads of chunk bytes, into blocks of about size
+// bytes. The previous merge must be closed.
 func (b *mergeBuffers) open(f *segfile.Fetcher, sources []segfile.Source, chunk int64, size int, sorted bool) *mergeTree {
 	for len(b.readers) < len(sources) {
 		b.readers = append(b.readers, &segfile.Reader{})
@@ -35,12 +35,12 @@ type mergeTree struct {
 	fetcher *segfile.Fetcher
 	buffers *mergeBuffers
 	tree    *loserTree
-	live    int // sources with records left
+	live    int // sources that have records left
 	begun   bool
-	size    int // of a block in bytes
+	size    int // of a block, in bytes
 }
 
-// begin moves every source to its first record.
+// begin moves every cursor to its first record.
 func (t *mergeTree) begin() error {
 	t.begun = true
 	if len(t.tree.cursors) == 1 {

@@ -13,27 +13,28 @@ import (
 
 // Partitioner maps a key to one of Partitions partitions.
 //
-// With nil Boundaries it hashes: the high 64 bits of the 128-bit product xxHash64(key, seed 0) x
-// Partitions, which spreads as evenly as the remainder and needs no division (Lemire, "Fast random
-// integer generation in an interval", 2019). With Boundaries the partition is the number of boundaries
-// <= key, so that partitions follow each other in the order of their keys; Boundaries must be
-// sorted and fewer than Partitions. Partitions behind the last boundary's stay empty.
+// With nil Boundaries it hashes: the partition is the high 64 bits of the 128-bit product
+// xxHash64(key, seed 0) x Partitions, which spreads keys as evenly as the remainder and needs no
+// division (Lemire, "Fast random integer generation in an interval", 2019). With Boundaries the
+// partition is the number of boundaries <= key, so partitions follow each other in the order of
+// their keys; Boundaries must be sorted and fewer than Partitions. Partitions after the last
+// boundary's stay empty.
 type Partitioner struct {
 	Partitions int
 	Boundaries [][]byte
-	// Spread are the keys whose records go round several partitions, sorted. Only where records of one
-	// key need not meet may there be any.
+	// Spread lists, in order, the keys whose records are distributed over several partitions in
+	// turn. It is allowed only where the records of one key need not meet.
 	Spread []Span
 }
 
-// Span is a run of partitions that share the records of one key, which is the boundary before the
-// last of them. The partitions are in the order of keys all the same: none but the first may hold
-// smaller keys, none but the last greater ones.
+// Span is a range of partitions that share the records of one key, which is the boundary before the
+// last of them. The partitions are still in the order of keys: only the first may contain smaller
+// keys, and only the last greater ones.
 type Span struct {
 	First, Last int
 }
 
-// Partition returns key's partition, in [0,Partitions); of one that is spread, the last.
+// Partition returns key's partition, in [0,Partitions); for a spread key, the last of its span.
 func (p *Partitioner) Partition(key []byte) int {
 	if p.Boundaries == nil {
 		return p.hashed(key)
@@ -55,23 +56,23 @@ func (p *Partitioner) validate() error {
 	}
 	for i := 1; i < len(p.Boundaries); i++ {
 		if bytes.Compare(p.Boundaries[i-1], p.Boundaries[i]) > 0 {
-			return fmt.Errorf("partition boundary %d is less than the one before", i)
+			return fmt.Errorf("partition boundary %d is less than the previous one", i)
 		}
 	}
 	for i, s := range p.Spread {
 		if s.First < 0 || s.First >= s.Last || s.Last > len(p.Boundaries) || i > 0 && s.First <= p.Spread[i-1].Last {
-			return fmt.Errorf("a key is spread over partitions %d to %d", s.First, s.Last)
+			return fmt.Errorf("a key cannot be spread over partitions %d to %d", s.First, s.Last)
 		}
 		key := p.Boundaries[s.Last-1]
 		if p.Partition(key) != s.Last || !bytes.Equal(p.Boundaries[s.First], key) {
-			return fmt.Errorf("key %s is spread over partitions %d to %d, which are not its own", quote(key), s.First, s.Last)
+			return fmt.Errorf("key %s cannot be spread over partitions %d to %d: its boundaries are elsewhere", quote(key), s.First, s.Last)
 		}
 	}
 	return nil
 }
 
-// keyPrefix returns the first 8 bytes of key as a big-endian number, padded with zero bytes: it orders
-// keys as far as it reaches.
+// keyPrefix returns the first 8 bytes of key as a big-endian number, padded with zeros. If two
+// prefixes differ, they are in the order of their keys.
 func keyPrefix(key []byte) uint64 {
 	if len(key) >= 8 {
 		return binary.BigEndian.Uint64(key)

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// maxChunk is the most bytes of a ranged read: what follows costs a store as much again.
+	// maxChunk is the longest ranged read in bytes: stores charge another read for what exceeds it.
 	maxChunk = 8 << 20
-	// minChunk is the least, as long as Memory is not tiny.
+	// minChunk is the shortest ranged read in bytes, unless Memory is tiny.
 	minChunk = 64 << 10
 )
 
-// leastChunk returns the shortest ranged read in bytes that goes with a memory budget.
+// leastChunk returns the shortest ranged read in bytes that suits a memory budget.
 func leastChunk(memory int64) int64 { return min(minChunk, max(memory/64, 1<<10)) }
 
-// sourceCost is the most memory in bytes that a source takes in a merge: two ranged reads, a block that lies
-// across them put together, and that block decompressed.
+// sourceCost returns the most memory in bytes that a source takes in a merge: two ranged reads, a
+// block that crosses their border, put together, and that block decompressed.
 func sourceCost(s *segfile.Segment, chunk int64) int64 {
 	cost := min(s.Length, 2*chunk) + s.MaxBlock
 	if s.Length > 2*chunk {
@@ -29,7 +29,7 @@ func sourceCost(s *segfile.Segment, chunk int64) int64 {
 	return cost
 }
 
-// bestChunk returns the length in bytes of ranged reads from sources that share memory.
+// bestChunk returns the length in bytes of the ranged reads of sources that share memory.
 func bestChunk(sources []segfile.Source, least, memory int64) int64 {
 	chunk := least
 	for 2*chunk <= maxChunk {
@@ -45,11 +45,11 @@ func bestChunk(sources []segfile.Source, least, memory int64) int64 {
 	return chunk
 }
 
-// rounds merges neighbours among runs, round after round, until what is left fits together into memory
-// as far as cost tells. While a group is merged there is only group bytes of it. The order of runs
-// is kept, so that records of equal keys keep theirs. It returns the number of rounds.
+// rounds merges neighbouring runs, round after round, until the rest fits into memory together, by
+// cost. Only group bytes of memory are free while it merges. It keeps the order of the runs, so
+// records of equal keys keep their order too. It returns the number of rounds.
 func rounds[R any](runs []R, cost func(*R) int64, memory, group int64, merge func([]R) (R, error)) ([]R, int, error) {
-	var total int64 // of all runs that there are
+	var total int64 // cost of all runs
 	for i := range runs {
 		total += cost(&runs[i])
 	}
@@ -86,7 +86,7 @@ func rounds[R any](runs []R, cost func(*R) int64, memory, group int64, merge fun
 	return runs, n, nil
 }
 
-// fitting returns how many of the first runs cost no more than limit together, and what they cost.
+// fitting returns how many of the first runs cost no more than limit together, and their cost.
 func fitting[R any](runs []R, cost func(*R) int64, limit int64) (many int, taken int64) {
 	for i := range runs {
 		c := cost(&runs[i])
@@ -98,14 +98,14 @@ func fitting[R any](runs []R, cost func(*R) int64, limit int64) (many int, taken
 	return len(runs), taken
 }
 
-// roundMemory is what the sources of a merge into a scratch run have.
+// roundMemory returns the memory in bytes that the sources of a merge into a scratch run have.
 func (m *Merge) roundMemory() int64 {
 	return m.finalMemory() - writerMemory(m.blockSize, writeBufferFor(m.cfg.Memory))
 }
 
-// reduce merges groups of sources into scratch runs until the rest can be merged at once, and
-// further where that spares more ranged reads than it costs. Scratch space that only those would
-// need may be missing: then it does without.
+// reduce merges groups of sources into scratch runs until the rest can be merged at once. It
+// continues where that saves more ranged reads than it costs; if the disk has no room for these
+// extra runs, reduce does without them.
 func (m *Merge) reduce(ctx context.Context, sources []segfile.Source) ([]segfile.Source, error) {
 	floor, least := leastChunk(m.cfg.Memory), m.plan(sources).least
 	left, err := m.reduceBy(ctx, least, sources)
@@ -119,7 +119,7 @@ func (m *Merge) reduce(ctx context.Context, sources []segfile.Source) ([]segfile
 	return m.reduceBy(ctx, floor, sources)
 }
 
-// reduceBy is reduce with ranged reads of sources by at least so many bytes.
+// reduceBy is reduce with ranged reads of at least least bytes.
 func (m *Merge) reduceBy(ctx context.Context, least int64, sources []segfile.Source) ([]segfile.Source, error) {
 	left, n, err := m.roundsBy(least, sources, func(group []segfile.Source) (segfile.Source, error) {
 		return m.mergeGroup(ctx, group)
@@ -128,8 +128,8 @@ func (m *Merge) reduceBy(ctx context.Context, least int64, sources []segfile.Sou
 	return left, err
 }
 
-// roundsBy is rounds of sources with ranged reads of at least so many bytes. What is on local disk
-// may be read by less.
+// roundsBy applies rounds to sources, with ranged reads of at least least bytes. Reads from local
+// disk may be shorter.
 func (m *Merge) roundsBy(least int64, sources []segfile.Source, merge func([]segfile.Source) (segfile.Source, error)) ([]segfile.Source, int, error) {
 	floor := leastChunk(m.cfg.Memory)
 	cost := func(s *segfile.Source) int64 {
@@ -141,7 +141,7 @@ func (m *Merge) roundsBy(least int64, sources []segfile.Source, merge func([]seg
 	return rounds(sources, cost, m.finalMemory(), m.roundMemory(), merge)
 }
 
-// mergeGroup merges sources into a run.
+// mergeGroup merges sources into a scratch run.
 func (m *Merge) mergeGroup(ctx context.Context, sources []segfile.Source) (segfile.Source, error) {
 	tree := m.open(ctx, sources, m.roundMemory())
 	defer tree.close()

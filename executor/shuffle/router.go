@@ -6,35 +6,37 @@ import (
 	"sort"
 )
 
-// router is a Partitioner made ready for many keys.
+// router is a Partitioner prepared for many keys.
 //
-// Of boundaries it compares 8 bytes as numbers, and whole keys only where these are equal.
-// A table over the leading bits in which the boundaries differ leaves few of them, mostly one or
-// none, to be compared at all.
+// It compares the first 8 bytes of boundaries as numbers, and whole keys only if those are equal. A
+// table over the leading bits in which the boundaries differ leaves few boundaries to compare,
+// mostly one or none.
 type router struct {
 	Partitioner
-	common      []byte // what all boundaries begin with, if that is long; prefixes are of what follows
+	common      []byte // what all boundaries begin with, if long; prefixes are taken after it
 	prefixes    []uint64
-	first, last uint64   // of prefixes
-	skip, shift int      // bits: those in which all boundaries agree; those behind the table's
-	table       []uint32 // leading bits -> number of boundaries with lesser ones
-	spread      []turn   // by a key's last partition; nil if there is none to spread
+	first, last uint64   // first and last of prefixes
+	skip, shift int      // bits before the table's, in which all boundaries agree, and after them
+	table       []uint32 // leading bits -> number of boundaries with smaller leading bits
+	spread      []turn   // by a key's last partition; nil if no key is spread
 }
 
-// turn is where the next record of a key goes that is spread over partitions.
+// turn says where the next record of a spread key goes.
 type turn struct {
 	first, width, next int // width 0: the key is not spread
 }
 
 const (
 	minTableBits, maxTableBits = 8, 16
-	// tableShare is how many bits the table has beyond one entry a boundary: keys are rarely spread evenly.
+	// tableShare is how many more bits the table has than one entry per boundary needs: keys are
+	// rarely distributed evenly.
 	tableShare = 4
-	// minCommon is the length in bytes from which it pays to pass over what all boundaries begin with.
+	// minCommon is the length in bytes from which it pays to skip what all boundaries begin with.
 	minCommon = 5
 )
 
-// newRouter returns the router of a map task; the records of spread keys begin at another partition in each.
+// newRouter returns the router of a map task. The records of a spread key begin at a different
+// partition in each task.
 func newRouter(p Partitioner, task int) router {
 	r := router{Partitioner: p}
 	n := len(p.Boundaries)
@@ -67,7 +69,7 @@ func newRouter(p Partitioner, task int) router {
 	return r
 }
 
-// leading returns the table's place for a prefix between first and last.
+// leading returns the table's index of a prefix between first and last.
 func (r *router) leading(prefix uint64) uint64 { return prefix << r.skip >> r.shift }
 
 // route returns key's partition; prefix is keyPrefix(key).
@@ -108,14 +110,14 @@ func (r *router) search(key []byte, prefix uint64) int {
 	}
 	at := r.leading(prefix)
 	low, high := int(r.table[at]), int(r.table[at+1])
-	for left := high - low; left > 0; { // without a branch to be mispredicted
+	for left := high - low; left > 0; { // no branch that could be mispredicted
 		half := (left + 1) / 2
 		if r.prefixes[low+half-1] < prefix {
 			low += half
 		}
 		left -= half
 	}
-	// Mostly one boundary has the key's 8 bytes, if any has.
+	// At most one boundary, in most cases, has the key's first 8 bytes.
 	for steps := 0; low < high && r.prefixes[low] == prefix; steps++ {
 		if steps == 4 {
 			return r.searchEqual(key, prefix, low, high)
@@ -128,14 +130,15 @@ func (r *router) search(key []byte, prefix uint64) int {
 	return low
 }
 
-// searchEqual goes on with whole keys among the boundaries from low to high, the first of which have the prefix.
+// searchEqual compares whole keys among the boundaries from low to high, the first of which have
+// the prefix.
 func (r *router) searchEqual(key []byte, prefix uint64, low, high int) int {
 	return low + sort.Search(high-low, func(i int) bool {
 		return r.prefixes[low+i] > prefix || bytes.Compare(r.Boundaries[low+i], key) > 0
 	})
 }
 
-// take goes round the partitions.
+// take returns the partitions in turn.
 func (t *turn) take() int {
 	p := t.first + t.next
 	if t.next++; t.next == t.width {

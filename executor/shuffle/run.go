@@ -10,18 +10,18 @@ import (
 	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
-// scratchRun is a file of ours on local disk, in the format of every other.
+// scratchRun is a run on local disk, in the format of every segment file.
 type scratchRun struct {
 	file     *os.File
 	identity segfile.Identity
 	manifest segfile.Manifest
 }
 
-// createRun makes a new file in folder, which is made when it is not there, and lets write fill it.
-// On error nothing is left behind.
+// createRun creates a file in folder, and the folder if it is missing, and has write fill it. After
+// an error nothing is left on disk.
 func createRun(folder string, layout segfile.Layout, write func(*segfile.Writer) error) (_ *scratchRun, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make scratch folder: %w", err)
+		return nil, fmt.Errorf("create scratch folder: %w", err)
 	}
 	file, err := os.CreateTemp(folder, "run-*.bmsh")
 	if err != nil {

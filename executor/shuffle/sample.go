@@ -8,25 +8,24 @@ import (
 )
 
 const (
-	// sampleBytes and sampleKeys bound what a KeySample holds: at most so many bytes of keys, and so
-	// many keys.
+	// sampleBytes and sampleKeys limit a KeySample: the total bytes of its keys, and their number.
 	sampleBytes = 4 << 20
 	sampleKeys  = 1 << 17
-	// sampleKeyLen is how many bytes of a key are looked at.
+	// sampleKeyLen is how many bytes of a key are considered.
 	sampleKeyLen = 4 << 10
 )
 
-// KeySample is a sample of a job's keys, from which boundaries between partitions are chosen.
-// The same records, in the same order, give the same boundaries. It takes about 20 MiB of memory
-// at most. The zero KeySample is empty and ready to use.
+// KeySample is a sample of a job's keys from which the boundaries between partitions are chosen.
+// The same records in the same order give the same boundaries. It takes up to about 20 MiB of
+// memory. The zero KeySample is empty and ready to use.
 type KeySample struct {
-	// Distinct says that few records of each key reach the partitions, since they are combined on
-	// the way: a key weighs as much as its longest record, however many the sample has.
+	// Distinct says that few records of each key reach the partitions because they are combined on
+	// the way: a key then weighs as much as its longest record, however often it is in the sample.
 	Distinct bool
 
 	keys   []sampledKey
 	bytes  int
-	thin   uint64 // keys are kept whose mark is at least this
+	thin   uint64 // the smallest mark of a key that is kept
 	offers uint64 // keys that were offered
 }
 
@@ -34,11 +33,12 @@ type sampledKey struct {
 	key    []byte
 	whole  bool
 	weight int64  // bytes
-	mark   uint64 // evenly distributed
+	mark   uint64 // uniformly distributed
 }
 
-// Add takes a record's key in, which it copies, and the record's length in bytes, by which partitions are made
-// equally large. When there are too many keys a half is left out, by a hash of their ordinals.
+// Add adds a record's key, which it copies, with the record's length in bytes, by which the sizes
+// of partitions are balanced. If there are too many keys, Add removes half of them, chosen by a
+// hash of their ordinals.
 func (s *KeySample) Add(key []byte, weight int64) {
 	s.offers++
 	mark := Mix(s.offers)
@@ -59,27 +59,27 @@ func (s *KeySample) Add(key []byte, weight int64) {
 	}
 }
 
-// Mix returns a number that looks random, the same for the same x: it is the finalizer of SplitMix64
-// (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+// Mix returns a number that looks random but is always the same for the same x: the finalizer of
+// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 func Mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-// Partitioner returns the ranges of keys in which so many partitions get as equal parts of the sample as
-// can be: the largest part is as small as possible, but for keys that alone are larger.
+// Partitioner returns ranges of keys that divide the sample into partitions as equally as possible:
+// the largest partition is as small as possible, except for keys that alone are larger.
 //
-// Such a heavy key gets a partition of its own, and the other keys are spread evenly over
-// the rest. If spread says that records of one key need not meet, it gets as many partitions as
-// it takes for none to be larger than the others.
+// Such a heavy key gets a partition to itself, and the other keys are distributed evenly over the
+// rest. If spread says that the records of one key need not meet, a heavy key gets as many
+// partitions as it takes to make none larger than the others.
 func (s *KeySample) Partitioner(partitions int, spread bool) Partitioner {
 	groups := s.groups()
 	var total int64
 	for _, g := range groups {
 		total += g.weight
 	}
-	// Fewer partitions are needed the larger they may be.
+	// The larger partitions may be, the fewer are needed.
 	room := 1 + int64(sort.Search(int(total), func(room int) bool {
 		p := packing{room: int64(room) + 1, spread: spread}
 		for _, g := range groups {
@@ -96,7 +96,7 @@ func (s *KeySample) Partitioner(partitions int, spread bool) Partitioner {
 	return Partitioner{Partitions: partitions, Boundaries: p.boundaries, Spread: p.spans}
 }
 
-// groups returns the different keys of the sample in their order, with their weights.
+// groups returns the distinct keys of the sample in order, with their weights.
 func (s *KeySample) groups() []sampledKey {
 	slices.SortFunc(s.keys, func(x, y sampledKey) int {
 		return cmp.Or(bytes.Compare(x.key, y.key), cmp.Compare(x.mark, y.mark))
@@ -117,14 +117,14 @@ func (s *KeySample) groups() []sampledKey {
 	return groups
 }
 
-// packing puts keys into partitions in their order, each as full as it may get.
+// packing puts keys into partitions in their order and fills each as far as it may.
 type packing struct {
-	room   int64 // bytes that a partition may have
+	room   int64 // bytes that a partition may contain
 	spread bool
-	keep   bool // or only count partitions
+	keep   bool // keep boundaries and spans; else only count partitions
 
 	partitions int
-	used       int64 // of the last partition
+	used       int64 // bytes of the last partition
 	last       sampledKey
 	boundaries [][]byte
 	spans      []Span
@@ -150,7 +150,7 @@ func (p *packing) pack(g sampledKey) {
 	}
 }
 
-// open begins a partition with a key.
+// open starts a partition with a key.
 func (p *packing) open(g sampledKey, heavy bool) {
 	p.partitions++
 	if p.partitions == 1 || !p.keep {
@@ -158,15 +158,15 @@ func (p *packing) open(g sampledKey, heavy bool) {
 	}
 	boundary := separator(p.last.key, g.key)
 	switch {
-	case heavy: // keys shortly before it are not to sit with it
+	case heavy: // smaller keys must not share its partition
 		boundary = g.key
-	case p.used > p.room && p.last.whole: // nor those shortly after it
+	case p.used > p.room && p.last.whole: // nor must greater ones
 		boundary = append(bytes.Clone(p.last.key), 0)
 	}
 	p.boundaries = append(p.boundaries, boundary)
 }
 
-// separator returns the shortest beginning of the greater of two keys that is greater than the lesser one.
+// separator returns the shortest prefix of greater that is greater than lesser.
 func separator(lesser, greater []byte) []byte {
 	return greater[:commonPrefix(lesser, greater)+1]
 }

@@ -5,8 +5,9 @@ import "github.com/bucketmill/bucketmill/internal/record"
 // sortBlock is the size in bytes of the blocks that a SortBuffer gathers.
 const sortBlock = 64 << 10
 
-// SortBuffer gathers records in memory and hands them on in the order of their keys, whenever it is
-// full. Records of one key keep the order of their arrival, so equal input gives equal output.
+// SortBuffer gathers records in memory and, whenever it is full, hands them on in the order of
+// their keys. Records of one key keep the order of their arrival, so equal input gives equal
+// output.
 //
 // It belongs to one goroutine at a time.
 type SortBuffer struct {
@@ -18,9 +19,10 @@ type SortBuffer struct {
 	arena   *arena
 }
 
-// NewSortBuffer returns a SortBuffer that is full when its records and their index take memory bytes.
-// Then, and in Flush, it calls sorted, which reads blocks of records from next until that returns
-// io.EOF. A block is valid until the next call. The first error of sorted is the emitter's.
+// NewSortBuffer returns a SortBuffer that is full when its records and their index take memory
+// bytes. Then, and in Flush, it calls sorted, which reads blocks of records from next until that
+// returns io.EOF. A block is valid until the next call. The emitter keeps the first error of
+// sorted.
 func NewSortBuffer(memory int64, sorted func(next func() ([]byte, error)) error) *SortBuffer {
 	b := &SortBuffer{memory: memory, sorted: sorted, router: newRouter(Partitioner{Partitions: 1}, 0)}
 	b.arena = newArena(&b.router)

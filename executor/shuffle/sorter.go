@@ -9,23 +9,23 @@ import (
 )
 
 const (
-	// radixFrom is the number of entries from which a radix pass pays.
+	// radixFrom is the number of entries from which a radix pass pays off.
 	radixFrom = 256
-	// insertionTo is the number of entries up to which insertion sort is quickest.
+	// insertionTo is the number of entries up to which insertion sort is fastest.
 	insertionTo = 12
-	// resolveFrom is the number of entries with a common prefix from which it pays to load the
-	// next 8 bytes of their keys into the index rather than to compare whole keys.
+	// resolveFrom is the number of entries with a common prefix from which it pays off to load the
+	// next 8 bytes of their keys into the index instead of comparing whole keys.
 	resolveFrom = 16
 )
 
 // sort orders the arena's index by partition, key and arrival; with byValue by partition, key,
-// value and arrival. It returns one slice of the index per partition, and needs no other memory.
+// value and arrival. It returns one slice of the index per partition and needs no other memory.
 //
-// Partitions are told apart by an in-place distribution (McIlroy, Bostic and McIlroy, "Engineering
-// radix sort", 1993: American flag sort), and so are the prefixes of large ranges; the rest is
-// quicksort on numbers. Keys that share their 8 bytes are sorted on by the 8 bytes after their
-// longest common prefix, in the manner of Ng and Kakehi, "Cache efficient radix sort for string
-// sorting" (2007).
+// An in-place distribution separates the partitions (McIlroy, Bostic and McIlroy, "Engineering
+// radix sort", 1993: American flag sort), and the prefixes of large ranges; quicksort on numbers
+// does the rest. Keys that share their first 8 bytes are sorted by the 8 bytes after their longest
+// common prefix, in the manner of Ng and Kakehi, "Cache efficient radix sort for string sorting"
+// (2007).
 func (a *arena) sort(byValue bool) [][]entry {
 	s := sorter{arena: a, byValue: byValue}
 	parts := s.distribute(a.index, a.counts)
@@ -40,7 +40,7 @@ type sorter struct {
 	byValue bool
 }
 
-// distribute permutes index in place so that partitions follow one another.
+// distribute permutes index in place so that partitions follow each other.
 func (s *sorter) distribute(index []entry, counts []int) [][]entry {
 	parts := make([][]entry, len(counts))
 	heads := make([]int, len(counts))
@@ -66,8 +66,8 @@ func (s *sorter) distribute(index []entry, counts []int) [][]entry {
 	return parts
 }
 
-// sortFrom sorts entries of one partition whose prefixes were loaded from byte depth of the keys on,
-// and whose keys agree before that.
+// sortFrom sorts entries of one partition whose keys agree up to byte depth and whose prefixes are
+// loaded from there.
 func (s *sorter) sortFrom(entries []entry, depth int) {
 	sortNumbers(entries, 56)
 	for i := 0; i < len(entries); {
@@ -130,7 +130,7 @@ func (s *sorter) compareEqual(x, y entry) int {
 	return cmp.Compare(x.loc, y.loc)
 }
 
-// commonPrefix returns how many bytes x and y agree in from their start.
+// commonPrefix returns the length in bytes of the longest common prefix of x and y.
 func commonPrefix(x, y []byte) int {
 	n := min(len(x), len(y))
 	i := 0
@@ -155,7 +155,7 @@ func sortNumbers(entries []entry, shift int) {
 			counts[byte(e.prefix>>shift)]++
 		}
 		if counts[byte(entries[0].prefix>>shift)] == len(entries) {
-			shift -= 8 // they all agree here as well
+			shift -= 8 // all agree here, too
 			continue
 		}
 		flag(entries, &counts, shift)
@@ -171,8 +171,8 @@ func sortNumbers(entries []entry, shift int) {
 	quicksort(entries, 2*bits.Len(uint(len(entries))))
 }
 
-// flag permutes entries in place into the order of the byte at shift of their prefixes, of which
-// counts tells how many there are of each.
+// flag permutes entries in place into the order of the byte at shift of their prefixes. Counts has
+// the number of entries for each value of that byte.
 func flag(entries []entry, counts *[256]int, shift int) {
 	var heads, ends [256]int
 	at := 0
@@ -200,7 +200,7 @@ func less(x, y entry) bool {
 }
 
 // quicksort sorts entries, no two of which are equal, by (prefix, loc). After limit bad splits it
-// leaves the range to the standard library, whose worst case is O(n log n).
+// leaves the rest to the standard library, whose worst case is O(n log n).
 func quicksort(entries []entry, limit int) {
 	for len(entries) > insertionTo {
 		if limit == 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
-// layout is that of the file and of every spilled run.
+// layout returns the layout of the file and of every spilled run.
 func (c *Collector) layout() segfile.Layout {
 	return segfile.Layout{
 		Identity: c.cfg.Identity, Partitions: c.router.Partitions, BlockSize: c.blockSize, Buffer: c.buffer,
@@ -18,11 +18,11 @@ func (c *Collector) layout() segfile.Layout {
 	}
 }
 
-// writeArena sorts what the arena holds and writes it.
+// writeArena sorts the arena's records and writes them.
 func (c *Collector) writeArena(f *segfile.Writer) error {
 	stream := &c.sorted
 	stream.arena = c.arena
-	defer func() { stream.arena, stream.entries = nil, nil }() // it must not outlive the arena
+	defer func() { stream.arena, stream.entries = nil, nil }() // else the stream would keep the arena's memory
 	for p, entries := range c.arena.sort(c.cfg.Combine.sorted(c.cfg.SortValues)) {
 		if len(entries) == 0 {
 			continue
@@ -35,12 +35,12 @@ func (c *Collector) writeArena(f *segfile.Writer) error {
 	return nil
 }
 
-// createRun makes a run for local disk.
+// createRun creates a run on local disk.
 func (c *Collector) createRun(write func(*segfile.Writer) error) (*scratchRun, error) {
 	return createRun(c.cfg.Scratch, c.layout(), write)
 }
 
-// spill writes what the arena holds to local disk and empties it.
+// spill writes the arena's records to local disk and empties the arena.
 func (c *Collector) spill() error {
 	if len(c.arena.index) == 0 {
 		return nil
@@ -56,8 +56,8 @@ func (c *Collector) spill() error {
 	return nil
 }
 
-// mergeSpills merges all runs into f. What is in memory becomes the last run, so that the whole
-// budget is there to read with.
+// mergeSpills merges all runs into f. The records in memory become the last run, so that the whole
+// budget is free for reading.
 func (c *Collector) mergeSpills(ctx context.Context, f *segfile.Writer) error {
 	if err := c.spill(); err != nil {
 		return err
@@ -85,10 +85,11 @@ func (c *Collector) mergeSpills(ctx context.Context, f *segfile.Writer) error {
 	return nil
 }
 
-// mergeMemory is what a merge of spilled runs has, beside the file that it is written to.
+// mergeMemory returns the memory in bytes that a merge of spilled runs has, besides the writer of
+// its output.
 func (c *Collector) mergeMemory() int64 { return c.cfg.Memory - writerMemory(c.blockSize, c.buffer) }
 
-// mergeRuns puts one run in the place of several.
+// mergeRuns replaces several runs with one.
 func (c *Collector) mergeRuns(ctx context.Context, group []*scratchRun, memory int64) (*scratchRun, error) {
 	run, err := c.createRun(func(f *segfile.Writer) error { return c.mergeInto(ctx, f, group, memory) })
 	if err != nil {
@@ -108,9 +109,9 @@ func (c *Collector) mergeRuns(ctx context.Context, group []*scratchRun, memory i
 	return run, errors.Join(errs...)
 }
 
-// mergeInto merges runs into f, partition by partition, in so many bytes of memory.
+// mergeInto merges runs into f, partition by partition, within memory bytes.
 func (c *Collector) mergeInto(ctx context.Context, f *segfile.Writer, runs []*scratchRun, memory int64) error {
-	widest := make([]segfile.Source, len(runs)) // one length of reads goes for all partitions
+	widest := make([]segfile.Source, len(runs)) // all partitions are read with one length of reads
 	for i, run := range runs {
 		for _, s := range run.manifest.Segments {
 			widest[i].Segment.Length = max(widest[i].Segment.Length, s.Length)

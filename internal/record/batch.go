@@ -8,20 +8,19 @@ import (
 	"math"
 )
 
-// Framing says how records lie in a Batch's Data.
+// Framing says how the records in a Batch's Data are delimited.
 type Framing uint8
 
 const (
-	// Lines: text lines, each ended by LF or CRLF; only the last of an object may lack its
-	// end. The record is the line without its end.
+	// Lines: text lines that end with LF or CRLF; only the last line of an object may lack its end.
+	// A record is a line without its end.
 	Lines Framing = iota + 1
 	// Fixed: records of RecordLen bytes back to back; only the last of an object may be
 	// shorter.
 	Fixed
 	// Whole: Data is one record.
 	Whole
-	// Encoded: a block of encoded records; each key is the record's offset as 8 bytes, big
-	// endian.
+	// Encoded: a block of encoded records; each key is the record's offset in 8 bytes, big endian.
 	Encoded
 	// Keyed: a block of encoded records that have keys. Each key in the block is the record's
 	// offset as for Encoded, followed by the record's own key, of any length.
@@ -32,20 +31,20 @@ const (
 type Batch struct {
 	// Input is the URL of the object that the records come from.
 	Input string
-	// Offset is the place of Data's first byte in the object (after decompression).
+	// Offset is the offset in the object, after decompression, of Data's first byte.
 	Offset int64
 	// Framing says how to find the records in Data.
 	Framing Framing
 	// RecordLen is the length of a record in bytes; for Fixed only.
 	RecordLen int
-	// Header is the header line, without its end, of an input that has one (CSV).
+	// Header is the header line, without its end, if the input has one (CSV).
 	Header []byte
-	// Data holds the records. It is valid only until the next batch is read.
+	// Data contains the records. It is valid only until the next batch is read.
 	Data []byte
 }
 
-// Err returns why Data does not hold what Framing says, as an ErrCorrupt, or nil. It looks at every
-// record. A batch that DecodeBatch returned has passed it.
+// Err returns an ErrCorrupt if Data is not what Framing says, and nil otherwise. It reads every
+// record. DecodeBatch returns only batches without an Err.
 func (b *Batch) Err() error {
 	switch {
 	case b.Framing < Lines || b.Framing > Keyed:
@@ -61,9 +60,9 @@ func (b *Batch) Err() error {
 		key, _, n, err := Read(b.Data[at:])
 		switch {
 		case err != nil:
-			return fmt.Errorf("%w: no whole record at byte %d of %d", ErrCorrupt, at, len(b.Data))
+			return fmt.Errorf("%w: incomplete record at byte %d of %d", ErrCorrupt, at, len(b.Data))
 		case !b.isKey(key) || key[0] >= 0x80:
-			return fmt.Errorf("%w: no offset before the record at byte %d", ErrCorrupt, at)
+			return fmt.Errorf("%w: the record at byte %d has no offset", ErrCorrupt, at)
 		}
 		at += n
 	}
@@ -73,13 +72,13 @@ func (b *Batch) Err() error {
 // offsetLen is the length of an offset in the key of an encoded record.
 const offsetLen = 8
 
-// isKey tells whether the key of an encoded record has the length that the framing promises.
+// isKey reports whether the key of an encoded record has the length that the framing promises.
 func (b *Batch) isKey(key []byte) bool {
 	return len(key) == offsetLen || b.Framing == Keyed && len(key) > offsetLen
 }
 
-// Records yields every record with its offset in the object. The bytes alias b.Data. Of a batch that
-// has an Err it panics, rather than to leave records out.
+// Records yields every record with its offset in the object. The bytes alias b.Data. It panics if
+// the batch has an Err, so that no record is silently left out.
 func (b *Batch) Records() iter.Seq2[int64, []byte] {
 	return func(yield func(int64, []byte) bool) {
 		switch b.Framing {

@@ -2,8 +2,8 @@ package record
 
 import "encoding/binary"
 
-// An Op says how two numbers of a column become one. All are associative and commutative,
-// so that a combiner may apply them anywhere, in any order.
+// Op says how to combine two numbers of a column. Every Op is associative and commutative, so a
+// combiner may apply it anywhere and in any order.
 type Op uint8
 
 const (
@@ -12,12 +12,12 @@ const (
 	Max
 )
 
-// Columns describes values that are a fixed number of integers, and how values of one key
-// are combined, column by column: a counter is Columns{Sum}. What is emitted are integers of
-// 64 bits. Sums of them may be larger: they are Totals, and never wrap around.
+// Columns describes values that are a fixed number of integers, and how the values of one key are
+// combined, column by column: a counter is Columns{Sum}. Mappers emit integers of 64 bits. Their
+// sums are Totals, which may be larger and never overflow.
 //
-// Such a value is encoded as its integers one after the other, as zig-zag varints: of up to
-// 10 bytes, as encoding/binary has them, if they fit into 64 bits, and of up to 19 otherwise.
+// Such a value is encoded as its integers in a row, as zig-zag varints: of up to 10 bytes, like
+// those of encoding/binary, if the integer fits into 64 bits, else of up to 19.
 type Columns []Op
 
 // AppendInts appends the encoded value to dst.
@@ -28,8 +28,8 @@ func AppendInts(dst []byte, ints ...int64) []byte {
 	return dst
 }
 
-// Decode reads value into ints, which must have the length of c. It fails with ErrCorrupt
-// when value is not exactly that many integers of 64 bits, as a mapper emits them.
+// Decode reads value into ints, which must have the length of c. It fails with ErrCorrupt if value
+// is not exactly that many integers of 64 bits, as a mapper emits them.
 func (c Columns) Decode(ints []int64, value []byte) error {
 	for i := range c {
 		if len(value) > 0 && value[0] < 0x80 { // one byte, the common case
@@ -69,8 +69,8 @@ func (c Columns) DecodeTotals(totals []Total, value []byte) error {
 	return nil
 }
 
-// Merge combines from into into, column by column. Both must have the length of c. Where a sum
-// would overflow, Merge returns false and leaves all sums as they were.
+// Merge combines from into into, column by column. Both must have the length of c. If a sum would
+// overflow, Merge returns false and leaves all sums unchanged.
 func (c Columns) Merge(into, from []int64) bool {
 	for i, op := range c {
 		switch op {
@@ -90,7 +90,8 @@ func (c Columns) Merge(into, from []int64) bool {
 	return true
 }
 
-// subtract takes back the sums of a Merge. A minimum or maximum may stay: to take it again changes nothing.
+// subtract undoes the sums of a Merge. Minimums and maximums may stay: merging them again changes
+// nothing.
 func (c Columns) subtract(into, from []int64) {
 	for i := range into {
 		if c[i] == Sum {

@@ -20,13 +20,13 @@ func someInt(r *rand.Rand) int64 {
 	return int64(r.Uint64()) >> r.IntN(64)
 }
 
-// Whatever way values are merged, encoded and decoded between, the totals are those of math/big.
+// In whatever way values are merged, encoded and decoded, the totals are those of math/big.
 func TestTotalsAreExact(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	columns := Columns{Sum, Min, Sum, Max}
 	for range 300 {
 		want := make([]*big.Int, len(columns))
-		var partial [][]byte // values that stand for all
+		var partial [][]byte // together they are all values
 		for range 1 + r.IntN(200) {
 			ints := make([]int64, len(columns))
 			for i, op := range columns {
@@ -65,7 +65,7 @@ func TestTotalsAreExact(t *testing.T) {
 	}
 }
 
-// Merge either adds up exactly, or says that it can't and changes no sum.
+// Merge adds exactly, or returns false and changes no sum.
 func TestMergeDoesNotOverflow(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	columns := Columns{Sum, Max, Sum, Min, Sum}
@@ -125,7 +125,7 @@ func TestDecodeColumnsRefusesOtherBytes(t *testing.T) {
 	long := slices.Repeat([]byte{0x80}, MaxTotalLen-1)
 	for _, bad := range [][]byte{
 		append(slices.Clone(wide), 0),
-		append(append(slices.Clone(long), 4), 0, 0), // a bit too much
+		append(append(slices.Clone(long), 4), 0, 0), // one bit too many
 		append(append(slices.Clone(long), 0x83), 0, 0, 0),
 	} {
 		if err := columns.DecodeTotals(totals, bad); !errors.Is(err, ErrCorrupt) {

@@ -2,9 +2,9 @@ package record
 
 import "encoding/binary"
 
-// An Emitter gathers a program's output records into blocks. Emit never fails: the first
-// error of the receiver stays in Err, and what is emitted after it is dropped, so a program
-// may check once per batch.
+// Emitter gathers a program's output records into blocks. Emit never fails: Err keeps the first
+// error of the receiver, and records emitted after it are dropped, so a program may check once per
+// batch.
 //
 // An Emitter belongs to one goroutine.
 type Emitter struct {
@@ -16,9 +16,9 @@ type Emitter struct {
 	flush   func(block []byte) (next []byte, err error)
 }
 
-// NewEmitter returns an Emitter that hands a block to flush whenever it reaches limit bytes
-// (a single larger record makes a larger block). Flush owns the block from then on and
-// returns the buffer to fill next, which may be the same one.
+// NewEmitter returns an Emitter that hands a block to flush whenever the block reaches limit bytes
+// (a larger record makes a larger block). Flush then owns the block, and returns the buffer to fill
+// next, which may be the same one.
 func NewEmitter(limit int, flush func(block []byte) (next []byte, err error)) *Emitter {
 	return &Emitter{limit: limit, flush: flush}
 }
@@ -26,14 +26,14 @@ func NewEmitter(limit int, flush func(block []byte) (next []byte, err error)) *E
 // Emit adds one record. Key and value are copied.
 func (e *Emitter) Emit(key, value []byte) {
 	if len(e.buf)+len(key)+len(value)+20 > e.limit && len(e.buf) > 0 {
-		_ = e.Flush() // it stays in Err
+		_ = e.Flush() // Err keeps the error
 	}
 	e.buf = Append(e.buf, key, value)
 	e.records++
 	e.bytes += int64(len(key) + len(value))
 }
 
-// Flush hands over what is gathered so far. It returns Err.
+// Flush hands over the records gathered so far. It returns Err.
 func (e *Emitter) Flush() error {
 	if e.err != nil || len(e.buf) == 0 {
 		e.buf = e.buf[:0]
@@ -44,8 +44,8 @@ func (e *Emitter) Flush() error {
 	return e.err
 }
 
-// EmitBlock hands over a whole block of records that somebody else encoded, after what is
-// gathered so far. The block is copied where it must be kept.
+// EmitBlock emits the records of an encoded block, after those gathered so far. The records are
+// copied.
 func (e *Emitter) EmitBlock(block []byte) error {
 	for len(block) > 0 && e.err == nil {
 		key, value, n, err := Read(block)
@@ -62,13 +62,13 @@ func (e *Emitter) EmitBlock(block []byte) error {
 // Err returns the receiver's first error.
 func (e *Emitter) Err() error { return e.err }
 
-// Count returns how many records, and how many bytes of keys and values, were emitted.
+// Count returns the number of emitted records, and of the bytes of their keys and values.
 func (e *Emitter) Count() (records, bytes int64) { return e.records, e.bytes }
 
 // EmitString is Emit for strings.
 func (e *Emitter) EmitString(key, value string) {
 	if len(e.buf)+len(key)+len(value)+20 > e.limit && len(e.buf) > 0 {
-		_ = e.Flush() // it stays in Err
+		_ = e.Flush() // Err keeps the error
 	}
 	e.buf = binary.AppendUvarint(e.buf, uint64(len(key)))
 	e.buf = binary.AppendUvarint(e.buf, uint64(len(value)))

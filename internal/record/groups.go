@@ -18,18 +18,18 @@ import (
 type Groups struct {
 	next  func() ([]byte, error)
 	block []byte // not yet consumed
-	key   []byte // the group's key, our own copy
-	value []byte // the looked-ahead value, aliasing the block
-	has   bool   // value is not yet handed out
-	begun bool   // the stream may hold more values of key
+	key   []byte // a copy of the group's key
+	value []byte // the next value; aliases block
+	has   bool   // value has not been returned yet
+	begun bool   // more values of key may follow
 	err   error
 }
 
-// NewGroups reads blocks from next until it returns io.EOF. A block must stay valid until
-// next is called again.
+// NewGroups returns the groups of the blocks that next returns until io.EOF. A block must stay
+// valid until the next call of next.
 func NewGroups(next func() ([]byte, error)) *Groups { return &Groups{next: next} }
 
-// Next moves to the next key, passing over values that were not read.
+// Next advances to the next key. It skips values that were not read.
 func (g *Groups) Next() bool {
 	for more := g.begun; more; {
 		_, more = g.Value()
@@ -51,8 +51,8 @@ func (g *Groups) Next() bool {
 // Key returns the current key. It is valid until Next.
 func (g *Groups) Key() []byte { return g.key }
 
-// Value returns the current key's next value, or false after the last. It is valid until the
-// next call of Value or Next.
+// Value returns the next value of the current key, or false after the last one. The value is valid
+// until the next call of Value or Next.
 func (g *Groups) Value() ([]byte, bool) {
 	if g.has {
 		g.has = false
@@ -74,7 +74,7 @@ func (g *Groups) Value() ([]byte, bool) {
 	return value, true
 }
 
-// fill makes sure that block holds a record; false at the end or on error.
+// fill makes block contain a record; it returns false at the end or after an error.
 func (g *Groups) fill() bool {
 	for len(g.block) == 0 {
 		block, err := g.next()
@@ -91,8 +91,8 @@ func (g *Groups) fill() bool {
 	return true
 }
 
-// ended is the source of blocks after its end.
+// ended is the source of blocks after the end.
 func ended() ([]byte, error) { return nil, io.EOF }
 
-// Err returns the first error met; nil at a clean end.
+// Err returns the first error, or nil if the stream ended without one.
 func (g *Groups) Err() error { return g.err }

@@ -6,11 +6,11 @@ import (
 	"math"
 )
 
-// ErrCorrupt says that bytes that should hold encoded records do not.
+// ErrCorrupt reports bytes that are not encoded records.
 var ErrCorrupt = errors.New("record block is corrupt")
 
-// MaxFieldLen is the longest key or value, in bytes. The memory budget is the limit that
-// is met first in practice.
+// MaxFieldLen is the length in bytes of the longest key or value. In practice the memory budget is
+// the lower limit.
 const MaxFieldLen = math.MaxInt32
 
 // Append appends one encoded record to dst.
@@ -21,9 +21,8 @@ func Append(dst, key, value []byte) []byte {
 	return append(dst, value...)
 }
 
-// Read decodes the first record of block. Key and value alias block; n is the
-// record's encoded length. It fails with ErrCorrupt when block does not start with a whole
-// record.
+// Read decodes the first record of block. Key and value alias block; n is the length of the encoded
+// record. It fails with ErrCorrupt if block does not start with a whole record.
 func Read(block []byte) (key, value []byte, n int, err error) {
 	// Nearly all lengths are below 128: one byte each.
 	if len(block) >= 2 && block[0]|block[1] < 0x80 {

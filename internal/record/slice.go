@@ -1,7 +1,7 @@
 package record
 
-// Slice returns the batch of the records from one to before another, by their ordinals in b. There
-// must be at least one. The bytes alias b.Data.
+// Slice returns a batch of the records of b whose ordinals are at least from and less than until.
+// There must be at least one. The bytes alias b.Data.
 func (b *Batch) Slice(from, until int64) *Batch {
 	part := *b
 	begin, end := 0, len(b.Data)
@@ -20,7 +20,8 @@ func (b *Batch) Slice(from, until int64) *Batch {
 	return &part
 }
 
-// starts yields where in Data each record begins, and its offset in the object.
+// starts yields the index in Data at which each record begins, and the record's offset in the
+// object.
 func (b *Batch) starts() func(yield func(at int, offset int64) bool) {
 	return func(yield func(int, int64) bool) {
 		at := 0
@@ -32,7 +33,7 @@ func (b *Batch) starts() func(yield func(at int, offset int64) bool) {
 				return
 			}
 			if b.Framing >= Encoded {
-				_, _, n, _ := Read(b.Data[at:]) // Records has read it, too
+				_, _, n, _ := Read(b.Data[at:]) // Records has read it as well
 				at += n
 			}
 		}

@@ -7,14 +7,15 @@ import (
 	"strconv"
 )
 
-// A Total is what a column comes to: an integer of 128 bits in two's complement. It would take
-// 2^64 integers of 64 bits, more records than any job has, to overflow it. The zero value is 0.
+// Total is the combined value of a column: an integer of 128 bits in two's complement. It would
+// take 2^64 integers of 64 bits, more records than any job has, to overflow it. The zero value is
+// 0.
 type Total struct {
 	Hi int64
 	Lo uint64
 }
 
-// MaxTotalLen is the longest encoding of a Total, in bytes.
+// MaxTotalLen is the length in bytes of the longest encoding of a Total.
 const MaxTotalLen = 19
 
 // TotalOf returns v as a Total.
@@ -38,7 +39,7 @@ func (t Total) Big() *big.Int {
 	return n.Add(n, new(big.Int).SetUint64(t.Lo))
 }
 
-// Float64 returns the float that is nearest to t, or next to the nearest.
+// Float64 returns the float nearest to t, or a neighbour of the nearest.
 func (t Total) Float64() float64 {
 	if v, ok := t.Int64(); ok {
 		return float64(v)
@@ -47,7 +48,7 @@ func (t Total) Float64() float64 {
 	return f
 }
 
-// AppendText appends t in decimal digits, after a minus sign if it is negative.
+// AppendText appends t in decimal digits, with a minus sign if t is negative.
 func (t Total) AppendText(dst []byte) []byte {
 	if v, ok := t.Int64(); ok {
 		return strconv.AppendInt(dst, v, 10)
@@ -55,7 +56,7 @@ func (t Total) AppendText(dst []byte) []byte {
 	return t.Big().Append(dst, 10)
 }
 
-// AppendTotals appends the encoded value that the totals are, see Columns.
+// AppendTotals appends the encoding of the totals; see Columns.
 func AppendTotals(dst []byte, totals []Total) []byte {
 	for _, t := range totals {
 		if v, ok := t.Int64(); ok {
@@ -74,8 +75,8 @@ func AppendTotals(dst []byte, totals []Total) []byte {
 	return dst
 }
 
-// readTotal decodes the Total that data begins with, and returns the length of its encoding; 0 if
-// data begins with none.
+// readTotal decodes the Total at the start of data and returns the length of its encoding; 0 if
+// there is none.
 func readTotal(data []byte) (Total, int) {
 	v, n := binary.Varint(data)
 	if n > 0 {
@@ -90,7 +91,7 @@ func readTotal(data []byte) (Total, int) {
 		if i == MaxTotalLen-1 && b > 1<<(128-7*(MaxTotalLen-1))-1 {
 			return Total{}, 0
 		}
-		lo |= bits << shift // nothing from 64 bits on
+		lo |= bits << shift // 0 if shift is 64 or more
 		if shift >= 64 {
 			hi |= bits << (shift - 64)
 		} else {

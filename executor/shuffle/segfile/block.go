@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// blockHeaderLen is the length of a block's header in bytes; FORMAT.md draws it.
+	// blockHeaderLen is the length of a block's header in bytes; see FORMAT.md.
 	blockHeaderLen = 36
-	// MaxBlock is the most raw or compressed bytes that a block may have.
+	// MaxBlock is the greatest raw or compressed length of a block in bytes.
 	MaxBlock = 1<<31 - 1
 )
 
@@ -21,8 +21,8 @@ const (
 	flagsKnown       = flagLast | flagSortedValues
 )
 
-// blockHeader describes a block. The two checksums are not fields: the one over the payload is
-// checked by verifyPayload, the header's own by parseBlockHeader.
+// blockHeader describes a block. It lacks the header's own checksum, which put writes and
+// parseBlockHeader checks.
 type blockHeader struct {
 	fingerprint uint32 // of the file's Identity
 	partition   uint32
@@ -50,8 +50,8 @@ func (h *blockHeader) put(b []byte) {
 	le.PutUint32(b, crc32.Checksum(b[4:blockHeaderLen], castagnoli))
 }
 
-// parseBlockHeader reads the header in b, which has blockHeaderLen bytes. A reason that is not empty
-// says what is wrong with it in itself.
+// parseBlockHeader reads the header in b, which has blockHeaderLen bytes. A reason that is not
+// empty says why the header is invalid.
 func parseBlockHeader(b []byte) (h blockHeader, reason string) {
 	le := binary.LittleEndian
 	if crc32.Checksum(b[4:blockHeaderLen], castagnoli) != le.Uint32(b) {
@@ -81,7 +81,7 @@ func parseBlockHeader(b []byte) (h blockHeader, reason string) {
 	return h, ""
 }
 
-// verifyPayload reports whether payload is the one that h was written for.
+// verifyPayload reports whether payload is the one for which h was written.
 func (h *blockHeader) verifyPayload(payload []byte) bool {
 	return len(payload) == int(h.payloadLen) && crc32.Checksum(payload, castagnoli) == h.payloadCRC
 }

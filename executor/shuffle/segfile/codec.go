@@ -32,8 +32,8 @@ func compress(dst, raw []byte) ([]byte, codec) {
 	return append(dst, raw...), codecNone
 }
 
-// grow returns b with room for n more bytes. Unlike append it takes hardly more memory than that, and
-// a little more so that the next block of about the same size fits.
+// grow returns b with room for n more bytes. Unlike append, it allocates hardly more than that:
+// only enough that the next block of about the same size also fits.
 func grow(b []byte, n int) []byte {
 	if cap(b)-len(b) >= n {
 		return b

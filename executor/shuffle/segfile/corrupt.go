@@ -5,21 +5,23 @@ import (
 	"fmt"
 )
 
-// ErrCorrupt is what errors.Is finds in every *CorruptError, and in a manifest that does not parse.
+// ErrCorrupt matches every *CorruptError, and the error for a manifest that does not parse, by
+// errors.Is.
 var ErrCorrupt = errors.New("shuffle data is corrupt")
 
-// CorruptError names a place where an object is not what was written.
+// CorruptError reports a place where an object differs from what was written.
 type CorruptError struct {
 	// Object is the name of the Source or Object.
 	Object string
-	// Partition is -1 where the damage is outside of all segments.
+	// Partition is -1 if the damage is outside of all segments.
 	Partition int
-	// Block is the ordinal within the segment, -1 where no block is concerned.
+	// Block is the block's number in its segment; -1 if the damage is in no block.
 	Block int
 	// Offset is in bytes from the object's start.
 	Offset int64
 	Reason string
-	// Reads is how often the place was read, each time by a new request; 0 where it was not read again.
+	// Reads is how often the place was read, each time by a new request; 0 if it was read only
+	// once.
 	Reads int
 }
 

@@ -9,20 +9,20 @@ import (
 	"sync/atomic"
 )
 
-// OpenFunc reads length bytes of an object from offset on. It makes its own retries; what it
-// returns is read to the end and closed.
+// OpenFunc opens length bytes of an object at offset for reading. It retries by itself. The caller
+// reads the body to the end and closes it.
 type OpenFunc func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 
-// errShort says that an object ended before the bytes that it should have.
+// errShort reports an object that ends before all bytes of a range.
 var errShort = errors.New("object ends early")
 
-// corruptReads is how often bytes are read that are not as they should be, before they are reported
-// as a *CorruptError. They may have been damaged on their way, and to make a map output again costs
-// more than to read a block of it.
+// corruptReads is how often damaged bytes are read before they are reported as a *CorruptError.
+// They may have been damaged on the way, and repeating a map task costs more than reading a block
+// of its output again.
 const corruptReads = 3
 
-// readAgain calls read, which reads something and checks it, until that is not corrupt, and rewind
-// before each repetition.
+// readAgain retries read while it returns ErrCorrupt, up to corruptReads times in all, and calls
+// rewind in between.
 func readAgain(read func() error, rewind func()) error {
 	for reads := 1; ; reads++ {
 		err := read()
@@ -39,8 +39,8 @@ func readAgain(read func() error, rewind func()) error {
 	}
 }
 
-// Fetcher runs the ranged reads of one merge in the order in which they were asked for, no more
-// than so many at a time.
+// Fetcher runs the ranged reads of one merge in the order of their start, up to fetches at the same
+// time.
 type Fetcher struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -54,7 +54,7 @@ type Fetcher struct {
 	waiting []func() // guarded by mu
 }
 
-// NewFetcher returns a Fetcher whose reads end with ctx and are counted in requests and bytes.
+// NewFetcher returns a Fetcher that counts its reads in requests and bytes. The reads end with ctx.
 func NewFetcher(ctx context.Context, fetches int, requests, bytes *atomic.Int64) *Fetcher {
 	f := &Fetcher{fetches: fetches, requests: requests, bytes: bytes}
 	f.ctx, f.cancel = context.WithCancel(ctx)
@@ -67,14 +67,14 @@ func (f *Fetcher) Close() {
 	f.wg.Wait()
 }
 
-// fetched is the outcome of one ranged read.
+// fetched is the result of a ranged read.
 type fetched struct {
 	data []byte
 	err  error
 }
 
-// start reads a range into buf, which it makes if it is too small, and delivers that to done, which has
-// room for it.
+// start reads a range into buf, or into a new buffer if buf is too small, and sends it to done,
+// which must have room for it.
 func (f *Fetcher) start(open OpenFunc, offset, length int64, buf []byte, done chan<- fetched) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -92,7 +92,7 @@ func (f *Fetcher) start(open OpenFunc, offset, length int64, buf []byte, done ch
 	}
 }
 
-// work does reads until none waits.
+// work runs reads until none is waiting.
 func (f *Fetcher) work() {
 	for {
 		read := f.pop()
@@ -121,7 +121,7 @@ func (f *Fetcher) read(open OpenFunc, offset, length int64, buf []byte) ([]byte,
 	return data, err
 }
 
-// readRange reads length bytes at offset. A body that is shorter gives errShort.
+// readRange reads length bytes at offset. It returns errShort if the body is shorter.
 func readRange(ctx context.Context, open OpenFunc, offset, length int64, buf []byte) (data []byte, err error) {
 	body, err := open(ctx, offset, length)
 	if err != nil {

@@ -7,25 +7,25 @@ import (
 	"math"
 )
 
-// Identity says which attempt wrote a file. Every block carries its fingerprint, so a reader that was
-// led to another attempt's bytes notices.
+// Identity says which attempt wrote a file. Every block carries the identity's fingerprint, so a
+// reader notices the bytes of another attempt.
 type Identity struct {
 	Job     string
 	Task    int
 	Attempt int
 }
 
-// MaxPartitions is the most partitions that a file may have.
+// MaxPartitions is the largest number of partitions of a file.
 const MaxPartitions = 1 << 20
 
-// Magic is how every file begins.
+// Magic is what every file begins with.
 const Magic = "BMSH"
 
 const (
 	formatVersion = 1
-	// maxJobLen is the longest Identity.Job, in bytes.
+	// maxJobLen is the length in bytes of the longest Identity.Job.
 	maxJobLen = 1 << 10
-	// fileHeaderLen is the length of a file's header without the job's name.
+	// fileHeaderLen is the length in bytes of a file's header without the job's name.
 	fileHeaderLen = 28
 )
 
@@ -44,7 +44,7 @@ func (id Identity) Validate() error {
 	return nil
 }
 
-// fingerprint returns the CRC32C of the identity's fields as they stand in a file's header.
+// fingerprint returns the CRC32C of the identity's fields as they are encoded in a file's header.
 func (id Identity) fingerprint() uint32 {
 	b := make([]byte, 0, 16+len(id.Job))
 	b = append(b, formatVersion, 0)
@@ -69,15 +69,15 @@ func appendHeader(dst []byte, id Identity, partitions, blockSize int) []byte {
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
 }
 
-// parseHeader reads the header that b starts with; n is its length. A reason that is not empty says
-// what is wrong with it.
+// parseHeader reads the header at the start of b; n is its length. A reason that is not empty says
+// why the header is invalid.
 func parseHeader(b []byte) (id Identity, partitions, blockSize, n int, reason string) {
 	if len(b) < fileHeaderLen {
 		return id, 0, 0, 0, "file header is cut short"
 	}
 	le := binary.LittleEndian
 	if [4]byte(b) != headerMagic {
-		return id, 0, 0, 0, "not a shuffle file"
+		return id, 0, 0, 0, "not a segment file"
 	}
 	job := int(le.Uint16(b[6:]))
 	n = fileHeaderLen + job

@@ -6,40 +6,42 @@ import (
 	"math"
 )
 
-// Segment is one partition's part of a file.
+// Segment describes the records of one partition in a file.
 type Segment struct {
-	// Offset and Length, in bytes, are its place in the file. Length 0 is an empty partition.
+	// Offset and Length are the segment's place in the file, in bytes. An empty partition has
+	// Length 0.
 	Offset, Length int64
 	Records        int64
-	// RawBytes is the length of the encoded records before compression.
+	// RawBytes is the length in bytes of the encoded records before compression.
 	RawBytes int64
-	// MaxBlock is the most raw bytes that any of its blocks has: what a reader must have room for.
+	// MaxBlock is the raw length in bytes of the segment's largest block, for which a reader needs
+	// memory.
 	MaxBlock int64
 }
 
-// Manifest says where a file's segments are. It travels with the attempt's commit, so that a
-// reducer reads its range without asking the file.
+// Manifest says where a file's segments are. It travels with the attempt's commit, so a reducer
+// reads its segment without first reading the file's index.
 type Manifest struct {
 	// Size is the file's length in bytes.
 	Size int64
-	// BlockSize is the raw size in bytes at which blocks were cut. Only a single record makes a
-	// larger block.
+	// BlockSize is the raw size in bytes at which blocks are cut. Only a block of a single record
+	// is larger.
 	BlockSize int64
-	// Segments has one for each partition; they lie one after the other.
+	// Segments has one segment for each partition; they follow each other in the file.
 	Segments []Segment
 }
 
 const manifestVersion = 1
 
 // AppendBinary appends m in its compact form: five to nine bytes for a segment, one for an empty
-// one. The error is always nil; it is there for encoding.BinaryAppender.
+// one. The error is always nil; encoding.BinaryAppender requires it.
 func (m Manifest) AppendBinary(dst []byte) ([]byte, error) {
 	dst = append(dst, manifestVersion)
 	dst = binary.AppendUvarint(dst, uint64(m.Size))
 	return m.appendSegments(dst), nil
 }
 
-// appendSegments appends all but the size, which a file's own index can't know.
+// appendSegments appends everything except the size, which a file's own index cannot know.
 func (m *Manifest) appendSegments(dst []byte) []byte {
 	base := int64(0)
 	if len(m.Segments) > 0 {
@@ -80,7 +82,7 @@ func (d *manifestDecoder) err() error {
 	return fmt.Errorf("parse shuffle manifest: %w: %s", ErrCorrupt, d.reason)
 }
 
-// manifestDecoder reads varints until the first error, which stays.
+// manifestDecoder reads varints until the first error, which it keeps.
 type manifestDecoder struct {
 	rest   []byte
 	reason string
@@ -103,7 +105,7 @@ func (d *manifestDecoder) byte() byte {
 	return b
 }
 
-// bytes reads a number and so many bytes.
+// bytes reads a number and as many bytes.
 func (d *manifestDecoder) bytes() []byte {
 	n := d.int()
 	if n > int64(len(d.rest)) {
@@ -133,7 +135,7 @@ func (d *manifestDecoder) int() int64 {
 	return int64(v)
 }
 
-// segments reads what appendSegments wrote into m, whose Size is known, up to the last byte.
+// segments reads into m, whose Size is known, what appendSegments wrote; nothing may follow.
 func (d *manifestDecoder) segments(m *Manifest) {
 	at, n := d.head(m)
 	if d.reason != "" {
@@ -150,21 +152,21 @@ func (d *manifestDecoder) segments(m *Manifest) {
 	d.end()
 }
 
-// head reads what is before the segments, but for the size, which is known. It returns the place of
-// the first one and their number.
+// head reads what precedes the segments, except for the size, which is known. It returns the offset
+// of the first segment and the number of segments.
 func (d *manifestDecoder) head(m *Manifest) (at, n int64) {
 	m.BlockSize, at, n = d.int(), d.int(), d.int()
 	switch {
 	case d.reason != "":
 	case m.BlockSize < 1 || m.BlockSize > MaxBlock || at > m.Size:
 		d.fail("block size or offset out of bounds")
-	case n < 1 || n > MaxPartitions || n > int64(len(d.rest)): // every segment takes a byte or more
+	case n < 1 || n > MaxPartitions || n > int64(len(d.rest)): // every segment takes at least one byte
 		d.fail("number of partitions out of bounds")
 	}
 	return at, n
 }
 
-// segmentAt reads the segment that lies at a place of the file.
+// segmentAt reads the segment at offset at of the file.
 func (d *manifestDecoder) segmentAt(m *Manifest, at int64) Segment {
 	s := Segment{Offset: at, Length: d.int()}
 	if s.Length > 0 {

@@ -1,14 +1,14 @@
 package segfile
 
-// markEvery is how many segments of a manifest a reader of one of them may have to pass.
+// markEvery bounds how many segments of a manifest are read to find one.
 const markEvery = 256
 
-// ManifestIndex finds segments in an encoded manifest without reading all of it: a reducer wants one
-// of many, of each of many map tasks.
+// ManifestIndex finds segments in an encoded manifest without reading all of it: a reducer needs
+// one segment of each of many map tasks.
 type ManifestIndex struct {
 	size, blockSize int64
 	partitions      int
-	marks           []manifestMark // of the first segment and every markEvery-th after it, and the end
+	marks           []manifestMark // of every markEvery-th segment from the first on, and of the end
 }
 
 type manifestMark struct {
@@ -16,7 +16,8 @@ type manifestMark struct {
 	offset int64 // in the file
 }
 
-// IndexManifest reads what Manifest.AppendBinary wrote, and nothing else: any other bytes fail with ErrCorrupt.
+// IndexManifest indexes what Manifest.AppendBinary wrote. For any other bytes it fails with
+// ErrCorrupt.
 func IndexManifest(b []byte) (ManifestIndex, error) {
 	d := manifestDecoder{rest: b}
 	var m Manifest
@@ -34,17 +35,17 @@ func IndexManifest(b []byte) (ManifestIndex, error) {
 	return x, d.err()
 }
 
-// Partitions is the number of segments, empty ones included.
+// Partitions returns the number of segments, including empty ones.
 func (x *ManifestIndex) Partitions() int { return x.partitions }
 
-// Range is where in the encoding Segment finds a partition's segment.
+// Range returns the range of the encoding that Segment needs for a partition.
 func (x *ManifestIndex) Range(partition int) (from, to int) {
 	mark := partition / markEvery
 	return int(x.marks[mark].place), int(x.marks[mark+1].place)
 }
 
-// Segment returns a partition's segment, from the bytes that Range names. Others than those that
-// were indexed fail with ErrCorrupt, or give another segment.
+// Segment returns a partition's segment, read from the bytes of its Range. With other bytes it
+// fails with ErrCorrupt or returns another segment.
 func (x *ManifestIndex) Segment(encoded []byte, partition int) (Segment, error) {
 	m := Manifest{Size: x.size, BlockSize: x.blockSize}
 	d := manifestDecoder{rest: encoded}

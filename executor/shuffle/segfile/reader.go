@@ -6,23 +6,22 @@ import (
 	"io"
 )
 
-// Source is one sorted run: one partition of one file.
+// Source is a sorted run: one partition of one file.
 type Source struct {
-	// Name stands for the object in errors.
+	// Name is the object's name in errors.
 	Name string
-	// Identity is the attempt that the object must be of.
+	// Identity is the attempt that must have written the object.
 	Identity  Identity
 	Partition int
 	Segment   Segment
 	Open      OpenFunc
 
-	// Local says that the object is on local disk: reads of it are no requests.
+	// Local says that the object is on local disk, where a read is not a request.
 	Local bool
 }
 
-// Reader reads one segment block by block, with one ranged read under way ahead of what
-// is consumed. It is a blockStream whose blocks are checked against everything that is known of
-// them.
+// Reader reads one segment block by block, with one ranged read ahead of its consumer. It checks
+// each block against everything that is known about it.
 type Reader struct {
 	src         Source
 	fingerprint uint32
@@ -30,28 +29,30 @@ type Reader struct {
 	sorted      bool  // blocks must have flagSortedValues
 	chunk       int64 // bytes of a ranged read
 
-	ahead    chan fetched // what is under way comes here
+	ahead    chan fetched // receives the read that is under way
 	underway bool
-	fetchAt  int64  // the place in the segment of the next read
-	rest     []byte // read, not yet consumed
-	current  []byte // the buffer that rest is part of
+	fetchAt  int64  // the next read's offset in the segment
+	rest     []byte // bytes read but not yet consumed
+	current  []byte // the buffer that contains rest
 	spare    []byte // the buffer for the next read
-	carry    []byte // a header or payload from more than one read
+	carry    []byte // a header or payload that spans several reads
 	raw      []byte // the decompressed block
 
-	blockAt  int64 // the place in the segment of the last block
-	consumed int64 // bytes of the segment
+	blockAt  int64 // the last block's offset in the segment
+	consumed int64 // bytes of the segment consumed so far
 	ordinal  uint32
 	records  int64
 	rawBytes int64
 	last     bool
-	// valuesSorted tells whether the last block has flagSortedValues.
+	// valuesSorted reports whether the last block has flagSortedValues.
 	valuesSorted bool
 }
 
-// Open makes r, whose buffers are kept, a reader of src and starts the first read.
+// Open makes r read src and starts the first read. It reuses r's buffers. Ranged reads have chunk
+// bytes; sorted says that the records of each key must be sorted by value. Reads of the previous
+// source must have ended.
 func (r *Reader) Open(src Source, f *Fetcher, chunk int64, sorted bool) {
-	if src.Segment.Length <= 2*chunk { // one read takes no more memory than two
+	if src.Segment.Length <= 2*chunk { // one read takes no more memory than two reads of chunk bytes
 		chunk = src.Segment.Length
 		r.spare = nil
 	} else if int64(cap(r.current)) > chunk {
@@ -77,7 +78,8 @@ func (r *Reader) prefetch() {
 	r.underway = true
 }
 
-// await makes the read that is under way the current one and starts the next.
+// await waits for the read that is under way, makes its bytes the current ones and starts the next
+// read.
 func (r *Reader) await() error {
 	r.prefetch()
 	if !r.underway {
@@ -112,7 +114,7 @@ func (r *Reader) take(n int) ([]byte, error) {
 	return r.carry, nil
 }
 
-// rewind drops what was read ahead and continues at the segment's byte at, by a new read.
+// rewind drops what was read ahead and continues at offset at of the segment with a new read.
 func (r *Reader) rewind(at int64) {
 	if r.underway {
 		r.spare = (<-r.ahead).data
@@ -121,8 +123,9 @@ func (r *Reader) rewind(at int64) {
 	r.rest, r.fetchAt = nil, at
 }
 
-// Next returns the next block. A block that is not as it should be is read again, by new requests,
-// before that is reported as a *CorruptError.
+// Next returns the next block and the number of its records, then io.EOF on every call. The block
+// is valid until the next call. Next reads a damaged block again, with new requests, before it
+// reports a *CorruptError.
 func (r *Reader) Next() (block []byte, n int, err error) {
 	if r.last {
 		return nil, 0, io.EOF
@@ -174,7 +177,7 @@ func (r *Reader) block() ([]byte, int, error) {
 	return raw, int(h.records), nil
 }
 
-// mismatch says in what a block that is sound in itself is not the one that belongs here.
+// mismatch says why a valid block does not belong here.
 func (r *Reader) mismatch(h *blockHeader, remaining int64) string {
 	seg := &r.src.Segment
 	after := remaining - blockHeaderLen - int64(h.payloadLen)
@@ -189,7 +192,7 @@ func (r *Reader) mismatch(h *blockHeader, remaining int64) string {
 	case int64(h.rawLen) > seg.MaxBlock:
 		return fmt.Sprintf("block of %d raw bytes, the manifest says at most %d", h.rawLen, seg.MaxBlock)
 	case after < 0:
-		return "block goes on after the segment's end"
+		return "block continues after the segment's end"
 	case last && after > 0:
 		return fmt.Sprintf("%d bytes after the last block", after)
 	case !last && after == 0:
@@ -204,7 +207,7 @@ func (r *Reader) mismatch(h *blockHeader, remaining int64) string {
 	return ""
 }
 
-// corrupt names the block at which the reader stands.
+// corrupt returns an error for the block at the reader's position.
 func (r *Reader) corrupt(reason string) *CorruptError {
 	return &CorruptError{
 		Object: r.src.Name, Partition: r.src.Partition, Block: int(r.ordinal),
@@ -212,7 +215,7 @@ func (r *Reader) corrupt(reason string) *CorruptError {
 	}
 }
 
-// CorruptRecords names the block that next has returned last.
+// CorruptRecords returns an error for the block that Next returned last.
 func (r *Reader) CorruptRecords(reason string) *CorruptError {
 	return &CorruptError{
 		Object: r.src.Name, Partition: r.src.Partition, Block: int(r.ordinal) - 1,

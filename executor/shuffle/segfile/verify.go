@@ -12,20 +12,20 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// Object is a whole file in a store.
+// Object is a whole file on a store.
 type Object struct {
-	// Name stands for the object in errors.
+	// Name is the object's name in errors.
 	Name string
-	// Size is its length in bytes.
+	// Size is the object's length in bytes.
 	Size int64
 	Open OpenFunc
 }
 
-// tailRead is how many bytes ReadIndex reads first: enough for an index of some ten thousand
+// tailRead is how many bytes ReadIndex reads first: enough for an index of about ten thousand
 // partitions.
 const tailRead = 64 << 10
 
-// leastRead and mostRead bound the ranged reads of Verify in bytes.
+// leastRead and mostRead are the limits of the length of Verify's ranged reads, in bytes.
 const (
 	leastRead = 64 << 10
 	mostRead  = 8 << 20
@@ -46,18 +46,18 @@ func (o *Object) read(ctx context.Context, offset, length int64) ([]byte, error)
 	return b, nil
 }
 
-// Index is what a file says of itself.
+// Index is what a file says about itself.
 type Index struct {
 	Identity Identity
 	Manifest Manifest
-	Note     []byte // see CollectorConfig.Note
+	Note     []byte // the writer's note
 
 	header []byte // a copy of the file's header
 }
 
-// ReadIndex reads a file's footer and index by two ranged reads at most, unless they are damaged:
-// then it reads them again. What stays wrong with them is a *CorruptError; header and segments it does
-// not look at.
+// ReadIndex reads a file's footer and index with at most two ranged reads, and repeats them if the
+// bytes are damaged. Lasting damage is a *CorruptError. ReadIndex does not check the header at the
+// start of the file, nor the segments.
 func ReadIndex(ctx context.Context, o Object) (index Index, err error) {
 	err = readAgain(func() (err error) {
 		index, err = o.readIndexOnce(ctx)
@@ -69,7 +69,7 @@ func ReadIndex(ctx context.Context, o Object) (index Index, err error) {
 func (o *Object) readIndexOnce(ctx context.Context) (Index, error) {
 	fail := func(offset int64, reason string) (Index, error) { return Index{}, o.corrupt(offset, reason) }
 	if o.Size < fileHeaderLen+footerLen {
-		return fail(0, "object is too short for a shuffle file")
+		return fail(0, "object is too short for a segment file")
 	}
 	at := max(0, o.Size-tailRead)
 	tail, err := o.read(ctx, at, o.Size-at)
@@ -108,16 +108,17 @@ func (o *Object) readIndexOnce(ctx context.Context) (Index, error) {
 	return Index{Identity: id, Manifest: m, Note: note, header: index[:n]}, nil
 }
 
-// Report is what Verify found in a sound file.
+// Report is what Verify found in an undamaged file.
 type Report struct {
 	Identity Identity
 	Manifest Manifest
-	// Blocks and Records are the file's, RawBytes the length of its records before compression.
+	// Blocks and Records are the file's counts; RawBytes is the length of its records before
+	// compression.
 	Blocks, Records, RawBytes int64
 }
 
-// Verify reads a whole file and checks every byte of it: checksums, order, counts, and that everything
-// is where the index says. What is wrong is a *CorruptError.
+// Verify reads a whole file and checks every byte of it: checksums, order, counts, and whether
+// everything is where the index says. Damage is a *CorruptError.
 func Verify(ctx context.Context, o Object) (Report, error) {
 	index, err := ReadIndex(ctx, o)
 	if err != nil {
@@ -154,7 +155,7 @@ func (o *Object) checkHeader(ctx context.Context, want []byte) error {
 		return err
 	}
 	if !bytes.Equal(head, want) {
-		return o.corrupt(0, "file header is not the one in the index")
+		return o.corrupt(0, "file header differs from its copy in the index")
 	}
 	return nil
 }
@@ -174,7 +175,7 @@ func verifySegment(r *Reader) error {
 		for len(block) > 0 {
 			key, value, size, err := record.Read(block)
 			if err != nil {
-				return r.CorruptRecords("block does not hold the records it says")
+				return r.CorruptRecords("block does not contain the records that its header says")
 			}
 			order := bytes.Compare(lastKey, key)
 			if !first && (order > 0 || order == 0 && r.valuesSorted && bytes.Compare(lastValue, value) > 0) {
@@ -185,7 +186,7 @@ func verifySegment(r *Reader) error {
 			n--
 		}
 		if n != 0 {
-			return r.CorruptRecords("block does not hold the records it says")
+			return r.CorruptRecords("block does not contain the records that its header says")
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 const footerLen = 32
 
 // Writer writes a file's header, segments, index and footer. Segments are written in the order of
-// their partitions; Begin passes over empty ones.
+// their partitions; Begin skips empty ones. A Writer belongs to one goroutine.
 type Writer struct {
 	w           io.Writer
 	identity    Identity
@@ -22,24 +22,24 @@ type Writer struct {
 	blockSize   int
 	flags       uint8 // of every block
 
-	out     []byte // not yet written; starts at byte written of the file
+	out     []byte // bytes of the file that follow the written ones
 	written int64
 	flushAt int // length of out, in bytes, at which it is written
 
 	manifest Manifest
-	segment  Segment // the one that is being written
+	segment  Segment // the current one
 	ordinal  uint32
-	held     blockHeader // of the last block: it waits to know whether it is the segment's last
-	heldAt   int         // its place in out; -1 for none
+	held     blockHeader // of the current block, written when it is known whether the block is the last
+	heldAt   int         // the header's offset in out; -1: none
 }
 
-// Layout is what a Writer needs to know.
+// Layout is a Writer's configuration.
 type Layout struct {
 	Identity   Identity
 	Partitions int
 	// BlockSize is the raw size in bytes at which blocks are cut.
 	BlockSize int
-	// Buffer is how many bytes are gathered before a write.
+	// Buffer is how many bytes a Writer gathers before it writes them.
 	Buffer int
 	// SortedValues says that the records of one key are sorted by value.
 	SortedValues bool
@@ -58,10 +58,10 @@ func NewWriter(w io.Writer, l Layout) *Writer {
 	return f
 }
 
-// offset is the place in the file of the next byte.
+// offset returns the next byte's offset in the file.
 func (f *Writer) offset() int64 { return f.written + int64(len(f.out)) }
 
-// Begin starts a partition's segment, after the one before was ended.
+// Begin starts a partition's segment. The previous segment must be ended.
 func (f *Writer) Begin(partition int) {
 	f.passTo(partition)
 	f.segment = Segment{Offset: f.offset()}
@@ -74,7 +74,7 @@ func (f *Writer) passTo(partition int) {
 	}
 }
 
-// Add appends raw, records back to back, as one block.
+// Add appends raw, which has encoded records back to back, as one block.
 func (f *Writer) Add(raw []byte, records int) error {
 	if len(raw) == 0 {
 		return nil
@@ -82,7 +82,7 @@ func (f *Writer) Add(raw []byte, records int) error {
 	if len(raw) > MaxBlock {
 		return fmt.Errorf("block of %d bytes exceeds the limit of %d bytes", len(raw), MaxBlock)
 	}
-	f.settle(0)
+	f.writeHeader(0)
 	if len(f.out) >= f.flushAt {
 		if err := f.flush(); err != nil {
 			return err
@@ -111,8 +111,8 @@ func (f *Writer) Add(raw []byte, records int) error {
 	return nil
 }
 
-// settle writes the held block's header.
-func (f *Writer) settle(flags uint8) {
+// writeHeader writes the held block's header.
+func (f *Writer) writeHeader(flags uint8) {
 	if f.heldAt < 0 {
 		return
 	}
@@ -123,15 +123,16 @@ func (f *Writer) settle(flags uint8) {
 
 // End ends the segment.
 func (f *Writer) End() {
-	f.settle(flagLast)
+	f.writeHeader(flagLast)
 	f.segment.Length = f.offset() - f.segment.Offset
-	// As the manifest's compact form has it: an upper bound, stated only if a record made it larger.
+	// The manifest's compact form has an upper bound, which it states only if one record exceeds
+	// the block size.
 	f.segment.MaxBlock = max(f.segment.MaxBlock, min(f.segment.RawBytes, int64(f.blockSize)))
 	f.manifest.Segments = append(f.manifest.Segments, f.segment)
 }
 
-// Finish writes the index, with a note of whoever asked for the file, and the footer. The file is complete when it returns no error; committing
-// it is up to the owner of w.
+// Finish writes the index, with the writer's note, and the footer. If it returns no error the file
+// is complete; the owner of the io.Writer commits it.
 func (f *Writer) Finish(note []byte) (Manifest, error) {
 	f.passTo(f.partitions)
 	f.manifest.BlockSize = int64(f.blockSize)
@@ -159,14 +160,14 @@ func (f *Writer) flush() error {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		return fmt.Errorf("write shuffle file: %w", err)
+		return fmt.Errorf("write segment file: %w", err)
 	}
 	f.written += int64(n)
 	f.out = f.out[:0]
 	return nil
 }
 
-// footer is the fixed-size end of a file.
+// footer is the end of a file, which has a fixed size.
 type footer struct {
 	indexOffset int64
 	indexLen    uint32
@@ -198,7 +199,7 @@ func parseFooter(b []byte, size int64) (footer, error) {
 		indexCRC: le.Uint32(b[12:]), size: int64(le.Uint64(b[16:])),
 	}
 	if f.size != size {
-		return footer{}, fmt.Errorf("object has %d bytes, its footer says %d", size, f.size)
+		return footer{}, fmt.Errorf("object has %d bytes, but its footer says %d", size, f.size)
 	}
 	if f.indexOffset < fileHeaderLen || f.indexLen < fileHeaderLen || f.indexOffset != size-footerLen-int64(f.indexLen) {
 		return footer{}, errors.New("index is not where the footer says")
