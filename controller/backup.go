@@ -15,23 +15,22 @@ const (
 	// backupShare is the part of a job's running attempts, in percent, that may be backup
 	// attempts; one may be in any case.
 	backupShare = 10
-	// backupAge is how long an attempt runs before it may be called a straggler, whatever
-	// others took.
+	// backupAge is how long an attempt runs at least before it counts as a straggler.
 	backupAge = 3 * time.Second
-	// silence is how long an attempt may not have told of progress and still be taken to go on
-	// at its pace: a few heartbeats.
+	// silence is how long an attempt may report no progress and still be expected to continue at
+	// its pace: a few heartbeats.
 	silence = 20 * time.Second
 )
 
-// straggler is an attempt that a second one would overtake.
+// straggler is an attempt that a second attempt would overtake.
 type straggler struct {
 	attempt job.AttemptID
 	left    time.Duration // estimated
 }
 
-// backUp has backup attempts started beside stragglers, once a job has no other task to give
-// out. An attempt is one if it would take longer from now on, at the pace that it has had, than
-// attempts at such tasks have taken on average: then a second one is expected to end first.
+// backUp asks for backup attempts beside stragglers, once all tasks of the phase are claimed. An
+// attempt is a straggler if, at its pace so far, it needs longer from now than attempts at such
+// tasks took on average: then a second attempt is expected to end first.
 func (c *Controller) backUp(ctx context.Context, id job.ID) error {
 	j, err := c.cfg.Store.Job(ctx, id)
 	if err != nil {
@@ -55,7 +54,7 @@ func (c *Controller) backUp(ctx context.Context, id job.ID) error {
 	for _, s := range stragglers(running, side, now, done.Spent/time.Duration(done.Done)) {
 		err := c.cfg.Store.Backup(ctx, s.attempt)
 		if errors.Is(err, state.ErrStale) {
-			continue // it has just ended
+			continue // the attempt has just ended
 		}
 		if err != nil {
 			return err
@@ -66,7 +65,7 @@ func (c *Controller) backUp(ctx context.Context, id job.ID) error {
 	return nil
 }
 
-// stragglers returns those running attempts that are to be backed up, the slowest first.
+// stragglers returns the running attempts that need backup attempts, the slowest first.
 func stragglers(running []state.Running, side job.Side, now time.Time, average time.Duration) []straggler {
 	attempts := map[job.TaskID]int{}
 	total, doubled := 0, 0
@@ -94,7 +93,7 @@ func stragglers(running []state.Running, side job.Side, now time.Time, average t
 	return slow[:min(len(slow), max(0, max(1, total*backupShare/100)-doubled))]
 }
 
-// never is how long an attempt has yet to run that gets nowhere.
+// never is how long an attempt has yet to run that makes no progress.
 const never = time.Duration(1 << 62)
 
 func leftText(left time.Duration) string {

@@ -9,8 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Delete removes what is remembered of a job that has ended: its logs, and its records in Redis and on the store; never
-// its output. It may be repeated after an error. It fails with state.ErrIllegal for a job that has not ended.
+// Delete removes the history of a job that has ended: its logs, and its records in Redis and on the store; never its
+// output. It may be repeated after an error. It fails with state.ErrIllegal for a job that has not ended.
 func (c *Controller) Delete(ctx context.Context, id job.ID) error {
 	phase, err := c.cfg.Store.Phase(ctx, id)
 	if err != nil {
@@ -25,7 +25,8 @@ func (c *Controller) Delete(ctx context.Context, id job.ID) error {
 	return nil
 }
 
-// deleteHistory removes an ended job's records, those on the store first: as long as Redis knows the job it can be repeated.
+// deleteHistory removes an ended job's records, those on the store first: as long as Redis knows the job, the deletion
+// can be repeated.
 func (c *Controller) deleteHistory(ctx context.Context, id job.ID) error {
 	if err := c.dropRecords(ctx, id); err != nil {
 		return err
@@ -36,18 +37,17 @@ func (c *Controller) deleteHistory(ctx context.Context, id job.ID) error {
 	return c.cfg.Store.Erase(ctx, id)
 }
 
-// How full Redis may be, in parts of what it may use, before history is removed that would stay longer, and how full it
-// is to be then.
+// How full Redis is, as a fraction of its limit, when relieve starts to remove history, and when it stops.
 const (
 	fullFrom  = 0.85
 	fullUntil = 0.75
-	// erasedAtOnce is how many jobs are removed before Redis is asked again.
+	// erasedAtOnce is how many jobs are removed before relieve asks Redis again.
 	erasedAtOnce = 50
 )
 
-// relieve removes the history of the jobs that were submitted first while Redis is almost full, so that the jobs
-// that have not ended can go on and others can be submitted. Where that is not enough, failed jobs are kept for a retry no
-// longer; they end soon, and go the next time.
+// relieve removes the history of the oldest jobs while Redis is almost full, so that the jobs that have not ended can
+// continue and others can be submitted. If that is not enough, failed jobs are no longer kept for a retry; they end
+// soon, and their history is removed the next time.
 func (c *Controller) relieve(ctx context.Context) error {
 	used, most, err := c.cfg.Store.Memory(ctx)
 	if err != nil || most == 0 || float64(used) < fullFrom*float64(most) {
@@ -62,7 +62,7 @@ func (c *Controller) relieve(ctx context.Context) error {
 				return err
 			}
 		}
-		c.cfg.Log.Warn("Redis is almost full: jobs that have ended are forgotten before their time", "jobs", len(ids), "used", used, "maxmemory", most)
+		c.cfg.Log.Warn("Redis is almost full: history removed early", "jobs", len(ids), "used", used, "maxmemory", most)
 		if used, most, err = c.cfg.Store.Memory(ctx); err != nil || float64(used) < fullUntil*float64(most) {
 			return err
 		}
@@ -80,7 +80,7 @@ func (c *Controller) relieve(ctx context.Context) error {
 				return err
 			}
 		}
-		c.cfg.Log.Warn("Redis is almost full: failed jobs can't be retried any more", "jobs", len(ids), "used", used, "maxmemory", most)
+		c.cfg.Log.Warn("Redis is almost full: failed jobs can no longer be retried", "jobs", len(ids), "used", used, "maxmemory", most)
 	}
 	return nil
 }

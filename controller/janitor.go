@@ -8,12 +8,12 @@ import (
 const (
 	janitorInterval = time.Minute
 	relieveInterval = 10 * time.Second
-	janitorPage     = 100 // jobs looked at in one go
+	janitorPage     = 100 // jobs checked at a time
 	recentJobs      = 1000
 )
 
-// tidy looks for jobs that have been forgotten, and removes what is left of those whose history
-// has run out: their logs, and their places in the list.
+// tidy enlists active jobs that are missing from the list of active jobs, and removes what is left
+// of jobs whose history has expired: their logs, and their entries in the list of jobs.
 func (c *Controller) tidy(ctx context.Context) error {
 	if err := c.cfg.Store.Remember(ctx, recentJobs); err != nil {
 		return err

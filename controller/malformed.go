@@ -6,8 +6,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// unusable returns why a job has nothing to publish: its builtin passed over every record as malformed. To most
-// people an empty output says that nothing was found, where the input is in fact of another format.
+// unusable returns why a job has nothing to publish: its builtin skipped every record as malformed. Most people read
+// an empty output as "nothing was found", although the input is of another format. It returns nil for other jobs.
 func (s *step) unusable(counters map[string]int64) error {
 	n := counters[job.Malformed]
 	if n == 0 || counters["map_output_records"] > 0 {
@@ -19,8 +19,8 @@ func (s *step) unusable(counters map[string]int64) error {
 	}
 	reads := kind.Reads(s.spec.Program)
 	if reads == "" {
-		return nil // a program of the user's may call a counter so, too
+		return nil // a user's program may have a counter of this name, too
 	}
-	return fmt.Errorf("%s could use no record, %d of %d are malformed: each must be %s (-p strict=true shows the first that is not)",
+	return fmt.Errorf("%s could use no record: %d of %d are malformed; each must be %s (-p strict=true shows the first malformed one)",
 		s.spec.Program, n, max(n, counters["map_input_records"]), reads)
 }

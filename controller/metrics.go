@@ -8,9 +8,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// metrics count what this controller does. A job's end is counted by the one controller whose transition
-// ends the job, so counts of several controllers add up; what a controller that is killed has not shown
-// yet is lost.
+// metrics count what this controller does. The controller whose transition ends a job counts the end, so the counts
+// of several controllers add up. A controller that is killed loses what it has not shown yet.
 type metrics struct {
 	ended    *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -21,7 +20,7 @@ type metrics struct {
 	left     prometheus.Counter
 }
 
-// newMetrics registers them; with nil nobody sees them.
+// newMetrics makes the metrics and registers them, unless registry is nil.
 func newMetrics(registry prometheus.Registerer) *metrics {
 	f := promauto.With(registry)
 	m := &metrics{
@@ -34,19 +33,19 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 			Buckets: []float64{1, 5, 20, 60, 300, 1200, 3600, 4 * 3600, 24 * 3600},
 		}, []string{"state"}),
 		lost: f.NewCounter(prometheus.CounterOpts{
-			Name: "bucketmill_attempts_lost_total", Help: "Attempts that were given away: their leases ended, or they made no progress.",
+			Name: "bucketmill_attempts_lost_total", Help: "Attempts whose tasks were reassigned: their leases ended, or they made no progress.",
 		}),
 		backups: f.NewCounter(prometheus.CounterOpts{
 			Name: "bucketmill_backup_attempts_total", Help: "Attempts that were started beside slow ones.",
 		}),
 		failures: f.NewCounter(prometheus.CounterOpts{
-			Name: "bucketmill_controller_failures_total", Help: "Looks at a job that failed, for a reason such as a store that does not answer; each is repeated.",
+			Name: "bucketmill_controller_failures_total", Help: "Steps of jobs that failed, for a reason such as a store that does not answer; each is repeated.",
 		}),
 		webhooks: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "bucketmill_webhooks_total", Help: "Notices of jobs' ends that were sent to webhooks, by result.",
+			Name: "bucketmill_webhooks_total", Help: "Notices of the ends of jobs that were sent to webhooks, by result.",
 		}, []string{"result"}),
 		left: f.NewCounter(prometheus.CounterOpts{
-			Name: "bucketmill_cleanups_abandoned_total", Help: "Clean-ups that left something on the store, since the store refused for too long.",
+			Name: "bucketmill_cleanups_abandoned_total", Help: "Clean-ups that left something on the store, because the store refused for too long.",
 		}),
 	}
 	// Rates need a first value, zero.
@@ -64,7 +63,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 	return m
 }
 
-// jobEnded counts an ending of a job. A job that was kept for a retry has been counted then.
+// jobEnded counts the end of a job. A job that was kept for a retry was counted then.
 func (m *metrics) jobEnded(j state.Job) {
 	if !j.KeptUntil.IsZero() {
 		return

@@ -9,14 +9,14 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// notifyTimeout is how long a job's end, and the jobs that this controller would look after
-// next, wait for a webhook: less than minderTTL, so that no other controller tells it too.
+// notifyTimeout is how long a job's end waits for its webhook: less than holdTTL, so that no other
+// controller calls the webhook, too.
 const notifyTimeout = 10 * time.Second
 
-// notify tells the job's webhook, if it has one, how the job ended: at least once for each
-// ending, as the transition that follows may be lost and clean-up done again, here or by
-// another controller. A job that was kept has told already. A webhook that fails is noted
-// among the job's events; the job ends all the same.
+// notify reports to the job's webhook, if it has one, how the job ended: at least once for each
+// ending, as the transition that follows may be lost and the clean-up done again, by this or
+// another controller. For a job that was kept, the webhook was called before. If the call fails,
+// the job ends all the same, and an event of the job says so.
 func (s *step) notify(ctx context.Context) error {
 	if s.spec.Webhook == "" || s.cfg.Notify == nil || !s.job.KeptUntil.IsZero() {
 		return nil
@@ -33,7 +33,7 @@ func (s *step) notify(ctx context.Context) error {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
-		return err // this controller is stopping: the next one tells
+		return err // this controller is stopping: the next one calls the webhook
 	}
 	s.metrics.webhooks.WithLabelValues("failed").Inc()
 	noted := s.cfg.Store.Note(ctx, s.job.ID, state.NoteWebhookFailed, job.Failure{Class: job.ClassJob, Message: why.Error()})

@@ -9,12 +9,12 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// orphanInterval is how often the work store is searched for what belongs to no job.
+// orphanInterval is how often the work store is searched for objects that belong to no job.
 const orphanInterval = 6 * time.Hour
 
-// collect removes what lies on the work store for jobs that Redis does not know: those whose
-// submission failed half-way, that Redis lost for good, or that an executor wrote for after they
-// had ended. It must be old, since others may use the same prefix, with another Redis.
+// collect removes the objects on the work store of jobs that Redis does not know: jobs whose submission failed
+// half-way, that Redis has lost for good, or for which an executor wrote after they had ended. Only old objects are
+// removed, because another cluster, with another Redis, may use the same prefix.
 func (c *Controller) collect(ctx context.Context) error {
 	layout := c.records("")
 	folders := append(layout.SpreadFolders(), layout.LogFolders(), layout.JobFolders())
@@ -26,11 +26,11 @@ func (c *Controller) collect(ctx context.Context) error {
 	return nil
 }
 
-// collectBelow looks at one folder, whose next level are jobs.
+// collectBelow does it for one folder, which has a folder for each job.
 func (c *Controller) collectBelow(ctx context.Context, folder string) error {
-	// Keys come in order, so those of a job lie together.
+	// Keys come in order, so those of a job follow each other.
 	newest, current := time.Time{}, job.ID("")
-	settle := func() error {
+	removeOld := func() error {
 		if current == "" || time.Since(newest) < c.cfg.OrphanAge {
 			return nil
 		}
@@ -38,7 +38,7 @@ func (c *Controller) collectBelow(ctx context.Context, folder string) error {
 		if err != nil || known {
 			return err
 		}
-		c.cfg.Log.Warn("nobody knows the job any more: what it left on the store is removed", "job", current, "folder", folder)
+		c.cfg.Log.Warn("removing what a job left on the store: Redis does not know it any more", "job", current, "folder", folder)
 		return deleteAll(ctx, c.work, folder+string(current)+"/")
 	}
 	for o, err := range c.work.List(ctx, folder) {
@@ -50,7 +50,7 @@ func (c *Controller) collectBelow(ctx context.Context, folder string) error {
 		}
 		id := jobOf(folder, o.Key)
 		if id != current {
-			if err := settle(); err != nil {
+			if err := removeOld(); err != nil {
 				return err
 			}
 			newest, current = time.Time{}, id
@@ -59,10 +59,10 @@ func (c *Controller) collectBelow(ctx context.Context, folder string) error {
 			newest = o.ModTime
 		}
 	}
-	return settle()
+	return removeOld()
 }
 
-// jobOf returns which job an object below one of the work prefix's folders belongs to.
+// jobOf returns the job that an object in one of the folders of the work store belongs to.
 func jobOf(folder, key string) job.ID {
 	id, _, _ := strings.Cut(strings.TrimPrefix(key, folder), "/")
 	return job.ID(id)

@@ -24,6 +24,6 @@ func TestPlansPassOverTheWorkArea(t *testing.T) {
 		}
 	}
 	if plan.Inputs != 1 || plan.Own != 1 {
-		t.Errorf("the plan has %d inputs, and passed over %d folders", plan.Inputs, plan.Own)
+		t.Errorf("the plan has %d inputs, and skipped %d folders", plan.Inputs, plan.Own)
 	}
 }

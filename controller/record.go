@@ -14,10 +14,10 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// jobRecord is a job as it stands on the work store, from before it is submitted until it is
-// settled: what it takes to submit it again, should Redis lose its data.
+// jobRecord is a job on the work store, from before it is submitted until its outcome is certain: what is needed to
+// submit the job again if Redis loses its data.
 type jobRecord struct {
-	Namespace string          `json:"namespace"` // whose job it is, where several clusters share a work prefix
+	Namespace string          `json:"namespace"` // of the cluster: several may share a work prefix
 	Name      string          `json:"name"`
 	Priority  int             `json:"priority"`
 	Spec      json.RawMessage `json:"spec"`
@@ -25,8 +25,8 @@ type jobRecord struct {
 	By        string          `json:"submitted_by,omitempty"`
 }
 
-// planRecord says which plan a job was started by. It is written once the job is started, so
-// that of several controllers that plan a job the one whose plan counts writes it.
+// planRecord says which plan a job was started with. It is written after the job is started, so that of several
+// controllers that plan a job the one whose plan counts writes it.
 type planRecord struct {
 	Maps    int    `json:"maps"`
 	Reduces int    `json:"reduces"`
@@ -41,8 +41,8 @@ func (p planRecord) parts() int {
 	return p.Reduces
 }
 
-// sameRecord fails with state.ErrExists where a job's record is of another spec: another submission has written it,
-// and its job has the id, or is about to. A damaged record is replaced.
+// sameRecord fails with state.ErrExists if a job's record has another spec: another submission has written it, and
+// its job has the id, or is about to have it. It replaces a damaged record.
 func (c *Controller) sameRecord(ctx context.Context, id job.ID, r jobRecord) error {
 	var there jobRecord
 	key := c.records(id).Record()
@@ -63,13 +63,13 @@ func (c *Controller) sameRecord(ctx context.Context, id job.ID, r jobRecord) err
 	return nil
 }
 
-// dropLateRecord removes the records of a job that was settled before one of them was written: by a submission
-// that was repeated after its answer was lost, or by a controller that was held up. Left there, they would bring
-// the job back when its history expires.
+// dropLateRecord removes the records of a job whose outcome was certain before one of them was written: by a
+// submission that was repeated after its answer was lost, or by a controller that was held up. If they stayed, the job
+// would be restored when its history expires.
 func (c *Controller) dropLateRecord(ctx context.Context, id job.ID) error {
 	j, err := c.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
-		return nil // lost this moment: the record brings it back
+		return nil // Redis has lost it this moment: it is restored from the record
 	}
 	if err != nil || j.Phase != job.PhaseCleanup && j.Phase != job.PhaseEnded {
 		return err
@@ -77,7 +77,7 @@ func (c *Controller) dropLateRecord(ctx context.Context, id job.ID) error {
 	return c.dropRecords(ctx, id)
 }
 
-// writeRecord writes a job's record unless there is one.
+// writeRecord writes a job's record unless there is one, and reports whether it did.
 func (c *Controller) writeRecord(ctx context.Context, id job.ID, r jobRecord) (created bool, err error) {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -90,7 +90,7 @@ func (c *Controller) writeRecord(ctx context.Context, id job.ID, r jobRecord) (c
 	return err == nil, err
 }
 
-// writePlan writes by which plan a job was started.
+// writePlan writes the record of the plan that a job was started with.
 func (c *Controller) writePlan(ctx context.Context, id job.ID, p planRecord) error {
 	if !c.cfg.Durable {
 		return nil
@@ -137,19 +137,19 @@ func (s *step) keepRecords(ctx context.Context) error {
 	return s.keepPlan(ctx)
 }
 
-// readPlan returns the plan by which a job was started, before Redis lost it; false: it was not, or what said so
-// is damaged, and the job is planned again.
+// readPlan returns the record of the plan that a job was started with, before Redis lost the job; false: the job was
+// not started, or the record is damaged, and the job is planned again.
 func (c *Controller) readPlan(ctx context.Context, id job.ID) (planRecord, bool, error) {
 	var p planRecord
 	found, err := c.readRecord(ctx, c.records(id).Planned(), &p)
 	if errors.Is(err, objstore.ErrCorrupt) {
-		c.cfg.Log.Error("the record of a job's plan is damaged: the job is planned again", "job", id, "error", err)
+		c.cfg.Log.Error("planning the job again: the record of its plan is damaged", "job", id, "error", err)
 		return planRecord{}, false, nil
 	}
 	return p, found, err
 }
 
-// readRecord reads what one of the records says; false: it is not there.
+// readRecord decodes one of the records; false: there is none.
 func (c *Controller) readRecord(ctx context.Context, key string, record any) (bool, error) {
 	text, err := objstore.ReadChecked(ctx, c.work, key)
 	if isNotFound(err) {
@@ -168,7 +168,7 @@ func (c *Controller) readRecord(ctx context.Context, key string, record any) (bo
 	return true, nil
 }
 
-// dropRecords makes sure that a job which is settled is not restored.
+// dropRecords deletes a job's records, so that the job is not restored.
 func (c *Controller) dropRecords(ctx context.Context, id job.ID) error {
 	if !c.cfg.Durable {
 		return nil
@@ -177,7 +177,7 @@ func (c *Controller) dropRecords(ctx context.Context, id job.ID) error {
 	return c.work.Delete(ctx, l.Record(), l.Planned())
 }
 
-// records is the layout of a job's keys that don't depend on its plan.
+// records is the layout of those objects of a job that don't depend on its plan.
 func (c *Controller) records(id job.ID) layout.Layout {
 	return layout.Layout{Prefix: c.workPrefix, Job: id, Spread: 1}
 }

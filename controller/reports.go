@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Of all controllers one reports what the whole cluster is like: sums over them would count each job as often
-// as there are controllers. It is the one that holds a lock in Redis.
+// One of all controllers reports the state of the whole cluster: sums over all of them would count each job several
+// times. It is the controller that holds a lock in Redis.
 
 const (
 	reportInterval = 3 * time.Second
@@ -18,11 +18,11 @@ func (c *Controller) holdReports(ctx context.Context) error {
 	sent := time.Now()
 	mine, err := c.cfg.Store.HoldReports(ctx, c.cfg.ID, reportTTL)
 	if err != nil {
-		return err // what was held stays so until it ends
+		return err // a lock that was held stays held until it expires
 	}
 	var until time.Time
 	if mine {
-		until = sent.Add(reportTTL) // Redis counts from later on
+		until = sent.Add(reportTTL) // Redis starts counting later
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -30,7 +30,7 @@ func (c *Controller) holdReports(ctx context.Context) error {
 	return nil
 }
 
-// leaveReports lets another controller report at once.
+// leaveReports releases the lock, so that another controller can report at once.
 func (c *Controller) leaveReports(ctx context.Context) {
 	if !c.Reports() {
 		return
@@ -38,14 +38,14 @@ func (c *Controller) leaveReports(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	if err := c.cfg.Store.LeaveReports(ctx, c.cfg.ID); err != nil {
-		c.cfg.Log.Debug("leave the reports to another controller", "error", err)
+		c.cfg.Log.Debug("releasing the lock on reports failed", "error", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reportsUntil = time.Time{}
 }
 
-// Reports tells whether this is the controller that reports what the whole cluster is like.
+// Reports reports whether this is the controller that reports the state of the whole cluster.
 func (c *Controller) Reports() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// ensureRestored notices when Redis has lost its data (or is a new one), and submits all
-// jobs again whose records are on the work store. Planning then finds out how far each was.
+// ensureRestored notices that Redis has lost its data (or is a new one), and submits all jobs again whose records are
+// on the work store. Planning then finds out how far each job had come.
 func (c *Controller) ensureRestored(ctx context.Context) error {
 	if !c.cfg.Durable {
 		return nil
@@ -27,7 +27,7 @@ func (c *Controller) ensureRestored(ctx context.Context) error {
 	return c.cfg.Store.SetAlive(ctx)
 }
 
-// Restoring tells whether Redis has lost what it held, and jobs are about to be submitted again.
+// Restoring reports whether Redis has lost its data, and jobs are about to be submitted again.
 func (c *Controller) Restoring(ctx context.Context) (bool, error) {
 	if !c.cfg.Durable {
 		return false, nil
@@ -36,12 +36,12 @@ func (c *Controller) Restoring(ctx context.Context) (bool, error) {
 	return err == nil && !alive, err
 }
 
-// reconcileInterval is how often the work store is searched for jobs that Redis does not know: a
-// replica that took over may not have seen the last that were submitted.
+// reconcileInterval is how often the work store is searched for jobs that Redis does not know: a replica that took
+// over may have missed the last submissions.
 const reconcileInterval = 20 * time.Second
 
-// restore submits those jobs on the work store that Redis does not know. Those that were planned
-// come first: their outputs are theirs, whoever else waits to be refused them.
+// restore submits the jobs on the work store that Redis does not know. Jobs that were planned come first, because
+// their outputs are theirs: other jobs that want the same outputs must be refused.
 func (c *Controller) restore(ctx context.Context) error {
 	folder := c.records("").JobFolders()
 	active, err := c.cfg.Store.Active(ctx)
@@ -61,7 +61,7 @@ func (c *Controller) restore(ctx context.Context) error {
 		if o.Key != c.records(id).Record() {
 			continue
 		}
-		// In this order: a job that is forgotten has no record any more.
+		// In this order: a job whose history was removed has no record any more.
 		known, err := c.cfg.Store.Known(ctx, id)
 		if err == nil && known && !slices.Contains(active, id) {
 			err = c.cfg.Store.Enlist(ctx, id)
@@ -78,7 +78,7 @@ func (c *Controller) restore(ctx context.Context) error {
 			return err
 		}
 		if err != nil && c.firstTrouble(id) {
-			c.cfg.Log.Error("a job is lost: Redis does not know it, and its record can't be read", "job", id, "error", err)
+			c.cfg.Log.Error("job lost: Redis does not know it, and its record can't be read", "job", id, "error", err)
 		}
 		if err != nil || !found {
 			continue
@@ -89,7 +89,7 @@ func (c *Controller) restore(ctx context.Context) error {
 		records[id] = r
 		_, planned, err := c.readPlan(ctx, id)
 		if transient(err) {
-			return err // any other, planning meets again, and it fails this job alone
+			return err // planning meets any other error again, and then only this job fails
 		}
 		if !planned {
 			waiting = append(waiting, id)
@@ -107,7 +107,7 @@ func (c *Controller) restore(ctx context.Context) error {
 	return nil
 }
 
-// firstTrouble tells whether nothing was said yet of a job that can't be restored.
+// firstTrouble reports whether the log does not mention yet that a job can't be restored.
 func (c *Controller) firstTrouble(id job.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -124,13 +124,13 @@ func (c *Controller) restoreJob(ctx context.Context, id job.ID, r jobRecord, pla
 			_, err = s.takeOutput(ctx)
 		}
 		if transient(err) || state.IsOutage(err) {
-			return err // any other, planning meets again, and it fails this job alone
+			return err // planning meets any other error again, and then only this job fails
 		}
 	}
 	err := c.cfg.Store.Restore(ctx, r.By, id, r.Name, r.Priority, r.Spec, r.Submitted)
 	if err != nil && !errors.Is(err, state.ErrExists) {
 		return err
 	}
-	c.cfg.Log.Warn("Redis has lost a job: it goes on from what the store holds", "job", id, "planned", planned)
+	c.cfg.Log.Warn("job restored from the store: Redis had lost it", "job", id, "planned", planned)
 	return nil
 }

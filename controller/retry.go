@@ -9,9 +9,9 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Retry starts a failed job again where it stopped: what its map tasks committed stays. It
-// fails, wrapping state.ErrIllegal, for a job that is not kept (any more), and with ErrOutputNotFree where
-// the output was free when the job was planned, and is not now.
+// Retry starts a failed job again where it stopped: what its map tasks committed stays. It fails with
+// state.ErrIllegal for a job that is not kept, or no longer, and with job.ErrOutputNotFree if the output was free when
+// the job was planned, and is not now.
 func (c *Controller) Retry(ctx context.Context, id job.ID) error {
 	j, err := c.cfg.Store.Job(ctx, id)
 	if err != nil {
@@ -36,11 +36,11 @@ func (c *Controller) Retry(ctx context.Context, id job.ID) error {
 	}
 	err = c.cfg.Store.Retry(ctx, id, j.Stage)
 	if !errors.Is(err, state.ErrIllegal) && !errors.Is(err, state.ErrNoJob) {
-		return err // of other errors nobody knows whether the job was retried
+		return err // after other errors the job may have been retried
 	}
 	now, jobErr := c.cfg.Store.Job(ctx, id)
 	if jobErr == nil && now.Phase != job.PhaseEnded && now.KeptUntil.IsZero() {
-		return nil // it runs: the answer was lost, or another retry came first
+		return nil // the job runs: the answer was lost, or another retry came first
 	}
 	if jobErr != nil && !errors.Is(jobErr, state.ErrNoJob) {
 		return errors.Join(err, jobErr)

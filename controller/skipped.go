@@ -54,7 +54,7 @@ func (s *step) publishSkipped(ctx context.Context, counters map[string]int64) ([
 	return listSkipped(tasks), nil, nil
 }
 
-// listSkipped lists the objects with the tasks' records, by side and index.
+// listSkipped lists the objects with the tasks' bad records, by side and index.
 func listSkipped(tasks map[job.TaskID]int64) []layout.SuccessSkipped {
 	ids := slices.SortedFunc(maps.Keys(tasks), compareTasks)
 	var list []layout.SuccessSkipped

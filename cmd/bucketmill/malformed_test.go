@@ -21,10 +21,10 @@ func TestJobWhoseRecordsAreAllMalformedFails(t *testing.T) {
 		args []string
 		want string // of the error; empty: the job completes
 	}{
-		{[]string{"accesslog", "-i", "iis.log"}, `accesslog could use no record, 2001 of 2001 are malformed: each must be CLIENT IDENT USER [TIME] "REQUEST" STATUS BYTES`},
+		{[]string{"accesslog", "-i", "iis.log"}, `accesslog could use no record: 2001 of 2001 are malformed; each must be CLIENT IDENT USER [TIME] "REQUEST" STATUS BYTES`},
 		{[]string{"accesslog", "-i", "iis.log", "-r", "0"}, "2001 of 2001 are malformed"},
 		{[]string{"accesslog", "-i", "iis.log", "--split-size", "16KiB", "-r", "3"}, "2001 of 2001 are malformed"},
-		{[]string{"aggregate", "-i", "words.txt"}, "1 of 1 are malformed: each must be KEY INTEGER"},
+		{[]string{"aggregate", "-i", "words.txt"}, "1 of 1 are malformed; each must be KEY INTEGER"},
 		{[]string{"activity", "--format", "csv", "-i", "events.csv"}, "2 of 2 are malformed: each must be a row of CSV"},
 		{[]string{"accesslog", "-i", "mixed.log", "--split-size", "16KiB"}, ""},
 		{[]string{"accesslog", "-i", "blank.log"}, ""},

@@ -192,9 +192,9 @@ func s3Mistakes(t *testing.T) map[string]mistake {
 		"missing input bucket":  {args: []string{"wordcount", "-i", "s3://no-such-bucket/x", "-o", "BUCKET/new"}, code: 1, stderr: `s3://no-such-bucket/x: `},
 		"missing output bucket": {args: []string{"wordcount", "-i", in, "-o", "s3://no-such-bucket/x"}, code: 1, stderr: `output s3://no-such-bucket/x: .*no such`},
 		"existing output":       {args: []string{"wordcount", "-i", in, "-o", "BUCKET/out"}, code: 1, stderr: `/out: is not empty`},
-		"output in an input":    {args: []string{"wordcount", "-i", "BUCKET/in", "-o", "BUCKET/in/new", "--overwrite"}, code: 2, stderr: `/in/new lies in the input s3://.*/in: `},
-		"output found by glob":  {args: []string{"wordcount", "-i", "BUCKET/*", "-o", "BUCKET/new", "--overwrite"}, code: 2, stderr: `/new has parts that are matched by the input s3://.*/\*: `},
-		"output holds a match":  {args: []string{"wordcount", "-i", "BUCKET/*/part-00000", "-i", "BUCKET/o*", "-o", "BUCKET/out", "--overwrite"}, code: 2, stderr: `/out has parts that are matched`},
+		"output in an input":    {args: []string{"wordcount", "-i", "BUCKET/in", "-o", "BUCKET/in/new", "--overwrite"}, code: 2, stderr: `/in/new is in the input s3://.*/in: `},
+		"output found by glob":  {args: []string{"wordcount", "-i", "BUCKET/*", "-o", "BUCKET/new", "--overwrite"}, code: 2, stderr: `/new has parts that match the input s3://.*/\*: `},
+		"output holds a match":  {args: []string{"wordcount", "-i", "BUCKET/*/part-00000", "-i", "BUCKET/o*", "-o", "BUCKET/out", "--overwrite"}, code: 2, stderr: `/out has parts that match`},
 		"failing program":       {args: []string{program, "-i", in, "-o", "BUCKET/new", "--max-attempts", "1"}, code: 1, stderr: `ValueError`},
 	}
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// mapTasks are what inputs are cut into. There may be a million of them, so they are made one by one.
+// Tasks are the map tasks that inputs are cut into. There may be a million, so they are made one by one.
 type Tasks struct {
 	All   iter.Seq[input.Task]
 	Count int
 }
 
-// cut lists the inputs and cuts them into map tasks. Slots is asked for inputs that are not small.
+// Cut lists the inputs and cuts them into map tasks. It calls slots, how many tasks all executors do at a time, only
+// for inputs that are not small.
 func Cut(ctx context.Context, open objstore.Opener, area WorkArea, kinds job.Kinds, spec job.Spec, slots func(context.Context) (int, error)) (Tasks, layout.Plan, error) {
 	tasks, plan, err := cutInputs(ctx, open, area, kinds, spec, slots)
 	if err != nil {
@@ -30,7 +31,7 @@ func Cut(ctx context.Context, open objstore.Opener, area WorkArea, kinds job.Kin
 	counted := Tasks{All: tasks}
 	for range tasks {
 		if counted.Count++; counted.Count > job.MaxTasks {
-			return Tasks{}, layout.Plan{}, fmt.Errorf("there are more map tasks than the %d that a job may have: use a larger split size", job.MaxTasks)
+			return Tasks{}, layout.Plan{}, fmt.Errorf("there would be more than %d map tasks, which a job may have: use a larger split size", job.MaxTasks)
 		}
 	}
 	plan.Spread = layout.SpreadFor(counted.Count)
@@ -60,7 +61,7 @@ func cutInputs(ctx context.Context, open objstore.Opener, area WorkArea, kinds j
 	if plan.Empty > 0 {
 		plan.EmptyInput = in.empty[0]
 	}
-	if plan.Bytes == 0 { // one task that reads nothing, so that the program runs and there is an output
+	if plan.Bytes == 0 { // one task without input, so that the program runs and there is an output
 		return slices.Values([]input.Task{{}}), plan, nil
 	}
 	opts := input.Options{Format: format}
@@ -82,7 +83,7 @@ func cutInputs(ctx context.Context, open objstore.Opener, area WorkArea, kinds j
 	return tasks, plan, err
 }
 
-// wavesOf returns how many map tasks a slot gets of a job whose program is of a kind.
+// wavesOf returns how many map tasks there are for each slot in a job whose program is of a kind.
 func wavesOf(kinds job.Kinds, name string) int64 {
 	if kind, err := kinds.Find(name); err == nil && kind.MaxWaves > 0 {
 		return int64(kind.MaxWaves)
@@ -90,9 +91,9 @@ func wavesOf(kinds job.Kinds, name string) int64 {
 	return maxWaves
 }
 
-// splitSizeFor is the size of the splits of an input for executors with so many slots. The larger they
-// are, the fewer runs has the shuffle, the more does a mapper combine, and the fewer programs are started.
-// But no slot shall be idle for it, and each is to have up to so many waves of them.
+// splitSizeFor is the size of the splits of an input for executors with that many slots. Larger splits mean fewer runs
+// in the shuffle, more that a mapper combines, and fewer starts of programs. But no slot should be idle because of
+// that, and each should have up to mostWaves tasks.
 func splitSizeFor(bytes int64, slots int, mostWaves int64) int64 {
 	if slots == 0 {
 		slots = usualSlots
@@ -104,7 +105,7 @@ func splitSizeFor(bytes int64, slots int, mostWaves int64) int64 {
 	return min(max(least, (bytes+wave*waves-1)/(wave*waves)), most)
 }
 
-// reducersOf is the number of reducers of a job with inputs of so many bytes.
+// Reducers is the number of reducers of a job whose inputs have that many bytes.
 func Reducers(spec job.Spec, bytes int64) int {
 	if spec.Reducers != nil {
 		return *spec.Reducers
@@ -112,7 +113,7 @@ func Reducers(spec job.Spec, bytes int64) int {
 	return reducersFor(bytes)
 }
 
-// reducersFor is the number of reducers for an input of so many bytes.
+// reducersFor is the default number of reducers for an input of that many bytes.
 func reducersFor(bytes int64) int {
 	n := math.Ceil(float64(min(bytes, largeInput)) / partitionBytes)
 	if bytes > largeInput {
@@ -121,27 +122,26 @@ func reducersFor(bytes int64) int {
 	return max(1, int(n))
 }
 
-// pageSize is how many map tasks a page of the plan describes.
+// PageSize is how many map tasks a page of the plan describes.
 const PageSize = 500
 
 const (
 	minSplit = 4 << 20  // bytes: below, a task costs more than its work
-	maxSplit = 64 << 20 // bytes: above, what a failure costs grows, and little gets faster
-	// partitionBytes is the input per reducer that the default aims at, and largeInput where both
-	// splits and partitions begin to grow, with the square root of the input. So the runs that
-	// reducers read, one of each map task for each of them, grow with the input and no faster:
+	maxSplit = 64 << 20 // bytes: above, failures cost more, and little gets faster
+	// partitionBytes is the input per reducer that the default aims at. From largeInput on, both
+	// splits and partitions grow with the square root of the input. So the number of runs that
+	// reducers read, one of each map task for each reducer, grows with the input and no faster:
 	// 1 TiB gets 2,048 maps and 2,048 reducers, 100 TiB 20,480 of each.
 	partitionBytes = 64 << 20
 	largeInput     = 16 << 30
-	// smallInput is cut alike whoever is there.
+	// smallInput is the largest input that is cut without regard to the number of slots.
 	smallInput = 16 << 20
-	// maxWaves is how many map tasks a slot is given of an input that allows for it, so that slower
-	// slots do fewer. Less than waveBytes are no reason for one more.
+	// maxWaves is how many map tasks there are for each slot, if the input is large enough, so that slower
+	// slots do fewer. There is one more for every waveBytes.
 	maxWaves  = 4
 	waveBytes = 16 << 20
-	// fineTasks is the number of map tasks that an input of up to a multiple of it, 4 to 64 GiB, has
-	// at most, however many slots there are.
+	// fineTasks is how many map tasks an input of 4 to 64 GiB has at most, however many slots there are.
 	fineTasks = 1024
-	// usualSlots are those of executors that are still to come.
+	// usualSlots is assumed while there are no executors.
 	usualSlots = 4
 )

@@ -9,14 +9,14 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// glob is a location with characters that are special there: * ? [a-z] {a,b}, ** across folders, and \ in front of
-// one of them that is to stand for itself. It matches objects, and folders with all that is below them; one that ends
-// with a slash matches folders only.
+// glob is a location with special characters: * ? [a-z] {a,b}, ** across folders, and \ before one of them that
+// stands for itself. It matches objects, and folders with all objects below them; a glob that ends with a slash matches
+// folders only.
 //
-// It is asked for keys relative to its base. It remembers the last folder that it was asked about, for keys come in
-// order: it is for one goroutine.
+// Its methods take keys relative to its base. It remembers the last folder that it was called with, because keys come
+// in order, so only one goroutine may use it.
 type glob struct {
-	base     string   // what stands before the first element that is special: "", or a folder with its slash
+	base     string   // what comes before the first special element: "", or a folder with its slash
 	pattern  string   // the rest, without a slash at its end
 	elements []string // of the pattern
 	depth    int      // how many elements a match has; 0: any number
@@ -27,7 +27,7 @@ type glob struct {
 	lastMatches bool
 }
 
-// isGlob tells whether a key is a glob, unless an object or folder has it for a name.
+// isGlob reports whether a key is a glob, unless it is the name of an object or folder.
 func isGlob(key string) bool { return strings.ContainsAny(key, objstore.GlobMeta) }
 
 func newGlob(key string) (*glob, error) {
@@ -55,21 +55,21 @@ func newGlob(key string) (*glob, error) {
 	return g, nil
 }
 
-// anyDepth tells whether an element of a pattern may stand for several of a key, or none: ** does, and what is
+// anyDepth reports whether an element of a pattern may match several elements of a key, or none: ** does, and the text
 // between braces may have slashes.
 func anyDepth(element string) bool {
 	return element == "**" || strings.ContainsAny(element, "{}") || !doublestar.ValidatePattern(element)
 }
 
-// prefix is the longest prefix that all matching keys have, so that as little as possible is listed.
+// prefix is the longest prefix that all matching keys share, so that as little as possible is listed.
 func (g *glob) prefix() string {
 	if i := strings.IndexAny(g.pattern, objstore.GlobMeta); i >= 0 {
 		return g.base + g.pattern[:i]
 	}
-	return g.base + g.pattern // all that was special was escaped
+	return g.base + g.pattern // all special characters were escaped
 }
 
-// matches tells whether the object of a key matches, or a folder that it is in.
+// matches reports whether the object with a key matches, or a folder that it is in.
 func (g *glob) matches(key string) bool {
 	if g.depth > 0 {
 		end := endOf(key, g.depth)
@@ -87,7 +87,7 @@ func (g *glob) matches(key string) bool {
 	return g.matchesFolder(key[:max(0, strings.LastIndexByte(key, '/'))])
 }
 
-// matchesFolder tells whether a folder matches, or one that it is in if matches are of any depth.
+// matchesFolder reports whether a folder matches or, if matches may have any depth, a folder that it is in.
 func (g *glob) matchesFolder(folder string) bool {
 	if folder != g.lastFolder || folder == "" {
 		g.lastFolder, g.lastMatches = folder, g.match(folder)
@@ -115,9 +115,9 @@ func endOf(key string, n int) int {
 	return -1
 }
 
-// mayHold tells whether keys below a folder, which is named with a slash at its end, may match: whether its elements
-// do, one by one.
-func (g *glob) mayHold(folder string) bool {
+// mayContain reports whether keys below a folder, which is given with a slash at its end, may match: whether its
+// elements do, one by one.
+func (g *glob) mayContain(folder string) bool {
 	for i, element := range strings.Split(strings.TrimSuffix(folder, "/"), "/") {
 		if i == len(g.elements) {
 			break // below a folder that matches

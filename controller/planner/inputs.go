@@ -21,24 +21,24 @@ import (
 // inputs are the objects that a job reads.
 type inputs struct {
 	objects    []input.Object
-	passedOver int      // names that begin with "." or "_", of objects and folders
-	outputs    int      // folders below the locations that hold a job's finished output, and were passed over, too
-	own        int      // folders of Bucketmill's own, passed over as well
-	empty      []string // the locations that have not one byte
+	passedOver int      // skipped names that begin with "." or "_", of objects and folders
+	outputs    int      // skipped folders below the locations, which contain a job's finished output
+	own        int      // skipped folders in which Bucketmill keeps its own objects
+	empty      []string // locations whose objects have no bytes
 }
 
-// findInputs finds the objects that the given locations name, in the order given, each once. A
-// location is an object, a prefix (which ends with a slash, or is a folder), or a glob (type glob). A location
-// that is the name of an object or folder is that object or folder, whatever characters the name has.
+// findInputs finds the objects that the locations name, in the order of the locations, each once. A location is an
+// object, a prefix (which ends with a slash, or is a folder), or a glob (type glob). A location that is the name of an
+// object or folder is that object or folder, whatever characters the name has.
 //
-// In globs and prefixes, objects in whose name or folder below the prefix an element begins with "." or "_" are
-// passed over, as Hadoop does; they can be named outright. So are, below a folder or prefix, other folders with
-// finished outputs of jobs of ours: see passOverOutputs. It fails, naming the location, where nothing is found.
-// Objects without a byte are inputs like others.
+// Globs and prefixes skip objects if an element of their name or folder below the prefix begins with "." or "_", as
+// Hadoop does; such objects can be named outright. Folders and prefixes also skip folders below them with finished
+// outputs of jobs: see skipOutputs. Objects without bytes are inputs like others. It fails, and names the location, if
+// it finds nothing.
 //
-// What Bucketmill keeps on the work store for itself is passed over, however a location leads there: a program must not
-// read what belongs to other jobs. It is found by a location only that lies in there as it is written, which servers
-// let none but admins name.
+// What Bucketmill keeps on the work store for itself is skipped, however a location leads there: a program must not
+// read what belongs to other jobs. Only a location that is in there as it is written finds it, and servers let only
+// admins name such locations.
 func findInputs(ctx context.Context, open objstore.Opener, area WorkArea, locations []string) (inputs, error) {
 	var (
 		in   inputs
@@ -102,8 +102,8 @@ func find(ctx context.Context, open objstore.Opener, area WorkArea, location str
 	return found, err
 }
 
-// isEmpty tells whether a folder without objects to read is there all the same: the store has folders that are empty,
-// or it is an output that has nothing but its _SUCCESS.
+// isEmpty reports whether a folder without objects to read exists all the same: the store has empty folders, or the
+// folder is an output with nothing but its _SUCCESS.
 func (l *listing) isEmpty(ctx context.Context) (bool, error) {
 	if l.glob != nil || l.outputs > 0 || len(l.own) > 0 {
 		return false, nil
@@ -111,7 +111,7 @@ func (l *listing) isEmpty(ctx context.Context) (bool, error) {
 	if l.passedOver > 0 {
 		_, err := l.bucket.Stat(ctx, l.base+layout.SuccessName)
 		if errors.Is(err, objstore.ErrNotFound) {
-			return false, nil // it says which names are passed over
+			return false, nil // the error says which names are skipped
 		}
 		return err == nil, err
 	}
@@ -122,14 +122,14 @@ func (l *listing) isEmpty(ctx context.Context) (bool, error) {
 	return f.HasFolder(ctx, strings.TrimSuffix(l.base, "/"))
 }
 
-// noSuchName tells whether an error of the store's may mean no more than that a glob is no name: it has characters
-// or a length that the store does not accept there, or lies where only what matches may be asked for.
+// noSuchName reports whether an error of the store may only mean that a glob is not the name of an object: it has
+// characters or a length that the store does not accept there, or is in a place where only the matches are readable.
 func noSuchName(err error) bool {
 	return errors.Is(err, objstore.ErrNotFound) || errors.Is(err, objstore.ErrInvalid) || errors.Is(err, objstore.ErrDenied)
 }
 
-// findNamed finds the object that has a key, or else those below it. An object of 0 bytes may be there to mark a
-// folder, as some tools do: then what counts is in the folder.
+// findNamed finds the object that has a key, or else the objects below it. Some tools mark a folder with an object of
+// 0 bytes: then the objects in the folder count.
 func findNamed(ctx context.Context, b objstore.Bucket, key string, owned func(key string) string) (*listing, error) {
 	var mark []input.Object
 	if key != "" && !strings.HasSuffix(key, "/") {
@@ -149,10 +149,10 @@ func findNamed(ctx context.Context, b objstore.Bucket, key string, owned func(ke
 	found := &listing{bucket: b, base: key, owned: owned}
 	err := found.list(ctx, key)
 	if err == nil {
-		err = found.passOverOutputs(ctx)
+		err = found.skipOutputs(ctx)
 	}
 	if mark != nil && errors.Is(err, objstore.ErrDenied) {
-		err = nil // who may read the object need not be allowed to list
+		err = nil // whether the object may be read does not depend on the right to list
 	}
 	if len(found.objects) == 0 {
 		found.objects = mark
@@ -169,22 +169,22 @@ func findGlob(ctx context.Context, b objstore.Bucket, key string, owned func(key
 	return found, found.list(ctx, g.prefix())
 }
 
-// listing gathers the objects below a folder that are neither hidden nor, if there is a glob, unmatched.
+// listing gathers the objects below a folder that are not hidden and, if there is a glob, match it.
 type listing struct {
 	bucket objstore.Bucket
 	base   string                  // the folder, with a slash at its end, or ""
 	glob   *glob                   // nil: all
-	owned  func(key string) string // see workArea.in; nil: nothing is
+	owned  func(key string) string // see WorkArea.in; nil: no key is owned
 
 	objects    []input.Object
-	passedOver int             // hidden objects and folders that match
-	finished   []string        // of them: _SUCCESS objects in folders below the base
-	outputs    int             // folders of these that were passed over
-	own        map[string]bool // folders of Bucketmill's own that match
-	lastHidden string          // the last of these folders, with a slash at its end: what is below it comes right after it
+	passedOver int             // skipped: hidden objects and folders that match
+	finished   []string        // those of them that are _SUCCESS objects in folders below the base
+	outputs    int             // skipped folders of these
+	own        map[string]bool // skipped folders of Bucketmill's own that match
+	lastHidden string          // the last hidden folder, with a slash at its end: objects below it come right after it
 }
 
-// list lists what begins with prefix, which begins with base.
+// list lists the keys that begin with prefix, which begins with base.
 func (l *listing) list(ctx context.Context, prefix string) error {
 	all := l.bucket.List(ctx, prefix)
 	if s, ok := l.bucket.(objstore.SelectiveLister); ok {
@@ -202,31 +202,31 @@ func (l *listing) list(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// wants tells whether an object is wanted or, of a folder that is asked for with a slash at its end, whether objects
-// in it may be. It notes what is hidden.
+// wants reports whether an object is wanted or, for a folder's key with a slash at its end, whether objects in the
+// folder may be. It counts what it skips.
 func (l *listing) wants(key string) bool {
 	name := strings.TrimPrefix(key, l.base)
 	if l.owned != nil {
 		if folder := l.owned(key); folder != "" {
-			l.passOwn(folder, name)
+			l.skipOwn(folder, name)
 			return false
 		}
 	}
 	if end := hiddenEnd(name); end > 0 {
-		l.passOver(name, end)
+		l.skipHidden(name, end)
 		return false
 	}
 	switch {
 	case l.glob == nil:
 		return true
 	case strings.HasSuffix(name, "/"):
-		return l.glob.mayHold(name)
+		return l.glob.mayContain(name)
 	}
 	return l.glob.matches(name)
 }
 
-// passOwn counts a folder of Bucketmill's own that has a name in it which would have been wanted.
-func (l *listing) passOwn(folder, name string) {
+// skipOwn counts a folder of Bucketmill's own that contains a name that would have been wanted.
+func (l *listing) skipOwn(folder, name string) {
 	if l.own[folder] || l.glob != nil && !l.glob.matches(name) {
 		return
 	}
@@ -236,8 +236,8 @@ func (l *listing) passOwn(folder, name string) {
 	l.own[folder] = true
 }
 
-// passOver counts a name whose element that ends there is hidden, and all that is in the same hidden folder as one.
-func (l *listing) passOver(name string, end int) {
+// skipHidden counts a name that has a hidden element with that end. All names in one hidden folder count as one.
+func (l *listing) skipHidden(name string, end int) {
 	if l.lastHidden != "" && strings.HasPrefix(name, l.lastHidden) {
 		return
 	}
@@ -256,11 +256,10 @@ func (l *listing) passOver(name string, end int) {
 // readsAtOnce is how many requests a listing has under way.
 const readsAtOnce = 32
 
-// passOverOutputs leaves out what lies in folders that hold finished outputs of jobs of ours, below the one that is
-// listed: the output of a job whose input was the folder around it would be counted with that input from then on.
-// The folder that is listed is read, also if it is an output itself, as are outputs of other programs, which mark
-// them with another _SUCCESS.
-func (l *listing) passOverOutputs(ctx context.Context) error {
+// skipOutputs drops the objects in folders below the listed one that contain finished outputs of jobs: otherwise the
+// output of a job whose input is the folder around it would be part of that input the next time. The listed folder
+// itself is read even if it is an output, and so are outputs of other programs, which have another _SUCCESS.
+func (l *listing) skipOutputs(ctx context.Context) error {
 	var (
 		mu      sync.Mutex
 		folders []string
@@ -283,14 +282,14 @@ func (l *listing) passOverOutputs(ctx context.Context) error {
 		return err
 	}
 	l.outputs = len(folders)
-	passed := map[string]bool{}
+	skipped := map[string]bool{}
 	for _, folder := range folders {
-		passed[folder] = true
+		skipped[folder] = true
 	}
 	l.objects = slices.DeleteFunc(l.objects, func(o input.Object) bool {
 		key := strings.TrimPrefix(o.URL, l.bucket.URL()+"/")
 		for end := strings.LastIndexByte(key, '/'); end >= len(l.base); end = strings.LastIndexByte(key[:end], '/') {
-			if passed[key[:end+1]] {
+			if skipped[key[:end+1]] {
 				return true
 			}
 		}
@@ -302,12 +301,12 @@ func (l *listing) passOverOutputs(ctx context.Context) error {
 // successBegin is how a _SUCCESS of a job of ours begins.
 var successBegin = regexp.MustCompile(`^\{\s*"job":\s*"`)
 
-// isOurSuccess tells whether a _SUCCESS object is one that a job of ours has written.
+// isOurSuccess reports whether a job of ours has written a _SUCCESS object.
 func isOurSuccess(ctx context.Context, b objstore.Bucket, key string) (ours bool, err error) {
 	const enough = 64 // bytes
 	r, err := b.Get(ctx, key, 0, enough)
 	if errors.Is(err, objstore.ErrNotFound) {
-		return false, nil // gone meanwhile
+		return false, nil // deleted meanwhile
 	}
 	if err != nil {
 		return false, err
@@ -321,20 +320,20 @@ func isOurSuccess(ctx context.Context, b objstore.Bucket, key string) (ours bool
 func (l *listing) nothing(isGlob bool) error {
 	text := "no such object, folder or prefix"
 	if isGlob {
-		text = `no object and no folder matches the glob, or has it for a name (* ? [ { and \ are special there: write \[ for a [)`
+		text = `no object and no folder matches the glob, or has it as its name (* ? [ { and \ are special: write \[ for a [)`
 	}
 	switch {
 	case len(l.own) > 0:
-		text = "all that is there is passed over: it is what Bucketmill keeps on the work store for itself"
+		text = "everything there is skipped: it is what Bucketmill keeps on the work store for itself"
 	case l.outputs > 0:
-		text = fmt.Sprintf("all that is there is passed over: folders with outputs of jobs (%d with a _SUCCESS); name them, or match them with a glob, to read them", l.outputs)
+		text = fmt.Sprintf("everything there is skipped: folders with outputs of jobs (%d with a _SUCCESS); name them, or match them with a glob, to read them", l.outputs)
 	case l.passedOver > 0:
-		text = fmt.Sprintf("all that is there is passed over: each name begins with _ or . (%d of objects and folders; name them outright to read them)", l.passedOver)
+		text = fmt.Sprintf("everything there is skipped: each name begins with _ or . (%d objects and folders; name them outright to read them)", l.passedOver)
 	}
 	return errors.New(text)
 }
 
-// hiddenEnd returns where the first element of a name ends that begins with "." or "_"; 0: there is none. Keys of S3
+// hiddenEnd returns the end of the first element of a name that begins with "." or "_"; 0: there is none. Keys of S3
 // may have elements "." and "..", which hide nothing.
 func hiddenEnd(name string) int {
 	for at := 0; at < len(name); {

@@ -13,21 +13,21 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// A job must not read what it writes, nor write over what it reads. Two checks see to that, before anything is
+// A job must not read what it writes, nor write over what it reads. Two checks make sure of that, before anything is
 // written:
 //
-//   - CheckOverlap compares locations, without a request. It refuses an output that is an input, in whose folder an
-//     input lies, or whose parts would be found by an input. Names that begin with "_" or "." are found by none, so
-//     an output s3://b/logs/_report may lie below an input s3://b/logs/.
-//   - checkObjects then looks at every object that was found: none may lie in the output's folder, by whatever way
-//     a glob or a link has led there.
+//   - CheckOverlap compares locations, without a request. It refuses an output that is an input, that contains an
+//     input, or whose parts an input would find. No input finds names that begin with "_" or ".", so an output
+//     s3://b/logs/_report may be below an input s3://b/logs/.
+//   - checkObjects then checks every object that was found: none may be in the output's folder, whatever glob or link
+//     has led there.
 //
 // Folders are compared by the paths that symbolic links lead to.
 
 // ErrOverlap says that a job's output and one of its inputs overlap.
 var ErrOverlap = errors.New("output and input overlap")
 
-// overlapError is an ErrOverlap in its own words.
+// overlapError is an ErrOverlap with its own text.
 type overlapError string
 
 func (e overlapError) Error() string { return string(e) }
@@ -45,15 +45,15 @@ const (
 	writeOver = "write over what it reads"
 )
 
-// outputFolder is a job's output, to be compared with inputs.
+// outputFolder is a job's output, for comparison with inputs.
 type outputFolder struct {
 	name   string // as the spec has it
 	bucket objstore.Bucket
 	folder string // with a slash at its end, or ""; without links
 
-	lastFolder string // that holds was asked about, followed or not
-	lastHolds  bool
-	lastSeen   string // folder that seenFrom was asked about
+	lastFolder   string // that contains was called with
+	lastContains bool   // what it returned
+	lastSeen     string // folder that seenFrom was called with
 }
 
 func newOutputFolder(ctx context.Context, open objstore.Opener, spec job.Spec) (*outputFolder, error) {
@@ -83,8 +83,7 @@ func (out *outputFolder) follow(folder string) string {
 	return asFolder(linked.Follow(strings.TrimSuffix(folder, "/")))
 }
 
-// CheckOverlap fails with ErrOverlap where the locations of a job's inputs and output overlap. It makes no
-// request.
+// CheckOverlap fails with ErrOverlap if the locations of a job's inputs and output overlap. It makes no request.
 func CheckOverlap(ctx context.Context, open objstore.Opener, spec job.Spec) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
@@ -104,7 +103,7 @@ func CheckOverlap(ctx context.Context, open objstore.Opener, spec job.Spec) erro
 		if !isGlob(key) {
 			continue
 		}
-		if g, err := newGlob(key); err == nil { // otherwise it may be a name
+		if g, err := newGlob(key); err == nil { // otherwise the location may be a name
 			if err := out.checkGlob(location, g); err != nil {
 				return err
 			}
@@ -121,22 +120,22 @@ func (out *outputFolder) checkNamed(location, key string) error {
 	case in == out.folder:
 		return overlaps(out.name, "is also the", location, writeOver)
 	case strings.HasPrefix(in, out.folder):
-		return overlaps(out.name, "holds the", location, writeOver)
+		return overlaps(out.name, "contains the", location, writeOver)
 	case inside && hiddenEnd(below) == 0:
-		return overlaps(out.name, "lies in the", location, readsOwn)
+		return overlaps(out.name, "is in the", location, readsOwn)
 	}
 	return nil
 }
 
-// partsTried is how many names of parts are tried on a glob. One that matches only others is found out by
-// checkObjects, once they are there.
+// partsTried is how many names of parts are tried on a glob. checkObjects finds a glob that matches only other parts,
+// once these exist.
 const partsTried = 100
 
 // checkGlob compares the output with what a glob may match.
 func (out *outputFolder) checkGlob(location string, g *glob) error {
 	base := out.follow(g.base)
 	if strings.HasPrefix(base, out.folder) {
-		return overlaps(out.name, "holds the", location, writeOver)
+		return overlaps(out.name, "contains the", location, writeOver)
 	}
 	below, inside := strings.CutPrefix(out.folder, base)
 	if !inside || hiddenEnd(below) > 0 {
@@ -144,13 +143,13 @@ func (out *outputFolder) checkGlob(location string, g *glob) error {
 	}
 	for i := range partsTried {
 		if g.matches(below + layout.PartName(i)) {
-			return overlaps(out.name, "has parts that are matched by the", location, readsOwn)
+			return overlaps(out.name, "has parts that match the", location, readsOwn)
 		}
 	}
 	return nil
 }
 
-// checkObjects fails where one of the objects that were found lies in the output's folder.
+// checkObjects fails with ErrOverlap if one of the objects that were found is in the output's folder.
 func checkObjects(ctx context.Context, open objstore.Opener, spec job.Spec, objects []input.Object) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
@@ -168,21 +167,21 @@ func checkObjects(ctx context.Context, open objstore.Opener, spec job.Spec, obje
 		if !same {
 			continue
 		}
-		if out.holds(key) || parts[o.ETag] {
-			return overlaps(out.name, "holds the", o.URL, writeOver)
+		if out.contains(key) || parts[o.ETag] {
+			return overlaps(out.name, "contains the", o.URL, writeOver)
 		}
 		if seen := out.seenFrom(key); seen != "" {
 			if location, err := out.foundBy(ctx, open, spec.InputURLs(), seen); err != nil || location != "" {
-				return cmp.Or(err, overlaps(out.name, "lies, by way of a link, in the", location, readsOwn))
+				return cmp.Or(err, overlaps(out.name, "is, by a link, in the", location, readsOwn))
 			}
 		}
 	}
 	return nil
 }
 
-// seenFrom returns the key that the output's first part has for a listing that has found an object, if a link on the
-// way to the object leads to a folder that holds the output; otherwise "". It asks once for objects of one folder
-// that follow each other.
+// seenFrom returns the key that the output's first part has in a listing that has found an object, if a link on the
+// way to the object leads to a folder that contains the output; otherwise "". Of objects that follow each other in one
+// folder it examines only the first.
 func (out *outputFolder) seenFrom(key string) string {
 	folder := key[:strings.LastIndexByte(key, '/')+1]
 	if folder == out.lastSeen {
@@ -197,7 +196,7 @@ func (out *outputFolder) seenFrom(key string) string {
 	return folder + below + layout.PartName(0)
 }
 
-// foundBy returns the first of some locations that would find an object of that key; "" if none would.
+// foundBy returns the first location that would find an object with that key; "" if none would.
 func (out *outputFolder) foundBy(ctx context.Context, open objstore.Opener, locations []string, key string) (string, error) {
 	for _, location := range locations {
 		b, at, err := open(ctx, location)
@@ -220,17 +219,18 @@ func (out *outputFolder) foundBy(ctx context.Context, open objstore.Opener, loca
 	return "", nil
 }
 
-// holds tells whether an object lies in the output's folder. Many that follow each other have the same folder.
-func (out *outputFolder) holds(key string) bool {
+// contains reports whether an object is in the output's folder. It remembers the last folder, because objects come in
+// order.
+func (out *outputFolder) contains(key string) bool {
 	folder := key[:strings.LastIndexByte(key, '/')+1]
 	if folder != out.lastFolder {
-		out.lastFolder, out.lastHolds = folder, strings.HasPrefix(out.follow(folder), out.folder)
+		out.lastFolder, out.lastContains = folder, strings.HasPrefix(out.follow(folder), out.folder)
 	}
-	return out.folder == "" || folder != "" && out.lastHolds
+	return out.folder == "" || folder != "" && out.lastContains
 }
 
-// parts are the ETags of the parts that an output has that is to be overwritten, where a link to one of them may be
-// an input: there an ETag is one file's.
+// parts returns the ETags of the parts of an output that the job overwrites, on stores where an input may be a link to
+// one of them: there an ETag identifies a file. On others it returns nil.
 func (out *outputFolder) parts(ctx context.Context) (map[string]bool, error) {
 	if _, ok := out.bucket.(objstore.Linked); !ok {
 		return nil, nil

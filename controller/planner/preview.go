@@ -9,19 +9,19 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Preview is what a job would be cut into, were it planned now.
+// Preview is what a job would be cut into if it were planned now.
 type Preview struct {
 	Inputs   int   // objects
-	Bytes    int64 // of them
+	Bytes    int64 // of all inputs
 	Maps     int
-	Tasks    iter.Seq[input.Task] // so many
+	Tasks    iter.Seq[input.Task] // the map tasks
 	Reducers int                  // 0: map only
 	Pages    int                  // of the plan
 	Spread   int                  // folders of intermediates
 }
 
-// PreviewJob plans a job as a controller would whose executors have so many slots, but for all that
-// changes anything: it lists the inputs and cuts them.
+// PreviewJob plans a job as a controller would whose executors have that many slots, but changes nothing: it only lists
+// the inputs and cuts them.
 func PreviewJob(ctx context.Context, open objstore.Opener, kinds job.Kinds, spec job.Spec, slots int) (Preview, error) {
 	if err := spec.Validate(); err != nil {
 		return Preview{}, err

@@ -7,15 +7,15 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// workArea is what Bucketmill keeps on the work store for itself. The zero workArea has nothing.
+// WorkArea is the part of the work store that Bucketmill keeps for itself. The zero WorkArea is empty.
 type WorkArea struct {
 	Bucket string // its URL
 	Layout layout.Layout
 }
 
-// in returns a function that tells for keys of a bucket in which folder of the area they are, "" if in none. It tells
-// so of none if the location that is looked for is itself in the area. The function remembers the last folder that it
-// was asked about: it is for one goroutine.
+// in returns a function that returns in which folder of the area a key of a bucket is; "" if it is in none. If the
+// location to search is itself in the area, the function returns "" for all keys. It remembers the last folder that
+// it was called with, so only one goroutine may call it.
 func (a WorkArea) in(b objstore.Bucket, location string) func(key string) string {
 	if a.Bucket == "" || a.Bucket != b.URL() || a.Layout.Owned(location) != "" {
 		return func(string) string { return "" }
