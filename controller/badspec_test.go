@@ -6,7 +6,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A spec that this version can't read, as one of a newer version may be.
+// badSpec can't be read by this version, like perhaps a spec of a newer version.
 const badSpec = `{"program":"sort","from the future":1}`
 
 func (l lab) endsFailed(id job.ID) {
@@ -29,7 +29,7 @@ func TestJobWithABadSpecEnds(t *testing.T) {
 	l.endsFailed("j")
 }
 
-// A record that can't be used is its job's trouble: the others are brought back.
+// A record that can't be used fails only its own job: the others are restored.
 func TestBadRecordStopsNobodyElse(t *testing.T) {
 	l := newLab(t, func(cfg *Config) { cfg.Durable = true })
 	for id, spec := range map[job.ID]string{

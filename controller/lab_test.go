@@ -17,15 +17,14 @@ import (
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
 
-// lab is a controller that does what tests tell it to, with a Redis and a folder of its own. Tests are
-// its executors.
+// lab is a controller whose methods a test calls one by one, with its own Redis and folder. Tests are its executors.
 type lab struct {
 	*Controller
 	t      *testing.T
 	folder string
 }
 
-// newLab makes one; change may be nil.
+// newLab makes a lab; change may be nil.
 func newLab(t *testing.T, change func(*Config)) lab {
 	t.Helper()
 	server, err := embedded.Start()
@@ -65,7 +64,7 @@ func (l lab) job(id job.ID) state.Job {
 	return job
 }
 
-// step is the step that a job waits for now.
+// step is the step that a job waits for.
 func (l lab) step(id job.ID) *step {
 	l.t.Helper()
 	s := l.newStep(l.t.Context(), l.job(id))
@@ -97,7 +96,7 @@ func (l lab) submit(id job.ID, spec job.Spec) {
 	l.must(err)
 }
 
-// write makes a file, with the folders that it is in.
+// write makes a file and its folders.
 func (l lab) write(path, text string) {
 	l.t.Helper()
 	l.must(os.MkdirAll(filepath.Dir(path), 0o700))

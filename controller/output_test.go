@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestOneNameOfAnOutput wants two jobs kept from one folder, though they name it in different ways.
+// Two locations of one folder are one output, so that two jobs can't write there.
 func TestOneNameOfAnOutput(t *testing.T) {
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, "data"), 0o700); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// What a controller plans keeps to that.
+// A controller's plan contains nothing of the work area.
 func TestPlansPassOverTheWorkArea(t *testing.T) {
 	l := newLab(t, nil)
 	l.write(filepath.Join(l.folder, "in.txt"), "x\n")

@@ -45,7 +45,7 @@ func TestJobsOfTooManyTasksFail(t *testing.T) {
 	}
 }
 
-// Whose a job is stands in its record, so it is known after Redis has lost the job.
+// A job's record names its submitter, who is known after Redis has lost the job.
 func TestSubmitterOutlivesRedis(t *testing.T) {
 	l := newLab(t, func(cfg *Config) { cfg.Durable = true })
 	_, err := l.SubmitFor(t.Context(), "bob", "j", l.spec("out"))
@@ -70,7 +70,7 @@ func (l lab) ended(id job.ID, params job.Params) {
 	l.must(l.cfg.Store.Forget(l.t.Context(), id, state.AnyStage, time.Hour))
 }
 
-// Deletion can be repeated wherever it stopped, and what a crash leaves in the middle does not come back.
+// A deletion can be repeated wherever it stopped, and a job whose deletion a crash interrupts is not restored.
 func TestDeleteIsRepeatable(t *testing.T) {
 	l := newLab(t, func(cfg *Config) { cfg.Durable = true; cfg.History = time.Hour })
 	ctx := t.Context()
@@ -82,7 +82,7 @@ func TestDeleteIsRepeatable(t *testing.T) {
 	if err := l.Delete(ctx, "running"); !errors.Is(err, state.ErrIllegal) {
 		t.Errorf("a running job: %v", err)
 	}
-	// It dies after the records on the store.
+	// The controller dies after it has deleted the records on the store.
 	l.must(l.dropRecords(ctx, "j"))
 	l.must(l.Delete(ctx, "j"))
 	if _, err := l.work.Stat(ctx, log); !errors.Is(err, objstore.ErrNotFound) {
@@ -97,8 +97,8 @@ func TestDeleteIsRepeatable(t *testing.T) {
 	}
 }
 
-// When Redis is almost full, the jobs that were submitted first and have ended are forgotten before their time; none
-// that has not ended is.
+// When Redis is almost full, the history of the oldest jobs that have ended is removed early; jobs that have not ended
+// stay.
 func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	server := testservices.NewRedis(t)
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr})
@@ -125,7 +125,7 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	_, after, _ := strings.Cut(info, "used_memory:")
 	_, err = fmt.Sscan(after, &used)
 	l.must(err)
-	l.must(rdb.ConfigSet(ctx, "maxmemory", fmt.Sprint(used*100/105)).Err()) // and over
+	l.must(rdb.ConfigSet(ctx, "maxmemory", fmt.Sprint(used*100/105)).Err()) // it is more than full
 	l.must(l.relieve(ctx))
 	now, most, err := store.Memory(ctx)
 	l.must(err)
@@ -144,7 +144,7 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 		}
 	}
 
-	// The failed ones that may be retried are the last to go.
+	// Failed jobs that may be retried are removed last.
 	const kept = 50
 	l.must(rdb.ConfigSet(ctx, "maxmemory", "0").Err())
 	for i := range kept {
@@ -157,7 +157,7 @@ func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 		l.must(store.Keep(ctx, id, state.AnyStage, time.Hour))
 	}
 	l.must(rdb.ConfigSet(ctx, "maxmemory", "6mb").Err())
-	l.must(l.relieve(ctx)) // the ended ones are gone, which is enough
+	l.must(l.relieve(ctx)) // the ended jobs are removed, which is enough
 	if j := l.job("kept-000"); j.Phase != job.PhaseKept {
 		t.Errorf("it is in %s", j.Phase)
 	}

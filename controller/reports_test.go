@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Of two controllers one reports what the cluster is like, and when it stops the other does.
+// One of two controllers reports the state of the cluster, and when it stops the other does.
 func TestOneControllerReports(t *testing.T) {
 	t.Parallel()
 	first := newLab(t, nil)
@@ -43,12 +43,12 @@ func TestOneControllerReports(t *testing.T) {
 	}
 	was := reporter()
 	ends[was]()
-	for is := reporter(); is == was; is = reporter() { // until it has ended
+	for is := reporter(); is == was; is = reporter() { // until the first one has stopped
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// A controller that can't renew the lock stops reporting before the lock ends, when another may begin.
+// A controller that can't renew the lock stops reporting before the lock expires, and another one may begin.
 func TestReporterThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)

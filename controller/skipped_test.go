@@ -19,14 +19,14 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// aside is what the tests' tasks have set aside: text of job "j".
-var aside = map[job.TaskID]string{
+// saved are the bad records that the tasks of job "j" save in these tests.
+var saved = map[job.TaskID]string{
 	{Side: job.Map, Index: 0}:    `{"job":"j","task":"m0"}` + "\n",
 	{Side: job.Map, Index: 2}:    `{"job":"j","task":"m2"}` + "\n" + `{"job":"j","task":"m2"}` + "\n",
 	{Side: job.Reduce, Index: 1}: `{"job":"j","task":"r1"}` + "\n",
 }
 
-// skipping has a job that waits to be published.
+// skipping is a lab with a job that waits to be published.
 type skipping struct{ lab }
 
 func newSkipping(t *testing.T, overwrite bool) skipping {
@@ -75,7 +75,7 @@ func (s skipping) complete() {
 func (s skipping) finish(a job.AttemptID) {
 	s.t.Helper()
 	counters := map[string]int64{}
-	if text := aside[a.Task]; text != "" {
+	if text := saved[a.Task]; text != "" {
 		layout := layout.Layout{Job: "j", Spread: 1, Prefix: s.workPrefix}
 		_, err := s.work.Put(s.t.Context(), layout.Skipped(a), objstore.Checked([]byte(text)))
 		s.must(err)
@@ -126,7 +126,7 @@ func (s skipping) check(when string, want map[string]string) {
 
 func published() map[string]string {
 	files := map[string]string{}
-	for task, text := range aside {
+	for task, text := range saved {
 		files[layout.SkippedName(task)] = text
 	}
 	return files
@@ -155,7 +155,7 @@ func TestPublishSkippedRecords(t *testing.T) {
 	s.check("cleaned up", published())
 }
 
-// Records that the store has lost or damaged cost the task that had set them aside, and no other.
+// If the store has lost or damaged saved records, the task that saved them is done again, and no other.
 func TestLostSkippedRecords(t *testing.T) {
 	for name, happen := range map[string]func(path string) error{
 		"deleted": os.Remove,
@@ -169,7 +169,7 @@ func TestLostSkippedRecords(t *testing.T) {
 			return os.WriteFile(path, text, 0o600)
 		},
 	} {
-		for task := range aside {
+		for task := range saved {
 			t.Run(name+" "+task.String(), func(t *testing.T) {
 				s := newSkipping(t, false)
 				won, _, err := s.cfg.Store.Winner(t.Context(), "j", task)
@@ -189,7 +189,7 @@ func TestLostSkippedRecords(t *testing.T) {
 	}
 }
 
-// A job that is cancelled while it is published takes back what it has set aside, and nothing else.
+// A job that is cancelled while it is published takes back its saved records, and nothing else.
 func TestUnpublishSkippedRecords(t *testing.T) {
 	s := newSkipping(t, false)
 	counters, err := s.cfg.Store.Counters(t.Context(), "j")
@@ -197,7 +197,7 @@ func TestUnpublishSkippedRecords(t *testing.T) {
 	_, _, err = s.step("j").publishSkipped(t.Context(), counters)
 	s.must(err)
 	s.must(os.Remove(filepath.Join(s.folder, "out/_skipped/m0.jsonl")))
-	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": aside[job.TaskID{Side: job.Map}], "_skipped/notes": "mine"}
+	foreign := map[string]string{"_skipped/m2.jsonl": `{"job":"j2","task":"m2"}`, "_skipped/m1.jsonl": saved[job.TaskID{Side: job.Map}], "_skipped/notes": "mine"}
 	s.write(foreign)
 	s.must(s.cfg.Store.Stop(t.Context(), "j", state.AnyStage, job.Cancelled, job.Failure{Message: "no"}))
 	s.must(s.step("j").cleanUp(t.Context()))

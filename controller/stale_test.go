@@ -17,7 +17,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// whole is everything that can be seen of the output.
+// whole is everything that is visible of the output.
 func (s skipping) whole() map[string]string {
 	s.t.Helper()
 	files := map[string]string{}
@@ -32,7 +32,7 @@ func (s skipping) whole() map[string]string {
 	return files
 }
 
-// retryOnce fails the job, cleans up after it, and brings it to where it is published again.
+// retryOnce fails the job, cleans up after it, and retries it until it waits to be published again.
 func (s skipping) retryOnce() {
 	s.t.Helper()
 	s.cfg.KeepFailed = time.Hour
@@ -42,8 +42,8 @@ func (s skipping) retryOnce() {
 	s.perform(2)
 }
 
-// A controller that was held up while it published, until the job had failed and was retried, does
-// nothing any more of what it was about to.
+// A controller that was held up while it published, until the job had failed and was retried, changes nothing any
+// more.
 func TestLatePublisher(t *testing.T) {
 	s := newSkipping(t, false)
 	stale := s.step("j")
@@ -69,8 +69,8 @@ func TestLatePublisher(t *testing.T) {
 	}
 }
 
-// One that was held up while it cleaned up leaves the output alone that a retry has written, were its parts
-// the same byte for byte.
+// A controller that was held up while it cleaned up leaves the output of a retry alone, even if its parts are the same
+// byte for byte.
 func TestLateCleanUp(t *testing.T) {
 	for _, when := range []string{"before it reads what was committed", "before it deletes _SUCCESS", "before it deletes parts"} {
 		t.Run(when, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestLateCleanUp(t *testing.T) {
 			s.perform(2)
 			s.must(s.step("j").publish(t.Context()))
 			want := s.whole()
-			if len(want) != 2+1+len(aside) {
+			if len(want) != 2+1+len(saved) {
 				t.Fatalf("the output has %q", want)
 			}
 
@@ -110,7 +110,7 @@ func TestLateCleanUp(t *testing.T) {
 	}
 }
 
-// Nor does it remove what the job needs that goes on.
+// Nor does it remove what the retried job needs.
 func TestLateCleanUpLeavesIntermediates(t *testing.T) {
 	s := newSkipping(t, false)
 	s.cfg.Durable = true
@@ -138,7 +138,7 @@ func (s skipping) workFiles() map[string]string {
 	return files
 }
 
-// A _SUCCESS that a late publisher has written of what a retry then threw away is replaced.
+// A _SUCCESS of a late publisher, about what a retry then threw away, is replaced.
 func TestSuccessOfAnEarlierPublication(t *testing.T) {
 	s := newSkipping(t, false)
 	s.write(map[string]string{layout.SuccessName: `{"job":"j","records":7,"parts":[{"name":"part-00000","bytes":7}]}`})
@@ -160,7 +160,7 @@ func (b replaced) PutIfAbsent(ctx context.Context, key string, data []byte) (obj
 	return o, err
 }
 
-// A publisher whose job was cancelled takes its _SUCCESS back, but not that of the next job there.
+// A publisher whose job was cancelled takes back its _SUCCESS, but not that of the next job in the output.
 func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 	for _, next := range []bool{false, true} {
 		s := newSkipping(t, false)
@@ -187,7 +187,7 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 	}
 }
 
-// A job whose output the store refuses for good fails: that is no trouble with Redis, which may pass.
+// A job whose output the store refuses permanently fails: unlike an outage of Redis, that does not go away.
 func TestPublishingIsRefused(t *testing.T) {
 	s := newSkipping(t, false)
 	plain := s.cfg.Open
@@ -208,7 +208,7 @@ func (denying) Complete(context.Context, objstore.Upload) (objstore.Object, erro
 	return objstore.Object{}, objstore.ErrDenied
 }
 
-// A job whose lock Redis has lost, and another one has taken, publishes nothing.
+// A job publishes nothing if Redis has lost its lock and another job has taken it.
 func TestOutputIsAnothersAtPublication(t *testing.T) {
 	s := newSkipping(t, false)
 	publishing := s.step("j")
@@ -224,8 +224,8 @@ func TestOutputIsAnothersAtPublication(t *testing.T) {
 	}
 }
 
-// A failover may send a job back whose output another has replaced since. What that one wrote stays, also
-// where its parts are the same.
+// A failover may send back a job whose output another job has replaced since. What the other job wrote stays, even if
+// its parts are the same.
 func TestOutputWasTakenOver(t *testing.T) {
 	for name, test := range map[string]struct {
 		there string
@@ -237,7 +237,7 @@ func TestOutputWasTakenOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSkipping(t, true)
-			s.complete() // those of the other are the same
+			s.complete() // the parts of the other job are the same
 			s.write(map[string]string{layout.SuccessName: test.there})
 			before := s.whole()
 
@@ -255,8 +255,8 @@ func TestOutputWasTakenOver(t *testing.T) {
 	}
 }
 
-// A late request of a publisher before Redis lost the job may complete another attempt's part over ours, and somebody
-// may abort our upload. What is there is what ours would be, or the task is done again.
+// A late request of a publisher from before Redis lost the job may complete another attempt's part over ours, and
+// somebody may abort our upload. If the object there has not the bytes of our part, the task is done again.
 func TestPartThatAnotherAttemptWrote(t *testing.T) {
 	const nothing = "nothing" // is there
 	for text, want := range map[string]job.State{"": job.Completed, "other\n": job.Reducing, nothing: job.Reducing} {

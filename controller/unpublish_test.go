@@ -13,7 +13,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// trusting says that it completed an upload that is gone, where any object has its key, as VersityGW does.
+// trusting says that it completed an upload that is gone, if any object has its key, as VersityGW does.
 type trusting struct{ objstore.Bucket }
 
 func (b trusting) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
@@ -24,7 +24,7 @@ func (b trusting) Complete(ctx context.Context, u objstore.Upload) (objstore.Obj
 	return o, err
 }
 
-// unmarked does not tell whose its objects are.
+// unmarked does not say who made its objects.
 type unmarked struct{ objstore.Bucket }
 
 func (b unmarked) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
@@ -36,8 +36,8 @@ func (unmarked) Made(context.Context, objstore.Upload) (bool, error) {
 	return false, objstore.ErrUnproven
 }
 
-// A job that is cancelled while it replaces another's output takes back what it wrote, and leaves the other's parts,
-// also those of the same bytes.
+// A job that is cancelled while it replaces another job's output takes back what it wrote, and leaves the other job's
+// parts, even those with the same bytes.
 func TestUnpublishTakesBackItsOwn(t *testing.T) {
 	for name, test := range map[string]struct {
 		wrap func(objstore.Bucket) objstore.Bucket
@@ -70,13 +70,13 @@ func TestUnpublishTakesBackItsOwn(t *testing.T) {
 				t.Errorf("left: %q, not %q", left, test.left)
 			}
 			if !errors.Is(told, test.told) {
-				t.Errorf("told of %v, not %v", told, test.told)
+				t.Errorf("reported %v, not %v", told, test.told)
 			}
 		})
 	}
 }
 
-// A part that the store says to have completed, while another object is in its place, is not published.
+// A part is not published if the store says that it completed the part, but another object is in its place.
 func TestPartsThatAreNotThere(t *testing.T) {
 	s := newSkipping(t, true)
 	publishing := s.step("j")

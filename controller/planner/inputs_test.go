@@ -37,7 +37,7 @@ func opener(t *testing.T) objstore.Opener {
 	return func(ctx context.Context, url string) (objstore.Bucket, string, error) { return stores.Open(ctx, url) }
 }
 
-// paths are those of objects below a folder, in order.
+// paths are the sorted paths of the inputs below a folder.
 func paths(root string, in inputs) string {
 	var got []string
 	for _, o := range in.objects {
@@ -51,7 +51,7 @@ func TestInputs(t *testing.T) {
 	root := writeTree(t, "a.txt", "b.txt", "b.log", ".hidden.txt", "_tmp/c.txt", "sub/d.txt", "sub/deep/e.txt", "other/f.txt",
 		"y=1/m=1/g", "y=1/m=2/h", "y=1/m=2/_SUCCESS", "y=1/m=2/deep/i", "y=1/m=3", "y=2/n=1/j",
 		"i[1].txt", "i1.txt", "j{x}/k", "*/l", "_job/_SUCCESS", "_job/part-00000", `m\*`)
-	// Places that are not asked for must not matter.
+	// Other places must not matter.
 	for _, link := range []string{"other/.#lock", "other/dangling.txt", ".#lock"} {
 		if err := os.Symlink("nowhere", filepath.Join(root, link)); err != nil {
 			t.Fatal(err)
@@ -113,7 +113,7 @@ func TestInputsThatAreNotThere(t *testing.T) {
 	}
 	for location, word := range map[string]string{
 		"b.txt": "no such object", "*.log": "matches the glob", "[": "malformed", "*.dat": "leads nowhere",
-		"hidden": "begins with _ or . (2 of", "hidden/*": "begins with _ or . (2 of",
+		"hidden": "begins with _ or . (2 objects", "hidden/*": "begins with _ or . (2 objects",
 		"nofolder/": "no such object", "a.txt/b": "no such object", "[a.txt/": "malformed", "a[1].txt": `write \[`,
 	} {
 		location = root + "/" + location
@@ -124,7 +124,7 @@ func TestInputsThatAreNotThere(t *testing.T) {
 	}
 }
 
-// TestEmptyInputs wants what is there, but has no byte, for an input.
+// Objects without bytes are inputs.
 func TestEmptyInputs(t *testing.T) {
 	root := writeTree(t, "a.txt")
 	for _, name := range []string{"empty.txt", "empty/x", "empty/y.gz"} {
@@ -189,11 +189,11 @@ func TestSplitsGrowWithTheInput(t *testing.T) {
 	}{
 		{1, 1000, 1},
 		{16 << 20, 1, 1},
-		{16 << 20, 0, 4}, // 4 slots are expected to come
+		{16 << 20, 0, 4}, // 4 slots are assumed
 		{16 << 20, 1000, 4},
 		{200 << 20, 1, 4},
 		{200 << 20, 2, 8}, // 4 waves of 25 MiB
-		{200 << 20, 8, 8}, // one: two would be of less than 16 MiB
+		{200 << 20, 8, 8}, // one wave: in two, splits would have less than 16 MiB
 		{200 << 20, 16, 16},
 		{200 << 20, 1000, 50}, // splits of 4 MiB
 		{500 << 20, 2, 8},
@@ -206,7 +206,7 @@ func TestSplitsGrowWithTheInput(t *testing.T) {
 		{1 << 40, 0, 2048},
 		{1 << 40, 100, 2048},
 		{1 << 40, 2000, 8000},
-		{1 << 40, 100_000, 16384}, // splits get no smaller than 64 MiB
+		{1 << 40, 100_000, 16384}, // splits don't become smaller than 64 MiB
 		{100 << 40, 1000, 20480},
 	} {
 		size := splitSizeFor(c.bytes, c.slots, maxWaves)
@@ -227,13 +227,13 @@ func TestSplitsGrowWithTheInput(t *testing.T) {
 	}
 }
 
-// TestTooManyTasks wants an end to the counting of map tasks that no job may have.
+// Counting map tasks ends where no job may have more.
 func TestTooManyTasks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(path, 1<<40); err != nil { // without a block on the disk
+	if err := os.Truncate(path, 1<<40); err != nil { // without blocks on the disk
 		t.Fatal(err)
 	}
 	_, err := PreviewJob(t.Context(), opener(t), nil, job.Spec{
@@ -244,7 +244,7 @@ func TestTooManyTasks(t *testing.T) {
 	}
 }
 
-// Outputs of jobs below a folder are passed over, unless they are named or matched. Those of other programs, and the
+// Outputs of jobs below a folder are skipped, unless they are named or matched. Outputs of other programs, and the
 // folder itself, are read.
 func TestInputsPassOverOutputs(t *testing.T) {
 	root := writeTree(t, "a.txt", "out/part-00000", "out/deep/b.txt", "spark/part-0", "deep/out2/part-00000", "deep/c.txt", "only/out3/part-00000")
@@ -272,7 +272,7 @@ func TestInputsPassOverOutputs(t *testing.T) {
 			continue
 		}
 		if s := paths(root, in); s != c.want || in.outputs != c.outputs {
-			t.Errorf("%q: got %s and passed over %d outputs, wanted %s and %d", location, s, in.outputs, c.want, c.outputs)
+			t.Errorf("%q: got %s and skipped %d outputs, wanted %s and %d", location, s, in.outputs, c.want, c.outputs)
 		}
 	}
 	_, err := findInputs(t.Context(), opener(t), WorkArea{}, []string{root + "/only/"})
@@ -281,7 +281,7 @@ func TestInputsPassOverOutputs(t *testing.T) {
 	}
 }
 
-// A folder without anything to read is an empty input: an empty one, or an output that has no part.
+// A folder without anything to read is an empty input: an empty folder, or an output without parts.
 func TestEmptyFolders(t *testing.T) {
 	root := writeTree(t, "output/_SUCCESS")
 	if err := os.Mkdir(filepath.Join(root, "empty"), 0o700); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// named is a bucket that is asked for its name only.
+// named is a bucket of which only the name is used.
 type named struct {
 	objstore.Bucket
 	url string
@@ -20,7 +20,7 @@ type named struct {
 
 func (n named) URL() string { return n.url }
 
-// nowhere opens buckets of S3 that nobody must ask for anything.
+// nowhere opens buckets of S3 to which no request must go.
 func nowhere(_ context.Context, location string) (objstore.Bucket, string, error) {
 	u, err := objstore.ParseURL(location)
 	return named{url: u.BucketURL()}, u.Key, err
@@ -31,28 +31,28 @@ func TestOverlapOfLocations(t *testing.T) {
 		{"s3://box/logs", "s3://box/logs", "also"},
 		{"s3://box/logs", "s3://box/logs/", "also"},
 		{"s3://box/logs/", "s3://box/logs", "also"},
-		{"s3://box/logs", "s3://box/logs/out", "lies in"},
-		{"s3://box/logs/", "s3://box/logs/a/b", "lies in"},
-		{"s3://box", "s3://box/out", "lies in"},
+		{"s3://box/logs", "s3://box/logs/out", "is in"},
+		{"s3://box/logs/", "s3://box/logs/a/b", "is in"},
+		{"s3://box", "s3://box/out", "is in"},
 		{"s3://box/", "s3://box/", "also"},
-		{"s3://box/logs/a.txt", "s3://box/", "holds"},
-		{"s3://box/logs/a.txt", "s3://box/logs", "holds"},
-		{"s3://box/logs//a.txt", "s3://box/logs", "holds"},
-		{"s3://box/out/part-00000", "s3://box/out", "holds"},
-		{"s3://box/out/*", "s3://box/out", "holds"},
-		{"s3://box/out/*.txt", "s3://box/out", "holds"},
-		{"s3://box/out/old/**", "s3://box/out", "holds"},
-		{"s3://box/**", "s3://box/out", "matched"},
-		{"s3://box/*", "s3://box/out", "matched"},
-		{"s3://box/*/", "s3://box/out", "matched"},
-		{"s3://box/o*", "s3://box/out/deep", "matched"},
-		{"s3://box/*/part-*", "s3://box/out", "matched"},
-		{"s3://box/*/part-0000[1-9]", "s3://box/out", "matched"},
-		{"s3://box/{in,out}/p*", "s3://box/out", "matched"},
-		{"s3://box/**/part-00007", "s3://box/a/b/c", "matched"},
-		{`s3://box/\*/*`, "s3://box/*/out", "matched"},
-		{"s3://box/i[1]", "s3://box/i[1]/out", "lies in"},
-		{"s3://box/i[1]/", "s3://box/i1/out", "matched"},
+		{"s3://box/logs/a.txt", "s3://box/", "contains"},
+		{"s3://box/logs/a.txt", "s3://box/logs", "contains"},
+		{"s3://box/logs//a.txt", "s3://box/logs", "contains"},
+		{"s3://box/out/part-00000", "s3://box/out", "contains"},
+		{"s3://box/out/*", "s3://box/out", "contains"},
+		{"s3://box/out/*.txt", "s3://box/out", "contains"},
+		{"s3://box/out/old/**", "s3://box/out", "contains"},
+		{"s3://box/**", "s3://box/out", "match the"},
+		{"s3://box/*", "s3://box/out", "match the"},
+		{"s3://box/*/", "s3://box/out", "match the"},
+		{"s3://box/o*", "s3://box/out/deep", "match the"},
+		{"s3://box/*/part-*", "s3://box/out", "match the"},
+		{"s3://box/*/part-0000[1-9]", "s3://box/out", "match the"},
+		{"s3://box/{in,out}/p*", "s3://box/out", "match the"},
+		{"s3://box/**/part-00007", "s3://box/a/b/c", "match the"},
+		{`s3://box/\*/*`, "s3://box/*/out", "match the"},
+		{"s3://box/i[1]", "s3://box/i[1]/out", "is in"},
+		{"s3://box/i[1]/", "s3://box/i1/out", "match the"},
 
 		{"s3://box/logs", "s3://box/logs2", ""},
 		{"s3://box/logs2", "s3://box/logs", ""},
@@ -65,9 +65,9 @@ func TestOverlapOfLocations(t *testing.T) {
 		{"s3://box/*/*.txt", "s3://box/out", ""},
 		{"s3://box/2026-*", "s3://box/report", ""},
 		{"s3://box/2026-*/", "s3://box/report", ""},
-		{"s3://box/data/", "s3://box/data/_out", ""}, // nothing finds it there
+		{"s3://box/data/", "s3://box/data/_out", ""}, // no input finds it there
 		{"s3://box/data/**", "s3://box/data/.out/x", ""},
-		{"s3://box/data/", "s3://box/", "holds"},
+		{"s3://box/data/", "s3://box/", "contains"},
 		{"s3://box/[", "s3://box/out", ""},
 	} {
 		err := CheckOverlap(t.Context(), nowhere, job.Spec{Input: job.Inputs("s3://far/away", c.input), Output: c.output})
@@ -81,7 +81,7 @@ func TestOverlapOfLocations(t *testing.T) {
 	}
 }
 
-// TestOverlapOfFolders spells folders in other ways, and leads to them by links.
+// TestOverlapOfFolders spells folders in different ways, and reaches them by links.
 func TestOverlapOfFolders(t *testing.T) {
 	root := writeTree(t, "data/a.txt", "data/sub/b.txt", "out/part-00000", "out/_SUCCESS", "docs/c.md", "out/d.md", "links/e.txt", "elsewhere/f.txt")
 	for link, to := range map[string]string{
@@ -103,30 +103,30 @@ func TestOverlapOfFolders(t *testing.T) {
 	t.Chdir(root)
 	for _, c := range []struct {
 		input, output string
-		found         bool // by its objects, not by its name
+		found         bool // by the objects, not by the location
 		how           string
 	}{
-		{"data", "data/out", false, "lies in"},
-		{"data/", "./data/sub/../out", false, "lies in"},
+		{"data", "data/out", false, "is in"},
+		{"data/", "./data/sub/../out", false, "is in"},
 		{root + "/data", "data", false, "also"},
 		{"file://" + root + "/data", "data/", false, "also"},
 		{"link", "data", false, "also"},
-		{"again/", "data/new/deep", false, "lies in"},
-		{"data", "link/new", false, "lies in"},
-		{"data/up/data/sub", "link", false, "holds"},
-		{"docs", "elsewhere/new", true, "by way of a link"},
-		{"docs/*", "elsewhere/new", true, "by way of a link"},
+		{"again/", "data/new/deep", false, "is in"},
+		{"data", "link/new", false, "is in"},
+		{"data/up/data/sub", "link", false, "contains"},
+		{"docs", "elsewhere/new", true, "by a link"},
+		{"docs/*", "elsewhere/new", true, "by a link"},
 		{"docs/**", "elsewhere/_new", true, ""},
 		{"docs/in/*.txt", "elsewhere/new", true, ""},
-		{"data/up/d*/*.txt", "data", true, "holds"},
-		{"link/**", "data/new", false, "matched"},
-		{"data/**", "again/new", false, "matched"},
-		{"part", "out", false, "holds"},
-		{"links", "out", true, "holds"},
-		{"links/*.txt", "out", true, "holds"},
-		{"links/f*", "out", true, "holds"},
-		{"docs/*.txt", "out", true, "holds"}, // a hard link
-		{"**/*.md", "out", true, "holds"},
+		{"data/up/d*/*.txt", "data", true, "contains"},
+		{"link/**", "data/new", false, "match the"},
+		{"data/**", "again/new", false, "match the"},
+		{"part", "out", false, "contains"},
+		{"links", "out", true, "contains"},
+		{"links/*.txt", "out", true, "contains"},
+		{"links/f*", "out", true, "contains"},
+		{"docs/*.txt", "out", true, "contains"}, // a hard link
+		{"**/*.md", "out", true, "contains"},
 		{"**/*.md", "new", false, ""},
 		{"docs/*.md", "out", false, ""},
 		{"data", "data2", false, ""},

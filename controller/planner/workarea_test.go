@@ -9,9 +9,9 @@ import (
 	"github.com/bucketmill/bucketmill/layout"
 )
 
-// No location leads into the work area, but one that lies in there as it is written.
+// No location leads into the work area, except one that is in there as it is written.
 func TestInputsPassOverTheWorkArea(t *testing.T) {
-	for _, below := range []string{"", "bm"} { // where the work store lies
+	for _, below := range []string{"", "bm"} { // where the work store is
 		root := writeTree(t, "data/x.txt", "jobsheet.txt", "3d.txt")
 		for _, name := range []string{"jobs/j/plan-a/0", "jobs/j/job.json", "jobs/j/program/p.py", "logs/j/m0.1.log", "0/j/m0.1.seg", "a/j/m1.1.seg", "f/j/r0.manifest"} {
 			path := filepath.Join(root, below, name)
@@ -44,14 +44,14 @@ func TestInputsPassOverTheWorkArea(t *testing.T) {
 				t.Errorf("work area below %q: %s finds %s", below, pattern, got)
 			}
 			if err == nil && in.own == 0 && got == "" {
-				t.Errorf("work area below %q: %s finds nothing, and says nothing of it", below, pattern)
+				t.Errorf("work area below %q: %s finds nothing, and does not say why", below, pattern)
 			}
 			if err != nil && !strings.Contains(err.Error(), "what Bucketmill keeps on the work store for itself") && !strings.Contains(err.Error(), "matches the glob") {
 				t.Errorf("work area below %q: %s: %v", below, pattern, err)
 			}
 		}
 		if got, in, err := find("*"); got != "3d.txt data/x.txt jobsheet.txt" || in.own < 4 || err != nil {
-			t.Errorf("work area below %q: * finds %s and passes %d folders over, %v", below, got, in.own, err)
+			t.Errorf("work area below %q: * finds %s and skips %d folders, %v", below, got, in.own, err)
 		}
 		for pattern, want := range map[string]string{
 			at + "jobs/j/program/": at + "jobs/j/program/p.py", at + "logs/**": at + "logs/j/m0.1.log", at + "0/j/m0.1.seg": at + "0/j/m0.1.seg",

@@ -14,12 +14,12 @@ type Notice struct {
 	Name     string           `json:"name"`
 	State    job.State        `json:"state"`  // COMPLETED, FAILED or CANCELLED
 	Output   string           `json:"output"` // URL of its folder
-	Error    *Failure         `json:"error"`  // null unless the job failed or was cancelled
+	Error    *Failure         `json:"error"`  // null if the job completed
 	Times    Times            `json:"times"`
 	Counters map[string]int64 `json:"counters"`
 }
 
-// delivery names the ending: a job that fails, is retried and fails again ends twice.
+// delivery identifies the ending: a job that fails, is retried and fails again ends twice.
 func (n Notice) delivery() string {
 	var ended int64
 	if n.Times.Ended != nil {
@@ -28,14 +28,14 @@ func (n Notice) delivery() string {
 	return fmt.Sprintf("%s/%s/%d", n.ID, n.State, ended)
 }
 
-// Failure says why a job did not complete. Tracebacks, logs and records are not sent along.
+// Failure says why a job did not complete. It has no tracebacks, logs or records.
 type Failure struct {
 	Message string    `json:"message"`
 	Class   job.Class `json:"class"`
 	Attempt string    `json:"attempt,omitempty"` // "m12.1"
 }
 
-// Times are when things happened to a job, by the clock of Redis, in UTC; null: never.
+// Times are when a job passed its phases, by the clock of Redis, in UTC; null: it did not.
 type Times struct {
 	Submitted *time.Time `json:"submitted"`
 	Planned   *time.Time `json:"planned"`
@@ -44,7 +44,7 @@ type Times struct {
 	Ended     *time.Time `json:"ended"`
 }
 
-// NoticeOf says how a job ended.
+// NoticeOf makes the notice of a job that has ended.
 func NoticeOf(job state.Job, spec job.Spec, counters map[string]int64) Notice {
 	n := Notice{
 		ID: job.ID, Name: job.Name, State: job.State, Output: spec.Output,

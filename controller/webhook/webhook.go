@@ -1,17 +1,17 @@
-// Package webhook tells a URL of the user's choice how a job ended.
+// Package webhook reports the end of a job to a URL that the user chooses.
 //
 // A delivery is a POST of a Notice, tried a few times. It may arrive more than once: all tries
-// for one ending carry the same Bucketmill-Delivery header. With a secret,
+// for one ending carry the same Bucketmill-Delivery header. With a secret, a delivery is signed:
 //
 //	Bucketmill-Signature: t=UNIX,v1=HEX
 //
-// signs it, HEX being the HMAC-SHA256 of UNIX, a dot and the body. A receiver should compare it
-// in constant time, and refuse a UNIX that is long past.
+// HEX is the HMAC-SHA256 of UNIX, a dot and the body. A receiver should compare it in constant
+// time, and refuse a UNIX that is long past.
 //
-// Whoever may submit jobs chooses the URL, and the controller may reach what they may not. So
-// only public addresses are dialled, unless the configuration says otherwise: the check is made
-// on each address after names are resolved. No redirect is followed, no proxy is used, nothing
-// of the answer but its status is told, and errors name neither address nor path.
+// Everyone who may submit jobs chooses URLs, and the controller may reach hosts that they may
+// not. So only public addresses are dialled, unless the configuration says otherwise: each address
+// is checked after names are resolved. No redirect is followed, no proxy is used, only the status
+// of the answer is reported, and errors name neither address nor path.
 package webhook
 
 import (
@@ -40,7 +40,7 @@ var ErrForbidden = errors.New("not a public address")
 
 // The headers of a delivery.
 const (
-	HeaderDelivery  = "Bucketmill-Delivery"  // JOB/STATE/ENDED_MS: the same whenever one ending is told
+	HeaderDelivery  = "Bucketmill-Delivery"  // JOB/STATE/ENDED_MS: the same in all tries for one ending
 	HeaderSignature = "Bucketmill-Signature" // t=UNIX,v1=HEX
 )
 
@@ -50,7 +50,7 @@ type Config struct {
 	AllowPrivate bool          // dial any address
 	Timeout      time.Duration // of one try; default 4s
 	Tries        int           // default 3
-	Log          *slog.Logger  // for tries that are repeated
+	Log          *slog.Logger  // for tries that fail and are repeated
 
 	// Seams for this package's tests.
 	wrap  func(http.RoundTripper) http.RoundTripper
@@ -73,7 +73,7 @@ func New(cfg Config) *Sender {
 		dialer.Control = nil
 	}
 	var transport http.RoundTripper = &http.Transport{
-		Proxy:                  nil, // it would be dialled in the receiver's stead
+		Proxy:                  nil, // it would be dialled instead of the receiver
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
 		DisableKeepAlives:      true, // deliveries are rare
@@ -90,8 +90,9 @@ func New(cfg Config) *Sender {
 	}}
 }
 
-// Send delivers a notice, and returns nil once an answer of 2xx says that it arrived. Network
-// errors and answers of 429 and 5xx are tried again; others, and ErrForbidden, are not.
+// Send delivers a notice. It returns nil once a 2xx answer says that the notice arrived. It tries
+// again after network errors and after answers of 429 and 5xx, but not after others, and not after
+// ErrForbidden.
 func (s *Sender) Send(ctx context.Context, to string, n Notice) error {
 	u, err := url.Parse(to)
 	if err != nil {
@@ -108,9 +109,9 @@ func (s *Sender) Send(ctx context.Context, to string, n Notice) error {
 		InitialInterval: s.cfg.delay, MaxInterval: 16 * s.cfg.delay, Multiplier: 2, RandomizationFactor: .5,
 	}), backoff.WithMaxTries(uint(s.cfg.Tries)), backoff.WithMaxElapsedTime(0),
 		backoff.WithNotify(func(err error, after time.Duration) {
-			s.cfg.Log.Warn("webhook is tried again", "delivery", delivery, "host", u.Host, "after", after, "error", err)
+			s.cfg.Log.Warn("webhook call failed, retrying", "delivery", delivery, "host", u.Host, "after", after, "error", err)
 		}))
-	// On the last try Retry leaves the wrapping to us.
+	// After the last try Retry returns the wrapper.
 	var permanent *backoff.PermanentError
 	if errors.As(err, &permanent) {
 		err = permanent.Unwrap()
@@ -121,7 +122,7 @@ func (s *Sender) Send(ctx context.Context, to string, n Notice) error {
 	return nil
 }
 
-// try sends a notice once. An error that is not Permanent may go away.
+// try sends a notice once. An error that is not a PermanentError may go away.
 func (s *Sender) try(ctx context.Context, to *url.URL, delivery string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
 	if err != nil {
@@ -140,7 +141,7 @@ func (s *Sender) try(ctx context.Context, to *url.URL, delivery string, body []b
 	if err != nil {
 		return plain(err)
 	}
-	defer resp.Body.Close() // unread: it may be long, and slow
+	defer resp.Body.Close() // unread, because it may be long and slow
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
 		return nil
@@ -151,7 +152,7 @@ func (s *Sender) try(ctx context.Context, to *url.URL, delivery string, body []b
 	}
 }
 
-// plain says what went wrong without URL, addresses or anything that the receiver wrote.
+// plain describes an error without URL, addresses or anything that the receiver wrote.
 func plain(err error) error {
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -172,7 +173,7 @@ func plain(err error) error {
 	return errors.New("no HTTP answer")
 }
 
-// sign returns the signature's header.
+// sign returns the value of HeaderSignature.
 func sign(secret string, at time.Time, body []byte) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(secret))

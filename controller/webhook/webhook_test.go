@@ -22,14 +22,14 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// delivery is a request that came in.
+// delivery is a request that a receiver got.
 type delivery struct {
 	path   string
 	header http.Header
 	body   []byte
 }
 
-// receiver answers with its codes in turn, the last one again and again.
+// receiver answers with its codes in turn, and then always with the last one.
 type receiver struct {
 	*httptest.Server
 	codes []int
@@ -155,7 +155,7 @@ func TestPrivateAddressesAreNotDialled(t *testing.T) {
 	if all := r.deliveries(); len(all) > 0 {
 		t.Errorf("delivered %+v", all)
 	}
-	// It is the address that keeps them out, not the name.
+	// The address is refused, not the name.
 	if err := sender(Config{AllowPrivate: true}).Send(t.Context(), "http://localhost:"+u.Port(), ended); err != nil {
 		t.Error(err)
 	}
@@ -168,7 +168,7 @@ func TestNoProxyIsAsked(t *testing.T) {
 		return rt
 	}})
 	if transport == nil || transport.Proxy != nil {
-		t.Error("a proxy would be dialled in the receiver's stead")
+		t.Error("a proxy would be dialled instead of the receiver")
 	}
 }
 

@@ -1,10 +1,10 @@
-// Package pattern matches names with globs that strangers may have written, in time that grows with the product of
-// both lengths at most.
+// Package pattern matches names with globs from untrusted users, in time that grows at most with the product of both
+// lengths.
 //
-// What globs mean is what package doublestar says: * ? [a-z] {a,b}, ** across folders, and \ in front of one of them
-// that is to stand for itself. That package tries all combinations of alternatives one after the other, which are
-// exponentially many. So globs with braces are translated to a regular expression, which package regexp matches in
-// linear time; others are left to doublestar.
+// The syntax is that of package doublestar: * ? [a-z] {a,b}, ** across folders, and \ before one of them that stands
+// for itself. That package tries all combinations of alternatives in turn, and there may be exponentially many. So
+// globs with braces are translated to a regular expression, which package regexp matches in linear time; doublestar
+// matches the others.
 package pattern
 
 import (
@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// MaxLength is the most bytes that a pattern has.
+	// MaxLength is the maximum length of a pattern in bytes.
 	MaxLength = 1 << 10
-	// maxExpanded is the most bytes that a pattern has once alternatives with slashes or stars are written out.
+	// maxExpanded is the maximum length of a pattern, in bytes, once alternatives with slashes or stars are expanded.
 	maxExpanded = 64 << 10
 )
 
@@ -32,10 +32,10 @@ type Pattern struct {
 
 var errMalformed = errors.New("the glob is malformed")
 
-// Compile reads a glob.
+// Compile parses a glob. It fails if the glob is malformed or too long.
 func Compile(glob string) (*Pattern, error) {
 	if len(glob) > MaxLength {
-		return nil, fmt.Errorf("the glob has %d bytes: at most %d are taken", len(glob), MaxLength)
+		return nil, fmt.Errorf("the glob has %d bytes; at most %d are allowed", len(glob), MaxLength)
 	}
 	if !doublestar.ValidatePattern(glob) {
 		return nil, errMalformed
@@ -44,8 +44,8 @@ func Compile(glob string) (*Pattern, error) {
 	if nextBrace(glob, 0) < 0 {
 		return p, nil
 	}
-	// Whether ** crosses folders depends on what stands beside it. So alternatives that may stand beside a star are
-	// written out, and those that may not are matched side by side.
+	// Whether ** crosses folders depends on the characters beside it. So alternatives that may be beside a star are
+	// expanded to several globs, and the others become alternatives of the regular expression.
 	globs, err := expand(glob)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func Compile(glob string) (*Pattern, error) {
 	return p, nil
 }
 
-// Match tells whether the glob matches all of a name.
+// Match reports whether the glob matches a whole name.
 func (p *Pattern) Match(name string) bool {
 	if p.linear != nil {
 		return p.linear.MatchString(name)
@@ -71,7 +71,7 @@ func (p *Pattern) Match(name string) bool {
 	return doublestar.MatchUnvalidated(p.glob, name)
 }
 
-// expand writes those groups of alternatives out that are not plain: the pattern becomes several.
+// expand replaces the groups of alternatives that are not plain: the pattern becomes several.
 func expand(glob string) (globs []string, err error) {
 	bytes := 0
 	var write func(glob string, from int) error
@@ -94,7 +94,7 @@ func expand(glob string) (globs []string, err error) {
 			return nil
 		}
 		if bytes += len(glob) + 1; bytes > maxExpanded {
-			return fmt.Errorf("the glob has too many combinations of alternatives with * or / in them: written out they would have more than %d bytes", maxExpanded)
+			return fmt.Errorf("the glob has too many combinations of alternatives with * or / in them: expanded they would have more than %d bytes", maxExpanded)
 		}
 		globs = append(globs, glob)
 		return nil
@@ -103,7 +103,7 @@ func expand(glob string) (globs []string, err error) {
 	return globs, err
 }
 
-// plain tells whether a group can't change what the characters around it mean.
+// plain reports whether a group can't change the meaning of the characters around it.
 func plain(glob string, at, end int, alternatives []string) bool {
 	besideStar := at > 0 && glob[at-1] == '*' || end+1 < len(glob) && glob[end+1] == '*'
 	for _, a := range alternatives {
@@ -114,7 +114,7 @@ func plain(glob string, at, end int, alternatives []string) bool {
 	return true
 }
 
-// nextBrace is where the next { is that begins a group, from an index on, or -1.
+// nextBrace is the index of the next { that begins a group, at or after from, or -1.
 func nextBrace(glob string, from int) int {
 	for i := from; i < len(glob); i++ {
 		switch glob[i] {
@@ -129,7 +129,7 @@ func nextBrace(glob string, from int) int {
 	return -1
 }
 
-// classEnd is where the ] of the class is that begins at an index. The glob is valid, so there is one.
+// classEnd is the index of the ] of the class that begins at an index. The glob is valid, so there is one.
 func classEnd(glob string, at int) int {
 	i := at + 1
 	if glob[i] == '^' || glob[i] == '!' {
@@ -146,7 +146,7 @@ func classEnd(glob string, at int) int {
 	return len(glob)
 }
 
-// group returns where the } of a group is, and its alternatives.
+// group returns the index of the } of the group that begins at an index, and the alternatives.
 func group(glob string, at int) (end int, alternatives []string) {
 	begin, depth := at+1, 1
 	for i := begin; i < len(glob); i++ {
@@ -171,7 +171,7 @@ func group(glob string, at int) (end int, alternatives []string) {
 	return len(glob), alternatives
 }
 
-// translate writes a glob, all of whose groups are plain, as a regular expression in which a dot is any character.
+// translate writes a glob with only plain groups as a regular expression in which a dot matches every character.
 func translate(to *strings.Builder, glob string) {
 	start := true // of an element of the path
 	for i := 0; i < len(glob); {
@@ -229,7 +229,7 @@ func translate(to *strings.Builder, glob string) {
 	}
 }
 
-// firstRune is the first character of a text. A byte that is no UTF-8 is U+FFFD, here as in names that are matched.
+// firstRune is the first character of a text. A byte that is not UTF-8 is U+FFFD, as in names that are matched.
 func firstRune(text string) (r rune, size int) {
 	for i, next := range text {
 		if i > 0 {
@@ -240,7 +240,7 @@ func firstRune(text string) (r rune, size int) {
 	return r, len(text)
 }
 
-// class writes what is between [ and ].
+// class writes the text between [ and ].
 func class(to *strings.Builder, text string) {
 	negated := text[0] == '^' || text[0] == '!'
 	if negated {
@@ -248,7 +248,7 @@ func class(to *strings.Builder, text string) {
 	}
 	var ranges []string
 	add := func(low, high rune) {
-		if low <= high { // otherwise it matches nothing
+		if low <= high { // otherwise the range matches nothing
 			ranges = append(ranges, fmt.Sprintf(`\x{%x}-\x{%x}`, low, high))
 		}
 	}
