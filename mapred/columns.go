@@ -9,12 +9,15 @@ import (
 // An Op says how two integers of a column become one.
 type Op uint8
 
-// Sums are exact, however large they get.
+// The operations. Sums are exact, however large.
 const (
-	Sum = Op(record.Sum)
-	Min = Op(record.Min)
-	Max = Op(record.Max)
+	Sum Op = iota + 1
+	Min
+	Max
 )
+
+// ops has them as the encoding of values knows them.
+var ops = map[Op]record.Op{Sum: record.Sum, Min: record.Min, Max: record.Max}
 
 // Columns has an Op for each integer of a value: Columns{Sum} counts, Columns{Sum, Sum} is enough
 // for a mean, Columns{Min, Max} for a range.
@@ -22,7 +25,7 @@ type Columns []Op
 
 func (c Columns) check() error {
 	for _, op := range c {
-		if op != Sum && op != Min && op != Max {
+		if _, known := ops[op]; !known {
 			return fmt.Errorf("%d in Columns is none of Sum, Min, Max", op)
 		}
 	}
@@ -36,7 +39,7 @@ func (c Columns) check() error {
 func (c Columns) encoding() record.Columns {
 	columns := make(record.Columns, len(c))
 	for i, op := range c {
-		columns[i] = record.Op(op)
+		columns[i] = ops[op]
 	}
 	return columns
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// combineBufferLen is how much of a mapper's output is gathered before it is sorted and combined, in
-// bytes of encoded records. References to them take up to as much again.
+// combineBufferLen is how much of a mapper's output is gathered before it is sorted and combined,
+// in bytes of encoded records. References to them take up to as much again.
 const combineBufferLen = 16 << 20
 
-// combineBuffer gathers a mapper's output and hands it to the combiner, key by key. What the combiner
-// emits goes to out; it is not combined a second time here.
+// combineBuffer gathers a mapper's output and hands it to the combiner, key by key. What the
+// combiner emits goes to out; it is not combined a second time here.
 type combineBuffer struct {
 	ctx    context.Context // the task's
 	guest  *guest

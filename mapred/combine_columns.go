@@ -5,22 +5,22 @@ import (
 	"github.com/bucketmill/bucketmill/internal/tally"
 )
 
-// tableShare is the part of a task's memory that the table of a columnsBuffer may take, tableLimit the
-// most that it takes, in bytes.
+// tableShare is the part of a task's memory that the table of a columnsBuffer may take, tableLimit
+// the most that it takes, in bytes.
 const (
 	tableShare = 8
 	tableLimit = 64 << 20
 )
 
-// columnsBuffer combines the integers that a mapper emits before they go to out. It gives up when that
-// makes hardly fewer records of them.
+// columnsBuffer combines the integers that a mapper emits before they go to out. It stops combining
+// when a full table has saved less than a tenth of the records.
 type columnsBuffer struct {
-	table *tally.Table // nil once it was given up
+	table *tally.Table // nil once combining has stopped
 	sums  bool         // the only column is a sum
 	out   *record.Emitter
-	added int64 // how many records were
+	added int64 // records
 
-	// Short keys are looked for several at a time, so that memory is waited for only once.
+	// Short keys are looked up several at a time, so that their memory is fetched at once.
 	keys  [tally.Lookahead]tally.Key
 	ints  [tally.Lookahead]int64
 	ready int
@@ -28,8 +28,8 @@ type columnsBuffer struct {
 	value []byte // scratch
 }
 
-// newColumnsBuffer returns a buffer for a process that may use so many bytes of memory; 0 means any
-// number.
+// newColumnsBuffer returns a buffer for a process that may use memory bytes; 0 means that no limit
+// is set.
 func newColumnsBuffer(columns record.Columns, memory int64, out *record.Emitter) *columnsBuffer {
 	limit := int64(tableLimit)
 	if memory > 0 {

@@ -19,12 +19,12 @@
 //	}
 //
 // An executor starts the program once for each attempt at a task, so that a process runs one task
-// and ends. The values of a Job belong to this task: they need no locks, and may keep state from one
-// call to the next.
+// and ends. The values of a Job belong to this task: they need no locks, and may keep state from
+// one call to the next.
 //
 // The context of every call knows the task: [Param] reads the job's parameters, [Count] adds to a
-// counter, [Status] writes to the attempt's log, [TaskOf] returns the rest. It is cancelled when the
-// executor is gone.
+// counter, [Status] writes to the attempt's log, [TaskOf] returns the rest. It is cancelled when
+// the executor is gone.
 //
 // Package [github.com/bucketmill/bucketmill/mapred/mapredtest] runs jobs in tests.
 //

@@ -8,12 +8,11 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// An Emitter takes a program's output records. What is emitted is copied. Emitting does not fail: if
-// records can't be passed on, the attempt fails after the call.
+// An Emitter takes the records that a program emits, and copies them. Emitting does not fail: if
+// records can't be passed on, the attempt fails after the call. An Emitter belongs to one
+// goroutine.
 //
 // A record of the output is a line: the key, a tab, the value.
-//
-// An Emitter belongs to one goroutine.
 type Emitter struct {
 	records *record.Emitter // where records go
 	columns *columnsBuffer  // where the integers of a mapper go in a job with Columns; nil otherwise
@@ -40,8 +39,8 @@ func (e *Emitter) EmitString(key, value string) {
 	e.records.EmitString(key, value)
 }
 
-// EmitInts emits a key with integers: one for each of the job's Columns, if it has any. In any other
-// place, as in a reducer, the value is their decimal digits, with tabs between.
+// EmitInts emits a key with integers. A mapper in a job with Columns emits one for each column.
+// Anywhere else, the value is their decimal digits, with tabs between.
 func (e *Emitter) EmitInts(key []byte, ints ...int64) {
 	switch {
 	case e.width > 0 && len(ints) != e.width:

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/mapred/mapredtest"
 )
 
-// spent adds up a column of CSV by another. It finds them by the header, which may be another one in
-// each file.
+// spent adds up a column of CSV by another. It finds them by the header, which may be another one
+// in each file.
 type spent struct {
 	header    []byte
 	key, cost int

@@ -16,14 +16,13 @@ const blockLen = 256 << 10
 
 // guest is one conversation, seen from the program's side.
 type guest struct {
-	job    Job
-	caller context.Context // of Serve
-	in     *frames.Reader
-	out    *frames.Writer
-	hello  frames.Hello
-	ahead  *readAhead
-	done   frames.Done
-	at     place // what is being worked on, for reports of errors
+	job   Job
+	in    *frames.Reader
+	out   *frames.Writer
+	hello frames.Hello
+	ahead *readAhead
+	done  frames.Done
+	at    place // what is being worked on, for reports of errors
 }
 
 // place is the record or the key that a call is about; the zero value means neither.
@@ -42,7 +41,7 @@ func (g *guest) serve(ctx context.Context, log io.Writer) error {
 	if err := g.greet(); err != nil {
 		return err
 	}
-	g.caller = ctx
+	g.ahead = newReadAhead(ctx)
 	ctx, cancel := context.WithCancelCause(context.WithValue(ctx, taskKey{}, newTask(&g.hello, log)))
 	defer cancel(nil)
 	failure := g.run(ctx, cancel)
@@ -70,7 +69,8 @@ func (g *guest) greet() error {
 	return frames.Decode(t, payload, &g.hello)
 }
 
-// run does everything between HELLO and the end. A panic of the program is a failure like its errors.
+// run does everything between HELLO and the end. A panic of the program is a failure like its
+// errors.
 func (g *guest) run(ctx context.Context, cancel context.CancelCauseFunc) (failed *failure) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -99,7 +99,7 @@ func (g *guest) task(ctx context.Context, cancel context.CancelCauseFunc) error 
 	if err := g.out.WriteMessage(frames.TypeReady, ready); err != nil || role == frames.RoleCheck {
 		return err
 	}
-	g.ahead = startReadAhead(g.caller, g.in, cancel)
+	g.ahead.start(g.in, cancel)
 	defer g.ahead.stop()
 	run := g.mapTask
 	if role == frames.RoleReduce {

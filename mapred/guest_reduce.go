@@ -25,7 +25,8 @@ func (g *guest) reduceTask(ctx context.Context) error {
 			return err
 		}
 	}
-	// A stream that broke off ends the values of a key as its last one does. Only here does it show.
+	// A stream that broke off ends the values of a key as its last one does. Only here does it
+	// show.
 	if err := groups.Err(); err != nil {
 		return err
 	}

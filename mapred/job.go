@@ -16,18 +16,18 @@ type Job struct {
 	// Reducer turns the values of each key into output records. A job without reducers
 	// (--reducers 0), whose mapper emits the output, needs none.
 	Reducer Reducer
-	// Combiner turns values of a key into fewer before they leave the map task; may be nil. It is
-	// called any number of times, also not at all, with values of the mapper or its own. It must
+	// Combiner reduces the number of a key's values before they leave the map task; may be nil. It
+	// is called any number of times, perhaps never, with values of the mapper or its own. It must
 	// emit under the key that it got.
 	Combiner Reducer
 
-	// Columns, if not nil, says that values are integers, one for each column, and how those of a
-	// key become one. The mapper emits them with [Emitter.EmitInts]. Such a job has neither a Reducer
-	// nor a Combiner: its values are combined wherever they meet, without a call for each. This is
-	// the fast way to count.
+	// Columns, if not nil, says that a value is a row of integers, and how the rows of a key become
+	// one. The mapper emits them with [Emitter.EmitInts]. A job with Columns has no Reducer and no
+	// Combiner: rows are combined wherever they meet, without a call. This is the fast way to
+	// count.
 	Columns Columns
-	// Totals gets each key with what its columns come to; nil emits them in decimal digits, with tabs
-	// between. Only for a job with Columns.
+	// Totals gets each key with the totals of its columns; nil emits them in decimal digits, with
+	// tabs between. Only for a job with Columns.
 	Totals TotalsReducer
 }
 
@@ -40,25 +40,25 @@ type Record struct {
 	// Header is the first line of the object, without its end, if the format is csv or
 	// csv-multiline. It names the columns. nil for all other formats.
 	Header []byte
-	// Value is the record: a line without its end, a row of CSV as it is in the object, or whatever
-	// the job's format says.
+	// Value is the record: a line without its end, a row of CSV with its quotes, or what else the
+	// job's format says.
 	Value []byte
 }
 
 // A Mapper turns input records into intermediate records, or, in a job without reducers, into
 // output records.
 type Mapper interface {
-	// Map is called with every record. Header and Value of the record are valid until Map returns:
-	// copy what is kept. An error fails the attempt and is reported with the record.
+	// Map is called with every record. The record's Header and Value are valid until Map returns:
+	// copy what you keep. An error fails the attempt and is reported with the record.
 	Map(ctx context.Context, record Record, emit *Emitter) error
 }
 
 // A Reducer turns the values of a key into output records; a combiner turns them into fewer
 // intermediate records.
 type Reducer interface {
-	// Reduce is called once for every key, in the order of the keys' bytes. The values are a stream,
-	// since there may be more than fit in memory: they can be read once, and each is valid until the
-	// next. The key is valid until Reduce returns. Values that are not read are skipped.
+	// Reduce is called once for every key, in the order of the keys' bytes. The values are a
+	// stream, since there may be more than fit in memory: they can be read once, and each is valid
+	// until the next. The key is valid until Reduce returns. Values that are not read are skipped.
 	//
 	// Values come in any order; with --sort-values they are sorted by their bytes.
 	Reduce(ctx context.Context, key []byte, values iter.Seq[[]byte], emit *Emitter) error
@@ -66,24 +66,24 @@ type Reducer interface {
 
 // A TotalsReducer turns the totals of a key into output records, in a job with Columns.
 type TotalsReducer interface {
-	// ReduceTotals is called once for every key, in the order of the keys' bytes. Key and totals are
-	// valid until it returns. A total beyond 64 bits fails the attempt before the call.
+	// ReduceTotals is called once for every key, in the order of the keys' bytes. Key and totals
+	// are valid until it returns. A total beyond 64 bits fails the attempt before the call.
 	ReduceTotals(ctx context.Context, key []byte, totals []int64, emit *Emitter) error
 }
 
-// WithSetup is what a Mapper, Reducer, Combiner or TotalsReducer may implement besides.
+// WithSetup is an optional interface of a job's Mapper, Combiner, Reducer and Totals.
 type WithSetup interface {
 	// Setup is called once in a task, before the first record. It is the place to read parameters.
-	// Before a job starts, Setup of all that the job has is called on the machine that submits it,
-	// and an error refuses the job.
+	// An error fails the job at once, without further attempts. "bucketmill run" also calls it in a
+	// [Check], before the job starts.
 	Setup(ctx context.Context) error
 }
 
-// WithClose is what a Mapper, Reducer or TotalsReducer may implement besides. A combiner's Close is
-// not called.
+// WithClose is an optional interface of a job's Mapper, Reducer and Totals. A combiner is not
+// closed.
 type WithClose interface {
-	// Close is called once in a task, after the last record, unless a call has failed. What was held
-	// back until then is emitted here.
+	// Close is called once in a task, after the last record, unless the task has failed. It may
+	// emit records that were held back.
 	Close(ctx context.Context, emit *Emitter) error
 }
 

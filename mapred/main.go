@@ -30,11 +30,11 @@ func Main(job Job) {
 // errNoHost says that nobody speaks the protocol on the other side.
 var errNoHost = errors.New("no executor on standard input")
 
-// Serve is Main without the process, for tests of the protocol: it speaks the program's side of it on in
-// and out, and writes the lines of Status to log. Tests of a job use mapredtest.
+// Serve is Main without the process, for tests of the protocol: it speaks the program's side of it
+// on in and out, and writes the lines of Status to log. Tests of a job use mapredtest.
 //
-// The error, if any, was sent to the executor where that was possible. After an error a read from in
-// may still be under way.
+// The error, if any, was sent to the executor where that was possible. After an error a read from
+// in may still be under way.
 func Serve(ctx context.Context, job Job, in io.Reader, out, log io.Writer) error {
 	return newGuest(job, in, out).serve(ctx, log)
 }

@@ -27,14 +27,16 @@ type frame struct {
 	err     error // then nothing follows
 }
 
-// startReadAhead reads frames until END or an error. An error cancels the task at once, and is what next
+func newReadAhead(ctx context.Context) *readAhead {
+	return &readAhead{ctx: ctx, frames: make(chan frame, 1), free: make(chan []byte, 2), stopped: make(chan struct{})}
+}
+
+// start reads frames until END or an error. An error cancels the task at once, and is what next
 // returns in its turn.
-func startReadAhead(ctx context.Context, in *frames.Reader, cancel context.CancelCauseFunc) *readAhead {
-	r := &readAhead{ctx: ctx, frames: make(chan frame, 1), free: make(chan []byte, 2), stopped: make(chan struct{})}
+func (r *readAhead) start(in *frames.Reader, cancel context.CancelCauseFunc) {
 	r.free <- nil
 	r.free <- nil
 	go r.read(in, cancel)
-	return r
 }
 
 func (r *readAhead) read(in *frames.Reader, cancel context.CancelCauseFunc) {
@@ -64,8 +66,8 @@ func (r *readAhead) read(in *frames.Reader, cancel context.CancelCauseFunc) {
 	}
 }
 
-// next returns the payload of the next frame, which must be of type want, or io.EOF at END. It is valid
-// until next is called again.
+// next returns the payload of the next frame, which must be of type want, or io.EOF at END. It is
+// valid until next is called again.
 func (r *readAhead) next(want frames.Type) ([]byte, error) {
 	if r.end {
 		return nil, io.EOF // a Groups may ask again

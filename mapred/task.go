@@ -39,17 +39,17 @@ type Task struct {
 	Memory int64
 }
 
-// TaskOf returns the task that ctx belongs to. Like all functions of a task's context it panics if ctx
-// is not derived from one that a Mapper or Reducer got, and may be called concurrently.
+// TaskOf returns the task that ctx belongs to. Like all functions of a task's context it panics if
+// ctx is not derived from one that a Mapper or Reducer got, and may be called concurrently.
 func TaskOf(ctx context.Context) Task { return taskOf(ctx).Task }
 
-// Count adds n to a counter of the job, which the job's report shows. A counter beyond 64 bits fails
-// the attempt. Only attempts that succeed count.
+// Count adds n to a counter of the job, which the job's report shows. A counter beyond 64 bits
+// fails the attempt. Only attempts that succeed count.
 func Count(ctx context.Context, name string, n int64) { taskOf(ctx).count(name, n) }
 
-// Status writes a line to the attempt's log. It also tells the executor that the task makes progress:
-// call it now and then in a call that takes minutes, or the task is taken for stuck and is
-// reassigned.
+// Status writes a line to the attempt's log. It also tells the executor that the task makes
+// progress: call it now and then in a call that takes minutes, or the task is taken for stuck and
+// is reassigned.
 //
 // What is written to os.Stderr or os.Stdout goes to the same log.
 func Status(ctx context.Context, text string) {
@@ -65,8 +65,8 @@ type ParamType interface {
 	string | bool | int | int64 | float64 | time.Duration
 }
 
-// Param returns a parameter of the job (-p NAME=VALUE), or otherwise if it is not given. It fails if
-// the parameter is not of type T.
+// Param returns a parameter of the job (-p NAME=VALUE), or otherwise if it is not given. It fails
+// if the parameter is not of type T.
 func Param[T ParamType](ctx context.Context, name string, otherwise T) (T, error) {
 	text, ok := taskOf(ctx).params[name]
 	if !ok {

@@ -21,6 +21,7 @@ type bench struct {
 	folder     string // for the output of runs; removed at the end
 	bucketmill string // path of the program
 	baseline   string // path of the program
+	wordCount  string // path of the word count in Go, a Bucketmill program
 
 	closers []func() error // of the current case; called in reverse order
 }
@@ -42,7 +43,10 @@ func newBench(ctx context.Context, o options, log io.Writer) (*bench, error) {
 		return nil, err
 	}
 	b.bucketmill, b.baseline = filepath.Join(b.folder, "bucketmill"), filepath.Join(b.folder, "baseline")
-	for path, source := range map[string]string{b.bucketmill: "./cmd/bucketmill", b.baseline: "./cmd/bench/baseline"} {
+	b.wordCount = filepath.Join(b.folder, "wordcount-go")
+	for path, source := range map[string]string{
+		b.bucketmill: "./cmd/bucketmill", b.baseline: "./cmd/bench/baseline", b.wordCount: "./examples/wordcount-go",
+	} {
 		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, source)
 		build.Dir, build.Env = b.repository, append(os.Environ(), "CGO_ENABLED=0")
 		if text, err := build.CombinedOutput(); err != nil {

@@ -40,7 +40,7 @@ func TestCases(t *testing.T) {
 }
 
 // rowsInAll is the number of contenders of all cases, with the peer.
-const rowsInAll = 5 + 3 + 2 + 2 + 1 + 2 + 1 + 2 + 4
+const rowsInAll = 6 + 3 + 2 + 2 + 1 + 2 + 1 + 2 + 4
 
 // TestWrongOutputFails checks that a wrong output fails the run visibly.
 func TestWrongOutputFails(t *testing.T) {

@@ -30,6 +30,7 @@ var wordCountCase = benchmark{
 		}
 		contenders := []contender{
 			b.run("bucketmill run wordcount", want.checkOutput, "wordcount", "--input", file, "--memory", "256MiB"),
+			b.run("bucketmill run wordcount-go: a program in Go", want.checkOutput, b.wordCount, "--input", file, "--memory", "256MiB"),
 			b.prints(want, false, "Go by hand: 2 goroutines with a map each", b.baseline, "wordcount", file),
 			b.prints(want, false, "awk", "awk", `{ for (i = 1; i <= NF; i++) n[$i]++ } END { for (w in n) print w "\t" n[w] }`, file),
 			b.prints(want, true, "tr | sort | uniq -c", "sh", "-c", `tr -s ' ' '\n' < "$0" | LC_ALL=C sort --parallel=2 -S 512M | uniq -c`, file),

@@ -6,11 +6,11 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// Lookahead is how many keys are best looked for at a time: about as many parts of memory as a
+// Lookahead is the best number of keys to look up at a time: about the number of cache lines that a
 // processor's core can wait for.
 const Lookahead = 32
 
-// A Key is a key of at most ShortKey bytes that is ready to be looked for.
+// A Key is a key of at most ShortKey bytes that is ready to be looked up.
 type Key struct {
 	a, b, size uint64 // as in a slot; size is 0 for a longer key
 	hash       uint64
@@ -63,8 +63,8 @@ func (t *Table) Fetch(keys []Key) {
 	t.touched = touched
 }
 
-// Count adds v to the only column, a sum, of a short key if it is where it is looked for first, and
-// the sum stays within 64 bits. It reports whether it has.
+// Count adds v to the only column, a sum, of a short key. It does so only if the key is in its
+// first place and the sum stays within 64 bits, and reports whether it has.
 func (t *Table) Count(key []byte, v int64) bool {
 	k := t.Key(key)
 	return t.CountKey(&k, v)
@@ -82,8 +82,8 @@ func (t *Table) CountKey(k *Key, v int64) bool {
 	return true
 }
 
-// CountKeys is Add for short keys that are ready and the only column, a sum. It returns how many were
-// added: fewer than all if there is no room for the next.
+// CountKeys is Add for short keys that are ready and the only column, a sum. It returns how many
+// were added: fewer than all if there is no room for the next.
 func (t *Table) CountKeys(keys []Key, vs []int64) int {
 	t.Fetch(keys)
 	vs = vs[:len(keys)]
@@ -107,8 +107,8 @@ func (t *Table) CountKeys(keys []Key, vs []int64) int {
 	return len(keys)
 }
 
-// Add combines v into key's only column. It reports whether there was room; if not, the table must be
-// drained.
+// Add combines v into key's only column. It reports whether there was room; if not, the table must
+// be drained.
 func (t *Table) Add(key []byte, v int64) bool {
 	s, found := t.find(key)
 	if s == nil || !t.put(s, found, v) {

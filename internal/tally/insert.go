@@ -7,7 +7,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// keyMasks clear what follows a key of so many bytes in the 16 bytes that it starts.
+// keyMasks[n] clears what follows a key of n bytes in the 16 bytes that begin with it.
 var keyMasks = func() (masks [inlineKey + 1][2]uint64) {
 	for n := range masks {
 		masks[n] = [2]uint64{1<<(8*n) - 1, 0}
@@ -79,8 +79,9 @@ func (t *Table) addScratch(key []byte) bool {
 	return true
 }
 
-// insertCounts is Insert for one column of sums. The common record, a short key with a number of one byte that
-// is in the table already, is handled without a branch on its length and without a call.
+// insertCounts is Insert for one column of sums. The common record, a short key with a number of
+// one byte that is in the table already, is handled without a branch on its length and without a
+// call.
 func (t *Table) insertCounts(block []byte) (int, error) {
 	const window = 2 + inlineKey + 1
 	off := 0

@@ -9,7 +9,7 @@ import (
 // Sums adds up numbers by key, in a hash table of bounded size. No sum overflows.
 type Sums struct {
 	table *Table
-	// worth is the most that any sum can be by now, whatever its sign.
+	// worth bounds the magnitude of every sum.
 	worth uint64
 }
 
@@ -21,8 +21,8 @@ func NewSums(limit int64) *Sums {
 	return &Sums{table: New(record.Columns{record.Sum}, limit, sumBytes)}
 }
 
-// Add adds n to key's sum, and reports whether it could: if not, the table is full, or the sum might
-// overflow, and it must be drained first. Into an empty table only a key that is too long for
+// Add adds n to key's sum, and reports whether it could: if not, the table is full, or the sum
+// might overflow, and it must be drained first. Into an empty table only a key that is too long for
 // its memory does not fit.
 func (s *Sums) Add(key []byte, n int64) bool {
 	magnitude := uint64(n)
@@ -39,8 +39,8 @@ func (s *Sums) Add(key []byte, n int64) bool {
 	return true
 }
 
-// Drain calls yield with every key and its sum, in no order, and empties the table. The key is valid
-// only during the call. The first error of yield ends it.
+// Drain calls yield with every key and its sum, in no order, and empties the table. The key is
+// valid only during the call. The first error of yield ends it.
 func (s *Sums) Drain(yield func(key []byte, sum int64) error) error {
 	defer func() {
 		s.table.Reset()

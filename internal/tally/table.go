@@ -20,7 +20,7 @@ const (
 	// firstSlots is the number of slots that a table starts with; it doubles when three quarters
 	// are taken.
 	firstSlots = 1 << 10
-	// longKeyChunk is the size of the pieces in which memory for longer keys is had.
+	// longKeyChunk is the size of the pieces in which memory for longer keys is allocated.
 	longKeyChunk = 64 << 10
 )
 
@@ -31,19 +31,20 @@ type slot struct {
 	a, b uint64
 	// size is the key's length plus one; 0 is a free slot. The bit wideSlot may be set on top.
 	size uint64
-	// value is the only column; of several columns, or in a wide slot, the index of the first in ints.
+	// value is the only column; of several columns, or in a wide slot, the index of the first in
+	// ints.
 	value int64
 }
 
-// wideSlot marks a slot one of whose sums has outgrown 64 bits: each of its columns takes two ints, the
-// high half and the low one.
+// wideSlot marks a slot one of whose sums has outgrown 64 bits: each of its columns takes two ints,
+// the high half and the low one.
 const wideSlot = 1 << 63
 
 // keyLen is the length of the key of a slot that is taken.
 func (s *slot) keyLen() uint64 { return s.size&^wideSlot - 1 }
 
-// A Table combines records as they come: open addressing with linear probing. It has neither pointers
-// nor an allocation per key. It belongs to one goroutine.
+// A Table combines records as they come: open addressing with linear probing. It has neither
+// pointers nor an allocation per key. It belongs to one goroutine.
 //
 // Short keys are hashed by one 64x64->128 bit multiplication with random seeds, as wyhash does for
 // its last 16 bytes (Wang Yi, 2019); longer ones by hash/maphash.
@@ -62,11 +63,12 @@ type Table struct {
 	inserted     int64          // records since the last reset
 	limit        int64          // bytes that the table and what it drains to may take
 	perRecord    int64          // bytes that a drained record takes besides its key and value
-	touched      uint64         // of no meaning: what was read so that it is in the cache
+	touched      uint64         // without meaning: keeps the reads of Fetch
 }
 
-// New returns an empty table that takes at most limit bytes, together with what its records take when
-// they are drained: perRecord bytes for each, besides key and value. Without columns it keeps keys only.
+// New returns an empty table that takes at most limit bytes, together with what its records take
+// when they are drained: perRecord bytes for each, besides key and value. Without columns it keeps
+// keys only.
 func New(columns record.Columns, limit, perRecord int64) *Table {
 	t := &Table{
 		columns: columns, scratch: make([]int64, len(columns)), totals: make([]record.Total, len(columns)),
@@ -125,8 +127,8 @@ func (t *Table) fits(n int) bool {
 	return used <= t.limit
 }
 
-// fitInts reports whether n more ints stay within the limit, of which that many bytes are used, and makes
-// room for them.
+// fitInts reports whether n more ints stay within the limit, of which that many bytes are used, and
+// makes room for them.
 func (t *Table) fitInts(n int, used int64) bool {
 	if len(t.ints)+n <= cap(t.ints) {
 		return true
@@ -190,7 +192,7 @@ func (t *Table) find(key []byte) (s *slot, found bool) {
 	return t.findShort(a, b, uint64(len(key))+1)
 }
 
-// findShort is find for a key of at most inlineKey bytes, as it stands in a slot.
+// findShort is find for a key of at most inlineKey bytes, as it is in a slot.
 func (t *Table) findShort(a, b, size uint64) (s *slot, found bool) {
 	slots := t.slots
 	mask := uint64(len(slots) - 1)
@@ -220,8 +222,8 @@ func (t *Table) findLong(key []byte) (s *slot, found bool) {
 	}
 }
 
-// claim makes the free slot s, or another when the table grows, into fresh. Long is the key if it is
-// longer than inlineKey.
+// claim makes the free slot s, or another when the table grows, into fresh. Long is the key if it
+// is longer than inlineKey.
 func (t *Table) claim(s *slot, fresh slot, long []byte) *slot {
 	before, n := len(t.slots), fresh.keyLen()
 	if !t.fits(int(n)) {

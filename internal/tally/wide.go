@@ -4,8 +4,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// merge combines scratch into a slot that is not new. It returns false, and has changed nothing, if a sum
-// outgrows 64 bits and there is no room for more: then the table must be emptied first.
+// merge combines scratch into a slot that is not new. It returns false, and has changed nothing, if
+// a sum outgrows 64 bits and there is no room for more: then the table must be emptied first.
 func (t *Table) merge(s *slot) bool {
 	columns := len(t.columns)
 	if s.size&wideSlot == 0 {
@@ -34,8 +34,8 @@ func (t *Table) merge(s *slot) bool {
 	return true
 }
 
-// widen makes s, which has these columns, a wide slot. What several columns took in ints before is given up
-// until the table is emptied.
+// widen makes s, which has these columns, a wide slot. What several columns took in ints before is
+// given up until the table is emptied.
 func (t *Table) widen(s *slot, held []int64) bool {
 	n := 2 * len(held)
 	used := t.Bytes() + t.Drained() + int64(len(held))*record.MaxTotalLen

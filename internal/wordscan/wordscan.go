@@ -1,4 +1,5 @@
-// Package wordscan finds the words of a text many bytes at a time. Builtins and programs in Go use it.
+// Package wordscan finds the words of a text many bytes at a time. Builtins and programs in Go use
+// it.
 package wordscan
 
 import (
@@ -17,8 +18,8 @@ const (
 )
 
 // Mask tells which of text's first 64 bytes belong to words, the first one's bit being the lowest.
-// Words consist of all bytes except space, \t, \n, \v, \f and \r, or only of ASCII letters. What text
-// lacks of 64 bytes does not belong to words.
+// Words consist of all bytes except space, \t, \n, \v, \f and \r, or only of ASCII letters. What
+// text lacks of 64 bytes does not belong to words.
 func Mask(text []byte, letters bool) (in uint64) {
 	var last [Block]byte
 	block, whole := &last, ^uint64(0)

@@ -40,8 +40,8 @@ func wordsOfLength() mapred.Job {
 	}
 }
 
-// A combiner may be called with any of a key's values, or not at all. One on which the output depends is
-// found.
+// A combiner may be called with any of a key's values, or not at all. One on which the output
+// depends is found.
 func ExampleUnstableError() {
 	job := func() mapred.Job {
 		count := mapred.ReduceFunc(func(_ context.Context, word []byte, values iter.Seq[[]byte], emit *mapred.Emitter) error {

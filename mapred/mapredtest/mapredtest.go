@@ -7,8 +7,9 @@
 //		}
 //	}
 //
-// A job must give the same output however its records are spread over tasks, in whatever order values
-// come, and however often its combiner is called. Run tries several ways, and fails if they differ.
+// A job must give the same output however its records are spread over tasks, in whatever order
+// values come, and however often its combiner is called. Run tries several ways, and fails if they
+// differ.
 package mapredtest
 
 import (
@@ -36,25 +37,24 @@ type Result struct {
 	Log []string
 }
 
-// Run runs the job that newJob returns, and fails the test if the job does or if its output is not
-// determined by its input. newJob is called for every task, since each runs in a process of its own in
-// reality.
+// Run runs the job that newJob returns. It fails the test if the job fails, or if the output
+// depends on more than the input. newJob is called for every task, since an executor starts a
+// process for each.
 func Run(t testing.TB, newJob func() mapred.Job, options ...Option) *Result {
 	t.Helper()
-	result, err := TryContext(t.Context(), newJob, options...)
+	result, err := try(t.Context(), newJob, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return result
 }
 
-// Try is Run without a test. The error is the first of the job's, or an [UnstableError].
+// Try is Run without a test. The error is the job's, or an [UnstableError].
 func Try(newJob func() mapred.Job, options ...Option) (*Result, error) {
-	return TryContext(context.Background(), newJob, options...)
+	return try(context.Background(), newJob, options...)
 }
 
-// TryContext is Try with the context from which those of tasks are derived.
-func TryContext(ctx context.Context, newJob func() mapred.Job, options ...Option) (*Result, error) {
+func try(ctx context.Context, newJob func() mapred.Job, options ...Option) (*Result, error) {
 	c := config{reducers: 1, tasks: 1}
 	for _, option := range options {
 		if err := option(&c); err != nil {
@@ -122,8 +122,8 @@ type variant struct {
 	name string
 	// order shuffles the map tasks' records, if not nil, before they are sorted by key.
 	order *rand.Rand
-	// combine is how many times the combiner gets values, each time of a few records; 0 leaves it to the
-	// program, below 0 does without.
+	// combine is how many times the combiner gets values, each time of a few records; 0 leaves it
+	// to the program, below 0 does without.
 	combine int
 }
 

@@ -150,7 +150,8 @@ func TestErrors(t *testing.T) {
 
 var errUnfit = errors.New("unfit")
 
-// Each of these jobs looks right as long as its combiner is not called, or values come in one order.
+// Each of these jobs looks right as long as its combiner is not called, or values come in one
+// order.
 func TestUnstableJobsAreFound(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

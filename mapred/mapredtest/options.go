@@ -40,8 +40,8 @@ func CSV(name, header string, rows ...string) Option {
 	})
 }
 
-// Records is an input of records that are any bytes, as those of the formats whole and fixed are. Each
-// has the sum of the lengths of those before as its offset.
+// Records is an input of records that are any bytes, as those of the formats whole and fixed are.
+// Each has the sum of the lengths of those before as its offset.
 func Records(name string, values ...[]byte) Option {
 	return func(c *config) error {
 		offset := int64(0)
@@ -96,7 +96,8 @@ func Param(name, value string) Option {
 	}
 }
 
-// MapTasks is how many map tasks the job has; 1 without this option. Each gets a part of every input.
+// MapTasks is how many map tasks the job has; 1 without this option. Each gets a part of every
+// input.
 func MapTasks(n int) Option {
 	return func(c *config) error {
 		if n < 1 {
@@ -127,8 +128,8 @@ func SortValues() Option {
 	}
 }
 
-// Unstable accepts a job whose output is not determined by its input, as sums of floating point numbers
-// are not. The job is run in one way only.
+// Unstable accepts a job whose output is not determined by its input, as sums of floating point
+// numbers are not. The job is run in one way only.
 func Unstable() Option {
 	return func(c *config) error {
 		c.unstable = true
