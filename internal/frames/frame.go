@@ -14,7 +14,7 @@ const ProtocolVersion = 1
 // MaxFrameLen is the longest payload of a frame, in bytes.
 const MaxLen = 1 << 30
 
-// FrameType is the first byte of a frame. FRAMES.md tells who sends which, and when.
+// Type is the first byte of a frame. FRAMES.md tells who sends which, and when.
 type Type byte
 
 const (
@@ -40,7 +40,7 @@ func (t Type) String() string {
 	return names[t]
 }
 
-// ErrFrame says that the other side does not keep to the protocol.
+// ErrMalformed says that the other side does not keep to the protocol.
 var ErrMalformed = errors.New("malformed frame")
 
 const headLen = 5

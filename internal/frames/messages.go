@@ -92,7 +92,7 @@ func (f *Writer) WriteMessage(t Type, message any) error {
 	return f.Write(t, payload)
 }
 
-// DecodeMessage reads the payload of a HELLO, READY, DONE or ERROR frame into message. It
+// Decode reads the payload of a HELLO, READY, DONE or ERROR frame into message. It
 // fails with ErrFrame for another version and for what is not JSON. Fields that it does not
 // know are passed over, so that they can be added.
 func Decode(t Type, payload []byte, message any) error {
