@@ -79,7 +79,8 @@ type Bucket interface {
 	PutIfAbsent(ctx context.Context, key string, data []byte) (Object, error)
 
 	// Create starts an object of unknown size. The Writer uses ctx until it ends. Nothing is
-	// visible until the Writer is committed, or its sealed upload completed.
+	// visible, and nothing need be sent, until the Writer is committed or sealed; a sealed upload
+	// is visible once it is completed.
 	Create(ctx context.Context, key string) (Writer, error)
 
 	// Complete makes a sealed upload visible and replaces any object under its key. It is

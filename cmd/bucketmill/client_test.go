@@ -170,7 +170,7 @@ func TestIdempotencyKey(t *testing.T) {
 	if string(submitted.ID) == id || submitted.State != job.Submitted {
 		t.Errorf("submitted %+v", submitted)
 	}
-	checkComplaint(t, s.command("submit", "grep", "-i", "s3://inbox/x", "-o", "s3://outbox/y", "--idempotency-key", "k"), "new --idempotency-key")
+	checkComplaint(t, s.command("submit", "grep", "-p", "pattern=x", "-i", "s3://inbox/x", "-o", "s3://outbox/y", "--idempotency-key", "k"), "new --idempotency-key")
 }
 
 func TestCancelJobs(t *testing.T) {

@@ -131,7 +131,7 @@ func (f *apiFlags) takeTokens(text string, err error, srv *server.Server, log *s
 	case err != nil:
 		log.Error("the tokens can't be read again, so the earlier ones stay valid", "file", f.tokens, "error", err)
 	case len(tokens) == 0:
-		log.Warn("the file of tokens is empty, so no one is admitted", "file", f.tokens)
+		log.Warn("the file of tokens contains none, so no one is admitted", "file", f.tokens)
 	default:
 		log.Info("tokens were read", "file", f.tokens, "tokens", len(tokens))
 	}
