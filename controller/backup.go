@@ -106,7 +106,7 @@ func leftText(left time.Duration) string {
 // timeLeft estimates how long an attempt has yet to run.
 func timeLeft(r state.Running, now time.Time) time.Duration {
 	age := now.Sub(r.Started)
-	if r.Progress == 0 || now.Sub(r.Moved) > silence {
+	if r.Progress == 0 || now.Sub(r.Progressed) > silence {
 		return never
 	}
 	return time.Duration(float64(age) * float64(1000-r.Progress) / float64(r.Progress))

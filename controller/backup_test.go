@@ -13,7 +13,7 @@ func TestStragglers(t *testing.T) {
 	run := func(index, number, progress int, age, silent time.Duration) state.Running {
 		return state.Running{
 			Attempt: job.AttemptID{Task: job.TaskID{Side: job.Map, Index: index}, Number: number},
-			Started: now.Add(-age), Moved: now.Add(-silent), Progress: progress,
+			Started: now.Add(-age), Progressed: now.Add(-silent), Progress: progress,
 		}
 	}
 	fine := func(n int) (all []state.Running) {

@@ -50,7 +50,7 @@ const (
 	stepsAtOnce = 256
 )
 
-// holdTTL is how long a controller holds a job without renewing the hold; see state.Store.Mind.
+// holdTTL is how long a controller holds a job without renewing the hold; see state.Store.HoldJob.
 const holdTTL = 15 * time.Second
 
 // New makes a controller. It makes no request.

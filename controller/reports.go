@@ -37,7 +37,7 @@ func (c *Controller) leaveReports(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if err := c.cfg.Store.LeaveReports(ctx, c.cfg.ID); err != nil {
+	if err := c.cfg.Store.ReleaseReports(ctx, c.cfg.ID); err != nil {
 		c.cfg.Log.Debug("releasing the lock on reports failed", "error", err)
 	}
 	c.mu.Lock()

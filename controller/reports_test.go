@@ -56,7 +56,7 @@ func TestReporterThatIsCutOff(t *testing.T) {
 	if !l.Reports() {
 		t.Fatal("it holds the lock and does not report")
 	}
-	l.must(l.cfg.Store.LeaveReports(t.Context(), "boss"))
+	l.must(l.cfg.Store.ReleaseReports(t.Context(), "boss"))
 	if mine, err := l.cfg.Store.HoldReports(t.Context(), "another", time.Hour); !mine || err != nil {
 		t.Fatal(mine, err)
 	}

@@ -63,7 +63,7 @@ func (c *Controller) advance(ctx context.Context, id job.ID) error {
 		return err
 	}
 	defer c.steps.Release(1)
-	held, err := c.cfg.Store.Mind(ctx, id, c.cfg.ID, holdTTL)
+	held, err := c.cfg.Store.HoldJob(ctx, id, c.cfg.ID, holdTTL)
 	if err != nil || !held {
 		return err
 	}
@@ -77,10 +77,10 @@ func (c *Controller) advance(ctx context.Context, id job.ID) error {
 		}
 		if !hasWork(j.Phase) || j.Phase == job.PhaseKept && time.Now().Before(j.KeptUntil) {
 			c.noteKept(j)
-			return c.cfg.Store.Leave(ctx, id, c.cfg.ID)
+			return c.cfg.Store.ReleaseJob(ctx, id, c.cfg.ID)
 		}
 		if err := c.newStep(ctx, j).do(ctx); err != nil {
-			return errors.Join(err, c.cfg.Store.Leave(ctx, id, c.cfg.ID))
+			return errors.Join(err, c.cfg.Store.ReleaseJob(ctx, id, c.cfg.ID))
 		}
 	}
 }

@@ -109,7 +109,7 @@ func (e *Executor) renew(ctx context.Context) {
 	beats := make([]state.Beat, len(running))
 	for i, a := range running {
 		a.signsSent = a.signs.Load()
-		beats[i] = state.Beat{Attempt: a.Attempt, Progress: int(a.thousandths.Load()), Moved: a.signsSent != a.signsRenewed}
+		beats[i] = state.Beat{Attempt: a.Attempt, Progress: int(a.thousandths.Load()), Progressed: a.signsSent != a.signsRenewed}
 	}
 	sent := time.Now()
 	asking, cancel := context.WithTimeout(ctx, e.cfg.Lease/3)

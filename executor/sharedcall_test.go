@@ -65,13 +65,13 @@ func TestWaitingAttemptsProgress(t *testing.T) {
 				var waiting []state.Running
 				c.eventually("two attempts that hang", func() bool {
 					waiting = c.running(id, test.side)
-					return len(waiting) == 2 && time.Since(waiting[0].Moved) > 5*beat && time.Since(waiting[1].Moved) > 5*beat
+					return len(waiting) == 2 && time.Since(waiting[0].Progressed) > 5*beat && time.Since(waiting[1].Progressed) > 5*beat
 				})
 				s.pass <- struct{}{}
 				c.eventually("progress of both, or their end", func() bool {
 					for _, now := range c.running(id, test.side) {
 						for _, before := range waiting {
-							if now.Attempt == before.Attempt && !now.Moved.After(before.Moved) {
+							if now.Attempt == before.Attempt && !now.Progressed.After(before.Progressed) {
 								return false
 							}
 						}

@@ -9,12 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// admissionGrace is how long a job counts that was admitted and is not there: its submission may be under way.
+// admissionGrace is how long an admitted job counts that does not exist: its submission may be
+// under way.
 const admissionGrace = time.Minute
 
-// Admit enters a job, before it is submitted or retried, among those of its submitter that have not ended, unless there
-// are that many already. It tells whether the job is among them. Jobs are taken off only when there is no room: the
-// record of a job says whether it has ended, so nothing has to be remembered for that when one ends.
+// Admit counts a job among the unended jobs of its submitter before it is submitted or retried,
+// unless there are already most of them. It reports whether the job is counted. Ended jobs are
+// removed only when there is no room: a job's record says whether it has ended, so nothing has to
+// be updated when a job ends.
 func (s *Store) Admit(ctx context.Context, by string, id job.ID, most int) (bool, error) {
 	admitted, err := s.admit(ctx, by, id, most)
 	if err != nil || admitted {
@@ -36,7 +38,8 @@ func (s *Store) admit(ctx context.Context, by string, id job.ID, most int) (bool
 	return admitted, r.done()
 }
 
-// dropEnded takes jobs whose outcome is settled, and those that never came to be, off their submitter's.
+// dropEnded removes jobs that have ended, and those that were never created, from their
+// submitter's.
 func (s *Store) dropEnded(ctx context.Context, by string) error {
 	now, err := s.Now(ctx)
 	if err != nil {
@@ -53,7 +56,7 @@ func (s *Store) dropEnded(ctx context.Context, by string) error {
 		}
 		return nil
 	}); err != nil {
-		return fmt.Errorf("look which jobs of %s have ended: %w", by, err)
+		return fmt.Errorf("find the ended jobs of %s: %w", by, err)
 	}
 	young := float64(now.Add(-admissionGrace).UnixMilli())
 	var over []any
@@ -67,7 +70,7 @@ func (s *Store) dropEnded(ctx context.Context, by string) error {
 		return nil
 	}
 	if err := s.rdb.ZRem(ctx, s.submitterKey(by), over...).Err(); err != nil {
-		return fmt.Errorf("take jobs of %s off that have ended: %w", by, err)
+		return fmt.Errorf("remove the ended jobs of %s: %w", by, err)
 	}
 	return nil
 }

@@ -12,20 +12,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Claim is an attempt that was given to an executor.
+// Claim is an attempt that an executor has claimed.
 type Claim struct {
 	Attempt job.AttemptID
-	Epoch   int   // the job's epoch at that moment: committed maps read in an older one may be void
-	Born    int64 // the job's: what is known of one that was born at another time is void
+	Epoch   int   // the job's epoch at the time of the claim: committed maps read in an older one may be void
+	Born    int64 // the job's birth: information about a job with another birth is void
 }
 
-// readyJobs is how many jobs a claim looks at in one step.
+// readyJobs is how many jobs a claim reads in one step.
 const readyJobs = 8
 
-// Claim gives an executor up to wanted ready tasks, from the job whose turn it is first.
-// Each comes with a lease: unless it is renewed within that time the attempt is given
-// away. Jobs to avoid are passed over. It returns none when none is ready. Claims whose reply was lost are given away like
-// those of an executor that died.
+// Claim gives an executor up to wanted ready tasks, starting with the job whose turn it is. Each
+// comes with a lease: an attempt whose lease is not renewed in that time is reassigned. Claim skips
+// the jobs to avoid. It returns no claims if no task is ready. If its reply is lost, the claimed
+// tasks are reassigned like those of a dead executor.
 func (s *Store) Claim(ctx context.Context, executor job.ExecutorID, wanted int, lease time.Duration, avoid ...job.ID) ([]Claim, error) {
 	if !executor.Valid() || lease < time.Millisecond {
 		return nil, fmt.Errorf("claim for %q with a lease of %v: %w", executor, lease, ErrInvalid)
@@ -37,14 +37,14 @@ func (s *Store) Claim(ctx context.Context, executor job.ExecutorID, wanted int, 
 		if err != nil && len(claims) == 0 {
 			return nil, err
 		}
-		// What was claimed is ours: hand it out, an error will come again.
+		// The tasks already claimed are ours: return them; the next call meets the error again.
 		place, more = place+passed, left && err == nil
 	}
 	return claims, nil
 }
 
-// claimStep claims from the jobs at a place of the ready set. Passed is how many of these stay
-// there, and more says that there are others behind them.
+// claimStep claims tasks of the jobs at a place of the ready set. Passed is how many of these jobs
+// stay there; more says that others follow them.
 func (s *Store) claimStep(ctx context.Context, executor job.ExecutorID, place, wanted int, lease time.Duration, avoid []job.ID) (claims []Claim, passed int, more bool, err error) {
 	jobs, err := s.rdb.ZRangeWithScores(ctx, s.readyKey(), int64(place), int64(place)+readyJobs-1).Result()
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *Store) claimStep(ctx context.Context, executor job.ExecutorID, place, w
 		case len(got) > 0:
 			err = s.served(ctx, z, place == 0 && len(jobs) == 1)
 		default:
-			passed++ // what is left there is for others
+			passed++ // its remaining tasks are for others
 		}
 		if err != nil {
 			return claims, passed, false, err
@@ -88,7 +88,7 @@ func (s *Store) claimFrom(ctx context.Context, id job.ID, executor job.ExecutorI
 	return claims, left, nil
 }
 
-// decodeClaims reads what claim.lua answers.
+// decodeClaims decodes the reply of claim.lua.
 func decodeClaims(id job.ID, v any) (claims []Claim, left int, err error) {
 	r := claimScript.replyOf(v)
 	if r.status("ok", "none", "gone") != "ok" {
@@ -112,23 +112,23 @@ func decodeClaims(id job.ID, v any) (claims []Claim, left int, err error) {
 	return claims, left, nil
 }
 
-// Beat is one attempt's part of a heartbeat.
+// Beat is the part of a heartbeat that is about one attempt.
 type Beat struct {
-	Attempt  job.AttemptID
-	Progress int  // in thousandths
-	Moved    bool // it has got on since the last renewal
+	Attempt    job.AttemptID
+	Progress   int  // in thousandths
+	Progressed bool // since the last renewal
 }
 
-// Renew extends the leases of all attempts that an executor runs, in one round trip, and
-// reports their progress. It returns those that are not the executor's any more, which must
-// stop, and those of the others whose logs somebody reads as they grow.
+// Renew extends the leases of all attempts that an executor runs and reports their progress, in one
+// round trip. It returns the attempts that no longer belong to the executor, which must stop, and
+// of the others those whose logs somebody is following.
 func (s *Store) Renew(ctx context.Context, executor job.ExecutorID, lease time.Duration, beats []Beat) (lost, read []job.AttemptID, err error) {
 	byJob := map[job.ID][]Beat{}
 	for _, b := range beats {
 		byJob[b.Attempt.Job] = append(byJob[b.Attempt.Job], b)
 	}
 	lost, read, err = s.renew(ctx, executor, lease, byJob)
-	if redis.HasErrorPrefix(err, "NOSCRIPT") { // Redis restarted: a pipeline doesn't load scripts by itself
+	if redis.HasErrorPrefix(err, "NOSCRIPT") { // Redis has restarted: a pipeline does not load scripts by itself
 		if err := renewScript.Load(ctx, s.rdb).Err(); err != nil {
 			return nil, nil, fmt.Errorf("load the renew script: %w", err)
 		}
@@ -148,7 +148,7 @@ func (s *Store) renew(ctx context.Context, executor job.ExecutorID, lease time.D
 			args := make([]any, 0, 2+4*len(beats))
 			args = append(args, string(executor), lease.Milliseconds())
 			for _, b := range beats {
-				args = append(args, b.Attempt.Name(), b.Attempt.Claimed, b.Progress, b.Moved)
+				args = append(args, b.Attempt.Name(), b.Attempt.Claimed, b.Progress, b.Progressed)
 			}
 			replies[id] = renewScript.EvalSha(ctx, p, s.jobKeys(id), args...)
 		}
@@ -167,7 +167,8 @@ func (s *Store) renew(ctx context.Context, executor job.ExecutorID, lease time.D
 	return lost, read, nil
 }
 
-// decodeRenewed reads what renew.lua answers: which of the attempts are lost, and whose logs are read.
+// decodeRenewed decodes the reply of renew.lua: which attempts are lost, and whose logs are
+// followed.
 func decodeRenewed(v any, beats []Beat) (lost, read []job.AttemptID, err error) {
 	r := renewScript.replyOf(v)
 	for _, b := range beats {
@@ -187,22 +188,22 @@ func decodeRenewed(v any, beats []Beat) (lost, read []job.AttemptID, err error) 
 	return lost, read, nil
 }
 
-// Commit makes an attempt the winner of its task. Manifest describes its output; the
-// counters are added to the job's, once for each task: those of a task that is done again
-// because its segment was lost are not added again. Skipped of the task is its own, and the job's is their
-// sum: an attempt that takes that over the limit of its spec ends the job as Failed. It fails with ErrStale when the attempt is not the
-// executor's to commit: its output must then be thrown away. Committing again what this
-// attempt committed succeeds, so a commit whose answer was lost may be repeated.
+// Commit makes an attempt the winner of its task. Manifest describes its output. The counters are
+// added to the job's once per task: if a task is done again because its segment was lost, its
+// counters are not added again. skipped_records is kept per task, and the job's is the sum; an
+// attempt that would push the sum over the limit of the job's spec fails the job. Commit fails with
+// ErrStale if the attempt is not the executor's to commit; its output must then be discarded.
+// Committing an attempt again succeeds, so a commit whose reply was lost may be repeated.
 func (s *Store) Commit(ctx context.Context, a job.AttemptID, executor job.ExecutorID, manifest []byte, counters map[string]int64) error {
 	args := append(attemptArgs(a), string(executor), a.Claimed, manifest)
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
 		args = append(args, name, counters[name])
 	}
-	return s.settle(ctx, "commit", commitScript, a, args)
+	return s.endAttempt(ctx, "commit", commitScript, a, args)
 }
 
-// Fail ends an attempt that came to nothing and puts its task back, or fails the job when the
-// limit for that class of failure is reached. It fails with ErrStale as Commit does.
+// Fail ends an attempt without a result and makes its task ready again, or fails the job if the
+// limit for that class of failure is reached. It fails with ErrStale like Commit.
 func (s *Store) Fail(ctx context.Context, a job.AttemptID, executor job.ExecutorID, why job.Failure, limits Limits) error {
 	limits = limits.Or(DefaultLimits)
 	why.Attempt, why.Executor = a.Name(), executor
@@ -217,19 +218,19 @@ func (s *Store) Fail(ctx context.Context, a job.AttemptID, executor job.Executor
 	}
 	args := append(attemptArgs(a), string(executor), a.Claimed, string(why.Class), text,
 		limits.of(why.Class), wait.Milliseconds(), limits.Shun.Milliseconds())
-	return s.settle(ctx, "fail", failScript, a, args)
+	return s.endAttempt(ctx, "fail", failScript, a, args)
 }
 
-// share is a part of d, another for each attempt: those that failed together should not return
-// together.
+// share returns a part of d that differs between attempts: attempts that failed together should not
+// return together.
 func share(d time.Duration, a job.AttemptID) time.Duration {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(a.String())) // a hash takes every write
+	_, _ = h.Write([]byte(a.String())) // a hash never fails to write
 	return time.Duration(h.Sum64() % uint64(d+1))
 }
 
-// LoseSegment ends a reduce attempt that found a committed map attempt's segment missing or
-// corrupt, and has that map task done again. It fails with ErrStale as Commit does.
+// LoseSegment ends a reduce attempt that found the segment of a committed map attempt missing or
+// corrupt, and has the map task done again. It fails with ErrStale like Commit.
 func (s *Store) LoseSegment(ctx context.Context, a job.AttemptID, executor job.ExecutorID, segment job.AttemptID, why job.Failure, limits Limits) error {
 	if a.Task.Side != job.Reduce || segment.Task.Side != job.Map {
 		return fmt.Errorf("lose segment of %s for %s: %w", segment, a, ErrIllegal)
@@ -240,36 +241,37 @@ func (s *Store) LoseSegment(ctx context.Context, a job.AttemptID, executor job.E
 	if err != nil {
 		return err
 	}
-	return s.settle(ctx, "lose segment for", loseScript, a, []any{
+	return s.endAttempt(ctx, "lose segment for", loseScript, a, []any{
 		a.Name(), a.Task.Index, a.Number, string(executor), a.Claimed,
 		segment.Task.Index, segment.Number, segment.Claimed, text, limits.Segment,
 	})
 }
 
-// Backup has a second attempt at a's task started beside it, by another executor. The first
-// of them to commit wins, the other is told so. It does nothing when the task has a second
-// attempt already, and fails with ErrStale when a does not run.
+// Backup has another executor start a second attempt at a's task. The first of the two to commit
+// wins; the executor of the other is told to stop it. Backup does nothing if the task already has a
+// second attempt, and fails with ErrStale if a is not running.
 func (s *Store) Backup(ctx context.Context, a job.AttemptID) error {
-	return s.settle(ctx, "back up", backupScript, a, append(attemptArgs(a), a.Claimed))
+	return s.endAttempt(ctx, "back up", backupScript, a, append(attemptArgs(a), a.Claimed))
 }
 
 func attemptArgs(a job.AttemptID) []any {
 	return []any{a.Name(), string(rune(a.Task.Side)), a.Task.Index, a.Number}
 }
 
-// settle runs a script that ends or doubles an attempt and answers {'ok', phase after it} or
-// {'stale'}, followed by 'cleanup' if that ended the job, and passes on what that means for others.
-func (s *Store) settle(ctx context.Context, what string, script *script, a job.AttemptID, args []any) error {
+// endAttempt runs a script that ends an attempt or adds one beside it, whose reply is {'ok', phase
+// after it} or {'stale'}, followed by 'cleanup' if this ended the job. It lets others know the
+// consequences.
+func (s *Store) endAttempt(ctx context.Context, what string, script *script, a job.AttemptID, args []any) error {
 	v, err := script.call(ctx, s.rdb, s.jobKeys(a.Job), args...)
-	var did settled
+	var did ended
 	if err == nil {
-		did, err = decodeSettled(script, v)
+		did, err = decodeEnded(script, v)
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", what, a, err)
 	}
 	if did.rivals > 0 {
-		s.tell(ctx, a.Job) // they have lost
+		s.sendNews(ctx, a.Job) // they have lost
 	}
 	if did.phase != "" {
 		s.hint(ctx, a, did.phase, !did.stale && script == commitScript)
@@ -280,17 +282,17 @@ func (s *Store) settle(ctx context.Context, what string, script *script, a job.A
 	return nil
 }
 
-// settled is what a script has done that ends or doubles an attempt.
-type settled struct {
+// ended is the result of a script that ends an attempt or adds one beside it.
+type ended struct {
 	stale  bool
-	phase  job.Phase // after it; "" of what was stale and has changed nothing
-	rivals int       // other attempts that it ended
+	phase  job.Phase // after the script; "" if the attempt was stale and nothing changed
+	rivals int       // other attempts that the script ended
 }
 
-// decodeSettled reads what such a script answers.
-func decodeSettled(script *script, v any) (settled, error) {
+// decodeEnded decodes the reply of such a script.
+func decodeEnded(script *script, v any) (ended, error) {
 	r := script.replyOf(v)
-	did := settled{stale: r.status("ok", "stale") == "stale"}
+	did := ended{stale: r.status("ok", "stale") == "stale"}
 	commits := script == commitScript
 	if !did.stale || commits && r.more() {
 		did.phase = r.phase()
@@ -301,12 +303,12 @@ func decodeSettled(script *script, v any) (settled, error) {
 	return did, r.done()
 }
 
-// hint passes on what a settled attempt means for others. Its errors are dropped: the
-// attempt is settled whatever becomes of them, and the next sweep makes up for a lost hint.
+// hint lets others know what the end of an attempt means for them. It drops errors: the transition
+// stands in any case, and the next sweep makes up for a lost hint.
 func (s *Store) hint(ctx context.Context, a job.AttemptID, phase job.Phase, committed bool) {
 	switch phase {
 	case job.PhaseCleanup:
-		s.tell(ctx, a.Job)
+		s.sendNews(ctx, a.Job)
 		_ = s.callController(ctx, a.Job)
 	case job.PhasePublish:
 		_ = s.callController(ctx, a.Job)

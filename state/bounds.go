@@ -9,10 +9,10 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// SetBounds says that an object on the work store (see Layout.Bounds) has the partition bounds of
-// a job, born when the caller read it, unless that was said of another one before. It returns the
-// name that holds. It fails with ErrStale when that job was lost and restored meanwhile, or is in
-// another phase than map or reduce.
+// SetBounds records the object on the work store (see Layout.Bounds) that has the partition bounds
+// of a job, unless another one is already recorded. Born is the job's birth as the caller read it.
+// SetBounds returns the recorded name. It fails with ErrStale if the job was lost and restored
+// since, or is in a phase other than map and reduce.
 func (s *Store) SetBounds(ctx context.Context, id job.ID, born int64, name string) (string, error) {
 	v, err := boundsScript.call(ctx, s.rdb, s.jobKeys(id), strconv.FormatInt(born, 10), name)
 	if err == nil {
@@ -24,7 +24,7 @@ func (s *Store) SetBounds(ctx context.Context, id job.ID, born int64, name strin
 	return name, nil
 }
 
-// decodeBounds reads what bounds.lua answers.
+// decodeBounds decodes the reply of bounds.lua.
 func decodeBounds(v any) (name string, err error) {
 	r := boundsScript.replyOf(v)
 	switch r.status("ok", "gone", "stale") {
@@ -41,9 +41,9 @@ func decodeBounds(v any) (name string, err error) {
 	return name, err
 }
 
-// HoldSampler makes the caller, named by token, the one that samples a job's keys, until it
-// releases that or ttl is over; repeated, it goes on. False means that another does. As with Mind,
-// this saves double work and guards nothing.
+// HoldSampler makes the caller, named by token, the only one that samples a job's keys, until it
+// releases the hold or ttl ends; repeating the call extends the hold. False means that another one
+// holds it. Like HoldJob, this saves double work and protects nothing.
 func (s *Store) HoldSampler(ctx context.Context, id job.ID, token string, ttl time.Duration) (bool, error) {
 	holder, err := s.hold(ctx, s.samplerKey(id), token, ttl)
 	return holder == token, err
@@ -54,7 +54,7 @@ func (s *Store) ReleaseSampler(ctx context.Context, id job.ID, token string) err
 	return s.release(ctx, s.samplerKey(id), token)
 }
 
-// Bounds returns what SetBounds has said of a job with that birth; "": nothing yet.
+// Bounds returns the name that SetBounds recorded for a job with that birth; "": none yet.
 func (s *Store) Bounds(ctx context.Context, id job.ID, born int64) (string, error) {
 	fields, err := s.rdb.HMGet(ctx, s.jobKey(id), "born", "bounds").Result()
 	if err != nil {
@@ -63,6 +63,6 @@ func (s *Store) Bounds(ctx context.Context, id job.ID, born int64) (string, erro
 	if at, _ := fields[0].(string); at != strconv.FormatInt(born, 10) {
 		return "", fmt.Errorf("read the bounds of %s: %w", id, ErrStale)
 	}
-	name, _ := fields[1].(string) // nil where there is none
+	name, _ := fields[1].(string) // nil if there is none
 	return name, nil
 }

@@ -16,7 +16,7 @@ import (
 func TestKeysOfAJobAreInOneSlot(t *testing.T) {
 	s := New(nil, DefaultNamespace)
 	const tag = "{job-1_A}"
-	for _, key := range append(s.jobKeys("job-1_A"), s.minderKey("job-1_A"), s.samplerKey("job-1_A")) {
+	for _, key := range append(s.jobKeys("job-1_A"), s.holderKey("job-1_A"), s.samplerKey("job-1_A")) {
 		// Redis hashes what is between the first brace and the next closing one.
 		if first, last := strings.IndexByte(key, '{'), strings.IndexByte(key, '}'); first < 0 || last < first || key[first:last+1] != tag {
 			t.Errorf("%s does not hash by %s", key, tag)

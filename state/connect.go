@@ -16,37 +16,37 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What a URL's options don't say. A server that is gone is to be noticed soon, since a call that
-// hangs on it keeps its caller from the one that takes over; and one that comes back within two
-// seconds or so is to cost nobody an error.
+// These are the defaults of a URL's options. A dead server must be noticed soon, as a call that
+// hangs keeps its caller from the server that takes over; and a server that is back within about
+// two seconds must not cause an error.
 const (
 	maxRetries      = 5
 	minRetryBackoff = 100 * time.Millisecond // doubles up to the client's own default of 1s
 	dialTimeout     = 2 * time.Second
-	dialerRetries   = 1 // each retry of a call dials anew; the default would be five dials for each of these
-	maxRedirects    = 8 // of a cluster's calls, which count as retries too
+	dialerRetries   = 1 // each retry of a call dials again; by default each would dial five times
+	maxRedirects    = 8 // of a cluster's calls; the client counts them as retries, too
 )
 
-// Ports that an address without one means.
+// Ports of addresses without one.
 const (
 	serverPort   = "6379"
 	sentinelPort = "26379"
 )
 
-// Options that would have the state read from replicas, which lag; or that have another place in
-// our URLs, or none.
+// These options would read the state from replicas, which lag, or belong elsewhere in our URLs, or
+// nowhere.
 var refusedOptions = []string{
 	"addr", "context_timeout_enabled", "master_name", "password", "read_only", "replica_only", "route_by_latency",
 	"route_by_latency_tolerance", "route_randomly", "use_disconnected_replicas", "username",
 }
 
-// Options of the sentinels themselves, whose users are not those of the Redis that they watch.
+// Options of the sentinels themselves, whose users differ from those of the Redis that they watch.
 const (
 	sentinelUser     = "sentinel_username"
 	sentinelPassword = "sentinel_password"
 )
 
-// An address is what a URL says of a Redis; one of its options is not nil.
+// address is what a URL says about a Redis; exactly one of its options is not nil.
 type address struct {
 	where    string // for errors: hosts and names, no secrets
 	single   *redis.Options
@@ -54,17 +54,17 @@ type address struct {
 	cluster  *redis.ClusterOptions
 }
 
-// Connect opens the Redis at a URL and asks it once. The URL is one of
+// Connect opens the Redis at a URL and sends it one request. The URL is one of
 //
 //	redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]
 //	redis+sentinel://[[USER]:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]/MASTER[/DB][?sentinel_username=…&sentinel_password=…]
 //	redis+cluster://[[USER]:PASSWORD@]HOST[:PORT][,HOST[:PORT]…]
 //	unix://[[USER]:PASSWORD@]/PATH[?db=DB]
 //
-// and rediss:// for TLS, also in rediss+sentinel:// (to the sentinels as well) and
-// rediss+cluster://. The hosts are sentinels, or some of the cluster's nodes; the others are
-// found. Options of the client may follow as parameters, like pool_size=20 or read_timeout=10s.
-// Errors never contain passwords. The caller closes the client, which it gets through Close.
+// and rediss:// for TLS, also in rediss+sentinel:// (then to the sentinels, too) and
+// rediss+cluster://. The hosts are sentinels, or some nodes of the cluster; the others are
+// discovered. Options of the client may follow as parameters, like pool_size=20 or
+// read_timeout=10s. Errors never contain passwords. The Store's Close closes the connection.
 func Connect(ctx context.Context, url, namespace string) (*Store, error) {
 	a, err := parseURL(url)
 	if err != nil {
@@ -73,29 +73,29 @@ func Connect(ctx context.Context, url, namespace string) (*Store, error) {
 	rdb := a.open()
 	if err := rdb.Ping(ctx).Err(); err != nil {
 		if a.sentinel != nil && errors.Is(err, redis.Nil) {
-			err = fmt.Errorf("its sentinels know no master of the name %q", a.sentinel.MasterName)
+			err = fmt.Errorf("its sentinels do not know a master named %q", a.sentinel.MasterName)
 		}
 		if isMute(err) {
-			err = fmt.Errorf("it takes connections, but does not answer as a Redis does: %w", err)
+			err = fmt.Errorf("it accepts connections but does not answer like a Redis: %w", err)
 		}
 		return nil, errors.Join(fmt.Errorf("reach redis at %s: %w", a.where, err), rdb.Close())
 	}
 	return New(rdb, namespace), nil
 }
 
-// isMute tells whether a server took a connection, and then said nothing in time.
+// isMute reports whether a server accepted a connection but did not answer in time.
 func isMute(err error) bool {
 	var op *net.OpError
 	return errors.Is(err, os.ErrDeadlineExceeded) && (!errors.As(err, &op) || op.Op != "dial")
 }
 
-// CheckURL returns an error for a URL that Connect does not take; it connects to nothing.
+// CheckURL returns an error for a URL that Connect does not accept. It connects to nothing.
 func CheckURL(url string) error {
 	_, err := parseURL(url)
 	return err
 }
 
-// RedactURL returns a URL as it may be shown: without passwords, be it well formed or not.
+// RedactURL returns a URL without its passwords, even if it is malformed.
 func RedactURL(url string) string {
 	const mask = "xxxxx"
 	if before, after, ok := strings.Cut(url, sentinelPassword+"="); ok {
@@ -114,7 +114,7 @@ func RedactURL(url string) string {
 	return scheme + "://" + user + ":" + mask + rest[at:]
 }
 
-// cutBefore cuts s before the first of some characters.
+// cutBefore cuts s before the first character that is in chars.
 func cutBefore(s, chars string) (before, after string, found bool) {
 	if i := strings.IndexAny(s, chars); i >= 0 {
 		return s[:i], s[i:], true
@@ -132,18 +132,18 @@ func (a *address) open() redis.UniversalClient {
 	return redis.NewClient(a.single)
 }
 
-// parseURL reads a URL as Connect describes them.
+// parseURL parses a URL as Connect describes it.
 func parseURL(raw string) (*address, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
 		return nil, errors.New(`redis url: "://" is missing: want something like redis://HOST:6379/0`)
 	}
 	authority, tail, _ := cutBefore(rest, "/?#")
-	// Several hosts are no valid URL for net/url, so it gets to see the first of them.
+	// net/url does not accept several hosts, so it gets only the first.
 	at := strings.LastIndexByte(authority, '@')
 	hosts := strings.Split(authority[at+1:], ",")
 	u, err := url.Parse(scheme + "://" + authority[:at+1] + hosts[0] + tail)
-	// The error of net/url quotes the URL, or the part that it takes for a port.
+	// An error of net/url quotes the URL, or the part that looks like a port.
 	if err != nil || u.User == nil && misplacedPassword(u) {
 		return nil, errors.New("redis url: malformed (in a password, characters like / ? # @ : % must be written as %2F and so on)")
 	}
@@ -168,8 +168,8 @@ func parseURL(raw string) (*address, error) {
 	return a, nil
 }
 
-// misplacedPassword tells whether an @ is where none belongs: a password with a slash or a
-// question mark in it looks like that, and must not come up in errors as a path or an option.
+// misplacedPassword reports whether an @ is where none is allowed: a password that contains a slash
+// or a question mark looks like that, and must not appear in errors as a path or an option.
 func misplacedPassword(u *url.URL) bool {
 	if strings.Contains(u.Path+u.Fragment, "@") {
 		return true
@@ -185,7 +185,7 @@ func misplacedPassword(u *url.URL) bool {
 
 func parseSingle(u *url.URL, hosts []string) (*address, error) {
 	if len(hosts) > 1 {
-		return nil, fmt.Errorf("%s:// names one host; several are for redis+sentinel:// and redis+cluster://", u.Scheme)
+		return nil, fmt.Errorf("%s:// takes one host; use redis+sentinel:// or redis+cluster:// for several", u.Scheme)
 	}
 	opts, err := redis.ParseURL(u.String())
 	if err != nil {
@@ -234,7 +234,7 @@ func parseCluster(u *url.URL, hosts []string) (*address, error) {
 		return nil, err
 	}
 	if db := strings.Trim(u.Path, "/"); db != "" && db != "0" {
-		return nil, fmt.Errorf("a cluster has no databases, and %q names one", "/"+db)
+		return nil, fmt.Errorf("a cluster has no databases: remove %q", "/"+db)
 	}
 	query, err := clientOptions(u)
 	if err != nil {
@@ -251,13 +251,13 @@ func parseCluster(u *url.URL, hosts []string) (*address, error) {
 	if opts.MaxRedirects == 0 {
 		opts.MaxRedirects = maxRedirects
 	}
-	// The client of a cluster repeats its nodes' calls itself, so MaxRetries stays off.
+	// A cluster's client repeats its nodes' calls itself, so MaxRetries stays off.
 	ignored := -1
 	applyDefaults(&ignored, &opts.MinRetryBackoff, &opts.DialTimeout, &opts.DialerRetries)
 	return &address{where: "cluster " + strings.Join(addrs, ","), cluster: opts}, nil
 }
 
-// splitHosts completes a list of HOST[:PORT].
+// splitHosts splits a list of HOST[:PORT] and adds the default port.
 func splitHosts(hosts []string, defaultPort string) ([]string, error) {
 	addrs := make([]string, len(hosts))
 	for i, text := range hosts {
@@ -270,18 +270,18 @@ func splitHosts(hosts []string, defaultPort string) ([]string, error) {
 	return addrs, nil
 }
 
-// clientOptions returns a URL's parameters, of which some make no sense here.
+// clientOptions returns a URL's parameters, and refuses those that make no sense here.
 func clientOptions(u *url.URL) (url.Values, error) {
 	query := u.Query()
 	for _, name := range refusedOptions {
 		if query.Has(name) {
-			return nil, fmt.Errorf("option %s can't be used here", name)
+			return nil, fmt.Errorf("option %s is not supported here", name)
 		}
 	}
 	return query, nil
 }
 
-// plainURL is a URL for the client library, which reads options and database from it.
+// plainURL returns a URL for the client library, which reads options and database from it.
 func plainURL(scheme, db string, query url.Values) string {
 	u := url.URL{Scheme: scheme, Host: "placeholder", Path: "/" + db, RawQuery: query.Encode()}
 	return u.String()
@@ -295,8 +295,8 @@ func credentials(u *url.URL) (user, password string) {
 	return u.User.Username(), password
 }
 
-// ownNames has each server's certificate checked for the host by which that server was dialed,
-// not all for the first.
+// ownNames checks each server's certificate for the host by which that server was dialed, not all
+// of them for the first host.
 func ownNames(config *tls.Config) {
 	if config != nil {
 		config.ServerName, config.MinVersion = "", tls.VersionTLS12

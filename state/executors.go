@@ -13,8 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ExecutorInfo is what an executor says of itself with its heartbeats. Nothing is decided by
-// it; it is for people.
+// ExecutorInfo is what an executor reports about itself with its heartbeats. It is for people:
+// nothing is decided by it.
 type ExecutorInfo struct {
 	ID       job.ExecutorID `json:"id"`
 	Host     string         `json:"host"`
@@ -23,13 +23,14 @@ type ExecutorInfo struct {
 	Seen     time.Time      `json:"seen"` // its last heartbeat
 	Slots    int            `json:"slots"`
 	Draining bool           `json:"draining"`         // claims no more
-	Benched  time.Time      `json:"benched,omitzero"` // until then it claims nothing, since attempts fail there
+	Benched  time.Time      `json:"benched,omitzero"` // until then its circuit breaker keeps it from claiming
 	Running  []string       `json:"running"`          // attempts, "JOB/m12.1"
-	CPU      float64        `json:"cpu"`              // cores in use since the heartbeat before
+	CPU      float64        `json:"cpu"`              // cores in use since the previous heartbeat
 	Memory   int64          `json:"memory"`           // resident bytes
 }
 
-// ReportExecutor tells who the executor is; it is forgotten after ttl unless it does so again.
+// ReportExecutor records an executor's report. It is removed after ttl unless the executor reports
+// again.
 func (s *Store) ReportExecutor(ctx context.Context, info ExecutorInfo, ttl time.Duration) error {
 	info.Seen = time.Now()
 	text, err := json.Marshal(info)
@@ -47,10 +48,10 @@ func (s *Store) ReportExecutor(ctx context.Context, info ExecutorInfo, ttl time.
 	return nil
 }
 
-// lastReports is how many executors, those that reported themselves last, are asked for another.
+// lastReports is how many of the executors that reported last are read to find another one.
 const lastReports = 16
 
-// HasOthers tells whether an executor other than this one reported itself lately, and claims tasks.
+// HasOthers reports whether another executor has reported lately and claims tasks.
 func (s *Store) HasOthers(ctx context.Context, id job.ExecutorID) (bool, error) {
 	ids, err := s.rdb.ZRevRange(ctx, s.executorsKey(), 0, lastReports-1).Result()
 	if err != nil {
@@ -78,7 +79,7 @@ func (s *Store) HasOthers(ctx context.Context, id job.ExecutorID) (bool, error) 
 	return false, nil
 }
 
-// RemoveExecutor forgets an executor that has stopped.
+// RemoveExecutor removes an executor that has stopped.
 func (s *Store) RemoveExecutor(ctx context.Context, id job.ExecutorID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.Del(ctx, s.executorKey(id))
@@ -91,7 +92,7 @@ func (s *Store) RemoveExecutor(ctx context.Context, id job.ExecutorID) error {
 	return nil
 }
 
-// Executors returns those that reported themselves lately, by id. It forgets the others.
+// Executors returns the executors that have reported lately, by id. It removes the others.
 func (s *Store) Executors(ctx context.Context) ([]ExecutorInfo, error) {
 	ids, err := s.rdb.ZRange(ctx, s.executorsKey(), 0, -1).Result()
 	if err != nil {
@@ -128,7 +129,7 @@ func (s *Store) Executors(ctx context.Context) ([]ExecutorInfo, error) {
 	}
 	if len(gone) > 0 {
 		if err := s.rdb.ZRem(ctx, s.executorsKey(), gone...).Err(); err != nil {
-			return nil, fmt.Errorf("forget executors: %w", err)
+			return nil, fmt.Errorf("remove executors: %w", err)
 		}
 	}
 	slices.SortFunc(executors, func(a, b ExecutorInfo) int { return strings.Compare(string(a.ID), string(b.ID)) })

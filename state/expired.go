@@ -8,16 +8,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// CallOnExpiry calls controllers to a job whenever one of its leases ends, until ctx does, if the
-// server tells of expired keys (notify-keyspace-events Ex) and is a single one. That only hastens the
-// sweep, which comes in any case: such messages may be lost, and Redis may expire a key late.
+// CallOnExpiry calls controllers to a job whenever one of its leases expires, until ctx ends, if
+// the server publishes expired keys (notify-keyspace-events Ex) and is a single one. This only
+// hastens the sweep, which happens in any case: such messages may be lost, and Redis may expire a
+// key late.
 func (s *Store) CallOnExpiry(ctx context.Context) {
 	client, ok := s.rdb.(*redis.Client)
 	if !ok {
 		return
 	}
 	told := client.PSubscribe(ctx, "__keyevent@*__:expired")
-	defer func() { _ = told.Close() }() // it only listened
+	defer func() { _ = told.Close() }() // it only reads
 	messages := told.Channel()
 	for {
 		select {

@@ -14,21 +14,22 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrUnfit says that the Redis is set up, or of a kind, such that the state of jobs would not be safe in it.
+// ErrUnfit reports a Redis that by its kind or configuration cannot keep the state of jobs safely.
 var ErrUnfit = errors.New("this Redis can't keep the state of jobs")
 
-// minVersion is the first Redis whose scripts may read the clock and then write, and that has
-// streams.
+// minVersion is the first version of Redis whose scripts may read the clock and then write, and
+// that has streams.
 const minVersion = 5
 
-// needed are the commands that may be missing from servers that only speak Redis's protocol, or
-// have been renamed away.
+// needed are the commands that servers may lack that only speak Redis's protocol, or that may have
+// been renamed.
 var needed = []string{"evalsha", "script", "time", "blpop", "pexpire", "hscan", "xadd", "xread", "zrevrangebyscore"}
 
-// CheckServer finds out whether the Redis, or each master of the cluster, can keep the state: it
-// must not evict keys, must run a script as ours are, and answer calls that block (ErrUnfit, and why); and it
-// should keep keys across a restart (a warning in log). A server that does not tell how it is set up is warned
-// of, and one that is full, say, can't be tried: both are taken as they are.
+// CheckServer checks whether the Redis, or each master of the cluster, can keep the state: it must
+// not evict keys, and it must run scripts like ours and answer blocking calls; otherwise
+// CheckServer fails with ErrUnfit and the reason. The Redis should also keep keys across a restart;
+// otherwise CheckServer logs a warning. It also warns about a server that does not report its
+// configuration. It accepts a server that it cannot test, for example because it is full.
 func (s *Store) CheckServer(ctx context.Context, log *slog.Logger) error {
 	if err := s.checkNodes(ctx, log); err != nil {
 		return err
@@ -47,14 +48,15 @@ func (s *Store) CheckServer(ctx context.Context, log *slog.Logger) error {
 	return err
 }
 
-// try has the server do what we need of it, with keys of their own: a script that does what ours do, and calls
-// that block, of which nothing is left. What a server says of itself does not matter here.
+// try has the server do what we need, with keys made for this: a script that does what ours do, and
+// blocking calls. Nothing of them remains. What the server reports about itself does not matter
+// here.
 func (s *Store) try(ctx context.Context) (err error) {
 	key := s.namespace + ":fit:{" + rand.Text() + "}"
 	list, stream := key+":list", key+":stream"
 	v, err := fitScript.call(ctx, s.rdb, []string{key, key + ":zset", list, stream}, "é {x} 1e3")
 	if err != nil {
-		return fmt.Errorf("it can't run a script as ours are: %w", err)
+		return fmt.Errorf("it cannot run scripts like ours: %w", err)
 	}
 	r := fitScript.replyOf(v)
 	r.status("ok")
@@ -75,18 +77,18 @@ func (s *Store) try(ctx context.Context) (err error) {
 		return fmt.Errorf("try a list: %w", err)
 	}
 	if err := s.rdb.BLPop(ctx, time.Second, list).Err(); err != nil {
-		return fmt.Errorf("it can't wait on a list (BLPOP): %w", err)
+		return fmt.Errorf("it cannot wait on a list (BLPOP): %w", err)
 	}
 	if err := s.rdb.XAdd(ctx, &redis.XAddArgs{Stream: stream, Values: []any{"kind", "x"}}).Err(); err != nil {
 		return fmt.Errorf("try a stream (XADD): %w", err)
 	}
 	if err := s.rdb.XRead(ctx, &redis.XReadArgs{Streams: []string{stream, "0"}, Count: 1, Block: time.Second}).Err(); err != nil {
-		return fmt.Errorf("it can't wait on a stream (XREAD): %w", err)
+		return fmt.Errorf("it cannot wait on a stream (XREAD): %w", err)
 	}
 	return nil
 }
 
-// checkNodes asks the server, or each master of a cluster, how it is set up.
+// checkNodes reads the configuration of the server, or of each master of a cluster.
 func (s *Store) checkNodes(ctx context.Context, log *slog.Logger) error {
 	cluster, ok := s.rdb.(*redis.ClusterClient)
 	if !ok {
@@ -111,9 +113,9 @@ func (s *Store) checkNodes(ctx context.Context, log *slog.Logger) error {
 	return errors.Join(errs...)
 }
 
-// checkNode is CheckServer of one server.
+// checkNode does for one server what CheckServer describes.
 func checkNode(ctx context.Context, rdb redis.Cmdable, log *slog.Logger) error {
-	text, err := rdb.Info(ctx).Result() // unlike CONFIG it is allowed nearly everywhere
+	text, err := rdb.Info(ctx).Result() // unlike CONFIG, INFO is allowed nearly everywhere
 	if err != nil {
 		log.Warn("Redis does not tell how it is set up: make sure that its maxmemory-policy is noeviction", "error", err)
 		return nil
@@ -135,7 +137,7 @@ func checkNode(ctx context.Context, rdb redis.Cmdable, log *slog.Logger) error {
 	return nil
 }
 
-// parseInfo reads the answer of INFO: lines of NAME:VALUE.
+// parseInfo parses the reply of INFO: lines of NAME:VALUE.
 func parseInfo(text string) map[string]string {
 	info := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -155,17 +157,17 @@ func checkVersion(info map[string]string) error {
 	return nil
 }
 
-// checkThreads refuses a KeyDB that hangs under calls that block, which it does with more than one thread
+// checkThreads refuses a KeyDB with more than one thread, as it hangs in blocking calls
 // (Snapchat/KeyDB issues 794, 883, 928).
 func checkThreads(info map[string]string) error {
 	_, keyDB := info["mvcc_depth"]
 	if n, err := strconv.Atoi(info["server_threads"]); keyDB && err == nil && n > 1 {
-		return fmt.Errorf("%w: it is KeyDB with %d threads, which hangs under calls that block; start it with --server-threads 1, or use Redis or Valkey", ErrUnfit, n)
+		return fmt.Errorf("%w: it is KeyDB with %d threads, which hangs in blocking calls; start it with --server-threads 1, or use Redis or Valkey", ErrUnfit, n)
 	}
 	return nil
 }
 
-// checkCommands makes sure that none that is needed is missing.
+// checkCommands checks that no needed command is missing.
 func checkCommands(ctx context.Context, rdb redis.Cmdable) error {
 	args := []any{"command", "info"}
 	for _, name := range needed {
@@ -174,7 +176,7 @@ func checkCommands(ctx context.Context, rdb redis.Cmdable) error {
 	pipe := rdb.Pipeline()
 	answer := pipe.Do(ctx, args...)
 	if _, err := pipe.Exec(ctx); err != nil {
-		return nil //nolint:nilerr // it is not allowed to tell; what is missing will be told by the first call that needs it
+		return nil //nolint:nilerr // we may not ask; the first call that needs a missing command will fail
 	}
 	known, err := answer.Slice()
 	if err != nil || len(known) != len(needed) {
@@ -192,7 +194,7 @@ func checkCommands(ctx context.Context, rdb redis.Cmdable) error {
 	return nil
 }
 
-// checkEviction makes sure that a full Redis refuses writes and does not make room for them.
+// checkEviction checks that a full Redis refuses writes instead of evicting keys.
 func checkEviction(info map[string]string, log *slog.Logger) error {
 	limit, policy := info["maxmemory"], info["maxmemory_policy"]
 	switch {
@@ -207,13 +209,13 @@ func checkEviction(info map[string]string, log *slog.Logger) error {
 	return nil
 }
 
-// checkPersistence warns of a Redis that forgets all when it restarts.
+// checkPersistence warns about a Redis that loses everything when it restarts.
 func checkPersistence(ctx context.Context, rdb redis.Cmdable, info map[string]string, log *slog.Logger) {
 	if info["aof_enabled"] != "0" {
-		return // it has an append-only file, or does not tell
+		return // it has an append-only file, or does not report it
 	}
-	// Only the configuration tells of snapshots, and where that is not to be had somebody else
-	// takes care of them.
+	// Only the configuration mentions snapshots; if it cannot be read, somebody else operates the
+	// server and takes care of them.
 	config, err := rdb.ConfigGet(ctx, "save").Result()
 	if save, ok := config["save"]; err != nil || !ok || save != "" {
 		return

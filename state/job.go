@@ -7,12 +7,12 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Stage is a job's stay in a phase: another, and a greater one, each time that it comes to a phase, also to
-// one that it was in before, by a retry or since Redis has lost or forgotten something. Whoever decides on
-// a job by what its record said names the record's stage, so that the decision is refused if it comes late.
+// Stage numbers one stay of a job in a phase. It increases whenever the job enters a phase, even
+// one in which it has been before (after a retry or a loss of data). A transition names the stage
+// that its caller read, and is refused if the job has left that stage.
 type Stage int64
 
-// AnyStage stands for whatever stage a job is in.
+// AnyStage matches every stage.
 const AnyStage Stage = 0
 
 // Job is a job's record.
@@ -20,32 +20,33 @@ type Job struct {
 	ID       job.ID
 	Name     string
 	Priority int
-	Spec     json.RawMessage // not of a summary
-	// SubmittedBy is the caller's name; "" of a job that an earlier version submitted, or that came without a server.
+	Spec     json.RawMessage // nil in a summary
+	// SubmittedBy is the caller's name; "" if an earlier version submitted the job, or it was
+	// submitted without a server.
 	SubmittedBy string
-	// Program and Output are those of the spec.
+	// Program and Output are the spec's.
 	Program, Output string
-	Plan            string // what the planning controller left for the executors
+	Plan            string // what the planning controller recorded for the executors
 	State           job.State
 	Phase           job.Phase
 	Stage           Stage
-	Born            int64 // ms; another when the job was lost and restored
-	Restored        bool  // from what the object store holds, after Redis had lost it
-	Epoch           int   // another, and a greater, one for each set of committed maps that is reduced
+	Born            int64 // ms; changes when the job is lost and restored
+	Restored        bool  // from the object store, after Redis lost it
+	Epoch           int   // increases with each set of committed maps that is reduced
 	Map             job.Progress
 	Reduce          job.Progress
 	Error           *job.Failure // of a job that failed or was cancelled
-	// Recovered are those tasks of an ended job that did not complete which were committed though an attempt that
-	// is still known failed.
+	// Recovered are the committed tasks, of an ended job that did not complete, that have an
+	// attempt whose failure is still on record.
 	Recovered []job.TaskID
 
-	// By the clock of Redis; zero: not yet. A job that maps again because a segment was lost
-	// keeps its first MapsDone.
+	// By the clock of Redis; zero: not yet. A job that maps again because a segment was lost keeps
+	// its first MapsDone.
 	Submitted, Planned, MapsDone, PublishedFrom, Ended time.Time
 	KeptUntil                                          time.Time // of a failed job: until when it may be retried
 }
 
-// Parts is how many parts the output of a job has, or -1 as long as it is not planned.
+// Parts returns the number of parts of a job's output, or -1 if the job is not planned yet.
 func (j Job) Parts() int {
 	switch {
 	case j.Plan == "":

@@ -6,14 +6,15 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Limits bound how often a task may fail, by class of failure, and how long it rests between.
+// Limits are the limits on how often a task may fail, by class of failure, and how long it rests in
+// between.
 type Limits struct {
-	User    int           // attempts that fail by the program's fault, default 4
-	Infra   int           // by the infrastructure's, default 20
-	Lost    int           // executors that vanish while they run it, default 6
-	Segment int           // times that its committed output is found missing or corrupt, default 3
-	Shun    time.Duration // how long an executor leaves a task that it failed at to others; default 3s, negative: not at all
-	Backoff time.Duration // before the second attempt after an infrastructure failure; doubles, with jitter; default 1s
+	User    int           // attempts that fail because of the program; default 4
+	Infra   int           // because of the infrastructure; default 20
+	Lost    int           // executors that vanish while they run the task; default 6
+	Segment int           // times that its committed output is found missing or corrupt; default 3
+	Shun    time.Duration // how long an executor leaves a task that failed there to others; default 3s, negative: 0
+	Backoff time.Duration // wait before the next attempt after an infrastructure failure; doubles, with jitter; default 1s
 }
 
 // DefaultLimits are used where a field is zero.

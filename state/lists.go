@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// activate enters a job into the history and among those that have not ended.
+// activate adds a job to the history and to the unended jobs.
 func (s *Store) activate(ctx context.Context, id job.ID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAddNX(ctx, s.jobsKey(), redis.Z{Score: float64(time.Now().UnixMilli()), Member: string(id)})
@@ -18,12 +18,12 @@ func (s *Store) activate(ctx context.Context, id job.ID) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("enter %s into the lists: %w", id, err)
+		return fmt.Errorf("add %s to the lists: %w", id, err)
 	}
 	return nil
 }
 
-// Active returns the jobs that have not ended.
+// Active returns the unended jobs.
 func (s *Store) Active(ctx context.Context) ([]job.ID, error) {
 	ids, err := s.rdb.SMembers(ctx, s.activeKey()).Result()
 	if err != nil {
@@ -36,9 +36,9 @@ func (s *Store) Active(ctx context.Context) ([]job.ID, error) {
 	return jobs, nil
 }
 
-// Remember enters those of the newest count jobs that have not ended among the active ones, if
-// they are not there: whoever took an id off the list because its job was not there yet may have
-// died before it saw the job come.
+// Remember adds those of the newest count jobs that have not ended to the active ones, if they are
+// missing: a process that removed an id because its job did not exist yet may have died before it
+// saw the job appear.
 func (s *Store) Remember(ctx context.Context, count int) error {
 	ids, err := s.History(ctx, 0, count)
 	if err != nil {
@@ -52,16 +52,16 @@ func (s *Store) Remember(ctx context.Context, count int) error {
 		return nil
 	})
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return fmt.Errorf("look for forgotten jobs: %w", err)
+		return fmt.Errorf("find unlisted jobs: %w", err)
 	}
 	var active []any
 	for i, id := range ids {
 		phase, err := phases[i].Result()
 		if errors.Is(err, redis.Nil) {
-			continue // it has expired meanwhile
+			continue // it has expired since
 		}
 		if err != nil {
-			return fmt.Errorf("look whether job %s has ended: %w", id, err)
+			return fmt.Errorf("read whether job %s has ended: %w", id, err)
 		}
 		if job.Phase(phase) != job.PhaseEnded {
 			active = append(active, string(id))
@@ -71,13 +71,13 @@ func (s *Store) Remember(ctx context.Context, count int) error {
 		return nil
 	}
 	if err := s.rdb.SAdd(ctx, s.activeKey(), active...).Err(); err != nil {
-		return fmt.Errorf("remember jobs: %w", err)
+		return fmt.Errorf("list jobs again: %w", err)
 	}
 	return nil
 }
 
-// Enlist enters a job that has not ended into the lists, if it is not there: the script that made the job may
-// have been executed late, when Redis had lost them.
+// Enlist adds an unended job to the lists if it is missing: the script that created the job may
+// have run late, after Redis had lost them.
 func (s *Store) Enlist(ctx context.Context, id job.ID) error {
 	phase, err := s.Phase(ctx, id)
 	if errors.Is(err, ErrNoJob) || phase == job.PhaseEnded {
@@ -89,7 +89,7 @@ func (s *Store) Enlist(ctx context.Context, id job.ID) error {
 	return s.activate(ctx, id)
 }
 
-// deactivate takes an ended or unknown job out of the indexes of work.
+// deactivate removes an ended or unknown job from the indexes of work.
 func (s *Store) deactivate(ctx context.Context, id job.ID) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZRem(ctx, s.readyKey(), string(id))
@@ -97,14 +97,14 @@ func (s *Store) deactivate(ctx context.Context, id job.ID) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("take %s off the lists: %w", id, err)
+		return fmt.Errorf("remove %s from the lists: %w", id, err)
 	}
 	return nil
 }
 
-// dismiss takes an id without a job off the lists. The job may come to be meanwhile: Submit
-// enters it into the lists after its script, so either that comes after our removal, or we see
-// the job here and enter it again.
+// dismiss removes an id without a job from the lists. The job may appear meanwhile: Submit adds it
+// to the lists after its script, so either that happens after our removal, or we see the job here
+// and add it again.
 func (s *Store) dismiss(ctx context.Context, id job.ID) error {
 	if err := s.deactivate(ctx, id); err != nil {
 		return err

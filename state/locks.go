@@ -11,33 +11,33 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Mind makes the caller, named by token, the one controller that works on the job, until it
-// leaves it or ttl is over. It is a courtesy that saves double work, not a safeguard: every
-// transition is safe without it. False means that another controller minds the job.
-func (s *Store) Mind(ctx context.Context, id job.ID, token string, ttl time.Duration) (bool, error) {
-	holder, err := s.hold(ctx, s.minderKey(id), token, ttl)
+// HoldJob makes the caller, named by token, the one controller that works on the job, until it
+// releases the job or ttl ends. The hold is advisory: it saves double work, but every transition is
+// safe without it. False means that another controller holds the job.
+func (s *Store) HoldJob(ctx context.Context, id job.ID, token string, ttl time.Duration) (bool, error) {
+	holder, err := s.hold(ctx, s.holderKey(id), token, ttl)
 	return holder == token, err
 }
 
-// Leave ends Mind.
-func (s *Store) Leave(ctx context.Context, id job.ID, token string) error {
-	return s.release(ctx, s.minderKey(id), token)
+// ReleaseJob ends HoldJob.
+func (s *Store) ReleaseJob(ctx context.Context, id job.ID, token string) error {
+	return s.release(ctx, s.holderKey(id), token)
 }
 
-// HoldReports makes the caller, named by token, the one controller that reports what the whole cluster
-// is like, until it leaves that to others or ttl is over. False means that another is.
+// HoldReports makes the caller, named by token, the one controller that reports on the whole
+// cluster, until it releases the hold or ttl ends. False means that another one holds it.
 func (s *Store) HoldReports(ctx context.Context, token string, ttl time.Duration) (bool, error) {
 	holder, err := s.hold(ctx, s.reporterKey(), token, ttl)
 	return holder == token, err
 }
 
-// LeaveReports ends HoldReports.
-func (s *Store) LeaveReports(ctx context.Context, token string) error {
+// ReleaseReports ends HoldReports.
+func (s *Store) ReleaseReports(ctx context.Context, token string) error {
 	return s.release(ctx, s.reporterKey(), token)
 }
 
-// LockOutput keeps other jobs from writing to the same output until UnlockOutput. It
-// returns the job that holds it: id itself on success.
+// LockOutput keeps other jobs from writing to the same output until UnlockOutput. It returns the
+// job that holds the lock: id itself on success.
 func (s *Store) LockOutput(ctx context.Context, url string, id job.ID) (job.ID, error) {
 	holder, err := s.holderBy(ctx, lockOutputScript, s.outputsKey(), outputField(url), string(id))
 	if err != nil {
@@ -46,17 +46,17 @@ func (s *Store) LockOutput(ctx context.Context, url string, id job.ID) (job.ID, 
 	return job.ID(holder), nil
 }
 
-// OutputHolder returns the job that holds the lock on an output; "" if none does.
+// OutputHolder returns the job that holds the lock on an output; "" if there is none.
 func (s *Store) OutputHolder(ctx context.Context, url string) (job.ID, error) {
 	holder, err := s.rdb.HGet(ctx, s.outputsKey(), outputField(url)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return "", fmt.Errorf("look for the holder of %s: %w", url, err)
+		return "", fmt.Errorf("read the holder of %s: %w", url, err)
 	}
 	return job.ID(holder), nil
 }
 
-// UnlockOutput ends LockOutput, and calls a controller, since another job may wait for the output. It does
-// nothing when another job holds the lock.
+// UnlockOutput ends LockOutput and calls a controller, as another job may be waiting for the
+// output. It does nothing if another job holds the lock.
 func (s *Store) UnlockOutput(ctx context.Context, url string, id job.ID) error {
 	unlocked, err := s.freedBy(ctx, unlockOutputScript, s.outputsKey(), outputField(url), string(id))
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *Store) UnlockOutput(ctx context.Context, url string, id job.ID) error {
 	return s.callController(ctx, id)
 }
 
-// OutputLocks returns which job holds each output that is locked, by URL.
+// OutputLocks returns which job holds each locked output, by URL.
 func (s *Store) OutputLocks(ctx context.Context) (map[string]job.ID, error) {
 	const page = 1000
 	locks := map[string]job.ID{}
@@ -86,18 +86,18 @@ func (s *Store) OutputLocks(ctx context.Context) (map[string]job.ID, error) {
 	}
 }
 
-// outputField stands for an output among the locks.
+// outputField returns the field of an output among the locks.
 func outputField(url string) string { return strings.TrimSuffix(url, "/") }
 
 func (s *Store) hold(ctx context.Context, key, token string, ttl time.Duration) (string, error) {
 	holder, err := s.holderBy(ctx, holdScript, key, token, ttl.Milliseconds())
 	if err != nil {
-		return "", fmt.Errorf("take %s: %w", key, err)
+		return "", fmt.Errorf("hold %s: %w", key, err)
 	}
 	return holder, nil
 }
 
-// holderBy runs a script that answers who holds a lock.
+// holderBy runs a script whose reply is the holder of a lock.
 func (s *Store) holderBy(ctx context.Context, script *script, key string, args ...any) (string, error) {
 	v, err := script.call(ctx, s.rdb, []string{key}, args...)
 	if err != nil {
@@ -108,7 +108,8 @@ func (s *Store) holderBy(ctx context.Context, script *script, key string, args .
 	return holder, r.done()
 }
 
-// freedBy runs a script that answers 1 if it has ended a lock, and 0 if there was nothing to end.
+// freedBy runs a script whose reply is 1 if it has released a lock, and 0 if there was nothing to
+// release.
 func (s *Store) freedBy(ctx context.Context, script *script, key string, args ...any) (bool, error) {
 	v, err := script.call(ctx, s.rdb, []string{key}, args...)
 	if err != nil {

@@ -107,8 +107,8 @@ func TestServersThatOnlyLookLikeRedis(t *testing.T) {
 		answer  func(words []string) string
 		refused string
 	}{
-		"no scripts":               {greet, "it can't run a script as ours are: ERR unknown command (evalsha)"},
-		"no scripts, and tells so": {scripts("-ERR syntax error ()\r\n"), "can't run a script as ours are: ERR syntax error ()"},
+		"no scripts":               {greet, "it cannot run scripts like ours: ERR unknown command (evalsha)"},
+		"no scripts, and tells so": {scripts("-ERR syntax error ()\r\n"), "cannot run scripts like ours: ERR syntax error ()"},
 		"no clock in scripts":      {scripts("-ERR Write commands not allowed after non deterministic commands\r\n"), "non deterministic"},
 		"integers become texts":    {scripts(strings.Replace(good, ":1", "$1\r\n1", 1)), "script fit answers"},
 		"nothing comes back":       {scripts("*-1\r\n"), "script fit answers"},
@@ -120,7 +120,7 @@ func TestServersThatOnlyLookLikeRedis(t *testing.T) {
 				return ":1\r\n"
 			}
 			return scripts(good)(words)
-		}, "it can't wait on a list (BLPOP): ERR unknown command (blpop)"},
+		}, "it cannot wait on a list (BLPOP): ERR unknown command (blpop)"},
 		"KeyDB with threads": {func(words []string) string {
 			if words[0] == "INFO" {
 				text := "# Server\r\nredis_version:6.3.4\r\n# CPU\r\nserver_threads:2\r\n# KeyDB\r\nmvcc_depth:0\r\n"
@@ -159,7 +159,7 @@ func TestFullServerIsTaken(t *testing.T) {
 func TestMuteServer(t *testing.T) {
 	t.Parallel()
 	_, err := Connect(t.Context(), lookalike(t, func([]string) string { return "" }), "test")
-	if err == nil || !strings.Contains(err.Error(), "it takes connections, but does not answer as a Redis does") {
+	if err == nil || !strings.Contains(err.Error(), "it accepts connections but does not answer like a Redis") {
 		t.Errorf("%v", err)
 	}
 }

@@ -9,17 +9,17 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Memory returns how many bytes Redis uses and may use, of the fullest node of a cluster. Most is 0 where there is no
-// limit, or the server tells none.
+// Memory returns how many bytes Redis uses and may use; in a cluster, those of the fullest node.
+// Most is 0 if there is no limit or the server reports none.
 func (s *Store) Memory(ctx context.Context) (used, most int64, err error) {
-	var mu sync.Mutex // of the results
+	var mu sync.Mutex // guards the results
 	ask := func(ctx context.Context, node redis.Cmdable) error {
 		text, err := node.Info(ctx).Result()
 		if err != nil {
-			return fmt.Errorf("ask for Redis's memory: %w", err)
+			return fmt.Errorf("read Redis's use of memory: %w", err)
 		}
 		info := parseInfo(text)
-		u, _ := strconv.ParseInt(info["used_memory"], 10, 64) // 0: it does not tell
+		u, _ := strconv.ParseInt(info["used_memory"], 10, 64) // 0: not reported
 		m, _ := strconv.ParseInt(info["maxmemory"], 10, 64)
 		mu.Lock()
 		defer mu.Unlock()

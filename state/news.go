@@ -10,23 +10,23 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// keptNews is how many entries the news stream keeps, about.
+// keptNews is roughly how many entries the news stream keeps.
 const keptNews = 1000
 
-// tell lets executors know that attempts of a job were ended by others than those that run
-// them: the job ended, another attempt won, or they were given away. An error is dropped: they
-// find out at their next renewal in any case.
-func (s *Store) tell(ctx context.Context, id job.ID) {
+// sendNews lets executors know that others have ended attempts of a job: the job ended, another
+// attempt won, or the attempts were reassigned. It drops errors: executors find out at their next
+// renewal in any case.
+func (s *Store) sendNews(ctx context.Context, id job.ID) {
 	_ = s.rdb.XAdd(ctx, &redis.XAddArgs{
 		Stream: s.newsKey(), MaxLen: keptNews, Approx: true, Values: []any{"job", string(id)},
 	}).Err()
 }
 
-// NewsPlace returns the place in the news at which what comes next begins.
+// NewsPlace returns the place in the news from which WaitNews returns what follows.
 func (s *Store) NewsPlace(ctx context.Context) (string, error) {
 	last, err := s.rdb.XRevRangeN(ctx, s.newsKey(), "+", "-", 1).Result()
 	if err != nil {
-		return "", fmt.Errorf("look for the newest news: %w", err)
+		return "", fmt.Errorf("read the newest news: %w", err)
 	}
 	if len(last) == 0 {
 		return "0", nil
@@ -34,9 +34,9 @@ func (s *Store) NewsPlace(ctx context.Context) (string, error) {
 	return last[0].ID, nil
 }
 
-// WaitNews returns the jobs of which attempts were ended by others since place, and the place
-// after them. When there are none it waits for up to timeout. It costs Redis one call.
-// Cancelling ctx does not end the wait before its time.
+// WaitNews returns the jobs of which others have ended attempts since place, and the place after
+// them. If there are none it waits for up to timeout. It costs Redis one call. Cancelling ctx does
+// not end the wait early.
 func (s *Store) WaitNews(ctx context.Context, place string, timeout time.Duration) ([]job.ID, string, error) {
 	var streams []redis.XStream
 	err := s.leaveBehind(ctx, func(ctx context.Context) (err error) {
@@ -58,7 +58,7 @@ func (s *Store) WaitNews(ctx context.Context, place string, timeout time.Duratio
 	return jobs, place, nil
 }
 
-// decodeNews reads the entries of the news, and the place after them.
+// decodeNews decodes the entries of the news, and returns the place after them.
 func decodeNews(streams []redis.XStream, place string) ([]job.ID, string, error) {
 	var jobs []job.ID
 	for _, stream := range streams {

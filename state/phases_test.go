@@ -64,7 +64,7 @@ func enter(t *testing.T, s *Store, state string) {
 var errLost = errors.New("lease is lost")
 
 func renewOne(t *testing.T, s *Store, a job.AttemptID, executor job.ExecutorID) error {
-	lost, _, err := s.Renew(t.Context(), executor, lease, []Beat{{Attempt: known(t, s, a), Progress: 500, Moved: true}})
+	lost, _, err := s.Renew(t.Context(), executor, lease, []Beat{{Attempt: known(t, s, a), Progress: 500, Progressed: true}})
 	if err == nil && len(lost) > 0 {
 		return errLost
 	}

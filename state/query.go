@@ -29,7 +29,7 @@ func (s *Store) Job(ctx context.Context, id job.ID) (Job, error) {
 	if len(fields.Val()) == 0 {
 		return Job{}, fmt.Errorf("read job %s: %w", id, ErrNoJob)
 	}
-	if _, noted := fields.Val()["program"]; !noted { // by an earlier version
+	if _, noted := fields.Val()["program"]; !noted { // submitted by an earlier version
 		fields.Val()["program"], fields.Val()["output"] = headline([]byte(fields.Val()["spec"]))
 	}
 	job, err := decodeJob(id, fields.Val(), running.Val())
@@ -39,7 +39,7 @@ func (s *Store) Job(ctx context.Context, id job.ID) (Job, error) {
 	return job, nil
 }
 
-// decodeJob reads a job's record, and the names of its attempts that run.
+// decodeJob decodes a job's record and the names of its running attempts.
 func decodeJob(id job.ID, fields map[string]string, running []string) (Job, error) {
 	r := &record{what: "job " + string(id), fields: fields}
 	j := Job{
@@ -90,18 +90,18 @@ func decodeJob(id job.ID, fields map[string]string, running []string) (Job, erro
 	return j, r.err
 }
 
-// progress reads what is counted of a side, whose fields begin with a prefix.
+// progress reads the counts of a side, whose fields begin with prefix.
 func (r *record) progress(total, prefix string) job.Progress {
 	p := job.Progress{
 		Total: r.count(total), Done: r.count(prefix + "done"), Failed: r.count(prefix + "fail"), Claimed: r.count(prefix + "next"),
 		Lost: r.count(prefix + "lost"), Backups: r.count(prefix + "backups"),
 		Spent: time.Duration(r.signed(prefix+"spent")) * time.Millisecond,
 	}
-	p.Attempts = max(r.count(prefix+"claims"), p.Claimed) // a job that an earlier version began has not counted all
+	p.Attempts = max(r.count(prefix+"claims"), p.Claimed) // a job that an earlier version began has not counted all attempts
 	return p
 }
 
-// Stage returns the stage that a job is in, and its phase, or ErrNoJob. It is the cheap part of Job.
+// Stage returns a job's stage and phase, or ErrNoJob. It reads less than Job.
 func (s *Store) Stage(ctx context.Context, id job.ID) (Stage, job.Phase, error) {
 	fields, err := s.rdb.HMGet(ctx, s.jobKey(id), "stage", "phase").Result()
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *Store) Stage(ctx context.Context, id job.ID) (Stage, job.Phase, error) 
 	return Stage(n), job.Phase(phase), r.err
 }
 
-// Phase returns the phase that a job is in, or ErrNoJob.
+// Phase returns a job's phase, or ErrNoJob.
 func (s *Store) Phase(ctx context.Context, id job.ID) (job.Phase, error) {
 	phase, err := s.rdb.HGet(ctx, s.jobKey(id), "phase").Result()
 	switch {
@@ -134,8 +134,8 @@ func (s *Store) Phase(ctx context.Context, id job.ID) (job.Phase, error) {
 	return job.Phase(phase), nil
 }
 
-// History returns the newest jobs first, from offset on, at most count of them. Those whose
-// record is gone are left out; see Expired.
+// History returns up to count jobs, newest first, after skipping offset of them. It leaves out
+// those whose record is gone; see Expired.
 func (s *Store) History(ctx context.Context, offset, count int) ([]job.ID, error) {
 	ids, err := s.rdb.ZRevRange(ctx, s.jobsKey(), int64(offset), int64(offset+count-1)).Result()
 	if err != nil {
@@ -160,16 +160,16 @@ func (s *Store) History(ctx context.Context, offset, count int) ([]job.ID, error
 	return jobs, nil
 }
 
-// Running is an attempt that runs.
+// Running is a running attempt.
 type Running struct {
-	Attempt  job.AttemptID
-	Executor job.ExecutorID
-	Started  time.Time
-	Moved    time.Time // when it last got on
-	Progress int       // in thousandths
+	Attempt    job.AttemptID
+	Executor   job.ExecutorID
+	Started    time.Time
+	Progressed time.Time // when it last made progress
+	Progress   int       // in thousandths
 }
 
-// Running returns the attempts of a job that run, in no order.
+// Running returns a job's running attempts, in no order.
 func (s *Store) Running(ctx context.Context, id job.ID) ([]Running, error) {
 	entries, err := s.rdb.HGetAll(ctx, s.runKey(id)).Result()
 	if err != nil {
@@ -186,7 +186,7 @@ func (s *Store) Running(ctx context.Context, id job.ID) ([]Running, error) {
 	return all, nil
 }
 
-// decodeRunning reads "EXECUTOR CLAIMED_MS PERMILLE MOVED_MS" of an attempt.
+// decodeRunning decodes an attempt's "EXECUTOR CLAIMED_MS PERMILLE MOVED_MS".
 func decodeRunning(id job.ID, name, entry string) (Running, error) {
 	a, err := job.ParseAttempt(id, name)
 	if err != nil {
@@ -194,7 +194,7 @@ func decodeRunning(id job.ID, name, entry string) (Running, error) {
 	}
 	e := entryOf("the entry of running "+a.String(), entry, 4)
 	a.Claimed = e.number(1, 1)
-	running := Running{Attempt: a, Executor: job.ExecutorID(e.word(0)), Started: time.UnixMilli(a.Claimed), Progress: int(e.number(2, 0)), Moved: time.UnixMilli(e.number(3, 0))}
+	running := Running{Attempt: a, Executor: job.ExecutorID(e.word(0)), Started: time.UnixMilli(a.Claimed), Progress: int(e.number(2, 0)), Progressed: time.UnixMilli(e.number(3, 0))}
 	return running, e.err
 }
 
@@ -206,9 +206,9 @@ type Committed struct {
 	Manifest       []byte
 }
 
-// Committed yields the winning attempts of one side, in no order, a page at a time. While
-// attempts commit it may miss, but never invents, some; one that is there before and after is
-// yielded at least once, and rarely twice.
+// Committed yields the winning attempts of one side, in no order, a page at a time. While attempts
+// commit it may miss some of them, but never invents any; an attempt that exists before and after
+// is yielded at least once, and rarely twice.
 func (s *Store) Committed(ctx context.Context, id job.ID, side job.Side) iter.Seq2[Committed, error] {
 	const page = 1000
 	return func(yield func(Committed, error) bool) {
@@ -232,7 +232,7 @@ func (s *Store) Committed(ctx context.Context, id job.ID, side job.Side) iter.Se
 	}
 }
 
-// Winner returns the committed attempt of a task; false while there is none.
+// Winner returns the committed attempt of a task; false if there is none yet.
 func (s *Store) Winner(ctx context.Context, id job.ID, task job.TaskID) (Committed, bool, error) {
 	index := strconv.Itoa(task.Index)
 	entry, err := s.rdb.HGet(ctx, s.doneKey(id, task.Side), index).Result()
@@ -240,14 +240,14 @@ func (s *Store) Winner(ctx context.Context, id job.ID, task job.TaskID) (Committ
 		return Committed{}, false, nil
 	}
 	if err != nil {
-		return Committed{}, false, fmt.Errorf("look for the winner of %s/%s: %w", id, task, err)
+		return Committed{}, false, fmt.Errorf("read the winner of %s/%s: %w", id, task, err)
 	}
 	c, err := parseCommitted(id, task.Side, index, entry)
 	return c, err == nil, err
 }
 
-// Void returns the attempts of a job that ended without a commit, oldest first, at most 10,000.
-// Whatever they have written is garbage.
+// Void returns the attempts of a job that ended without a commit, oldest first, up to 10,000.
+// Everything that they wrote is garbage.
 func (s *Store) Void(ctx context.Context, id job.ID) ([]job.AttemptID, error) {
 	entries, err := s.rdb.LRange(ctx, s.voidKey(id), 0, -1).Result()
 	if err != nil {
@@ -262,7 +262,7 @@ func (s *Store) Void(ctx context.Context, id job.ID) ([]job.AttemptID, error) {
 	return attempts, nil
 }
 
-// decodeVoid reads "ATTEMPT CLAIMED_MS".
+// decodeVoid decodes "ATTEMPT CLAIMED_MS".
 func decodeVoid(id job.ID, entry string) (job.AttemptID, error) {
 	e := entryOf("an entry of void attempts", entry, 2)
 	a, err := job.ParseAttempt(id, e.word(0))
@@ -273,11 +273,11 @@ func decodeVoid(id job.ID, entry string) (job.AttemptID, error) {
 	return a, e.err
 }
 
-// Repeated tells whether any task of a job was claimed more than once.
+// Repeated reports whether any task of a job was claimed more than once.
 func (s *Store) Repeated(ctx context.Context, id job.ID) (bool, error) {
 	n, err := s.rdb.Exists(ctx, s.attKey(id)).Result()
 	if err != nil {
-		return false, fmt.Errorf("look for repeated attempts of %s: %w", id, err)
+		return false, fmt.Errorf("read the repeated attempts of %s: %w", id, err)
 	}
 	return n > 0, nil
 }
@@ -316,7 +316,7 @@ func (s *Store) Counters(ctx context.Context, id job.ID) (map[string]int64, erro
 	return counters, nil
 }
 
-// Failures returns the newest failures of a job's attempts, oldest first, at most 200.
+// Failures returns the newest failures of a job's attempts, oldest first, up to 200.
 func (s *Store) Failures(ctx context.Context, id job.ID) ([]job.Failure, error) {
 	texts, err := s.rdb.LRange(ctx, s.errorsKey(id), 0, -1).Result()
 	if err != nil {
@@ -333,13 +333,13 @@ func (s *Store) Failures(ctx context.Context, id job.ID) ([]job.Failure, error) 
 
 // Event is an entry of a job's event stream.
 type Event struct {
-	ID   string // "MS-SEQ"; rises
+	ID   string // "MS-SEQ"; increases
 	Kind string
 	Text string
 }
 
-// Events returns the events after the one with id after ("" or "0" for all), waiting up to
-// wait for the first if there is none yet.
+// Events returns the events that follow the one whose id is after ("" or "0": all). It waits up to
+// wait if there is none yet.
 func (s *Store) Events(ctx context.Context, id job.ID, after string, wait time.Duration) ([]Event, error) {
 	if after == "" {
 		after = "0"
@@ -360,7 +360,7 @@ func (s *Store) Events(ctx context.Context, id job.ID, after string, wait time.D
 	return events, nil
 }
 
-// decodeEvents reads the entries of a job's stream, the only one that was asked for.
+// decodeEvents decodes the entries of a job's stream, the only one in the reply.
 func decodeEvents(streams []redis.XStream) (events []Event, err error) {
 	for _, stream := range streams {
 		for _, m := range stream.Messages {

@@ -11,15 +11,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The ready set is one queue for each priority: a job that was served goes to the end of its
-// own, so that equals take turns. A score is (MaxPriority - priority) * turnSpan + the place
-// in the queue; no two jobs of a priority have the same, and no clock is asked.
+// The ready set is one queue for each priority: a job that was served goes to the end of its queue,
+// so that equals take turns. A score is (MaxPriority - priority) * turnSpan + the place in the
+// queue; no two jobs of a priority have the same score, and no clock is involved.
 const (
-	turnSpan = 1e12 // places; counting starts again whenever the queue is empty
+	turnSpan = 1e12 // places in a queue; counting restarts whenever the queue is empty
 
-	// maxTokens bounds the tokens that wait in a list. An announcement wakes up to so many
-	// executors, each of which wakes another if work is left. While nobody waits tokens pile
-	// up: they cost so many vain wake-ups later, so it is small.
+	// maxTokens is the limit of the tokens that wait in a list. An announcement wakes up to that
+	// many executors, each of which wakes another one if work is left. Tokens accumulate while
+	// nobody waits, and then cost as many vain wake-ups, so the limit is small.
 	maxTokens = 16
 )
 
@@ -35,9 +35,9 @@ func (s *Store) turn(ctx context.Context, id job.ID, priority int, mode string) 
 	return r.done()
 }
 
-// served moves a job from which tasks were claimed, and that has more, to the end of its queue, unless
-// it is the only one there. Who was woken by a token wakes another executor: so few tokens wake
-// many, and those that never wait cost nothing.
+// served moves a job from which tasks were claimed, and that has more, to the end of its queue,
+// unless it is alone there. An executor that was woken by a token wakes another one: so a few
+// tokens wake many executors, and executors that never wait cost nothing.
 func (s *Store) served(ctx context.Context, z redis.Z, alone bool) error {
 	if !alone {
 		priority := job.MaxPriority - int(z.Score/turnSpan)
@@ -51,12 +51,12 @@ func (s *Store) served(ctx context.Context, z redis.Z, alone bool) error {
 	return s.push(ctx, s.wakeKey(), "1", 1)
 }
 
-// unready takes a job that had no ready tasks off the ready set. A task may have become ready
-// meanwhile, and its announcement gone under because the job was still listed: so the job
-// is looked at once more, now that an announcement would list it.
+// unready removes a job that had no ready tasks from the ready set. A task may have become ready
+// meanwhile, and its announcement have had no effect because the job was still listed. So unready
+// reads the job once more, now that an announcement would list it.
 func (s *Store) unready(ctx context.Context, id job.ID) error {
 	if err := s.rdb.ZRem(ctx, s.readyKey(), string(id)).Err(); err != nil {
-		return fmt.Errorf("take %s off the ready jobs: %w", id, err)
+		return fmt.Errorf("remove %s from the ready jobs: %w", id, err)
 	}
 	_, left, err := s.claimFrom(ctx, id, "nobody", 0, time.Second)
 	if err != nil || left == 0 {
@@ -77,19 +77,19 @@ func (s *Store) announce(ctx context.Context, id job.ID, ready int) error {
 	return s.push(ctx, s.wakeKey(), "1", min(ready, maxTokens))
 }
 
-// announced tells whether executors know already that a job has ready tasks.
+// announced reports whether executors already know that a job has ready tasks.
 func (s *Store) announced(ctx context.Context, id job.ID) (bool, error) {
 	err := s.rdb.ZScore(ctx, s.readyKey(), string(id)).Err()
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for %s among the ready jobs: %w", id, err)
+		return false, fmt.Errorf("read %s among the ready jobs: %w", id, err)
 	}
 	return true, nil
 }
 
-// push wakes n of those that wait on a list of tokens.
+// push wakes up to n processes that wait on a list of tokens.
 func (s *Store) push(ctx context.Context, key, token string, n int) error {
 	_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.RPush(ctx, key, slices.Repeat([]any{token}, n)...)
@@ -97,15 +97,15 @@ func (s *Store) push(ctx context.Context, key, token string, n int) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("wake those that wait on %s: %w", key, err)
+		return fmt.Errorf("wake what waits on %s: %w", key, err)
 	}
 	return nil
 }
 
-// WaitWork returns when there may be tasks to claim, or after timeout (at least a second, to
-// whole seconds). It costs Redis one call, and the Claim after it another: so an idle
-// executor should wait two seconds or more. A token may have been left over, so finding
-// nothing is no error. Cancelling ctx does not end the wait before its time.
+// WaitWork returns when there may be tasks to claim, or after timeout (at least a second, in whole
+// seconds). It costs Redis one call, and the Claim after it another, so an idle executor should
+// wait two seconds or more. A token may be left over, so finding no task is not an error.
+// Cancelling ctx does not end the wait early.
 func (s *Store) WaitWork(ctx context.Context, timeout time.Duration) error {
 	token, err := s.waitFor(ctx, s.wakeKey(), timeout)
 	if token {
@@ -114,7 +114,7 @@ func (s *Store) WaitWork(ctx context.Context, timeout time.Duration) error {
 	return err
 }
 
-// WaitControl returns when a job wants a controller, or after timeout (as WaitWork).
+// WaitControl returns when a job needs a controller, or after timeout (like WaitWork).
 func (s *Store) WaitControl(ctx context.Context, timeout time.Duration) error {
 	_, err := s.waitFor(ctx, s.controlKey(), timeout)
 	return err
@@ -122,7 +122,7 @@ func (s *Store) WaitControl(ctx context.Context, timeout time.Duration) error {
 
 // waitFor takes a token from a list, or returns false after timeout.
 func (s *Store) waitFor(ctx context.Context, key string, timeout time.Duration) (token bool, err error) {
-	// The token that a call which is left behind may take is only a hint.
+	// A call that is left behind may take a token, but tokens are only hints.
 	err = s.leaveBehind(ctx, func(ctx context.Context) error {
 		return s.rdb.BLPop(ctx, max(timeout, time.Second), key).Err()
 	})
@@ -135,8 +135,8 @@ func (s *Store) waitFor(ctx context.Context, key string, timeout time.Duration) 
 	return true, nil
 }
 
-// leaveBehind makes a call that blocks. The client would not notice the end of ctx before Redis
-// answers, so the call is left behind then. It ends with its timeout or the connection; Close
+// leaveBehind makes a blocking call. The client would notice the end of ctx only when Redis
+// answers, so the call is then left behind. It ends with its timeout or with the connection; Close
 // waits for it.
 func (s *Store) leaveBehind(ctx context.Context, call func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
@@ -152,7 +152,7 @@ func (s *Store) leaveBehind(ctx context.Context, call func(context.Context) erro
 	}
 }
 
-// callController asks for a controller to look after a job now.
+// callController asks for a controller to work on a job now.
 func (s *Store) callController(ctx context.Context, id job.ID) error {
 	return s.push(ctx, s.controlKey(), string(id), 1)
 }

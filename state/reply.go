@@ -12,8 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrMalformed says that Redis holds, or a script answers, what none of ours ever writes: a key of the namespace
-// was changed by others, or is damaged. Nothing is guessed then.
+// ErrMalformed reports a value in Redis, or a reply of a script, that our programs never write:
+// others have changed a key of the namespace, or it is damaged. Nothing is guessed then.
 var ErrMalformed = errors.New("malformed state in Redis")
 
 // script is a Lua script with a name for errors.
@@ -26,13 +26,13 @@ type script struct {
 func (c *script) call(ctx context.Context, rdb redis.Scripter, keys []string, args ...any) (any, error) {
 	v, err := c.Run(ctx, rdb, keys, args...).Result()
 	if errors.Is(err, redis.Nil) {
-		return nil, nil // a decoder's to refuse
+		return nil, nil // the decoder refuses it
 	}
 	return v, err
 }
 
-// reply decodes what a script answers, element by element. The first that is not as it must be makes the
-// error; what is taken after that is zero. The caller asks for done before it believes any of it.
+// reply decodes a script's reply, element by element. The first invalid element sets the error; all
+// later elements are zero. The caller must call done before it uses any of them.
 type reply struct {
 	script string
 	whole  any
@@ -41,7 +41,7 @@ type reply struct {
 	err    error
 }
 
-// replyOf decodes an answer that is a list.
+// replyOf decodes a reply that is a list.
 func (c *script) replyOf(v any) *reply {
 	r := &reply{script: c.name, whole: v}
 	items, ok := v.([]any)
@@ -52,7 +52,7 @@ func (c *script) replyOf(v any) *reply {
 	return r
 }
 
-// replyOfOne decodes an answer that is a single value.
+// replyOfOne decodes a reply that is a single value.
 func (c *script) replyOfOne(v any) *reply {
 	return &reply{script: c.name, whole: v, items: []any{v}}
 }
@@ -61,14 +61,14 @@ func (r *reply) malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: script %s answers %.200s: %s", ErrMalformed, r.script, fmt.Sprintf("%#v", r.whole), fmt.Sprintf(format, args...))
 }
 
-// fail notes the first fault.
+// fail keeps the first fault.
 func (r *reply) fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = r.malformed(format, args...)
 	}
 }
 
-// more tells whether elements are left.
+// more reports whether elements are left.
 func (r *reply) more() bool { return r.err == nil && r.next < len(r.items) }
 
 // take returns the next element.
@@ -81,7 +81,7 @@ func (r *reply) take(what string) any {
 	return r.items[r.next-1]
 }
 
-// text takes a text that is not empty.
+// text takes a non-empty text.
 func (r *reply) text(what string) string {
 	s, ok := r.take(what).(string)
 	if !ok || s == "" {
@@ -90,7 +90,7 @@ func (r *reply) text(what string) string {
 	return s
 }
 
-// integer takes an integer of Redis's from low on.
+// integer takes an integer of at least low.
 func (r *reply) integer(what string, low int64) int64 {
 	n, ok := r.take(what).(int64)
 	if !ok || n < low {
@@ -100,7 +100,7 @@ func (r *reply) integer(what string, low int64) int64 {
 	return n
 }
 
-// number takes a text that is a decimal number from low on.
+// number takes a text that is a decimal number of at least low.
 func (r *reply) number(what string, low int64) int64 {
 	n, err := number(r.text(what), low)
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *reply) number(what string, low int64) int64 {
 	return n
 }
 
-// yes takes an integer that is 1 or 0.
+// yes takes a boolean: the integer 1 or 0.
 func (r *reply) yes(what string) bool {
 	n := r.integer(what, 0)
 	if n > 1 {
@@ -118,7 +118,7 @@ func (r *reply) yes(what string) bool {
 	return n == 1
 }
 
-// side takes the letter of a side.
+// side takes a side's letter.
 func (r *reply) side() job.Side {
 	switch r.text("the side") {
 	case string(rune(job.Map)):
@@ -130,7 +130,7 @@ func (r *reply) side() job.Side {
 	return job.Map
 }
 
-// phase takes the name of a phase.
+// phase takes a phase's name.
 func (r *reply) phase() job.Phase {
 	p := job.Phase(r.text("the phase"))
 	if !p.Known() {
@@ -139,7 +139,7 @@ func (r *reply) phase() job.Phase {
 	return p
 }
 
-// status takes the first element, which is one of several.
+// status takes the first element, which must be one of several.
 func (r *reply) status(of ...string) string {
 	got := r.text("the status")
 	for _, s := range of {
@@ -151,7 +151,7 @@ func (r *reply) status(of ...string) string {
 	return ""
 }
 
-// done returns the first fault; elements that nothing has taken are one.
+// done returns the first fault; elements that were not taken are a fault, too.
 func (r *reply) done() error {
 	if r.next < len(r.items) {
 		r.fail("there are %d elements too many", len(r.items)-r.next)
@@ -159,7 +159,7 @@ func (r *reply) done() error {
 	return r.err
 }
 
-// number reads a decimal number from low on.
+// number parses a decimal number of at least low.
 func number(text string, low int64) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < low {
@@ -168,7 +168,7 @@ func number(text string, low int64) (int64, error) {
 	return n, nil
 }
 
-// record decodes the fields of a hash. The first that is not as it must be makes its error.
+// record decodes the fields of a hash. The first invalid field sets the error.
 type record struct {
 	what   string // "job x"
 	fields map[string]string
@@ -181,7 +181,7 @@ func (r *record) fail(field string, err error) {
 	}
 }
 
-// number returns a number that is not negative; 0 where the field is not set yet.
+// number returns a number that is not negative; 0 if the field is not set yet.
 func (r *record) number(field string) int64 {
 	text, set := r.fields[field]
 	if !set {
@@ -194,7 +194,7 @@ func (r *record) number(field string) int64 {
 	return n
 }
 
-// signed is number of a field that may be negative.
+// signed returns a number that may be negative; 0 if the field is not set yet.
 func (r *record) signed(field string) int64 {
 	text, set := r.fields[field]
 	if !set {
@@ -209,7 +209,7 @@ func (r *record) signed(field string) int64 {
 
 func (r *record) count(field string) int { return int(r.number(field)) }
 
-// time returns a moment; zero where the field is not set yet.
+// time returns a moment; zero if the field is not set yet.
 func (r *record) time(field string) time.Time {
 	n := r.number(field)
 	if n == 0 {
@@ -218,14 +218,14 @@ func (r *record) time(field string) time.Time {
 	return time.UnixMilli(n)
 }
 
-// entry decodes words of one text. The first that is not as it must be makes its error.
+// entry decodes the words of a text. The first invalid word sets the error.
 type entry struct {
 	what, text string
 	words      []string
 	err        error
 }
 
-// entryOf cuts a text into that many words at its blanks. The last word may have blanks.
+// entryOf cuts a text at its blanks into words words. The last word may contain blanks.
 func entryOf(what, text string, words int) *entry {
 	e := &entry{what: what, text: text, words: strings.SplitN(text, " ", words)}
 	if len(e.words) != words {
@@ -241,7 +241,7 @@ func (e *entry) fail(format string, args ...any) {
 	}
 }
 
-// word returns a word that is not empty.
+// word returns a non-empty word.
 func (e *entry) word(i int) string {
 	if e.words[i] == "" {
 		e.fail("has nothing as its word %d", i+1)
@@ -249,7 +249,7 @@ func (e *entry) word(i int) string {
 	return e.words[i]
 }
 
-// number returns a word that is a number from low on.
+// number returns a word that is a number of at least low.
 func (e *entry) number(i int, low int64) int64 {
 	n, err := number(e.words[i], low)
 	if err != nil {

@@ -62,7 +62,7 @@ func errOfTwo[A, B any](_ A, _ B, err error) error { return err }
 
 func settling(c *script) func(any) error {
 	return func(v any) error {
-		_, err := decodeSettled(c, v)
+		_, err := decodeEnded(c, v)
 		return err
 	}
 }
@@ -150,7 +150,7 @@ func TestRepliesOfOneValue(t *testing.T) {
 		s := New(answers(t, v), "test")
 		for what, err := range map[string]error{
 			"script turn answers":          s.turn(t.Context(), "j", 0, "NX"),
-			"script release answers":       s.Leave(t.Context(), "j", "me"),
+			"script release answers":       s.ReleaseJob(t.Context(), "j", "me"),
 			"script admit answers":         errOf(s.Admit(t.Context(), "me", "j", 1)),
 			"script unlock output answers": s.UnlockOutput(t.Context(), "file:///x", "j"),
 		} {
@@ -161,7 +161,7 @@ func TestRepliesOfOneValue(t *testing.T) {
 	}
 	for _, v := range []any{nil, "", int64(1), []any{"me"}, true} {
 		s := New(answers(t, v), "test")
-		_, err := s.Mind(t.Context(), "j", "me", time.Second)
+		_, err := s.HoldJob(t.Context(), "j", "me", time.Second)
 		if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "script hold answers") {
 			t.Errorf("hold %#v: %v", v, err)
 		}

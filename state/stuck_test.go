@@ -30,7 +30,7 @@ func TestAttemptWithoutProgressIsGivenAway(t *testing.T) {
 		slow, hangs := attempts[0], attempts[1]
 		for range 7 { // the leases live, and one of them gets on
 			pass(lease / 3)
-			lost, _, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: slow, Moved: true}, {Attempt: hangs, Progress: 700}})
+			lost, _, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: slow, Progressed: true}, {Attempt: hangs, Progress: 700}})
 			if err != nil || len(lost) > 0 {
 				t.Fatalf("lost %v, %v", lost, err)
 			}

@@ -20,7 +20,8 @@ var summaryFields = []string{
 	"submitted", "mapat", "reduceat", "publishat", "ended", "keptuntil", "recovered", "error",
 }
 
-// Summaries returns the records of jobs without their specs, in that order. Jobs that there are none of are left out.
+// Summaries returns the records of jobs, without their specs, in the order of ids. Jobs that do not
+// exist are left out.
 func (s *Store) Summaries(ctx context.Context, ids []job.ID) ([]Job, error) {
 	records := make([]*redis.SliceCmd, len(ids))
 	running := make([]*redis.StringSliceCmd, len(ids))
@@ -45,7 +46,7 @@ func (s *Store) Summaries(ctx context.Context, ids []job.ID) ([]Job, error) {
 		if len(fields) == 0 {
 			continue
 		}
-		if _, noted := fields["program"]; !noted { // by an earlier version
+		if _, noted := fields["program"]; !noted { // submitted by an earlier version
 			if err := s.readHeadline(ctx, id, fields); err != nil {
 				return nil, err
 			}
@@ -59,7 +60,7 @@ func (s *Store) Summaries(ctx context.Context, ids []job.ID) ([]Job, error) {
 	return jobs, nil
 }
 
-// readHeadline takes from a job's spec what a listing shows of it.
+// readHeadline reads from a job's spec what a listing shows of it.
 func (s *Store) readHeadline(ctx context.Context, id job.ID, fields map[string]string) error {
 	spec, err := s.rdb.HGet(ctx, s.jobKey(id), "spec").Bytes()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -69,31 +70,31 @@ func (s *Store) readHeadline(ctx context.Context, id job.ID, fields map[string]s
 	return nil
 }
 
-// headline is what listings show of a spec.
+// headline returns what listings show of a spec.
 func headline(spec []byte) (program, output string) {
 	var shown struct{ Program, Output string }
 	if json.Unmarshal(spec, &shown) != nil {
-		return "", "" // planning says what is wrong
+		return "", "" // planning reports the error
 	}
 	return shown.Program, shown.Output
 }
 
-// Prefixed returns up to most of the remembered jobs whose ids begin with prefix, in no order.
+// Prefixed returns up to most of the recorded jobs whose ids begin with prefix, in no order.
 func (s *Store) Prefixed(ctx context.Context, prefix job.ID, most int) ([]job.ID, error) {
 	const page = 1000
 	var found []job.ID
-	if !prefix.Valid() { // it may hold what a pattern gives a meaning
+	if !prefix.Valid() { // it may contain characters that are special in a pattern
 		return nil, nil
 	}
 	for cursor := uint64(0); ; {
 		fields, next, err := s.rdb.ZScan(ctx, s.jobsKey(), cursor, string(prefix)+"*", page).Result()
 		if err != nil {
-			return nil, fmt.Errorf("look for jobs %s…: %w", prefix, err)
+			return nil, fmt.Errorf("find jobs %s…: %w", prefix, err)
 		}
 		for i := 0; i+1 < len(fields); i += 2 {
 			id := job.ID(fields[i])
 			if !strings.HasPrefix(fields[i], string(prefix)) {
-				continue // not every server takes the pattern
+				continue // not every server applies the pattern
 			}
 			known, err := s.Known(ctx, id)
 			if err != nil {

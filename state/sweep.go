@@ -9,16 +9,17 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Swept is what a sweep did.
+// Swept is the result of a sweep.
 type Swept struct {
 	Phase job.Phase
-	Lost  int // attempts given away
-	Ready int // tasks that may be claimed now
+	Lost  int // reassigned attempts
+	Ready int // tasks that are ready now
 }
 
-// Sweep gives away all running attempts of a job whose leases are gone, or that have made no
-// progress for as long as the job allows, and announces the job if it has ready tasks. A job that
-// has ended is taken off the lists of work, and so is the id of one that is gone, with ErrNoJob.
+// Sweep reassigns all running attempts of a job whose leases are gone, or that have made no
+// progress for as long as the job allows, and announces the job if it has ready tasks. It removes
+// an ended job from the lists of work, and also the id of a job that no longer exists, for which it
+// fails with ErrNoJob.
 func (s *Store) Sweep(ctx context.Context, id job.ID, limits Limits) (Swept, error) {
 	swept, err := s.sweepAll(ctx, id, limits.Or(DefaultLimits))
 	if errors.Is(err, ErrNoJob) {
@@ -28,7 +29,7 @@ func (s *Store) Sweep(ctx context.Context, id job.ID, limits Limits) (Swept, err
 		return swept, err
 	}
 	if swept.Lost > 0 {
-		s.tell(ctx, id)
+		s.sendNews(ctx, id)
 	}
 	if swept.Phase == job.PhaseEnded {
 		return swept, s.deactivate(ctx, id)
@@ -61,7 +62,8 @@ func (s *Store) sweepAll(ctx context.Context, id job.ID, limits Limits) (Swept, 
 	}
 }
 
-// decodeSwept reads what sweep.lua answers of a page: with its cursor the next one begins, if that is not 0.
+// decodeSwept decodes the reply of sweep.lua for one page. The next page begins at its cursor; 0:
+// there is none.
 func decodeSwept(v any) (page Swept, cursor string, err error) {
 	r := sweepScript.replyOf(v)
 	if len(r.items) == 1 && r.status("gone") == "gone" {

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// TaskState is where a task is in its life.
+// TaskState is the state of a task.
 type TaskState string
 
 const (
@@ -23,17 +23,17 @@ const (
 	TaskCommitted TaskState = "committed"
 )
 
-// Task is what is known of a task.
+// Task is what is known about a task.
 type Task struct {
 	Task     job.TaskID
 	State    TaskState
-	Running  []Running     // attempts that run
-	Winner   *Committed    // the committed attempt, without its manifest; nil while there is none
-	Failures []job.Failure // of its attempts, oldest first; only the job's newest 200 are kept
+	Running  []Running     // running attempts
+	Winner   *Committed    // the committed attempt, without its manifest; nil if there is none yet
+	Failures []job.Failure // of its attempts, oldest first; only the newest 200 of the job are kept
 }
 
-// FailedTasks returns the tasks of an ended job of which failed attempts are known, those of the map side first.
-// No more is kept of the tasks of such a job.
+// FailedTasks returns the tasks of an ended job that have failed attempts on record, map tasks
+// first. Nothing else is kept about the tasks of such a job.
 func (s *Store) FailedTasks(ctx context.Context, j Job) ([]Task, error) {
 	failures, err := s.Failures(ctx, j.ID)
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Store) FailedTasks(ctx context.Context, j Job) ([]Task, error) {
 	return tasks, nil
 }
 
-// byTask sorts failures by the task that failed. Failures of the job as a whole are left out.
+// byTask groups failures by task. It leaves out failures of the job as a whole.
 func byTask(id job.ID, failures []job.Failure) (map[job.TaskID][]job.Failure, error) {
 	failed := map[job.TaskID][]job.Failure{}
 	for _, f := range failures {
@@ -73,7 +73,7 @@ func byTask(id job.ID, failures []job.Failure) (map[job.TaskID][]job.Failure, er
 	return failed, nil
 }
 
-// Tasks returns the tasks of one side with indexes from first on, at most count of them.
+// Tasks returns up to count tasks of one side, from index first on.
 func (s *Store) Tasks(ctx context.Context, j Job, side job.Side, first, count int) ([]Task, error) {
 	total := j.Map.Total
 	if side == job.Reduce {
@@ -129,7 +129,7 @@ func (s *Store) Tasks(ctx context.Context, j Job, side job.Side, first, count in
 	return tasks, nil
 }
 
-// Expired returns jobs that were submitted before a time and whose record is gone.
+// Expired returns jobs that were submitted before a time and whose record no longer exists.
 func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]job.ID, error) {
 	ids, err := s.rdb.ZRangeByScore(ctx, s.jobsKey(), &redis.ZRangeBy{
 		Min: "-inf", Max: strconv.FormatInt(before.UnixMilli(), 10), Count: int64(count),
@@ -150,8 +150,8 @@ func (s *Store) Expired(ctx context.Context, before time.Time, count int) ([]job
 	return expired, nil
 }
 
-// Oldest yields those jobs of the history that are in a phase, the oldest first, up to that many at a time. What was yielded
-// may be erased meanwhile, or brought to another phase.
+// Oldest yields the jobs of the history that are in a phase, oldest first, up to atOnce at a time.
+// The caller may erase the yielded jobs, or bring them to another phase.
 func (s *Store) Oldest(ctx context.Context, in job.Phase, atOnce int) iter.Seq2[[]job.ID, error] {
 	return func(yield func([]job.ID, error) bool) {
 		for offset := 0; ; {
@@ -174,7 +174,7 @@ func (s *Store) Oldest(ctx context.Context, in job.Phase, atOnce int) iter.Seq2[
 			if len(found) > 0 && !yield(found, nil) || len(ids) < atOnce {
 				return
 			}
-			// What was erased no longer stands before those that follow.
+			// Erased jobs no longer precede those that follow.
 			for _, id := range ids {
 				listed, err := s.rdb.ZScore(ctx, s.jobsKey(), id).Result()
 				if err != nil && !errors.Is(err, redis.Nil) {
@@ -189,7 +189,7 @@ func (s *Store) Oldest(ctx context.Context, in job.Phase, atOnce int) iter.Seq2[
 	}
 }
 
-// Unlist takes jobs out of the history.
+// Unlist removes jobs from the history.
 func (s *Store) Unlist(ctx context.Context, ids ...job.ID) error {
 	members := make([]any, len(ids))
 	for i, id := range ids {

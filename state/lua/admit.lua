@@ -1,8 +1,7 @@
--- Enters a job among those of its submitter that have not ended, if there is room. It stands alone: common.lua is
--- not prepended.
+-- Adds a job to the unended jobs of its submitter if there is room. common.lua is not prepended.
 -- KEYS: 1 submitter's jobs   zset   job -> when it was admitted (ms)
--- ARGV: 1 job, 2 how many there may be
--- Returns 1 if the job is among them, 0 if there is no room.
+-- ARGV: 1 job, 2 how many jobs there may be
+-- Returns 1 if the job is one of them, 0 if there is no room.
 if redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 1 end
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 local t = redis.call('TIME')

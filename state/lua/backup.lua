@@ -1,6 +1,6 @@
--- Makes the task of a running attempt claimable for a second attempt beside it.
+-- Makes the task of a running attempt claimable for a second, parallel attempt.
 -- ARGV: 1 attempt, 2 side, 3 index, 4 number, 5 claimed (ms)
--- Returns {'ok', phase}, also when a second attempt runs or waits already, or {'stale'}.
+-- Returns {'ok', phase}, even if a second attempt is already running or waiting, or {'stale'}.
 local attempt, side, index, number = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local executor, claimed = owner(attempt)
 if not executor or claimed ~= ARGV[5] then return {'stale'} end

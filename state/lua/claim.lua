@@ -1,8 +1,8 @@
--- Gives up to WANTED ready tasks to an executor: those to be tried again first, but none
--- that it runs an attempt at already (a backup attempt belongs elsewhere), and none that it has
--- just failed at, so that an executor where everything fails does not use up a task's attempts.
+-- Gives an executor up to WANTED ready tasks, those to be tried again first. It gives none at which
+-- the executor already runs an attempt (a backup attempt must run elsewhere), and none that has just
+-- failed there, so that an executor where everything fails does not use up a task's attempts.
 -- ARGV: 1 executor, 2 wanted, 3 lease (ms)
--- Returns {'gone'}, {'none'} (no phase that has tasks), or
+-- Returns {'gone'}, {'none'} (the phase has no tasks), or
 -- {'ok', side, epoch, tasks still ready, claimed (ms), born (ms), index, number, index, number, …}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
@@ -20,7 +20,7 @@ local function give(index, number)
   wanted = wanted - 1
 end
 
--- Should this executor leave the task to others?
+-- Reports whether this executor must leave the task to others.
 local function avoids(index)
   local shun = call('HGET', FAILS, side .. index .. ':shun')
   if shun then

@@ -1,9 +1,9 @@
--- Commits an attempt: the first to come, and only while it runs by the claim that says
--- so. Other attempts at the task end. Asking again after success is answered 'ok' again.
+-- Commits an attempt: the first of its task that asks, and only while it runs under the claim that
+-- is named. Other attempts at the task end. Committing again after success is 'ok' again.
 -- ARGV: 1 attempt, 2 side, 3 index, 4 number, 5 executor, 6 claimed (ms), 7 manifest,
 --       then for each counter: its name, amount
 -- Returns {'ok', phase after it, number of other attempts that ended}, or {'stale'}, or {'stale', phase}
--- when it is this that ended the job: it has set aside more records than the job may.
+-- if this ended the job: the attempt has skipped more records than the job allows.
 local attempt, side, index, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local executor, claimed = ARGV[5], ARGV[6]
 local won = call('HGET', DONE[side], index)
@@ -14,8 +14,8 @@ if won then
 end
 if not holds(attempt, executor, claimed) then return {'stale'} end
 
--- The counter skipped_records:TASK is the task's, not the attempt's: a task that is done again
--- replaces what it had, also by nothing.
+-- The counter skipped_records:TASK belongs to the task, not to the attempt: a task that is done again
+-- replaces its earlier value, even by none.
 local mine = 'skipped_records:' .. side .. index
 local before, skipped = tonumber(call('HGET', COUNTERS, mine) or '0'), 0
 for i = 8, #ARGV, 2 do
@@ -52,8 +52,9 @@ end
 call('ZREM', RETRY[side], index)
 call('HINCRBY', JOB, COUNT[side], 1)
 call('HINCRBY', JOB, SPENT[side], now() - tonumber(claimed))
--- A task whose output was lost has been counted already: it is the same input, so the sums
--- stay. An overflow must not undo half a commit: that counter stays as it is, and overflowed_counters counts up.
+-- A task whose output was lost has been counted already: its input is the same, so the sums stay.
+-- An overflow must not undo half a commit: the counter stays unchanged, and overflowed_counters
+-- counts it.
 if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
   local names = call('HLEN', COUNTERS)
   for i = 8, #ARGV, 2 do
@@ -61,15 +62,15 @@ if call('HEXISTS', FAILS, side .. index .. ':counted') == 0 then
       local sum, n = redis.pcall('HINCRBY', COUNTERS, ARGV[i], ARGV[i + 1]), tonumber(ARGV[i + 1])
       local overflowed = type(sum) == 'table' -- Redis refuses
       if not overflowed and math.abs(sum - n) >= 2 ^ 63 then
-        -- The embedded one wraps around: before, it was what no counter can be. Back it wraps, too.
+        -- The embedded Redis wraps around to a value that no counter can have. Subtracting wraps back.
         call('HINCRBY', COUNTERS, ARGV[i], n > 0 and '-' .. ARGV[i + 1] or string.sub(ARGV[i + 1], 2))
         overflowed = true
       end
       if overflowed then call('HINCRBY', COUNTERS, 'overflowed_counters', 1) end
     end
   end
-  -- Of the program's names the first in order of bytes stay, so which ones does not depend on the order of commits,
-  -- and the sum of each that stays is whole.
+  -- Of the program's names the first ones in byte order stay, so the choice does not depend on the
+  -- order of commits, and the sum of each remaining counter is complete.
   local new = call('HLEN', COUNTERS) - names
   if new > 0 and call('HINCRBY', JOB, 'names', new) > 1000 then
     local users = {}

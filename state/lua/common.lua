@@ -2,23 +2,23 @@
 --
 -- KEYS (the same twelve for every script, all with the job's hash tag; see keys.go):
 --   1 job       hash    spec, state, phase, stage, maps, reduces, cursors, counts, times, error
---   2 run       hash    attempt name -> "EXECUTOR CLAIMED_MS PERMILLE MOVED_MS"; one entry a running
---                       attempt; moved is when it last got on, for all that Redis knows
---   3 retry:m   zset    map tasks to be claimed again, by the time (ms) from which they may be
+--   2 run       hash    attempt name -> "EXECUTOR CLAIMED_MS PERMILLE MOVED_MS"; one entry per
+--                       running attempt; MOVED_MS is its last progress that Redis knows of
+--   3 retry:m   zset    map tasks to be claimed again -> time (ms) from which they may be claimed
 --   4 retry:r   zset    the same for reduce tasks
 --   5 att       hash    task -> its highest attempt number; only tasks tried more than once
 --   6 fails     hash    "TASK:CLASS" -> number of failures of that class; "TASK:counted" -> 1 for a
---                       task that is done again though its counters were added; "TASK:shun" ->
---                       "EXECUTOR UNTIL_MS": who failed at it last, and leaves it to others till then
+--                       task that is done again after its counters were added; "TASK:shun" ->
+--                       "EXECUTOR UNTIL_MS": where it failed last, and until when others take it
 --   7 done:m    hash    index -> "NUMBER EXECUTOR CLAIMED_MS ENDED_MS MANIFEST" of the committed attempt
 --   8 done:r    hash    the same for reduce tasks
 --   9 counters  hash    counter -> sum over committed attempts
 --  10 errors    list    JSON of the newest failures, at most 200
 --  11 events    stream  what happened, at most about 1,000 entries
 --  12 void      list    "ATTEMPT CLAIMED_MS" of attempts that ended without a commit, at most 10,000:
---                       what they have written is garbage
--- Leases are the keys KEYS[1]:lease:ATTEMPT, string, with a TTL: a claim cannot know their
--- names beforehand, but they have the job's hash tag, so they live in the same slot.
+--                       everything that they wrote is garbage
+-- Leases are the keys KEYS[1]:lease:ATTEMPT, strings with a TTL. A claim cannot know their names
+-- beforehand, but they have the job's hash tag, so they are in the same slot.
 local JOB, RUN, ATT, FAILS = KEYS[1], KEYS[2], KEYS[5], KEYS[6]
 local RETRY = {m = KEYS[3], r = KEYS[4]}
 local DONE = {m = KEYS[7], r = KEYS[8]}
@@ -26,15 +26,15 @@ local COUNTERS, ERRORS, EVENTS, VOID = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 local NEXT = {m = 'mapnext', r = 'rednext'}
 local TOTAL = {m = 'maps', r = 'reduces'}
 local COUNT = {m = 'mapdone', r = 'reddone'}
-local SPENT = {m = 'mapspent', r = 'redspent'} -- ms from claim to commit, summed up
+local SPENT = {m = 'mapspent', r = 'redspent'} -- sum of the times from claim to commit (ms)
 local FAILED = {m = 'mapfail', r = 'redfail'}
-local CLAIMS = {m = 'mapclaims', r = 'redclaims'} -- attempts that were given out, of any task
-local LOST = {m = 'maplost', r = 'redlost'} -- those of the failed ones whose executors went silent
-local BACKUPS = {m = 'mapbackups', r = 'redbackups'} -- those that were started beside another
+local CLAIMS = {m = 'mapclaims', r = 'redclaims'} -- claimed attempts of all tasks
+local LOST = {m = 'maplost', r = 'redlost'} -- failed attempts whose executors went silent
+local BACKUPS = {m = 'mapbackups', r = 'redbackups'} -- attempts that were started beside another one
 
 local call = redis.call
 
--- The server's clock, in ms. Clients' clocks decide nothing.
+-- Returns the time of the server's clock, in ms. Clients' clocks decide nothing.
 local function now()
   local t = call('TIME')
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
@@ -46,26 +46,26 @@ local function lease(attempt) return JOB .. ':lease:' .. attempt end
 
 local function num(field) return tonumber(call('HGET', JOB, field) or '0') end
 
--- Brings the job to a phase. Each stay in one has a number of its own, its stage, that tells it from
--- others in the same phase: before a retry, or before Redis lost or forgot something, hence the clock in it.
+-- Moves the job to a phase. Each stay in a phase has a number, its stage, which differs from earlier
+-- stays in the same phase, even if Redis has lost data since: hence the clock in it.
 local function enter(phase)
   call('HSET', JOB, 'phase', phase, 'stage', ms(math.max(num('stage') + 1, now())))
 end
 
--- Is this the stage that the job is in? '0' stands for any.
+-- Reports whether the job is in this stage. '0' matches any stage.
 local function current(stage) return stage == '0' or call('HGET', JOB, 'stage') == stage end
 
 local function event(kind, text)
   call('XADD', EVENTS, 'MAXLEN', '~', '1000', '*', 'kind', kind, 'text', text)
 end
 
--- Who runs the attempt: executor and time of the claim, or nil when it does not run.
+-- Returns the executor that runs the attempt and the time of its claim, or nil if it is not running.
 local function owner(attempt)
   local entry = call('HGET', RUN, attempt)
   if entry then return string.match(entry, '^(%S+) (%S+) ') end
 end
 
--- Does this executor run the attempt, by this very claim?
+-- Reports whether this executor runs the attempt under this claim.
 local function holds(attempt, executor, claimed)
   local who, at = owner(attempt)
   return who == executor and at == claimed
@@ -76,7 +76,7 @@ local function drop(attempt)
   call('DEL', lease(attempt))
 end
 
--- Ends an attempt that came to nothing.
+-- Ends an attempt that has no result.
 local function void(attempt)
   local _, claimed = owner(attempt)
   call('RPUSH', VOID, attempt .. ' ' .. claimed)
@@ -84,8 +84,8 @@ local function void(attempt)
   drop(attempt)
 end
 
--- A failure's JSON without its long parts. The events, five times as many as the errors
--- that are kept, get this.
+-- Returns a failure's JSON without its long parts, for the events, of which five times as many are
+-- kept as of errors.
 local function brief(err)
   local f = cjson.decode(err)
   f.detail, f.record, f.log = nil, nil, nil
@@ -101,19 +101,19 @@ local function end_job(state, err)
   event(state, brief(err))
 end
 
--- The highest attempt number of a task that was claimed.
+-- Returns the highest attempt number of a task that has been claimed.
 local function highest(side, index)
   return tonumber(call('HGET', ATT, side .. index) or '1')
 end
 
--- Makes a task claimable from `at` on. The number of the attempt that ran is kept, so that
--- the next one gets a higher number.
+-- Makes a task claimable from time `at` on. The number of its last attempt is kept, so that the next
+-- one gets a higher number.
 local function enqueue(side, index, number, at)
   if highest(side, index) <= number then call('HSET', ATT, side .. index, number) end
   call('ZADD', RETRY[side], ms(at), index)
 end
 
--- Is an attempt at the task other than this one running?
+-- Reports whether another attempt at the task is running.
 local function rival(side, index, number)
   for n = 1, highest(side, index) do
     if n ~= number and call('HEXISTS', RUN, side .. index .. '.' .. n) == 1 then return true end
@@ -121,12 +121,12 @@ local function rival(side, index, number)
   return false
 end
 
--- Puts the task of an attempt that ended back, unless another attempt at it runs.
+-- Makes the task of an ended attempt claimable again, unless another attempt at it is running.
 local function requeue(side, index, number, at)
   if not rival(side, index, number) then enqueue(side, index, number, at) end
 end
 
--- Counts a failure. True when that was one too many and the job has been failed.
+-- Counts a failure. Returns true if this exceeded the limit and failed the job.
 local function failed(side, index, class, err, limit)
   call('HINCRBY', JOB, FAILED[side], 1)
   if class == 'lost' then call('HINCRBY', JOB, LOST[side], 1) end
@@ -139,12 +139,12 @@ local function failed(side, index, class, err, limit)
   return true
 end
 
--- Tasks that may be claimed now.
+-- Returns the number of tasks that may be claimed now.
 local function ready(side, at)
   return num(TOTAL[side]) - num(NEXT[side]) + call('ZCOUNT', RETRY[side], '-inf', ms(at))
 end
 
--- The phase that follows from the counts, once tasks run.
+-- Returns the phase that follows from the counts, once tasks run.
 local function advance()
   local phase = call('HGET', JOB, 'phase')
   local to
@@ -156,8 +156,8 @@ local function advance()
   call('HSETNX', JOB, to .. 'at', ms(now()))
   if to == 'map' then call('HSET', JOB, 'state', 'MAPPING')
   elseif to == 'reduce' then
-    -- An epoch is one set of committed maps. The clock in it tells two of them apart also when
-    -- Redis has lost its last writes, and numbers are given out again.
+    -- An epoch is one set of committed maps. The clock in it distinguishes two epochs even if Redis
+    -- has lost its last writes and numbers are used again.
     call('HSET', JOB, 'state', 'REDUCING', 'epoch', ms(math.max(num('epoch') + 1, now())))
   end
   event('phase', to)

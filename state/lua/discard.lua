@@ -1,4 +1,4 @@
--- Gives a job that was kept up to be cleaned up for good.
+-- Ends the keeping of a job: it is cleaned up for good.
 -- ARGV: 1 the stage that is meant, or 0: any
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')

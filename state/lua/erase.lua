@@ -1,4 +1,4 @@
--- Removes all that is left of a job that has ended.
+-- Removes everything that is left of an ended job.
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end

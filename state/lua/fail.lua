@@ -1,9 +1,9 @@
--- Ends an attempt without result and puts its task back, or fails the job when the task has
--- failed too often in that way.
--- ARGV: 1 attempt, 2 side, 3 index, 4 number, 5 executor, 6 claimed (ms), 7 class ('user', 'infra', 'lost',
---       or 'released': handed back unfinished, which counts as no failure),
+-- Ends an attempt without a result and makes its task ready again, or fails the job if the task has
+-- failed too often in this way.
+-- ARGV: 1 attempt, 2 side, 3 index, 4 number, 5 executor, 6 claimed (ms), 7 class ('user', 'infra',
+--       'lost', or 'released': handed back unfinished, which does not count as a failure),
 --       8 error (JSON), 9 limit of failures of that class, 10 wait before the next attempt (ms),
---       11 for how long after that this executor leaves the task to others (ms)
+--       11 how long after that this executor leaves the task to others (ms)
 -- Returns {'ok', phase after it} or {'stale'}.
 local attempt, side, index, number = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 if not holds(attempt, ARGV[5], ARGV[6]) then return {'stale'} end

@@ -1,7 +1,8 @@
--- The output is whole and in place: the job is done. So is a job of which that is found though Redis
--- does not know it: one that was restored, or sent back by a failover, and is not planned yet, or one that
--- failed since it was sent back to a phase for which it has nothing any more, or was cancelled there.
--- ARGV: 1 the stage in which that was found, or 0: any; then, of such a job, for each counter: its
+-- Completes a job: its output is complete and in place. This may also be found of a job that Redis
+-- does not know to be published: one that was restored, or sent back by a failover, and is not planned
+-- yet; or one that failed, or was cancelled, after a failover had sent it back to a phase for which it
+-- no longer has the data.
+-- ARGV: 1 the stage in which this was found, or 0: any; then, for such a job, for each counter: its
 --       name, its sum
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')

@@ -1,6 +1,7 @@
--- Does what our scripts need a server to do: writes, reads, the clock, JSON, patterns, a key of the job's tag that
--- is not among KEYS, and a reply with texts, integers and lists. It leaves nothing. It stands alone.
--- KEYS: 1 hash, 2 zset, 3 list, 4 stream, all of one tag; none of them is used by anything else
+-- Does everything that our scripts need of a server: writes, reads, the clock, JSON, patterns, a key
+-- with the job's tag that is not in KEYS, and a reply with texts, integers and lists. It leaves nothing
+-- behind. common.lua is not prepended.
+-- KEYS: 1 hash, 2 zset, 3 list, 4 stream, all with one tag; nothing else uses them
 -- ARGV: 1 any text
 -- Returns {'ok', the clock (ms), the text, 1}.
 local call = redis.call

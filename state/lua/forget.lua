@@ -1,11 +1,12 @@
--- Everything that the job left on the store is cleaned up: only its history stays, for a time.
--- ARGV: 1 how long history is kept (ms; 0: no longer), 2 the stage that was cleaned up after, or 0: any
+-- Ends the clean-up: everything that the job left on the store is removed. Only its history stays,
+-- for a time.
+-- ARGV: 1 how long history is kept (ms; 0: no longer), 2 the stage whose clean-up this ends, or 0: any
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
 if phase ~= 'cleanup' or not current(ARGV[2]) then return {'illegal', phase} end
--- What was committed is gone with this. Of the tasks whose failures are kept it is noted here, unless it goes
--- without saying.
+-- The commit records are removed with this. For tasks whose failures are kept, it is recorded here that
+-- they were committed, unless the job's outcome implies it.
 if call('HGET', JOB, 'state') ~= 'COMPLETED' then
   local noted, tasks = {}, {}
   for _, err in ipairs(call('LRANGE', ERRORS, 0, -1)) do

@@ -1,6 +1,6 @@
--- Sets a failed job whose output is cleaned up aside, with its plan and the maps that were
--- committed, so that it may be tried again.
--- ARGV: 1 for how long (ms), 2 the stage in which its output was cleaned up, or 0: any
+-- Keeps a failed job whose output is cleaned up, with its plan and its committed maps, so that it may
+-- be retried.
+-- ARGV: 1 how long (ms), 2 the stage in which its output was cleaned up, or 0: any
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}: only a failed job that was planned, and only
 -- once after each failure.
 local phase = call('HGET', JOB, 'phase')

@@ -1,5 +1,5 @@
--- Takes a committed map attempt back whose segment a reduce attempt found missing or
--- corrupt. The map task is to be done again, the job maps again, and the reduce task waits.
+-- Takes back a committed map attempt whose segment a reduce attempt found missing or corrupt. The
+-- map task must be done again, the job maps again, and the reduce task waits.
 -- ARGV: 1 reduce attempt, 2 its index, 3 its number, 4 executor, 5 claimed (ms),
 --       6 map index, 7 number and 8 claimed (ms) of the map attempt that the reducer read,
 --       9 error (JSON), 10 limit of such losses of one map task

@@ -1,7 +1,7 @@
--- Takes committed attempts back that left something for the publication which is missing or corrupt:
--- what says how their parts are completed, or the records that they have set aside. Their tasks are to be
--- done again, and the job is published again after that.
--- ARGV: 1 the stage in which that was found, 2 limit of such losses of one task,
+-- Takes back committed attempts of which the publication lacks something that is missing or corrupt:
+-- the handles that complete their parts, or their saved bad records. Their tasks must be done again;
+-- then the job is published again.
+-- ARGV: 1 the stage in which this was found, 2 limit of such losses of one task,
 --       then for each attempt: its side, index, number, claimed (ms), error (JSON)
 -- Returns {'ok', phase after it}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')

@@ -1,8 +1,8 @@
--- Renews an executor's leases of one job and carries their progress up.
--- A lease that is gone stays gone: its attempt is given away by the next sweep.
+-- Renews an executor's leases of one job and records the progress of its attempts.
+-- A lease that is gone stays gone: the next sweep reassigns its attempt.
 -- ARGV: 1 executor, 2 lease (ms), then for each attempt: its name, claimed (ms),
---       progress (0-1000), 1 if it has got on since its last renewal
--- Returns for each attempt 0 (lost: stop it), 1 (renewed), or 2 (renewed, and somebody reads its log as it grows).
+--       progress (0-1000), 1 if it has made progress since its last renewal
+-- Returns for each attempt 0 (lost: stop it), 1 (renewed), or 2 (renewed, and somebody follows its log).
 local out, at = {}, ms(now())
 local held = 1 + call('EXISTS', JOB .. ':reader')
 for i = 3, #ARGV, 4 do

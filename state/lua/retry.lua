@@ -1,6 +1,6 @@
--- Starts a kept job again. Maps whose segments wait to be reduced stay committed. All others
--- that were claimed are to be done again, with a higher attempt number and their failures
--- forgiven; so are those that wrote output, which was thrown away when the job failed.
+-- Starts a kept job again. Maps whose segments wait to be reduced stay committed. All other claimed
+-- tasks must be done again, with a higher attempt number and their failures forgiven; so must those
+-- that wrote output, which was discarded when the job failed.
 -- ARGV: 1 the stage that is meant, or 0: any
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')

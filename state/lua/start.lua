@@ -1,8 +1,8 @@
--- Ends planning: the job's tasks may be claimed from now on.
+-- Ends planning: makes the job's tasks claimable.
 -- ARGV: 1 number of map tasks (> 0), 2 number of reduce tasks, 3 plan (opaque to Redis),
---       4 the stage that was planned in, or 0: any; a job that was lost and restored meanwhile is
---       planned anew, 5 how long a task may make no progress (ms; 0: for ever),
---       6 limit of failures of its program for one task, or 0: the sweeper's
+--       4 the stage of the planning, or 0: any; a job that was lost and restored since is planned
+--       again, 5 how long a task may make no progress (ms; 0: no limit),
+--       6 limit of failures of one task because of its program, or 0: the sweeper's
 -- Returns {'ok'}, {'gone'} or {'illegal', phase}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end

@@ -1,8 +1,9 @@
 -- Creates a job. Submitting the same job again changes nothing.
--- ARGV: 1 spec (JSON), 2 name, 3 priority, 4 when it was submitted at first (ms) if it is
---       restored from what the object store holds, else '', 5 who submitted it,
---       6 its program, 7 its output: listings show both, and do not read the spec for that
--- Returns {'ok', phase, 1 if this created the job, else 0}, or {'exists'} when a job of that id has another spec.
+-- ARGV: 1 spec (JSON), 2 name, 3 priority, 4 when it was first submitted (ms) if it is
+--       restored from the object store, else '', 5 its submitter,
+--       6 its program, 7 its output: listings show both without reading the spec
+-- Returns {'ok', phase, 1 if this created the job, else 0}, or {'exists'} if a job with that id has
+-- another spec.
 local spec = call('HGET', JOB, 'spec')
 if spec and spec ~= ARGV[1] then return {'exists'} end
 if spec then return {'ok', call('HGET', JOB, 'phase'), 0} end

@@ -1,16 +1,16 @@
--- Gives away the running attempts whose lease is gone, also if they never had one, and those
--- that have not got on for longer than the job allows. One call looks at a page of them (about
--- 1,000, a few ms), so that many don't hold Redis up.
--- ARGV: 1 limit of lost executors for one task, 2 of failures of its program where the job does
---       not say, 3 cursor ('0' at first)
--- Returns {'gone'} or {phase after it, attempts given away, tasks ready now, next cursor
+-- Reassigns the running attempts whose lease is gone, even if they never had one, and those that have
+-- made no progress for longer than the job allows. One call reads a page of them (about 1,000, a few
+-- ms), so that many attempts do not block Redis.
+-- ARGV: 1 limit of lost executors for one task, 2 of failures because of the program if the job does
+--       not set one, 3 cursor ('0' at first)
+-- Returns {'gone'} or {phase after it, reassigned attempts, tasks ready now, next cursor
 -- ('0': that was the last page)}.
 local phase = call('HGET', JOB, 'phase')
 if not phase then return {'gone'} end
 if phase ~= 'map' and phase ~= 'reduce' then return {phase, 0, 0, '0'} end
 local at, lost, stall = now(), 0, num('stall')
 
--- Gives an attempt away that failed in this way; true when that ended the job.
+-- Reassigns an attempt that failed in this way. Returns true if that ended the job.
 local function give_away(attempt, class, limit, report, message)
   local executor = owner(attempt)
   lost = lost + 1
@@ -34,11 +34,11 @@ end
 local function stuck(attempt)
   local limit = call('HGET', JOB, 'attempts') or ARGV[2]
   return give_away(attempt, 'user', limit, 'stuck', function(executor)
-    return 'no progress for ' .. stall / 1000 .. ' s (--task-timeout): the program hangs, or is too slow to tell; it ran on executor ' .. executor
+    return 'no progress for ' .. stall / 1000 .. ' s (--task-timeout): the program hangs or reports no progress; it ran on executor ' .. executor
   end)
 end
 
--- Leases are asked for by the hundred: nearly always all are there.
+-- Leases are read by the hundred: nearly always all of them exist.
 local page = call('HSCAN', RUN, ARGV[3], 'COUNT', 1000)
 local run = page[2] -- name, entry, name, entry, …
 for first = 1, #run, 200 do
