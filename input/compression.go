@@ -7,62 +7,65 @@ import (
 	"io"
 )
 
-// A Compression is a way to compress objects that is undone in reading. Each has a folder, and a line in package formats.
+// A Compression decompresses objects. Each implementation has a folder below this package, and a line in package
+// formats. Its values are immutable and comparable.
 type Compression interface {
-	// String returns the name of the compression as sentences have it: "gzip".
+	// String returns the name for use in sentences: "gzip".
 	String() string
 
-	// Suffixes returns how the names of objects end that are so compressed, in lower case: ".gz".
+	// Suffixes returns the suffixes of the names of compressed objects, in lower case: ".gz".
 	Suffixes() []string
 
-	// Matches reports whether data are so compressed, from their first bytes, of which there are 512 unless the
+	// Matches reports whether data are compressed in this way. Head is their first 512 bytes, or fewer if the
 	// data are shorter.
 	Matches(head []byte) bool
 
-	// Splittable reports whether an object may be read in several splits, if its records are lines.
+	// Splittable reports whether an object whose records are lines may be read in several splits.
 	Splittable() bool
 
-	// Open begins to decompress the blocks that begin in in's split, and those that follow. It fails with io.EOF if
-	// none begins there.
+	// Open begins to decompress, at the first block that begins in in's split. It fails with io.EOF if no
+	// block begins there. An object that is not splittable counts as one block.
 	Open(in *Compressed) (Decompressor, error)
 }
 
-// A Decompressor reads what blocks hold, one after the other. It belongs to one goroutine.
+// A Decompressor reads the contents of blocks, one after the other, to the end of the object. It belongs to one
+// goroutine.
 type Decompressor interface {
-	// Read implements io.Reader. Between the last block that begins in the split and the first that begins behind it,
-	// it once returns [ErrSplitEnd]. Records that begin in a block belong to the split with the block's first byte,
-	// except for the first byte of that block, which belongs to the block before.
+	// Read implements io.Reader. Before the first block that begins behind the split, it returns [ErrSplitEnd]
+	// once. So lines are divided: a line belongs to the split of the block that contains the line end before it,
+	// and the object's first line to the split that begins at 0.
 	io.Reader
 
-	// Start returns the offset of the first byte that Read has given or will give, after decompression. Where that can't
-	// be known it is a number that depends on the place of the block alone, and grows with it.
+	// Start returns the offset, after decompression, of the first byte that Read returns. If the compression
+	// can't know it, Start returns a number that grows with the offset of the block, by more than any data
+	// before can contain.
 	Start() int64
 
 	// Close frees memory.
 	Close()
 }
 
-// ErrSplitEnd says that the blocks which follow begin behind the split.
+// ErrSplitEnd reports that the next block begins behind the split.
 var ErrSplitEnd = errors.New("the split's blocks have ended")
 
-// Compressed is the bytes that a Compression decompresses: those of an object, from the first byte of a split on, to
-// the object's end.
+// Compressed is the bytes that a Compression decompresses: those of an object, from the first byte of a split to
+// the object's end. Reads at other places go through the Source, whose Split is the one to decompress.
 type Compressed struct {
 	*bufio.Reader
-	*Source // of the object, for reads at other places; its Split is what is decompressed
+	*Source
 
 	bytes shown
 }
 
-// Offset returns the place of the next byte in the object.
+// Offset returns the offset of the next byte in the object.
 func (c *Compressed) Offset() int64 { return c.Split.Offset + c.bytes.given - int64(c.Buffered()) }
 
-// Refuse returns the error for data that are not read for a reason.
+// Refuse returns the error for data that can't be read, with the reason.
 func (c *Compressed) Refuse(reason string) error {
 	return &FormatError{Object: c.Split.Input, Offset: NoOffset, Reason: reason}
 }
 
-// Trailing returns the error for other data, at a byte of the object, after what a compression has made.
+// Trailing returns the error for other data after compressed data, at a byte of the object.
 func (c *Compressed) Trailing(what Compression, at int64) error {
 	return c.Refuse(fmt.Sprintf("%v data ends at byte %d of %d, and what follows is not %v data: cut it off (head -c %[2]d)",
 		what, at, c.Split.Size, what))

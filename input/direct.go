@@ -6,18 +6,17 @@ import (
 	"slices"
 )
 
-// direct shows an object's bytes like ranges, and by the same ranged reads, but reads them in its
-// consumer's goroutine when they are asked for, into one buffer that is small enough to stay in the
-// processor's cache until they are used. Where bytes are at hand, in the system's memory or on a
-// disk that it reads ahead from, that takes a fraction of the time of moving them between
-// goroutines, cores and large buffers.
+// direct shows an object's bytes like ranges, and by the same ranged reads. But it reads them in its
+// consumer's goroutine, when they are needed, into one buffer that is small enough to stay in the processor's
+// cache until they are used. If the bytes are near, in the system's memory or on a disk that the system reads
+// ahead, this takes a fraction of the time that moving them between goroutines, cores and large buffers takes.
 type direct struct {
 	*source
 	schedule
 	ctx   context.Context
-	step  int          // by how many bytes a view grows at most
-	reads []directRead // in order; the first is the one that is shown
-	err   error        // for the next call, since bytes came with it
+	step  int          // a view grows by this many bytes at most
+	reads []directRead // in order; the first is shown
+	err   error        // left for the next call, since bytes came with it
 	buf   []byte
 	view  []byte // always the beginning of buf
 }
@@ -26,7 +25,7 @@ type direct struct {
 type directRead struct {
 	body     io.ReadCloser
 	err      error // why there is no body
-	off, end int64 // the bytes of the object that are still to be read
+	off, end int64 // the bytes of the object that are left to read
 }
 
 // newDirect is newRanges for a direct window.
@@ -39,7 +38,7 @@ func newDirect(ctx context.Context, src *source, s Stretch, opts Options) *direc
 
 // more implements window.
 func (d *direct) more(keep int) ([]byte, error) {
-	if keep != len(d.view) { // else it is in its place already
+	if keep != len(d.view) { // otherwise it is in its place already
 		d.view = d.buf[:copy(d.buf, d.view[len(d.view)-keep:])]
 	}
 	for d.err == nil {
@@ -67,8 +66,8 @@ func (d *direct) more(keep int) ([]byte, error) {
 	return nil, d.err
 }
 
-// openAhead opens the range that is to be shown and the one after it, so that the store hears
-// early which bytes are wanted next.
+// openAhead opens the range to be shown and the next one, so that the store learns early which bytes
+// come next.
 func (d *direct) openAhead() {
 	for len(d.reads) < 2 && d.due() {
 		off, n := d.take()
@@ -80,7 +79,7 @@ func (d *direct) openAhead() {
 	}
 }
 
-// pop ends the first read, which was read to its end or could not be opened.
+// pop ends the first read, which is at its end or could not be opened.
 func (d *direct) pop() error {
 	r := d.reads[0]
 	d.reads = slices.Delete(d.reads, 0, 1)
@@ -93,7 +92,7 @@ func (d *direct) pop() error {
 	return nil
 }
 
-// position returns the offset in the object after the last byte that was shown.
+// position implements objectWindow.
 func (d *direct) position() int64 {
 	if len(d.reads) == 0 {
 		return d.next
@@ -101,11 +100,11 @@ func (d *direct) position() int64 {
 	return d.reads[0].off
 }
 
-// close ends all reads. What they still had to say is of no interest.
+// close implements objectWindow. The errors of reads that it ends don't matter.
 func (d *direct) close() {
 	for _, r := range d.reads {
 		if r.body != nil {
-			_ = r.body.Close() // see above
+			_ = r.body.Close() // its error does not matter
 		}
 	}
 	d.reads, d.buf, d.view = nil, nil, nil

@@ -8,11 +8,11 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// ErrInput is what all errors are that come from the input's content: they come again
-// however often the split is read.
-var ErrInput = errors.New("input is not as it should be")
+// ErrInput is the class of all errors in the input's content: they come again however often the
+// split is read.
+var ErrInput = errors.New("the input can't be read")
 
-// RecordTooLongError says that a record is longer than the limit.
+// RecordTooLongError reports a record that is longer than the limit.
 type RecordTooLongError struct {
 	Object string // URL
 	Offset int64  // of the record's first byte, after decompression
@@ -27,15 +27,15 @@ func (e *RecordTooLongError) Error() string {
 // Is makes every RecordTooLongError an ErrInput.
 func (e *RecordTooLongError) Is(target error) bool { return target == ErrInput }
 
-// FormatError says that an object does not have the form that its name or the job promises.
+// FormatError reports an object without the form that its name or the job promises.
 type FormatError struct {
 	Object string // URL
-	Offset int64  // the byte, after decompression, up to which all was well; or NoOffset
+	Offset int64  // after decompression, the byte before which all was good; or NoOffset
 	Reason string
 	Err    error // the decoder's; may be nil
 }
 
-// NoOffset is a FormatError's where the object is wrong as a whole, or its reason tells the place.
+// NoOffset is the Offset of a FormatError if the whole object is wrong, or the reason tells the place.
 const NoOffset = -1
 
 func (e *FormatError) Error() string {
@@ -54,28 +54,28 @@ func (e *FormatError) Is(target error) bool { return target == ErrInput }
 
 func (e *FormatError) Unwrap() error { return e.Err }
 
-// Change is how an object differs from the one that was planned with.
+// Change is how an object differs from the one in the plan.
 type Change uint8
 
 const (
-	Replaced Change = iota // another version is in its place
+	Replaced Change = iota // another version has its name
 	Shorter
 	Longer
 	Gone
 )
 
-var changes = [...]string{"another version is in its place now", "it is shorter now", "it is longer now", "it is gone now"}
+var changes = [...]string{"another version has replaced it", "it is shorter now", "it is longer now", "it is gone"}
 
-// ChangedError says that an object is no longer the one that was planned with.
+// ChangedError reports an object that is no longer the one in the plan.
 type ChangedError struct {
 	Object string // URL
-	Size   int64  // planned, in bytes
+	Size   int64  // in the plan, in bytes
 	How    Change
 	Err    error // the store's; may be nil
 }
 
 func (e *ChangedError) Error() string {
-	s := fmt.Sprintf("%s changed after the job was planned, with %d bytes: %s; run the job again when its input rests", objstore.Shown(e.Object), e.Size, changes[e.How])
+	s := fmt.Sprintf("%s changed after the job was planned, with %d bytes: %s; run the job again when its input no longer changes", objstore.Shown(e.Object), e.Size, changes[e.How])
 	if e.Err != nil {
 		s += " (" + e.Err.Error() + ")"
 	}
@@ -87,8 +87,8 @@ func (e *ChangedError) Is(target error) bool { return target == ErrInput }
 
 func (e *ChangedError) Unwrap() error { return e.Err }
 
-// failure is an error that is not io.EOF, even if it wraps one as errors of broken connections
-// do: who asks errors.Is(err, io.EOF) must not take it for the end of the records.
+// failure is an error that is not io.EOF even if it wraps it, as errors of broken connections do: a
+// caller that asks errors.Is(err, io.EOF) must not take it for the end of the records.
 type failure struct{ error }
 
 func (e failure) Is(target error) bool { return target != io.EOF && errors.Is(e.error, target) }

@@ -7,52 +7,51 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// Format is how a job reads its input objects: what a record is, and what is decompressed. It is comparable, and
-// its text is the name that a Table parses. A Table makes it; the zero Format is none.
+// Format is how a job reads its input objects: what a record is, and what is decompressed. It is comparable,
+// and its text is the name that a Table parses. Only a Table makes valid Formats.
 type Format struct {
 	Kind
 
-	// AsIs takes the objects' bytes as they are, whatever names and first bytes say: nothing is decompressed,
-	// and nothing refused.
+	// AsIs takes the objects' bytes as they are, whatever names and first bytes say: nothing is decompressed
+	// or refused.
 	AsIs bool
 
 	table *Table
 }
 
-// A Kind says what a record is: it finds the records in the bytes of an object. Each has a folder, and a line in
-// package formats. Its values are immutable, and comparable.
+// A Kind finds the records in the bytes of an object. Each implementation has a folder below this package, and
+// a line in package formats. Its values are immutable and comparable.
 type Kind interface {
-	// String returns the name by which users ask for the format, with its parameter if it has one. In a Table, a
-	// letter stands for the parameter: "fixed:N".
+	// String returns the name by which users ask for the format, with its parameter if it has one:
+	// "fixed:100". The Kind in a Table has a letter in place of the parameter: "fixed:N".
 	String() string
 
-	// Parse returns the format that a name asks for. It returns nil for the name of another one.
+	// Parse returns the Kind that a name asks for, or nil if it is the name of another format.
 	Parse(name string) (Kind, error)
 
-	// Traits returns what is true of all the format's objects.
+	// Traits returns what is true of all objects of the format.
 	Traits() Traits
 
-	// Check fails for an object that can't be read: of a size, in bytes, that shows it, or with any size for this
-	// limit of a record. The size is -1 if only reading tells it, because the object is compressed.
+	// Check fails if an object of a size, in bytes, can't be read with records of up to maxRecord bytes.
+	// The size is -1 if the object is compressed.
 	Check(object string, size, maxRecord int64) error
 
-	// Reads returns by how many ranged reads Open and Next read the records of a split, if none of them reaches far
-	// past the split's end and none is repeated; and whether the object's first bytes are read, too, by a request
-	// of their own that [Heads] may save.
+	// Reads returns how many ranged reads the records of a split take, as Split.Reads does. The split has at
+	// least one byte, and opts has no zeros.
 	Reads(s Split, opts Options) (ranges int, head bool)
 
-	// Open begins to read the records of in's split. It does not wait for data. The split has a byte at least.
+	// Open begins to read the records of in's split, which has at least one byte. It does not wait for data.
 	Open(in *Source) Records
 }
 
-// Traits is what a Kind says about its objects and records.
+// Traits describes the objects and records of a Kind.
 type Traits struct {
-	// Text: the records are lines or rows of text. Then a byte order mark is no part of them, and the first bytes of an
-	// object decide whether it is compressed, or no text at all.
+	// Text: the records are lines or rows of text. A byte order mark is then not part of them, and an object's
+	// first bytes decide whether it is compressed, or not text at all.
 	Text bool
 
-	// Lines: each record is a line, so it is found in the middle of a stream without knowing the offset, and a program
-	// that reads lines gets it without a key.
+	// Lines: each record is a line. Records can then be found in the middle of a stream whose offset is not
+	// known, and programs that read lines get them without keys.
 	Lines bool
 
 	// Splittable: an object that is not compressed may be read in several splits.
@@ -61,28 +60,29 @@ type Traits struct {
 
 // Records reads the records of a split, a batch at a time. It belongs to one goroutine.
 type Records interface {
-	// Next sets b's Offset, Framing and Data, and for some formats RecordLen and Header, to the next records, of
-	// which there is at least one, and about a megabyte at most unless one is longer. It fails with io.EOF after the
-	// last. Data is valid until Next or Close is called.
+	// Next sets Offset, Framing and Data of b, and for some formats RecordLen and Header, to the next
+	// records: at least one, and up to about a megabyte unless one is longer. It fails with io.EOF after the
+	// last. The bytes are valid until Next or Close is called.
 	Next(b *record.Batch) error
 
-	// Position returns up to which byte the object was consumed for the records so far.
+	// Position returns how far the object was consumed for the records so far, as an offset.
 	Position() int64
 
-	// Close ends all reads and waits until they have ended. What they still had to say is of no interest.
+	// Close ends all reads and waits for them. It may be called again.
 	Close()
 }
 
-// Splittable reports whether objects of that name may be read in several splits. Those that may not, because they are
-// compressed or because their records can't be found from the middle, are one split each. One that is compressed under
-// another name is cut, too; then the split that begins at 0 has all its records, and the others have none.
+// Splittable reports whether an object with a name may be read in several splits. Otherwise, because it is
+// compressed or because records can't be found from its middle, it is one split. An object that is compressed
+// under another name is cut, too; the split that begins at 0 then has all its records, and the others have none.
 func (f Format) Splittable(name string) bool {
 	c := f.compression(name)
 	traits := f.Traits()
 	return traits.Splittable && (c == nil || c.Splittable() && traits.Lines)
 }
 
-// Check fails for an object whose size, in bytes, shows that it can't be read with records of up to maxRecord bytes.
+// Check fails if the size of an object, in bytes, shows that it can't be read with records of up to maxRecord
+// bytes.
 func (f Format) Check(object string, size, maxRecord int64) error {
 	if f.compression(object) != nil {
 		size = -1
@@ -90,7 +90,7 @@ func (f Format) Check(object string, size, maxRecord int64) error {
 	return f.Kind.Check(object, size, maxRecord)
 }
 
-// compression is how an object is compressed, by its name; nil: not.
+// compression returns how an object is compressed, by its name, or nil.
 func (f Format) compression(name string) Compression {
 	if f.AsIs {
 		return nil
@@ -106,14 +106,14 @@ func (f Format) compression(name string) Compression {
 	return nil
 }
 
-// A Table has the formats and compressions that can be read.
+// A Table lists the formats and compressions that can be read.
 type Table struct {
-	Kinds        []Kind // the first is what an empty name asks for
+	Kinds        []Kind // the first is the default
 	Compressions []Compression
 }
 
-// Parse returns the format with a name, and with what is wanted of compression: auto, which is the default, or none for
-// Format.AsIs.
+// Parse returns the format with a name; the empty name is the default. Compression is auto, which is the default,
+// or none for Format.AsIs.
 func (t *Table) Parse(name, compression string) (Format, error) {
 	f := Format{table: t}
 	var err error
@@ -147,7 +147,7 @@ func (t *Table) kind(name string) (Kind, error) {
 	return nil, fmt.Errorf("unknown input format %q: want %s or %s", name, strings.Join(names[:last], ", "), names[last])
 }
 
-// Names returns the names of all formats, with a letter for a parameter: "text", "fixed:N".
+// Names returns the names of all formats, with a letter in place of a parameter: "text", "fixed:N".
 func (t *Table) Names() []string {
 	names := make([]string, len(t.Kinds))
 	for i, k := range t.Kinds {

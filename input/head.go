@@ -6,14 +6,14 @@ import (
 	"fmt"
 )
 
-// headBytes is how many of an object's first bytes are looked at: a block of tar, whose mark lies
+// headBytes is how many of an object's first bytes decide what it is: a block of tar, whose mark is
 // farther from the start than any other.
 const headBytes = 512
 
-// byteOrderMark is U+FEFF in UTF-8. Programs of Windows begin text with it; no part of the text is meant.
+// byteOrderMark is U+FEFF in UTF-8. Programs of Windows begin text with it; it is not part of the text.
 var byteOrderMark = []byte{0xef, 0xbb, 0xbf}
 
-// head reads an object's first bytes by a request of their own, and finds out what they are.
+// head reads an object's first bytes by a separate request, and finds out what they are.
 func (s *source) head(ctx context.Context, f Format) (content, error) {
 	data := make([]byte, min(headBytes, s.size))
 	if err := s.readAt(ctx, data, 0); err != nil {
@@ -25,7 +25,8 @@ func (s *source) head(ctx context.Context, f Format) (content, error) {
 	return f.sniff(s.object, data), nil
 }
 
-// refuse fails for data that is not text. Within is how the object is compressed that holds it; nil: not.
+// refuse returns the error for data that are not text, or nil. Within is the compression of the object that
+// contains the data; nil means none.
 func (c content) refuse(object string, within Compression, f Format) error {
 	kind := c.foreign
 	if c.compression != nil {
@@ -36,9 +37,9 @@ func (c content) refuse(object string, within Compression, f Format) error {
 	}
 	inside := ""
 	if within != nil {
-		inside = fmt.Sprintf(" inside of %v data", within)
+		inside = fmt.Sprintf(" inside %v data", within)
 	}
 	return &FormatError{Object: object, Offset: NoOffset, Reason: fmt.Sprintf(
-		"the object holds %s%s, which is not read as %v: %s, or read the bytes as they are with --compression none",
+		"the object contains %s%s, which can't be read as %v: %s, or read the bytes as they are with --compression none",
 		kind.name, inside, f, kind.wayOut)}
 }

@@ -5,37 +5,37 @@ import (
 	"sync"
 )
 
-// maxHeads bounds the memory of a Heads: about 1 MiB with names of the usual length.
+// maxHeads limits the memory of a Heads: about 1 MiB with names of the usual length.
 const maxHeads = 4096
 
-// Heads remembers what the first bytes of objects say, so that the splits of an object which do not begin
-// with them need not all read them. It is for the objects of one plan, whose names stand for the same bytes
-// throughout. It may be used by several goroutines.
+// Heads remembers what the first bytes of objects say, so that not every split of an object has to read
+// them. It is for the objects of one plan, whose names mean the same bytes throughout. Several goroutines
+// may use it.
 //
-// The first Reader that needs an object's first bytes has them read. Readers that need them meanwhile wait, and share
-// the result, also an error. After an error the next Reader has them read again.
+// The first Reader that needs an object's first bytes has them read. Readers that need them in the meantime
+// wait, and share the result, even an error. After an error the next Reader has them read again.
 type Heads struct {
 	run func(work func(context.Context))
 
 	mu    sync.Mutex
-	known map[string]content // guarded by mu
-	asked map[string]*asking // guarded by mu: what is being read
+	known map[string]content   // guarded by mu
+	reads map[string]*headRead // guarded by mu: the reads under way
 }
 
-// asking is a read that some wait for.
-type asking struct {
+// headRead is a read for which Readers wait.
+type headRead struct {
 	done chan struct{} // closed when it has ended
 	content
 	err error
 }
 
-// NewHeads returns an empty Heads. Run begins a piece of work that belongs to none of the Readers, in a goroutine
-// that it waits for, with a context that outlives them.
+// NewHeads returns an empty Heads. Run starts work that belongs to none of the Readers, in a goroutine with a
+// context that outlives them; its owner waits for the goroutine.
 func NewHeads(run func(work func(context.Context))) *Heads {
-	return &Heads{run: run, known: map[string]content{}, asked: map[string]*asking{}}
+	return &Heads{run: run, known: map[string]content{}, reads: map[string]*headRead{}}
 }
 
-// of returns what an object's first bytes say. Read finds that out.
+// of returns what an object's first bytes say. If that is not known, read finds it out.
 func (h *Heads) of(ctx context.Context, object string, read func(context.Context) (content, error)) (content, error) {
 	if h == nil {
 		return read(ctx)
@@ -45,11 +45,11 @@ func (h *Heads) of(ctx context.Context, object string, read func(context.Context
 		h.mu.Unlock()
 		return c, nil
 	}
-	a := h.asked[object]
+	a := h.reads[object]
 	if a == nil {
-		a = &asking{done: make(chan struct{})}
-		h.asked[object] = a
-		h.run(func(ctx context.Context) { h.ask(ctx, object, a, read) })
+		a = &headRead{done: make(chan struct{})}
+		h.reads[object] = a
+		h.run(func(ctx context.Context) { h.finish(ctx, object, a, read) })
 	}
 	h.mu.Unlock()
 	select {
@@ -60,17 +60,17 @@ func (h *Heads) of(ctx context.Context, object string, read func(context.Context
 	}
 }
 
-// ask reads, and tells all that wait.
-func (h *Heads) ask(ctx context.Context, object string, a *asking, read func(context.Context) (content, error)) {
+// finish calls read, and wakes all Readers that wait.
+func (h *Heads) finish(ctx context.Context, object string, a *headRead, read func(context.Context) (content, error)) {
 	defer close(a.done)
 	a.content, a.err = read(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.asked, object)
+	delete(h.reads, object)
 	if a.err != nil {
 		return
 	}
-	for forgotten := range h.known { // any will do: splits come in the order of their objects
+	for forgotten := range h.known { // any: splits come in the order of their objects
 		if len(h.known) < maxHeads {
 			break
 		}

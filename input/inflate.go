@@ -9,22 +9,22 @@ import (
 	"slices"
 )
 
-// inflated shows an object's bytes after decompression. Its buffer grows only with what the
-// consumer keeps.
+// inflated shows an object's bytes after decompression. Its buffer grows only with what its consumer
+// keeps.
 type inflated struct {
 	in    *Compressed
 	codec Compression
-	step  int // by how many bytes a view grows at most
+	step  int // a view grows by this many bytes at most
 	dec   Decompressor
-	start int64 // offset of the first byte that was decompressed
+	start int64 // the offset of the first decompressed byte
 	out   int64 // bytes decompressed
-	end   int64 // lines that begin here or later are another split's
-	err   error // dec's; for the next call if bytes came with it
+	end   int64 // lines that begin here or later belong to another split
+	err   error // dec's; left for the next call if bytes came with it
 	buf   []byte
 	view  []byte // always a part of buf
 }
 
-// newInflated decompresses what raw shows from the first byte of a split on. Shown is its view so far, if it is to begin there.
+// newInflated decompresses what raw shows from the first byte of a split. ShownAlready is raw's view so far.
 func newInflated(src *Source, raw window, shownAlready []byte, s Split, codec Compression) *inflated {
 	of := *src
 	of.Split = s
@@ -41,7 +41,7 @@ func (f *inflated) more(keep int) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if keep != len(f.buf) { // else it is in its place already
+	if keep != len(f.buf) { // otherwise it is in its place already
 		f.buf = append(f.buf[:0], f.view[len(f.view)-keep:]...)
 	}
 	f.buf = slices.Grow(f.buf, f.step)
@@ -61,21 +61,21 @@ func (f *inflated) more(keep int) ([]byte, error) {
 	return nil, f.failed(f.err)
 }
 
-// fill decompresses until p is full, or up to the end of the split's blocks.
+// fill decompresses until p is full, or until the split's blocks end.
 func (f *inflated) fill(p []byte) (n int, err error) {
 	for n == 0 {
 		n, err = readFull(f.dec, p)
 		if !errors.Is(err, ErrSplitEnd) {
 			break
 		}
-		// A line that begins exactly here belongs to the split, for the next one's first line is skipped: nothing
-		// there says whether it is whole.
+		// A line that begins exactly here belongs to this split: the reader of the next one skips its first
+		// line, since the bytes of its blocks don't show whether that line is whole.
 		f.end, err = f.start+f.out+int64(n)+1, nil
 	}
 	return n, err
 }
 
-// open finds out whether the object is what its name says, and starts to decompress.
+// open checks that the object is what its name says, and starts to decompress.
 func (f *inflated) open() error {
 	f.in.Reader = bufio.NewReaderSize(&f.in.bytes, 64<<10)
 	if f.in.Split.Offset == 0 {
@@ -99,7 +99,7 @@ func (f *inflated) open() error {
 	return nil
 }
 
-// failed tells the store's error from one of the data.
+// failed returns the store's error if there is one, and otherwise an error of the data.
 func (f *inflated) failed(err error) error {
 	if f.in.bytes.err != nil {
 		return f.in.bytes.err
@@ -125,7 +125,7 @@ func (f *inflated) close() {
 type shown struct {
 	in    window
 	rest  []byte
-	given int64 // bytes that were read
+	given int64 // bytes read so far
 	err   error // the first that was not io.EOF
 }
 

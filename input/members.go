@@ -5,26 +5,26 @@ import (
 	"io"
 )
 
-// Members is a Decompressor of objects that are not split and consist of members: gzip's, bzip2's streams, zstd's frames,
-// one after the other. NULs may lie between them and after the last, as tapes and block devices leave them; gzip takes
-// these, too. Anything else that follows is refused.
+// Members is a Decompressor for objects that are not split and consist of members: those of gzip, streams of
+// bzip2, frames of zstd. NULs may follow each member, as tapes and block devices leave them; the gzip program
+// accepts these, too. Members refuses any other data between and after members.
 type Members struct {
 	// In is what is decompressed, by What.
 	In   *Compressed
 	What Compression
 
-	// Begin begins the member at In's next byte, and returns a reader of what it holds, which ends with io.EOF; or nil if
-	// there is none. Head is In's next bytes, 10 unless it ends before.
+	// Begin begins the member at In's next byte, and returns a reader of its contents, which ends with
+	// io.EOF; or nil if no member begins there. Head is In's next bytes, 10 unless In ends before.
 	Begin func(head []byte) (io.Reader, error)
 
-	// Free frees memory; nil: there is nothing to free.
+	// Free frees memory. It may be nil.
 	Free func()
 
-	member  io.Reader // that is being read; nil between two of them
-	started bool      // a member was
+	member  io.Reader // nil between two members
+	started bool      // the first member has begun
 }
 
-// ErrCut is what data that end too early are.
+// ErrCut is the error of data that end too early.
 var ErrCut error = failure{io.ErrUnexpectedEOF}
 
 // Read implements io.Reader.
@@ -37,14 +37,14 @@ func (m *Members) Read(p []byte) (n int, err error) {
 			continue
 		}
 		n, err = m.member.Read(p)
-		if err == io.EOF { // and not one that wraps it
+		if err == io.EOF { // errors that wrap it count as failures
 			m.member, err = nil, nil
 		}
 	}
 	return n, err
 }
 
-// next begins the next member, or passes over something that is none. It fails with io.EOF after the last.
+// next begins the next member, or skips NULs. It fails with io.EOF after the last member.
 func (m *Members) next() error {
 	const longestMark = 10 // of bzip2
 	head, err := m.In.Peek(longestMark)
@@ -70,7 +70,7 @@ func (m *Members) next() error {
 	return nil
 }
 
-// skipNULs passes over the NULs that In has at hand, of which there is one at least.
+// skipNULs skips the NULs that In has buffered. There must be at least one.
 func (m *Members) skipNULs() error {
 	data, err := m.In.Peek(m.In.Buffered())
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// page is the stored form of a run of tasks: each object's name stands there once.
+// page is the stored form of several tasks. It contains each object's name once.
 type page struct {
 	Objects []pageObject `json:"objects"`
 	Tasks   [][][3]int64 `json:"tasks"` // per task, per split: index into Objects, offset, length
@@ -14,7 +14,7 @@ type page struct {
 
 type pageObject struct {
 	URL  string `json:"url"`
-	Raw  []byte `json:"raw,omitempty"` // the URL where it is not UTF-8, which JSON can't write
+	Raw  []byte `json:"raw,omitempty"` // the URL if it is not UTF-8, which JSON can't express
 	Size int64  `json:"size"`          // bytes
 	ETag string `json:"etag,omitempty"`
 }

@@ -6,22 +6,21 @@ import (
 )
 
 const (
-	// DefaultTarget is the size of a map task, in bytes, that Plan aims at unless told.
+	// DefaultTarget is the size of a map task at which Plan aims by default, in bytes.
 	DefaultTarget = 64 << 20
 
-	// MaxPieces is how many splits a task has at most, so that what describes a task stays
-	// small.
+	// MaxPieces is how many splits a task has at most, so that its description stays small.
 	MaxPieces = 256
 )
 
-// Plan makes map tasks of about target bytes; 0 means DefaultTarget. It cuts splittable
-// objects at multiples of target, but for a rest of up to a tenth of it, which stays with
-// the piece before. It puts neighbouring pieces together into one task as long as they fit
-// into target, up to MaxPieces. The order of the objects is kept; empty ones make no split.
+// Plan makes map tasks of about target bytes; 0 means DefaultTarget. It cuts splittable objects at
+// multiples of target, except that a rest of up to a tenth of target stays with the piece before it.
+// It puts neighbouring pieces into one task as long as they fit into target, up to MaxPieces. It keeps
+// the order of the objects; empty objects make no split.
 //
-// The tasks are made one by one, as they are asked for, the same each time: a million of them need
-// not be held in memory. Plan fails where an object is known to be unreadable: a size that is no
-// multiple of the record length, or an object longer than MaxRecord that is to be one record.
+// The tasks are made one by one, when they are asked for, and the same each time: a million of them
+// need not be in memory. Plan fails if the size of an object shows that it can't be read, such as a
+// size that is not a multiple of the record length.
 func Plan(objects []Object, opts Options, target int64) (iter.Seq[Task], error) {
 	if target == 0 {
 		target = DefaultTarget
@@ -52,12 +51,11 @@ func Plan(objects []Object, opts Options, target int64) (iter.Seq[Task], error) 
 	}, nil
 }
 
-// PlanMaps makes the wanted number of map tasks, or as near to it as possible, of sizes as
-// equal as possible. It lays all objects end to end and cuts at equal distances. A cut that
-// falls into an object that can't be split moves to that object's nearer end, and so does a
-// cut within a twentieth of a task's size of an object's end. There are fewer tasks than
-// wanted where cuts coincide, and more only where a task would have more than MaxPieces
-// splits. It makes them, and fails, as Plan does.
+// PlanMaps makes the wanted number of map tasks, or about as many, of sizes as equal as possible. It
+// lays all objects end to end and cuts at equal distances. A cut inside an object that can't be split
+// moves to that object's nearer end, and so does a cut within a twentieth of a task's size of an
+// object's end. There are fewer tasks than wanted if cuts coincide, and more only if a task would have
+// more than MaxPieces splits. It makes them, and fails, like Plan.
 func PlanMaps(objects []Object, opts Options, maps int) (iter.Seq[Task], error) {
 	if maps < 1 {
 		return nil, fmt.Errorf("%d map tasks: want at least 1", maps)
@@ -70,7 +68,7 @@ func PlanMaps(objects []Object, opts Options, maps int) (iter.Seq[Task], error) 
 		var (
 			p     = packer{yield: yield}
 			n     = int64(maps)
-			start int64      // the object's place in all the bytes
+			start int64      // of the object, among the bytes of all objects
 			cut   = int64(1) // the next cut's number, up to n-1
 		)
 		for _, o := range objects {
@@ -100,8 +98,8 @@ func PlanMaps(objects []Object, opts Options, maps int) (iter.Seq[Task], error) 
 	}, nil
 }
 
-// check returns opts with its defaults and the bytes of all objects, unless one is known to be
-// unreadable.
+// check returns opts with its defaults and the total size of the objects. It fails if the size of one
+// shows that it can't be read.
 func check(objects []Object, opts Options) (_ Options, total int64, err error) {
 	if opts, err = opts.withDefaults(); err != nil {
 		return opts, 0, err
@@ -115,8 +113,7 @@ func check(objects []Object, opts Options) (_ Options, total int64, err error) {
 	return opts, total, nil
 }
 
-// snapped moves a cut at byte at of size bytes to the nearer end if that is at most distance
-// away.
+// snapped moves a cut at byte at of size bytes to the nearer end if that end is at most distance away.
 func snapped(at, size, distance int64) int64 {
 	switch {
 	case at <= size-at && at <= distance:
@@ -132,10 +129,10 @@ type packer struct {
 	yield func(Task) bool
 	task  Task  // the open one; nil: none
 	bytes int64 // of it
-	done  bool  // no more tasks are wanted
+	done  bool  // the consumer wants no more tasks
 }
 
-// add puts the bytes of o between from and to, if any, into the open task.
+// add puts the bytes of o between from and to, if there are any, into the open task.
 func (p *packer) add(o Object, from, to int64) {
 	if from >= to {
 		return
@@ -147,7 +144,7 @@ func (p *packer) add(o Object, from, to int64) {
 	p.bytes += to - from
 }
 
-// pack is add, into a new task where the open one would get larger than target.
+// pack is add, into a new task if the open one would become larger than target.
 func (p *packer) pack(o Object, from, to, target int64) {
 	if p.bytes > target-(to-from) {
 		p.close()

@@ -8,48 +8,47 @@ import (
 )
 
 const (
-	viewBytes = 1 << 20   // by how much a view grows at most: about the size of a batch
-	fillBytes = 256 << 10 // a range's bytes are shown in steps of these while they arrive
-	maxRoom   = 64 << 10  // longest rest of a range that is copied in front of the next one's bytes
-	maxSlack  = 64 << 10  // how far past its end a split is read without being asked
+	viewBytes = 1 << 20   // a view grows by this at most: about the size of a batch
+	fillBytes = 256 << 10 // a range's bytes are shown in steps of this size while they arrive
+	maxRoom   = 64 << 10  // the longest rest of a range that is copied in front of the next range's bytes
+	maxSlack  = 64 << 10  // how far past its end a split is read ahead
 )
 
-// Get reads length bytes of one object from offset on: objstore.Bucket.GetVersion with the key and the
-// ETag of the plan bound.
+// Get reads length bytes of one object from an offset: it is objstore.Bucket.GetVersion for the object's key,
+// and its ETag in the plan.
 type Get func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 
-// ranges reads an object from one place on by ranged reads, of which several run at once,
-// and shows the bytes in order. It belongs to one goroutine, but for what is said to be
-// atomic.
+// ranges reads a stretch of an object by ranged reads, several at once, and shows the bytes in order. It
+// belongs to one goroutine.
 type ranges struct {
 	// Immutable.
 	*source
-	ctx      context.Context // of all reads; done once close is called
+	ctx      context.Context // of all reads; close cancels it
 	cancel   context.CancelFunc
-	room     int // in front of every range but the first
-	buffers  int // how many ranges are held at once, at least 2
+	room     int // in front of every range except the first
+	buffers  int // how many ranges are in memory at once, at least 2
 	fetchers sync.WaitGroup
 
 	schedule
-	held  []*chunk // in order; the first is the one that is shown
-	spare [][]byte // buffers of ranges that were consumed
+	held  []*chunk // in order; the first is shown
+	spare [][]byte // buffers of consumed ranges
 
 	view   []byte
-	joined []byte // holds the view if that began too far before the shown chunk
+	joined []byte // contains the view if it begins too far before the shown chunk
 }
 
 // chunk is one ranged read and the buffer that it fills.
 type chunk struct {
 	buf    []byte   // room for what is left of the chunk before, then the range's bytes
 	room   int      // where the range's bytes begin in buf
-	off    int64    // the range in the object
-	n      int      // its length
-	filled chan int // how many bytes have arrived; has room for all; closed at the end
+	off    int64    // of the range in the object
+	n      int      // the length of the range
+	filled chan int // how many bytes have arrived; has room for all messages; closed at the end
 	err    error    // why the read failed; valid once filled is closed
 
 	first   int // the view can begin here in buf
-	shown   int // buf is consumed up to here
-	arrived int // buf is filled up to here, as far as the consumer knows
+	shown   int // the end of what was consumed of buf
+	arrived int // the end of what has arrived in buf, as far as the consumer knows
 }
 
 // newRanges begins to read a stretch of an object.
@@ -65,7 +64,7 @@ func newRanges(ctx context.Context, src *source, s Stretch, opts Options) *range
 	return r
 }
 
-// fetch begins reads as long as there is room for them.
+// fetch begins reads while there is room for them.
 func (r *ranges) fetch() {
 	for len(r.held) < r.buffers && r.due() {
 		c := r.newChunk()
@@ -87,7 +86,7 @@ func (r *ranges) newChunk() *chunk {
 	}
 	if n := len(r.spare); n > 0 && len(r.spare[n-1]) >= c.room+c.n {
 		c.buf, r.spare = r.spare[n-1], r.spare[:n-1]
-	} else if c.n < r.rangeLen { // the split's last, and perhaps only one
+	} else if c.n < r.rangeLen { // the split's last range, and perhaps its only one
 		c.buf = make([]byte, c.room+c.n)
 	} else {
 		c.buf = takeBuffer(r.wholeRange())
@@ -97,7 +96,7 @@ func (r *ranges) newChunk() *chunk {
 	return c
 }
 
-// read fills c, in a goroutine of its own.
+// read fills c, in its own goroutine.
 func (r *ranges) read(c *chunk) (err error) {
 	body, err := r.open(r.ctx, c.off, c.n)
 	if err != nil {
@@ -118,7 +117,7 @@ func (r *ranges) read(c *chunk) (err error) {
 	return r.finish(body, c.off+int64(c.n))
 }
 
-// wait returns once more bytes of c have arrived, or false after the last.
+// wait waits until more bytes of c have arrived. It returns false after the last.
 func (c *chunk) wait(ctx context.Context) (bool, error) {
 	select {
 	case n, ok := <-c.filled:
@@ -133,7 +132,7 @@ func (c *chunk) wait(ctx context.Context) (bool, error) {
 		select {
 		case n, ok := <-c.filled:
 			if !ok {
-				return true, nil // its error is for the next call
+				return true, nil // the next call returns its error
 			}
 			c.arrived = c.room + n
 		default:
@@ -165,7 +164,7 @@ func (r *ranges) more(keep int) ([]byte, error) {
 		r.view, r.joined = c.buf[from-keep:c.shown], r.joined[:0]
 		return r.view, nil
 	}
-	if len(r.joined) != keep { // else kept is what joined holds
+	if len(r.joined) != keep { // otherwise joined contains kept already
 		r.joined = append(r.joined[:0], kept...)
 	}
 	if fresh := c.shown - from; cap(r.joined) < keep+fresh {
@@ -176,7 +175,7 @@ func (r *ranges) more(keep int) ([]byte, error) {
 	return r.view, nil
 }
 
-// advance moves on to the next range. It returns where the bytes of kept are afterwards.
+// advance goes on to the next range. It returns the bytes of kept at their new place.
 func (r *ranges) advance(kept []byte) ([]byte, error) {
 	if len(r.held) < 2 {
 		if !r.due() && !r.extend() {
@@ -201,7 +200,7 @@ func (r *ranges) advance(kept []byte) ([]byte, error) {
 	return kept, nil
 }
 
-// position returns the offset in the object after the last byte that was shown.
+// position implements objectWindow.
 func (r *ranges) position() int64 {
 	if len(r.held) == 0 {
 		return r.next
@@ -209,7 +208,7 @@ func (r *ranges) position() int64 {
 	return r.held[0].off + int64(r.held[0].shown-r.held[0].room)
 }
 
-// close ends all reads and waits for them. What they still had to say is of no interest.
+// close implements objectWindow. The errors of reads that it ends don't matter.
 func (r *ranges) close() {
 	r.cancel()
 	r.fetchers.Wait()
@@ -222,11 +221,11 @@ func (r *ranges) close() {
 	r.held, r.spare, r.view = nil, nil, nil
 }
 
-// buffers are those of whole ranges, for the splits that are read next: to clear so much memory
-// for each takes longer than a small split.
+// buffers has buffers of whole ranges for the splits that are read next: to clear so much memory for
+// each split takes longer than to read a small split.
 var buffers sync.Pool // of *[]byte
 
-// takeBuffer returns a buffer of a size in bytes with anything in it.
+// takeBuffer returns a buffer of a size in bytes, with any contents.
 func takeBuffer(size int) []byte {
 	if buf, ok := buffers.Get().(*[]byte); ok && cap(*buf) >= size {
 		return (*buf)[:size]
@@ -234,12 +233,12 @@ func takeBuffer(size int) []byte {
 	return make([]byte, size)
 }
 
-// giveBuffer keeps a buffer for others, if it has room for a whole range.
+// giveBuffer keeps a buffer for other readers, if it has room for a whole range.
 func (r *ranges) giveBuffer(buf []byte) {
 	if cap(buf) >= max(fillBytes, r.wholeRange()) {
 		buffers.Put(&buf)
 	}
 }
 
-// wholeRange is the size in bytes of a buffer for any range.
+// wholeRange returns the size of a buffer for any range, in bytes.
 func (r *ranges) wholeRange() int { return r.room + r.rangeLen + r.slack }

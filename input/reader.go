@@ -11,23 +11,22 @@ import (
 
 var errClosed = errors.New("the split's reader is closed")
 
-// Reader reads the records of a split. It belongs to one goroutine, but for Progress and
+// Reader reads the records of a split. It belongs to one goroutine, except for Progress and
 // BytesRead.
 type Reader struct {
 	split    Split
-	src      *Source // nil for a split without bytes, as records
-	records  Records
+	src      *Source // nil if the split has no bytes
+	records  Records // nil if the split has no bytes
 	batch    record.Batch
 	err      error // sticky
 	progress atomic.Int64
 }
 
-// Open begins to read a split, and returns without waiting for data; so a few splits may
-// be opened ahead of the one that is consumed. Get must be safe for concurrent use and keep
-// the promises of objstore.Bucket.GetVersion. The context holds for the Reader's life.
+// Open begins to read a split, and returns without waiting for data, so a caller may open a few splits
+// ahead of the one that it consumes. Get must be safe for concurrent use and keep the promises of
+// objstore.Bucket.GetVersion. The context must last as long as the Reader.
 //
-// It fails for options and splits that can't be, for an object whose size is no multiple of
-// a fixed record length, and for one that is too long to be one record.
+// Open fails for invalid options and splits, and for an object whose size shows that it can't be read.
 func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -49,8 +48,8 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 	return r, nil
 }
 
-// Next returns the next records, at most about a megabyte of them unless one is longer, or
-// io.EOF after the last. The batch is valid until Next or Close is called. An error is final.
+// Next returns the next records, up to about a megabyte of them unless one is longer, or io.EOF after
+// the last. The batch is valid until Next or Close is called. An error is final.
 func (r *Reader) Next() (*record.Batch, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -60,7 +59,7 @@ func (r *Reader) Next() (*record.Batch, error) {
 			r.progress.Store(r.split.Length)
 		}
 		if r.Hidden() {
-			r.records.Close() // it reads ahead, for nothing
+			r.records.Close() // nobody needs what it reads ahead
 		}
 		return nil, r.err
 	}
@@ -68,24 +67,21 @@ func (r *Reader) Next() (*record.Batch, error) {
 	return &r.batch, nil
 }
 
-// Hidden tells whether the split has no records because its object turned out to be compressed, though
-// its name does not say so: then all records come from the split that begins at 0. It is known once Next has
-// returned.
+// Hidden reports whether the split has no records because its object is compressed although its name does
+// not say so: all records then come from the split that begins at 0. It is known after the first Next.
 func (r *Reader) Hidden() bool { return r.src != nil && r.src.hidden }
 
-// Seekable tells whether a split may begin at the offset of a record that Next has returned.
+// Seekable reports whether a split may begin at the offset of a record that Next has returned.
 func (r *Reader) Seekable() bool {
 	return r.src != nil && r.src.seekable && r.src.Options.Format.Splittable(r.split.Input)
 }
 
-// Progress returns how many bytes of the split, 0 to its length, were consumed to make the
-// batches so far; of a compressed object's bytes, not of what they hold. Any goroutine may
-// ask.
+// Progress returns how many bytes of the split, 0 to its length, were consumed for the batches so far;
+// of a compressed object, compressed bytes. Any goroutine may call it.
 func (r *Reader) Progress() int64 { return r.progress.Load() }
 
-// BytesRead returns how many bytes were received from the store. It may be more than the
-// split's length, for lines are read to their end, and more than what is consumed. Any
-// goroutine may ask.
+// BytesRead returns how many bytes were received from the store. They may be more than were consumed, and
+// more than the split's length, since the last line is read to its end. Any goroutine may call it.
 func (r *Reader) BytesRead() int64 {
 	if r.src == nil {
 		return 0
@@ -93,8 +89,7 @@ func (r *Reader) BytesRead() int64 {
 	return r.src.received.Load()
 }
 
-// Close ends all reads and waits until they have ended. It returns nil: what goes wrong in
-// reading is returned by Next.
+// Close ends all reads and waits for them. It returns nil: Next returns the errors of reading.
 func (r *Reader) Close() error {
 	r.err = errClosed
 	if r.records != nil {

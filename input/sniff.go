@@ -11,31 +11,31 @@ import (
 	"unicode/utf8"
 )
 
-// content is what the first bytes of a stream say of it. The zero content is text.
+// content is what the first bytes of a stream say about it. The zero content is text.
 type content struct {
-	compression Compression // nil: none that is read
-	foreign     *foreign    // what is not read as text; nil: nothing of the kind
+	compression Compression // nil: none that can be undone
+	foreign     *foreign    // data that can't be read as text; nil: none
 }
 
-// foreign is a kind of data that is not text, and that is not made text here.
+// foreign is a kind of data that is not text and can't be turned into text here.
 type foreign struct {
 	name   string // with its article
 	wayOut string // what a user may do about it
 }
 
-// What is done about each kind of them, which several have in common.
+// Ways out that several kinds share.
 const (
 	wayTables = "convert it to CSV or JSON lines"
 	wayUnpack = "unpack it"
 	wayImage  = "leave it out of the input"
 )
 
-// sign is how data of a kind begins.
+// sign is how a kind of data begins.
 type sign struct {
 	magic string
 	foreign
-	// Mixed is for marks that a line of text may begin with, too: then there is something among
-	// the first bytes that text does not have.
+	// Mixed: a line of text may begin with the mark, too. The mark then counts only if the first
+	// bytes contain something that is not text.
 	mixed bool
 }
 
@@ -73,7 +73,7 @@ var signs = []sign{
 	{magic: "\x89PNG\r\n\x1a\n", foreign: foreign{"a PNG image", wayImage}},
 	{magic: "\xff\xd8\xff", foreign: foreign{"a JPEG image", wayImage}, mixed: true},
 	{magic: "\x7fELF", foreign: foreign{"an executable", wayImage}},
-	{magic: "\xff\xfe\x00\x00", foreign: unicode("UTF-32")}, // before UTF-16, of which it may be, too
+	{magic: "\xff\xfe\x00\x00", foreign: unicode("UTF-32")}, // before UTF-16, which may begin in the same way
 	{magic: "\x00\x00\xfe\xff", foreign: unicode("UTF-32")},
 	{magic: "\xff\xfe", foreign: unicode("UTF-16")},
 	{magic: "\xfe\xff", foreign: unicode("UTF-16")},
@@ -94,7 +94,7 @@ func unicode(name string) foreign {
 	return foreign{name + " text", "convert it (iconv -f " + name + " -t UTF-8)"}
 }
 
-// named are the kinds that begin with no mark, by the suffix of their names.
+// named has the kinds that begin with no mark, by the suffix of their names.
 var named = map[string]foreign{
 	".snappy":  snappy, // raw, or in Hadoop's blocks
 	".sz":      snappy,
@@ -107,8 +107,8 @@ var named = map[string]foreign{
 	".lzma":    lzma,
 }
 
-// sniff finds out what data are that begin with head, which is headBytes long unless they are shorter. Name
-// is the object's, or empty for what was decompressed from it.
+// sniff finds out what data are from their first bytes, of which head has headBytes unless the data are
+// shorter. Name is the object's, or empty after decompression.
 func (f Format) sniff(name string, head []byte) content {
 	for _, c := range f.table.Compressions {
 		if c.Matches(head) {
@@ -122,7 +122,7 @@ func (f Format) sniff(name string, head []byte) content {
 		}
 	}
 	switch {
-	case skippable(head): // frames that both have, and none of zstd after them
+	case skippable(head): // and no frame of zstd follows
 		return content{foreign: &lz4}
 	case isArrowStream(head):
 		return content{foreign: &arrowStream}
@@ -137,12 +137,12 @@ func (f Format) sniff(name string, head []byte) content {
 	return content{}
 }
 
-// skippable tells whether data begin with a frame that decompressors of lz4 and zstd skip.
+// skippable reports whether data begin with a frame that decompressors of lz4 and zstd skip.
 func skippable(head []byte) bool {
 	return len(head) >= 8 && head[0]&0xf0 == 0x50 && bytes.HasPrefix(head[1:], []byte{0x2a, 0x4d, 0x18})
 }
 
-// notText tells whether something of head is no text: NUL, or bytes that are not UTF-8.
+// notText reports whether head contains something that is not text: NUL, or bytes that are not UTF-8.
 func notText(head []byte) bool {
 	if bytes.IndexByte(head, 0) >= 0 {
 		return true
@@ -150,21 +150,21 @@ func notText(head []byte) bool {
 	for len(head) > 0 {
 		r, n := utf8.DecodeRune(head)
 		if r == utf8.RuneError && n == 1 {
-			return utf8.FullRune(head) // else it was cut off
+			return utf8.FullRune(head) // otherwise the rune was cut off
 		}
 		head = head[n:]
 	}
 	return false
 }
 
-// isArrowStream tells whether head begins a stream of Arrow's messages: four bytes of ones, the first message's
-// length and, in it, the offset of its root, both in four bytes, little endian, and small.
+// isArrowStream reports whether head begins a stream of Arrow's messages: four bytes of ones, the length of
+// the first message, and the offset of that message's root. Both are small, in four bytes, little endian.
 func isArrowStream(head []byte) bool {
 	return len(head) >= 12 && bytes.HasPrefix(head, []byte("\xff\xff\xff\xff")) && head[7] == 0 && bytes.Equal(head[9:12], []byte{0, 0, 0})
 }
 
-// isTar tells whether head is the header of a tar archive's first member. Old archives have no mark, but
-// all have a checksum: the sum of the header's bytes, in octal, its own eight being taken for blanks.
+// isTar reports whether head is the header of a tar archive's first member. Old archives have no mark, but all
+// have a checksum: the sum of the header's bytes, in octal, with blanks in place of its own eight bytes.
 func isTar(head []byte) bool {
 	const sumAt, sumLen = 148, 8
 	if len(head) < headBytes {
@@ -184,9 +184,9 @@ func isTar(head []byte) bool {
 	return sum == want && notText(head)
 }
 
-// isZlib tells whether head begins zlib data, whose mark text may begin with, too: so what follows is tried.
+// isZlib reports whether head begins zlib data. Text may begin with the same mark, so isZlib tries to decompress.
 func isZlib(head []byte) bool {
-	const enough = 64 // bytes: fewer may go well by chance
+	const enough = 64 // bytes: fewer may succeed by chance
 	if len(head) < 2 || head[0] != 'x' || !notText(head) {
 		return false
 	}

@@ -122,7 +122,7 @@ func TestForeign(t *testing.T) {
 		// In what is decompressed, too; but not where nothing is looked at.
 		inside := newObject(gzipped(t, string(f.data)))
 		_, _, err := read(t, inside, whole("a.tgz", inside), input.Options{Format: asText})
-		refused(t, err, "a.tgz", f.holds+" inside of gzip data")
+		refused(t, err, "a.tgz", f.holds+" inside gzip data")
 		got, _, err := read(t, inside, whole("a.gz", inside), input.Options{Format: asWhole})
 		if err != nil || len(got) != 1 || got[0].data != string(f.data) {
 			t.Errorf("%s as one record: %v, %v", f.holds, got, err)
@@ -248,7 +248,7 @@ func TestTwiceCompressed(t *testing.T) {
 			outer = "zstd"
 		}
 		_, _, err := read(t, o, whole(name, o), input.Options{Format: asText})
-		refused(t, err, name, "gzip data inside of "+outer+" data")
+		refused(t, err, name, "gzip data inside "+outer+" data")
 	}
 }
 

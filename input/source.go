@@ -18,13 +18,14 @@ type Source struct {
 	*source
 	ctx      context.Context
 	later    *Source // if this is its Beginning; else nil
-	begun    bool    // its Beginning was read
-	hidden   bool    // the split is the middle of what is compressed
-	seekable bool    // the records are found in the object's own bytes
+	begun    bool    // the first bytes are read by its Beginning
+	hidden   bool    // the object is compressed, and its records belong to another split
+	seekable bool    // the records are in the object's own bytes
 }
 
-// Beginning is the object of a split that does not begin with it, from the object's first byte on: for what stands only
-// there. Little of it is read at once. Where the object turns out to be compressed, its Stream's Text fails with io.EOF.
+// Beginning returns the object from its first byte, for a split that does not begin there but needs a
+// header. It is read a little at a time. If the object is compressed although its name does not say so,
+// Text of the Beginning's Stream fails with io.EOF.
 func (s *Source) Beginning() *Source {
 	first := &Source{Split: s.Split, Options: s.Options, source: s.source, ctx: s.ctx, later: s}
 	first.Split.Offset, first.Split.Length = 0, 1
@@ -33,10 +34,10 @@ func (s *Source) Beginning() *Source {
 	return first
 }
 
-// ReadAt reads the object's bytes from off on by one ranged read, until p is full.
+// ReadAt fills p with the object's bytes from an offset, by one ranged read.
 func (s *Source) ReadAt(p []byte, off int64) error { return s.readAt(s.ctx, p, off) }
 
-// source is an object that is read by ranged reads. It may be used by several goroutines.
+// source makes the ranged reads of an object. Several goroutines may use it.
 type source struct {
 	get      Get
 	object   string       // URL
@@ -44,8 +45,8 @@ type source struct {
 	received atomic.Int64 // bytes from the store
 }
 
-// open begins to read the range of n bytes from off on. The last range of an object asks for one
-// byte more, which must not be there: finish looks for it.
+// open begins to read the range of n bytes from off. The last range of an object asks for one more
+// byte, which must not exist: finish checks that.
 func (s *source) open(ctx context.Context, off int64, n int) (io.ReadCloser, error) {
 	length := int64(n)
 	if off+length == s.size {
@@ -58,7 +59,7 @@ func (s *source) open(ctx context.Context, off int64, n int) (io.ReadCloser, err
 	return body, nil
 }
 
-// failed says what went wrong at byte off, and whether it is that the object is another by now.
+// failed returns the error for what went wrong at byte off: a ChangedError if the object has changed.
 func (s *source) failed(err error, off int64) error {
 	switch {
 	case errors.Is(err, objstore.ErrRange):
@@ -71,7 +72,7 @@ func (s *source) failed(err error, off int64) error {
 	return fmt.Errorf("read %s at byte %d: %w", objstore.Shown(s.object), off, err)
 }
 
-// readAt reads the bytes from off on until p is full.
+// readAt fills p with the bytes from off.
 func (s *source) readAt(ctx context.Context, p []byte, off int64) error {
 	body, err := s.open(ctx, off, len(p))
 	if err != nil {
@@ -86,7 +87,7 @@ func (s *source) readAt(ctx context.Context, p []byte, off int64) error {
 	return nil
 }
 
-// fill reads the bytes from off on until p is full.
+// fill fills p from the body of a range, whose next byte is at off.
 func (s *source) fill(body io.Reader, p []byte, off int64) (n int, err error) {
 	n, err = readFull(body, p)
 	s.received.Add(int64(n))
@@ -99,7 +100,7 @@ func (s *source) fill(body io.Reader, p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// finish makes sure that the object ends after a range whose end is the object's.
+// finish checks that the object ends after its last range.
 func (s *source) finish(body io.Reader, end int64) error {
 	if end != s.size {
 		return nil
@@ -113,7 +114,7 @@ func (s *source) finish(body io.Reader, end int64) error {
 	return nil
 }
 
-// closeBody closes a range's body. It returns err, or what goes wrong then if that is nil.
+// closeBody closes a range's body. It returns err, or the error of closing if err is nil.
 func (s *source) closeBody(body io.Closer, err error) error {
 	if cerr := body.Close(); cerr != nil && err == nil {
 		return fmt.Errorf("close %s: %w", objstore.Shown(s.object), cerr)
@@ -121,8 +122,8 @@ func (s *source) closeBody(body io.Closer, err error) error {
 	return err
 }
 
-// readFull reads until p is full. It returns io.EOF if r ends before, and r's own error else:
-// unlike io.ReadFull, it never takes one for the other.
+// readFull reads until p is full. It returns io.EOF if r ends before, and otherwise r's own error:
+// unlike io.ReadFull, it never confuses them.
 func readFull(r io.Reader, p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		var m int
@@ -132,7 +133,7 @@ func readFull(r io.Reader, p []byte) (n int, err error) {
 	switch {
 	case n == len(p):
 		return n, nil
-	case err != io.EOF: // and not one that wraps it
+	case err != io.EOF: // errors that wrap it count as failures
 		return n, failure{err}
 	}
 	return n, err

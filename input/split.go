@@ -13,8 +13,7 @@ type Object struct {
 	ETag string
 }
 
-// Split is a range of bytes of an object. The records whose first byte lies inside belong
-// to it.
+// Split is a range of bytes of an object. The records whose first byte is inside belong to it.
 type Split struct {
 	Input  string `json:"input"`  // the object's URL
 	Size   int64  `json:"size"`   // of the object, in bytes
@@ -30,7 +29,7 @@ func (s Split) String() string {
 func (s Split) validate(f Format) error {
 	switch {
 	case s.Offset < 0 || s.Length < 0 || s.Length > s.Size-s.Offset:
-		return fmt.Errorf("%v: the split is not inside of its object", s)
+		return fmt.Errorf("%v: the split is not inside its object", s)
 	case !f.Splittable(s.Input) && s.Length != 0 && s.Length != s.Size:
 		return fmt.Errorf("%v: %v objects of that name can't be split", s, f)
 	}
@@ -40,7 +39,7 @@ func (s Split) validate(f Format) error {
 // Task is the splits that one map task reads, in this order.
 type Task []Split
 
-// Bytes returns the length of the splits together.
+// Bytes returns the total length of the splits.
 func (t Task) Bytes() int64 {
 	var n int64
 	for _, s := range t {

@@ -8,29 +8,30 @@ import (
 	"math"
 )
 
-// Stream is the bytes in which the records of a split are found, after decompression. It shows them a piece at a time,
-// while they still arrive.
+// Stream shows the bytes that contain the records of a split, after decompression, a piece at a time while
+// they still arrive. It belongs to one goroutine.
 type Stream struct {
-	// Rest is the bytes that are there and were not taken. They are valid until More is called.
+	// Rest is the bytes that have arrived and were not taken. They are valid until More is called.
 	Rest []byte
 	// Off is the offset of Rest's first byte in the object, after decompression.
 	Off int64
-	// End is where the split ends: lines that begin here or later are another split's. More may change it.
+	// End is where the split ends: lines that begin here or later belong to another split. More may
+	// change it.
 	End int64
 
 	src      *Source
 	in       window
-	raw      objectWindow // the object's own bytes: in, or what in decompresses
-	inflated *inflated    // in, if the object is compressed; else nil
+	raw      objectWindow // shows the object's own bytes: it is in, or in decompresses them
+	inflated *inflated    // in, if the object is compressed; otherwise nil
 }
 
-// Stream begins to read the bytes that the split's records need if the object is not compressed. Those of an object whose
-// name says that it is compressed are decompressed.
+// Stream begins to read what the split's records need of the object. If the object's name says that it is
+// compressed, Stream reads what the compression needs instead, and decompresses it.
 func (s *Source) Stream(need Stretch) Stream {
 	split, opts := s.Split, s.Options
 	t := Stream{src: s, Off: need.From, End: split.Offset + split.Length}
 	if t.End == split.Size {
-		t.End = math.MaxInt64 // nobody else's; and after decompression there is more
+		t.End = math.MaxInt64 // no other split follows, and after decompression there are more bytes
 	}
 	if c := opts.Format.compression(split.Input); c != nil {
 		t.raw = newRanges(s.ctx, s.source, compressedStretch(c, split, opts), opts)
@@ -51,7 +52,7 @@ func (s *Source) Stream(need Stretch) Stream {
 	return t
 }
 
-// inflate decompresses what raw shows, of which shown is there already.
+// inflate decompresses what raw shows. It has shown the bytes of shown already.
 func (t *Stream) inflate(c Compression, split Split, shown []byte) {
 	t.src.seekable = false
 	t.inflated = newInflated(t.src, t.raw, shown, split, c)
@@ -78,7 +79,7 @@ func (t *Stream) Take(n int) []byte {
 	return taken
 }
 
-// Position returns up to which byte the object was consumed.
+// Position returns how far the object was consumed, as an offset.
 func (t *Stream) Position() int64 {
 	if t.inflated != nil {
 		return t.raw.position()
@@ -86,7 +87,7 @@ func (t *Stream) Position() int64 {
 	return t.Off
 }
 
-// Close ends all reads and waits until they have ended.
+// Close ends all reads and waits for them.
 func (t *Stream) Close() {
 	if t.inflated != nil {
 		t.inflated.close()
@@ -94,10 +95,10 @@ func (t *Stream) Close() {
 	t.raw.close()
 }
 
-// Text begins a stream of text, before the first call of More. If the split begins with the object, it drops a byte order
-// mark, decompresses data that are compressed though the name does not say so, and refuses what is no text. If not, what
-// the object's first bytes say decides about the split's, too. It fails with io.EOF if no record begins in the split, for
-// the object is compressed.
+// Text begins a stream of text; it must be called before More. It decompresses data whose first bytes show
+// that they are compressed although the name does not say so, drops a byte order mark, and refuses data that
+// are not text. A split that does not begin with the object is judged by the object's first bytes, too. Text
+// fails with io.EOF if the object is compressed and its records belong to another split.
 func (t *Stream) Text() error {
 	split, opts := t.src.Split, t.src.Options
 	if split.Offset > 0 {
@@ -116,7 +117,7 @@ func (t *Stream) Text() error {
 		}
 		t.raw.readAll()
 		all := split
-		all.Length = all.Size // whatever the plan took the object for
+		all.Length = all.Size // the plan has cut the object, for its name does not say that it is compressed
 		t.inflate(c.compression, all, t.Rest)
 	}
 	c, err := t.start("")
@@ -126,8 +127,8 @@ func (t *Stream) Text() error {
 	return err
 }
 
-// start looks at the first bytes, in which text is to be, and drops a byte order mark. Name is the object's, or empty
-// for what was decompressed from it.
+// start finds out what the first bytes are, and drops a byte order mark. Name is the object's, or empty
+// after decompression.
 func (t *Stream) start(name string) (content, error) {
 	for len(t.Rest) < headBytes {
 		if err := t.More(); errors.Is(err, io.EOF) {
@@ -138,7 +139,7 @@ func (t *Stream) start(name string) (content, error) {
 	}
 	if bytes.HasPrefix(t.Rest, byteOrderMark) {
 		t.Take(len(byteOrderMark))
-		t.End = max(t.End, t.Off+1) // it belongs to the first line, wherever it is cut
+		t.End = max(t.End, t.Off+1) // the first line belongs to this split even if the mark itself is cut
 		return content{}, nil
 	}
 	return t.src.Options.Format.sniff(name, t.Rest[:min(len(t.Rest), headBytes)]), nil
@@ -150,7 +151,7 @@ func (t *Stream) laterText() error {
 	if src.begun || !src.Split.looksAtHead(src.Options) {
 		return nil
 	}
-	// A source of its own: what is read for all splits of the object counts for none.
+	// A separate source: what is read for all splits of the object counts for none of them.
 	object := &source{get: src.get, object: src.object, size: src.size}
 	c, err := src.Options.Heads.of(src.ctx, src.object, func(ctx context.Context) (content, error) {
 		return object.head(ctx, src.Options.Format)

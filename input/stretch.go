@@ -1,19 +1,19 @@
 package input
 
-// Stretch is the part of an object that the records of a split need. It is read from one byte on up to another, and from
-// there on as far as it is asked for.
+// Stretch is the part of an object that the records of a split need. The first piece of it is read ahead;
+// the rest only as far as the consumer asks.
 type Stretch struct {
 	From  int64 // the first byte
-	Limit int64 // up to here it is read without being asked for
-	Stop  int64 // nothing is read from here on
-	Kept  bool  // all bytes stay in Rest until the last is there
+	Limit int64 // the end of what is read ahead
+	Stop  int64 // the end of the stretch
+	Kept  bool  // the consumer keeps all bytes until the last has arrived
 }
 
 // WholeObject is the stretch of a split that is all of its object.
 func (s Split) WholeObject() Stretch { return Stretch{Limit: s.Size, Stop: s.Size} }
 
-// PastEnd is the stretch of a split from a byte on up to a little behind the split's end, where its last record most likely
-// ends, and from there on to the object's end.
+// PastEnd is the stretch of a split from a byte to the object's end. What is read ahead ends a little
+// behind the split's end, where its last record most likely ends.
 func (s Split) PastEnd(from int64, opts Options) Stretch {
 	limit := s.Offset + s.Length + min(maxSlack, int64(opts.RangeBytes))
 	return Stretch{From: from, Limit: min(limit, s.Size), Stop: s.Size}
@@ -27,17 +27,17 @@ func compressedStretch(c Compression, s Split, opts Options) Stretch {
 	return s.WholeObject()
 }
 
-// schedule says by which ranged reads a stretch is read, one after the other.
+// schedule cuts a stretch into ranged reads, one after the other.
 type schedule struct {
 	// Immutable.
-	stop     int64 // nothing is read from here on
+	stop     int64 // the end of the stretch
 	rangeLen int
 	slack    int   // a last range may be longer than rangeLen by this
-	most     int64 // by how much limit moves at most
+	most     int64 // limit moves by this at most
 
-	next  int64 // the first byte that no read was begun for
-	limit int64 // the bytes before it are read without being asked for
-	tail  int64 // by how much limit moves once it is reached
+	next  int64 // the first byte for which no read has begun
+	limit int64 // the end of what is read ahead
+	tail  int64 // limit moves by this when the consumer reaches it
 }
 
 func newSchedule(s Stretch, opts Options) schedule {
@@ -53,13 +53,13 @@ func newSchedule(s Stretch, opts Options) schedule {
 	}
 }
 
-// readAll makes all ranges up to the end due.
+// readAll makes all ranges to the end due.
 func (s *schedule) readAll() { s.limit = s.stop }
 
-// due tells whether there is a range to read without being asked.
+// due reports whether there is a range to read ahead.
 func (s *schedule) due() bool { return s.next < s.limit }
 
-// take returns the next range, which is due.
+// take returns the next range. There must be one that is due.
 func (s *schedule) take() (off int64, n int) {
 	off, n = s.next, s.rangeLen
 	if left := s.limit - s.next; left <= int64(s.rangeLen+s.slack) {

@@ -2,9 +2,8 @@ package input
 
 // A window shows a stream of bytes, a piece at a time: a view.
 type window interface {
-	// more lets go of the view but for its last keep bytes, and returns a view that starts
-	// with these and has at least one more. At the stream's end it returns just these, and
-	// io.EOF.
+	// more drops the view except for its last keep bytes, and returns a view that starts with these
+	// bytes and has at least one more. At the stream's end it returns these bytes alone, and io.EOF.
 	more(keep int) ([]byte, error)
 }
 
@@ -13,8 +12,8 @@ type objectWindow interface {
 	window
 	// position returns the offset in the object after the last byte that was shown.
 	position() int64
-	// readAll makes all that is left of the object be read without being asked for.
+	// readAll lets all that is left of the object be read ahead.
 	readAll()
-	// close ends all reads and waits until they have ended.
+	// close ends all reads and waits for them.
 	close()
 }

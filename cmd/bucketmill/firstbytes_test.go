@@ -107,9 +107,9 @@ func TestForeignInput(t *testing.T) {
 			t.Errorf("%q: exit code %d, without %q\n%s", args, r.code, want, r.stderr)
 		}
 	}
-	refusedInput(folder+"/a.txt: the object holds xz data, which is not read as text: decompress it (xz -d), or read the bytes as they are with --compression none",
+	refusedInput(folder+"/a.txt: the object contains xz data, which can't be read as text: decompress it (xz -d), or read the bytes as they are with --compression none",
 		"wordcount", "-i", folder+"/a.txt")
-	refusedInput("u.csv: the object holds UTF-16 text, which is not read as csv: convert it (iconv -f UTF-16 -t UTF-8)",
+	refusedInput("u.csv: the object contains UTF-16 text, which can't be read as csv: convert it (iconv -f UTF-16 -t UTF-8)",
 		"activity", "-p", "by=action", "--format", "csv", "-i", folder+"/u.csv")
 	refusedInput(`unknown compression "gzip"`, "wordcount", "-i", folder+"/a.txt", "--compression", "gzip")
 	refusedInput("--compression none", "wordcount", "-i", folder+"/a.txt", "--format", "raw")

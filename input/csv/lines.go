@@ -8,7 +8,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// lineFormat is the format of rows that end on their line.
+// lineFormat is the format of rows that are lines.
 type lineFormat struct{}
 
 func (lineFormat) String() string { return "csv" }
@@ -24,7 +24,7 @@ func (lineFormat) Traits() input.Traits {
 // Check implements input.Kind.
 func (lineFormat) Check(string, int64, int64) error { return nil }
 
-// Reads implements input.Kind. The object's first bytes are read with the header.
+// Reads implements input.Kind. The header shows the object's first bytes, too.
 func (lineFormat) Reads(s input.Split, opts input.Options) (ranges int, head bool) {
 	ranges, _ = s.StreamReads(lines.Stretch(s, opts), opts)
 	if s.Offset > 0 {
@@ -38,7 +38,7 @@ func (lineFormat) Open(in *input.Source) input.Records {
 	return &rowLines{Lines: lines.Open(in), in: in}
 }
 
-// rowLines reads the lines of a CSV object after its first, the header.
+// rowLines reads the lines of a CSV object after the first, which is the header.
 type rowLines struct {
 	*lines.Lines
 	in     *input.Source
@@ -73,7 +73,7 @@ func (c *rowLines) Next(b *record.Batch) error {
 	return c.checkQuotes(b.Offset, b.Data)
 }
 
-// readHeader reads the header from the object's beginning, for a later split.
+// readHeader reads the header for a split that does not begin with it.
 func (c *rowLines) readHeader() error {
 	first := lines.Open(c.in.Beginning())
 	defer first.Close()
@@ -101,8 +101,8 @@ func (c *rowLines) setHeader(off int64, line []byte) error {
 	return err
 }
 
-// checkQuotes fails for a line that ends inside quotes: it is part of a row that goes over several lines.
-// Data is whole lines from offset off on.
+// checkQuotes fails for a line that ends inside quotes: it is part of a row of several lines. Data is whole
+// lines, and begins at offset off.
 func (c *rowLines) checkQuotes(off int64, data []byte) error {
 	for at := 0; ; {
 		i := bytes.IndexByte(data[at:], '"')
@@ -117,15 +117,15 @@ func (c *rowLines) checkQuotes(off int64, data []byte) error {
 			return &input.FormatError{
 				Object: c.object(),
 				Offset: off + int64(bytes.LastIndexByte(data[:quote], '\n')+1),
-				Reason: "a quoted field does not end on its line: read it as csv-multiline if fields hold line ends, " +
-					"or as text if quotes mean nothing",
+				Reason: "a quoted field does not end on its line: read the object as csv-multiline if fields contain line ends, " +
+					"or as text if quotes have no meaning",
 			}
 		}
 		at = end
 	}
 }
 
-// firstLineError returns what is to be said if next(b) failed with err for the lines that a header comes first of.
+// firstLineError returns the error if reading the first line, the header, into b failed with err.
 func firstLineError(l *lines.Lines, b *record.Batch, err error) error {
 	if len(b.Data) > 0 {
 		return headerError(err, b.Offset, b.Data)

@@ -6,20 +6,20 @@ import (
 	"math/bits"
 )
 
-// How quotes are read, in both formats of CSV. It is what RFC 4180 says of well-formed rows, and what Python's
-// csv module does with the rest:
+// Quotes mean the same in both formats of CSV: what RFC 4180 says about well-formed rows, and what Python's csv
+// module does with all others:
 //
-//   - A quote opens a field only as its first byte: at the start of a row, after a comma, or after a CR that
-//     is outside quotes. Anywhere else outside quotes it is text.
-//   - Inside quotes, two quotes are one quote of the field's text; one alone closes. LF, CR and commas are text.
-//   - Outside quotes, LF ends the row, and CRs before it or before the object's end belong to that end. Any other
-//     CR outside quotes may or may not be meant to end a row. It is not ended there, so that no byte is lost to
-//     programs that get rows as text; a decoder of rows must fail (see docs/csv.md).
+//   - A quote opens a field only as its first byte: at the start of a row, after a comma, or after a CR outside
+//     quotes. Anywhere else outside quotes it is text.
+//   - Inside quotes, two quotes are one quote of the field's text; a single quote closes. LF, CR and commas are text.
+//   - Outside quotes, LF ends the row, and CRs before it or before the object's end belong to that end. Whether any
+//     other CR outside quotes is meant to end a row is unknown. The row does not end there, so that programs that get
+//     rows as text lose no byte; a decoder of rows must fail (see docs/csv.md).
 
-// quotes is where a walk over rows stands.
+// quotes is the state of a walk over rows.
 type quotes struct {
 	open   bool // inside quotes
-	closed int  // where the last quoted text ended: a quote there goes on with it; 0 before the first
+	closed int  // where the last quoted text ended: a quote there continues it; 0 before the first
 }
 
 // Eight bytes as one word.
@@ -28,8 +28,8 @@ const (
 	low7   = 0x7f7f7f7f7f7f7f7f // all bits of each byte, except the highest
 )
 
-// walk goes on from data[from] to data[to]. Data starts with a row. It looks for quotes in eight bytes at a time,
-// since rows with many short quoted fields would make a search for each quote slow.
+// walk continues from data[from] to data[to]. Data starts with a row. It looks for quotes in eight bytes at a
+// time: to search for each quote would be slow in rows with many short quoted fields.
 func (q quotes) walk(data []byte, from, to int) quotes {
 	for ; from+8 <= to; from += 8 {
 		word := binary.LittleEndian.Uint64(data[from:]) ^ quote8
@@ -59,7 +59,7 @@ func (q quotes) quote(data []byte, i int) quotes {
 	return q
 }
 
-// hasBareCR tells whether a row has a CR outside quotes.
+// hasBareCR reports whether a row has a CR outside quotes.
 func hasBareCR(row []byte) bool {
 	var q quotes
 	for at := 0; ; at++ {
@@ -74,7 +74,7 @@ func hasBareCR(row []byte) bool {
 	}
 }
 
-// trimLineEnd returns line without LF or CRLF at its end.
+// trimLineEnd returns line without the LF or CRLF at its end.
 func trimLineEnd(line []byte) []byte {
 	if trimmed, ok := bytes.CutSuffix(line, []byte{'\n'}); ok {
 		return bytes.TrimSuffix(trimmed, []byte{'\r'})

@@ -10,8 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// rowFormat is the format of rows whose quoted fields may hold line ends. An object is not split: nothing in its middle
-// says what is inside quotes.
+// rowFormat is the format of rows whose quoted fields may contain line ends. An object is not split: nothing in its
+// middle shows what is inside quotes.
 type rowFormat struct{}
 
 func (rowFormat) String() string { return "csv-multiline" }
@@ -35,14 +35,14 @@ func (rowFormat) Open(in *input.Source) input.Records {
 	return &rows{Stream: in.Stream(in.Split.WholeObject()), object: in.Split.Input, maxRecord: in.Options.MaxRecord}
 }
 
-// rows reads the rows of an object after its first, the header. A line end between
-// quotes is part of the row.
+// rows reads the rows of an object after the first, which is the header. A line end inside quotes is part of the
+// row.
 type rows struct {
 	input.Stream
 	object    string
 	maxRecord int64
-	scanned   int    // of Rest, how many bytes are known to hold no end of a row
-	quotes    quotes // after these
+	scanned   int    // how many bytes of Rest are known to have no end of a row
+	quotes    quotes // the state after these bytes
 	known     bool
 	header    []byte
 	block     []byte // encoded rows
@@ -79,7 +79,7 @@ func (c *rows) Next(b *record.Batch) error {
 		if len(c.block) >= batchBytes {
 			break
 		}
-		// What is left of the view, so that no read is waited for.
+		// Only rows that have arrived, so that the batch does not wait for a read.
 		n := c.whole()
 		if n == 0 {
 			break
@@ -92,10 +92,10 @@ func (c *rows) Next(b *record.Batch) error {
 	return nil
 }
 
-// batchBytes is about how many bytes a batch has.
+// batchBytes is the size of a batch, about.
 const batchBytes = 1 << 20
 
-// row takes the next row. It returns its offset and its bytes without the line end, or io.EOF. With a
+// row takes the next row. It returns the row's offset and its bytes without the line end, or io.EOF. With a
 // RecordTooLongError it returns what was read of the row.
 func (c *rows) row() (int64, []byte, error) {
 	for {
@@ -112,7 +112,7 @@ func (c *rows) row() (int64, []byte, error) {
 		case c.quotes.open:
 			return 0, nil, &input.FormatError{
 				Object: c.object, Offset: c.Off,
-				Reason: "a quote in this row is never closed: close it, or read the object as text if quotes mean nothing",
+				Reason: "a quote in this row is never closed: close it, or read the object as text if quotes have no meaning",
 			}
 		default:
 			return c.cut(c.scanned) // the last row has no line end
@@ -120,7 +120,7 @@ func (c *rows) row() (int64, []byte, error) {
 	}
 }
 
-// cut takes n bytes, which are a row, and returns what row does.
+// cut takes a row of n bytes, and returns what row returns.
 func (c *rows) cut(n int) (off int64, row []byte, err error) {
 	off = c.Off
 	row = trimLineEnd(c.Take(n))
@@ -131,7 +131,7 @@ func (c *rows) cut(n int) (off int64, row []byte, err error) {
 	return off, row, nil
 }
 
-// whole returns the length of the row that rest starts with, or 0 if its end is not there.
+// whole returns the length of the row at the start of Rest, or 0 if its end has not arrived.
 func (c *rows) whole() int {
 	for c.scanned < len(c.Rest) {
 		fresh := c.Rest[c.scanned:]
@@ -154,7 +154,7 @@ func (c *rows) tooLong(off int64) error {
 	return &input.RecordTooLongError{Object: c.object, Offset: off, Limit: c.maxRecord}
 }
 
-// tooLongQuoted is tooLong for the row that rest starts with, and says if an open quote may be why it has no end.
+// tooLongQuoted is tooLong for the row at the start of Rest. It says if an open quote may be the reason.
 func (c *rows) tooLongQuoted() error {
 	err := c.tooLong(c.Off)
 	if c.quotes.open {

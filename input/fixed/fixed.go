@@ -1,4 +1,4 @@
-// Package fixed finds records of one length, back to back: the input format fixed:N.
+// Package fixed reads records of one length, back to back: the input format fixed:N.
 package fixed
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// Format is the format of records of one length. The zero Format has none: it is for a table.
+// Format is the format of records of one length. The zero Format is for a table: it has no length.
 type Format struct {
 	length int // bytes, 1 to record.MaxFieldLen
 }
@@ -83,7 +83,7 @@ func (f Format) notMultiple(object string, size int64) error {
 	return &input.FormatError{
 		Object: object,
 		Offset: size - size%int64(f.length),
-		Reason: fmt.Sprintf("the %d bytes are no multiple of the record length, %d bytes", size, f.length),
+		Reason: fmt.Sprintf("its size, %d bytes, is not a multiple of the record length, %d bytes", size, f.length),
 	}
 }
 
@@ -105,7 +105,7 @@ func (r *records) Next(b *record.Batch) error {
 			return nil
 		}
 		err := r.More()
-		if errors.Is(err, io.EOF) && len(r.Rest) > 0 { // only after decompression: Check knows the size else
+		if errors.Is(err, io.EOF) && len(r.Rest) > 0 { // only after decompression: otherwise Check knows the size
 			return r.format.notMultiple(r.object, r.Off+int64(len(r.Rest)))
 		}
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package lines finds records that are lines, ended by LF or CRLF: the input formats text and jsonl. Others that consist of
-// lines build on its Lines.
+// Package lines reads records that are lines, ended by LF or CRLF: the input formats text and jsonl. Other formats
+// that consist of lines build on [Lines].
 package lines
 
 import (
@@ -20,7 +20,7 @@ type Format struct {
 // The formats.
 var (
 	Text  = Format{name: "text", marks: true}
-	JSONL = Format{name: "jsonl"} // each line is a JSON value; the JSON is not looked into
+	JSONL = Format{name: "jsonl"} // each line is a JSON value, which is not checked here
 )
 
 func (f Format) String() string { return f.name }
@@ -51,21 +51,21 @@ func (f Format) Open(in *input.Source) input.Records {
 	return l
 }
 
-// Stretch is what the lines of a split need of an object: from the byte before the split on, for only a line end there
-// says that a line begins exactly at its offset.
+// Stretch is what the lines of a split need of an object. It starts at the byte before the split: only a line end
+// there shows that a line begins exactly at the split's offset.
 func Stretch(s input.Split, opts input.Options) input.Stretch {
 	return s.PastEnd(max(0, s.Offset-1), opts)
 }
 
-// Lines reads the lines of a split. Its Records are lines with the framing Lines.
+// Lines reads the lines of a split, in batches with the framing Lines.
 type Lines struct {
 	input.Stream
 	object    string
 	maxRecord int64
-	asIs      bool // whatever the first bytes say
+	asIs      bool // the first bytes don't matter
 	begun     bool
-	partial   bool // the stream starts with the end of a line of another split
-	scanned   int  // of Rest, how many bytes are known to hold no line end
+	partial   bool // the stream starts with the end of another split's line
+	scanned   int  // how many bytes of Rest are known to have no line end
 }
 
 // Open begins to read the lines of in's split.
@@ -96,7 +96,7 @@ func (l *Lines) Next(b *record.Batch) error {
 		n := l.whole()
 		if n == 0 {
 			l.scanned = len(l.Rest)
-			if int64(l.scanned) > l.maxRecord+1 { // a CR may be half of the line's end
+			if int64(l.scanned) > l.maxRecord+1 { // the last byte may be the CR of a line end
 				return l.tooLong(l.Off)
 			}
 			switch err := l.More(); {
@@ -124,8 +124,8 @@ func (l *Lines) begin() error {
 	return l.Text()
 }
 
-// skipPartial drops the end of a line that started before the split. It fails with io.EOF if
-// no line starts inside.
+// skipPartial drops the end of a line that started before the split. It fails with io.EOF if no line
+// starts inside.
 func (l *Lines) skipPartial() error {
 	for l.Off < l.End-1 {
 		if err := l.More(); err != nil {
@@ -142,12 +142,11 @@ func (l *Lines) skipPartial() error {
 	return io.EOF
 }
 
-// whole returns the length of the whole lines that rest starts with and that belong to the
-// split.
+// whole returns the length of the whole lines at the start of Rest that belong to the split.
 func (l *Lines) whole() int {
 	stop := len(l.Rest)
 	if last := l.End - 1 - l.Off; last < int64(stop) {
-		// The first line end from the split's last byte on ends its last line.
+		// The first line end at or after the split's last byte ends its last line.
 		from := max(int(last), l.scanned)
 		if i := bytes.IndexByte(l.Rest[from:], '\n'); i >= 0 {
 			return from + i + 1
@@ -163,8 +162,7 @@ func (l *Lines) whole() int {
 	return 0
 }
 
-// checkLengths looks for a line that is too long, which a batch can only hold if it is long
-// itself.
+// checkLengths looks for a line that is too long. A batch can contain one only if the batch is long itself.
 func (l *Lines) checkLengths(b *record.Batch) error {
 	if int64(len(b.Data)) <= l.maxRecord {
 		return nil

@@ -1,4 +1,4 @@
-// Package bzip2 reads objects that are compressed by bzip2, of one or more streams.
+// Package bzip2 decompresses objects of bzip2, of one or more streams.
 package bzip2
 
 import (
@@ -14,7 +14,7 @@ type Compression struct{}
 
 var suffixes = []string{".bz2"}
 
-// After the mark and the level comes a block, or the end of a stream without any.
+// After the mark and the level, a block follows, or the end of a stream without blocks.
 var (
 	mark  = []byte("BZh")
 	block = []byte{0x31, 0x41, 0x59, 0x26, 0x53, 0x59}
@@ -45,9 +45,9 @@ func (c Compression) Open(in *input.Compressed) (input.Decompressor, error) {
 	}}, nil
 }
 
-// streams reads streams of bzip2 up to the first byte that belongs to none. The package for
-// bzip2 goes on to the next stream by itself and then fails without telling where the last one ended, so
-// the bytes that it reads are looked at.
+// streams reads streams of bzip2 up to the first byte that belongs to none. Package compress/bzip2 goes on to the
+// next stream by itself, and then fails without saying where the last one ended. So streams watches the bytes that
+// the package reads.
 type streams struct {
 	in  *input.Compressed
 	dec io.Reader
@@ -75,8 +75,8 @@ func (s *streams) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ended tells whether a stream ended, and that many bytes, up to 4, were read since. Its end is a mark of 48
-// bits, a checksum of 32, and up to 7 bits that fill its last byte.
+// ended reports whether a stream ended, and past bytes, up to 4, were read since. A stream ends with a mark of 48
+// bits, a checksum of 32, and up to 7 bits that fill the last byte.
 func (s *streams) ended(past int) bool {
 	const end, bits = 0x177245385090, 48
 	for fill := range 8 {
@@ -92,7 +92,7 @@ func (s *streams) ended(past int) bool {
 	return false
 }
 
-// source is what a streams' decompressor reads from.
+// source is what the decompressor of streams reads.
 type source struct{ *streams }
 
 // ReadByte implements io.ByteReader. It stops before a NUL that follows a stream.

@@ -1,4 +1,4 @@
-// Package gzip reads objects that are compressed by gzip, of one or more members.
+// Package gzip decompresses objects of gzip, of one or more members.
 package gzip
 
 import (

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// windowError says that a zstd frame needs more memory than there is for it.
+// windowError reports a frame that needs more memory than it may have.
 type windowError struct{ need, most int64 } // bytes
 
 func (e *windowError) Error() string {
@@ -23,18 +23,18 @@ func (e *windowError) Error() string {
 		humanize.IBytes(uint64(e.need)), humanize.IBytes(uint64(e.most)), humanize.IBytes(input.DefaultMaxWindow))
 }
 
-// dictionaryError says that a zstd frame can only be read with a dictionary, by its number.
+// dictionaryError reports a frame that needs a dictionary, by the dictionary's number.
 type dictionaryError uint32
 
 func (e dictionaryError) Error() string {
-	return fmt.Sprintf("the zstd data needs the dictionary %d, which can't be given: decompress it (zstd -d -D DICTIONARY)", uint32(e))
+	return fmt.Sprintf("the zstd data needs the dictionary %d, and dictionaries are not supported: decompress it (zstd -d -D DICTIONARY)", uint32(e))
 }
 
 const (
-	blockMost     = 128 << 10 // the most that a block of zstd holds, in bytes
-	blockLeast    = 4         // the least that one takes that holds so much, in bytes
-	flagsAt       = 4         // where the flags stand in a frame's header
-	windowAt      = 5         // where the window stands, if the flags don't say that the frame is its own
+	blockMost     = 128 << 10 // the most that a block can contain, in bytes
+	blockLeast    = 4         // the least size of a block that contains blockMost, in bytes
+	flagsAt       = 4         // the place of the flags in a frame's header
+	windowAt      = 5         // the place of the window, unless the flags say that the frame is its own window
 	singleSegment = 1 << 5
 )
 
@@ -48,19 +48,18 @@ type frame struct {
 	head    []byte // what is left of the header
 	left    int    // bytes of the open block, or of the checksum
 	checked bool   // a checksum follows the last block
-	window  int64  // bytes; as the decompressor is told
-	wanted  int64  // bytes; as the frame says
-	out     int64  // bytes of it that were decompressed
+	window  int64  // bytes; what the decompressor reads
+	wanted  int64  // bytes; what the frame says
+	out     int64  // bytes decompressed so far
 	last    bool   // the open block is the last
 }
 
-// newFrame reads the header of the frame that src begins with. Rest is how many bytes the object has from
-// there on.
+// newFrame reads the header of the frame at the start of src. Rest is how many bytes of the object are left.
 //
-// A frame says how far back its references may go, and a decompressor takes memory for all of that. But zstd
-// --long=31 says 2 GiB however little it is given. So the decompressor gets a shorter window if that
-// will do: one for all that the frame can hold, for no reference goes back to before its first byte;
-// and else maxWindow. It fails where a reference goes farther back than that, and that may never be.
+// A frame says how far back its references may go, and a decompressor allocates memory for all of that. But zstd
+// --long=31 says 2 GiB however little data it compresses. So the decompressor gets a shorter window if one is
+// enough: a window for all that the frame can contain, since no reference goes back beyond the first byte; or
+// else maxWindow. Then decompression fails only at a reference that goes farther back, and many frames have none.
 func newFrame(src *bufio.Reader, rest, maxWindow int64) (*frame, error) {
 	head, err := src.Peek(zstd.HeaderMaxSize + 1)
 	if err != nil && err != io.EOF {
@@ -82,7 +81,7 @@ func newFrame(src *bufio.Reader, rest, maxWindow int64) (*frame, error) {
 	}
 	f.wanted = int64(min(h.WindowSize, 1<<62))
 	f.window = f.wanted
-	most := min(rest, 1<<40)/blockLeast*blockMost + blockMost // that the frame can hold
+	most := min(rest, 1<<40)/blockLeast*blockMost + blockMost // that the frame can contain
 	if h.HasFCS {
 		most = min(most, int64(min(h.FrameContentSize, 1<<62)))
 	}
@@ -98,7 +97,7 @@ func newFrame(src *bufio.Reader, rest, maxWindow int64) (*frame, error) {
 	return f, nil
 }
 
-// setWindow writes a window of that many bytes or a little less, blockMost at least, into the header.
+// setWindow writes a window of that many bytes or a little less, at least blockMost, into the header.
 func (f *frame) setWindow(window int64) {
 	// The byte is exponent (5 bits) and mantissa (3 bits): (1 + mantissa/8) << (10 + exponent).
 	log := bits.Len64(uint64(window)) - 1
@@ -113,7 +112,7 @@ func (f *frame) setWindow(window int64) {
 	f.head[windowAt] = descriptor
 }
 
-// failed tells whether the decompressor's error comes of a window that is too short.
+// failed returns the error if the decompressor failed with err, perhaps because its window is too short.
 func (f *frame) failed(err error) error {
 	if f.window == f.wanted || f.out+blockMost <= f.window {
 		return err

@@ -1,4 +1,4 @@
-// Package zstd reads objects that are compressed by Zstandard, of one or more frames.
+// Package zstd decompresses objects of Zstandard, of one or more frames.
 package zstd
 
 import (
@@ -29,14 +29,14 @@ func (Compression) Matches(head []byte) bool {
 	for skippable(head) {
 		n := 8 + int64(binary.LittleEndian.Uint32(head[4:]))
 		if n >= int64(len(head)) {
-			return true // lz4 has such frames, too, but zstd's are in use
+			return true // lz4 has such frames, too, but in practice they are zstd's
 		}
 		head = head[n:]
 	}
 	return bytes.HasPrefix(head, mark)
 }
 
-// skippable tells whether data begin with a frame that holds nothing to decompress.
+// skippable reports whether data begin with a frame that contains nothing to decompress.
 func skippable(head []byte) bool {
 	return len(head) >= 8 && head[0]&0xf0 == 0x50 && bytes.HasPrefix(head[1:], []byte{0x2a, 0x4d, 0x18})
 }
@@ -54,7 +54,7 @@ func (c Compression) Open(in *input.Compressed) (input.Decompressor, error) {
 type frames struct {
 	in   *input.Compressed
 	dec  *zstd.Decoder
-	open *frame // that dec decompresses
+	open *frame // dec decompresses it
 }
 
 // begin begins the frame at in's next byte.
@@ -84,13 +84,13 @@ func (f *frames) begin(head []byte) (_ io.Reader, err error) {
 func (f *frames) Read(p []byte) (int, error) {
 	n, err := f.dec.Read(p)
 	f.open.out += int64(n)
-	if err != nil && err != io.EOF { // and not one that wraps it
+	if err != nil && err != io.EOF { // errors that wrap it count as failures
 		err = f.refused(f.open.failed(err))
 	}
 	return n, err
 }
 
-// refused returns err, or that the data are refused if it says so.
+// refused returns err, as an error of the input if the frame can't be read here.
 func (f *frames) refused(err error) error {
 	if window, ok := errors.AsType[*windowError](err); ok {
 		return f.in.Refuse(window.Error())
@@ -101,7 +101,7 @@ func (f *frames) refused(err error) error {
 	return err
 }
 
-// skip passes over a frame that holds nothing to decompress.
+// skip skips a frame that contains nothing to decompress.
 func (f *frames) skip(head []byte) error {
 	var h zstd.Header
 	if err := h.Decode(head[:8]); err != nil {
