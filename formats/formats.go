@@ -1,5 +1,5 @@
-// Package formats is the table of all formats: what inputs are read as, what they may be compressed by, and what output is
-// written as. A new one is a folder and a line here.
+// Package formats is the table of all formats: what inputs are read as, what they may be compressed
+// by, and what output is written as. A new one is a folder and a line here.
 package formats
 
 import (

@@ -65,8 +65,8 @@ func BenchmarkReader(b *testing.B) {
 	}
 }
 
-// BenchmarkFile reads a split of 64 MiB from a file that the system has in memory, directly and
-// by goroutines that read ahead, and looks for a byte that is not there.
+// BenchmarkFile reads a split of 64 MiB from a file in the system's cache, directly and by
+// goroutines that read ahead, and searches for a byte that does not occur.
 func BenchmarkFile(b *testing.B) {
 	const name = "k"
 	folder := b.TempDir()

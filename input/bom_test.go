@@ -7,8 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// TestByteOrderMark reads objects that begin with a byte order mark in all formats, cut into splits of all
-// sizes, which cut the mark, too.
+// TestByteOrderMark reads objects that begin with a byte order mark, in all formats and in splits
+// of all sizes; some cut the mark itself.
 func TestByteOrderMark(t *testing.T) {
 	const bom = "\ufeff"
 	for _, c := range []struct {
@@ -46,7 +46,7 @@ func TestByteOrderMark(t *testing.T) {
 				}
 				for length := 1; length <= 12; length++ {
 					opts := input.Options{Format: f, RangeBytes: length}
-					if f == asText { // the mark is no part of the first line's length
+					if f == asText { // the mark does not count as part of the first line
 						opts.MaxRecord = longest(c.want)
 					}
 					got, err := readCut(t, name, o, size, opts)
@@ -64,7 +64,7 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
-// TestLaterHeader reads a split of a CSV object that has to fetch the header, of an object with a mark.
+// TestLaterHeader reads splits that must fetch the header of a CSV object with a byte order mark.
 func TestLaterHeader(t *testing.T) {
 	o := newObject([]byte("\ufeffcity,n\n" + strings.Repeat("Paris,3\n", 20)))
 	for offset := int64(1); offset < 40; offset++ {
@@ -76,7 +76,7 @@ func TestLaterHeader(t *testing.T) {
 	}
 }
 
-// longest is the length of the longest of records, in bytes.
+// longest returns the length of the longest record, in bytes.
 func longest(records []located) int64 {
 	n := 1
 	for _, r := range records {

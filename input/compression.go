@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// A Compression decompresses objects. Each implementation has a folder below this package, and a line in package
-// formats. Its values are immutable and comparable.
+// A Compression decompresses objects. Each implementation has a folder below this package, and a
+// line in package formats. Its values are immutable and comparable.
 type Compression interface {
 	// String returns the name for use in sentences: "gzip".
 	String() string
@@ -16,29 +16,29 @@ type Compression interface {
 	// Suffixes returns the suffixes of the names of compressed objects, in lower case: ".gz".
 	Suffixes() []string
 
-	// Matches reports whether data are compressed in this way. Head is their first 512 bytes, or fewer if the
-	// data are shorter.
+	// Matches reports whether data are compressed in this way. Head is their first 512 bytes, or
+	// fewer if the data are shorter.
 	Matches(head []byte) bool
 
 	// Splittable reports whether an object whose records are lines may be read in several splits.
 	Splittable() bool
 
-	// Open begins to decompress, at the first block that begins in in's split. It fails with io.EOF if no
-	// block begins there. An object that is not splittable counts as one block.
+	// Open begins to decompress, at the first block that begins in in's split. It fails with io.EOF
+	// if no block begins there. An object that is not splittable counts as one block.
 	Open(in *Compressed) (Decompressor, error)
 }
 
-// A Decompressor reads the contents of blocks, one after the other, to the end of the object. It belongs to one
-// goroutine.
+// A Decompressor reads the contents of blocks, one after the other, to the end of the object. It
+// belongs to one goroutine.
 type Decompressor interface {
-	// Read implements io.Reader. Before the first block that begins behind the split, it returns [ErrSplitEnd]
-	// once. So lines are divided: a line belongs to the split of the block that contains the line end before it,
-	// and the object's first line to the split that begins at 0.
+	// Read implements io.Reader. Before the first block that begins behind the split, it returns
+	// [ErrSplitEnd] once. So lines are divided: a line belongs to the split of the block that
+	// contains the line end before it, and the object's first line to the split that begins at 0.
 	io.Reader
 
-	// Start returns the offset, after decompression, of the first byte that Read returns. If the compression
-	// can't know it, Start returns a number that grows with the offset of the block, by more than any data
-	// before can contain.
+	// Start returns the offset, after decompression, of the first byte that Read returns. If the
+	// compression can't know it, Start returns a number that grows with the offset of the block, by
+	// more than any data before can contain.
 	Start() int64
 
 	// Close frees memory.
@@ -48,8 +48,9 @@ type Decompressor interface {
 // ErrSplitEnd reports that the next block begins behind the split.
 var ErrSplitEnd = errors.New("the split's blocks have ended")
 
-// Compressed is the bytes that a Compression decompresses: those of an object, from the first byte of a split to
-// the object's end. Reads at other places go through the Source, whose Split is the one to decompress.
+// Compressed is the bytes that a Compression decompresses: those of an object, from the first byte
+// of a split to the object's end. Reads at other places go through the Source, whose Split is the
+// one to decompress.
 type Compressed struct {
 	*bufio.Reader
 	*Source

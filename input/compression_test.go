@@ -47,7 +47,7 @@ func compress(t testing.TB, w io.WriteCloser, text string) {
 	}
 }
 
-// bzipped is "one\ntwo\r\n" and "three", two streams.
+// bzipped returns two streams, which contain "one\ntwo\r\n" and "three".
 func bzipped(t testing.TB) []byte {
 	t.Helper()
 	data, err := os.ReadFile("testdata/two-streams.bz2")
@@ -125,7 +125,7 @@ func TestCorrupt(t *testing.T) {
 		"rest.gz":   append(gzipped(t, text), "and more"...),
 	} {
 		if strings.HasPrefix(name, "a.") {
-			data[len(data)-6] ^= 0x55 // in a checksum or in what it is of
+			data[len(data)-6] ^= 0x55 // in a checksum or in the data
 		}
 		o := newObject(data)
 		_, _, err := read(t, o, whole(name, o), input.Options{Format: asText})
@@ -136,7 +136,7 @@ func TestCorrupt(t *testing.T) {
 	}
 }
 
-// TestCompressedStoreError tells the store's failure from bad data.
+// TestCompressedStoreError lets the store fail: the error is the store's, not one of the data.
 func TestCompressedStoreError(t *testing.T) {
 	gone := errors.New("connection lost")
 	for name, data := range map[string][]byte{"a.gz": gzipped(t, "text\n"), "a.zst": zstded(t, "text\n"), "a.bz2": bzipped(t)} {
@@ -156,7 +156,7 @@ func TestCompressedStoreError(t *testing.T) {
 	}
 }
 
-// TestBombs reads objects that get a thousand times larger.
+// TestBombs reads objects that become a thousand times larger.
 func TestBombs(t *testing.T) {
 	const size = 24 << 20
 	for name, data := range map[string][]byte{

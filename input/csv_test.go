@@ -9,7 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// csvObject is what a CSV object has to give: its rows, or a FormatError at a byte that says something.
+// csvObject is a CSV object and what must come of it: rows, or a FormatError at a byte with some
+// words.
 type csvObject struct {
 	text string
 	rows []located
@@ -31,7 +32,7 @@ var sound = []csvObject{
 	{text: "h\r\r\n1\n", rows: []located{{4, "1"}}},
 }
 
-// unsound are objects that neither format reads.
+// unsound are objects that neither format can read.
 var unsound = []csvObject{
 	{text: "id,note\r1,a\r2,b\r", says: "carriage return"},
 	{text: "\"id\",\"note\"\r\"1\",\"a\"\r\n\"2\",\"b\"\n", says: "carriage return"},
@@ -45,7 +46,7 @@ var unsound = []csvObject{
 	{text: "h\nx\r\"a\n", at: 2, says: "close"},
 }
 
-// overLines are objects that csv refuses, as says tells, and csv-multiline reads.
+// overLines are objects that csv refuses and csv-multiline reads.
 var overLines = []csvObject{
 	{text: "h\na,\"two\nlines\"\n", at: 2, rows: []located{{2, "a,\"two\nlines\""}}},
 	{text: "\ufeff\"a header\nof two\",b\n1,2", at: 3, rows: []located{{23, "1,2"}}},
@@ -102,7 +103,7 @@ func (c csvObject) check(t *testing.T, kind input.Format) {
 	}
 }
 
-// A row that is too long because a quote is not closed is reported as both.
+// If a row is too long because a quote is not closed, the error says both.
 func TestLongRowInQuotes(t *testing.T) {
 	opts := input.Options{Format: asRows, MaxRecord: 10, RangeBytes: 5}
 	o := newObject([]byte("h\n1\n\"2\n" + strings.Repeat("3\n", 20)))
@@ -113,7 +114,7 @@ func TestLongRowInQuotes(t *testing.T) {
 	}
 }
 
-// An object of one long line that CRs cut into rows is named as such although its header is too long.
+// If CRs end the rows of an object, its header is too long, but the error names the CRs.
 func TestHeaderOfAllRows(t *testing.T) {
 	for _, kind := range []input.Format{asCSV, asRows} {
 		for _, end := range []string{"", "\n", "\nx\n"} {

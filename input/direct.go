@@ -6,10 +6,11 @@ import (
 	"slices"
 )
 
-// direct shows an object's bytes like ranges, and by the same ranged reads. But it reads them in its
-// consumer's goroutine, when they are needed, into one buffer that is small enough to stay in the processor's
-// cache until they are used. If the bytes are near, in the system's memory or on a disk that the system reads
-// ahead, this takes a fraction of the time that moving them between goroutines, cores and large buffers takes.
+// direct shows an object's bytes like ranges, and by the same ranged reads. But it reads them in
+// its consumer's goroutine, when they are needed, into one buffer that is small enough to stay in
+// the processor's cache until they are used. If the bytes are near, in the system's memory or on a
+// disk that the system reads ahead, this takes a fraction of the time that moving them between
+// goroutines, cores and large buffers takes.
 type direct struct {
 	*source
 	schedule
@@ -66,8 +67,8 @@ func (d *direct) more(keep int) ([]byte, error) {
 	return nil, d.err
 }
 
-// openAhead opens the range to be shown and the next one, so that the store learns early which bytes
-// come next.
+// openAhead opens the range to be shown and the next one, so that the store learns early which
+// bytes come next.
 func (d *direct) openAhead() {
 	for len(d.reads) < 2 && d.due() {
 		off, n := d.take()

@@ -35,7 +35,8 @@ type FormatError struct {
 	Err    error // the decoder's; may be nil
 }
 
-// NoOffset is the Offset of a FormatError if the whole object is wrong, or the reason tells the place.
+// NoOffset is the Offset of a FormatError if the whole object is wrong, or the reason tells the
+// place.
 const NoOffset = -1
 
 func (e *FormatError) Error() string {

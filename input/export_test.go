@@ -2,5 +2,5 @@ package input
 
 import "sync"
 
-// Buffers are those that readers share.
+// Buffers returns the buffers that readers share.
 func Buffers() *sync.Pool { return &buffers }

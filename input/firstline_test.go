@@ -7,8 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// The header that a later split of a CSV file has read stays what it is when others get the buffer
-// that it was read into.
+// The header that a later split of a CSV object has read survives when other readers get the buffer
+// into which it was read.
 func TestFirstLineOutlivesItsBuffer(t *testing.T) {
 	o := newObject([]byte("name,count\n" + strings.Repeat("a,1\n", 1<<18)))
 	s := whole("in.csv", o)
@@ -22,7 +22,7 @@ func TestFirstLineOutlivesItsBuffer(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for range 8 { // it takes one of these
+	for range 8 { // one of these is for the header
 		large := make([]byte, 1<<20)
 		input.Buffers().Put(&large)
 	}

@@ -35,17 +35,17 @@ func parse(t testing.TB, name string) input.Format {
 	return f
 }
 
-// fixedOf is the format of records of n bytes.
+// fixedOf returns the format of records of n bytes.
 func fixedOf(n int) input.Format { return mustParse(fmt.Sprintf("fixed:%d", n)) }
 
-// recordLen is N of fixed:N, or 0.
+// recordLen returns N of fixed:N, or 0.
 func recordLen(f input.Format) int {
 	n := 0
-	_, _ = fmt.Sscanf(f.String(), "fixed:%d", &n) // else it stays 0
+	_, _ = fmt.Sscanf(f.String(), "fixed:%d", &n) // otherwise n stays 0
 	return n
 }
 
-// asIs is f without a look at names and first bytes.
+// asIs returns f with names and first bytes ignored.
 func asIs(f input.Format) input.Format {
 	f.AsIs = true
 	return f

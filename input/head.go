@@ -10,7 +10,8 @@ import (
 // farther from the start than any other.
 const headBytes = 512
 
-// byteOrderMark is U+FEFF in UTF-8. Programs of Windows begin text with it; it is not part of the text.
+// byteOrderMark is U+FEFF in UTF-8. Programs of Windows begin text with it; it is not part of the
+// text.
 var byteOrderMark = []byte{0xef, 0xbb, 0xbf}
 
 // head reads an object's first bytes by a separate request, and finds out what they are.
@@ -25,8 +26,8 @@ func (s *source) head(ctx context.Context, f Format) (content, error) {
 	return f.sniff(s.object, data), nil
 }
 
-// refuse returns the error for data that are not text, or nil. Within is the compression of the object that
-// contains the data; nil means none.
+// refuse returns the error for data that are not text, or nil. Within is the compression of the
+// object that contains the data; nil means none.
 func (c content) refuse(object string, within Compression, f Format) error {
 	kind := c.foreign
 	if c.compression != nil {

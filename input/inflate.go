@@ -9,8 +9,8 @@ import (
 	"slices"
 )
 
-// inflated shows an object's bytes after decompression. Its buffer grows only with what its consumer
-// keeps.
+// inflated shows an object's bytes after decompression. Its buffer grows only with what its
+// consumer keeps.
 type inflated struct {
 	in    *Compressed
 	codec Compression
@@ -24,7 +24,8 @@ type inflated struct {
 	view  []byte // always a part of buf
 }
 
-// newInflated decompresses what raw shows from the first byte of a split. ShownAlready is raw's view so far.
+// newInflated decompresses what raw shows from the first byte of a split. ShownAlready is raw's
+// view so far.
 func newInflated(src *Source, raw window, shownAlready []byte, s Split, codec Compression) *inflated {
 	of := *src
 	of.Split = s
@@ -68,8 +69,8 @@ func (f *inflated) fill(p []byte) (n int, err error) {
 		if !errors.Is(err, ErrSplitEnd) {
 			break
 		}
-		// A line that begins exactly here belongs to this split: the reader of the next one skips its first
-		// line, since the bytes of its blocks don't show whether that line is whole.
+		// A line that begins exactly here belongs to this split: the reader of the next one skips
+		// its first line, since the bytes of its blocks don't show whether that line is whole.
 		f.end, err = f.start+f.out+int64(n)+1, nil
 	}
 	return n, err

@@ -5,16 +5,18 @@ import (
 	"io"
 )
 
-// Members is a Decompressor for objects that are not split and consist of members: those of gzip, streams of
-// bzip2, frames of zstd. NULs may follow each member, as tapes and block devices leave them; the gzip program
-// accepts these, too. Members refuses any other data between and after members.
+// Members is a Decompressor for objects that are not split and consist of members: those of gzip,
+// streams of bzip2, frames of zstd. NULs may follow each member, as tapes and block devices leave
+// them; the gzip program accepts these, too. Members refuses any other data between and after
+// members.
 type Members struct {
 	// In is what is decompressed, by What.
 	In   *Compressed
 	What Compression
 
-	// Begin begins the member at In's next byte, and returns a reader of its contents, which ends with
-	// io.EOF; or nil if no member begins there. Head is In's next bytes, 10 unless In ends before.
+	// Begin begins the member at In's next byte, and returns a reader of its contents, which ends
+	// with io.EOF; or nil if no member begins there. Head is In's next bytes, 10 unless In ends
+	// before.
 	Begin func(head []byte) (io.Reader, error)
 
 	// Free frees memory. It may be nil.

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// codecs make compressed data of each kind, and say what is in it.
+// codecs returns compressed data of each kind, and its contents.
 func codecs(t *testing.T) map[string]struct {
 	data []byte
 	text string
@@ -57,7 +57,7 @@ func TestPadding(t *testing.T) {
 	}
 }
 
-// TestTrailingData has other data after the compressed: its place is told.
+// TestTrailingData has other data after the compressed data: the error says where.
 func TestTrailingData(t *testing.T) {
 	for codec, c := range codecs(t) {
 		for _, rest := range []string{"x", "\r\n", "some text\n", "B", "BZ", "BZh", "BZx", "BZhx", "\x1f", "(", "(\xb5", "PK\x03\x04", "\x00x", "\x00\x00\x00\x00\x00x"} {
@@ -82,7 +82,7 @@ func TestTrailingData(t *testing.T) {
 	}
 }
 
-// TestEmptyCompressed reads what holds nothing.
+// TestEmptyCompressed reads compressed data without contents.
 func TestEmptyCompressed(t *testing.T) {
 	for what, data := range map[string][]byte{
 		"nothing":         {},
@@ -116,8 +116,8 @@ func TestEmptyCompressed(t *testing.T) {
 	}
 }
 
-// zstdFrame is a frame whose header says that it has a window of 1 << log bytes. It does not say how
-// much it holds.
+// zstdFrame returns a frame whose header has a window of 1 << log bytes, and does not say how much
+// the frame contains.
 func zstdFrame(t *testing.T, data []byte, log int) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -128,7 +128,7 @@ func zstdFrame(t *testing.T, data []byte, log int) []byte {
 	if _, err := w.Write(data[:len(data)/2]); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Flush(); err != nil { // so the header is written before all of it is known
+	if err := w.Flush(); err != nil { // so that the header is written before the size is known
 		t.Fatal(err)
 	}
 	compress(t, w, string(data[len(data)/2:]))
@@ -141,7 +141,7 @@ func zstdFrame(t *testing.T, data []byte, log int) []byte {
 	return frame
 }
 
-// zstdSegment is a frame that is its own window, and says how large it is.
+// zstdSegment returns a frame that is its own window, and says how large it is.
 func zstdSegment(t *testing.T, data []byte) []byte {
 	t.Helper()
 	w, err := zstd.NewWriter(nil, zstd.WithSingleSegment(true), zstd.WithWindowSize(1<<20), zstd.WithEncoderLevel(zstd.SpeedBestCompression))
@@ -158,7 +158,7 @@ func zstdSegment(t *testing.T, data []byte) []byte {
 
 func TestWindows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	noise := make([]byte, 600_000) // which does not get smaller
+	noise := make([]byte, 600_000) // does not compress
 	for i := range noise {
 		noise[i] = byte(32 + rng.IntN(90))
 	}
@@ -208,7 +208,7 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestSizedFrames has a frame that says how much it holds, which is less than its window.
+// TestSizedFrames has a frame that says how much it contains: less than its window.
 func TestSizedFrames(t *testing.T) {
 	frame := zstded(t, strings.Repeat("0123456789 a line\n", 50_000)) // 900 kB
 	var h zstd.Header
@@ -235,8 +235,8 @@ func TestDictionary(t *testing.T) {
 	}
 }
 
-// FuzzCompressed reads any bytes, under any name, as text. A Reader must end, and read them in the same way
-// however they are cut.
+// FuzzCompressed reads any bytes, under any name, as text. The Reader must end, and give the same
+// records for any cut.
 func FuzzCompressed(f *testing.F) {
 	f.Add([]byte("BZh9\x17rE8P\x90\x00\x00\x00\x00x"), uint8(0), uint8(3))
 	f.Add([]byte("\x50\x2a\x4d\x18\x03\x00\x00\x00abc"), uint8(1), uint8(2))

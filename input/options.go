@@ -28,23 +28,23 @@ type Options struct {
 	RangeBytes int
 
 	// ReadAheadBytes limits the memory of all ranged reads that are under way or not yet consumed,
-	// so ReadAheadBytes/RangeBytes of them run at once. There are at least two; ranges are shortened
-	// if necessary. A Reader's memory is ReadAheadBytes, plus up to 128 KiB for each range, plus a few
-	// times the longest record. 0 means DefaultReadAhead.
+	// so ReadAheadBytes/RangeBytes of them run at once. There are at least two; ranges are
+	// shortened if necessary. A Reader's memory is ReadAheadBytes, plus up to 128 KiB for each
+	// range, plus a few times the longest record. 0 means DefaultReadAhead.
 	ReadAheadBytes int64
 
-	// MaxWindow is the largest window of a zstd frame that is accepted, in bytes: it adds to a Reader's
-	// memory. 0 means DefaultMaxWindow.
+	// MaxWindow is the largest window of a zstd frame that is accepted, in bytes: it adds to a
+	// Reader's memory. 0 means DefaultMaxWindow.
 	MaxWindow int64
 
-	// Heads remembers what the objects' first bytes say, for all Readers with the same Heads. If it is
-	// nil, each Reader that needs them reads them.
+	// Heads remembers what the objects' first bytes say, for all Readers with the same Heads. If it
+	// is nil, each Reader that needs them reads them.
 	Heads *Heads
 
 	// Direct lets Next itself read, a little at a time, instead of goroutines that read ahead: for
 	// stores whose bytes are near, such as a folder. A Reader's memory is then 256 KiB, plus a few
-	// times the longest record. The ranged reads and the records are the same. Compressed objects, and
-	// those that are one record, are read ahead in any case.
+	// times the longest record. The ranged reads and the records are the same. Compressed objects,
+	// and those that are one record, are read ahead in any case.
 	Direct bool
 }
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestPagesKeepNames wants every name back, whatever bytes it has.
+// TestPagesKeepNames encodes names of any bytes.
 func TestPagesKeepNames(t *testing.T) {
 	var tasks []Task
 	for _, name := range []string{"file:///a", "file:///b\xff", "file:///b\xfe", "file:///b\ufffd", "s3://b//\x01\u2028<&>", "s3://b/\xed\xa0\x80"} {

@@ -14,9 +14,9 @@ const (
 )
 
 // Plan makes map tasks of about target bytes; 0 means DefaultTarget. It cuts splittable objects at
-// multiples of target, except that a rest of up to a tenth of target stays with the piece before it.
-// It puts neighbouring pieces into one task as long as they fit into target, up to MaxPieces. It keeps
-// the order of the objects; empty objects make no split.
+// multiples of target, except that a rest of up to a tenth of target stays with the piece before
+// it. It puts neighbouring pieces into one task as long as they fit into target, up to MaxPieces.
+// It keeps the order of the objects; empty objects make no split.
 //
 // The tasks are made one by one, when they are asked for, and the same each time: a million of them
 // need not be in memory. Plan fails if the size of an object shows that it can't be read, such as a
@@ -51,11 +51,11 @@ func Plan(objects []Object, opts Options, target int64) (iter.Seq[Task], error) 
 	}, nil
 }
 
-// PlanMaps makes the wanted number of map tasks, or about as many, of sizes as equal as possible. It
-// lays all objects end to end and cuts at equal distances. A cut inside an object that can't be split
-// moves to that object's nearer end, and so does a cut within a twentieth of a task's size of an
-// object's end. There are fewer tasks than wanted if cuts coincide, and more only if a task would have
-// more than MaxPieces splits. It makes them, and fails, like Plan.
+// PlanMaps makes the wanted number of map tasks, or about as many, of sizes as equal as possible.
+// It lays all objects end to end and cuts at equal distances. A cut inside an object that can't be
+// split moves to that object's nearer end, and so does a cut within a twentieth of a task's size of
+// an object's end. There are fewer tasks than wanted if cuts coincide, and more only if a task
+// would have more than MaxPieces splits. It makes them, and fails, like Plan.
 func PlanMaps(objects []Object, opts Options, maps int) (iter.Seq[Task], error) {
 	if maps < 1 {
 		return nil, fmt.Errorf("%d map tasks: want at least 1", maps)
@@ -98,8 +98,8 @@ func PlanMaps(objects []Object, opts Options, maps int) (iter.Seq[Task], error) 
 	}, nil
 }
 
-// check returns opts with its defaults and the total size of the objects. It fails if the size of one
-// shows that it can't be read.
+// check returns opts with its defaults and the total size of the objects. It fails if the size of
+// one shows that it can't be read.
 func check(objects []Object, opts Options) (_ Options, total int64, err error) {
 	if opts, err = opts.withDefaults(); err != nil {
 		return opts, 0, err
@@ -113,7 +113,8 @@ func check(objects []Object, opts Options) (_ Options, total int64, err error) {
 	return opts, total, nil
 }
 
-// snapped moves a cut at byte at of size bytes to the nearer end if that end is at most distance away.
+// snapped moves a cut at byte at of size bytes to the nearer end if that end is at most distance
+// away.
 func snapped(at, size, distance int64) int64 {
 	switch {
 	case at <= size-at && at <= distance:

@@ -109,8 +109,8 @@ func TestPlanMaps(t *testing.T) {
 	}
 }
 
-// TestPlansCoverEverything checks that the splits of any plan are the objects' bytes, each
-// once and in order.
+// TestPlansCoverEverything checks that the splits of any plan contain each byte of the objects
+// once, in order.
 func TestPlansCoverEverything(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	for range 400 {
@@ -157,8 +157,8 @@ func TestPlansCoverEverything(t *testing.T) {
 	}
 }
 
-// again returns the tasks of a plan, which must be the same each time that they are made, also where
-// that is ended early.
+// again returns the tasks of a plan. They must be the same each time, even if the consumer stops
+// early.
 func again(t *testing.T, plan iter.Seq[input.Task]) []input.Task {
 	t.Helper()
 	tasks := slices.Collect(plan)

@@ -14,12 +14,12 @@ const (
 	maxSlack  = 64 << 10  // how far past its end a split is read ahead
 )
 
-// Get reads length bytes of one object from an offset: it is objstore.Bucket.GetVersion for the object's key,
-// and its ETag in the plan.
+// Get reads length bytes of one object from an offset: it is objstore.Bucket.GetVersion for the
+// object's key, and its ETag in the plan.
 type Get func(ctx context.Context, offset, length int64) (io.ReadCloser, error)
 
-// ranges reads a stretch of an object by ranged reads, several at once, and shows the bytes in order. It
-// belongs to one goroutine.
+// ranges reads a stretch of an object by ranged reads, several at once, and shows the bytes in
+// order. It belongs to one goroutine.
 type ranges struct {
 	// Immutable.
 	*source
@@ -221,8 +221,8 @@ func (r *ranges) close() {
 	r.held, r.spare, r.view = nil, nil, nil
 }
 
-// buffers has buffers of whole ranges for the splits that are read next: to clear so much memory for
-// each split takes longer than to read a small split.
+// buffers has buffers of whole ranges for the splits that are read next: to clear so much memory
+// for each split takes longer than to read a small split.
 var buffers sync.Pool // of *[]byte
 
 // takeBuffer returns a buffer of a size in bytes, with any contents.

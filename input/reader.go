@@ -22,11 +22,12 @@ type Reader struct {
 	progress atomic.Int64
 }
 
-// Open begins to read a split, and returns without waiting for data, so a caller may open a few splits
-// ahead of the one that it consumes. Get must be safe for concurrent use and keep the promises of
-// objstore.Bucket.GetVersion. The context must last as long as the Reader.
+// Open begins to read a split, and returns without waiting for data, so a caller may open a few
+// splits ahead of the one that it consumes. Get must be safe for concurrent use and keep the
+// promises of objstore.Bucket.GetVersion. The context must last as long as the Reader.
 //
-// Open fails for invalid options and splits, and for an object whose size shows that it can't be read.
+// Open fails for invalid options and splits, and for an object whose size shows that it can't be
+// read.
 func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) {
 	opts, err := opts.withDefaults()
 	if err != nil {
@@ -48,8 +49,8 @@ func Open(ctx context.Context, s Split, opts Options, get Get) (*Reader, error) 
 	return r, nil
 }
 
-// Next returns the next records, up to about a megabyte of them unless one is longer, or io.EOF after
-// the last. The batch is valid until Next or Close is called. An error is final.
+// Next returns the next records, up to about a megabyte of them unless one is longer, or io.EOF
+// after the last. The batch is valid until Next or Close is called. An error is final.
 func (r *Reader) Next() (*record.Batch, error) {
 	if r.err != nil {
 		return nil, r.err
@@ -67,8 +68,9 @@ func (r *Reader) Next() (*record.Batch, error) {
 	return &r.batch, nil
 }
 
-// Hidden reports whether the split has no records because its object is compressed although its name does
-// not say so: all records then come from the split that begins at 0. It is known after the first Next.
+// Hidden reports whether the split has no records because its object is compressed although its
+// name does not say so: all records then come from the split that begins at 0. It is known after
+// the first Next.
 func (r *Reader) Hidden() bool { return r.src != nil && r.src.hidden }
 
 // Seekable reports whether a split may begin at the offset of a record that Next has returned.
@@ -76,12 +78,13 @@ func (r *Reader) Seekable() bool {
 	return r.src != nil && r.src.seekable && r.src.Options.Format.Splittable(r.split.Input)
 }
 
-// Progress returns how many bytes of the split, 0 to its length, were consumed for the batches so far;
-// of a compressed object, compressed bytes. Any goroutine may call it.
+// Progress returns how many bytes of the split, 0 to its length, were consumed for the batches so
+// far; of a compressed object, compressed bytes. Any goroutine may call it.
 func (r *Reader) Progress() int64 { return r.progress.Load() }
 
-// BytesRead returns how many bytes were received from the store. They may be more than were consumed, and
-// more than the split's length, since the last line is read to its end. Any goroutine may call it.
+// BytesRead returns how many bytes were received from the store. They may be more than were
+// consumed, and more than the split's length, since the last line is read to its end. Any goroutine
+// may call it.
 func (r *Reader) BytesRead() int64 {
 	if r.src == nil {
 		return 0

@@ -29,7 +29,7 @@ func TestHeader(t *testing.T) {
 	}
 }
 
-// TestMaxRecord has records of exactly the limit, and one byte longer, read in all sizes.
+// TestMaxRecord has records of exactly the limit, and one byte longer, in ranges of all sizes.
 func TestMaxRecord(t *testing.T) {
 	ten := strings.Repeat("x", 10)
 	for _, c := range []struct {
@@ -86,7 +86,7 @@ func TestFixedOfOtherSize(t *testing.T) {
 	}
 }
 
-// TestChangedObject plans with a size that the object does not have any more.
+// TestChangedObject plans with a size that the object no longer has.
 func TestChangedObject(t *testing.T) {
 	text := strings.Repeat("line\n", 20)
 	for _, kind := range []input.Format{asText, asCSV, asRows, asWhole} {
@@ -115,10 +115,10 @@ func TestChangedObject(t *testing.T) {
 	}
 }
 
-// TestStoreErrors lets the store fail at every byte. The error arrives, and no record after
-// it, nor one that is not whole.
+// TestStoreErrors lets the store fail at every byte. The error arrives, no record comes after it,
+// and none is cut off.
 func TestStoreErrors(t *testing.T) {
-	lost := fmt.Errorf("connection lost: %w", io.EOF) // which is not the end
+	lost := fmt.Errorf("connection lost: %w", io.EOF) // not the end
 	data := []byte("one\ntwo\nthree\nfour")
 	want := oracle(data, asText)
 	for at := range int64(len(data)) {
@@ -163,7 +163,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// stuck is a store whose reads wait for ever.
+// stuck is a store whose reads never end.
 type stuck struct{ reads atomic.Int64 } // under way
 
 func (k *stuck) get(ctx context.Context, _, _ int64) (io.ReadCloser, error) {
@@ -173,7 +173,7 @@ func (k *stuck) get(ctx context.Context, _, _ int64) (io.ReadCloser, error) {
 	return nil, context.Cause(ctx)
 }
 
-// TestEndings leaves a Reader in all ways. The bubble fails if a goroutine stays.
+// TestEndings ends a Reader in all ways. The bubble fails if a goroutine remains.
 func TestEndings(t *testing.T) {
 	s := input.Split{Input: "s3://bucket/k", Size: 1 << 20, Length: 1 << 20}
 	opts := input.Options{Format: asText, RangeBytes: 1 << 10, ReadAheadBytes: 5 << 10}
@@ -201,7 +201,7 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// testEndings is what of it is the same for Readers that read directly.
+// testEndings is the part of TestEndings for Readers that read ahead and directly.
 func testEndings(t *testing.T, s input.Split, opts input.Options) {
 	t.Run("cancel while Next waits", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -251,7 +251,7 @@ func testEndings(t *testing.T, s input.Split, opts input.Options) {
 	})
 }
 
-// TestReadsLittleMore checks that a split costs hardly more bytes and requests than it has.
+// TestReadsLittleMore checks that a split costs hardly more bytes and requests than it needs.
 func TestReadsLittleMore(t *testing.T) {
 	o := newObject([]byte(strings.Repeat("line\n", 1<<20)))
 	s := whole("k", o)

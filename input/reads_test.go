@@ -7,7 +7,7 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// TestReads reads splits of all sizes around those of ranges, and compares how many requests that took.
+// TestReads reads splits of all sizes around those of ranges, and counts the requests.
 func TestReads(t *testing.T) {
 	const length = 100 << 10 // of a range: more than what is read past a split's end
 	o := newObject([]byte(strings.Repeat("line 678\n", 70_000)))

@@ -107,8 +107,8 @@ var named = map[string]foreign{
 	".lzma":    lzma,
 }
 
-// sniff finds out what data are from their first bytes, of which head has headBytes unless the data are
-// shorter. Name is the object's, or empty after decompression.
+// sniff finds out what data are from their first bytes, of which head has headBytes unless the data
+// are shorter. Name is the object's, or empty after decompression.
 func (f Format) sniff(name string, head []byte) content {
 	for _, c := range f.table.Compressions {
 		if c.Matches(head) {
@@ -142,7 +142,8 @@ func skippable(head []byte) bool {
 	return len(head) >= 8 && head[0]&0xf0 == 0x50 && bytes.HasPrefix(head[1:], []byte{0x2a, 0x4d, 0x18})
 }
 
-// notText reports whether head contains something that is not text: NUL, or bytes that are not UTF-8.
+// notText reports whether head contains something that is not text: NUL, or bytes that are not
+// UTF-8.
 func notText(head []byte) bool {
 	if bytes.IndexByte(head, 0) >= 0 {
 		return true
@@ -157,14 +158,16 @@ func notText(head []byte) bool {
 	return false
 }
 
-// isArrowStream reports whether head begins a stream of Arrow's messages: four bytes of ones, the length of
-// the first message, and the offset of that message's root. Both are small, in four bytes, little endian.
+// isArrowStream reports whether head begins a stream of Arrow's messages: four bytes of ones, the
+// length of the first message, and the offset of that message's root. Both are small, in four
+// bytes, little endian.
 func isArrowStream(head []byte) bool {
 	return len(head) >= 12 && bytes.HasPrefix(head, []byte("\xff\xff\xff\xff")) && head[7] == 0 && bytes.Equal(head[9:12], []byte{0, 0, 0})
 }
 
-// isTar reports whether head is the header of a tar archive's first member. Old archives have no mark, but all
-// have a checksum: the sum of the header's bytes, in octal, with blanks in place of its own eight bytes.
+// isTar reports whether head is the header of a tar archive's first member. Old archives have no
+// mark, but all have a checksum: the sum of the header's bytes, in octal, with blanks in place of
+// its own eight bytes.
 func isTar(head []byte) bool {
 	const sumAt, sumLen = 148, 8
 	if len(head) < headBytes {
@@ -184,7 +187,8 @@ func isTar(head []byte) bool {
 	return sum == want && notText(head)
 }
 
-// isZlib reports whether head begins zlib data. Text may begin with the same mark, so isZlib tries to decompress.
+// isZlib reports whether head begins zlib data. Text may begin with the same mark, so isZlib tries
+// to decompress.
 func isZlib(head []byte) bool {
 	const enough = 64 // bytes: fewer may succeed by chance
 	if len(head) < 2 || head[0] != 'x' || !notText(head) {

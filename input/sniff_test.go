@@ -12,7 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// foreignFiles are the beginnings of files by other programs, in testdata/foreign, and what they are.
+// foreignFiles are the beginnings of files by other programs, in testdata/foreign, and what they
+// are.
 var foreignFiles = map[string]string{
 	"text.xz":           "xz data",
 	"empty.xz":          "xz data",
@@ -48,7 +49,7 @@ var foreignFiles = map[string]string{
 	"small.png":         "a PNG image",
 }
 
-// markless are those that only their names tell.
+// markless are files that only their names identify.
 var markless = map[string]string{
 	"hadoop.snappy": "Snappy data",
 	"raw.snappy":    "Snappy data",
@@ -65,8 +66,7 @@ func foreignData(t *testing.T, name string) []byte {
 	return data
 }
 
-// refused checks that an object that is read in some way fails with a sentence that names it, what it holds,
-// and a way out.
+// refused checks that err names an object, what the object contains, and a way out.
 func refused(t *testing.T, err error, name, holds string) {
 	t.Helper()
 	if bad := (*input.FormatError)(nil); !errors.As(err, &bad) || !errors.Is(err, input.ErrInput) {
@@ -119,7 +119,7 @@ func TestForeign(t *testing.T) {
 		if f.name != "some.log" && !strings.HasPrefix(f.holds, "UTF") {
 			continue
 		}
-		// In what is decompressed, too; but not where nothing is looked at.
+		// After decompression, too; but not in a format for any bytes.
 		inside := newObject(gzipped(t, string(f.data)))
 		_, _, err := read(t, inside, whole("a.tgz", inside), input.Options{Format: asText})
 		refused(t, err, "a.tgz", f.holds+" inside gzip data")
@@ -130,7 +130,7 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestText is text that begins like something else, or that is unusual, and is read all the same.
+// TestText reads text that is unusual or begins like something else.
 func TestText(t *testing.T) {
 	for text, names := range texts() {
 		for _, name := range names {
@@ -145,7 +145,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// texts are texts and the names under which they are read.
+// texts returns texts and the names under which they can be read.
 func texts() map[string][]string {
 	all := map[string][]string{}
 	for _, text := range []string{
@@ -163,7 +163,7 @@ func texts() map[string][]string {
 	return all
 }
 
-// TestAsIs reads what else is decompressed or refused.
+// TestAsIs reads objects that otherwise are decompressed or refused.
 func TestAsIs(t *testing.T) {
 	files := map[string][]byte{
 		"a.gz": gzipped(t, "one\ntwo\n"), "a.log": gzipped(t, "one\n"), "plain.gz": []byte("a\nb\n"),
@@ -200,7 +200,8 @@ func TestAsIs(t *testing.T) {
 	}
 }
 
-// TestCompressedUnderAnyName reads compressed objects whose names do not say so, cut into splits of all sizes.
+// TestCompressedUnderAnyName reads compressed objects whose names do not say so, cut into splits of
+// all sizes.
 func TestCompressedUnderAnyName(t *testing.T) {
 	const text = "\ufeffh,i\n1,2\n\n3,4\r\nlast,5"
 	for what, data := range map[string][]byte{
@@ -237,7 +238,7 @@ func TestCompressedUnderAnyName(t *testing.T) {
 	}
 }
 
-// TestTwiceCompressed refuses what is compressed twice.
+// TestTwiceCompressed has objects that are compressed twice: they are refused.
 func TestTwiceCompressed(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"a.gz": gzipped(t, string(gzipped(t, "text\n"))), "a.log": gzipped(t, string(gzipped(t, "text\n"))), "a.gz.zst": zstded(t, string(gzipped(t, "a\n"))),
@@ -252,7 +253,7 @@ func TestTwiceCompressed(t *testing.T) {
 	}
 }
 
-// newHeads waits for what it runs at the end of the test.
+// newHeads returns a Heads for whose reads the end of the test waits.
 func newHeads(t *testing.T) *input.Heads {
 	var running sync.WaitGroup
 	t.Cleanup(running.Wait)
@@ -270,7 +271,7 @@ func TestHeadIsReadOnce(t *testing.T) {
 	if want := splits*twice + 1; o.gets != want {
 		t.Errorf("%d requests, want %d", o.gets, want)
 	}
-	// A compressed one is hardly read by the splits that have nothing of it.
+	// Of a compressed object, splits without records read little.
 	data := gzipped(t, strings.Repeat("0123456789abcdefghij", 1000))
 	o = newObject(data)
 	s := whole("k", o)

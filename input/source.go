@@ -23,9 +23,9 @@ type Source struct {
 	seekable bool    // the records are in the object's own bytes
 }
 
-// Beginning returns the object from its first byte, for a split that does not begin there but needs a
-// header. It is read a little at a time. If the object is compressed although its name does not say so,
-// Text of the Beginning's Stream fails with io.EOF.
+// Beginning returns the object from its first byte, for a split that does not begin there but needs
+// a header. It is read a little at a time. If the object is compressed although its name does not
+// say so, Text of the Beginning's Stream fails with io.EOF.
 func (s *Source) Beginning() *Source {
 	first := &Source{Split: s.Split, Options: s.Options, source: s.source, ctx: s.ctx, later: s}
 	first.Split.Offset, first.Split.Length = 0, 1
@@ -59,7 +59,8 @@ func (s *source) open(ctx context.Context, off int64, n int) (io.ReadCloser, err
 	return body, nil
 }
 
-// failed returns the error for what went wrong at byte off: a ChangedError if the object has changed.
+// failed returns the error for what went wrong at byte off: a ChangedError if the object has
+// changed.
 func (s *source) failed(err error, off int64) error {
 	switch {
 	case errors.Is(err, objstore.ErrRange):

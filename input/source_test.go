@@ -14,8 +14,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// object is an in-memory object that is read by the contract of objstore.Bucket.Get, and
-// counts what is done with it.
+// object is an object in memory, with the contract of objstore.Bucket.Get. It counts reads.
 type object struct {
 	data  []byte
 	fault func(offset int64) error // if set, asked before every Get and Read
@@ -58,8 +57,7 @@ type body struct {
 	at, end int64
 }
 
-// Read returns fewer bytes than asked for now and then, and the end together with bytes or
-// after them.
+// Read sometimes returns fewer bytes than asked for, and the end together with bytes or after them.
 func (b *body) Read(p []byte) (int, error) {
 	if b.o.fault != nil {
 		if err := b.o.fault(b.at); err != nil {
@@ -101,14 +99,14 @@ type located struct {
 	data   string
 }
 
-// whole is the split of all of an object.
+// whole returns the split that is all of an object.
 func whole(name string, o *object) input.Split {
 	n := int64(len(o.data))
 	return input.Split{Input: "s3://bucket/" + name, Size: n, Length: n}
 }
 
-// read returns the records of a split, and checks what holds for every Reader, and that one that
-// reads directly gives the same.
+// read returns the records of a split. It checks what is true for every Reader, and that a Reader
+// that reads directly returns the same.
 func read(t testing.TB, o *object, s input.Split, opts input.Options) (records []located, header string, err error) {
 	t.Helper()
 	opts.Direct = true
@@ -116,7 +114,7 @@ func read(t testing.TB, o *object, s input.Split, opts input.Options) (records [
 	opts.Direct = false
 	records, header, err = readOnce(t, o, s, opts)
 	n := max(len(records), len(direct))
-	if err != nil { // it comes a few records earlier or later
+	if err != nil { // the error may come a few records earlier or later
 		n = min(len(records), len(direct))
 	}
 	if (err == nil) != (directErr == nil) || errors.Is(err, input.ErrInput) != errors.Is(directErr, input.ErrInput) {

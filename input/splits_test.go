@@ -13,7 +13,7 @@ import (
 	"github.com/bucketmill/bucketmill/input"
 )
 
-// oracle finds the records of an object in the plainest way.
+// oracle finds the records of an object in the simplest way.
 func oracle(data []byte, f input.Format) []located {
 	var records []located
 	if n := recordLen(f); n > 0 {
@@ -56,7 +56,7 @@ func diff(got, want []located) string {
 	return ""
 }
 
-// randomText is up to n bytes in which line ends of all kinds are frequent or rare.
+// randomText returns up to n bytes, with frequent or rare line ends of all kinds.
 func randomText(rng *rand.Rand, n int) []byte {
 	alphabets := []string{"ab\n", "abcdefghijklmnop\r\n", "\r\n", "ä€\n", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", "a"}
 	alphabet := []byte(alphabets[rng.IntN(len(alphabets))])
@@ -70,8 +70,8 @@ func randomText(rng *rand.Rand, n int) []byte {
 	return data
 }
 
-// TestSplitsGiveTheSameRecords is the promise of the package: however an object is cut and
-// whatever the length of the reads, the same records come, in the same order.
+// TestSplitsGiveTheSameRecords holds the promise of the package: for any cut and any length of the
+// reads, the same records come, in the same order.
 func TestSplitsGiveTheSameRecords(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 3000 {
@@ -81,7 +81,7 @@ func TestSplitsGiveTheSameRecords(t *testing.T) {
 			n := 1 + rng.IntN(12)
 			f, data = fixedOf(n), data[:len(data)-len(data)%n]
 		}
-		if f == asCSV { // a random header may be one that is refused
+		if f == asCSV { // a random header may be refused
 			data = slices.Concat([]byte("h\n"), data)
 		}
 		opts := input.Options{
@@ -124,8 +124,8 @@ func TestEverySplitSize(t *testing.T) {
 	}
 }
 
-// TestLargeSplits is the same with real sizes: several views to a range, lines longer than
-// a view, a range and a split.
+// TestLargeSplits does the same with real sizes: several views in a range, and lines longer than a
+// view, a range and a split.
 func TestLargeSplits(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	var data []byte
@@ -162,7 +162,7 @@ func TestRowsOverLines(t *testing.T) {
 		w := csv.NewWriter(&buf)
 		w.UseCRLF = rng.IntN(2) == 0
 		for range rng.IntN(12) {
-			// A second field, for encoding/csv passes over empty lines.
+			// A second field, since encoding/csv skips empty lines.
 			row := []string{fields[rng.IntN(len(fields))], fields[rng.IntN(len(fields))]}
 			if err := w.Write(row); err != nil {
 				t.Fatal(err)
@@ -228,11 +228,11 @@ func FuzzSplits(f *testing.F) {
 			n := 1 + int(kind)/3
 			format, data = fixedOf(n), data[:len(data)-len(data)%n]
 		}
-		// Not so many splits that a run takes long.
+		// Few splits, so that a run is short.
 		cut := max(int64(size), int64(len(data)/100), 1)
 		opts := input.Options{Format: format, RangeBytes: 1 + int(length)}
 		got, err := readCut(t, "x", newObject(data), cut, opts)
-		if bad := (*input.FormatError)(nil); errors.As(err, &bad) { // it begins as something that is no text
+		if bad := (*input.FormatError)(nil); errors.As(err, &bad) { // it begins like something that is not text
 			if _, err := readCut(t, "x", newObject(data), int64(len(data)), opts); !errors.As(err, &bad) {
 				t.Fatalf("%v, but %v if it is not cut", bad, err)
 			}

@@ -8,8 +8,8 @@ import (
 	"math"
 )
 
-// Stream shows the bytes that contain the records of a split, after decompression, a piece at a time while
-// they still arrive. It belongs to one goroutine.
+// Stream shows the bytes that contain the records of a split, after decompression, a piece at a
+// time while they still arrive. It belongs to one goroutine.
 type Stream struct {
 	// Rest is the bytes that have arrived and were not taken. They are valid until More is called.
 	Rest []byte
@@ -25,8 +25,8 @@ type Stream struct {
 	inflated *inflated    // in, if the object is compressed; otherwise nil
 }
 
-// Stream begins to read what the split's records need of the object. If the object's name says that it is
-// compressed, Stream reads what the compression needs instead, and decompresses it.
+// Stream begins to read what the split's records need of the object. If the object's name says that
+// it is compressed, Stream reads what the compression needs instead, and decompresses it.
 func (s *Source) Stream(need Stretch) Stream {
 	split, opts := s.Split, s.Options
 	t := Stream{src: s, Off: need.From, End: split.Offset + split.Length}
@@ -95,10 +95,11 @@ func (t *Stream) Close() {
 	t.raw.close()
 }
 
-// Text begins a stream of text; it must be called before More. It decompresses data whose first bytes show
-// that they are compressed although the name does not say so, drops a byte order mark, and refuses data that
-// are not text. A split that does not begin with the object is judged by the object's first bytes, too. Text
-// fails with io.EOF if the object is compressed and its records belong to another split.
+// Text begins a stream of text; it must be called before More. It decompresses data whose first
+// bytes show that they are compressed although the name does not say so, drops a byte order mark,
+// and refuses data that are not text. A split that does not begin with the object is judged by the
+// object's first bytes, too. Text fails with io.EOF if the object is compressed and its records
+// belong to another split.
 func (t *Stream) Text() error {
 	split, opts := t.src.Split, t.src.Options
 	if split.Offset > 0 {
@@ -127,8 +128,8 @@ func (t *Stream) Text() error {
 	return err
 }
 
-// start finds out what the first bytes are, and drops a byte order mark. Name is the object's, or empty
-// after decompression.
+// start finds out what the first bytes are, and drops a byte order mark. Name is the object's, or
+// empty after decompression.
 func (t *Stream) start(name string) (content, error) {
 	for len(t.Rest) < headBytes {
 		if err := t.More(); errors.Is(err, io.EOF) {

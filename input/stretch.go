@@ -1,7 +1,7 @@
 package input
 
-// Stretch is the part of an object that the records of a split need. The first piece of it is read ahead;
-// the rest only as far as the consumer asks.
+// Stretch is the part of an object that the records of a split need. The first piece of it is read
+// ahead; the rest only as far as the consumer asks.
 type Stretch struct {
 	From  int64 // the first byte
 	Limit int64 // the end of what is read ahead
@@ -12,8 +12,8 @@ type Stretch struct {
 // WholeObject is the stretch of a split that is all of its object.
 func (s Split) WholeObject() Stretch { return Stretch{Limit: s.Size, Stop: s.Size} }
 
-// PastEnd is the stretch of a split from a byte to the object's end. What is read ahead ends a little
-// behind the split's end, where its last record most likely ends.
+// PastEnd is the stretch of a split from a byte to the object's end. What is read ahead ends a
+// little behind the split's end, where its last record most likely ends.
 func (s Split) PastEnd(from int64, opts Options) Stretch {
 	limit := s.Offset + s.Length + min(maxSlack, int64(opts.RangeBytes))
 	return Stretch{From: from, Limit: min(limit, s.Size), Stop: s.Size}

@@ -17,13 +17,15 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// more is the table of all formats, with a line more for a columnar format and one for a splittable compression.
+// more is the table of all formats, with a line more for a columnar format and one for a splittable
+// compression.
 var more = input.Table{
 	Kinds:        append(slices.Clip(formats.Inputs.Kinds), columns.Format{}),
 	Compressions: append(slices.Clip(formats.Inputs.Compressions), blocks.Compression{}),
 }
 
-// readPlanned returns what keep returns for the records of an object that is planned and read in tasks of some bytes.
+// readPlanned returns what keep returns for the records of an object that is planned and read in
+// tasks of some bytes.
 func readPlanned(t *testing.T, o *object, name string, opts input.Options, target int64, keep func(*record.Batch) []string) (all []string, splits int) {
 	t.Helper()
 	tasks, err := input.Plan([]input.Object{{URL: "s3://bucket/" + name, Size: o.size()}}, opts, target)
@@ -87,7 +89,8 @@ func TestColumnarFormat(t *testing.T) {
 	}
 }
 
-// Lines of an object that is compressed in blocks belong to one split each, wherever lines and blocks end.
+// Lines of an object that is compressed in blocks belong to one split each, wherever lines and
+// blocks end.
 func TestSplittableCompression(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	values := func(b *record.Batch) (all []string) {

@@ -3,7 +3,8 @@ package input
 // A window shows a stream of bytes, a piece at a time: a view.
 type window interface {
 	// more drops the view except for its last keep bytes, and returns a view that starts with these
-	// bytes and has at least one more. At the stream's end it returns these bytes alone, and io.EOF.
+	// bytes and has at least one more. At the stream's end it returns these bytes alone, and
+	// io.EOF.
 	more(keep int) ([]byte, error)
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Part is a part of an output that is being written. It belongs to one goroutine. Exactly one of Seal and Abort ends it.
+// Part is a part of an output that is being written. It belongs to one goroutine. Exactly one of
+// Seal and Abort ends it.
 type Part struct {
 	upload  objstore.Writer
 	content content
@@ -25,7 +26,7 @@ type Sealed struct {
 	Checksum string // "xxh64:" and 16 hex digits, over the part's bytes
 }
 
-// Create begins the part with a key of a bucket. The context holds for the Part's life.
+// Create begins the part with a key of a bucket. The context must last as long as the Part.
 func Create(ctx context.Context, b objstore.Bucket, key string, f Format, opts Options) (*Part, error) {
 	upload, err := b.Create(ctx, key)
 	if err != nil {

@@ -162,7 +162,8 @@ func TestCorruptBlock(t *testing.T) {
 	}
 }
 
-// BenchmarkPart writes blocks of records as lines: short and long ones, and lines that are only keys.
+// BenchmarkPart writes blocks of records as lines: short and long ones, and lines that are only
+// keys.
 func BenchmarkPart(b *testing.B) {
 	for _, c := range []struct {
 		name       string

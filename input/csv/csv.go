@@ -1,5 +1,5 @@
-// Package csv reads the rows of CSV, of which the first names the columns: the input formats csv and csv-multiline.
-// docs/csv.md says what a row is.
+// Package csv reads the rows of CSV, of which the first names the columns: the input formats csv
+// and csv-multiline. docs/csv.md says what a row is.
 package csv
 
 import "github.com/bucketmill/bucketmill/input"

@@ -101,8 +101,8 @@ func (c *rowLines) setHeader(off int64, line []byte) error {
 	return err
 }
 
-// checkQuotes fails for a line that ends inside quotes: it is part of a row of several lines. Data is whole
-// lines, and begins at offset off.
+// checkQuotes fails for a line that ends inside quotes: it is part of a row of several lines. Data
+// is whole lines, and begins at offset off.
 func (c *rowLines) checkQuotes(off int64, data []byte) error {
 	for at := 0; ; {
 		i := bytes.IndexByte(data[at:], '"')

@@ -6,15 +6,17 @@ import (
 	"math/bits"
 )
 
-// Quotes mean the same in both formats of CSV: what RFC 4180 says about well-formed rows, and what Python's csv
-// module does with all others:
+// Quotes mean the same in both formats of CSV: what RFC 4180 says about well-formed rows, and what
+// Python's csv module does with all others:
 //
-//   - A quote opens a field only as its first byte: at the start of a row, after a comma, or after a CR outside
-//     quotes. Anywhere else outside quotes it is text.
-//   - Inside quotes, two quotes are one quote of the field's text; a single quote closes. LF, CR and commas are text.
-//   - Outside quotes, LF ends the row, and CRs before it or before the object's end belong to that end. Whether any
-//     other CR outside quotes is meant to end a row is unknown. The row does not end there, so that programs that get
-//     rows as text lose no byte; a decoder of rows must fail (see docs/csv.md).
+//   - A quote opens a field only as its first byte: at the start of a row, after a comma, or after
+//     a CR outside quotes. Anywhere else outside quotes it is text.
+//   - Inside quotes, two quotes are one quote of the field's text; a single quote closes. LF, CR and
+//     commas are text.
+//   - Outside quotes, LF ends the row, and CRs before it or before the object's end belong to that
+//     end. Whether any other CR outside quotes is meant to end a row is unknown. The row does not end
+//     there, so that programs that get rows as text lose no byte; a decoder of rows must fail (see
+//     docs/csv.md).
 
 // quotes is the state of a walk over rows.
 type quotes struct {
@@ -28,8 +30,8 @@ const (
 	low7   = 0x7f7f7f7f7f7f7f7f // all bits of each byte, except the highest
 )
 
-// walk continues from data[from] to data[to]. Data starts with a row. It looks for quotes in eight bytes at a
-// time: to search for each quote would be slow in rows with many short quoted fields.
+// walk continues from data[from] to data[to]. Data starts with a row. It looks for quotes in eight
+// bytes at a time: to search for each quote would be slow in rows with many short quoted fields.
 func (q quotes) walk(data []byte, from, to int) quotes {
 	for ; from+8 <= to; from += 8 {
 		word := binary.LittleEndian.Uint64(data[from:]) ^ quote8

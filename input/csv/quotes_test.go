@@ -2,7 +2,8 @@ package csv
 
 import "testing"
 
-// FuzzQuotes compares a walk in steps of any lengths with the states of Python's csv module, taken byte by byte.
+// FuzzQuotes compares a walk in steps of any length with the states of Python's csv module, byte by
+// byte.
 func FuzzQuotes(f *testing.F) {
 	for _, s := range []string{
 		`"a","b ""c""",d"e"`, "5\" pipe,\"x\r\n,\"\"\"\r\"y\nz\",", `""""`, `"""x"" y" z","`, "a\r\"b", `,"",""`, `"a"b"c`, "\"",

@@ -10,8 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// rowFormat is the format of rows whose quoted fields may contain line ends. An object is not split: nothing in its
-// middle shows what is inside quotes.
+// rowFormat is the format of rows whose quoted fields may contain line ends. An object is not
+// split: nothing in its middle shows what is inside quotes.
 type rowFormat struct{}
 
 func (rowFormat) String() string { return "csv-multiline" }
@@ -35,8 +35,8 @@ func (rowFormat) Open(in *input.Source) input.Records {
 	return &rows{Stream: in.Stream(in.Split.WholeObject()), object: in.Split.Input, maxRecord: in.Options.MaxRecord}
 }
 
-// rows reads the rows of an object after the first, which is the header. A line end inside quotes is part of the
-// row.
+// rows reads the rows of an object after the first, which is the header. A line end inside quotes
+// is part of the row.
 type rows struct {
 	input.Stream
 	object    string
@@ -95,8 +95,8 @@ func (c *rows) Next(b *record.Batch) error {
 // batchBytes is the size of a batch, about.
 const batchBytes = 1 << 20
 
-// row takes the next row. It returns the row's offset and its bytes without the line end, or io.EOF. With a
-// RecordTooLongError it returns what was read of the row.
+// row takes the next row. It returns the row's offset and its bytes without the line end, or
+// io.EOF. With a RecordTooLongError it returns what was read of the row.
 func (c *rows) row() (int64, []byte, error) {
 	for {
 		if n := c.whole(); n > 0 {
@@ -154,7 +154,8 @@ func (c *rows) tooLong(off int64) error {
 	return &input.RecordTooLongError{Object: c.object, Offset: off, Limit: c.maxRecord}
 }
 
-// tooLongQuoted is tooLong for the row at the start of Rest. It says if an open quote may be the reason.
+// tooLongQuoted is tooLong for the row at the start of Rest. It says if an open quote may be the
+// reason.
 func (c *rows) tooLongQuoted() error {
 	err := c.tooLong(c.Off)
 	if c.quotes.open {

@@ -1,5 +1,5 @@
-// Package lines reads records that are lines, ended by LF or CRLF: the input formats text and jsonl. Other formats
-// that consist of lines build on [Lines].
+// Package lines reads records that are lines, ended by LF or CRLF: the input formats text and
+// jsonl. Other formats that consist of lines build on [Lines].
 package lines
 
 import (
@@ -51,8 +51,8 @@ func (f Format) Open(in *input.Source) input.Records {
 	return l
 }
 
-// Stretch is what the lines of a split need of an object. It starts at the byte before the split: only a line end
-// there shows that a line begins exactly at the split's offset.
+// Stretch is what the lines of a split need of an object. It starts at the byte before the split:
+// only a line end there shows that a line begins exactly at the split's offset.
 func Stretch(s input.Split, opts input.Options) input.Stretch {
 	return s.PastEnd(max(0, s.Offset-1), opts)
 }
@@ -124,8 +124,8 @@ func (l *Lines) begin() error {
 	return l.Text()
 }
 
-// skipPartial drops the end of a line that started before the split. It fails with io.EOF if no line
-// starts inside.
+// skipPartial drops the end of a line that started before the split. It fails with io.EOF if no
+// line starts inside.
 func (l *Lines) skipPartial() error {
 	for l.Off < l.End-1 {
 		if err := l.More(); err != nil {
@@ -162,7 +162,8 @@ func (l *Lines) whole() int {
 	return 0
 }
 
-// checkLengths looks for a line that is too long. A batch can contain one only if the batch is long itself.
+// checkLengths looks for a line that is too long. A batch can contain one only if the batch is long
+// itself.
 func (l *Lines) checkLengths(b *record.Batch) error {
 	if int64(len(b.Data)) <= l.maxRecord {
 		return nil

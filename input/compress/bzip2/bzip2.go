@@ -45,9 +45,9 @@ func (c Compression) Open(in *input.Compressed) (input.Decompressor, error) {
 	}}, nil
 }
 
-// streams reads streams of bzip2 up to the first byte that belongs to none. Package compress/bzip2 goes on to the
-// next stream by itself, and then fails without saying where the last one ended. So streams watches the bytes that
-// the package reads.
+// streams reads streams of bzip2 up to the first byte that belongs to none. Package compress/bzip2
+// goes on to the next stream by itself, and then fails without saying where the last one ended. So
+// streams watches the bytes that the package reads.
 type streams struct {
 	in  *input.Compressed
 	dec io.Reader
@@ -75,8 +75,8 @@ func (s *streams) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ended reports whether a stream ended, and past bytes, up to 4, were read since. A stream ends with a mark of 48
-// bits, a checksum of 32, and up to 7 bits that fill the last byte.
+// ended reports whether a stream ended, and past bytes, up to 4, were read since. A stream ends
+// with a mark of 48 bits, a checksum of 32, and up to 7 bits that fill the last byte.
 func (s *streams) ended(past int) bool {
 	const end, bits = 0x177245385090, 48
 	for fill := range 8 {

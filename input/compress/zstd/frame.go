@@ -42,7 +42,8 @@ const (
 //
 //	frame  = header block* [checksum of 4 bytes]
 //	header = mark of 4 bytes, flags, [window], [dictionary], [size]
-//	block  = 3 bytes, little endian: last (1 bit), type (2 bits), size (21 bits); data, one byte if type is 1
+//	block  = 3 bytes, little endian: last (1 bit), type (2 bits), size (21 bits);
+//	         data, one byte if type is 1
 type frame struct {
 	src     *bufio.Reader
 	head    []byte // what is left of the header
@@ -54,12 +55,14 @@ type frame struct {
 	last    bool   // the open block is the last
 }
 
-// newFrame reads the header of the frame at the start of src. Rest is how many bytes of the object are left.
+// newFrame reads the header of the frame at the start of src. Rest is how many bytes of the object
+// are left.
 //
-// A frame says how far back its references may go, and a decompressor allocates memory for all of that. But zstd
-// --long=31 says 2 GiB however little data it compresses. So the decompressor gets a shorter window if one is
-// enough: a window for all that the frame can contain, since no reference goes back beyond the first byte; or
-// else maxWindow. Then decompression fails only at a reference that goes farther back, and many frames have none.
+// A frame says how far back its references may go, and a decompressor allocates memory for all of
+// that. But zstd --long=31 says 2 GiB however little data it compresses. So the decompressor gets a
+// shorter window if one is enough: a window for all that the frame can contain, since no reference
+// goes back beyond the first byte; or else maxWindow. Then decompression fails only at a reference
+// that goes farther back, and many frames have none.
 func newFrame(src *bufio.Reader, rest, maxWindow int64) (*frame, error) {
 	head, err := src.Peek(zstd.HeaderMaxSize + 1)
 	if err != nil && err != io.EOF {
@@ -97,7 +100,8 @@ func newFrame(src *bufio.Reader, rest, maxWindow int64) (*frame, error) {
 	return f, nil
 }
 
-// setWindow writes a window of that many bytes or a little less, at least blockMost, into the header.
+// setWindow writes a window of that many bytes or a little less, at least blockMost, into the
+// header.
 func (f *frame) setWindow(window int64) {
 	// The byte is exponent (5 bits) and mantissa (3 bits): (1 + mantissa/8) << (10 + exponent).
 	log := bits.Len64(uint64(window)) - 1
@@ -112,7 +116,8 @@ func (f *frame) setWindow(window int64) {
 	f.head[windowAt] = descriptor
 }
 
-// failed returns the error if the decompressor failed with err, perhaps because its window is too short.
+// failed returns the error if the decompressor failed with err, perhaps because its window is too
+// short.
 func (f *frame) failed(err error) error {
 	if f.window == f.wanted || f.out+blockMost <= f.window {
 		return err

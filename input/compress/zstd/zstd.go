@@ -80,7 +80,7 @@ func (f *frames) begin(head []byte) (_ io.Reader, err error) {
 	return f, err
 }
 
-// Read reads what the open frame holds.
+// Read reads the contents of the open frame.
 func (f *frames) Read(p []byte) (int, error) {
 	n, err := f.dec.Read(p)
 	f.open.out += int64(n)

@@ -1,5 +1,5 @@
-// Package blocks is a compression for tests: blocks that can be found from any byte of an object. It shows what a
-// splittable compression needs of package input.
+// Package blocks is a compression for tests: blocks that can be found from any byte of an object.
+// It shows what a splittable compression needs of package input.
 //
 //	object = block*
 //	block  = mark, uint32 length, data of that length, by DEFLATE
@@ -109,7 +109,7 @@ func (d *decompressor) Start() int64 { return d.start }
 // Close implements input.Decompressor.
 func (d *decompressor) Close() {}
 
-// Encode returns data in blocks, each of which holds size bytes.
+// Encode returns data in blocks of size bytes.
 func Encode(data []byte, size int) ([]byte, error) {
 	var all []byte
 	for len(data) > 0 {

@@ -1,6 +1,6 @@
-// Package columns is an input format for tests: a table of two columns, stored column by column in groups of rows that a
-// footer lists. Its records have keys, the first column, and values, the second. It shows what a columnar format needs of
-// package input.
+// Package columns is an input format for tests: a table of two columns, stored column by column in
+// groups of rows that a footer lists. Its records have keys, the first column, and values, the
+// second. It shows what a columnar format needs of package input.
 //
 //	object = group* footer, uint32 length of the footer
 //	footer = for each group: uint64 offset, uint32 length, uint32 rows
@@ -35,7 +35,8 @@ func (f Format) Parse(s string) (input.Kind, error) {
 	return f, nil
 }
 
-// Traits implements input.Kind. An object may be cut anywhere: a group belongs to the split of its first byte.
+// Traits implements input.Kind. An object may be cut anywhere: a group belongs to the split of its
+// first byte.
 func (Format) Traits() input.Traits { return input.Traits{Splittable: true} }
 
 // Check implements input.Kind.
@@ -46,7 +47,8 @@ func (Format) Check(object string, size, _ int64) error {
 	return nil
 }
 
-// Reads implements input.Kind. How many groups a split has is not known before its footer is read: two are likely.
+// Reads implements input.Kind. How many groups a split has is not known before its footer is read:
+// two are likely.
 func (Format) Reads(input.Split, input.Options) (ranges int, head bool) { return 2 + 2, false }
 
 // Open implements input.Kind.
