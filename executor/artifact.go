@@ -17,12 +17,12 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// filesFolder is where the files go that were sent along with the program.
-func (job *jobContext) filesFolder() string { return filepath.Join(job.folder, "files") }
+// filesFolder is the folder for the files that were sent along with the program.
+func (j *jobContext) filesFolder() string { return filepath.Join(j.folder, "files") }
 
-// fetchFiles puts the files that were sent along with the program into a folder of their own, and
+// fetchFiles copies the files that were sent along with the program to a folder on local disk, and
 // returns their paths by their names.
-func (j *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, moved func()) (map[string]string, error) {
+func (j *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, progressed func()) (map[string]string, error) {
 	files := map[string]string{}
 	for _, f := range j.spec.ProgramFiles {
 		if f.Artifact == nil {
@@ -32,7 +32,7 @@ func (j *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, moved
 			return nil, fmt.Errorf("%w: job %s has a program file %q", state.ErrMalformed, j.id, f.Name)
 		}
 		path := filepath.Join(j.filesFolder(), filepath.FromSlash(f.Name))
-		if err := fetchArtifact(ctx, work, f.Artifact, path, moved); err != nil {
+		if err := fetchArtifact(ctx, work, f.Artifact, path, progressed); err != nil {
 			return nil, fmt.Errorf("fetch the program file %s: %w", f.Name, err)
 		}
 		files[f.Name] = path
@@ -40,7 +40,7 @@ func (j *jobContext) fetchFiles(ctx context.Context, work objstore.Bucket, moved
 	return files, nil
 }
 
-// onWrite is a writer that only tells of what is written.
+// onWrite is a writer that calls a function for each write.
 type onWrite func()
 
 func (f onWrite) Write(b []byte) (int, error) {
@@ -48,21 +48,23 @@ func (f onWrite) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// artifactReads is how often a file is read that is not what was sent along, before it counts as
-// lost: bytes may be damaged on their way.
+// artifactReads is how often a file is read before it counts as damaged: bytes may also be damaged
+// on their way.
 const artifactReads = 3
 
-// fetchArtifact puts a file on local disk, verified. It calls moved as its bytes come.
-func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *job.Artifact, path string, moved func()) (err error) {
+// fetchArtifact copies a file from the work store to local disk, and verifies it. It calls
+// progressed as bytes arrive.
+func fetchArtifact(ctx context.Context, work objstore.Bucket, artifact *job.Artifact, path string, progressed func()) (err error) {
 	for range artifactReads {
-		if err = fetchOnce(ctx, work, artifact, path, moved); !errors.Is(err, objstore.ErrCorrupt) {
-			return objstore.Withheld(ctx, work, artifact.Key, err, func() error { return fetchOnce(ctx, work, artifact, path, moved) })
+		if err = fetchOnce(ctx, work, artifact, path, progressed); !errors.Is(err, objstore.ErrCorrupt) {
+			return objstore.Withheld(ctx, work, artifact.Key, err, func() error { return fetchOnce(ctx, work, artifact, path, progressed) })
 		}
 	}
 	return fmt.Errorf("%w (read %d times); submit the job again", err, artifactReads)
 }
 
-func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *job.Artifact, path string, moved func()) (err error) {
+// fetchOnce is one try of fetchArtifact.
+func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *job.Artifact, path string, progressed func()) (err error) {
 	if err := process.PassableFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
@@ -70,18 +72,18 @@ func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *job.Artifact
 		return err
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err // what an earlier try has left can't be written to
+		return err // the file of an earlier try can't be written to
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o500)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err == nil { // programs that run as other users read it, too; nobody but us gets to its folder otherwise
+		if err == nil { // programs that run as other users read the file, too; only they and this process have access to the folder
 			err = f.Chmod(0o555)
 		}
 		if err = errors.Join(err, f.Close()); err != nil {
-			// It may not be written to a second time, and takes room.
+			// The file can't be written to a second time, and takes room.
 			err = errors.Join(err, os.Remove(path))
 		}
 	}()
@@ -91,12 +93,12 @@ func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *job.Artifact
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	sum := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, sum, onWrite(moved)), r)
+	n, err := io.Copy(io.MultiWriter(f, sum, onWrite(progressed)), r)
 	if err != nil {
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != artifact.SHA256 {
-		return fmt.Errorf("%w: %d bytes with sha256 %s came, %d with %s were sent", objstore.ErrCorrupt, n, got, artifact.Size, artifact.SHA256)
+		return fmt.Errorf("%w: read %d bytes with SHA-256 %s, want %d bytes with SHA-256 %s", objstore.ErrCorrupt, n, got, artifact.Size, artifact.SHA256)
 	}
 	return nil
 }

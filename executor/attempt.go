@@ -15,7 +15,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// settleTime is how long an attempt that was stopped may take to say so.
+// endTimeout limits what an attempt does after its context has ended: to report its failure, and to
+// delete what it made.
 const endTimeout = 10 * time.Second
 
 // attempt is a running attempt.
@@ -25,19 +26,21 @@ type attempt struct {
 	user        *process.User           // that its program runs as
 	stop        context.CancelCauseFunc // ends the attempt's context; the cause says why
 	done        chan struct{}           // closed when the attempt has ended
-	renewed     time.Time               // confined to the heartbeat: when its last successful renewal was sent
-	thousandths atomic.Int64            // in thousandths
-	signs       atomic.Int64            // rises whenever the attempt gets on, were it by a single record
-	// Confined to the heartbeat: moves as of the last renewal that was sent, and that succeeded.
+	renewed     time.Time               // confined to the heartbeat: when the last successful renewal was sent
+	thousandths atomic.Int64            // how much of the task is done
+	signs       atomic.Int64            // counts signs of progress
+	// Confined to the heartbeat: signs at the last renewal that was sent, and at the last that
+	// succeeded.
 	signsSent, signsRenewed int64
 	log                     logTail
 	upload                  logUpload
 }
 
-// progressed notes a sign that the attempt makes progress, even by a single record.
+// progressed counts a sign that the attempt makes progress, even by a single record. It may be
+// called concurrently.
 func (a *attempt) progressed() { a.signs.Add(1) }
 
-// run does an attempt's work and settles it.
+// run does an attempt's work, and reports how it ended.
 func (e *Executor) run(ctx context.Context, a *attempt) {
 	defer e.unregister(a)
 	started := time.Now()
@@ -51,48 +54,48 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 		log.Debug("attempt committed")
 		return
 	case errors.Is(err, state.ErrStale), errors.Is(context.Cause(ctx), errReassigned):
-		log.Info("attempt was given away", "reason", err)
+		log.Info("attempt ended, its task was reassigned or is done", "reason", err)
 		return
 	}
-	// The attempt's own context may be over, but what became of it must be told.
+	// The attempt's own context may have ended, but its failure must be reported.
 	class := classify(ctx, err)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	if settleErr := e.endAttempt(ctx, a, err, class); settleErr != nil && !errors.Is(settleErr, state.ErrStale) {
-		log.Error("report a failed attempt; its lease will end", "error", settleErr, "failure", err)
+	if endErr := e.endAttempt(ctx, a, err, class); endErr != nil && !errors.Is(endErr, state.ErrStale) {
+		log.Error("reporting a failed attempt failed, its lease will end", "error", endErr, "failure", err)
 		return
 	}
-	log.Warn("attempt ended without result", "error", err)
+	log.Warn("attempt failed", "error", err)
 }
 
 // recordOutcome tells the circuit breaker how an attempt ended, if that says whether this machine
 // is at fault.
 func (e *Executor) recordOutcome(ctx context.Context, a *attempt, err error) {
 	if e.cfg.NoBreaker || ctx.Err() != nil || errors.Is(err, state.ErrStale) {
-		return // it says nothing
+		return // the outcome says nothing about this machine
 	}
 	infra := err != nil && classify(ctx, err) == job.ClassInfra
 	var segment *segmentError
 	if errors.As(err, &segment) || errors.Is(err, objstore.ErrThrottled) {
-		infra = false // another's doing, or all others' trouble too
+		infra = false // another executor made the segment, and the store throttles all executors
 	}
-	shunned, benched := e.breaker.attemptEnded(a.Attempt.Job, infra)
-	if shunned > 0 {
-		e.cfg.Log.Error("attempts of a job fail here one after the other: its tasks are left to others for a while", "executor", e.cfg.ID, "pause", shunned, "attempt", a.Attempt, "error", err)
+	avoid, claims := e.breaker.attemptEnded(a.Attempt.Job, infra)
+	if avoid > 0 {
+		e.cfg.Log.Error("attempts of a job failed on this executor one after the other, its tasks are avoided for a while", "executor", e.cfg.ID, "pause", avoid, "attempt", a.Attempt, "error", err)
 	}
-	if benched > 0 {
-		e.cfg.Log.Error("attempts of several jobs fail here one after the other: no tasks are claimed for a while", "executor", e.cfg.ID, "pause", benched, "attempt", a.Attempt, "error", err)
+	if claims > 0 {
+		e.cfg.Log.Error("attempts of several jobs failed on this executor one after the other, no tasks are claimed for a while", "executor", e.cfg.ID, "pause", claims, "attempt", a.Attempt, "error", err)
 	}
 }
 
-// perform makes the attempt's result and commits it. What is not committed is thrown away.
+// perform makes the attempt's result and commits it. A result that is not committed is discarded.
 func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	scratch := filepath.Join(e.cfg.Scratch, "attempts", fmt.Sprintf("%s-%s-%d", a.Attempt.Job, a.Attempt.Name(), a.Attempt.Claimed))
-	user := <-e.users // there is one for each slot
+	user := <-e.users // one for each slot
 	defer func() {
 		if e.cfg.Users != nil && e.cfg.Users.Count() > 1 {
 			if err := user.EndAll(); err != nil {
-				e.cfg.Log.Warn("a program has left processes", "error", err)
+				e.cfg.Log.Warn("ending the processes that a program left failed", "error", err)
 			}
 		}
 		e.users <- user
@@ -108,7 +111,7 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 		return err
 	}
 	defer e.jobs.put(j)
-	if j.foreign() { // builtins make it when they need it
+	if j.foreign() { // builtins make it only when they need it
 		if err := process.PassableFolder(scratch); err != nil {
 			return fmt.Errorf("make scratch folder: %w", err)
 		}
@@ -125,7 +128,7 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	}
 	ref, err := objstore.Refer(ctx, e.work, j.layout.Manifest(a.Attempt), r.manifest, InlineManifest)
 	if err == nil {
-		e.storeLog(ctx, a) // a reader who sees the commit may ask for it
+		e.storeLog(ctx, a) // a client that sees the commit may ask for the log
 		err = e.commit(ctx, a, ref, r.counters)
 	}
 	if err != nil {
@@ -137,30 +140,33 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 	return err
 }
 
-// commitPause is the time between two tries to commit while Redis is out, on top of the client's
-// own.
+// commitPause is the time between two tries to commit during an outage of Redis, in addition to the
+// client's own retries.
 const commitPause = time.Second
 
-// commit makes a result count. As long as Redis is out and the attempt may still be ours, it is
-// tried again: the work is done, and whoever does it anew has to wait for our lease to end.
+// commit makes a result count. During an outage of Redis it tries again as long as the attempt may
+// still have its task: the work is done, and before another attempt could repeat it, this attempt's
+// lease would have to end.
 func (e *Executor) commit(ctx context.Context, a *attempt, manifest []byte, counters map[string]int64) error {
 	for {
 		err := e.cfg.Store.Commit(ctx, a.Attempt, e.cfg.ID, manifest, counters)
 		if !state.IsOutage(err) || ctx.Err() != nil {
 			return err
 		}
-		e.cfg.Log.Warn("commit an attempt", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
+		e.cfg.Log.Warn("commit failed, retrying", "job", a.Attempt.Job, "attempt", a.Attempt.Name(), "error", err)
 		pause(ctx, commitPause)
 	}
 }
 
-// InlineManifest is the size up to which manifests are kept in Redis, in bytes.
+// InlineManifest is the largest size of manifests that are kept in Redis, in bytes. Larger ones are
+// objects on the work store.
 const InlineManifest = 256
 
-// undo discards a result whose commit failed, if it did: its answer may be lost, and even the
-// request may still be on its way. Ending the attempt makes sure that it can't be any more, and
-// where that fails because the attempt has ended already, its task's winner tells how.
-func (e *Executor) undo(ctx context.Context, a *attempt, job *jobContext, r result, why error) error {
+// undo discards a result whose commit failed, if it did fail: the answer may be lost, or the
+// request may still be on its way. Ending the attempt makes sure that it can no longer be
+// committed. If that fails because the attempt has ended already, the task's winner says whether it
+// was committed.
+func (e *Executor) undo(ctx context.Context, a *attempt, j *jobContext, r result, why error) error {
 	class := classify(ctx, why)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
@@ -173,20 +179,20 @@ func (e *Executor) undo(ctx context.Context, a *attempt, job *jobContext, r resu
 			}
 		}
 		if err != nil {
-			return errors.Join(why, err) // unknown: the object must stay
+			return errors.Join(why, err) // whether it was committed is unknown: the object must stay
 		}
 		why = fmt.Errorf("%w: %w", state.ErrStale, why)
 	}
-	return errors.Join(why, r.discard(ctx), e.work.Delete(ctx, job.layout.Manifest(a.Attempt)))
+	return errors.Join(why, r.discard(ctx), e.work.Delete(ctx, j.layout.Manifest(a.Attempt)))
 }
 
-// committed tells whether an attempt is its task's winner.
+// committed reports whether an attempt is its task's winner.
 func (e *Executor) committed(ctx context.Context, id job.AttemptID) (bool, error) {
 	c, ok, err := e.cfg.Store.Winner(ctx, id.Job, id.Task)
 	return ok && c.Attempt == id && c.Executor == e.cfg.ID, err
 }
 
-// settle tells Redis how an attempt failed.
+// endAttempt reports to Redis how an attempt failed.
 func (e *Executor) endAttempt(ctx context.Context, a *attempt, why error, class job.Class) error {
 	failure := job.Failure{Class: class, Message: why.Error(), Log: a.log.String()}
 	var user *program.UserError
@@ -197,11 +203,11 @@ func (e *Executor) endAttempt(ctx context.Context, a *attempt, why error, class 
 		}
 	}
 	if said(failure.Log, failure.Detail) {
-		failure.Detail = "" // the last lines of the log are all there is
+		failure.Detail = "" // the log ends with it
 	}
 	limits := e.limits(e.jobs.peek(a.Attempt.Job, a.Born))
 	if e.alone(ctx) {
-		limits.Shun = -1 // nobody else would take the task
+		limits.Shun = -1 // no other executor would take the task
 	}
 	if hopeless(why) {
 		limits.User = 1
@@ -213,8 +219,8 @@ func (e *Executor) endAttempt(ctx context.Context, a *attempt, why error, class 
 	return e.cfg.Store.Fail(ctx, a.Attempt, e.cfg.ID, failure, limits)
 }
 
-// alone tells whether there is no other executor, as far as Redis says. Attempts that ask at the
-// same time ask once.
+// alone reports whether this is the only executor, according to Redis. Attempts that ask at the
+// same time send one request.
 func (e *Executor) alone(ctx context.Context) bool {
 	others, err, _ := e.others.Do("", func() (any, error) { return e.cfg.Store.HasOthers(ctx, e.cfg.ID) })
 	return err == nil && others == false

@@ -113,9 +113,9 @@ func (b *breaker) avoided() (shunned, last []job.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	for job, s := range b.jobs {
+	for j, s := range b.jobs {
 		if now.Before(s.until) {
-			shunned = append(shunned, job)
+			shunned = append(shunned, j)
 		}
 	}
 	if b.trial() {

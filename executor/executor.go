@@ -1,15 +1,18 @@
-// Package executor claims tasks, does them, and commits what they made.
+// Package executor claims tasks, runs them, and commits their results.
 //
-// An executor holds nothing that matters: inputs, intermediates and outputs are on the store, the
-// state of tasks is in Redis. Its local disk is scratch space. It may be killed at any moment;
-// another one then does its tasks again.
+// Executors are stateless: inputs, segment files and outputs are on the store, the state of tasks
+// is in Redis, and the local disk is scratch space. An executor may be killed at any moment;
+// another one then runs its tasks again.
 //
-// Five kinds of goroutine work together. The claim loop (claim.go) takes tasks while slots are
-// free. The heartbeat (lease.go) renews the leases of all attempts that run and stops those that
-// are lost. The listener has it do so at once when a job was stopped. What several attempts need,
-// such as the program or the map outputs, is fetched once for all of them (sharedcall.go). Each
-// attempt (attempt.go) has a goroutine of its own, and ends in exactly one of: commit, fail, hand
-// back, or nothing if it was given away.
+// What a map task does is in maptask.go, what a reduce task does in reducetask.go, and what both
+// have in common in task.go.
+//
+// Five kinds of goroutine work together. The claim loop (claim.go) claims tasks while slots are
+// free. The heartbeat (lease.go) renews the leases of all running attempts and stops those that are
+// lost. The listener (lease.go) has it do so at once when a job was stopped. What several attempts
+// need, such as the program or the map outputs, is fetched once for all of them by a shared call
+// (sharedcall.go). Each attempt (attempt.go) runs in a goroutine, and ends in exactly one of:
+// commit, fail, hand back, or nothing if its task was reassigned.
 package executor
 
 import (
@@ -30,7 +33,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// What a job may ask for, every collector takes.
+// Every collector takes as many partitions as a job may ask for.
 var _ [segfile.MaxPartitions - job.MaxReducers]struct{}
 
 // Executor runs tasks until its context ends.
@@ -40,18 +43,20 @@ type Executor struct {
 	workPrefix string
 	jobs       *jobCache
 	metrics    *metrics
-	users      chan *process.User // that no attempt's program runs as
+	users      chan *process.User // the users that no attempt has
 
 	breaker breaker
-	working context.Context // ends when attempts must; set before the first one begins
-	shared  sync.WaitGroup  // work of share
-	logs    sync.WaitGroup  // uploads of growing logs
+	// working is the context of shared work, which belongs to no attempt. Run sets it before it
+	// claims the first task, and it ends when the executor's attempts must end.
+	working context.Context
+	shared  sync.WaitGroup // shared work
+	logs    sync.WaitGroup // uploads of growing logs
 
 	mu       sync.Mutex
-	attempts map[job.AttemptID]*attempt // guarded by mu: those that run
+	attempts map[job.AttemptID]*attempt // guarded by mu: the running ones
 
 	leftovers leftovers
-	others    singleflight.Group // questions whether there are other executors
+	others    singleflight.Group // requests of alone
 
 	info     state.ExecutorInfo // confined to the heartbeat
 	usage    usage              // confined to the heartbeat
@@ -63,6 +68,7 @@ type Executor struct {
 
 // New checks the configuration and makes the scratch folder.
 func New(ctx context.Context, cfg Config) (*Executor, error) {
+	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -86,11 +92,11 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 	return e, nil
 }
 
-// Run works until ctx ends. It then claims no more, lets what it runs go on for the grace
-// period, hands back the rest, waits for every attempt to stop, empties its scratch folder,
-// and returns nil.
+// Run runs tasks until ctx ends. Then it claims no more, lets the running attempts continue for the
+// grace period, hands the others back, waits until every attempt has stopped, removes its scratch
+// folder, and returns nil.
 func (e *Executor) Run(ctx context.Context) error {
-	// Attempts, and the heartbeat that keeps them ours, outlive the claim loop.
+	// Attempts, and the heartbeat that renews their leases, outlive the claim loop.
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	e.working = working
@@ -113,12 +119,12 @@ func (e *Executor) Run(ctx context.Context) error {
 	helpers.Wait()
 	e.logs.Wait()
 	if err := process.RemoveScratch(e.cfg.Scratch); err != nil {
-		return fmt.Errorf("empty scratch folder: %w", err)
+		return fmt.Errorf("remove the scratch folder: %w", err)
 	}
 	return nil
 }
 
-// Running names the attempts that run.
+// Running returns the running attempts.
 func (e *Executor) Running() []job.AttemptID {
 	var ids []job.AttemptID
 	for _, a := range e.running() {
@@ -127,7 +133,7 @@ func (e *Executor) Running() []job.AttemptID {
 	return ids
 }
 
-// slotMemory is one slot's share of the memory budget, in bytes.
+// slotMemory returns one slot's share of the memory, in bytes.
 func (e *Executor) slotMemory() int64 { return e.cfg.Memory / int64(e.cfg.Slots) }
 
 // programConfig returns the configuration for programs of a kind, which is made ready once.

@@ -56,10 +56,10 @@ type jobKey struct {
 }
 
 // foreign reports whether the program runs in processes of its own.
-func (job *jobContext) foreign() bool { return !job.kind.InProcess }
+func (j *jobContext) foreign() bool { return !j.kind.InProcess }
 
 // maySkip reports whether records on which the program fails may be skipped.
-func (job *jobContext) maySkip() bool { return job.spec.SkipBadRecords > 0 && job.foreign() }
+func (j *jobContext) maySkip() bool { return j.spec.SkipBadRecords > 0 && j.foreign() }
 
 // idleJobs is how many jobs without attempts are kept, since an attempt may come.
 const idleJobs = 8
@@ -157,51 +157,52 @@ func (j *jobContext) ensureLoaded(ctx context.Context, e *Executor, a *attempt) 
 	})
 }
 
-func (job *jobContext) load(ctx context.Context, e *Executor, moved func()) error {
-	record, err := e.cfg.Store.Job(ctx, job.id)
+// load reads what the attempts of the job need, and fetches its program.
+func (j *jobContext) load(ctx context.Context, e *Executor, progressed func()) error {
+	record, err := e.cfg.Store.Job(ctx, j.id)
 	if err != nil {
 		return err
 	}
-	if record.Born != job.born {
-		return fmt.Errorf("load job %s: %w", job.id, state.ErrStale)
+	if record.Born != j.born {
+		return fmt.Errorf("load job %s: %w", j.id, state.ErrStale)
 	}
-	job.restored = record.Restored
-	if job.spec, err = jobfile.Parse(record.Spec); err != nil {
+	j.restored = record.Restored
+	if j.spec, err = jobfile.Parse(record.Spec); err != nil {
 		return &configError{err}
 	}
-	if job.kind, err = e.cfg.Kinds.Find(job.spec.Kind); err != nil {
+	if j.kind, err = e.cfg.Kinds.Find(j.spec.Kind); err != nil {
 		return &configError{err}
 	}
-	if job.plan, err = layout.ParsePlan(record.Plan); err != nil {
+	if j.plan, err = layout.ParsePlan(record.Plan); err != nil {
 		return &configError{err}
 	}
-	if job.format, err = formats.Inputs.Parse(job.spec.Format, job.spec.Compression); err != nil {
+	if j.format, err = formats.Inputs.Parse(j.spec.Format, j.spec.Compression); err != nil {
 		return &configError{err}
 	}
-	job.maps, job.reduces = record.Map.Total, record.Reduce.Total
-	job.layout = layout.Layout{Prefix: e.workPrefix, Job: job.id, Spread: job.plan.Spread}
+	j.maps, j.reduces = record.Map.Total, record.Reduce.Total
+	j.layout = layout.Layout{Prefix: e.workPrefix, Job: j.id, Spread: j.plan.Spread}
 	file := ""
-	if job.spec.Artifact != nil {
-		folder := job.folder
-		if job.kind.Imports != nil {
-			folder = job.filesFolder() // it imports what is beside it
+	if j.spec.Artifact != nil {
+		folder := j.folder
+		if j.kind.Imports != nil {
+			folder = j.filesFolder() // the program imports the files beside it
 		}
-		file = filepath.Join(folder, filepath.Base(job.spec.Program))
-		if err := fetchArtifact(ctx, e.work, job.spec.Artifact, file, moved); err != nil {
-			return fmt.Errorf("fetch the program %s: %w", job.spec.Program, err)
+		file = filepath.Join(folder, filepath.Base(j.spec.Program))
+		if err := fetchArtifact(ctx, e.work, j.spec.Artifact, file, progressed); err != nil {
+			return fmt.Errorf("fetch the program %s: %w", j.spec.Program, err)
 		}
 	}
-	files, err := job.fetchFiles(ctx, e.work, moved)
+	files, err := j.fetchFiles(ctx, e.work, progressed)
 	if err != nil {
 		return err
 	}
-	cfg, err := e.programConfig(ctx, job.kind)
+	cfg, err := e.programConfig(ctx, j.kind)
 	if err != nil {
 		return err
 	}
-	spec := program.SpecOf(&job.spec)
-	spec.MapOnly, spec.Files = job.reduces == 0, files
-	job.program, err = job.kind.Open(cfg, spec, file)
+	spec := program.SpecOf(&j.spec)
+	spec.MapOnly, spec.Files = j.reduces == 0, files
+	j.program, err = j.kind.Open(cfg, spec, file)
 	var local *fs.PathError // its file on our disk
 	if err != nil && !errors.As(err, &local) {
 		return &configError{err}

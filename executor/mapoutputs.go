@@ -53,15 +53,15 @@ func (c *mapOutputs) set(epoch int, table *mapOutputTable) {
 }
 
 // mapOutputs returns the outputs of all map tasks, for an attempt at a reduce task.
-func (e *Executor) mapOutputs(ctx context.Context, a *attempt, job *jobContext) (*mapOutputTable, error) {
-	c, epoch := &job.committed, a.Epoch
+func (e *Executor) mapOutputs(ctx context.Context, a *attempt, j *jobContext) (*mapOutputTable, error) {
+	c, epoch := &j.committed, a.Epoch
 	for {
 		if table := c.forEpoch(epoch); table != nil {
 			return table, nil
 		}
 		// If the call under way is for another epoch, the loop comes here again.
-		if err := c.reading.join(ctx, e, a, func(ctx context.Context, moved func()) error {
-			table, err := e.readMapOutputs(ctx, job, moved)
+		if err := c.reading.join(ctx, e, a, func(ctx context.Context, progressed func()) error {
+			table, err := e.readMapOutputs(ctx, j, progressed)
 			if err == nil {
 				c.set(epoch, table)
 			}
@@ -72,7 +72,7 @@ func (e *Executor) mapOutputs(ctx context.Context, a *attempt, job *jobContext) 
 	}
 }
 
-func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, moved func()) (*mapOutputTable, error) {
+func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, progressed func()) (*mapOutputTable, error) {
 	table := &mapOutputTable{
 		outputs:   make([]mapOutput, j.maps),
 		manifests: manifestStore{folder: e.cfg.Scratch, limit: e.slotMemory() / manifestShare},
@@ -109,7 +109,7 @@ func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, moved func
 		g.Go(func() error {
 			err := e.readManifest(gctx, j, &table.manifests, o, committed.Manifest)
 			if err == nil {
-				moved()
+				progressed()
 			}
 			return err
 		})
@@ -124,10 +124,10 @@ func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, moved func
 }
 
 // readManifest verifies the committed manifest of an output, and stores it.
-func (e *Executor) readManifest(ctx context.Context, job *jobContext, store *manifestStore, o *mapOutput, committed []byte) error {
+func (e *Executor) readManifest(ctx context.Context, j *jobContext, store *manifestStore, o *mapOutput, committed []byte) error {
 	manifest, err := objstore.Resolve(ctx, e.work, committed)
 	if err != nil {
-		return e.blame(ctx, o.attempt, job.layout.Manifest(o.attempt), err, func() error {
+		return e.blame(ctx, o.attempt, j.layout.Manifest(o.attempt), err, func() error {
 			_, err := objstore.Resolve(ctx, e.work, committed)
 			return err
 		})
@@ -138,8 +138,8 @@ func (e *Executor) readManifest(ctx context.Context, job *jobContext, store *man
 	if o.index, err = segfile.IndexManifest(manifest); err != nil {
 		return &segmentError{attempt: o.attempt, err: err}
 	}
-	if n := o.index.Partitions(); n != job.reduces {
-		return &segmentError{attempt: o.attempt, err: fmt.Errorf("%d segments for %d partitions", n, job.reduces)}
+	if n := o.index.Partitions(); n != j.reduces {
+		return &segmentError{attempt: o.attempt, err: fmt.Errorf("%d segments for %d partitions", n, j.reduces)}
 	}
 	o.at, err = store.add(manifest)
 	return err

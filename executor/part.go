@@ -19,17 +19,17 @@ type partWriter struct {
 	bucket objstore.Bucket
 }
 
-func (e *Executor) createPart(ctx context.Context, job *jobContext, index int) (partWriter, error) {
+func (e *Executor) createPart(ctx context.Context, j *jobContext, index int) (partWriter, error) {
 	format, err := formats.Outputs.Parse("") // a spec asks for no other
 	if err != nil {
 		return partWriter{}, err
 	}
-	b, prefix, err := e.cfg.Open(ctx, job.spec.Output)
+	b, prefix, err := e.cfg.Open(ctx, j.spec.Output)
 	if err != nil {
 		return partWriter{}, err
 	}
 	key := strings.TrimPrefix(path.Join(prefix, layout.PartName(index)), "/")
-	part, err := output.Create(ctx, b, key, format, output.Options{KeyOnly: job.program.Traits().KeyOnly})
+	part, err := output.Create(ctx, b, key, format, output.Options{KeyOnly: j.program.Traits().KeyOnly})
 	return partWriter{part, b}, err
 }
 

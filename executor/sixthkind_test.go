@@ -16,8 +16,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A new kind needs a folder and a line in the table: with the line of package kindtest, a file of that
-// kind is recognized, and its job runs from submission to output.
+// A new kind needs a folder and a line in the table: with the line of package kindtest, a file of
+// that kind is recognized, and its job runs from submission to output.
 func TestKindThatIsOnlyALineInTheTable(t *testing.T) {
 	table := slices.Insert(kinds.All(), 0, kindtest.Kind)
 	c := newIdleCluster(t)
