@@ -9,8 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// The task of these tests is m1 of a job whose other task runs elsewhere throughout. Its
-// first attempt is, or was, by executor "me".
+// The task of these tests is m1 of a job whose other task runs elsewhere all the time. Its first
+// attempt is, or was, run by executor "me".
 var first = job.AttemptID{Job: testJob, Task: job.TaskID{Side: job.Map, Index: 1}, Number: 1}
 
 func second() job.AttemptID { a := first; a.Number = 2; return a }
@@ -20,7 +20,7 @@ var taskStates = map[string]func(t *testing.T, s *Store){
 	"pending": func(*testing.T, *Store) {},
 	"running": func(t *testing.T, s *Store) { claim(t, s, "me", 1) },
 	"expired": func(t *testing.T, s *Store) { claim(t, s, "me", 1); expire(t, s, first) },
-	"given": func(t *testing.T, s *Store) { // given away
+	"given": func(t *testing.T, s *Store) { // reassigned
 		claim(t, s, "me", 1)
 		expire(t, s, first)
 		if swept, err := s.Sweep(t.Context(), testJob, Limits{}); err != nil || swept.Lost != 1 {
@@ -37,7 +37,7 @@ var taskStates = map[string]func(t *testing.T, s *Store){
 		claim(t, s, "me", 1)
 		must(t, s.Backup(t.Context(), known(t, s, first)))
 	},
-	"both": backedUp, // running, and so is a backup
+	"both": backedUp, // running, with a running backup
 }
 
 func backedUp(t *testing.T, s *Store) {
@@ -46,9 +46,9 @@ func backedUp(t *testing.T, s *Store) {
 	claim(t, s, "another", 1)
 }
 
-// Each cell is what an event does to the task in a state: "=" if it succeeds and changes
-// nothing, the error of its refusal, or what has become of the task: waiting to be claimed (w), done
-// (d), and the numbers of the attempts at it.
+// Each cell is what an event does to the task in a state: "=" if it succeeds and changes nothing,
+// the error of its refusal, or the new state of the task: waiting to be claimed (w), done (d), and
+// the numbers of its attempts.
 var taskEvents = []struct {
 	event string
 	do    func(t *testing.T, s *Store) error

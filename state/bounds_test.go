@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The first name that is set holds, for that job as it was born and no other.
+// The first name that is set stays, for the job with that birth and for no other.
 func TestBoundsAreSetOnce(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		enter(t, s, "map")
@@ -32,7 +32,7 @@ func TestBoundsAreSetOnce(t *testing.T) {
 	})
 }
 
-// One samples at a time, until it is done or its time is over.
+// One process samples at a time, until it is done or its time is over.
 func TestOneSamples(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		hold := func(token string, ttl time.Duration) bool {

@@ -8,11 +8,13 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A Redis that lost everything gives numbers out again: a claim of before has the name of one of now, by the
-// same executor. Its time tells them apart, in all that an attempt may ask for.
+// A Redis that has lost everything uses numbers again: an earlier claim has the same name as a
+// present one, by the same executor. Its time distinguishes them in everything that an attempt may
+// ask for.
 func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 	s, pass := driven(t)
-	// begin brings a new job to where m0 is committed and m1 runs, or, after reducing has begun, r0 runs.
+	// begin brings a new job to a state in which m0 is committed and m1 is running, or, after
+	// reducing has begun, r0 is running.
 	begin := func(reducing bool) (committed, runs job.AttemptID) {
 		must(t, s.Drop(t.Context(), "j"))
 		pass(time.Second)
@@ -56,7 +58,7 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 			t.Errorf("lose a segment: %v", err)
 		}
 		sameState(t, s, before, dump(t, s), false)
-		// A reducer of now that has read what was committed before takes back nothing of now.
+		// A present reducer that has read an earlier commit takes back nothing of the present.
 		must(t, s.LoseSegment(t.Context(), runs, "me", oldCommitted, job.Failure{}, Limits{}))
 		if won, ok, err := s.Winner(t.Context(), "j", committed.Task); err != nil || !ok || won.Attempt != committed {
 			t.Errorf("the winner is %+v, %t, %v", won, ok, err)
@@ -65,7 +67,8 @@ func TestClaimOfBeforeALossIsNoneOfNow(t *testing.T) {
 	}
 }
 
-// A task whose output was lost counts once, also if the job fails and is retried before it is done again.
+// A task whose output was lost counts once, even if the job fails and is retried before the task is
+// done again.
 func TestRetryAfterALostSegmentCountsOnce(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		started(t, s, "j", 1, 1)

@@ -17,14 +17,14 @@ func TestKeysOfAJobAreInOneSlot(t *testing.T) {
 	s := New(nil, DefaultNamespace)
 	const tag = "{job-1_A}"
 	for _, key := range append(s.jobKeys("job-1_A"), s.holderKey("job-1_A"), s.samplerKey("job-1_A")) {
-		// Redis hashes what is between the first brace and the next closing one.
+		// Redis hashes the text between the first brace and the next closing one.
 		if first, last := strings.IndexByte(key, '{'), strings.IndexByte(key, '}'); first < 0 || last < first || key[first:last+1] != tag {
 			t.Errorf("%s does not hash by %s", key, tag)
 		}
 	}
 }
 
-// A cluster of one node checks the slots of every call like a large one.
+// A cluster of one node checks the slots of every call, like a large one.
 func TestJobOnACluster(t *testing.T) {
 	t.Parallel()
 	port, err := net.Listen("tcp", "127.0.0.1:0")

@@ -42,7 +42,7 @@ func TestURLsOfRedis(t *testing.T) {
 	}
 }
 
-// describe says what a client would do, in the words of the test.
+// describe returns what a client would do, in the test's words.
 func describe(a *address) string {
 	var words []string
 	add := func(more ...string) { words = append(words, more...) }
@@ -80,7 +80,7 @@ func describe(a *address) string {
 	return strings.TrimSpace(strings.Join(words, " "))
 }
 
-// A URL that is wrong is refused with what is wrong, and without the password.
+// A wrong URL is refused with the reason, and without the password.
 func TestBadURLsOfRedis(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
@@ -137,7 +137,7 @@ func TestURLsAreRedacted(t *testing.T) {
 	}
 }
 
-// Calls must not hang for minutes on a server that is gone; see the constants.
+// Calls must not hang for minutes on a dead server; see the constants.
 func TestOptionsOfRedis(t *testing.T) {
 	t.Parallel()
 	a, err := parseURL("redis+sentinel://a/m?dial_timeout=7s")
@@ -157,7 +157,7 @@ func TestOptionsOfRedis(t *testing.T) {
 	}
 }
 
-// connectTo opens a store of the test's own by URL.
+// connectTo opens a store of its own for a test, by URL.
 func connectTo(t *testing.T, url string) *Store {
 	t.Helper()
 	s, err := Connect(t.Context(), url, "test-"+rand.Text())
@@ -179,7 +179,7 @@ func TestConnectBySentinel(t *testing.T) {
 	}
 }
 
-// Jobs whose keys are on different nodes, in the calls that are about several of them.
+// Calls about several jobs work if their keys are on different nodes.
 func TestClusterOfThree(t *testing.T) {
 	t.Parallel()
 	s := connectTo(t, testservices.NewRedisCluster(t, 3))

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Executors that work at the same time, wait for each other's announcements and now and
-// then hand a task back, without any controller to sweep: no hint may get lost.
+// Executors work at the same time, wait for each other's announcements and sometimes hand a task
+// back, without a controller that sweeps: no hint may get lost.
 func TestCrowdOfExecutorsNeedsNoSweep(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		const executors, maps, reduces = 6, 120, 40

@@ -9,7 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A sweep that finds no job yet must not take the job off the lists that is submitted just then.
+// A sweep that does not find a job yet must not remove it from the lists while it is being
+// submitted.
 func TestSweepWhileSubmitting(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		for i := range 200 {

@@ -14,8 +14,8 @@ func TestServerIsChecked(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		args    []string
-		refused string // of the error; none if it is empty
-		warned  string // of the log; nothing if it is empty
+		refused string // part of the error; "": no error
+		warned  string // part of the log; "": nothing logged
 	}{
 		"as it should be":         {[]string{"--maxmemory", "100mb", "--appendonly", "yes"}, "", ""},
 		"snapshots":               {[]string{"--save", "60 1"}, "", ""},
@@ -40,8 +40,8 @@ func TestServerIsChecked(t *testing.T) {
 	}
 }
 
-// checkMute checks a server that does not answer INFO: its own test needs that to be ready, so
-// a user who may not ask is made.
+// checkMute checks a server that does not answer INFO. Its own test needs INFO to become ready, so
+// a user is created who may not use it.
 func checkMute(t *testing.T) {
 	server := testservices.NewRedis(t)
 	must(t, open(t, server.Addr).rdb.Do(t.Context(), "acl", "setuser", "shy", "on", ">pw", "~*", "+@all", "-info").Err())

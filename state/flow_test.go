@@ -98,7 +98,7 @@ func TestLostSegmentSendsTheJobBack(t *testing.T) {
 			t.Fatalf("after the loss: %+v", got)
 		}
 		planned := got.Planned
-		must(t, lose(reduces[1], maps[1])) // found by another, too: counts once
+		must(t, lose(reduces[1], maps[1])) // another attempt has found it, too: counts once
 		if got := inPhase(t, s, "j", job.PhaseMap); got.Map.Failed != 1 {
 			t.Fatalf("after the second reducer told: %+v", got)
 		}
@@ -182,7 +182,7 @@ func TestHandingBackIsNoFailure(t *testing.T) {
 	})
 }
 
-// The clocks of the servers can't be turned, so the task's own time is read and waited for.
+// The servers' clocks cannot be changed, so the test reads the task's own time and waits for it.
 func TestBackoffOfInfrastructureFailures(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		started(t, s, "j", 1, 0)

@@ -7,8 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// What happened to the tasks of a job is known after it has ended: how many attempts there were, and which of the
-// tasks with known failures were committed in the end.
+// What happened to a job's tasks is known after its end: how many attempts there were, and which of
+// the tasks with failures on record were committed in the end.
 func TestEndedJobTellsWhatHappened(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		started(t, s, "j", 3, 2)

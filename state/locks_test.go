@@ -7,7 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// An output is its first holder's until that one unlocks it, with or without a slash at its end.
+// An output belongs to its first holder until that job unlocks it, with or without a slash at its
+// end.
 func TestOutputIsLockedByOne(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		const url = "s3://bucket/out"
@@ -20,7 +21,7 @@ func TestOutputIsLockedByOne(t *testing.T) {
 			}
 		}
 		lock("a", "a")
-		lock("a", "a") // again: its answer was lost
+		lock("a", "a") // again: the reply was lost
 		lock("b", "a")
 		must(t, s.UnlockOutput(t.Context(), url, "b"))
 		lock("b", "a")

@@ -15,8 +15,8 @@ import (
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
 
-// lookalike serves Redis's protocol as answer has it: by the words of a command, the first of them in
-// capitals. It returns its URL.
+// lookalike serves Redis's protocol with the replies of answer, which gets the words of a command,
+// the first of them in capitals. It returns the server's URL.
 func lookalike(t *testing.T, answer func(words []string) string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,8 +79,8 @@ func readCommand(r *bufio.Reader) ([]string, error) {
 	return words, nil
 }
 
-// A server that speaks Redis's protocol, but can't do what we need, is refused at the start in one sentence, whatever
-// it says of itself.
+// A server that speaks Redis's protocol but cannot do what we need is refused at the start, in one
+// sentence, whatever it reports about itself.
 func TestServersThatOnlyLookLikeRedis(t *testing.T) {
 	t.Parallel()
 	greet := func(words []string) string {
@@ -142,7 +142,7 @@ func TestServersThatOnlyLookLikeRedis(t *testing.T) {
 	}
 }
 
-// One that is full can't be tried, which is no reason to refuse it.
+// A full server cannot be tested, which is no reason to refuse it.
 func TestFullServerIsTaken(t *testing.T) {
 	t.Parallel()
 	s, err := Connect(t.Context(), lookalike(t, func(words []string) string {
@@ -164,7 +164,7 @@ func TestMuteServer(t *testing.T) {
 	}
 }
 
-// Our own is fit, and nothing is left of the trial.
+// Our embedded server passes, and nothing of the trial remains.
 func TestEmbeddedServerIsFit(t *testing.T) {
 	t.Parallel()
 	e, err := embedded.Start()

@@ -29,7 +29,7 @@ func TestMemoryPerTask(t *testing.T) {
 	for range tasks / page {
 		attempts := claim(t, s, "executor-host-01", page)
 		_, err := s.rdb.Pipelined(t.Context(), func(p redis.Pipeliner) error {
-			for _, a := range attempts { // as Commit does, without waiting for each
+			for _, a := range attempts { // like Commit, without waiting for each
 				args := append(attemptArgs(a), "executor-host-01", a.Claimed, manifest, "records", 12345, "bytes", 67890)
 				commitScript.EvalSha(t.Context(), p, s.jobKeys("j"), args...)
 			}
@@ -45,7 +45,7 @@ func TestMemoryPerTask(t *testing.T) {
 	}
 }
 
-// A sweep holds Redis up while it looks at every running attempt.
+// A sweep blocks Redis while it reads every running attempt.
 func TestSweepOfManyRunningAttempts(t *testing.T) {
 	s := open(t, testservices.NewRedis(t).Addr)
 	const running = 10_000

@@ -18,23 +18,23 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// A play is one job that actors do random things to, one at a time: the scripts are atomic,
-// so that is all that concurrency can do to a task. Before each act the raw keys tell what its outcome
-// must be, and after it they must be consistent.
+// A play is one job on which actors act at random, one at a time: the scripts are atomic, so
+// concurrency can do no more than that to a task. Before each act the raw keys tell what its
+// outcome must be; after it they must be consistent.
 type play struct {
 	*testing.T
 	s      *Store
 	rng    *rand.Rand
 	limits Limits
-	pass   func(time.Duration) // lets time pass, or leases run out
+	pass   func(time.Duration) // lets time pass, or leases expire
 
 	now       snapshot
 	owner     map[job.AttemptID]job.ExecutorID // of every attempt ever claimed
 	committed map[job.TaskID]job.AttemptID
 	counted   map[job.TaskID]bool // committed at least once
 	taken     int                 // commits taken back
-	epoch     int                 // as of the last snapshot
-	// takenBefore is how many commits had been taken back when reducing last went on.
+	epoch     int                 // at the last snapshot
+	// takenBefore is how many commits had been taken back when reducing last resumed.
 	takenBefore int
 	trace       []string
 }
@@ -141,7 +141,7 @@ func (p *play) did(format string, args ...any) {
 
 func (p *play) executor() job.ExecutorID { return job.ExecutorID(fmt.Sprintf("e%d", p.rng.IntN(4))) }
 
-// attempt returns one that was claimed some time, by whom, and now and then a stranger.
+// attempt returns an attempt that was once claimed and its executor, and sometimes a stranger.
 func (p *play) attempt() (job.AttemptID, job.ExecutorID) {
 	all := slices.SortedFunc(maps.Keys(p.owner), func(a, b job.AttemptID) int {
 		return cmp.Compare(a.Name(), b.Name())
@@ -194,7 +194,7 @@ func (p *play) renew(by job.ExecutorID) {
 	}
 }
 
-// expect compares the outcome of something that only the owner of an attempt may do.
+// expect checks the outcome of an act that only the owner of an attempt may perform.
 func (p *play) expect(what string, err error, allowed bool) {
 	p.Helper()
 	if allowed != (err == nil) || err != nil && !errors.Is(err, ErrStale) {
@@ -271,8 +271,7 @@ func (p *play) backUp(a job.AttemptID, _ job.ExecutorID) {
 	p.expect("back up", p.s.Backup(p.Context(), a), running)
 }
 
-// end has everybody do their duty: the job must come to its end, and nothing but its history
-// may be left.
+// end has all actors do their duty: the job must end, and nothing but its history may remain.
 func (p *play) end() {
 	p.did("all are fair")
 	for round := 0; p.now.phase == "map" || p.now.phase == "reduce"; round++ {

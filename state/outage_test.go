@@ -63,7 +63,7 @@ func TestIsOutage(t *testing.T) {
 	}
 }
 
-// said is an error that Redis answers.
+// said is an error that Redis replies with.
 type said string
 
 func (e said) Error() string { return string(e) }

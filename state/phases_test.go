@@ -9,8 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// The job of these tests has three tasks of each side: the first is committed, the second
-// runs by executor "me", the third may be claimed.
+// The job of these tests has three tasks of each side: the first is committed, the second is run by
+// executor "me", the third is ready.
 const testJob = job.ID("job")
 
 var (
@@ -18,7 +18,7 @@ var (
 	reduceAttempt = job.AttemptID{Job: testJob, Task: job.TaskID{Side: job.Reduce, Index: 1}, Number: 1}
 )
 
-// life brings a job into each state, from the one that it comes from.
+// life brings a job into each state, from the state that precedes it.
 var life = []struct {
 	state, from string
 	enter       func(t *testing.T, s *Store)
@@ -71,7 +71,7 @@ func renewOne(t *testing.T, s *Store, a job.AttemptID, executor job.ExecutorID) 
 	return err
 }
 
-// running is the attempt that runs in a state, or none that does.
+// running returns the attempt that runs in a state, or one that does not run.
 func running(state string) job.AttemptID {
 	if state == "map" {
 		return mapAttempt
@@ -85,8 +85,8 @@ func fail(class job.Class) func(t *testing.T, s *Store, state string) error {
 	}
 }
 
-// Each cell is what an event does in a state: the phase after it, "=" if it succeeds and
-// changes nothing, or the error of its refusal.
+// Each cell is what an event does in a state: the phase after it, "=" if it succeeds and changes
+// nothing, or the error of its refusal.
 var transitions = []struct {
 	event string
 	do    func(t *testing.T, s *Store, state string) error

@@ -12,7 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A submitter has up to the limit of jobs that have not ended, however many ask at once; one that ends makes room.
+// A submitter has up to the limit of unended jobs, however many are admitted at the same time; a
+// job that ends makes room.
 func TestAdmission(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
@@ -23,7 +24,7 @@ func TestAdmission(t *testing.T) {
 			return ok
 		}
 		for _, id := range []job.ID{"a", "b"} {
-			for range 2 { // again is no other job
+			for range 2 { // a repetition is not another job
 				if !admit(id) {
 					t.Errorf("%s has no room", id)
 				}
@@ -40,7 +41,7 @@ func TestAdmission(t *testing.T) {
 		if !admit("c") || admit("d") {
 			t.Error("one job has ended: there is room for one")
 		}
-		// One that was admitted and never came gives its room back after a while.
+		// A job that was admitted and never submitted frees its room after a while.
 		must(t, s.rdb.ZIncrBy(ctx, s.submitterKey("bob"), -float64(2*admissionGrace.Milliseconds()), "c").Err())
 		if !admit("d") {
 			t.Error("a job that never came takes room for ever")
@@ -111,7 +112,7 @@ func TestSummaries(t *testing.T) {
 		if job := jobs[0]; job.ID != "other" || job.SubmittedBy != "bob" || job.Program != "grep" || job.Output != "s3://b/o" {
 			t.Errorf("%+v", job)
 		}
-		// A job of an earlier version has neither of its own.
+		// A job of an earlier version has neither of these fields.
 		must(t, s.rdb.HDel(ctx, s.jobKey("other"), "program", "output", "by").Err())
 		jobs, err = s.Summaries(ctx, []job.ID{"other"})
 		must(t, err)
@@ -121,7 +122,7 @@ func TestSummaries(t *testing.T) {
 	})
 }
 
-// Only a job that has ended is erased, and then nothing is left of it.
+// Only an ended job is erased, and then nothing of it remains.
 func TestErase(t *testing.T) {
 	onServers(t, func(t *testing.T, base *Store) {
 		for state, want := range map[string]error{
@@ -167,8 +168,8 @@ func TestPrefixed(t *testing.T) {
 	})
 }
 
-// However many names the counters of a job's program have, those that come first in order are kept, and summed up whole,
-// in whatever order their attempts commit.
+// However many names a program's counters have, those that come first in order are kept, with
+// complete sums, in whatever order their attempts commit.
 func TestCountersOfAJobAreBounded(t *testing.T) {
 	onServers(t, func(t *testing.T, base *Store) {
 		const tasks = 6

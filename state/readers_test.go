@@ -8,7 +8,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Renewals tell of readers of a job's logs from when they ask, for some time, and ask is only worth it for attempts that run.
+// Renewals report the readers of a job's logs for some time after they ask. Asking succeeds only
+// for running attempts.
 func TestReadersOfLogs(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		started(t, s, "j", 2, 0)
@@ -42,7 +43,7 @@ func TestReadersOfLogs(t *testing.T) {
 	})
 }
 
-// Others are those that reported themselves lately, and claim tasks.
+// Only executors that reported lately and claim tasks count as others.
 func TestOtherExecutors(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		check := func(want bool) {
@@ -58,7 +59,7 @@ func TestOtherExecutors(t *testing.T) {
 		check(false)
 		must(t, s.ReportExecutor(t.Context(), ExecutorInfo{ID: "you"}, time.Minute))
 		check(true)
-		must(t, s.rdb.Del(t.Context(), s.executorKey("you")).Err()) // as it is when its time has passed
+		must(t, s.rdb.Del(t.Context(), s.executorKey("you")).Err()) // as when its time has passed
 		check(false)
 		must(t, s.ReportExecutor(t.Context(), ExecutorInfo{ID: "they"}, time.Minute))
 		check(true)

@@ -44,7 +44,7 @@ func TestOneClaimTakesFromManyJobs(t *testing.T) {
 	})
 }
 
-// Jobs that a claim avoids stay where they are, for others, and hide nothing that comes behind them.
+// Jobs that a claim avoids stay where they are, for others, and do not hide the jobs behind them.
 func TestAvoidedJobsAreLeftToOthers(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		var avoided []job.ID
@@ -77,7 +77,7 @@ func TestDrainedJobsDoNotHideOthers(t *testing.T) {
 	})
 }
 
-// A job that was found drained, and got a ready task before it was taken off the list.
+// A job was found drained, and got a ready task before it was removed from the list.
 func TestAnnouncementDuringUnreadyIsNotLost(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		started(t, s, "j", 2, 0)
@@ -85,7 +85,7 @@ func TestAnnouncementDuringUnreadyIsNotLost(t *testing.T) {
 		if err != nil || left != 0 {
 			t.Fatalf("left %d, %v", left, err)
 		}
-		must(t, s.Fail(t.Context(), claims[0].Attempt, "me", job.Failure{Class: job.ClassReleased}, Limits{})) // announces: it is listed still
+		must(t, s.Fail(t.Context(), claims[0].Attempt, "me", job.Failure{Class: job.ClassReleased}, Limits{})) // announces the job, which is still listed
 		must(t, s.unready(t.Context(), "j"))
 		claim(t, s, "me", 1)
 	})
@@ -108,7 +108,7 @@ func TestListsOfWork(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
 		started(t, s, "j", 1, 0)
-		must(t, s.rdb.SAdd(ctx, s.activeKey(), "ghost").Err()) // its submission ended half way
+		must(t, s.rdb.SAdd(ctx, s.activeKey(), "ghost").Err()) // its submission ended halfway
 		must(t, s.rdb.ZAdd(ctx, s.jobsKey(), redis.Z{Score: 1, Member: "expired"}).Err())
 		if _, err := s.Sweep(ctx, "ghost", Limits{}); err == nil {
 			t.Error("swept a ghost")
@@ -174,7 +174,7 @@ func TestWaitingExecutorClaimsAtOnce(t *testing.T) {
 		slices.Sort(latencies)
 		p50, p99 := latencies[jobs/2], latencies[jobs*99/100]
 		t.Logf("from Start to Claim: p50 %v, p99 %v", p50, p99)
-		if p99 > 200*time.Millisecond { // 20 ms is the aim; a busy machine with the race detector gets more
+		if p99 > 200*time.Millisecond { // the aim is 20 ms; a busy machine with the race detector gets more
 			t.Errorf("p99 is %v", p99)
 		}
 	})

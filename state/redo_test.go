@@ -7,11 +7,11 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Parts that can't be published send their tasks back, and no other; those count once.
+// Parts that cannot be published send their tasks back, and no other tasks; the tasks count once.
 func TestRedoSendsTheJobBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		maps, reduces int
-		phase         job.Phase // that writes the output
+		phase         job.Phase // which writes the output
 	}{
 		"reduced":  {2, 3, job.PhaseReduce},
 		"map-only": {3, 0, job.PhaseMap},
@@ -53,7 +53,7 @@ func TestRedoSendsTheJobBack(t *testing.T) {
 				if want := int64(c.maps + c.reduces); err != nil || counters["tasks"] != want {
 					t.Errorf("counters %v, %v: a task that was done again counts once", counters, err)
 				}
-				// What was lost then is not what is there now.
+				// An earlier loss is not about the present parts.
 				must(t, s.Redo(t.Context(), "j", now.Stage, lost, Limits{}))
 				inPhase(t, s, "j", job.PhasePublish)
 			})

@@ -78,7 +78,7 @@ func TestRestartOfADurableRedis(t *testing.T) {
 	if err != nil || len(lost) > 0 {
 		t.Fatalf("lost %v, %v", lost, err)
 	}
-	commit(t, s, "me", attempts...) // the first again
+	commit(t, s, "me", attempts...) // the first one again
 	inPhase(t, s, "j", job.PhaseReduce)
 }
 
@@ -94,8 +94,8 @@ func TestRestartOfAForgetfulRedis(t *testing.T) {
 	if err != nil || len(lost) != 1 {
 		t.Fatalf("lost %v, %v", lost, err)
 	}
-	started(t, s, "j", 1, 0)     // submitted again: the old attempt's number is in use once more
-	b := claim(t, s, "me", 1)[0] // by the same executor, even
+	started(t, s, "j", 1, 0)     // submitted again: the old attempt's number is used again
+	b := claim(t, s, "me", 1)[0] // even by the same executor
 	if b.Name() != a.Name() || b.Claimed == a.Claimed {
 		t.Fatalf("claimed %+v, then %+v", a, b)
 	}

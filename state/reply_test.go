@@ -15,7 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// decoders are what reads each script's replies, and replies of every shape that it has.
+// decoders has, for each script, the decoder of its replies, and a reply of every shape.
 var decoders = map[string]struct {
 	decode func(v any) error
 	shapes [][]any
@@ -50,14 +50,14 @@ var decoders = map[string]struct {
 	"erase":   {moving(eraseScript), transitions3},
 	"retry":   {moving(retryScript), transitions3},
 	"note":    {moving(noteScript), transitions3},
-	"admit":   {nil, nil}, // as turn
-	"turn":    {nil, nil}, // answers one value: TestRepliesOfOneValue
+	"admit":   {nil, nil}, // like turn
+	"turn":    {nil, nil}, // replies with one value: TestRepliesOfOneValue
 	"fit":     {nil, nil}, // TestServersThatOnlyLookLikeRedis
 }
 
 var transitions3 = [][]any{{"ok"}, {"gone"}, {"illegal", "cleanup"}}
 
-// errOfTwo is the error of a decoder that returns two values.
+// errOfTwo returns the error of a decoder that returns two values.
 func errOfTwo[A, B any](_ A, _ B, err error) error { return err }
 
 func settling(c *script) func(any) error {
@@ -81,8 +81,8 @@ func TestEveryScriptIsDecoded(t *testing.T) {
 	}
 }
 
-// A reply in which one element is of another type, is no number, is missing, or that has one more, is an
-// error that names the script and shows the reply; never a zero, never a panic.
+// A reply in which one element has another type, is not a number or is missing, or that has one
+// more element, is an error that names the script and shows the reply; never a zero, never a panic.
 func TestMalformedReplies(t *testing.T) {
 	for name, d := range decoders {
 		for _, shape := range d.shapes {
@@ -103,7 +103,8 @@ func TestMalformedReplies(t *testing.T) {
 	}
 }
 
-// mutations are what a reply may be by mistake. Words, such as a name, may be any text but none.
+// mutations returns wrong variants of a reply. Words, such as a name, may be any text except an
+// empty one.
 func mutations(name string, shape []any) map[string]any {
 	bad := map[string]any{
 		"nothing": nil, "a number alone": int64(1), "a text alone": "ok", "an empty list": []any{}, "a list of lists": []any{shape},
@@ -172,7 +173,7 @@ func TestRepliesOfOneValue(t *testing.T) {
 	}
 }
 
-// answers is a client whose every call is answered with v.
+// answers returns a client that answers every call with v.
 func answers(t *testing.T, v any) redis.UniversalClient {
 	t.Helper()
 	c := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
@@ -204,7 +205,7 @@ func (f fixed) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 	return func(context.Context, []redis.Cmder) error { return nil }
 }
 
-// goodJob is a job's record that has all fields.
+// goodJob returns a job's record that has all fields.
 func goodJob() map[string]string {
 	fields := map[string]string{"name": "n", "spec": "{}", "plan": "{}", "state": "REDUCING", "phase": "reduce", "restored": "1", "error": `{"message":"m"}`}
 	for _, name := range numbers {
@@ -219,7 +220,7 @@ var numbers = []string{
 	"submitted", "mapat", "reduceat", "publishat", "ended", "keptuntil",
 }
 
-// What is stored is checked as replies are.
+// Stored values are checked like replies.
 func TestMalformedRecords(t *testing.T) {
 	if _, err := decodeJob("j", goodJob(), []string{"m0.1", "r3.2"}); err != nil {
 		t.Fatal(err)
@@ -278,7 +279,8 @@ func TestMalformedRecords(t *testing.T) {
 	}
 }
 
-// The same by the server: what others have written to a job's keys is told, and not taken for a job.
+// The same on the server: what others have written to a job's keys is reported, and not taken for a
+// job.
 func TestDamagedKeys(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		started(t, s, "j", 2, 1)

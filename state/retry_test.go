@@ -7,8 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A retried job keeps what was committed, does the rest again with higher attempt numbers, and
-// owes nothing to the attempts of before.
+// A retried job keeps what was committed and does the rest again, with higher attempt numbers;
+// earlier attempts have no effect.
 func TestRetryKeepsCommittedTasks(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		enter(t, s, "kept") // task 0 committed, task 1 was running, task 2 never claimed
@@ -32,14 +32,14 @@ func TestRetryKeepsCommittedTasks(t *testing.T) {
 		if j.Error != nil || !j.Ended.IsZero() || !j.KeptUntil.IsZero() {
 			t.Errorf("the job still shows its failure: %+v", j)
 		}
-		// It may fail, and be kept, again.
+		// It may fail and be kept again.
 		must(t, s.Stop(t.Context(), testJob, AnyStage, job.Failed, job.Failure{Message: "no"}))
 		must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 	})
 }
 
-// What a failed job had written of its output is gone, so those tasks are done again; their
-// counters are not added again.
+// The output that a failed job had written is gone, so those tasks are done again; their counters
+// are not added again.
 func TestRetryWritesAllOutputAgain(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		must(t, errOf(s.Submit(t.Context(), testJob, "test", 0, []byte(`{}`))))
@@ -69,7 +69,7 @@ func TestRetryWritesAllOutputAgain(t *testing.T) {
 	})
 }
 
-// A job that failed while it was published has all the time for publishing again.
+// A job that failed while it was published has the full time for publishing again.
 func TestRetryForgetsTheFirstPublication(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		enter(t, s, "publish")

@@ -16,8 +16,8 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// onServers runs a test on every server that state runs on: Redis, the embedded one, and
-// Valkey where it is installed.
+// onServers runs a test on every server on which state runs: Redis, the embedded one, and Valkey if
+// it is installed.
 func onServers(t *testing.T, test func(t *testing.T, s *Store)) {
 	t.Run("redis", func(t *testing.T) { test(t, open(t, testservices.Redis(t).Addr)) })
 	t.Run("embedded", func(t *testing.T) {
@@ -36,7 +36,7 @@ func onServers(t *testing.T, test func(t *testing.T, s *Store)) {
 	}
 }
 
-// open returns a store of the test's own on a server that others may use.
+// open returns a store of its own for a test, on a shared server.
 func open(t testing.TB, addr string) *Store {
 	t.Helper()
 	return openAt(t, "redis://"+addr)
@@ -56,8 +56,7 @@ func openAt(t testing.TB, url string) *Store {
 	return s
 }
 
-// dump returns everything that the store holds, in Redis's own words, and for each key
-// whether it expires.
+// dump returns everything in the store, in Redis's format, and whether each key expires.
 func dump(t testing.TB, s *Store) map[string]string {
 	t.Helper()
 	content := map[string]string{}
@@ -102,8 +101,8 @@ func read(t testing.TB, s *Store, key string) string {
 	return text
 }
 
-// sameState compares two dumps, and leaves out the hints that executors and controllers get
-// if these may differ.
+// sameState compares two dumps; if hints may differ, it ignores the hints for executors and
+// controllers.
 func sameState(t testing.TB, s *Store, before, after map[string]string, hints bool) {
 	t.Helper()
 	for _, content := range []map[string]string{before, after} {
@@ -152,7 +151,7 @@ func commit(t testing.TB, s *Store, executor job.ExecutorID, attempts ...job.Att
 	}
 }
 
-// known completes the id of an attempt that runs or has won, as a claim gives it.
+// known completes the id of an attempt that runs or has won, as a claim returns it.
 func known(t testing.TB, s *Store, a job.AttemptID) job.AttemptID {
 	t.Helper()
 	if a.Claimed != 0 {
@@ -171,7 +170,7 @@ func known(t testing.TB, s *Store, a job.AttemptID) job.AttemptID {
 	return a
 }
 
-// expire makes an attempt's lease run out now.
+// expire makes an attempt's lease expire now.
 func expire(t testing.TB, s *Store, a job.AttemptID) {
 	t.Helper()
 	must(t, s.rdb.Del(t.Context(), s.jobKey(a.Job)+":lease:"+a.Name()).Err())
@@ -196,10 +195,10 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// errOf is the error of a submission.
+// errOf returns the error of a submission.
 func errOf(_ bool, err error) error { return err }
 
-// until asks again and again, without pause, until the answer is yes.
+// until asks repeatedly, without pause, until the answer is yes.
 func until(t testing.TB, what string, ask func(ctx context.Context) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

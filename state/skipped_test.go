@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// commitSkipping commits an attempt that has set n records aside.
+// commitSkipping commits an attempt that has skipped n records.
 func commitSkipping(t *testing.T, s *Store, a job.AttemptID, n int64) error {
 	return s.Commit(t.Context(), a, "me", nil, map[string]int64{"tasks": 1, job.SkippedBy(a.Task): n})
 }
@@ -28,7 +28,7 @@ func TestLimitOfSkippedRecords(t *testing.T) {
 			startSkipping(t, s, spec, 3, 1)
 			attempts := claim(t, s, "me", 3)
 			for range 2 {
-				must(t, commitSkipping(t, s, attempts[0], limit)) // again, as if the answer was lost
+				must(t, commitSkipping(t, s, attempts[0], limit)) // again, as if the reply was lost
 			}
 			must(t, commitSkipping(t, s, attempts[1], 0))
 			inPhase(t, s, testJob, job.PhaseMap)
@@ -48,7 +48,7 @@ func TestLimitOfSkippedRecords(t *testing.T) {
 			if err != nil || counters["tasks"] != 2 || counters[job.Skipped] != limit {
 				t.Errorf("counters %v, %v", counters, err)
 			}
-			// A retry does not let it through, either.
+			// Nor does a retry let it through.
 			must(t, s.Keep(t.Context(), testJob, AnyStage, time.Hour))
 			must(t, s.Retry(t.Context(), testJob, AnyStage))
 			inPhase(t, s, testJob, job.PhaseMap)
@@ -60,14 +60,14 @@ func TestLimitOfSkippedRecords(t *testing.T) {
 	}
 }
 
-// What a task has set aside counts once, as its latest commit says.
+// The records that a task has skipped count once, by its latest commit.
 func TestSkippedRecordsOfATaskThatIsDoneAgain(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		startSkipping(t, s, `{"skip_bad_records":5}`, 2, 1)
 		attempts := claim(t, s, "me", 2)
 		must(t, commitSkipping(t, s, attempts[0], 2))
 		must(t, commitSkipping(t, s, attempts[1], 2))
-		for _, again := range []int64{3, 0, 1} { // what m0 sets aside when it is done again
+		for _, again := range []int64{3, 0, 1} { // how many records m0 skips when it is done again
 			reduce := claim(t, s, "me", 1)[0]
 			won, _, err := s.Winner(t.Context(), testJob, attempts[0].Task)
 			must(t, err)

@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A snapshot is what the raw keys of a job say, all at one time.
+// A snapshot is the content of a job's raw keys, all read at one time.
 type snapshot struct {
 	phase   string
 	job     map[string]int // the job's numbers
@@ -60,7 +60,7 @@ func (p *play) read() snapshot {
 	return now
 }
 
-// check takes a new snapshot and holds it against the protocol and the play's own books.
+// check takes a new snapshot and compares it with the protocol and the play's own records.
 func (p *play) check() {
 	p.Helper()
 	p.now = p.read()
@@ -81,7 +81,7 @@ func (p *play) check() {
 	}
 }
 
-// checkEpoch checks that a set of committed maps has an epoch of its own, whenever it is reduced.
+// checkEpoch checks that each set of committed maps that is reduced has an epoch to itself.
 func (p *play) checkEpoch() {
 	p.Helper()
 	epoch := p.now.job["epoch"]
@@ -112,7 +112,7 @@ func (p *play) checkPhase() {
 	}
 }
 
-// checkSide checks that no task is lost or doubled: each is done, runs, waits to be tried
+// checkSide checks that no task is lost or doubled: each is done, running, waiting to be tried
 // again, or was never claimed.
 func (p *play) checkSide(side job.Side, total, next, count string) {
 	p.Helper()
@@ -155,7 +155,7 @@ func (p *play) checkSide(side job.Side, total, next, count string) {
 	}
 }
 
-// atoi is 0 for what is no number.
+// atoi returns 0 for a text that is not a number.
 func atoi(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// decisions are what controllers do because of what a job's record said.
+// decisions are what controllers decide because of a job's record.
 var decisions = []struct {
-	name, state string // that it is legal in
+	name, state string // in which it is legal
 	do          func(t *testing.T, s *Store, stage Stage) error
 }{
 	{"start", "plan", func(t *testing.T, s *Store, stage Stage) error {
@@ -39,8 +39,8 @@ func stopIn(t *testing.T, s *Store, stage Stage) error {
 	return s.Stop(t.Context(), testJob, stage, job.Failed, job.Failure{Class: job.ClassJob})
 }
 
-// A decision is about the stage in which its reason was found. Come late, it must not be taken for one
-// about another stay in the same phase.
+// A decision is about the stage in which its reason was found. If it comes late, it must not apply
+// to another stay in the same phase.
 func TestDecisionsAreOfOneStage(t *testing.T) {
 	onServers(t, func(t *testing.T, base *Store) {
 		for _, d := range decisions {
@@ -64,7 +64,8 @@ func TestDecisionsAreOfOneStage(t *testing.T) {
 	})
 }
 
-// A job that fails, is retried and fails again comes to each phase in another stage, however fast.
+// A job that fails, is retried and fails again enters each phase in a different stage, however
+// fast.
 func TestStagesNeverComeAgain(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		enter(t, s, "map")

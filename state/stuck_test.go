@@ -9,7 +9,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A driven server whose clock stands still but for what pass lets go by.
+// driven returns a store on a server whose clock stands still except while pass lets time go by.
 func driven(t *testing.T) (s *Store, pass func(time.Duration)) {
 	server := miniredis.RunT(t)
 	clock := time.Now()
@@ -28,7 +28,7 @@ func TestAttemptWithoutProgressIsGivenAway(t *testing.T) {
 	for round := range 2 {
 		attempts := claim(t, s, "me", 2)
 		slow, hangs := attempts[0], attempts[1]
-		for range 7 { // the leases live, and one of them gets on
+		for range 7 { // the leases live, and one attempt makes progress
 			pass(lease / 3)
 			lost, _, err := s.Renew(t.Context(), "me", lease, []Beat{{Attempt: slow, Progressed: true}, {Attempt: hangs, Progress: 700}})
 			if err != nil || len(lost) > 0 {
@@ -79,14 +79,14 @@ func TestExecutorLeavesWhatItFailedAtToOthers(t *testing.T) {
 	must(t, s.Fail(t.Context(), a, "another", job.Failure{Class: job.ClassUser}, limits))
 	a = claim(t, s, "me", 1)[0] // only the last failure counts
 	must(t, s.Fail(t.Context(), a, "me", job.Failure{Class: job.ClassReleased}, limits))
-	a = claim(t, s, "me", 1)[0] // handing back is no failure
+	a = claim(t, s, "me", 1)[0] // handing back is not a failure
 	must(t, s.Fail(t.Context(), a, "me", job.Failure{Class: job.ClassUser}, limits))
 	claim(t, s, "me", 0)
-	pass(time.Minute) // nobody else came
+	pass(time.Minute) // no other executor came
 	claim(t, s, "me", 1)
 }
 
-// A job whose ready tasks are for others must not hide those behind it.
+// A job whose ready tasks are for others must not hide the jobs behind it.
 func TestJobsBehindShunnedOnesAreServed(t *testing.T) {
 	onServers(t, func(t *testing.T, s *Store) {
 		ids := []job.ID{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}

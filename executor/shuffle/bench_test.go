@@ -57,7 +57,7 @@ func wordCollector(b *testing.B) *Collector {
 
 const benchWords = 4 << 20
 
-// BenchmarkTableInsert is the table alone, on blocks that an emitter has filled.
+// BenchmarkTableInsert measures the table alone, on blocks that an emitter has filled.
 func BenchmarkTableInsert(b *testing.B) {
 	var blocks [][]byte
 	e := record.NewEmitter(maxArenaBlock, func(block []byte) ([]byte, error) {
@@ -118,7 +118,8 @@ func BenchmarkCollectWordsAddCounts(b *testing.B) {
 	reportPerRecord(b, benchWords)
 }
 
-// sortRecords are records of 100 bytes with keys of 10, as in the sort benchmarks.
+// sortRecords returns n records of 100 bytes with keys of 10 bytes, like those of the sort
+// benchmarks.
 func sortRecords(n int) []byte {
 	r := rand.NewChaCha8([32]byte{7})
 	text := make([]byte, 100*n)
@@ -154,7 +155,7 @@ func BenchmarkCollectSort(b *testing.B) {
 	reportPerRecord(b, n)
 }
 
-// BenchmarkSortIndex is sorting the index alone.
+// BenchmarkSortIndex measures sorting the index alone.
 func BenchmarkSortIndex(b *testing.B) {
 	const n = 1 << 20
 	text := sortRecords(n)
@@ -260,7 +261,7 @@ func BenchmarkMerge(b *testing.B) {
 	}
 }
 
-// BenchmarkRoute is finding the partitions of keys alone.
+// BenchmarkRoute measures finding the partitions of keys alone.
 func BenchmarkRoute(b *testing.B) {
 	const n = 1 << 16
 	text := sortRecords(n)

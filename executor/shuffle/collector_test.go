@@ -158,7 +158,7 @@ func TestBadColumnsValue(t *testing.T) {
 	}
 }
 
-// failingWriter fails once so many bytes were written.
+// failingWriter fails after left bytes are written.
 type failingWriter struct{ left int }
 
 var errDiskFull = errors.New("disk full")

@@ -97,7 +97,7 @@ func TestTruncationIsNoticed(t *testing.T) {
 		checkCorrupt(t, fmt.Sprintf("Verify, cut to %d", n), err)
 		_, err = segfile.ReadIndex(t.Context(), object("damaged", cut))
 		checkCorrupt(t, fmt.Sprintf("ReadIndex, cut to %d", n), err)
-		// A store that still lists the old size.
+		// A store may still list the old size.
 		o := object("damaged", cut)
 		o.Size = int64(len(file))
 		_, err = segfile.Verify(t.Context(), o)
@@ -115,7 +115,7 @@ func TestTruncationIsNoticed(t *testing.T) {
 	checkCorrupt(t, "a byte more", err)
 }
 
-// TestMisplacedSegmentIsNoticed covers bytes that are sound but not those that were asked for.
+// TestMisplacedSegmentIsNoticed covers undamaged bytes that are not the requested ones.
 func TestMisplacedSegmentIsNoticed(t *testing.T) {
 	file, m, _ := smallFile(t)
 	good := m.Segments[0]
@@ -179,8 +179,8 @@ func firstBlockLen(t *testing.T, file []byte, s segfile.Segment) int64 {
 // damagedReads is how often bytes are read that stay damaged.
 const damagedReads = 3
 
-// wire is a file on a line that damages, or cuts off at, one of its bytes for the first so many
-// bodies that have it.
+// wire is a file behind a connection that damages one of its bytes, or ends at it, in the first
+// bodies that contain the byte.
 type wire struct {
 	file   []byte
 	at     int64
@@ -205,7 +205,7 @@ func (w *wire) open(ctx context.Context, offset, length int64) (io.ReadCloser, e
 	return openBytes(damaged)(ctx, offset, length)
 }
 
-// eachDamage calls test for damage to every byte, in one body and in two, and in all of them.
+// eachDamage calls test with damage to every byte: in one body, in two, and in all.
 func eachDamage(t *testing.T, file []byte, from, to int64, test func(t *testing.T, w *wire, always bool)) {
 	for _, cut := range []bool{false, true} {
 		for bodies := 1; bodies <= damagedReads; bodies++ {
@@ -221,7 +221,7 @@ func eachDamage(t *testing.T, file []byte, from, to int64, test func(t *testing.
 	}
 }
 
-// checkReads checks that an error says how often the bytes were read.
+// checkReads checks that an error reports how often the bytes were read.
 func checkReads(t *testing.T, err error) {
 	t.Helper()
 	checkCorrupt(t, "damage in every body", err)
@@ -301,7 +301,7 @@ func TestVerifyNoticesDisorder(t *testing.T) {
 	}
 }
 
-// rawFile is a file of one block, which says of itself that it has n records with sorted values.
+// rawFile returns a file of one block whose header says that it has n records with sorted values.
 func rawFile(t *testing.T, raw []byte, n int) []byte {
 	t.Helper()
 	var file bytes.Buffer

@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
 )
 
-// TestFormatStays holds the bytes of a small file: a change of them is a change of the format.
+// TestFormatStays pins the bytes of a small file: if they change, the format has changed.
 func TestFormatStays(t *testing.T) {
 	file, _, _ := collect(t, CollectorConfig{
 		Identity: testIdentity, Partitioner: Partitioner{Partitions: 2, Boundaries: [][]byte{[]byte("b")}}, Memory: 1 << 20, BlockSize: 1000,
@@ -35,7 +35,7 @@ func TestFormatStays(t *testing.T) {
 	}
 }
 
-// TestPartitionsStay holds the choice of partitions: all executors of a job must agree.
+// TestPartitionsStay pins the choice of partitions: all executors of a job must agree.
 func TestPartitionsStay(t *testing.T) {
 	p := Partitioner{Partitions: 1000}
 	got := map[string]int{}

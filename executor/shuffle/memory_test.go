@@ -12,13 +12,13 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// heapSlack is what a collector or merge may take beside its budget, in bytes: the emitter's block, the encoder's
-// and decoder's tables, goroutines, file handles.
+// heapSlack is the memory in bytes that a collector or a merge may take besides its budget: the
+// emitter's block, the tables of the encoder and the decoder, goroutines, file handles.
 const heapSlack = 1 << 20
 
-// heapPeak runs work and returns the most bytes of live heap beyond what there was before. It collects
-// garbage all the time that work is running. What is given up or made while a collection runs counts
-// as live in that one, so a peak must be there in two of them in a row.
+// heapPeak runs work and returns the peak of the live heap in bytes, beyond what was live before.
+// It collects garbage all the time while work is running. Memory that is freed or allocated during
+// a collection counts as live in it, so a peak must appear in two collections in a row.
 func heapPeak(work func()) int64 {
 	live := func() int64 {
 		runtime.GC()
@@ -91,7 +91,7 @@ func TestCollectorStaysInMemory(t *testing.T) {
 	}
 }
 
-// TestMergeStaysInMemory reads 400 sources by a budget that has room for a few.
+// TestMergeStaysInMemory reads 400 sources with a budget that has room for a few.
 func TestMergeStaysInMemory(t *testing.T) {
 	const budget, sources = 2 << 20 / raceScale, 400 / raceScale
 	var all []segfile.Source

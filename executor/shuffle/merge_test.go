@@ -116,7 +116,7 @@ func TestSmallSegmentsTakeOneRequest(t *testing.T) {
 	}
 }
 
-// TestFetchesAreBounded holds every read until as many are under way as may be.
+// TestFetchesAreBounded blocks every read until as many as allowed are under way.
 func TestFetchesAreBounded(t *testing.T) {
 	const most, sources = 3, 9
 	var mu sync.Mutex
@@ -213,7 +213,7 @@ func TestCancelledRoundsLeaveNothing(t *testing.T) {
 	checkEmpty(t, scratch)
 }
 
-// manySources are sources of some 30 KiB, each with the same keys.
+// manySources returns n sources of about 30 KiB, all with the same keys.
 func manySources(t *testing.T, n int) []segfile.Source {
 	r := rand.New(rand.NewPCG(16, 17))
 	records := make([]kv, 300)
@@ -250,8 +250,8 @@ func TestMemoryTooSmall(t *testing.T) {
 	}
 }
 
-// TestDamageAmongReadAhead damages one body of a segment that takes many reads, whose next read is
-// under way by then.
+// TestDamageAmongReadAhead damages one body of a segment that takes many reads, while the next read
+// is already under way.
 func TestDamageAmongReadAhead(t *testing.T) {
 	var records []kv
 	r := rand.New(rand.NewPCG(18, 19))

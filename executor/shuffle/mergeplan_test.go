@@ -26,8 +26,8 @@ func counted(sources []segfile.Source) (_ []segfile.Source, reads *atomic.Int64)
 	return sources, reads
 }
 
-// Runs of 33 KB that all fit into memory by pieces of 4 KiB: with requests that cost something they
-// go through scratch runs, each by one request.
+// Runs of 33 KB fit into memory by pieces of 4 KiB. If requests have a price, the runs go through
+// scratch runs, each with one request.
 func TestCostlyRequestsAreSpared(t *testing.T) {
 	const runs, memory = 8, 256 << 10
 	all := manySources(t, runs)
@@ -60,7 +60,8 @@ func TestCostlyRequestsAreSpared(t *testing.T) {
 	}
 }
 
-// Rounds that only spare requests need not be: without room for them, the merge does without.
+// Rounds that only save requests are optional: if the disk has no room for them, the merge does
+// without.
 func TestSparingNeedsNoDisk(t *testing.T) {
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=64k"); err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// keysFor are keys of many kinds for boundaries to be drawn through.
+// keysFor returns keys of many kinds through which boundaries are drawn.
 var rangeKeys = map[string]func(r *rand.Rand) string{
 	"random":       func(r *rand.Rand) string { return randomBytes(r, 12, 256) },
 	"one":          func(*rand.Rand) string { return "the only one" },
@@ -30,8 +30,8 @@ var rangeKeys = map[string]func(r *rand.Rand) string{
 	},
 }
 
-// Whatever the keys, partitions follow one another in their order, a key that is not to be
-// spread is in one partition, and bounds survive being stored.
+// Whatever the keys, partitions follow each other in their order, a key that must not be spread is
+// in one partition, and bounds survive storage.
 func TestRangesKeepTheOrder(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 3))
@@ -91,8 +91,8 @@ func sizes(p Partitioner, keys [][]byte) []int {
 	return sizes
 }
 
-// A key that has 60% of all records leaves the other partitions equal, and where its records may
-// be spread it makes no partition large.
+// A key with 60% of all records leaves the other partitions equal, and if its records may be spread
+// it makes no partition large.
 func TestHeavyKey(t *testing.T) {
 	t.Parallel()
 	const partitions, n = 8, 40_000
@@ -120,7 +120,7 @@ func TestHeavyKey(t *testing.T) {
 	}
 }
 
-// Without heavy keys partitions are equal, however many keys the sample has been offered.
+// Without heavy keys, partitions are equal, however many keys the sample was offered.
 func TestRangesAreEqual(t *testing.T) {
 	t.Parallel()
 	const partitions = 50
@@ -148,8 +148,8 @@ func TestRangesAreEqual(t *testing.T) {
 	}
 }
 
-// A heavy key is alone also among keys that the sample does not know, and one that is known only by its
-// beginning is not spread.
+// A heavy key is alone even among keys that the sample does not know, and a key of which only the
+// beginning is known is not spread.
 func TestHeavyKeyIsAlone(t *testing.T) {
 	t.Parallel()
 	var sample, long KeySample

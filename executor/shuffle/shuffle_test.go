@@ -27,7 +27,7 @@ func object(name string, b []byte) segfile.Object {
 	return segfile.Object{Name: name, Size: int64(len(b)), Open: openBytes(b)}
 }
 
-// openBytes reads ranges of b; one past the end is cut short, as stores do.
+// openBytes opens ranges of b; a range past the end is cut short, as stores do.
 func openBytes(b []byte) segfile.OpenFunc {
 	return func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 		offset = min(offset, int64(len(b)))
@@ -60,7 +60,7 @@ func collect(t testing.TB, cfg CollectorConfig, records []kv) ([]byte, segfile.M
 	return file.Bytes(), m, stats
 }
 
-// source is partition p of a file.
+// source returns partition p of a file.
 func source(name string, id segfile.Identity, file []byte, m segfile.Manifest, p int) segfile.Source {
 	return segfile.Source{Name: name, Identity: id, Partition: p, Segment: m.Segments[p], Open: openBytes(file)}
 }
@@ -111,8 +111,8 @@ func mergeAll(t testing.TB, cfg MergeConfig, sources []segfile.Source) ([]kv, Me
 	return all, stats
 }
 
-// oracle does naively what a shuffle of runs does: each run is sorted, partitioned and combined, then
-// one partition of all of them merged.
+// oracle does naively what a shuffle of runs does: it sorts, partitions and combines all records,
+// and returns one partition.
 func oracle(runs [][]kv, p *Partitioner, partition int, c Combine, sortValues bool) []kv {
 	var all []kv
 	for _, run := range runs {
@@ -152,7 +152,7 @@ func oracle(runs [][]kv, p *Partitioner, partition int, c Combine, sortValues bo
 	return out
 }
 
-// keyKinds make keys that are hard in different ways.
+// keyKinds make keys that are difficult in different ways.
 var keyKinds = map[string]func(*rand.Rand) string{
 	"short": func(r *rand.Rand) string { return randomBytes(r, r.IntN(4), 3) },
 	"zeros": func(r *rand.Rand) string { return string(make([]byte, r.IntN(40))) },
@@ -223,7 +223,7 @@ func TestShuffleEqualsOracle(t *testing.T) {
 	}
 }
 
-// checkShuffle sends a few runs of random records through collectors and merges of random shapes.
+// checkShuffle sends some runs of random records through collectors and merges of random shapes.
 func checkShuffle(t *testing.T, r *rand.Rand, kind combineKind, key func(*rand.Rand) string) {
 	p := Partitioner{Partitions: []int{1, 2, 7, 300 / raceScale}[r.IntN(4)]}
 	if r.IntN(3) == 0 {

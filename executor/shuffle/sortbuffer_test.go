@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// What a SortBuffer hands on is what was emitted since the hand-over before, sorted by key and otherwise
-// in the order of arrival.
+// A SortBuffer hands on the records emitted since the previous hand-over, sorted by key and
+// otherwise in the order of arrival.
 func TestSortBuffer(t *testing.T) {
 	for keys, key := range keyKinds {
 		r := rand.New(rand.NewPCG(21, 22))

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// A table whose sums have outgrown 64 bits keeps to its memory, and what it drains to adds up, whether
-// counts come as records or by AddCounts.
+// A table with sums beyond 64 bits stays within its memory, and the records that it drains to have
+// the right sums, whether the counts come as records or by AddCounts.
 func TestSumsBeyond64BitsInTheTable(t *testing.T) {
 	for name, columns := range map[string]record.Columns{
 		"one": {record.Sum}, "several": {record.Min, record.Sum, record.Sum},

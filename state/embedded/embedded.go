@@ -1,17 +1,17 @@
-// Package embedded runs the Redis of a cluster that lives in one process: "bucketmill run"
-// and "bucketmill dev". It keeps nothing on disk and ends with the process.
+// Package embedded runs the Redis of a cluster that lives in one process: "bucketmill run" and
+// "bucketmill dev". It keeps nothing on disk and ends with the process.
 //
-// It is miniredis, which serves one command at a time and is slow; it is meant for the
-// few hundred keys and calls a second of one machine. Two things about it matter here:
+// It is miniredis, which serves one command at a time and is slow; it is meant for the few hundred
+// keys and calls per second of one machine. Two things about it matter here:
 //
-//   - Its keys expire only when it is told how much time has passed. Otherwise a lease would
-//     live for ever, and no attempt of a stuck executor would be given away. A goroutine tells
-//     it. (Its own ClockTTL would do so too, but inside each access: a key could expire in the
-//     middle of a script, and every access sorts all keys.)
-//   - It has no keyspace notifications. Package state uses none.
+//   - Its keys expire only when it is told how much time has passed. Without that a lease
+//     would never expire, and no attempt of a stuck executor would be reassigned. A goroutine
+//     tells it. (Its own ClockTTL would do so, too, but within each access: a key could expire
+//     in the middle of a script, and every access sorts all keys.)
+//   - It has no keyspace notifications, so the store's CallOnExpiry has no effect.
 //
-// Those who can write to it can have any command run as our user, and every user of the machine can
-// connect to its port. So it asks for a password that only this process knows.
+// Anybody who can write to it can have any command run as our user, and every user of the machine
+// can connect to its port. So it requires a password that only this process knows.
 package embedded
 
 import (
@@ -26,8 +26,9 @@ import (
 const (
 	tick = 50 * time.Millisecond // a key outlives its TTL by that much at most
 
-	// maxStep bounds the time that passes in one tick. Executors live in the same process:
-	// if it stood still for longer (a debugger, ^Z), they could not renew their leases either.
+	// maxStep is the limit of the time that passes in one tick. Executors are in the same process:
+	// if it stood still for longer (in a debugger, after ^Z), they could not renew their leases
+	// either.
 	maxStep = time.Second
 )
 
@@ -53,14 +54,14 @@ func Start() (*Embedded, error) {
 	return e, nil
 }
 
-// Addr returns host:port, also after Close.
+// Addr returns host:port, even after Close.
 func (e *Embedded) Addr() string { return e.addr }
 
-// URL returns the URL for state.Connect. It holds the password: it is not for logs.
+// URL returns the URL for state.Connect. It contains the password: do not log it.
 func (e *Embedded) URL() string { return "redis://:" + e.password + "@" + e.Addr() + "/0" }
 
-// Close ends the server, also under commands that wait, and returns when its clock has
-// stopped. All state is gone then. Closing again does nothing.
+// Close stops the server, even while commands are waiting, and returns when its clock has stopped.
+// All state is then gone. Closing again does nothing.
 func (e *Embedded) Close() {
 	e.once.Do(func() {
 		close(e.stop)
@@ -69,7 +70,7 @@ func (e *Embedded) Close() {
 	})
 }
 
-// runClock makes keys expire. TIME needs no help: it is this machine's clock.
+// runClock makes keys expire. TIME needs no help: it reads this machine's clock.
 func (e *Embedded) runClock() {
 	defer close(e.done)
 	ticker := time.NewTicker(tick)

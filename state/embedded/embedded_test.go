@@ -22,7 +22,7 @@ func start(t *testing.T) *redis.Client {
 		t.Fatal(err)
 	}
 	client := redis.NewClient(opts)
-	t.Cleanup(func() { _ = client.Close() }) // also closed by tests
+	t.Cleanup(func() { _ = client.Close() }) // tests close it, too
 	return client
 }
 
@@ -72,7 +72,7 @@ func TestOthersAreRefused(t *testing.T) {
 	}
 }
 
-// What the scripts of package state need of Lua, beyond what its own tests run.
+// The Lua that the scripts of package state need, beyond what their own tests run.
 func TestLua(t *testing.T) {
 	client := start(t)
 	got, err := client.Eval(t.Context(), `

@@ -48,7 +48,7 @@ func object(b []byte) Object {
 	return Object{Name: "file", Size: int64(len(b)), Open: openBytes(b)}
 }
 
-// openBytes reads ranges of b; one past the end is cut short, as stores do.
+// openBytes opens ranges of b; a range past the end is cut short, as stores do.
 func openBytes(b []byte) OpenFunc {
 	return func(_ context.Context, offset, length int64) (io.ReadCloser, error) {
 		offset = min(offset, int64(len(b)))

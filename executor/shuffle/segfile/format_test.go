@@ -61,7 +61,7 @@ func parseManifest(b []byte) (Manifest, error) {
 	return m, nil
 }
 
-// An index finds in a manifest what all of it says, and refuses what parseManifest does.
+// An index finds the same segments as parseManifest, and refuses the same bytes.
 func TestManifestIndexEqualsManifest(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, partitions := range []int{1, 2, markEvery, markEvery + 1, 3*markEvery - 1} {
@@ -158,7 +158,7 @@ func TestCompressRoundTrip(t *testing.T) {
 	}
 }
 
-// The reserved values of a file are refused: they are for other formats than this one.
+// Reserved values are refused: they may mean something in a later format.
 func TestReservedValuesAreRefused(t *testing.T) {
 	header := appendHeader(nil, testIdentity, 2, 64)
 	header[5] = 1
