@@ -25,7 +25,7 @@ func TestJobWhoseRecordsAreAllMalformedFails(t *testing.T) {
 		{[]string{"accesslog", "-i", "iis.log", "-r", "0"}, "2001 of 2001 are malformed"},
 		{[]string{"accesslog", "-i", "iis.log", "--split-size", "16KiB", "-r", "3"}, "2001 of 2001 are malformed"},
 		{[]string{"aggregate", "-i", "words.txt"}, "1 of 1 are malformed; each must be KEY INTEGER"},
-		{[]string{"activity", "--format", "csv", "-i", "events.csv"}, "2 of 2 are malformed: each must be a row of CSV"},
+		{[]string{"activity", "--format", "csv", "-i", "events.csv"}, "2 of 2 are malformed; each must be a row of CSV"},
 		{[]string{"accesslog", "-i", "mixed.log", "--split-size", "16KiB"}, ""},
 		{[]string{"accesslog", "-i", "blank.log"}, ""},
 	} {
