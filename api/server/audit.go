@@ -9,14 +9,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// audit writes down, at level INFO, who changed what, and whom the server has turned away.
+// audit logs, at level INFO, who changed what, and which requests the server has refused.
 type audit struct {
 	log     *slog.Logger
-	limiter *rate.Limiter // of rejections: who guesses tokens must not fill the log
-	missed  atomic.Int64  // rejections that were not logged since the last one that was
+	limiter *rate.Limiter // of rejections: guesses of tokens must not fill the log
+	missed  atomic.Int64  // rejections that were not logged since the last logged one
 }
 
-// How many rejections are logged.
+// How many rejections are logged: one in rejectionsEvery, and rejectionsAtOnce at once.
 const (
 	rejectionsEvery  = time.Second
 	rejectionsAtOnce = 20
@@ -26,19 +26,19 @@ func newAudit(log *slog.Logger) *audit {
 	return &audit{log: log, limiter: rate.NewLimiter(rate.Every(rejectionsEvery), rejectionsAtOnce)}
 }
 
-// rejected says that a request was refused for its token, unless there were many such requests just now. The next one
-// that is logged says how many were not.
+// rejected logs that a request was refused because of its token, unless there were many such requests just now. The
+// next logged rejection says how many were not logged.
 func (a *audit) rejected(c echo.Context, why error) {
 	if !a.limiter.Allow() {
 		a.missed.Add(1)
 		return
 	}
-	a.done(c, "rejected a request", "method", c.Request().Method, "path", c.Request().URL.Path, "error", why, "not_logged", a.missed.Swap(0))
+	a.done(c, "request rejected", "method", c.Request().Method, "path", c.Request().URL.Path, "error", why, "not_logged", a.missed.Swap(0))
 }
 
-// done says what the caller of a request has done.
+// done logs what the caller of a request has done.
 func (a *audit) done(c echo.Context, what string, args ...any) {
-	a.log.InfoContext(c.Request().Context(), what, append( //nolint:sloglint // what has been done is a constant of each caller
+	a.log.InfoContext(c.Request().Context(), what, append( //nolint:sloglint // callers pass constants
 		args, "caller", callerOf(c).name, "client", c.Request().RemoteAddr,
 		"request", c.Response().Header().Get(echo.HeaderXRequestID))...)
 }

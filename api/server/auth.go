@@ -13,15 +13,15 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Role is what a token's holder may do; each role may also do what those before it may.
+// Role is what the holder of a token may do. Each role includes the ones before it.
 type Role int
 
-// The roles. The zero Role is that of somebody without a token.
+// The roles. The zero Role is that of a caller without a token.
 const (
 	RoleNone   Role = iota
 	RoleRead        // look at jobs, executors and objects
 	RoleSubmit      // submit, cancel and retry jobs, write objects
-	RoleAdmin       // delete objects, look into the work store
+	RoleAdmin       // delete objects, read the work store
 )
 
 var roleNames = []string{"none", "read", "submit", "admin"}
@@ -43,8 +43,8 @@ func ParseRole(text string) (Role, error) {
 	return RoleNone, fmt.Errorf("%q is not a role: read, submit or admin", text)
 }
 
-// Token admits whoever knows its secret, of which only a hash is kept. Secrets must be long
-// and random (32 hex digits, say): nothing slows down guessing but the limit on requests.
+// Token admits every caller that knows its secret. Only a hash of the secret is kept. Secrets must be
+// long and random (32 hex digits, say): only the limit on requests slows down guessing.
 type Token struct {
 	Name string // of the holder, for logs
 	Role Role
@@ -59,12 +59,12 @@ func HashToken(secret string) string {
 	return hashPrefix + hex.EncodeToString(sum[:])
 }
 
-// ParseTokens reads lines of "NAME ROLE sha256:HEX". Empty lines and those that start with #
-// are passed over. What it returns is not nil, also if there is no token.
+// ParseTokens reads lines of "NAME ROLE sha256:HEX". It skips empty lines and lines that start with #.
+// The list that it returns is not nil, even if it is empty.
 func ParseTokens(text string) ([]Token, error) {
 	tokens := []Token{}
 	n := 0
-	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) { // editors may begin a file with that mark
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) { // editors may begin a file with this mark
 		n++
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
 			continue
@@ -89,33 +89,33 @@ func ParseTokens(text string) ([]Token, error) {
 func (t Token) sum() (sum [sha256.Size]byte, err error) {
 	digits, ok := strings.CutPrefix(t.Hash, hashPrefix)
 	if n, err := hex.Decode(sum[:], []byte(digits[:min(len(digits), 2*sha256.Size)])); !ok || err != nil || n != sha256.Size || len(digits) != 2*sha256.Size {
-		return sum, fmt.Errorf("the hash of token %s is not sha256: and 64 hex digits", t.Name) // and not shown: it may be the secret
+		return sum, fmt.Errorf("the hash of token %s is not sha256: and 64 hex digits", t.Name) // which is not shown: it may be the secret
 	}
 	return sum, nil
 }
 
-// caller is who makes a request.
+// caller is the holder of the token of a request.
 type caller struct {
 	name string // "anonymous" where no tokens are configured
 	role Role
 }
 
-// gate tells callers by their tokens.
+// gate identifies callers by their tokens.
 type gate struct {
-	open   bool                  // everybody may do everything
-	tokens atomic.Pointer[[]key] // unless it is open
+	open   bool                  // no token is needed: everybody may do everything
+	tokens atomic.Pointer[[]key] // nil if the gate is open
 }
 
-// key is a token as it is compared with.
+// key is a token, ready for comparison.
 type key struct {
 	Token
 	sum [sha256.Size]byte
 }
 
-// errNoTokens is that a server was told to ask for tokens, and has none.
-var errNoTokens = errors.New("there is no token: nobody could be admitted")
+// errNoTokens is that a server must ask for tokens, and has none.
+var errNoTokens = errors.New("there is no token, so nobody could be admitted")
 
-// newGate makes the gate of a server with tokens or, if they are nil, of one that asks for none.
+// newGate makes the gate of a server with tokens or, if they are nil, of a server that asks for none.
 func newGate(tokens []Token) (*gate, error) {
 	g := &gate{open: tokens == nil}
 	if g.open {
@@ -127,7 +127,7 @@ func newGate(tokens []Token) (*gate, error) {
 	return g, g.replace(tokens)
 }
 
-// replace admits the holders of these tokens from now on, and nobody else.
+// replace replaces all tokens.
 func (g *gate) replace(tokens []Token) error {
 	keys := make([]key, 0, len(tokens))
 	for _, t := range tokens {
@@ -144,8 +144,8 @@ func (g *gate) replace(tokens []Token) error {
 	return nil
 }
 
-// SetTokens admits the holders of these tokens from the next request on, and nobody else: nobody at all where there
-// are none. A server that was made without tokens stays open to everybody, and says so with an error.
+// SetTokens replaces all tokens, from the next request on. An empty list admits nobody. It fails for a server that was
+// made without tokens, which stays open to everybody.
 func (s *Server) SetTokens(tokens []Token) error {
 	if s.gate.open {
 		return errors.New("the server asks for no tokens")
@@ -153,8 +153,8 @@ func (s *Server) SetTokens(tokens []Token) error {
 	return s.gate.replace(tokens)
 }
 
-// identify finds the caller by the header Authorization. It takes the same time whichever
-// token it is, and whether it is one.
+// identify finds the caller by the header Authorization. It takes the same time for all tokens, known
+// or not.
 func (g *gate) identify(header string) (caller, error) {
 	if g.open {
 		return caller{name: "anonymous", role: RoleAdmin}, nil
@@ -172,12 +172,12 @@ func (g *gate) identify(header string) (caller, error) {
 		}
 	}
 	if found == nil {
-		return caller{}, newProblem(api.CodeUnauthorized, "the token is not known")
+		return caller{}, newProblem(api.CodeUnauthorized, "the token is unknown")
 	}
 	return caller{name: found.Name, role: found.Role}, nil
 }
 
-// callerKey is where a request's context holds its caller.
+// callerKey is the key of a request's caller in its context.
 const callerKey = "caller"
 
 func callerOf(c echo.Context) caller {
@@ -185,7 +185,7 @@ func callerOf(c echo.Context) caller {
 	return who
 }
 
-// require lets a route be used by those only who have the role. RoleNone opens it to all.
+// require lets only callers with the role use a route. RoleNone lets everybody.
 func (s *Server) require(role Role, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if role == RoleNone {
@@ -201,7 +201,7 @@ func (s *Server) require(role Role, next echo.HandlerFunc) echo.HandlerFunc {
 		if who.role < role {
 			c.Response().Header().Set(echo.HeaderWWWAuthenticate,
 				fmt.Sprintf(`Bearer realm="bucketmill", error="insufficient_scope", scope="%s"`, role))
-			refusal := newProblem(api.CodeForbidden, "this takes the role %s; the token's is %s", role, who.role)
+			refusal := newProblem(api.CodeForbidden, "this requires the role %s; the token has the role %s", role, who.role)
 			s.audit.rejected(c, refusal)
 			return refusal
 		}

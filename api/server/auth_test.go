@@ -174,16 +174,16 @@ func TestAuditTrail(t *testing.T) {
 	}
 	for _, want := range []string{
 		`msg="job submitted" job=` + string(id) + `.* caller=ann client=127`, `msg="job cancelled" job=` + string(id) + ` .*caller=ann`,
-		`msg="bucket made" bucket=s3://inbox/? caller=ann`, `msg="object written" object=s3://inbox/x bytes=0 caller=ann`,
-		`msg="object deleted" object=s3://inbox/x caller=ann`, `msg="link made" method=PUT object=s3://inbox/x caller=ann`,
-		`msg="rejected a request" method=DELETE path=/v1/objects/inbox/secret .*takes the role admin.*caller=cid`,
-		`msg="rejected a request" method=GET path=/v1/jobs error="the token is not known`,
+		`msg="bucket created" bucket=s3://inbox/? caller=ann`, `msg="object written" object=s3://inbox/x bytes=0 caller=ann`,
+		`msg="object deleted" object=s3://inbox/x caller=ann`, `msg="link created" method=PUT object=s3://inbox/x caller=ann`,
+		`msg="request rejected" method=DELETE path=/v1/objects/inbox/secret .*requires the role admin.*caller=cid`,
+		`msg="request rejected" method=GET path=/v1/jobs error="the token is unknown`,
 	} {
 		if !regexp.MustCompile(want).MatchString(s.log.String()) {
 			t.Errorf("not in the log: %s", want)
 		}
 	}
-	if n := strings.Count(s.log.String(), "rejected a request"); n < 10 || n > 60 {
+	if n := strings.Count(s.log.String(), "request rejected"); n < 10 || n > 60 {
 		t.Errorf("of 101 rejections the log has %d", n)
 	}
 	if t.Failed() {

@@ -12,14 +12,14 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// maxPlainBody bounds the bodies of requests that have no use for one, in bytes.
+// maxPlainBody limits the bodies of requests that need none, in bytes.
 const maxPlainBody = 4 << 10
 
-// bodyReader is a request's body with limits on its size and on how long it keeps us waiting.
-// Its errors are problems, ready for the client. It is confined to the request's goroutine.
+// bodyReader is a request's body with limits on its size and on how long the server waits for it.
+// Its errors are problems for the client. It is confined to the request's goroutine.
 //
-// The time that counts is what is spent in Read, which is the client's: while the store is
-// slow to take what came, the client's clock stands still.
+// Only the time spent in Read counts, which is the client's: while a slow store takes what came, the
+// client's clock stands still.
 type bodyReader struct {
 	body  io.ReadCloser
 	conn  *http.ResponseController
@@ -33,31 +33,31 @@ type bodyReader struct {
 func (b *bodyReader) Read(p []byte) (int, error) {
 	begun := time.Now()
 	left := b.grace + time.Duration(float64(b.read)/float64(b.rate)*float64(time.Second)) - b.spent
-	// Where the connection knows no deadlines (a test's recorder) nobody can trickle either.
+	// A connection without deadlines (a test's recorder) has no slow client either.
 	_ = b.conn.SetReadDeadline(begun.Add(left))
 	n, err := b.body.Read(p)
 	b.spent += time.Since(begun)
 	b.read += int64(n)
 	if b.read > b.limit {
-		return 0, newProblem(api.CodeBodyTooLarge, "at most %d bytes are taken here", b.limit)
+		return 0, newProblem(api.CodeBodyTooLarge, "the body may have at most %d bytes here", b.limit)
 	}
 	switch {
 	case err == nil:
 		return n, nil
 	case errors.Is(err, io.EOF):
-		return n, io.EOF // and package http lifts the deadline, to see whether the client leaves
-	// The last bytes are kept back: the connection's end has ended the request's context, and who
-	// tries to write them fails for that reason instead of this.
+		return n, io.EOF // package http removes the deadline, to see whether the client leaves
+	// The last bytes are dropped: the end of the connection has ended the request's context, and
+	// writing them would fail with that error instead of this one.
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return 0, newProblem(api.CodeBodyTooSlow, "%d bytes came in %v", b.read, b.spent.Round(time.Millisecond)).WithCause(err)
+		return 0, newProblem(api.CodeBodyTooSlow, "%d bytes arrived in %v", b.read, b.spent.Round(time.Millisecond)).WithCause(err)
 	}
 	return 0, newProblem(api.CodeIncompleteBody, "the body ends after %d bytes", b.read).WithCause(err)
 }
 
 func (b *bodyReader) Close() error { return b.body.Close() }
 
-// guardBody bounds every request's body. Handlers that take a large one say so by allowBody. The
-// deadline stays when a handler leaves the body unread, so that throwing it away has an end.
+// guardBody limits every request's body. Handlers that accept a large one call allowBody. The
+// deadline stays if a handler leaves the body unread, so that discarding it ends.
 func (s *Server) guardBody(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -69,7 +69,7 @@ func (s *Server) guardBody(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		conn := http.NewResponseController(c.Response())
 		_ = conn.SetReadDeadline(time.Now().Add(s.cfg.BodyGrace)) // as in Read
-		// In a copy: package http looks at its own request's body to see whether who waits for 100 Continue still has it.
+		// In a copy: package http checks the body of its own request when a client waits for 100 Continue.
 		guarded := *r
 		guarded.Body = &bodyReader{
 			body: r.Body, conn: conn, limit: maxPlainBody,
@@ -80,21 +80,21 @@ func (s *Server) guardBody(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// checkCoding refuses a body that is compressed, or otherwise another than its type says: it would be taken as it is.
+// checkCoding refuses a body with a content encoding, because the server would not decode it.
 func checkCoding(c echo.Context, coding string) error {
 	if coding == "" || strings.EqualFold(coding, "identity") {
 		return nil
 	}
 	c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity")
-	return newProblem(api.CodeMediaType, "content encoding %.40q", coding).WithHint("send the body as it is, without a Content-Encoding")
+	return newProblem(api.CodeMediaType, "the content encoding %.40q is not supported", coding).WithHint("send the body as it is, without a Content-Encoding")
 }
 
-// allowBody raises the limit of the request's body to so many bytes. It refuses at once what
-// says that it is longer.
+// allowBody raises the limit of the request's body, in bytes. It fails at once if the request announces
+// a longer body.
 func allowBody(c echo.Context, limit int64) error {
 	r := c.Request()
 	if r.ContentLength > limit {
-		return newProblem(api.CodeBodyTooLarge, "%d bytes are more than the %d that are taken here", r.ContentLength, limit)
+		return newProblem(api.CodeBodyTooLarge, "the body has %d bytes; at most %d are allowed here", r.ContentLength, limit)
 	}
 	if b, ok := r.Body.(*bodyReader); ok {
 		b.limit = limit
@@ -102,8 +102,8 @@ func allowBody(c echo.Context, limit int64) error {
 	return nil
 }
 
-// takePlace makes the request one of the uploads under way, if there is room. The caller
-// gives the place back.
+// takePlace makes the request one of the uploads under way, if there is room. The caller must
+// call giveBack at the end.
 func (s *Server) takePlace(c echo.Context) (giveBack func(), err error) {
 	select {
 	case s.uploads <- struct{}{}:
@@ -120,25 +120,25 @@ func (s *Server) paceAnswers(next echo.HandlerFunc) echo.HandlerFunc {
 		w := pacedWriter{
 			ResponseWriter: c.Response().Writer, conn: http.NewResponseController(c.Response().Writer), grace: s.cfg.AnswerGrace,
 		}
-		w.wait() // the deadline of the answer before stands, on the same connection
+		w.wait() // the connection still has the deadline of the answer before
 		c.Response().Writer = w
 		return next(c)
 	}
 }
 
-// pace is how much of an answer is one piece, in bytes.
+// pace is the size of a piece of an answer, in bytes.
 const pace = 256 << 10
 
-// pacedWriter gives up on clients that don't read what they asked for: each piece of an answer has its time.
+// pacedWriter gives up on clients that don't read their answer: each piece of it has a deadline.
 type pacedWriter struct {
 	http.ResponseWriter
 	conn  *http.ResponseController
 	grace time.Duration
 }
 
-// wait begins the time of another piece.
+// wait sets the deadline of the next piece.
 func (w pacedWriter) wait() {
-	_ = w.conn.SetWriteDeadline(time.Now().Add(w.grace)) // where there are none, there is nobody to wait for
+	_ = w.conn.SetWriteDeadline(time.Now().Add(w.grace)) // a connection without deadlines has no client to wait for
 }
 
 func (w pacedWriter) WriteHeader(status int) {
@@ -161,8 +161,8 @@ func (w pacedWriter) Write(p []byte) (n int, err error) {
 	}
 }
 
-// leftError says that the client has closed the connection before it had the whole answer, as who wants only its
-// beginning does.
+// leftError says that the client has closed the connection before it had the whole answer, as clients do that want only
+// the beginning.
 type leftError struct{ error }
 
 func (e leftError) Unwrap() error { return e.error }

@@ -7,18 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// How long a detail may be: what it repeats of a request, in characters, and all of it, in bytes of JSON.
+// How long a detail may be: the text that it repeats from a request, in characters, and all of it, in bytes of JSON.
 const (
 	maxEcho   = 150
 	maxDetail = 2 << 10
 )
 
-// echoed is what repeats a request, most likely: text in quotes, and anything long without a blank.
+// echoed finds what most likely repeats a request: text in quotes, and long text without a blank.
 var echoed = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|[^\s"]{100,}`)
 
-// bound shortens a detail in which a long request is repeated, so that an answer is not as long.
+// bound shortens a detail that repeats a long request, so that the answer is not as long.
 func bound(detail string) string {
-	if len(detail) > 8*maxDetail { // what stands at its end says what is wrong
+	if len(detail) > 8*maxDetail { // its end says what is wrong
 		detail = detail[:4*maxDetail] + detail[len(detail)-maxDetail:]
 	}
 	detail = echoed.ReplaceAllStringFunc(strings.ToValidUTF8(detail, "\uFFFD"), func(text string) string {

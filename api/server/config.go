@@ -25,38 +25,38 @@ type Config struct {
 	Log   *slog.Logger
 
 	// Allow lists the URLs of buckets, folders or objects that jobs and requests may name, with
-	// all that is below them; empty means every s3 URL. AllowFiles admits file URLs too, which
-	// are this machine's own files: for development only.
+	// everything below them; empty means every s3 URL. AllowFiles also admits file URLs, which
+	// are this machine's files: for development only.
 	Allow      []string
 	AllowFiles bool
 
-	// Tokens admit their holders. Nil asks nobody for a token: everybody may do everything. A list that is not nil
-	// and has no token is an error.
+	// Tokens admit their holders. Nil: no token is needed, and everybody may do everything. A list that is not nil but
+	// empty is an error.
 	Tokens []Token
-	// Hosts are the names that clients reach the server by, besides localhost and IP addresses. Without tokens,
-	// requests for others are refused: a page in somebody's browser may have made its own name lead here.
+	// Hosts are the names under which clients reach the server, besides localhost and IP addresses. Without tokens,
+	// requests for other names are refused: a page in somebody's browser may have made its own name lead here.
 	Hosts []string
 
-	MaxSpec    int64 // bytes of a job spec; default state.MaxSpec, which is also what a spec may have once it is read
+	MaxSpec    int64 // bytes of a job spec; default job.MaxSpec, which also limits a spec once it is read
 	MaxProgram int64 // bytes of a program, with all its files; default 256 MiB
 	MaxUpload  int64 // bytes of an uploaded object; default 5 TiB, what S3 can hold
 
-	// MaxJobs is how many jobs of one caller may be active: neither completed nor failed nor cancelled. 0 sets no limit.
+	// MaxJobs is how many jobs of one caller may be active: not completed, failed or cancelled. 0 sets no limit.
 	MaxJobs int
-	// MaxPriority is the highest priority that a caller of the role submit may give a job; an admin may give any. Nil sets no
-	// limit.
+	// MaxPriority is the highest priority that a caller with the role submit may give a job; an admin may give any. Nil
+	// sets no limit.
 	MaxPriority *int
 	// MaxStreams is how many event streams one caller may have at a time; default 1000.
 	MaxStreams int
 
-	// Uploads is how many programs and objects are received at a time; default 32. One more
-	// is told to come back.
+	// Uploads is how many programs and objects are received at a time; default 32. Further
+	// uploads are refused for now.
 	Uploads int
 	// Rate is how many requests per second one client address may make in the long run, and
 	// Burst how many at once. A Rate of 0 sets no limit; Burst is 2*Rate by default.
 	Rate  float64
 	Burst int
-	// BodyGrace is how long a request's body may keep us waiting in all, beyond the time that
+	// BodyGrace is how long the server waits for a request's body in total, beyond the time that
 	// its bytes take at BodyRate; default 20s. BodyRate is in bytes per second; default 1 KiB.
 	BodyGrace time.Duration
 	BodyRate  int64
@@ -70,37 +70,36 @@ type Config struct {
 	// Submit creates a job of that id for a caller, and reports whether this call made it; false if the job was
 	// there, with the same spec. Nil: the route answers 501.
 	Submit func(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error)
-	// Retry starts a failed job again. An error that wraps state.ErrIllegal says that the job
-	// can't be, one that wraps job.ErrOutputNotFree that its output can't be written to now. Nil: the
-	// route answers 501.
+	// Retry starts a failed job again. It fails with state.ErrIllegal if the job can't be retried, and
+	// with job.ErrOutputNotFree if its output can't be written to now. Nil: the route answers 501.
 	Retry func(ctx context.Context, id job.ID) error
-	// Delete removes what is remembered of a job. An error that wraps state.ErrIllegal says that the job has not ended.
-	// Nil: the route answers 501.
+	// Delete removes the history of a job. It fails with state.ErrIllegal if the job has not ended. Nil: the route
+	// answers 501.
 	Delete func(ctx context.Context, id job.ID) error
-	// Restoring tells whether Redis has lost what it held, and jobs that it does not know are about to be
-	// restored: then nobody is told that there is no such job. Nil: that never happens.
+	// Restoring reports whether Redis has lost its data, and jobs that it does not know are about to be
+	// restored: then the server does not answer that there is no such job. Nil: that never happens.
 	Restoring func(ctx context.Context) (bool, error)
-	// Returns is how long the event stream of a job that is gone waits for its return; default 1m.
+	// Returns is how long the event stream of a lost job waits until the job is restored; default 1m.
 	Returns time.Duration
-	// Presign makes a URL by which anyone may do one request (GET or PUT) to an object until
-	// it expires. Nil: links are answered with 501.
+	// Presign makes a URL with which anyone may do one request (GET or PUT) to an object until
+	// the URL expires. Nil: routes that make links answer 501.
 	Presign func(ctx context.Context, method, url string, expires time.Duration) (string, error)
-	// EnsureBucket makes the bucket of a URL unless there is one. Nil: the route answers 501.
+	// EnsureBucket creates the bucket of a URL unless it exists. Nil: the route answers 501.
 	EnsureBucket func(ctx context.Context, url string) error
 	// Buckets returns the names of the store's buckets. Nil: the route answers 501.
 	Buckets func(ctx context.Context) ([]string, error)
-	// Metrics is what GET /metrics shows beside the API's own; nil: nothing.
+	// Metrics is what GET /metrics shows besides the API's own metrics; nil: nothing.
 	Metrics *prometheus.Registry
-	// Reports tells whether GET /metrics shows what the whole cluster is like. Of several servers one should
-	// say yes, or sums over them count everything several times. Nil: always.
+	// Reports reports whether GET /metrics shows the state of the whole cluster. Only one of several servers should,
+	// or sums over all of them count everything several times. Nil: always.
 	Reports func() bool
-	// Ready says whether Redis and the store answer; nil asks Redis alone.
+	// Ready returns nil if Redis and the store answer; nil: only Redis is asked.
 	Ready func(ctx context.Context) error
 	// Version is shown in metrics and in the API's description.
 	Version string
 }
 
-// What zeros in a Config mean.
+// The defaults of a Config.
 const (
 	DefaultMaxSpec     = job.MaxSpec
 	DefaultMaxStreams  = 1000
@@ -149,7 +148,7 @@ func (c Config) validate() error {
 	case c.MaxJobs < 0 || c.MaxStreams < 0:
 		return errors.New("a number of jobs or event streams is negative")
 	case c.MaxPriority != nil && !job.ValidPriority(*c.MaxPriority):
-		return fmt.Errorf("a highest priority of %d: must be from -1000 to 1000", *c.MaxPriority)
+		return fmt.Errorf("the highest priority is %d: it must be from -1000 to 1000", *c.MaxPriority)
 	case c.Uploads < 0:
 		return fmt.Errorf("%d uploads at a time: at least 1 is needed", c.Uploads)
 	case c.Rate < 0 || c.Burst < 0:

@@ -13,22 +13,23 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// content is what can be read from any place on. Package http drops the errors of its reads, so that it keeps them.
+// content is the source of an answer that can be read from any offset. It keeps the errors of its reads, because
+// package http drops them.
 type content interface {
 	io.ReadSeeker
-	// expect says how many bytes will be read from here on, before the first of them is.
+	// expect is called before the first Read with how many bytes will be read.
 	expect(n int64)
-	// failed is the error of a Read.
+	// failed returns the error of a Read, except io.EOF.
 	failed() error
 	close()
 }
 
-// serveContent answers a request for size bytes, or for a range of them, under the conditions that the request has.
-// An error before the first byte is answered; one after it breaks the connection.
+// serveContent answers a request for size bytes, or for a range of them, under the conditions of the request. An error
+// before the first byte is answered; a later one breaks the connection.
 func (s *Server) serveContent(c echo.Context, name string, size int64, modified time.Time, from content) error {
 	defer from.close()
 	header := c.Response().Header()
-	header.Set(echo.HeaderContentType, echo.MIMEOctetStream) // whatever it is: nothing that a browser runs
+	header.Set(echo.HeaderContentType, echo.MIMEOctetStream) // always, so that no browser runs it
 	r := c.Request().Clone(c.Request().Context())
 	if wanted := oneRange(r, size); wanted == "" {
 		r.Header.Del("Range")
@@ -42,15 +43,15 @@ func (s *Server) serveContent(c echo.Context, name string, size int64, modified 
 	case err != nil && w.begun:
 		s.brokenAnswer(c, err)
 	case w.status == http.StatusPreconditionFailed:
-		err = newProblem(api.CodePrecondition, "%s is not as the request wants it", name)
+		err = newProblem(api.CodePrecondition, "%s does not meet the condition of the request", name)
 	case w.status == http.StatusRequestedRangeNotSatisfiable:
 		err = newProblem(api.CodeRange, "%s has %d bytes", name, size)
 	case err == nil:
-		w.begin() // there was nothing to write
+		w.begin() // the content is empty
 		return nil
 	}
 	for _, of := range []string{"ETag", "Last-Modified", "Accept-Ranges"} {
-		header.Del(of) // they are those of the content
+		header.Del(of) // of the content
 	}
 	if w.status != http.StatusRequestedRangeNotSatisfiable {
 		header.Del("Content-Range")
@@ -58,13 +59,13 @@ func (s *Server) serveContent(c echo.Context, name string, size int64, modified 
 	return err
 }
 
-// contentWriter keeps the header back until there is a byte to follow it, and leaves it to problems to say that a
-// condition does not hold, or that a range is not there.
+// contentWriter delays the header until the first byte is there. It drops package http's answers to failed conditions
+// and ranges: problems say these.
 type contentWriter struct {
 	http.ResponseWriter
 	from   content
 	status int
-	begun  bool // the header is out
+	begun  bool // the header is written
 }
 
 func (w *contentWriter) WriteHeader(status int) {
@@ -93,23 +94,23 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// byteRange is one range as a request writes it.
+// byteRange is one range in the header of a request.
 var byteRange = regexp.MustCompile(`^(?i:bytes)=[ \t]*([0-9]*)-([0-9]*)[ \t]*$`)
 
-// oneRange is the range that a request asks for, as package http takes it; "" if there is none to be heeded. Several
-// ranges, other units and malformed ones are ignored, as RFC 9110 allows and stores do: each range would be a request
-// to the store. So is a range in HEAD, and one of nothing, which no Content-Range could name.
+// oneRange returns the range that a request asks for, in the form for package http; "" if there is none, or it is
+// ignored. Several ranges, other units and malformed ranges are ignored, as RFC 9110 allows and stores do: each range
+// would be a request to the store. So are ranges of HEAD, and empty ranges, which no Content-Range can name.
 func oneRange(r *http.Request, size int64) string {
-	const digits = 18 // of a number that fits
+	const digits = 18 // of a number that fits into 64 bits
 	wanted := byteRange.FindStringSubmatch(strings.Join(r.Header.Values("Range"), ","))
 	if wanted == nil || r.Method != http.MethodGet || size == 0 || wanted[1] == "" && wanted[2] == "" {
 		return ""
 	}
 	first, last := strings.TrimLeft(wanted[1], "0"), strings.TrimLeft(wanted[2], "0")
-	if wanted[1] == "" { // that many at the end
+	if wanted[1] == "" { // the last bytes
 		switch {
 		case last == "":
-			return fmt.Sprintf("bytes=%d-", size) // none of them: behind the end
+			return fmt.Sprintf("bytes=%d-", size) // no bytes: beyond the end
 		case len(last) > digits:
 			return "bytes=0-"
 		}

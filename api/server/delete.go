@@ -12,14 +12,14 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// How long a deletion waits for the end of a job whose outcome is settled, and how often it looks.
+// How long a deletion waits for the clean-up of a job, and how often it asks for it.
 const (
 	endWithin = 10 * time.Second
 	endPoll   = 50 * time.Millisecond
 )
 
-// deleteJob answers DELETE /v1/jobs/{id}. It takes the role admin, or to be who submitted the job. Of a failed job that may be
-// retried, what it keeps for that is removed first.
+// deleteJob answers DELETE /v1/jobs/{id}. It requires the role admin, or the submitter of the job. If a failed job is
+// kept for a retry, what is kept is removed first.
 func (s *Server) deleteJob(c echo.Context) error {
 	if s.cfg.Delete == nil {
 		return newProblem(api.CodeNotConfigured, "deleting jobs is not set up")
@@ -30,7 +30,7 @@ func (s *Server) deleteJob(c echo.Context) error {
 	}
 	who := callerOf(c)
 	if who.role < RoleAdmin && who.name != job.SubmittedBy {
-		return newProblem(api.CodeForbidden, "job %s is another's: to delete it takes the role admin; the token's is %s", job.ID, who.role)
+		return newProblem(api.CodeForbidden, "job %s was submitted by another caller: deleting it requires the role admin; the token has the role %s", job.ID, who.role)
 	}
 	if !job.State.Terminal() {
 		return newProblem(api.CodeJobNotEnded, "job %s is %s", job.ID, job.State)
@@ -42,14 +42,14 @@ func (s *Server) deleteJob(c echo.Context) error {
 	if errors.Is(err, state.ErrIllegal) {
 		return newProblem(api.CodeJobNotEnded, "job %s has not ended", job.ID)
 	}
-	if err != nil && !errors.Is(err, state.ErrNoJob) { // another deletion was faster
+	if err != nil && !errors.Is(err, state.ErrNoJob) { // otherwise another deletion was faster
 		return err
 	}
 	s.audit.done(c, "job deleted", "job", job.ID)
 	return c.NoContent(http.StatusNoContent)
 }
 
-// awaitEnd waits a little for a controller to clean up after a job whose outcome is settled.
+// awaitEnd waits a little for a controller to clean up after a job.
 func (s *Server) awaitEnd(c echo.Context, j state.Job) error {
 	ctx := c.Request().Context()
 	if j.Phase == job.PhaseKept {

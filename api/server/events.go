@@ -19,7 +19,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// eventOf reads what package state wrote down.
+// eventOf converts an event of package state.
 func eventOf(e state.Event) (api.Event, error) {
 	event := api.Event{ID: e.ID, Type: strings.ReplaceAll(e.Kind, " ", "_")}
 	millis, _, _ := strings.Cut(e.ID, "-")
@@ -43,7 +43,7 @@ func eventOf(e state.Event) (api.Event, error) {
 	return event, nil
 }
 
-// progressEvery is the least time between two progress events of a stream.
+// progressEvery is the minimum time between two progress events of a stream.
 const progressEvery = time.Second
 
 // followJob answers GET /v1/jobs/{id}/events, with server-sent events.
@@ -82,27 +82,27 @@ func (s *Server) followJob(c echo.Context) error {
 	return nil
 }
 
-// eventID is what the id of an event looks like: milliseconds, and a number.
+// eventID is the form of an event's id: milliseconds, and a number.
 var eventID = regexp.MustCompile(`^[0-9]{1,18}(-[0-9]{1,18})?$`)
 
-// lastEventID is the id that the stream is to go on after; "" if it is to begin with the first event.
+// lastEventID is the id after which the stream continues; "" if it begins with the first event.
 func lastEventID(c echo.Context) (string, error) {
 	after := c.QueryParam("after")
 	if c.QueryParams().Has("after") && !eventID.MatchString(after) {
-		return "", invalidQuery("after", "%.40q is not an event's id", after)
+		return "", invalidQuery("after", "%.40q is not an event id", after)
 	}
 	if values := c.Request().Header.Values("Last-Event-ID"); len(values) > 0 {
 		sent := strings.Join(values, ", ")
 		if !eventID.MatchString(sent) {
-			return "", newProblem(api.CodeInvalidRequest, "Last-Event-ID %.40q is not an event's id", sent)
+			return "", newProblem(api.CodeInvalidRequest, "Last-Event-ID %.40q is not an event id", sent)
 		}
 		return sent, nil
 	}
 	return after, nil
 }
 
-// over tells whether a job has ended and nothing comes after an event that its client has seen. A browser whose stream
-// has come to its end asks for more until it is told so.
+// over reports whether a job has ended and has no events after one that the client has seen. A browser whose stream has
+// ended asks for more until the answer says that there is none.
 func (s *Server) over(ctx context.Context, j state.Job, after string) (bool, error) {
 	if after == "" || j.Phase != job.PhaseEnded {
 		return false, nil
@@ -111,30 +111,29 @@ func (s *Server) over(ctx context.Context, j state.Job, after string) (bool, err
 	return len(events) == 0, err
 }
 
-// follower writes the events of one job to one client. Redis is polled, since a blocked call
-// would take a connection of the pool for every client: often while the job is young, and more
-// and more seldom.
+// follower writes the events of one job to one client. It polls, because a blocking call would take a
+// connection of the pool for every client: often at first, and then less and less often.
 type follower struct {
 	s     *Server
 	c     echo.Context
 	id    job.ID
 	after string // id of the last event written
 
-	job      state.Job    // as last looked at
-	missed   time.Time    // since when the job is gone; zero: it is there
+	job      state.Job    // as last read
+	missed   time.Time    // since when the job is gone; zero: it is not
 	wrote    time.Time    // when something was last written
-	reported time.Time    // when progress was last looked at
+	reported time.Time    // when the job was last read
 	progress api.Progress // as last written
 }
 
-// How often a job is polled: after a twentieth of the time that it was followed, within these.
+// How often a job is polled: after a twentieth of the time that it has been followed, within these limits.
 const (
 	minPoll = 20 * time.Millisecond
 	maxPoll = 500 * time.Millisecond
 )
 
 func (f *follower) run() error {
-	if err := f.write("retry: 1000\n\n"); err != nil { // ms; how long browsers wait before they come back
+	if err := f.write("retry: 1000\n\n"); err != nil { // ms; how long browsers wait before they reconnect
 		return err
 	}
 	ctx, begun := f.c.Request().Context(), time.Now()
@@ -155,13 +154,13 @@ func (f *follower) run() error {
 	}
 }
 
-// step writes what is new; true when nothing more can come.
+// step writes what is new. It returns true when nothing more can come.
 func (f *follower) step() (ended bool, err error) {
 	ctx := f.c.Request().Context()
 	var j state.Job
 	look := time.Since(f.reported) >= progressEvery
 	if look {
-		// Before the events, so that those of a job that has ended are all there to be read.
+		// Before the events, so that all events of a job that has ended are read.
 		if j, err = f.s.cfg.Jobs.Job(ctx, f.id); errors.Is(err, state.ErrNoJob) {
 			return f.miss()
 		} else if err != nil {
@@ -169,7 +168,7 @@ func (f *follower) step() (ended bool, err error) {
 		}
 		f.reported, f.missed = time.Now(), time.Time{}
 		if f.job.Born != 0 && f.job.Born != j.Born {
-			f.after = "" // it was lost and restored: these are other events
+			f.after = "" // the job was lost and restored: its events are other ones
 		}
 		f.job = j
 	}
@@ -194,7 +193,7 @@ func (f *follower) step() (ended bool, err error) {
 		if err := f.report(j); err != nil {
 			return false, err
 		}
-		// The event that says so may have been seen before, or be gone.
+		// The client may have seen the event that says so, or it may be gone.
 		if j.Phase == job.PhaseEnded && len(events) == 0 {
 			return true, f.send(api.Event{Type: api.EventEnded, ID: cmp.Or(f.after, fmt.Sprintf("%d-0", j.Ended.UnixMilli()))})
 		}
@@ -205,8 +204,8 @@ func (f *follower) step() (ended bool, err error) {
 	return false, nil
 }
 
-// miss waits for a job that is gone; true when it won't come back. One that had ended is forgotten. Any other was
-// lost with what Redis held, and is restored soon, unless its history is over by now.
+// miss handles a job that is gone. It returns true when the job won't come back. The history of a job that had ended was
+// removed. Redis has lost any other job with its data, and it is restored soon, unless its history has expired by now.
 func (f *follower) miss() (ended bool, err error) {
 	now := time.Now()
 	if f.missed.IsZero() {
@@ -222,7 +221,7 @@ func (f *follower) miss() (ended bool, err error) {
 	return false, nil
 }
 
-// report writes the job's progress if it is another.
+// report writes the job's progress if it has changed.
 func (f *follower) report(job state.Job) error {
 	now := api.Progress{Map: job.Map, Reduce: job.Reduce}
 	if now == f.progress {

@@ -178,7 +178,7 @@ func TestCancel(t *testing.T) {
 	failed := s.submit(strings.Replace(wordcount, "wc", "other", 2))
 	must(t, s.store.Stop(t.Context(), failed, state.AnyStage, job.Failed, job.Failure{Class: job.ClassUser, Message: "no"}))
 	var p *api.Problem
-	if _, err := c.Cancel(t.Context(), failed); !errors.As(err, &p) || p.Code != api.CodeJobEnded || p.Detail != "job "+string(failed)+" is FAILED already" {
+	if _, err := c.Cancel(t.Context(), failed); !errors.As(err, &p) || p.Code != api.CodeJobEnded || p.Detail != "job "+string(failed)+" is already FAILED" {
 		t.Errorf("cancelling a failed job: %v", err)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// readyTimeout is how long being ready may take to find out.
+// readyTimeout is how long the check of readiness may take.
 const readyTimeout = 5 * time.Second
 
 // healthy answers GET /healthz: the process is alive.
@@ -17,7 +17,7 @@ func (s *Server) healthy(c echo.Context) error {
 	return c.JSON(http.StatusOK, api.Health{Status: "ok"})
 }
 
-// ready answers GET /readyz: what the server can't do without answers too.
+// ready answers GET /readyz: Redis and the store answer, too.
 func (s *Server) ready(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
@@ -29,7 +29,7 @@ func (s *Server) ready(c echo.Context) error {
 		}
 	}
 	if err := check(ctx); err != nil {
-		// Whoever may ask this is not to learn addresses.
+		// Everybody may ask this, and must not learn addresses.
 		p := told(api.CodeNotReady, err, true)
 		p.Detail = "Redis or the store can't be reached"
 		return p

@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	// minPrefix is how much of an id has to be written.
+	// minPrefix is how many characters of an id are needed.
 	minPrefix = 4
-	// wholeID is the length of the ids that servers make. None is the beginning of another.
+	// wholeID is the length of the ids that servers make. No such id is the beginning of another.
 	wholeID = 26
-	// candidates is how many ids a client is shown that does not write enough of one.
+	// candidates is how many ids the answer lists if an id is ambiguous.
 	candidates = 10
 )
 
-// jobID is the id of the job that the path names by it, or by its beginning. An id that no job has is returned as it is.
+// jobID returns the id of the job in the request's path, which may have only the beginning of the id. An id that no job
+// has is returned as it is.
 func (s *Server) jobID(c echo.Context) (job.ID, error) {
 	id := job.ID(c.Param("id"))
 	if !id.Valid() {
-		return "", newProblem(api.CodeJobNotFound, "%.140q names no job", string(id))
+		return "", newProblem(api.CodeJobNotFound, "invalid job id %.140q", string(id))
 	}
 	if len(id) < minPrefix || len(id) >= wholeID {
 		return id, nil

@@ -21,7 +21,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// summary is a job without what only one that looks at it alone wants to know.
+// summary is a job without the details that only the page of a single job shows.
 func summary(job state.Job) (api.Job, error) {
 	answer := api.Job{
 		ID: job.ID, Name: job.Name, Program: job.Program, SubmittedBy: job.SubmittedBy, State: job.State, Phase: job.Phase, Priority: job.Priority,
@@ -56,7 +56,7 @@ func specOf(j state.Job) (job.Spec, error) {
 	return spec, err
 }
 
-// job reads the job that the path names.
+// job reads the job in the request's path.
 func (s *Server) job(c echo.Context) (state.Job, error) {
 	id, err := s.jobID(c)
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *Server) job(c echo.Context) (state.Job, error) {
 	return s.jobNow(c.Request().Context(), id)
 }
 
-// jobNow reads a job. One that Redis does not know while jobs are restored may be one of these.
+// jobNow reads a job. While jobs are being restored, it does not say that a job is not there.
 func (s *Server) jobNow(ctx context.Context, id job.ID) (state.Job, error) {
 	job, err := s.cfg.Jobs.Job(ctx, id)
 	if !errors.Is(err, state.ErrNoJob) || s.cfg.Restoring == nil {
@@ -76,9 +76,9 @@ func (s *Server) jobNow(ctx context.Context, id job.ID) (state.Job, error) {
 		return job, askErr
 	}
 	if restoring {
-		return job, newProblem(api.CodeStateUnavailable, "Redis has lost what it held, and jobs are being brought back from the store")
+		return job, newProblem(api.CodeStateUnavailable, "Redis has lost its data, and jobs are being restored from the store")
 	}
-	// It may have been restored between the two questions.
+	// The job may have been restored between the two requests.
 	return s.cfg.Jobs.Job(ctx, id)
 }
 
@@ -135,7 +135,7 @@ func (s *Server) cancelJob(c echo.Context) error {
 		return err
 	}
 	if stopErr != nil && j.State != job.Cancelled {
-		return newProblem(api.CodeJobEnded, "job %s is %s already", j.ID, j.State)
+		return newProblem(api.CodeJobEnded, "job %s is already %s", j.ID, j.State)
 	}
 	if stopErr == nil {
 		s.audit.done(c, "job cancelled", "job", j.ID)
@@ -152,7 +152,7 @@ func (s *Server) retryJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	// The allow-list may have been another when the job was submitted, and its submitter an admin.
+	// When the job was submitted, the allow-list may have been different, or its submitter an admin.
 	spec, err := specOf(j)
 	if err != nil {
 		return err
@@ -180,18 +180,18 @@ func (s *Server) retryJob(c echo.Context) error {
 	return s.answerJob(c, j)
 }
 
-// whyNoRetry says of a failed job why it can't be retried; of others their state says it all.
+// whyNoRetry says why a failed job can't be retried; for other jobs their state is reason enough.
 func whyNoRetry(j state.Job) string {
 	switch {
 	case j.State != job.Failed:
 		return ""
 	case j.Phase == job.PhaseCleanup:
-		return ", but is still being cleaned up: try again in a moment"
+		return ", but is still being cleaned up; try again in a moment"
 	}
-	return ", and what a retry needs is gone: it is kept for a time (--keep-failed), and only of a job that was planned"
+	return ", and what a retry needs is deleted: it is kept for a limited time (--keep-failed), and only of a job that was planned"
 }
 
-// How many jobs a page has, and how many are looked through for it.
+// How many jobs a page has, and how many are searched for it.
 const (
 	defaultPage = 50
 	maxPage     = 500
@@ -249,8 +249,8 @@ func (s *Server) listJobs(c echo.Context) error {
 	}
 }
 
-// jobFilter reads the parameters state and name. A state may be given more than once, or with
-// commas; a name is a glob, or a part of the name where it has no glob's characters.
+// jobFilter reads the parameters state and name. State may be given more than once, or be a list with
+// commas. Name is a glob or, if it has no special characters, a part of the name.
 func jobFilter(c echo.Context) (func(state.Job) bool, error) {
 	states := map[job.State]bool{}
 	for _, value := range c.QueryParams()["state"] {
@@ -282,8 +282,8 @@ func jobFilter(c echo.Context) (func(state.Job) bool, error) {
 	}, nil
 }
 
-// cursor says where the next page starts: after a job, which new ones have pushed on from its
-// offset since, or at an offset.
+// cursor says where the next page starts: after a job, which may have a greater offset by now because
+// of new jobs, or at an offset.
 type cursor struct {
 	offset int
 	after  job.ID
@@ -296,19 +296,19 @@ func (c cursor) String() string {
 	return strconv.Itoa(c.offset) + "." + string(c.after)
 }
 
-// cursorText is what a cursor looks like.
+// cursorText is the form of a cursor.
 var cursorText = regexp.MustCompile(`^(0|[1-9][0-9]{0,7})([.][A-Za-z0-9_-]{1,128})?$`)
 
 func parseCursor(text string) (cursor, error) {
 	if !cursorText.MatchString(text) {
-		return cursor{}, invalidQuery("cursor", "%.40q is not one that this server gave", text)
+		return cursor{}, invalidQuery("cursor", "%.40q is not a cursor of this server", text)
 	}
 	number, after, _ := strings.Cut(text, ".")
 	offset, err := strconv.Atoi(number)
 	return cursor{offset: offset, after: job.ID(after)}, err
 }
 
-// resume finds the offset where the page that the request asks for starts.
+// resume returns the offset where the requested page starts.
 func (s *Server) resume(c echo.Context) (int, error) {
 	if !c.QueryParams().Has("cursor") {
 		return 0, nil
@@ -331,5 +331,5 @@ func (s *Server) resume(c echo.Context) (int, error) {
 			break
 		}
 	}
-	return from.offset, nil // the job is forgotten, or far away: rather show some again
+	return from.offset, nil // the job is gone, or far away: the page may repeat some jobs
 }

@@ -115,11 +115,11 @@ func TestRetry(t *testing.T) {
 		t.Errorf("again: %v", err)
 	}
 	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassUser, Message: "no"}))
-	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, but is still being cleaned up: try again") {
+	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, but is still being cleaned up; try again") {
 		t.Errorf("too early: %v", err)
 	}
 	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))
-	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, and what a retry needs is gone") {
+	if _, err := s.client("").Retry(t.Context(), id); !errors.As(err, &p) || !strings.Contains(p.Detail, "is FAILED, and what a retry needs is deleted") {
 		t.Errorf("too late: %v", err)
 	}
 	bare := serve(t, nil)

@@ -11,10 +11,10 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// masked stands for what a caller may not see.
+// masked replaces what a caller may not see.
 const masked = "***"
 
-// secretWords are what the names of secret parameters have in them; those that end with "_key" are secret, too.
+// secretWords are in the names of secret parameters; parameters whose names end with "_key" are secret, too.
 var secretWords = []string{
 	"password", "passwd", "pwd", "passphrase", "secret", "token", "credential", "authorization", "apikey", "api_key", "access_key", "private_key",
 }
@@ -22,14 +22,15 @@ var secretWords = []string{
 // passwordInURL finds a password in a URL, such as postgres://user:secret@host/db.
 var passwordInURL = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s@]*:[^/?#\s]*@`)
 
-// secretName tells whether the value of a parameter with that name is to be masked.
+// secretName reports whether the value of a parameter with that name must be masked.
 func secretName(name string) bool {
 	name = strings.NewReplacer("-", "_", ".", "_", " ", "_").Replace(strings.ToLower(name))
 	return strings.HasSuffix(name, "_key") || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-// shownSpec is a job's spec as the caller may see it: whole for admins and for who has submitted the job. For others,
-// parameters whose names say that they are secret, or that are a URL with a password, are masked, and of the webhook's URL all but the host.
+// shownSpec is a job's spec as the caller may see it. Admins and the submitter of the job see all of it. For others,
+// parameters are masked if their names say that they are secret or if their values contain a URL with a password, and
+// so is the webhook's URL except its host.
 func shownSpec(job state.Job, who caller) (json.RawMessage, error) {
 	if who.role >= RoleAdmin || job.SubmittedBy != "" && job.SubmittedBy == who.name {
 		return job.Spec, nil

@@ -16,7 +16,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// metrics is what GET /metrics shows of the API, and of what it finds in Redis.
+// metrics are the metrics of the API and, read from Redis, of the cluster.
 type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -36,14 +36,14 @@ func newMetrics(cfg *Config) *metrics {
 	}
 	registry.MustRegister(m.requests, m.duration, clusterCollector{cfg.Store, cfg.Reports})
 	m.handle = echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, // without Redis there are still the others
-		Registry:      registry,                 // counts its errors
+		ErrorHandling: promhttp.ContinueOnError, // without Redis there are still the other metrics
+		Registry:      registry,                 // for the count of errors
 	}))
 	return m
 }
 
-// count notes an answer. Routes are few; paths and odd methods, which clients choose, are not
-// labels.
+// count counts an answer. Its labels are routes, which are few, and not paths and odd methods, which
+// clients choose.
 func (m *metrics) count(c echo.Context, took time.Duration) {
 	route, method := c.Path(), c.Request().Method
 	if route == "" || c.Response().Status == 405 {
@@ -53,7 +53,7 @@ func (m *metrics) count(c echo.Context, took time.Duration) {
 	m.duration.WithLabelValues(method, route).Observe(took.Seconds())
 }
 
-// clusterCollector reads the state of the cluster whenever it is asked for, if this is the server that reports it.
+// clusterCollector reads the state of the cluster at each scrape, if this server reports it.
 type clusterCollector struct {
 	store   *state.Store
 	reports func() bool
@@ -63,11 +63,11 @@ var (
 	jobsDesc = prometheus.NewDesc("bucketmill_jobs",
 		"Jobs that have not ended, by state.", []string{"state"}, nil)
 	readyDesc = prometheus.NewDesc("bucketmill_tasks_ready",
-		"Tasks of the phases that jobs are in which wait for an executor.", nil, nil)
+		"Tasks in the current phases of their jobs that wait for an executor.", nil, nil)
 	runningDesc = prometheus.NewDesc("bucketmill_tasks_running",
 		"Attempts that run.", nil, nil)
 	executorsDesc = prometheus.NewDesc("bucketmill_executors",
-		"Executors that reported themselves lately.", []string{"draining"}, nil)
+		"Executors that have reported lately.", []string{"draining"}, nil)
 	slotsDesc = prometheus.NewDesc("bucketmill_executor_slots",
 		"Slots of executors that are not draining.", nil, nil)
 )
@@ -79,7 +79,7 @@ func (c clusterCollector) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// collectTimeout is how long Redis may take for one look.
+// collectTimeout is how long Redis may take for one scrape.
 const collectTimeout = 5 * time.Second
 
 // Collect implements prometheus.Collector.
@@ -87,7 +87,7 @@ func (c clusterCollector) Collect(out chan<- prometheus.Metric) {
 	if !c.reports() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout) // Collect has none
+	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout) // Collect has no context
 	defer cancel()
 	c.collectJobs(ctx, out)
 	c.collectExecutors(ctx, out)
@@ -136,7 +136,7 @@ func (c clusterCollector) collectJobs(ctx context.Context, out chan<- prometheus
 	out <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(running))
 }
 
-// readyTasks is how many tasks of a job an executor could work on beside those that run.
+// readyTasks is how many tasks of a job wait for an executor.
 func readyTasks(j state.Job) int {
 	switch j.Phase {
 	case job.PhaseMap:

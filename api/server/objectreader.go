@@ -9,15 +9,14 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// objectReader lets http.ServeContent read an object, which is opened at the first Read after
-// each Seek. ServeContent drops the errors of reads, so they are kept here.
+// objectReader is the content of an object. It opens the object at the first Read after each Seek.
 type objectReader struct {
 	ctx    context.Context
 	bucket objstore.Bucket
 	object objstore.Object
 	offset int64
 	end    int64         // of what will be read
-	open   io.ReadCloser // at offset; nil when it is yet to be opened
+	open   io.ReadCloser // at offset; nil: not open
 	err    error         // the first of a Read, except io.EOF
 }
 
@@ -64,7 +63,7 @@ func (r *objectReader) failed() error { return r.err }
 
 func (r *objectReader) close() {
 	if r.open != nil {
-		_ = r.open.Close() // what was read is right whatever it says
+		_ = r.open.Close() // what was read is right, even if this fails
 		r.open = nil
 	}
 }

@@ -24,8 +24,8 @@ func objectOf(bucket string, o objstore.Object) api.Object {
 
 const objectsPath = "/v1/objects/"
 
-// objectURL reads bucket and key from the path as it was sent, for a key may have any
-// character, also those that a router takes for its own.
+// objectURL reads bucket and key from the path as it was sent, because a key may have any character,
+// even those that a router interprets.
 func objectURL(c echo.Context) (bucket, location string, err error) {
 	escaped, key, _ := strings.Cut(strings.TrimPrefix(c.Request().URL.EscapedPath(), objectsPath), "/")
 	if bucket, err = url.PathUnescape(escaped); err == nil {
@@ -34,7 +34,7 @@ func objectURL(c echo.Context) (bucket, location string, err error) {
 	if err != nil {
 		return "", "", newProblem(api.CodeInvalidLocation, "%w", err)
 	}
-	if err := objstore.CheckBucketName(bucket); err != nil { // which may have had slashes, escaped
+	if err := objstore.CheckBucketName(bucket); err != nil { // which may have had escaped slashes
 		return "", "", newProblem(api.CodeInvalidLocation, "%w", err)
 	}
 	return bucket, "s3://" + bucket + "/" + key, nil
@@ -47,7 +47,7 @@ func (s *Server) getObject(c echo.Context) error {
 		return err
 	}
 	if strings.HasSuffix(location, "/") {
-		return newProblem(api.CodeInvalidLocation, "%s names no object", location).
+		return newProblem(api.CodeInvalidLocation, "%s is not the name of an object", location).
 			WithHint("GET /v1/objects/{bucket}?prefix={key} lists what is below a key that ends with a slash")
 	}
 	u, err := s.places.readable(location, callerOf(c))
@@ -68,8 +68,7 @@ func (s *Server) getObject(c echo.Context) error {
 	return s.serveContent(c, u.String(), o.Size, o.ModTime, &objectReader{ctx: c.Request().Context(), bucket: b, object: o, end: o.Size})
 }
 
-// putObject answers PUT /v1/objects/{bucket}/{key}. Nothing is seen of the object before all of
-// it has come.
+// putObject answers PUT /v1/objects/{bucket}/{key}. The object is invisible until all of it has arrived.
 func (s *Server) putObject(c echo.Context) error {
 	bucket, location, err := objectURL(c)
 	if err != nil {
@@ -80,7 +79,7 @@ func (s *Server) putObject(c echo.Context) error {
 		return err
 	}
 	if u.Key == "" || strings.HasSuffix(u.Key, "/") {
-		return newProblem(api.CodeInvalidLocation, "%s names no object", u)
+		return newProblem(api.CodeInvalidLocation, "%s is not the name of an object", u)
 	}
 	if err := allowBody(c, s.cfg.MaxUpload); err != nil {
 		return err
@@ -100,7 +99,7 @@ func (s *Server) putObject(c echo.Context) error {
 	}
 	n, err := io.Copy(w, c.Request().Body)
 	if length := c.Request().ContentLength; err == nil && length >= 0 && n != length {
-		err = newProblem(api.CodeIncompleteBody, "%d of %d bytes came", n, length)
+		err = newProblem(api.CodeIncompleteBody, "%d of %d bytes arrived", n, length)
 	}
 	if err != nil {
 		return errors.Join(err, w.Abort())
@@ -113,8 +112,7 @@ func (s *Server) putObject(c echo.Context) error {
 	return c.JSON(http.StatusCreated, objectOf(bucket, o))
 }
 
-// deleteObject answers DELETE /v1/objects/{bucket}/{key}. An object that is not there is as
-// good as deleted.
+// deleteObject answers DELETE /v1/objects/{bucket}/{key}. Deleting an object that does not exist succeeds.
 func (s *Server) deleteObject(c echo.Context) error {
 	_, location, err := objectURL(c)
 	if err != nil {
@@ -149,12 +147,12 @@ func (s *Server) makeBucket(c echo.Context) error {
 		return err
 	}
 	if s.cfg.EnsureBucket == nil {
-		return newProblem(api.CodeNotConfigured, "making buckets is not set up")
+		return newProblem(api.CodeNotConfigured, "creating buckets is not set up")
 	}
 	if err := s.cfg.EnsureBucket(c.Request().Context(), u.String()); err != nil {
 		return err
 	}
-	s.audit.done(c, "bucket made", "bucket", u)
+	s.audit.done(c, "bucket created", "bucket", u)
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -180,7 +178,7 @@ func (s *Server) presignObject(c echo.Context) error {
 		method = http.MethodGet
 		u, err = s.places.readable(location, callerOf(c))
 	default:
-		return invalidQuery("presign", "it is missing: must be put or get")
+		return invalidQuery("presign", "it is missing; it must be put or get")
 	}
 	if err != nil {
 		return err
@@ -192,7 +190,7 @@ func (s *Server) presignObject(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s.audit.done(c, "link made", "method", method, "object", u)
+	s.audit.done(c, "link created", "method", method, "object", u)
 	return c.JSON(http.StatusOK, api.Presigned{Method: method, URL: link, Expires: api.TimeOf(time.Now().Add(linkLife))})
 }
 
@@ -237,8 +235,8 @@ func (s *Server) listObjects(c echo.Context) error {
 	return c.JSON(http.StatusOK, list)
 }
 
-// only passes those objects of a listing on whose keys are wanted. What a prefix leads to is known only then: it may
-// be the beginning of more than it says.
+// only returns the objects of a listing whose keys are wanted. It is needed because a prefix may be the beginning of keys
+// that the caller must not see.
 func only(listing iter.Seq2[objstore.Object, error], wanted func(key string) bool) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
 		for o, err := range listing {
@@ -249,9 +247,9 @@ func only(listing iter.Seq2[objstore.Object, error], wanted func(key string) boo
 	}
 }
 
-// pageAfter takes up to n objects of a listing: those behind the key after in the listing's own order, which is not
-// that of the keys' bytes on every store. Where the key is not listed, they are those with greater keys, and the
-// listing is read to its end.
+// pageAfter returns up to n objects of a listing: those after the key after in the listing's order, which is not the
+// order of the keys' bytes on every store. If the key is not listed, they are those with greater keys, and the listing
+// is read to its end.
 func pageAfter(listing iter.Seq2[objstore.Object, error], after string, n int) (page []objstore.Object, err error) {
 	met := after == ""
 	for o, err := range listing {

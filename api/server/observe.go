@@ -16,16 +16,16 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// observe is what surrounds every request: it gives it an id, answers its error, counts it and
-// logs it, once.
+// observe surrounds every request: it gives the request an id, answers its error, counts it and logs
+// it, once.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
 		c.Response().Header().Set(echo.HeaderXRequestID, requestID(c.Request()))
-		defer func() { // also when the answer breaks off
+		defer func() { // even if the answer breaks off
 			took := time.Since(begun)
 			s.metrics.count(c, took)
-			s.cfg.Log.Debug("answered a request", "request", c.Response().Header().Get(echo.HeaderXRequestID),
+			s.cfg.Log.Debug("request answered", "request", c.Response().Header().Get(echo.HeaderXRequestID),
 				"method", c.Request().Method, "path", c.Request().URL.Path, "status", c.Response().Status,
 				"caller", callerOf(c).name, "client", c.Request().RemoteAddr, "took", took)
 		}()
@@ -36,7 +36,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// requestID takes the client's id over if it can stand in a header and a log, or makes one.
+// requestID returns the client's request id, if it is safe in a header and a log, or a new one.
 func requestID(r *http.Request) string {
 	id := r.Header.Get(echo.HeaderXRequestID)
 	odd := func(c rune) bool {
@@ -48,7 +48,7 @@ func requestID(r *http.Request) string {
 	return id
 }
 
-// recoverPanics makes errors of panics, but for the one that breaks a connection on purpose.
+// recoverPanics turns panics into errors, except the one that breaks a connection on purpose.
 func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
@@ -64,16 +64,16 @@ func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// answerError is the one place where an error becomes an answer, and where errors that are
-// the server's are logged.
+// answerError is the only place where an error becomes an answer, and where the server's errors are
+// logged.
 func (s *Server) answerError(err error, c echo.Context) {
 	var known *api.Problem
 	if !errors.As(err, &known) && errors.Is(err, context.Canceled) && c.Request().Context().Err() != nil {
 		return // the client has left
 	}
 	if c.Response().Committed {
-		// Nothing can be said any more. Handlers that stream have logged why; otherwise it was the
-		// client that took no more.
+		// It is too late for an answer. Handlers that stream have logged why; otherwise the client
+		// has closed the connection.
 		breakOff()
 	}
 	p := problemOf(err)
@@ -89,22 +89,22 @@ func (s *Server) answerError(err error, c echo.Context) {
 		}
 	}
 	if p.Status == http.StatusRequestTimeout || p.Status == http.StatusRequestEntityTooLarge {
-		header.Set(echo.HeaderConnection, "close") // the rest of the body would be taken for a request
+		header.Set(echo.HeaderConnection, "close") // the rest of the body would be read as a request
 	}
 	header.Del(echo.HeaderContentLength)
 	header.Set(echo.HeaderContentType, "application/problem+json")
 	c.Response().WriteHeader(p.Status)
 	if err := c.Echo().JSONSerializer.Serialize(c, p, ""); err != nil {
-		s.cfg.Log.Debug("client left before its answer", "request", p.RequestID, "error", err)
+		s.cfg.Log.Debug("client left before the answer", "request", p.RequestID, "error", err)
 	}
 }
 
-// brokenAnswer ends an answer whose source or client gave up in its middle. What there is goes
-// out before: a client that has seen the header knows what broke.
+// brokenAnswer ends an answer after its source failed, or its client left, in the middle. It sends what
+// there is first: a client that has got the header knows what broke.
 func (s *Server) brokenAnswer(c echo.Context, err error) {
 	level := slog.LevelWarn
 	if left := (leftError{}); errors.As(err, &left) || c.Request().Context().Err() != nil {
-		level = slog.LevelDebug // the client has left: it has had what it wanted
+		level = slog.LevelDebug // the client has left: it has got what it wanted
 	}
 	s.cfg.Log.Log(c.Request().Context(), level, "answer broke off", "request", c.Response().Header().Get(echo.HeaderXRequestID),
 		"path", c.Request().URL.Path, "error", err)
@@ -112,11 +112,11 @@ func (s *Server) brokenAnswer(c echo.Context, err error) {
 	breakOff()
 }
 
-// breakOff ends the connection in the middle of an answer, so that the client does not take
-// what it has for the whole.
+// breakOff breaks the connection in the middle of an answer, so that the client does not take the
+// part that it has for the whole.
 func breakOff() { panic(http.ErrAbortHandler) }
 
-// seconds writes a duration for the header Retry-After, rounded up.
+// seconds formats a duration for the header Retry-After, rounded up.
 func seconds(d time.Duration) string {
 	return strconv.Itoa(int((d + time.Second - 1) / time.Second))
 }

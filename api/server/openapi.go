@@ -13,12 +13,12 @@ import (
 //go:embed openapi.yaml
 var openapiYAML []byte
 
-// openapiDocument is the API's description in both of its forms.
+// openapiDocument is the API's description in both formats.
 type openapiDocument struct {
 	asYAML, asJSON []byte
 }
 
-// loadOpenAPI fills the version in.
+// loadOpenAPI reads the embedded description and fills in the version.
 func loadOpenAPI(version string) (openapiDocument, error) {
 	var tree map[string]any
 	if err := yaml.Unmarshal(openapiYAML, &tree); err != nil {

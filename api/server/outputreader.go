@@ -16,9 +16,9 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// outputReader reads the parts of an output as one stream, from any place on. A part of which the end is wanted is read
-// from its beginning, so that it can be checked, and its last byte comes only when all of it was right: nobody has the
-// whole of something else. A piece out of the middle of a part is read alone, and not checked.
+// outputReader reads the parts of an output as one stream, from any offset. If the end of a part is wanted, the part is
+// read from its beginning and checked, and its last byte is returned only if the checksum is right: so nobody gets a
+// complete part with other bytes. A range that ends in the middle of a part is read alone, and not checked.
 type outputReader struct {
 	ctx    context.Context
 	out    output
@@ -26,10 +26,10 @@ type outputReader struct {
 	offset int64
 	end    int64 // of what will be read
 
-	part io.ReadCloser // the part that offset is in, from there on; nil when it is yet to be opened
-	left int64         // bytes that are wanted of it
+	part io.ReadCloser // the part that offset is in, from offset on; nil: not open
+	left int64         // bytes of it that are wanted
 	is   layout.SuccessPart
-	sum  *xxhash.Digest // of the part so far; nil: it is not checked
+	sum  *xxhash.Digest // of the part so far; nil: the part is not checked
 	err  error          // the first of a Read, except io.EOF
 }
 
@@ -105,12 +105,12 @@ func (r *outputReader) read(p []byte) (n int, err error) {
 		return 0, err
 	}
 	if got := fmt.Sprintf("xxh64:%016x", r.sum.Sum64()); len(last) != 1 || got != r.is.Checksum {
-		return 0, r.changed(fmt.Sprintf("its checksum is %s, and was %s", got, r.is.Checksum))
+		return 0, r.changed(fmt.Sprintf("its checksum is %s, not %s", got, r.is.Checksum))
 	}
 	return copy(p, last), nil
 }
 
-// shorter makes a problem of an early end.
+// shorter turns an early end into a problem.
 func (r *outputReader) shorter(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return r.changed("it is shorter")
@@ -143,12 +143,12 @@ func (r *outputReader) failed() error { return r.err }
 
 func (r *outputReader) close() {
 	if r.part != nil {
-		_ = r.part.Close() // what was read is right whatever it says
+		_ = r.part.Close() // what was read is right, even if this fails
 		r.part = nil
 	}
 }
 
-// etag names the content of an output's parts: other parts, or other bytes in them, have another one.
+// etag identifies the content of an output's parts: it is another one for other parts or other bytes.
 func (o output) etag(id job.ID) string {
 	sum := sha256.New()
 	_, _ = fmt.Fprintln(sum, id) // never fails

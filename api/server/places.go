@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// places knows which locations clients may name.
+// places decides which locations clients may name.
 type places struct {
 	allow []objstore.URL // empty: every s3 URL
 	files bool
@@ -35,7 +35,7 @@ func newPlaces(allow []string, files bool, work string) (*places, error) {
 	return p, nil
 }
 
-// parseLocation is objstore.ParseURL without plain paths: what folder would they start in?
+// parseLocation is objstore.ParseURL without plain paths, which would depend on the server's working folder.
 func parseLocation(location string) (objstore.URL, error) {
 	if !strings.Contains(location, "://") {
 		return objstore.URL{}, objstore.Invalidf("%q is not a URL", location)
@@ -43,7 +43,7 @@ func parseLocation(location string) (objstore.URL, error) {
 	return objstore.ParseURL(location)
 }
 
-// readable checks a location that a job or client reads: an object, a prefix or a glob.
+// readable checks that the caller may read a location: an object, a prefix or a glob.
 func (p *places) readable(location string, who caller) (objstore.URL, error) {
 	u, err := p.named(location)
 	if err != nil {
@@ -53,13 +53,13 @@ func (p *places) readable(location string, who caller) (objstore.URL, error) {
 		if who.role >= RoleAdmin {
 			return u, nil
 		}
-		return objstore.URL{}, newProblem(api.CodeNotAllowed, "%s is Bucketmill's own: this takes the role admin", u)
+		return objstore.URL{}, newProblem(api.CodeNotAllowed, "%s belongs to Bucketmill itself: reading it requires the role admin", u)
 	}
 	return u, p.allowed(u)
 }
 
-// writable checks a location that a client writes to, or below which a job writes objects with names of up to
-// longest bytes.
+// writable checks that a client may write to a location or, if longest > 0, that a job may write objects below it with
+// names of up to longest bytes.
 func (p *places) writable(location string, longest int) (objstore.URL, error) {
 	u, err := p.named(location)
 	if err != nil {
@@ -69,12 +69,12 @@ func (p *places) writable(location string, longest int) (objstore.URL, error) {
 		return objstore.URL{}, newProblem(api.CodeInvalidLocation, "%w", err)
 	}
 	if p.reserved(u) {
-		return objstore.URL{}, newProblem(api.CodeNotAllowed, "%s is Bucketmill's own", u)
+		return objstore.URL{}, newProblem(api.CodeNotAllowed, "%s belongs to Bucketmill itself", u)
 	}
 	return u, p.allowed(u)
 }
 
-// checkJob checks what a job reads and writes, and puts it into the one form that locations have.
+// checkJob checks the locations that a job reads and writes, and rewrites them in their one form.
 func (p *places) checkJob(spec *job.Spec, who caller) error {
 	for i, in := range spec.Input {
 		u, err := p.readable(in.URL, who)
@@ -114,24 +114,23 @@ func (p *places) allowed(u objstore.URL) error {
 			return nil
 		}
 	}
-	return newProblem(api.CodeNotAllowed, "%s is in none of the places that this server is told to open", u)
+	return newProblem(api.CodeNotAllowed, "%s is not in the allow-list of this server", u)
 }
 
-// reserved tells whether all that u names is among the objects that Bucketmill keeps on the work store, and an object
-// if that is what u names.
+// reserved reports whether everything that u names is among the objects that Bucketmill keeps for itself on the work
+// store.
 func (p *places) reserved(u objstore.URL) bool {
 	area := layout.Layout{Prefix: strings.Trim(p.work.Key, "/")}
 	return u.Scheme == p.work.Scheme && u.Bucket == p.work.Bucket && area.Owned(u.Key) != ""
 }
 
-// listed tells whether an object is to be seen in the listing of a location that the caller may read: it is in a place
-// that is open, and not Bucketmill's own unless the location is.
+// listed reports whether the listing of a location that the caller may read shows an object: the object is in the
+// allow-list, and does not belong to Bucketmill itself unless the location does.
 func (p *places) listed(location, object objstore.URL) bool {
 	return p.allowed(object) == nil && (!p.reserved(object) || p.reserved(location))
 }
 
-// within tells whether everything that u names, as an object, prefix or glob, is the place or
-// below it.
+// within reports whether everything that u names, as an object, prefix or glob, is the place or below it.
 func within(u, place objstore.URL) bool {
 	if u.Scheme != place.Scheme || u.Bucket != place.Bucket {
 		return false
@@ -142,14 +141,14 @@ func within(u, place objstore.URL) bool {
 	}
 	key := u.Key
 	if i := strings.IndexAny(key, `*?[{\`); i >= 0 {
-		key = key[:i] // what the glob's matches have in common
+		key = key[:i] // the common prefix of the glob's matches
 		return strings.HasPrefix(key, folder+"/")
 	}
 	return strings.TrimSuffix(key, "/") == folder || strings.HasPrefix(key, folder+"/")
 }
 
-// shows tells whether a bucket is listed for somebody: it has a place that clients may name, and is not all
-// Bucketmill's own.
+// shows reports whether a bucket is listed for a caller: it contains a location that clients may name, and does not
+// belong to Bucketmill itself as a whole.
 func (p *places) shows(bucket string, who caller) bool {
 	if p.work.Scheme == "s3" && p.work.Bucket == bucket && p.work.Key == "" && who.role < RoleAdmin {
 		return false

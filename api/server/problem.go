@@ -15,7 +15,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// kindOfProblem is what all problems of one code share.
+// kindOfProblem is what all problems with one code share.
 type kindOfProblem struct {
 	status int
 	title  string
@@ -27,29 +27,29 @@ var problems = map[api.Code]kindOfProblem{
 	api.CodeInvalidQuery:     {400, "A query parameter is not valid", "GET /v1/openapi.json lists the parameters of every request"},
 	api.CodeInvalidSpec:      {400, "The job spec is not valid", "GET /v1/openapi.json describes the spec"},
 	api.CodeInvalidLocation:  {400, "The location is not valid", "write s3://bucket/key, without \".\" or \"..\" elements"},
-	api.CodeAmbiguousID:      {400, "Several jobs have ids that begin like this", "write more of the id"},
-	api.CodeIncompleteBody:   {400, "The body did not arrive whole", "send it again"},
+	api.CodeAmbiguousID:      {400, "Several jobs have ids that begin like this", "give more of the id"},
+	api.CodeIncompleteBody:   {400, "The body did not arrive completely", "send it again"},
 	api.CodeUnauthorized:     {401, "A token is needed", "send the header Authorization: Bearer TOKEN"},
 	api.CodeForbidden:        {403, "The token's role is not enough", "ask for a token with the role that the detail names"},
-	api.CodeCrossOrigin:      {403, "Requests that change something must not come from another site's page", ""},
+	api.CodeCrossOrigin:      {403, "Requests that change something must not come from a page of another site", ""},
 	api.CodeNotAllowed:       {403, "The location is not open to jobs and clients", "use a bucket or prefix of the server's allow-list"},
 	api.CodeStoreDenied:      {403, "The store denies the cluster access", "check the policy of the cluster's store credentials"},
 	api.CodeNoRoute:          {404, "There is nothing at this path", "GET /v1/openapi.json lists all paths"},
-	api.CodeJobNotFound:      {404, "No such job", "GET /v1/jobs lists the jobs that are remembered"},
+	api.CodeJobNotFound:      {404, "No such job", "GET /v1/jobs lists the known jobs"},
 	api.CodeTaskNotFound:     {404, "No such task", "GET /v1/jobs/{id}/tasks lists them; one is named m0 or r0"},
-	api.CodePartNotFound:     {404, "The output has no such part", "parts are counted from 0; GET /v1/jobs/{id}/results without part has all of them"},
-	api.CodeLogNotFound:      {404, "No such log", "a log is there when the program has written something, of an attempt that runs within seconds of the first request for it"},
+	api.CodePartNotFound:     {404, "The output has no such part", "parts are numbered from 0; GET /v1/jobs/{id}/results without part returns all of them"},
+	api.CodeLogNotFound:      {404, "No such log", "a log exists when the program has written something; for a running attempt, within seconds of the first request for the log"},
 	api.CodeObjectNotFound:   {404, "No such object or bucket", "PUT /v1/objects/{bucket} makes a bucket"},
 	api.CodeBucketNotFound:   {404, "No such bucket", "PUT /v1/objects/{bucket} makes it"},
-	api.CodeMethodNotAllowed: {405, "The path does not take this method", "the header Allow says which it takes"},
+	api.CodeMethodNotAllowed: {405, "The path does not support this method", "the header Allow lists its methods"},
 	api.CodeBodyTooSlow:      {408, "The body arrived too slowly", "send it again over a better connection"},
 	api.CodeJobConflict:      {409, "The idempotency key was used for another job", "use a new key for a new job"},
 	api.CodeJobEnded:         {409, "The job has ended already", ""},
 	api.CodeJobNotCompleted:  {409, "The job has no results", "results are there once its state is COMPLETED"},
 	api.CodeJobNotRetryable:  {409, "The job can't be retried", "only a job that has FAILED can be retried; submit any other again"},
 	api.CodeJobNotEnded:      {409, "The job has not ended", "cancel it first"},
-	api.CodeOutputChanged:    {409, "The output is no longer what the job wrote", "submit the job again, to a folder of its own"},
-	api.CodePrecondition:     {412, "A condition of the request does not hold", "read it again, and see what it is now"},
+	api.CodeOutputChanged:    {409, "The output is no longer what the job wrote", "submit the job again, with another output folder"},
+	api.CodePrecondition:     {412, "A condition of the request is not met", "read it again to see what has changed"},
 	api.CodeBodyTooLarge:     {413, "The body is too large", "put large data on the store and name it by URL"},
 	api.CodeMediaType:        {415, "The content type is not supported", "send application/json, application/yaml or multipart/form-data"},
 	api.CodeRange:            {416, "The range is not satisfiable", ""},
@@ -57,18 +57,18 @@ var problems = map[api.Code]kindOfProblem{
 	api.CodeTooManyJobs:      {429, "Too many jobs of this caller are active", "wait until some have ended, or cancel some"},
 	api.CodeTooManyStreams:   {429, "Too many event streams of this caller at once", "wait as long as the header Retry-After says, or close some"},
 	api.CodeInternal:         {500, "Something went wrong in the server", "its log has more under this request id"},
-	api.CodeNotConfigured:    {501, "This server does not offer that", ""},
+	api.CodeNotConfigured:    {501, "This server does not support that", ""},
 	api.CodeTooManyUploads:   {503, "Too many uploads at once", "wait as long as the header Retry-After says"},
 	api.CodeStoreThrottled:   {503, "The store asks to slow down", "try again later"},
 	api.CodeStoreUnavailable: {503, "The store does not answer", "try again later"},
-	api.CodeStateUnavailable: {503, "Redis can't be reached, or does nothing now", "try again later"},
+	api.CodeStateUnavailable: {503, "Redis can't be reached, or can't work now", "try again later"},
 	api.CodeStateFull:        {503, "Redis is full", "wait, or have an admin delete jobs that have ended, or give Redis more memory (maxmemory)"},
 	api.CodeNotReady:         {503, "The server is not ready", ""},
 	api.CodeTimeout:          {504, "That took too long", "try again later"},
 }
 
-// newProblem makes a problem. Its detail is formatted as by fmt.Errorf; what %w stands for
-// becomes its cause.
+// newProblem makes a problem. Its detail is formatted as by fmt.Errorf, and the error of %w becomes its
+// cause.
 func newProblem(code api.Code, format string, args ...any) *api.Problem {
 	kind := problems[code]
 	cause := fmt.Errorf(format, args...)
@@ -79,8 +79,8 @@ func newProblem(code api.Code, format string, args ...any) *api.Problem {
 	}
 }
 
-// sentinels say what errors of the packages below mean to a client. Those whose detail is
-// hidden may name what is none of the client's business.
+// sentinels map errors of the packages below to codes. The details of the hidden ones may name what a
+// client must not learn.
 var sentinels = []struct {
 	err    error
 	code   api.Code
@@ -101,8 +101,8 @@ var sentinels = []struct {
 	{err: context.DeadlineExceeded, code: api.CodeTimeout, hidden: true},
 }
 
-// problemOf turns any error into what the client is told. A problem's own error wins over
-// those below, and what is not known is internal.
+// problemOf turns any error into a problem. A problem in the chain of errors wins over the sentinels,
+// and an unknown error is an internal one.
 func problemOf(err error) *api.Problem {
 	var (
 		p       *api.Problem
@@ -127,7 +127,7 @@ func problemOf(err error) *api.Problem {
 			return newProblem(api.CodeMethodNotAllowed, "%s", problems[api.CodeMethodNotAllowed].title)
 		}
 	case state.IsOutage(err):
-		// The store's drivers have sentinels for theirs.
+		// Errors of the store are sentinels, so this one is of Redis.
 		p := told(api.CodeStateUnavailable, err, true)
 		reply := state.OutageReply(err)
 		if strings.HasPrefix(reply, "OOM") {
@@ -141,7 +141,7 @@ func problemOf(err error) *api.Problem {
 	return told(api.CodeInternal, err, true)
 }
 
-// told is a problem made of an error, whose text is its detail unless it is hidden.
+// told makes a problem of an error. The error's text is the detail, unless it is hidden.
 func told(code api.Code, err error, hidden bool) *api.Problem {
 	p := newProblem(code, "%w", err)
 	if hidden {

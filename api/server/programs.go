@@ -19,7 +19,7 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// multipartFrame is what a multipart body may have beside its parts, in bytes.
+// multipartFrame is how many bytes a multipart body may have besides its parts.
 const multipartFrame = 64 << 10
 
 // parcel is what came with a spec, on the work store.
@@ -29,7 +29,7 @@ type parcel struct {
 	files    []job.ProgramFile
 }
 
-// size is how many bytes it has.
+// size is the total size of the files.
 func (p *parcel) size() (n int64) {
 	if p.program != nil {
 		n = p.program.Size
@@ -87,7 +87,7 @@ func (s *submission) readParts(ctx context.Context) error {
 	if !haveSpec {
 		return newProblem(api.CodeInvalidRequest, "the part named spec is missing")
 	}
-	// A client may have its own path in the spec. The file's name is what counts.
+	// A spec may have the path on the client's machine. The file's name counts.
 	if s.sent.program != nil && (s.spec.Program == "" || strings.ContainsAny(s.spec.Program, "/\\")) && !isReference(s.spec.Program) {
 		s.spec.Program = s.sent.fileName
 	}
@@ -116,13 +116,13 @@ func (s *submission) readFilePart(ctx context.Context, part *multipart.Part) (er
 	return nil
 }
 
-// fileName is a part's file name with its folders, which multipart.Part leaves out.
+// fileName is a part's file name with its folders, which multipart.Part drops.
 func fileName(part *multipart.Part) string {
 	_, params, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 	if err != nil {
 		return ""
 	}
-	if path.IsAbs(params["filename"]) { // a client's own path
+	if path.IsAbs(params["filename"]) { // a path on the client's machine
 		return part.FileName()
 	}
 	return params["filename"]
@@ -171,7 +171,7 @@ func (s *submission) addFiles(ctx context.Context) (err error) {
 	return nil
 }
 
-// framed reads a part of a multipart body. Whatever goes wrong there is the client's fault.
+// framed reads a part of a multipart body. All its errors are the client's fault.
 type framed struct{ part *multipart.Part }
 
 func (f framed) Read(p []byte) (int, error) {
@@ -182,7 +182,7 @@ func (f framed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// framingProblem lets problems of the body through; the others are those of the framing.
+// framingProblem returns problems of the body as they are; other errors are those of the multipart framing.
 func framingProblem(err error) error {
 	var p *api.Problem
 	if errors.As(err, &p) {
@@ -191,12 +191,12 @@ func framingProblem(err error) error {
 	return newProblem(api.CodeInvalidRequest, "%w", err)
 }
 
-// boundedSpec fails with a problem where a spec is too large to be read.
+// boundedSpec fails with a problem if a spec is too large to be read.
 func boundedSpec(r io.Reader, limit int64) io.Reader {
 	return &boundedReader{r: io.LimitReader(r, overfull*limit+1), left: overfull * limit, problem: largeSpec(limit)}
 }
 
-// boundedReader fails with a problem when more bytes come than it may read.
+// boundedReader fails with a problem when there are more bytes than it may read.
 type boundedReader struct {
 	r       io.Reader
 	left    int64 // bytes
@@ -211,9 +211,9 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// largeSpec is the problem with a spec that has more bytes than the limit.
+// largeSpec is the problem of a spec with more bytes than the limit.
 func largeSpec(limit int64) error {
-	return newProblem(api.CodeInvalidSpec, "a job spec has at most %d bytes, and this one has more", limit).WithHint(problems[api.CodeBodyTooLarge].hint)
+	return newProblem(api.CodeInvalidSpec, "the job spec has more than %d bytes", limit).WithHint(problems[api.CodeBodyTooLarge].hint)
 }
 
 // storeProgram streams a file of the program to the work store, under a new key below the job's folder, if it fits
@@ -226,7 +226,7 @@ func (s *submission) storeProgram(ctx context.Context, r io.Reader) (*job.Artifa
 	}
 	sum := sha256.New()
 	bounded := &boundedReader{
-		r: r, left: s.cfg.MaxProgram - s.sent.size(), problem: newProblem(api.CodeBodyTooLarge, "at most %d bytes are taken here", s.cfg.MaxProgram),
+		r: r, left: s.cfg.MaxProgram - s.sent.size(), problem: newProblem(api.CodeBodyTooLarge, "the body may have at most %d bytes here", s.cfg.MaxProgram),
 	}
 	if _, err := io.Copy(io.MultiWriter(w, sum), bounded); err != nil {
 		return nil, errors.Join(err, w.Abort())
@@ -250,7 +250,7 @@ func (s *submission) discard(ctx context.Context) (err error) {
 	return err
 }
 
-// isReference tells whether a spec's program is the URL of a file on the store.
+// isReference reports whether a spec's program is the URL of a file on the store.
 func isReference(program string) bool { return strings.Contains(program, "://") }
 
 // copyProgram copies the file at a URL, which may change or go while the job runs.
@@ -271,7 +271,7 @@ func (s *submission) copyProgram(ctx context.Context, location string) (artifact
 		return nil, err
 	}
 	if o.Size > s.cfg.MaxProgram-s.sent.size() {
-		return nil, newProblem(api.CodeBodyTooLarge, "program %s has %d bytes; at most %d are taken, of a program with all its files", u, o.Size, s.cfg.MaxProgram)
+		return nil, newProblem(api.CodeBodyTooLarge, "program %s has %d bytes; a program with all its files may have at most %d", u, o.Size, s.cfg.MaxProgram)
 	}
 	r, err := b.Get(ctx, key, 0, -1)
 	if err != nil {

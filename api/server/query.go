@@ -11,11 +11,11 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// listed are the parameters that are lists, and may be given more than once.
+// listed are the parameters that may be given more than once.
 var listed = []string{"state"}
 
-// checkQuery refuses a query that says something which the route would not hear: a parameter that it does not take,
-// that is given twice, or is malformed.
+// checkQuery refuses a query that the route would not understand: with a parameter that it does not have, that is given
+// twice, or that is malformed.
 func checkQuery(raw string, taken []string) error {
 	seen := map[string]bool{}
 	for raw != "" {
@@ -32,7 +32,7 @@ func checkQuery(raw string, taken []string) error {
 		value, err := url.QueryUnescape(escaped)
 		switch {
 		case strings.Contains(pair, ";"):
-			return invalidQuery(name, "a semicolon is written %%3B; what separates parameters is &")
+			return invalidQuery(name, "a semicolon is written %%3B; parameters are separated by &")
 		case err != nil:
 			return invalidQuery(name, "%w: a percent sign is written %%25", err)
 		case utf8.RuneCountInString(value) > maxText:
@@ -40,7 +40,7 @@ func checkQuery(raw string, taken []string) error {
 		case !utf8.ValidString(value):
 			return invalidQuery(name, "the value is not UTF-8")
 		case !slices.Contains(taken, name):
-			return invalidQuery(name, "it is not a parameter here%s", takes(taken))
+			return invalidQuery(name, "there is no such parameter%s", takes(taken))
 		case seen[name] && !slices.Contains(listed, name):
 			return invalidQuery(name, "it is given twice")
 		}
@@ -49,23 +49,23 @@ func checkQuery(raw string, taken []string) error {
 	return nil
 }
 
-// takes names the parameters of a route.
+// takes lists the parameters of a route in words.
 func takes(taken []string) string {
 	if len(taken) == 0 {
-		return ", where there are none"
+		return ": this request has none"
 	}
 	return ": there are " + strings.Join(taken, ", ")
 }
 
-// invalidQuery is a problem with one parameter.
+// invalidQuery is the problem of one parameter.
 func invalidQuery(name, format string, args ...any) *api.Problem {
 	return newProblem(api.CodeInvalidQuery, "query parameter %.80q: "+format, append([]any{name}, args...)...)
 }
 
-// maxText is the longest text in a query, in characters: a key has at most as many bytes.
+// maxText is the longest value of a parameter, in characters. A key has at most as many bytes.
 const maxText = 1024
 
-// intParam reads a query parameter from low to high.
+// intParam reads a query parameter that is a number from low to high.
 func intParam(c echo.Context, name string, byDefault, low, high int) (int, error) {
 	if !c.QueryParams().Has(name) {
 		return byDefault, nil
@@ -78,7 +78,7 @@ func intParam(c echo.Context, name string, byDefault, low, high int) (int, error
 	return n, nil
 }
 
-// enumParam reads a query parameter that is one of some values. It is "" if it is not there.
+// enumParam reads a query parameter that must be one of some values. It returns "" if the parameter is not given.
 func enumParam(c echo.Context, name string, values ...string) (string, error) {
 	if !c.QueryParams().Has(name) {
 		return "", nil

@@ -9,21 +9,21 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// retryJobsAfter is what a caller with too many jobs is told to wait, in seconds.
+// retryJobsAfter is the Retry-After for a caller with too many jobs, in seconds.
 const retryJobsAfter = "30"
 
-// checkLimits checks what one job may take of a server, and the priority that its caller may give.
+// checkLimits checks the limits of one job, and the priority that its caller may give.
 func (s *Server) checkLimits(spec *job.Spec, who caller) error {
 	if err := spec.CheckLimits(); err != nil {
 		return newProblem(api.CodeInvalidSpec, "%w", err).WithHint("put large data on the store and name it by URL")
 	}
 	if most := s.cfg.MaxPriority; most != nil && who.role < RoleAdmin && spec.Priority > *most {
-		return newProblem(api.CodeForbidden, "priority is %d: more than %d takes the role admin", spec.Priority, *most)
+		return newProblem(api.CodeForbidden, "priority is %d: more than %d requires the role admin", spec.Priority, *most)
 	}
 	return nil
 }
 
-// admit makes a job one of the caller's active ones, if there is room.
+// admit makes a job one of the caller's active jobs, if there is room.
 func (s *Server) admit(c echo.Context, by string, id job.ID) error {
 	if s.cfg.MaxJobs == 0 || by == "" {
 		return nil
@@ -39,7 +39,7 @@ func (s *Server) admit(c echo.Context, by string, id job.ID) error {
 	return nil
 }
 
-// places for event streams, by caller.
+// streams counts the event streams of each caller, and limits them. It is safe for concurrent use.
 type streams struct {
 	most int
 
@@ -49,7 +49,7 @@ type streams struct {
 
 func newStreams(most int) *streams { return &streams{most: most, open: map[string]int{}} }
 
-// take makes the request one of its caller's event streams, if there is room. The caller gives the place back.
+// take makes the request one of its caller's event streams, if there is room. The handler must call giveBack at the end.
 func (s *streams) take(c echo.Context) (giveBack func(), err error) {
 	name := callerOf(c).name
 	s.mu.Lock()

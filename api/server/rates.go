@@ -10,15 +10,15 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// rates limits how many requests come from one client address. An IPv6 client has a whole /64
-// to send from, so that counts as one.
+// rates limits how many requests come from one client address. An IPv6 client has a whole /64 of
+// addresses, so a /64 counts as one.
 type rates struct {
 	rate  rate.Limit
 	burst int
 
 	mu      sync.Mutex
-	clients map[netip.Prefix]*client // guarded by mu, like the rest
-	swept   time.Time                // when full ones were last forgotten
+	clients map[netip.Prefix]*client // guarded by mu
+	swept   time.Time                // when clients were last dropped; guarded by mu
 }
 
 type client struct {
@@ -30,8 +30,8 @@ func newRates(perSecond float64, burst int) *rates {
 	return &rates{rate: rate.Limit(perSecond), burst: burst, clients: map[netip.Prefix]*client{}}
 }
 
-// wait says how long a client must wait before its next request; 0: not at all, and then the
-// request is counted.
+// wait returns how long a client must wait before its next request; 0: not at all, and then the request
+// is counted.
 func (r *rates) wait(remote string, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,7 +54,7 @@ func (r *rates) wait(remote string, now time.Time) time.Duration {
 	return delay
 }
 
-// sweep forgets clients whose limiters are full again: they need no memory. It needs mu.
+// sweep drops clients whose limiters are full again, and like those of new clients. The caller holds mu.
 func (r *rates) sweep(now time.Time) {
 	full := time.Duration(float64(r.burst)/float64(r.rate)*float64(time.Second)) + time.Second
 	if now.Sub(r.swept) < full {
@@ -68,8 +68,8 @@ func (r *rates) sweep(now time.Time) {
 	}
 }
 
-// networkOf is the network that an address host:port is limited by; the zero one for what is
-// no IP address.
+// networkOf is the network of an address host:port by which requests are limited; the zero Prefix if
+// the host is not an IP address.
 func networkOf(remote string) netip.Prefix {
 	addr, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -86,7 +86,7 @@ func networkOf(remote string) netip.Prefix {
 	return network
 }
 
-// limitRate turns away clients that ask too often. Probes are let through.
+// limitRate refuses clients that send requests too often. It lets probes pass.
 func (s *Server) limitRate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if s.rates == nil || isProbe(c.Request().URL.Path) {
@@ -94,7 +94,7 @@ func (s *Server) limitRate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if wait := s.rates.wait(c.Request().RemoteAddr, time.Now()); wait > 0 {
 			c.Response().Header().Set(echo.HeaderRetryAfter, seconds(wait))
-			return newProblem(api.CodeRateLimited, "%g requests a second are allowed, %d at once", s.cfg.Rate, s.cfg.Burst)
+			return newProblem(api.CodeRateLimited, "%g requests per second are allowed, %d at once", s.cfg.Rate, s.cfg.Burst)
 		}
 		return next(c)
 	}

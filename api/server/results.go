@@ -18,17 +18,17 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// linkLife is how long a presigned link is good for.
+// linkLife is how long a presigned link is valid.
 const linkLife = time.Hour
 
-// maxPart is the highest number that a part may have.
+// maxPart is the highest number of a part.
 const maxPart = 9_999_999
 
 // output is a job's published output.
 type output struct {
 	bucket objstore.Bucket
 	prefix string
-	parts  []layout.SuccessPart // those that were asked for
+	parts  []layout.SuccessPart // the requested ones
 }
 
 func (o output) key(name string) string {
@@ -54,7 +54,7 @@ func (s *Server) getResults(c echo.Context) error {
 	return s.serveContent(c, fmt.Sprintf("the output of job %s", id), size, time.Time{}, &outputReader{ctx: c.Request().Context(), out: out, size: size, end: size})
 }
 
-// wantedOutput opens the output of the job that the path names, or the part of it that the query does.
+// wantedOutput opens the output of the job in the request's path, or the part of it in the query.
 func (s *Server) wantedOutput(c echo.Context) (output, error) {
 	wanted, err := intParam(c, "part", -1, 0, maxPart)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 		return output{}, err
 	}
 	if wanted >= len(out.parts) {
-		return output{}, newProblem(api.CodePartNotFound, "the output of job %s has %d parts, and none with the number %d", j.ID, len(out.parts), wanted)
+		return output{}, newProblem(api.CodePartNotFound, "the output of job %s has %d parts, and none has the number %d", j.ID, len(out.parts), wanted)
 	}
 	if wanted >= 0 {
 		out.parts = out.parts[wanted : wanted+1]
@@ -80,9 +80,9 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 	return out, nil
 }
 
-// openOutput reads what the job wrote, and makes sure that it is still there. The caller must be allowed to read there
-// now: the allow-list may have been another when the job was submitted. What says which parts there are may have been
-// written by anybody.
+// openOutput reads which parts the job wrote, and makes sure that they are still listed. The caller must be allowed to
+// read there now: when the job was submitted, the allow-list may have been different. The list of the parts is not
+// trusted, because anybody may have written it.
 func (s *Server) openOutput(ctx context.Context, job state.Job, who caller) (out output, err error) {
 	spec, err := specOf(job)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Server) openOutput(ctx context.Context, job state.Job, who caller) (out
 	return out, err
 }
 
-// asPrefix names all that is below a folder.
+// asPrefix is the prefix of everything below a folder.
 func asPrefix(folder string) string { return strings.TrimSuffix(folder, "/") + "/" }
 
 // getResultLinks answers GET /v1/jobs/{id}/results/links.
@@ -133,6 +133,6 @@ func (s *Server) getResultLinks(c echo.Context) error {
 		}
 		list.Parts = append(list.Parts, api.Link{SuccessPart: p, URL: url, Expires: api.TimeOf(expires)})
 	}
-	s.audit.done(c, "links made", "method", http.MethodGet, "output", out.bucket.URL()+"/"+out.prefix, "links", len(list.Parts))
+	s.audit.done(c, "links created", "method", http.MethodGet, "output", out.bucket.URL()+"/"+out.prefix, "links", len(list.Parts))
 	return c.JSON(http.StatusOK, list)
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// route is one entry of the API. openapi.yaml has the same ones; a test holds the two together.
+// route is one entry of the API. openapi.yaml has the same entries; a test compares the two.
 type route struct {
 	method string
 	path   string // as echo writes it
-	role   Role   // the least that it takes
+	role   Role   // the lowest that it requires
 	handle echo.HandlerFunc
-	query  []string // the parameters that it takes
+	query  []string // the query parameters that it accepts
 }
 
 func (s *Server) routes() []route {
@@ -51,7 +51,7 @@ func (s *Server) routes() []route {
 	}
 }
 
-// withHeads adds HEAD to every route of GET that is without it. Package http keeps the bodies back.
+// withHeads adds HEAD to every route of GET that has none. Package http does not send the bodies.
 func withHeads(routes []route) []route {
 	for _, r := range slices.Clone(routes) {
 		head := r

@@ -16,14 +16,14 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Server answers requests. It has no goroutines beside those of its requests.
+// Server answers requests. It has no goroutines besides those of its requests.
 type Server struct {
 	cfg     Config
 	gate    *gate
 	audit   *audit
-	hosts   []string // names of the server, in lower case
+	hosts   []string // names of the server in lower case
 	places  *places
-	uploads chan struct{} // holds one element for each upload under way
+	uploads chan struct{} // has one element for each upload under way
 	streams *streams
 	rates   *rates // nil: no limit
 	metrics *metrics
@@ -37,7 +37,7 @@ type Server struct {
 	end     sync.Once     // closes ending
 }
 
-// New checks the configuration.
+// New makes a server. It makes no request.
 func New(cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -70,31 +70,31 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Handler returns what answers the requests. Under another http.Server than HTTPServer's,
-// nothing bounds the time that a request's header may take.
+// Handler returns the handler of all requests. Under another http.Server than that of HTTPServer,
+// nothing limits the time that a request's header may take.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Times of an http.Server. A whole request or answer has no limit: both may be any amount of
-// data. Their pace is what counts: see bodyReader and pacedWriter.
+// Limits of the http.Server. The time of a whole request or answer is not limited, because both may
+// have any size; their pace is: see bodyReader and pacedWriter.
 const (
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 64 << 10 // bytes
 )
 
-// HTTPServer returns a server for addr, yet to be started, whose Shutdown also ends the event
-// streams. Their clients go on at another server.
+// HTTPServer returns an http.Server for addr that is not started yet. Its Shutdown also ends the
+// event streams, whose clients continue at another server.
 func (s *Server) HTTPServer(addr string) *http.Server {
 	server := &http.Server{
 		Addr: addr, Handler: s.handler,
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // clients' faults: TLS, broken requests
+		ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // mistakes of clients: TLS, broken requests
 	}
 	server.RegisterOnShutdown(func() { s.end.Do(func() { close(s.ending) }) })
 	return server
 }
 
-// build puts routes and what stands before them together, outermost first.
+// build makes the handler of the routes and the middleware before them, the outermost first.
 func (s *Server) build() http.Handler {
 	e := echo.New()
 	e.HTTPErrorHandler = s.answerError
@@ -118,7 +118,7 @@ func (s *Server) build() http.Handler {
 	return e
 }
 
-// layout is where a job's objects lie.
+// layout is where a job's objects on the work store are.
 func (s *Server) layout(id job.ID) layout.Layout {
 	return layout.Layout{Prefix: s.workPrefix, Job: id, Spread: 1}
 }

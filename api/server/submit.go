@@ -26,8 +26,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// headerIdempotencyKey makes a submission repeatable: the same caller's same key names the
-// same job.
+// headerIdempotencyKey makes a submission repeatable: one key of one caller always names the same job.
 const headerIdempotencyKey = "Idempotency-Key"
 
 // maxIdempotencyKey is the longest key, in bytes.
@@ -80,7 +79,7 @@ func (s *Server) submitJob(c echo.Context) (err error) {
 	return c.JSON(http.StatusCreated, api.Submitted{ID: id, State: job.Submitted})
 }
 
-// jobIDFor returns a new id, or the one that belongs to the caller's idempotency key.
+// jobIDFor returns the id that belongs to the caller's idempotency key, or a new id.
 func jobIDFor(c echo.Context) (job.ID, error) {
 	keys := c.Request().Header.Values(headerIdempotencyKey)
 	if len(keys) > 1 {
@@ -91,13 +90,13 @@ func jobIDFor(c echo.Context) (job.ID, error) {
 		return job.NewID(), nil
 	}
 	if len(key) > maxIdempotencyKey {
-		return "", newProblem(api.CodeInvalidRequest, "the %s has %d bytes; at most %d are taken", headerIdempotencyKey, len(key), maxIdempotencyKey)
+		return "", newProblem(api.CodeInvalidRequest, "the %s has %d bytes; at most %d are allowed", headerIdempotencyKey, len(key), maxIdempotencyKey)
 	}
 	return keyedID(callerOf(c).name, key), nil
 }
 
-// keyedID is the id that a caller's idempotency key always gives. It is like any other: a key that is a ULID, as our client's
-// are, gives it its time.
+// keyedID is the id that belongs to a caller's idempotency key. It is like any other: if the key is a ULID, as our
+// client's keys are, the id has its time.
 func keyedID(who, key string) job.ID {
 	var id ulid.ULID
 	sum := sha256.Sum256([]byte(who + "\x00" + key))
@@ -129,7 +128,8 @@ func (s *submission) read(ctx context.Context) error {
 	return newProblem(api.CodeMediaType, "content type %q", kind)
 }
 
-// mediaType is what a body's type is without its parameters; "" if the header is. Text is UTF-8.
+// mediaType returns the media type of a body without its parameters; "" if the header is empty. It refuses charsets
+// other than UTF-8.
 func mediaType(header string) (string, error) {
 	if header == "" {
 		return "", nil
@@ -139,15 +139,15 @@ func mediaType(header string) (string, error) {
 		return "", newProblem(api.CodeMediaType, "content type %q: %w", header, err)
 	}
 	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "utf8" && charset != "us-ascii" {
-		return "", newProblem(api.CodeMediaType, "the charset %.40q is not taken", charset).WithHint("send text as UTF-8")
+		return "", newProblem(api.CodeMediaType, "the charset %.40q is not supported", charset).WithHint("send text as UTF-8")
 	}
 	return kind, nil
 }
 
-// overfull is how much more than a whole spec is read of one: of what is a little too large, the answer can say why.
+// overfull is how many times the limit of a spec is read: then the answer can say why a spec is a little too large.
 const overfull = 4
 
-// readSpec reads a spec of at most that many bytes.
+// readSpec reads a spec of at most most bytes.
 func readSpec(r io.Reader, most int64) (job.Spec, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -180,8 +180,8 @@ func readSpec(r io.Reader, most int64) (job.Spec, error) {
 	return spec, nil
 }
 
-// nullField names a field of a spec that is written without a value; "" if there is none. A job file may have such
-// fields; a request that does has most likely lost a value.
+// nullField returns the name of a field of a spec that is null; "" if there is none. A job file may have such fields; a
+// request with one has most likely lost a value.
 func nullField(text []byte) string {
 	fields := map[string]any{}
 	var err error
@@ -191,7 +191,7 @@ func nullField(text []byte) string {
 		err = yaml.Unmarshal(text, &fields)
 	}
 	if err != nil {
-		return "" // it was read before: the two readers differ
+		return "" // jobfile.Parse could read it: the two parsers differ
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if fields[name] == nil {
@@ -201,13 +201,13 @@ func nullField(text []byte) string {
 	return ""
 }
 
-// making is what became of a submission's job.
+// making is the result of a submission.
 type making struct {
 	now  bool // this request made the job
-	ours bool // the job has this request's files: what came with it must stay
+	ours bool // the job has this request's files: they must stay
 }
 
-// create makes the job, or finds that it was made before from the same spec.
+// create creates the job, or finds that it was created before from the same spec.
 func (s *submission) create(ctx context.Context) (made making, j state.Job, err error) {
 	j, err = s.cfg.Jobs.Job(ctx, s.id)
 	if errors.Is(err, state.ErrNoJob) {
@@ -216,8 +216,8 @@ func (s *submission) create(ctx context.Context) (made making, j state.Job, err 
 		}
 		made.now, err = s.cfg.Submit(ctx, s.who.name, s.id, s.spec)
 		if err == nil {
-			// The job has this very spec, files included, also if another request with the same key, or one of
-			// ours whose answer was lost, made it.
+			// The job has exactly this spec and these files, even if another request with the same key, or one of
+			// ours whose answer was lost, created it.
 			made.ours = true
 			return made, state.Job{ID: s.id, State: job.Submitted}, nil
 		}
@@ -240,20 +240,19 @@ func (s *submission) create(ctx context.Context) (made making, j state.Job, err 
 	if j.State.Terminal() {
 		return making{}, j, nil
 	}
-	// Again, exactly as it was: the first submission may have ended between its steps.
+	// Again, exactly as before: the first submission may have stopped between its steps.
 	_, err = s.cfg.Store.SubmitFor(ctx, j.SubmittedBy, s.id, j.Name, j.Priority, j.Spec)
 	return making{}, j, err
 }
 
-// sameSpec tells whether two specs ask for the same, wherever their programs lie.
+// sameSpec reports whether two specs ask for the same, wherever their programs are.
 func sameSpec(a, b job.Spec) bool {
 	one, errOne := canonical(a)
 	other, errOther := canonical(b)
 	return errOne == nil && errOther == nil && reflect.DeepEqual(one, other)
 }
 
-// canonical is a spec as it is after a way through the state, with its name filled in, and without
-// the keys of its files.
+// canonical is a spec as it comes back from Redis, with its name filled in, and without the keys of its files.
 func canonical(spec job.Spec) (job.Spec, error) {
 	spec.Name = cmp.Or(spec.Name, spec.Program)
 	text, err := json.Marshal(spec)

@@ -17,7 +17,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// States of an attempt, and the state of a task whose job ended without it.
+// The states of an attempt, and the state of a task that was not done when its job ended.
 const (
 	attemptRunning   = "running"
 	attemptCommitted = "committed"
@@ -75,7 +75,7 @@ func (s *Server) listTasks(c echo.Context) error {
 		}
 		list.Tasks = appendTasks(list.Tasks, j, tasks)
 	}
-	// The records of its tasks may have gone while they were read.
+	// The records of the job's tasks may have been deleted while they were read.
 	if j, err = s.jobNow(c.Request().Context(), j.ID); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *Server) listTasks(c echo.Context) error {
 	return c.JSON(http.StatusOK, list)
 }
 
-// listFailedTasks answers for a job that has ended.
+// listFailedTasks answers listTasks for a job that has ended.
 func (s *Server) listFailedTasks(c echo.Context, job state.Job, side string, offset, limit int) error {
 	tasks, err := s.cfg.Jobs.FailedTasks(c.Request().Context(), job)
 	if err != nil {
@@ -112,7 +112,7 @@ func taskOf(j state.Job, t state.Task) api.Task {
 		f := api.FailureOf(&t.Failures[i])
 		a, err := job.ParseAttempt(j.ID, f.Attempt)
 		if err != nil {
-			continue // Store.Tasks returns none
+			continue // which does not happen: Jobs reads only valid names
 		}
 		task.Attempts = append(task.Attempts, api.Attempt{
 			Number: a.Number, State: attemptFailed, Executor: f.Executor, Ended: f.At, Error: f,
@@ -138,8 +138,8 @@ func runningAttempt(r state.Running) api.Attempt {
 	}
 }
 
-// getLog answers GET /v1/jobs/{id}/tasks/{task}/attempts/{number}/log. Logs may outlive their
-// jobs' records, so no job is asked for.
+// getLog answers GET /v1/jobs/{id}/tasks/{task}/attempts/{number}/log. It does not read the job,
+// because logs may outlive the records of their jobs.
 func (s *Server) getLog(c echo.Context) error {
 	id, err := s.jobID(c)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *Server) getLog(c echo.Context) error {
 	name := c.Param("task") + "." + c.Param("number")
 	attempt, err := job.ParseAttempt(id, name)
 	if err != nil || attempt.Name() != name {
-		return newProblem(api.CodeTaskNotFound, "%.80q names no attempt", name)
+		return newProblem(api.CodeTaskNotFound, "%.80q is not the name of an attempt", name)
 	}
 	ctx, key := c.Request().Context(), s.layout(id).Log(attempt)
 	running, askErr := s.cfg.Store.ReadLog(ctx, attempt)
@@ -157,8 +157,8 @@ func (s *Server) getLog(c echo.Context) error {
 	case errors.Is(err, objstore.ErrNotFound) && askErr != nil:
 		return askErr
 	case errors.Is(err, objstore.ErrNotFound) && running:
-		return newProblem(api.CodeLogNotFound, "attempt %s of job %s runs, and its log is not there yet", attempt.Name(), id).
-			WithHint("ask again in a few seconds: now that somebody reads it, it is stored as it grows, once the program has written something")
+		return newProblem(api.CodeLogNotFound, "attempt %s of job %s is running, and has no log yet", attempt.Name(), id).
+			WithHint("ask again in a few seconds: because somebody reads the log now, it is stored as it grows, once the program has written something")
 	case errors.Is(err, objstore.ErrNotFound):
 		return newProblem(api.CodeLogNotFound, "attempt %s of job %s has left no log", attempt.Name(), id)
 	}
@@ -179,7 +179,7 @@ func (s *Server) getLog(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = r.Close() }() // all that was asked for has been read, or the connection breaks
+	defer func() { _ = r.Close() }() // everything has been read, or the connection breaks
 	begin()
 	if _, err := io.CopyN(c.Response(), r, o.Size); err != nil {
 		s.brokenAnswer(c, err)

@@ -30,8 +30,8 @@ func TestTokens(t *testing.T) {
 		says string
 	}{
 		{[]string{"list"}, `the request has no bearer token \(give a token with --token or BUCKETMILL_TOKEN\)`},
-		{[]string{"list", "--token", "wrong"}, `the token is not known`},
-		{[]string{"cancel", "x", "--token", "secret"}, `takes the role submit; the token's is read`},
+		{[]string{"list", "--token", "wrong"}, `the token is unknown`},
+		{[]string{"cancel", "x", "--token", "secret"}, `requires the role submit; the token has the role read`},
 	} {
 		r := s.command(c.args...)
 		if r.code != exitFailed {

@@ -241,7 +241,7 @@ func TestRemoveTakesTheRoleAdmin(t *testing.T) {
 	if r.code != exitFailed {
 		t.Errorf("exit code %d", r.code)
 	}
-	checkComplaint(t, r, `takes the role admin`)
+	checkComplaint(t, r, `requires the role admin`)
 }
 
 func TestBuckets(t *testing.T) {
