@@ -20,7 +20,7 @@ type progressMark struct {
 // handed notes that the mapper was handed a batch. When the batch is mapped, that many thousandths
 // of the task are done.
 func (p *mapProgress) handed(m program.Mapper, thousandths int64) {
-	telling, ok := m.(program.Telling)
+	telling, ok := m.(program.Reporting)
 	if !ok {
 		p.attempt.thousandths.Store(thousandths)
 		return

@@ -104,7 +104,7 @@ func (env *taskEnv) programAttempt(scratch string, splits input.Task) (program.A
 	}
 	a.log.progressed = a.progressed
 	return program.Attempt{
-		Moved: a.progressed, Inputs: programInputs(splits),
+		Progressed: a.progressed, Inputs: programInputs(splits),
 		Job: string(j.id), Phase: a.Attempt.Task.Side.String(),
 		Task: a.Attempt.Task.Index, Number: a.Attempt.Number - 1,
 		Scratch: scratch, User: a.user, Log: &a.log, Format: j.format.String(), Lines: j.format.Traits().Lines,

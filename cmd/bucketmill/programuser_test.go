@@ -273,7 +273,7 @@ func TestProgramUserIsCheckedAtTheStart(t *testing.T) {
 		{"0", "superuser"},
 		{"41100:0", "superuser"},
 		{"41101-41100", "the last user comes before the first"},
-		{"41100-", "is no number of a user"},
+		{"41100-", "is not the number of a user"},
 		{"-1", "there is no user"},
 		{"41100-41101", "has 2 users for 3 slots"},
 		{"40999-41002", "is the user of this process"},

@@ -10,17 +10,18 @@ import (
 // Kind is a way to run programs. The folder of each kind exports one; package kinds has the table of all.
 type Kind struct {
 	job.Kind
-	// Open returns the program of spec. The zero Config is ready to use. File is the local path of its file, empty for kinds that need none. Parameters
-	// that it can't use are errors that name them.
+	// Open returns the program of spec. The zero Config is ready to use. File is the local path of the
+	// program's file, empty for kinds without files. An error about a parameter names it.
 	Open func(cfg Config, spec Spec, file string) (Program, error)
 	// Programs, if not nil, describes the programs of OriginName, sorted by name, or the parameters of OriginCommands.
 	Programs func() []Info
 	// Prepare, if not nil, finds what all programs of the kind share on this machine, for Config.Prepared.
 	Prepare func(ctx context.Context, cfg Config) (any, error)
-	// Imports, if not nil, returns the files that a program imports from the folder of its own file: their paths below
-	// that folder, with slashes. Such programs find their program files beside their own file. User code is read, and not run.
+	// Imports, if not nil, returns the files that a program imports from the folder of its own file, as
+	// paths below that folder, with slashes. It reads user code and does not run it. Programs of such
+	// a kind find their program files beside their own file.
 	Imports func(ctx context.Context, cfg Config, file string) ([]string, error)
-	// ShowKey, if not nil, returns the part of an encoded key that an error shows; otherwise that is the key itself.
+	// ShowKey, if not nil, returns the part of an encoded key that people are shown; nil: the whole key.
 	ShowKey func(key []byte) []byte
 	// BinaryValues says that intermediate values are bytes, even if they look like text.
 	BinaryValues bool
@@ -34,7 +35,7 @@ func (k *Kind) Ready(ctx context.Context, cfg Config) (_ Config, err error) {
 	return cfg, err
 }
 
-// Kinds is the table of all kinds. Of two that fit a program file, the first one counts.
+// Kinds is a table of kinds. If several fit a program file, the first one counts.
 type Kinds []Kind
 
 // Find returns the kind of a name.
@@ -58,7 +59,7 @@ func (k Kinds) Named(program string) *Kind {
 	return nil
 }
 
-// Programs returns the descriptions that the kinds of these origins have.
+// Programs returns the descriptions of programs that kinds of these origins have.
 func (k Kinds) Programs(origins ...job.Origin) (infos []Info) {
 	for i := range k {
 		if k[i].Programs != nil && slices.Contains(origins, k[i].Origin) {
@@ -86,9 +87,10 @@ func (k Kinds) Open(cfg Config, spec Spec, file string) (Program, error) {
 	return kind.Open(cfg, spec, file)
 }
 
-// Check finds out whether the program can run at all, as far as that is possible without data: for a builtin its
-// parameters, for Python that the file loads and has its functions, for an executable that it speaks the protocol, for
-// commands that their programs exist. A fault of the program is a UserError.
+// Check finds out whether the program can run at all, as far as that is possible without data. For a
+// builtin it checks the parameters; for Python, that the file loads and has its functions; for an
+// executable, that it speaks the protocol; for commands, that their programs exist. A fault of the
+// program is a UserError.
 func (k Kinds) Check(ctx context.Context, cfg Config, spec Spec, file string) error {
 	p, err := k.Open(cfg, spec, file)
 	if err != nil {
@@ -100,12 +102,12 @@ func (k Kinds) Check(ctx context.Context, cfg Config, spec Spec, file string) er
 	return nil
 }
 
-// Checking is implemented by a Program that can find out without data whether it can run.
+// Checking is what a Program may also implement, if it can find out without data whether it can run.
 type Checking interface {
 	Check(ctx context.Context) error
 }
 
-// SpecOf returns the program of a job's spec. Its files are those on the submitter's machine.
+// SpecOf returns the program of a job's spec. Its files are the spec's sources, as the submitter has them.
 func SpecOf(spec *job.Spec) Spec {
 	s := Spec{
 		Kind: spec.Kind, Name: spec.Program, Params: spec.Params,
@@ -119,7 +121,7 @@ func SpecOf(spec *job.Spec) Spec {
 	return s
 }
 
-// Commands are a streaming program's. Mapper is always there.
+// Commands are those of a streaming program. Only Mapper is required.
 type Commands struct {
 	Mapper, Combiner, Reducer string
 }

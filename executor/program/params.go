@@ -9,33 +9,33 @@ import (
 	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
-// Info describes a builtin.
+// Info describes a program.
 type Info struct {
 	Name    string
 	Summary string // one line
-	// Reads says what a record must be, of a builtin that passes over malformed ones; else empty.
+	// Reads says what a record must be, for a program that skips malformed ones; "" for all others.
 	Reads  string
 	Params []Param
 }
 
-// Param describes a parameter of a builtin.
+// Param describes a parameter of a program.
 type Param struct {
 	Name string
-	// Default is the value when none is given; a parameter without one is required unless
-	// its summary says otherwise.
+	// Default is the value if none is given. A parameter without a default is required unless its
+	// summary says otherwise.
 	Default string
 	Summary string // one line
 }
 
-// params are a builtin's parameters, defaults filled in. The first bad value stays in err,
-// so that a builtin can read all of them and be checked once.
+// Params reads the parameters of a job. The methods return the zero value for a parameter that is not
+// valid, and Err returns the first fault, so that a caller can read all of them and check once.
 type Params struct {
 	program string
 	values  map[string]string
 	err     error
 }
 
-// readParams checks given against what info declares.
+// ReadParams fills in the defaults of info, and refuses parameters that info does not declare.
 func ReadParams(info Info, given map[string]string) (*Params, error) {
 	p := &Params{program: info.Name, values: map[string]string{}}
 	var names []string
@@ -79,8 +79,10 @@ func (p *Params) fail(name, want string) {
 	}
 }
 
+// Text returns a parameter as it is.
 func (p *Params) Text(name string) string { return p.values[name] }
 
+// Required returns a parameter that must not be empty. Want completes "want …" in the error.
 func (p *Params) Required(name, want string) string {
 	if p.values[name] == "" {
 		p.fail(name, want)
@@ -88,6 +90,7 @@ func (p *Params) Required(name, want string) string {
 	return p.values[name]
 }
 
+// Flag returns a parameter that is true or false.
 func (p *Params) Flag(name string) bool {
 	v, err := strconv.ParseBool(p.values[name])
 	if err != nil {
@@ -96,6 +99,7 @@ func (p *Params) Flag(name string) bool {
 	return v
 }
 
+// OneOf returns a parameter that must be one of choices.
 func (p *Params) OneOf(name string, choices ...string) string {
 	if !slices.Contains(choices, p.values[name]) {
 		p.fail(name, strings.Join(choices, ", "))
@@ -103,7 +107,7 @@ func (p *Params) OneOf(name string, choices ...string) string {
 	return p.values[name]
 }
 
-// separator is a text that is not empty, and holds no line end.
+// Separator returns a text that is not empty and has no line end.
 func (p *Params) Separator(name string) []byte {
 	if strings.ContainsAny(p.Required(name, "a text"), "\r\n") {
 		p.fail(name, "a text without line ends")
@@ -111,14 +115,14 @@ func (p *Params) Separator(name string) []byte {
 	return []byte(p.values[name])
 }
 
-// fields is a number of fields, at least 1.
+// Fields returns a number of fields, at least 1.
 func (p *Params) Fields(name string) int {
 	n, err := strconv.Atoi(p.values[name])
 	if err != nil || n < 1 {
-		p.fail(name, "a number from 1 on")
+		p.fail(name, "a whole number, at least 1")
 	}
 	return n
 }
 
-// Err returns the first fault of a value that was read.
+// Err returns the first fault of a parameter that was read, or nil.
 func (p *Params) Err() error { return p.err }

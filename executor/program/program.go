@@ -17,15 +17,14 @@ type Spec struct {
 	Kind string
 	// Name is a builtin's name, or the base name of the file, as errors show it.
 	Name string
-	// MapOnly says that the job has no reducers; Check then asks for none.
+	// MapOnly says that the job has no reducers; Check then doesn't look for one.
 	MapOnly bool
-	// Params are the job's; a program that does not know one of them refuses it, if it is a
-	// builtin.
+	// Params are the job's parameters. A builtin refuses those that it does not know.
 	Params map[string]string
-	// Commands are a streaming program's.
+	// Commands are those of a streaming program.
 	Commands Commands
-	// Files are the local paths of the files that were sent along, by their names in the working folder. A Python
-	// program imports those that lie beside its own file; Check looks at them all as if they did.
+	// Files are the local paths of the program files, by their names in the working folder. A Python program imports
+	// those beside its own file; Check puts all of them there.
 	Files map[string]string
 }
 
@@ -34,22 +33,22 @@ type Config struct {
 	// Python is the interpreter, a path or a name to find in PATH; version 3.8 or newer.
 	// Empty means python3.
 	Python string
-	// Grace is how long a process may take to end after it said that it is done, or to say READY
-	// in Check. 0 means DefaultGrace.
+	// Grace is how long a process may take to end after it has said DONE, or to say READY in Check.
+	// 0 means DefaultGrace.
 	Grace time.Duration
-	// LogLimit bounds what goes from one process to Attempt.Log, in bytes; the rest is
-	// dropped, and a line says so. 0 means DefaultLogLimit.
+	// LogLimit bounds what one process may write to Attempt.Log, in bytes; the rest is dropped, and
+	// a line says so. 0 means DefaultLogLimit.
 	LogLimit int64
 
-	// Launcher are the arguments with which this binary calls Launch; needed where programs run as other
-	// users.
+	// Launcher are the arguments with which this binary calls process.Launch. They are needed only if
+	// programs run as other users.
 	Launcher []string
 
-	// Prepared is what the Prepare function of the program's kind has returned; nil: Open does the same work itself.
+	// Prepared is what the Prepare function of the program's kind has returned; nil: Open prepares itself.
 	Prepared any
 }
 
-// What the zeros in a Config mean.
+// Defaults of a Config and an Attempt.
 const (
 	DefaultPython   = "python3"
 	DefaultGrace    = 10 * time.Second
@@ -57,7 +56,7 @@ const (
 	DefaultBuffer   = 16 << 20
 )
 
-// Process returns how to start an attempt's process.
+// Process returns the options that start an attempt's process.
 func (c Config) Process(a Attempt) process.Options {
 	return process.Options{
 		Folder: a.Scratch, User: a.User, Launcher: c.Launcher, Memory: a.Memory,
@@ -65,7 +64,7 @@ func (c Config) Process(a Attempt) process.Options {
 	}
 }
 
-// WithDefaults returns c with its zeros replaced by what they mean.
+// WithDefaults returns c with defaults in place of zeros.
 func (c Config) WithDefaults() Config {
 	if c.Python == "" {
 		c.Python = DefaultPython
@@ -86,12 +85,13 @@ type Attempt struct {
 	Phase string
 	// Task and Number count from 0.
 	Task, Number int
-	// Scratch is a folder that exists, belongs to the attempt alone, and is removed by its
-	// owner; builtins don't need one.
+	// Scratch is an existing folder that only this attempt uses, and that the caller removes. Builtins
+	// don't need one.
 	Scratch string
-	// User is who the program runs as; nil: our own user. The scratch folder has to be the user's.
+	// User is the user that the program runs as; nil: our own user. The scratch folder must be the
+	// user's.
 	User *process.User
-	// Log takes the process's standard error, whole lines at a time; nil drops it. After its
+	// Log receives the process's standard error, whole lines at a time; nil drops it. After its
 	// first error nothing more is written.
 	Log io.Writer
 	// Lines says that each record of the input is a line.
@@ -100,38 +100,38 @@ type Attempt struct {
 	Format string
 	// Reducers is how many reduce tasks the job has.
 	Reducers int
-	// MapOnly says that what the mapper emits is the job's output, thus text.
+	// MapOnly says that the mapper's records are the job's output, so they must be text.
 	MapOnly bool
-	// SortValues says that the values of each key are sorted by their bytes on their way to the
-	// reducer.
+	// SortValues says that the reducer gets the values of each key sorted by their bytes.
 	SortValues bool
-	// Moved, if not nil, is called whenever the process shows that it gets on: by a frame, or a
+	// Progressed, if not nil, is called whenever the process shows progress: by a frame, by output, or by a
 	// line on standard error.
-	Moved func()
-	// Took, if not nil, is told by mappers that are Telling how many of the bytes that they were handed are mapped. It is
-	// called within Map and Close.
+	Progressed func()
+	// Took, if not nil, is called by mappers that are Reporting, with the number of handed bytes that are now
+	// mapped. It is called within Map and Close.
 	Took func(bytes int64)
 	// Memory limits the process's data segment, in bytes (RLIMIT_DATA); 0 sets no limit.
 	// Builtins ignore it.
 	Memory int64
 	// Inputs are what a map task reads, in order.
 	Inputs []Input
-	// Buffer is how many bytes a mapper's output may take in this process: to be added up, of Python; of a
-	// streaming program to be sorted for its combiner, and half of it is its longest line. 0 means DefaultBuffer.
+	// Buffer bounds how many bytes of a mapper's output are held in this process: Python's ints to add
+	// up, or the pairs that a streaming program's combiner gets. Half of it is also the longest line
+	// of a streaming program. 0 means DefaultBuffer.
 	Buffer int64
 }
 
-// Input is a part of an object that a map task reads: Length bytes from Start on.
+// Input is a part of an object that a map task reads: Length bytes that begin at Start.
 type Input struct {
 	URL           string
 	Start, Length int64
 }
 
-// Program is user code, ready to be run. It is safe for concurrent use.
+// Program is user code that is ready to run. It is safe for concurrent use.
 type Program interface {
 	Traits() Traits
-	// NewMapper and NewReducer start what the attempt needs. When ctx ends, so does the
-	// process, and the methods of what was returned fail with its cause.
+	// NewMapper and NewReducer start what the attempt needs. When ctx ends, the process ends too, and
+	// the methods of the mapper or reducer fail with the cause of ctx.
 	NewMapper(ctx context.Context, a Attempt) (Mapper, error)
 	NewReducer(ctx context.Context, a Attempt) (Reducer, error)
 }
@@ -143,65 +143,64 @@ type Traits struct {
 	Combine shuffle.Combine
 	// KeyOnly says that a line of output is the key alone, without tab and value.
 	KeyOnly bool
-	// Identity says that the reducer copies its records, so that it may be passed by.
+	// Identity says that the reducer copies its records, so that the executor may leave it out.
 	Identity bool
 }
 
-// Mapper maps the batches of one attempt. Output goes to out, which is also what holds the
-// receiver's error.
+// Mapper maps the batches of one attempt. Output goes to out, which also has the receiver's error.
 type Mapper interface {
 	// Map maps a batch, which it does not keep.
 	Map(b *record.Batch, out *record.Emitter) error
-	// Close tells the program that its input ended, emits what it held back, and ends it. It
-	// does not flush out.
+	// Close ends the program's input, emits what is left, and ends the program. It does not flush
+	// out.
 	Close(out *record.Emitter) error
-	// Kill ends the program at once, with all of its process group. It may be called from
-	// any goroutine, at any time, more than once.
+	// Kill ends the program at once, with its whole process group. Any goroutine may call it, at any
+	// time, more than once.
 	Kill()
 }
 
 // Reducer reduces the records of one attempt.
 type Reducer interface {
-	// Reduce reads blocks of records, sorted by key, from next until it returns io.EOF, and
-	// ends the program. A block must be valid until next is called again. Next is
-	// called from one other goroutine, and no more once Reduce has returned.
+	// Reduce reads blocks of records, sorted by key, from next until it returns io.EOF, and ends the
+	// program. A block must be valid until next is called again. One other goroutine calls next, and
+	// no longer does once Reduce has returned.
 	Reduce(next func() ([]byte, error), out *record.Emitter) error
-	// Kill is as in Mapper.
+	// Kill does what Mapper's does.
 	Kill()
 }
 
-// Collecting is what a Mapper may implement besides, if its records are counts (Columns with
-// one Sum): MapTo is Map straight into the collector, without encoding every record on the way.
+// Collecting is what a Mapper may also implement, if its records are counts (Columns with one Sum).
+// MapTo maps straight into the collector, without encoding every record.
 type Collecting interface {
 	MapTo(b *record.Batch, c *shuffle.Collector) error
 }
 
-// Counting is what a Mapper or a Reducer may implement besides.
+// Counting is what a Mapper or a Reducer may also implement.
 type Counting interface {
-	// Counters returns the program's own counters, once Close or Reduce has returned. The map
-	// belongs to the caller.
+	// Counters returns the program's own counters, after Close or Reduce has returned. The map belongs
+	// to the caller.
 	Counters() map[string]int64
 }
 
-// Combining is what a Mapper may implement besides, if its program may have a combiner of its own.
+// Combining is what a Mapper may also implement, if its program may have a combiner.
 type Combining interface {
-	// MapOutput returns how many records were emitted before that, once Close has returned; ok is
-	// false if there was none.
+	// MapOutput returns how many records the combiner got, after Close has returned; ok is false if
+	// there was no combiner.
 	MapOutput() (records int64, ok bool)
 }
 
-// Telling is what a Mapper may implement besides, if it tells what is mapped by Attempt.Took; that Map has returned
-// says little then.
-type Telling interface {
-	// Handed returns how many bytes it was handed so far.
+// Reporting is what a Mapper may also implement, if it calls Attempt.Took for what is mapped. A return of
+// its Map then does not mean that the batch is mapped.
+type Reporting interface {
+	// Handed returns how many bytes the mapper was handed so far.
 	Handed() int64
 }
 
-// MaxCounters is how many different counters one attempt may have: all of a job's are in Redis.
+// MaxCounters bounds the different counters of one attempt: all of a job's are in Redis.
 const MaxCounters = 1000
 
-// MaxCounterName is the longest name of a counter, with that of its group, in bytes.
+// MaxCounterName bounds the name of a counter, with the name of its group, in bytes.
 const MaxCounterName = 256
 
-// ErrKilled is what the methods of a mapper or reducer fail with after Kill.
+// ErrKilled is the error of a mapper or reducer after Kill.
 var ErrKilled = errors.New("program was killed")

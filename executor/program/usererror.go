@@ -13,25 +13,25 @@ import (
 type UserError struct {
 	// Program is the program's name.
 	Program string
-	// Message is one sentence; for an exception its type and text.
+	// Message is one sentence; for an exception, its type and text.
 	Message string
-	// Traceback has the frames in the user's files, or the last lines of the log when the
-	// process died; may be empty.
+	// Traceback has the frames in the user's files, or the last lines of the log if the process died.
+	// It may be empty.
 	Traceback string
-	// File and Line are the place in the source; Line is 0 if it is not known.
+	// File and Line are the place in the source; Line is 0 if it is unknown.
 	File string
 	Line int
-	// Record is what was being worked on; nil if none was, or it is not known.
+	// Record is the record that the program was working on; nil if there was none, or it is unknown.
 	Record *RecordRef
 	// Final says that no other attempt can succeed: the program does not even start.
 	Final bool
-	// Everywhere says that it is the same on every machine, whatever is installed there.
+	// Everywhere says that the program fails on every machine, whatever is installed there.
 	Everywhere bool
-	// Cause is the error behind it, if there is one.
+	// Cause is the underlying error, if there is one.
 	Cause error
 }
 
-// Unwrap returns the error behind it.
+// Unwrap returns the underlying error.
 func (e *UserError) Unwrap() error { return e.Cause }
 
 // RecordRef points to a record.
@@ -74,7 +74,7 @@ func (r *RecordRef) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// died returns a UserError about how a process ended, with the end of its log.
+// Died returns a UserError about how a process ended, with the end of its log.
 func Died(name string, p *process.Process, message string) *UserError {
 	if p.WasKilled() {
 		message += " (was it out of memory?)"
@@ -85,10 +85,11 @@ func Died(name string, p *process.Process, message string) *UserError {
 // previewLen is how many bytes of a record an error shows, quoted.
 const previewLen = 200
 
+// Preview returns the beginning of a text, quoted, in about 200 bytes.
 func Preview(b []byte) string {
 	if q := strconv.Quote(string(b[:min(len(b), previewLen)])); len(q) <= previewLen {
 		return q
 	}
-	// Quoting makes at most four of one byte.
+	// Quoting makes at most four bytes of one.
 	return strconv.Quote(string(b[:min(len(b), previewLen/4-4)])) + "…"
 }

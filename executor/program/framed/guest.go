@@ -39,7 +39,7 @@ type Program struct {
 	// otherwise that is RECORDS frames. Write writes a frame.
 	NewGroups func(ready frames.Ready, write func(t frames.Type, parts ...[]byte) error) GroupWriter
 	// Tells says that mappers report what is mapped, by TOOK frames.
-	Tells bool
+	Reports bool
 }
 
 // pairDecoder decodes the PAIRS frames of one attempt. One goroutine uses it.
@@ -69,8 +69,8 @@ func (p *Program) NewMapper(ctx context.Context, a program.Attempt) (program.Map
 	if err != nil {
 		return nil, err
 	}
-	if p.Tells {
-		return &tellingMapper{guestMapper: guestMapper{guest: g}}, nil
+	if p.Reports {
+		return &reportingMapper{guestMapper: guestMapper{guest: g}}, nil
 	}
 	return &guestMapper{guest: g}, nil
 }
@@ -89,15 +89,15 @@ func (p *Program) NewReducer(ctx context.Context, a program.Attempt) (program.Re
 
 // guest is a conversation with a process.
 type guest struct {
-	name    string
-	foreign bool // it may be any executable, also one that does not speak the protocol
-	started bool // it has said READY; confined to whoever takes frames
-	cfg     program.Config
-	ctx     context.Context // ends with the attempt
-	moved   func()          // see Attempt.Moved; not nil
-	took    func(int64)     // see Attempt.Took; nil: the guest may not tell that
-	stop    func() bool     // stops ctx from killing the process
-	proc    *process.Process
+	name       string
+	foreign    bool // it may be any executable, also one that does not speak the protocol
+	started    bool // it has said READY; confined to whoever takes frames
+	cfg        program.Config
+	ctx        context.Context // ends with the attempt
+	progressed func()          // see Attempt.Moved; not nil
+	took       func(int64)     // see Attempt.Took; nil: the guest may not tell that
+	stop       func() bool     // stops ctx from killing the process
+	proc       *process.Process
 
 	frames   *frames.Writer
 	incoming chan frame
@@ -155,15 +155,15 @@ func (p *Program) start(ctx context.Context, a program.Attempt, role frames.Role
 		return nil, err
 	}
 	g := &guest{
-		name: p.Spec.Name, foreign: p.Foreign, cfg: p.Config, ctx: ctx, proc: proc, moved: a.Moved,
+		name: p.Spec.Name, foreign: p.Foreign, cfg: p.Config, ctx: ctx, proc: proc, progressed: a.Progressed,
 		frames:   frames.NewWriter(proc.Stdin),
 		incoming: make(chan frame),
 		free:     make(chan []byte, framesAhead+1),
 		ready:    make(chan frames.Ready, 1),
 		killed:   make(chan struct{}),
 	}
-	if g.moved == nil {
-		g.moved = func() {}
+	if g.progressed == nil {
+		g.progressed = func() {}
 	}
 	for range framesAhead {
 		g.free <- nil
@@ -174,7 +174,7 @@ func (p *Program) start(ctx context.Context, a program.Attempt, role frames.Role
 		Role: role, Job: a.Job, Task: a.Task, Attempt: a.Number, Params: p.Spec.Params,
 		Format: a.Format, Reducers: a.Reducers, MapOnly: a.MapOnly, SortValues: a.SortValues, Memory: a.Memory,
 	}
-	if p.Tells && role == frames.RoleMap {
+	if p.Reports && role == frames.RoleMap {
 		if g.took = a.Took; g.took == nil {
 			g.took = func(int64) {}
 		}
@@ -210,7 +210,7 @@ func (g *guest) read() {
 		}
 		var f frame
 		f.kind, f.payload, f.err = r.Next(buf)
-		g.moved()
+		g.progressed()
 		select {
 		case g.incoming <- f:
 		case <-g.killed:

@@ -45,19 +45,19 @@ func (m *guestMapper) MapOutput() (records int64, ok bool) {
 }
 
 // tellingMapper is a mapper whose guest reports what it has mapped.
-type tellingMapper struct {
+type reportingMapper struct {
 	guestMapper
 	handed int64
 }
 
-func (m *tellingMapper) Map(b *record.Batch, out *record.Emitter) error {
+func (m *reportingMapper) Map(b *record.Batch, out *record.Emitter) error {
 	err := m.guestMapper.Map(b, out)
 	m.handed += int64(len(m.header) + len(b.Data))
 	return err
 }
 
 // Handed implements Telling.
-func (m *tellingMapper) Handed() int64 { return m.handed }
+func (m *reportingMapper) Handed() int64 { return m.handed }
 
 // guestReducer is a Reducer in another process.
 type guestReducer struct{ *guest }

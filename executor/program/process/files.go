@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// artifact returns the absolute path of a program's file, which must be a regular one.
+// FindFile returns the absolute path of a program's file, which must be a regular file.
 func FindFile(file string) (string, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
@@ -24,7 +24,7 @@ func FindFile(file string) (string, error) {
 	return path, nil
 }
 
-// artifacts returns the absolute paths of files, which must be regular ones, by their names.
+// FindFiles returns the absolute paths of program files, by their names. All must be regular files.
 func FindFiles(files map[string]string) (map[string]string, error) {
 	paths := make(map[string]string, len(files))
 	for name, file := range files {
@@ -37,8 +37,7 @@ func FindFiles(files map[string]string) (map[string]string, error) {
 	return paths, nil
 }
 
-// linkFiles makes the links to a job's files, which are by name, in a working folder. Those that
-// are there already, of a process before, stay.
+// LinkFiles makes links to files, by their names, in a working folder. Links of an earlier process stay.
 func LinkFiles(files map[string]string, folder string) error {
 	for name, file := range files {
 		link := filepath.Join(folder, filepath.FromSlash(name))
@@ -53,6 +52,7 @@ func LinkFiles(files map[string]string, folder string) error {
 	return nil
 }
 
+// IgnoreClosed returns err, or nil if err says that a file was closed already.
 func IgnoreClosed(err error) error {
 	if errors.Is(err, os.ErrClosed) {
 		return nil

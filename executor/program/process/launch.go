@@ -14,25 +14,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A program that runs as another user is started by way of this binary: limits can't be set on another user's
-// process from outside, and some rights have to be given up from within. It starts as that user already.
+// A program that runs as another user is started through this binary: limits can't be set on another
+// user's process from outside, and some rights must be given up from within. The binary starts as that
+// user already.
 
-// launchReport is the descriptor on which a launcher tells why it could not start the program.
+// launchReport is the descriptor on which a launcher reports why it could not start the program.
 const launchReport = 3
 
-// mostProcesses is how many processes and threads a user of programs may have at a time.
+// mostProcesses bounds the processes and threads of a user of programs.
 const mostProcesses = 4096
 
-// Launch becomes the program that its arguments name, as launched has put them together. It returns only
-// by ending the process.
+// Launch becomes the program that its arguments name; Start makes them. It never returns: if it fails, it
+// ends the process.
 func Launch(args []string) {
-	runtime.LockOSThread() // what is set here holds for the thread that calls exec
+	runtime.LockOSThread() // the settings are those of the thread that calls exec
 	unix.CloseOnExec(launchReport)
 	errno := syscall.EINVAL
 	err := launch(args)
 	errors.As(err, &errno)
 	report := os.NewFile(launchReport, "report")
-	_, _ = report.Write(binary.LittleEndian.AppendUint32(nil, uint32(errno))) // if nobody reads it, nobody wants to know
+	_, _ = report.Write(binary.LittleEndian.AppendUint32(nil, uint32(errno))) // the reader may have ended
 	os.Exit(1)
 }
 
@@ -48,7 +49,7 @@ func launch(args []string) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	// A change from one user to another leaves those that may be inherited, ambient ones above all.
+	// A change from one user to another keeps capabilities that may be inherited, above all ambient ones.
 	var none [2]unix.CapUserData
 	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
 		return err
@@ -69,14 +70,14 @@ func launch(args []string) error {
 	return syscall.Exec(args[1], args[1:], os.Environ()) //nolint:gosec // to run the user's program is the point
 }
 
-// launched has cmd started as the user of opts, if there is one. The function returned must be called after the start: it
-// tells whether the launcher has become the program.
+// launched changes cmd so that it starts as the user of opts, if there is one. The returned function must be
+// called with the result of the start, and returns whether the launcher has become the program.
 func launched(cmd *exec.Cmd, opts *Options) (started func(startError error) error, err error) {
 	if opts.User == nil {
 		return func(err error) error { return err }, nil
 	}
 	if len(opts.Launcher) == 0 {
-		return nil, errors.New("no launcher is configured, and the program is to run as another user")
+		return nil, errors.New("the program must run as another user, and no launcher is configured")
 	}
 	ours, theirs, err := os.Pipe()
 	if err != nil {
@@ -100,8 +101,8 @@ func launched(cmd *exec.Cmd, opts *Options) (started func(startError error) erro
 		if err == nil && len(report) == 4 {
 			err = &os.PathError{Op: "exec", Path: path, Err: syscall.Errno(binary.LittleEndian.Uint32(report))}
 		}
-		_ = cmd.Process.Kill() // it is about to end
-		_ = cmd.Wait()         // with an error of no interest
+		_ = cmd.Process.Kill() // it is ending
+		_ = cmd.Wait()         // the report says more
 		return fmt.Errorf("as user %d: %w", opts.User.ID, err)
 	}, nil
 }

@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	// maxLogLine is the longest line that is kept together, in bytes.
+	// maxLogLine is the length at which a line is broken, in bytes.
 	maxLogLine = 64 << 10
-	// tailLines and tailBytes bound what an error shows of the end of a log.
+	// tailLines and tailBytes bound the end of a log that an error shows.
 	tailLines = 20
 	tailBytes = 4 << 10
 )
 
-// logWriter takes a process's standard error and passes it on to a log, whole lines at a
-// time, up to a limit. It remembers the last lines.
+// logWriter copies a process's standard error to a log, whole lines at a time, up to a limit. It remembers
+// the last lines.
 type logWriter struct {
-	report  func(line []byte) []byte // what is to be logged of a line; nil: all
+	report  func(line []byte) []byte // returns what to log of a line; nil: everything
 	mu      sync.Mutex
-	log     io.Writer // nil after its first error, and past the limit
-	left    int64     // bytes until the limit
-	partial []byte    // a line that has no end yet
-	tail    []string
+	log     io.Writer // guarded by mu; nil after its first error, and beyond the limit
+	left    int64     // guarded by mu: bytes until the limit
+	partial []byte    // guarded by mu: a line that has no end yet
+	tail    []string  // guarded by mu
 }
 
 func newLogWriter(log io.Writer, limit int64) *logWriter {
 	return &logWriter{log: log, left: limit}
 }
 
-// Write implements io.Writer. It never fails, since a program must not die of its log.
+// Write implements io.Writer. It never fails: a program must not die because of its log.
 func (w *logWriter) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,7 +46,7 @@ func (w *logWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// flush passes on a last line that has no end.
+// flush logs a last line that has no end.
 func (w *logWriter) flush() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -56,7 +56,7 @@ func (w *logWriter) flush() {
 	}
 }
 
-// pass passes on whole lines.
+// pass logs whole lines.
 func (w *logWriter) pass(lines []byte) {
 	if w.report != nil {
 		lines = w.reported(lines)
@@ -79,7 +79,7 @@ func (w *logWriter) pass(lines []byte) {
 	w.left -= int64(len(lines))
 }
 
-// reported hands lines to report, one by one, and returns what is left to be logged.
+// reported calls report for each line, and returns what to log.
 func (w *logWriter) reported(lines []byte) []byte {
 	logged := make([]byte, 0, len(lines))
 	for line := range bytes.Lines(lines) {

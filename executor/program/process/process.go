@@ -15,29 +15,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeSize is what the kernel may hold of either direction, in bytes, so that host and
-// guest change places less often. Where it can't be had, the default does.
+// pipeSize is the wanted size of both pipes, in bytes. With large pipes the two processes take turns less
+// often. If the kernel refuses it, the default size stays.
 const pipeSize = 1 << 20
 
-// process is a running guest, leader of its own process group.
+// Process is a running program, the leader of its process group.
 type Process struct {
 	cmd    *exec.Cmd
-	Stdin  *os.File // ours to write to
-	Stdout *os.File // ours to read from
+	Stdin  *os.File // our end, to write to
+	Stdout *os.File // our end, to read from
 	stderr *logWriter
 
 	mu    sync.Mutex
-	ended bool // the group was killed after its leader's end: its id is not ours any more
+	ended bool // guarded by mu: the group was killed after its leader's end; its id is no longer ours
 
-	shared    bool          // see processOptions
+	shared    bool          // see Options
 	died      chan struct{} // closed when the leader has ended
-	released  chan struct{} // closed when what is left of the group may be killed after that; nil: at once
+	released  chan struct{} // closed when the rest of the group may be killed after that; nil: at once
 	release   sync.Once
-	exited    chan struct{} // closed when the process was waited for
-	exitError error         // of the wait; valid once exited is closed
+	exited    chan struct{} // closed when the process is reaped
+	exitError error         // from the wait; valid once exited is closed
 }
 
-// processOptions say how a process runs.
+// Options say how a process runs.
 type Options struct {
 	// Folder is the scratch folder: the working folder, HOME and TMPDIR. It must be the user's.
 	Folder string
@@ -60,24 +60,24 @@ type Options struct {
 	// Grace is how long standard output and standard error may stay open after the end of the
 	// process.
 	Grace time.Duration
-	// Linger lets what the process started live on after its end until LetGo or Kill is called.
+	// Linger lets what the process has started live on after its end, until LetGo or Kill is called.
 	Linger bool
 	// Shared says that other processes use the same scratch folder: processes that have left the
 	// group are not searched for, since they can't be told apart from those.
 	Shared bool
 }
 
-// errNotRunnable says that there is no program in a file that the kernel could start.
+// ErrNotRunnable says that the kernel can't start a file as a program.
 var ErrNotRunnable = errors.New("the program cannot be started")
 
-// notRunnable are the kernel's reasons that lie in what is to be started, and how. All others, as a want of
-// memory or processes, are the machine's.
+// notRunnable are the kernel's errors that blame the file or the arguments. All others, such as a lack of
+// memory or processes, blame the machine.
 var notRunnable = []error{
 	syscall.ENOEXEC, os.ErrNotExist, os.ErrPermission, syscall.E2BIG, syscall.EINVAL, syscall.ELOOP, syscall.ENAMETOOLONG,
 	syscall.ENOTDIR, syscall.EISDIR, syscall.ELIBBAD,
 }
 
-// startProcess starts argv. Errors that lie in argv are errNotRunnable.
+// Start starts a process. An error is ErrNotRunnable if argv is to blame.
 func Start(argv []string, opts Options) (_ *Process, err error) {
 	childIn, stdin, err := os.Pipe()
 	if err != nil {
@@ -103,14 +103,14 @@ func Start(argv []string, opts Options) (_ *Process, err error) {
 	cmd.Env = append(environment(opts.Folder), opts.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, p.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		// A group of its own, and a session: from our terminal, if we have one, a program could read what is typed
-		// there, and type in its turn.
+		// A new group, and a new session: with our terminal, if we have one, a program could read what is
+		// typed, and type itself.
 		Setsid: true,
-		// The kernel watches the thread that started the process, not us as a whole. Go ends
-		// threads only when a goroutine that is locked to one ends.
+		// The kernel watches the thread that started the process, not our process as a whole. Go ends a
+		// thread only if a goroutine that is locked to it ends.
 		Pdeathsig: syscall.SIGKILL,
 	}
-	// A grandchild that left the group may still hold standard error.
+	// A grandchild that has left the group may still hold standard error.
 	cmd.WaitDelay = opts.Grace
 	p.cmd = cmd
 	started, err := launched(cmd, &opts)
@@ -120,13 +120,13 @@ func Start(argv []string, opts Options) (_ *Process, err error) {
 	if slices.ContainsFunc(notRunnable, func(why error) bool { return errors.Is(err, why) }) {
 		err = fmt.Errorf("%w: %w", ErrNotRunnable, err)
 	}
-	// The child has its own copies now; or there is none.
+	// The child has its own copies now, or there is no child.
 	err = errors.Join(err, childIn.Close(), childOut.Close())
 	if err != nil {
 		return nil, errors.Join(err, stdin.Close(), stdout.Close())
 	}
 	go p.wait()
-	if opts.User != nil { // the launcher has done the rest
+	if opts.User != nil { // the launcher does the rest
 		return p, nil
 	}
 	offerToKill(cmd.Process.Pid)
@@ -138,7 +138,7 @@ func Start(argv []string, opts Options) (_ *Process, err error) {
 	return p, nil
 }
 
-// environment is all of the environment that a guest gets.
+// environment returns the whole environment that a program gets.
 func environment(scratch string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
@@ -156,17 +156,17 @@ func growPipe(f *os.File) {
 	if err != nil {
 		return
 	}
-	// A refusal, at the user's limit for pipes, only costs speed.
+	// If the kernel refuses, at the user's limit for pipes, that only costs speed.
 	_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
 }
 
-// firstToKill is the oom_score_adj of what the kernel is to kill before anything else.
+// firstToKill is the oom_score_adj of processes that the kernel kills before all others.
 const firstToKill = "1000"
 
-// offerToKill has the kernel kill a guest, and what that starts, before anything else when memory
-// runs out: an executor, a Redis or a store on the same machine are worth more.
+// offerToKill makes the kernel kill a program, and what it starts, before anything else when memory runs
+// out: an executor, a Redis or a store on the same machine are worth more.
 func offerToKill(pid int) {
-	// It may have ended already, or /proc may be missing; then all are alike to the kernel.
+	// The process may have ended, or /proc may be missing; then the kernel treats all processes alike.
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(firstToKill), 0)
 }
 
@@ -177,14 +177,14 @@ func limitMemory(pid int, limit int64) error {
 	l := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}
 	err := unix.Prlimit(pid, unix.RLIMIT_DATA, &l, nil)
 	if errors.Is(err, unix.ESRCH) {
-		return nil // it ended already, which its reader finds out
+		return nil // the process has ended; its reader finds out
 	}
 	return err
 }
 
-// wait reaps the process, and kills what is left of its group, and what has left that.
+// wait waits for the leader, kills the rest of its group and what has left the group, and reaps the leader.
 func (p *Process) wait() {
-	// The dead leader is not reaped yet, so that the group's id can't be anybody else's.
+	// Until the dead leader is reaped, nobody else can get the group's id.
 	for {
 		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
@@ -200,25 +200,25 @@ func (p *Process) wait() {
 	p.ended = true
 	p.mu.Unlock()
 	if !p.shared {
-		// What does not end, or can't be looked for, is the next start's on this machine.
+		// What does not end, or can't be found, is left to the next start on this machine.
 		_ = KillStrays(p.cmd.Dir)
 	}
 	p.exitError = p.cmd.Wait()
 	p.stderr.flush()
-	// A grandchild that left the group may hold standard output, too. What the guest itself
-	// wrote is in the pipe already.
+	// A grandchild that has left the group may hold standard output, too. What the program itself wrote
+	// is in the pipe already.
 	_ = p.Stdout.SetReadDeadline(time.Now().Add(p.cmd.WaitDelay))
 	close(p.exited)
 }
 
-// LetGo has what is left of the group killed once its leader has ended.
+// LetGo lets the rest of the group be killed once its leader has ended.
 func (p *Process) LetGo() {
 	if p.released != nil {
 		p.release.Do(func() { close(p.released) })
 	}
 }
 
-// Kill ends the process and its group at once. It does not wait.
+// Kill ends the process and its group. It does not wait. Any goroutine may call it, more than once.
 func (p *Process) Kill() {
 	p.LetGo()
 	p.mu.Lock()
@@ -229,7 +229,7 @@ func (p *Process) Kill() {
 }
 
 func (p *Process) signalGroup() {
-	// ESRCH, that nobody is there, is the only error that can be, and is no error.
+	// The only possible error is ESRCH: the group has ended.
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 }
 
@@ -238,8 +238,8 @@ func (p *Process) Close() error {
 	return errors.Join(IgnoreClosed(p.Stdin.Close()), IgnoreClosed(p.Stdout.Close()))
 }
 
-// WaitExit waits for the process to end by itself for at most d, or until ctx ends, and
-// tells whether it did.
+// WaitExit waits until the process has ended, for at most d or until ctx ends. It reports whether the
+// process has ended.
 func (p *Process) WaitExit(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -252,8 +252,8 @@ func (p *Process) WaitExit(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// Exit describes how the process ended, as "exit status 3" or "signal: killed". It must
-// have ended.
+// Exit describes how the process ended, such as "exit status 3" or "signal: killed". The process must have
+// ended.
 func (p *Process) Exit() string {
 	if state := p.cmd.ProcessState; state != nil {
 		return state.String()
@@ -261,8 +261,8 @@ func (p *Process) Exit() string {
 	return fmt.Sprint(p.exitError)
 }
 
-// WasKilled reports whether a SIGKILL ended the process, as the kernel does when memory runs out. It
-// must have ended.
+// WasKilled reports whether a SIGKILL ended the process; the kernel sends it when memory runs out. The
+// process must have ended.
 func (p *Process) WasKilled() bool {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
@@ -271,10 +271,10 @@ func (p *Process) WasKilled() bool {
 // LastLines returns the end of standard error: at most 20 lines and 4 KiB.
 func (p *Process) LastLines() string { return p.stderr.lastLines() }
 
-// State returns how the process ended. It must have ended.
+// State returns how the process ended. The process must have ended.
 func (p *Process) State() *os.ProcessState { return p.cmd.ProcessState }
 
-// Died returns a channel that is closed when the process has ended; what it has started may still run.
+// Died returns a channel that is closed when the process has ended. What it has started may still run.
 func (p *Process) Died() <-chan struct{} { return p.died }
 
 // Exited returns a channel that is closed when the process and its group have ended.

@@ -10,30 +10,30 @@ import (
 	"syscall"
 )
 
-// A process holds a lock on a file in its scratch folder as long as it lives, so that the next
-// one can tell a folder in use from one that a killed process left behind.
+// While a process lives, it has a lock on a file in its scratch folder. By this lock, other processes tell
+// a folder in use from one that a killed process has left.
 const (
 	scratchPattern = "bucketmill-*"
 	scratchLock    = "lock"
-	newScratch     = ".new-" // before the name of a folder that is being made
+	newScratch     = ".new-" // prefix of a folder that is not locked yet
 )
 
-// Scratch is a folder on local disk of this process's own.
+// Scratch is a folder on local disk that only this process uses.
 type Scratch struct {
-	Folder string // by its absolute path
-	// Left says what of others that were killed could not be removed: it stays, and harms nobody.
+	Folder string // absolute path
+	// Left says which leftovers of killed processes could not be removed. They do no harm.
 	Left    error
 	lock    *os.File
-	watcher *watcher // nil: nobody watches
+	watcher *watcher // may be nil
 }
 
-// MakeScratch makes a scratch folder in parent, by default the system's temporary folder, and
-// removes those that belong to nobody any more.
+// MakeScratch makes a scratch folder in parent, by default the system's temporary folder, and removes
+// scratch folders that no longer belong to a process.
 func MakeScratch(parent string) (*Scratch, error) {
 	if parent == "" {
 		parent = os.TempDir()
 	}
-	parent, err := filepath.Abs(parent) // programs run elsewhere, and get it as their home
+	parent, err := filepath.Abs(parent) // programs run in other folders, and have their home here
 	if err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
@@ -41,7 +41,7 @@ func MakeScratch(parent string) (*Scratch, error) {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	left := reclaimScratch(parent)
-	// It gets its name when it is locked: another process that starts now could come between.
+	// It gets its final name once it is locked; otherwise, another process that starts now could remove it.
 	unnamed, err := os.MkdirTemp(parent, newScratch+scratchPattern)
 	if err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
@@ -57,15 +57,15 @@ func MakeScratch(parent string) (*Scratch, error) {
 	return &Scratch{Folder: folder, Left: left, lock: lock}, nil
 }
 
-// Remove removes the folder, with all that is in it, and ends its watcher.
+// Remove removes the folder with its content, and ends its watcher.
 func (s *Scratch) Remove() error {
 	return errors.Join(RemoveScratch(s.Folder), s.lock.Close(), s.watcher.leave())
 }
 
-// reclaimScratch removes the folders of processes that were killed, and ends what still runs there. The kernel gives a lock up
-// with the last process that holds it, so this also tells who lives in other containers of this
-// machine that share the folder; over a network's file system it does so where that has locks. In a folder that all users
-// of a machine share, only what is our own is looked at.
+// reclaimScratch removes the folders of killed processes, and ends what still runs in them. The kernel
+// releases a lock when the last process that has it ends. So the lock also protects folders of other
+// containers on this machine that share parent, and on a network file system if that has locks. In a
+// parent that all users of a machine share, only our user's folders are considered.
 func reclaimScratch(parent string) error {
 	folders, err := filepath.Glob(filepath.Join(parent, scratchPattern))
 	if err != nil {
@@ -79,21 +79,21 @@ func reclaimScratch(parent string) error {
 	return errors.Join(errs...)
 }
 
-// reclaim removes a folder, and ends what runs there, if it is ours and nobody has its lock; true: it was done, or
-// is not there.
+// reclaim removes a folder, and ends what runs in it, if it is our user's and nobody has its lock. It
+// returns true if it did that, or the folder does not exist.
 func reclaim(folder string) (bool, error) {
 	if ours, err := ownFolder(folder); err != nil || !ours {
 		return errors.Is(err, fs.ErrNotExist), nil
 	}
 	lock, err := lockFile(filepath.Join(folder, scratchLock), 0)
 	if err != nil {
-		return errors.Is(err, fs.ErrNotExist), nil // else in use, or not ours
+		return errors.Is(err, fs.ErrNotExist), nil // otherwise it is in use, or not ours
 	}
-	// The kernel ends a killed executor's programs, but not what those had started.
+	// The kernel ends the programs of a killed executor, but not what they had started.
 	return true, errors.Join(KillStrays(folder), RemoveScratch(folder), lock.Close())
 }
 
-// ownFolder tells whether a path is that of a folder of our user's, and no link to one.
+// ownFolder reports whether a path is a folder of our user, and not a link to one.
 func ownFolder(path string) (bool, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -103,7 +103,8 @@ func ownFolder(path string) (bool, error) {
 	return info.IsDir() && ok && int(stat.Uid) == os.Geteuid(), nil
 }
 
-// lockFile opens and locks a file, which must be no link, or fails at once when another process holds the lock.
+// lockFile opens and locks a file, which must not be a link. It fails at once if another process has the
+// lock.
 func lockFile(path string, flags int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|flags, 0o600)
 	if err != nil {
@@ -115,9 +116,9 @@ func lockFile(path string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-// RemoveScratch removes a folder in which programs have run, as os.RemoveAll does. These may have
-// left folders that can't be written to, whose files only the superuser could remove, or may have run as other
-// users, whose folders only they can empty.
+// RemoveScratch removes a folder in which programs have run, as os.RemoveAll does. Programs may have left
+// folders without write permission, whose files only the superuser could remove. Or they have run as
+// other users, and only these can empty their folders.
 func RemoveScratch(folder string) error {
 	err := os.RemoveAll(folder)
 	if !errors.Is(err, fs.ErrPermission) {
@@ -128,19 +129,19 @@ func RemoveScratch(folder string) error {
 			return nil
 		}
 		if owner := ownerOf(entry); owner != nil {
-			// What it can't remove is named by what follows.
+			// os.RemoveAll below names what this can't remove.
 			_ = owner.As(func() error { return emptyFolder(path) })
 			return fs.SkipDir
 		}
-		// A folder is visited before it is read, and others may have to pass it. What is not ours stays, and is
-		// named below.
+		// A folder is visited before it is read, and other users may have to pass it. What is not ours
+		// stays, and is named below.
 		_ = os.Chmod(path, passable)
 		return nil
 	})
 	return errors.Join(err, os.RemoveAll(folder))
 }
 
-// ownerOf returns the user that a folder belongs to, if that is not ours or the superuser.
+// ownerOf returns the user that a folder belongs to, or nil if that is us or the superuser.
 func ownerOf(entry fs.DirEntry) *User {
 	info, err := entry.Info()
 	if err != nil {
@@ -153,7 +154,7 @@ func ownerOf(entry fs.DirEntry) *User {
 	return &User{ID: int(stat.Uid), Group: int(stat.Gid)}
 }
 
-// emptyFolder removes all that is in a folder of the caller's.
+// emptyFolder removes the content of a folder that the calling thread's user owns.
 func emptyFolder(folder string) error {
 	if err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
@@ -171,8 +172,8 @@ func emptyFolder(folder string) error {
 	return errors.Join(errs...)
 }
 
-// PassableFolder makes a folder, and what is missing above it, through which other users get to what is in
-// it, without being able to see what that is.
+// PassableFolder makes a folder, and missing folders above it. Other users can open what is in them by its
+// name, but can't list them.
 func PassableFolder(path string) error {
 	err := os.Mkdir(path, passable)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -184,12 +185,12 @@ func PassableFolder(path string) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return os.Chmod(path, passable) // whatever the process's mask
+	return os.Chmod(path, passable) // whatever the umask is
 }
 
 const passable = 0o711
 
-// Admit lets the programs of other users get to their folders.
+// Admit gives programs of other users access to their folders.
 func (s *Scratch) Admit(users *Users) error {
 	if err := os.Chmod(s.Folder, passable); err != nil {
 		return fmt.Errorf("let user %d pass the scratch folder: %w", users.First, err)
@@ -199,12 +200,12 @@ func (s *Scratch) Admit(users *Users) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("user %d can't get to the scratch folder %s, since a folder above it lets nobody pass: allow that (chmod o+x), or give another --scratch: %w", users.First, s.Folder, err)
+		return fmt.Errorf("user %d has no access to the scratch folder %s, because of a folder above it: allow other users to pass (chmod o+x), or give another --scratch: %w", users.First, s.Folder, err)
 	}
 	return nil
 }
 
-// MakeFolder makes the folder that a program of the user's works in; it may be there already.
+// MakeFolder makes the working folder for a program of the user. It may exist already.
 func (u *User) MakeFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
@@ -215,12 +216,12 @@ func (u *User) MakeFolder(path string) error {
 	return os.Chown(path, u.ID, u.Group)
 }
 
-// Usage is how many bytes of its disk the files in a folder of the user's take.
+// Usage returns how many bytes on disk the files in a folder of the user take.
 func (u *User) Usage(folder string) (used int64) {
 	_ = u.As(func() error {
 		return filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
 			if err != nil {
-				return nil // what can't be read can't be counted
+				return nil // it can't be counted
 			}
 			if info, err := entry.Info(); err == nil {
 				if stat, ok := info.Sys().(*syscall.Stat_t); ok {

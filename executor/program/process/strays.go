@@ -14,19 +14,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// strayPatience is how long KillStrays goes on against a program that starts processes as
-// fast as it ends them.
+// strayPatience is how long KillStrays tries against a program that starts processes as fast as KillStrays
+// ends them.
 const strayPatience = 2 * time.Second
 
-// KillStrays ends the processes that programs have left in a scratch folder, by its absolute
-// path, or any below it:
-// those that left their group (setsid), and those whose executor was killed, which nobody could
-// end with it. They are known by HOME, which startProcess sets and children inherit, or, while they have no
-// environment at all, by their working folder; one that takes another environment is not found. It
-// returns when none is left.
+// KillStrays ends the processes that programs have left in a scratch folder, or any folder below it: those
+// that left their group (setsid), and those whose executor was killed. The path must be absolute.
+// Processes are known by HOME, which Start sets and children inherit; a process without any environment
+// is known by its working folder. A process with another HOME is not found. KillStrays returns when no
+// process is left.
 func KillStrays(folder string) error {
 	if !filepath.IsAbs(folder) {
-		return fmt.Errorf("end what a program left running: %q is no absolute path", folder)
+		return fmt.Errorf("end what a program left running: %q is not an absolute path", folder)
 	}
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
 		found, err := killStrays(folder)
@@ -37,18 +36,18 @@ func KillStrays(folder string) error {
 			return nil
 		}
 		if time.Since(began) > strayPatience {
-			return fmt.Errorf("end what a program left running: %d processes at home in %s do not end", found, folder)
+			return fmt.Errorf("end what a program left running: %d processes with their home in %s do not end", found, folder)
 		}
 	}
 }
 
-// killStrays looks once, and returns how many it found.
+// killStrays searches once, and returns how many processes it found.
 func killStrays(folder string) (found int, err error) {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0, err
 	}
-	others := map[User][]int{} // processes that we can't look into, by user
+	others := map[User][]int{} // processes whose environment we can't read, by user
 	for _, p := range processes {
 		pid, err := strconv.Atoi(p.Name())
 		if err != nil {
@@ -69,7 +68,7 @@ func killStrays(folder string) (found int, err error) {
 		found++
 	}
 	if held, err := held(); err != nil || held&(1<<unix.CAP_SETUID) == 0 || held&(1<<unix.CAP_KILL) == 0 {
-		return found, err // they are none of our programs
+		return found, err // so they are not our programs
 	}
 	for user, pids := range others {
 		n, err := user.killStrays(pids, folder)
@@ -80,8 +79,8 @@ func killStrays(folder string) (found int, err error) {
 	return found, nil
 }
 
-// EndAll ends all processes of a user whom nobody else uses, also those that have another home by now: they could look
-// into what the user's next program does. It returns when none is left.
+// EndAll ends all processes of a user that only programs use, also those that have changed their home: they
+// could look into the user's next program. It returns when no process is left.
 func (u *User) EndAll() error {
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
 		found, err := u.endAll()
@@ -97,7 +96,7 @@ func (u *User) EndAll() error {
 	}
 }
 
-// endAll looks once, and returns how many it found.
+// endAll searches once, and returns how many processes it found.
 func (u *User) endAll() (found int, err error) {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
@@ -116,8 +115,8 @@ func (u *User) endAll() (found int, err error) {
 	return found, nil
 }
 
-// runs tells whether a process is the user's and has not ended. The owner of its folder in /proc does not tell: it is
-// the superuser where a process lets nobody look into it.
+// runs reports whether a process is the user's and has not ended. The owner of the process's folder in
+// /proc does not say that: the superuser owns it if the process is not dumpable.
 func (u *User) runs(pid int) bool {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
@@ -138,10 +137,10 @@ func (u *User) runs(pid int) bool {
 	return own
 }
 
-// killStrays ends those of a user's processes that live in a folder.
+// killStrays ends those of the user's processes that have their home in a folder.
 func (u *User) killStrays(pids []int, folder string) (found int, err error) {
 	strays := []int{}
-	// Where we may not take its rights, it is nobody who runs programs for us.
+	// If we can't take its rights, it is not a user of our programs.
 	_ = u.As(func() error {
 		for _, pid := range pids {
 			if at, _ := livesIn(pid, folder); at {
@@ -159,8 +158,8 @@ func (u *User) killStrays(pids []int, folder string) (found int, err error) {
 	return found, nil
 }
 
-// killStray ends a process, of a user if it is not ours, if it still is the one that was found: its id may be
-// another's by now.
+// killStray ends a process unless its id belongs to another process now. U is the process's user; nil: our
+// own.
 func killStray(pid int, folder string, u *User) error {
 	return kill(pid, func() (still bool) {
 		_ = u.As(func() (err error) {
@@ -171,7 +170,7 @@ func killStray(pid int, folder string, u *User) error {
 	})
 }
 
-// kill ends a process if it still is the one that was found.
+// kill ends a process if still returns true once the process is held by a descriptor.
 func kill(pid int, still func() bool) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err == nil {
@@ -183,20 +182,20 @@ func kill(pid int, still func() bool) error {
 		err = unix.Kill(pid, unix.SIGKILL) // before Linux 5.3
 	}
 	if errors.Is(err, unix.ESRCH) {
-		return nil // it ended by itself
+		return nil // it has ended by itself
 	}
 	return err
 }
 
-// livesIn tells whether a process was started with its home in a folder. One that has ended was not: its
-// environment can't be read, or is empty. That of another user can't be read, either.
+// livesIn reports whether a process was started with its home in a folder. It fails for another user's
+// process. A process that has ended has an environment that can't be read, or is empty.
 func livesIn(pid int, folder string) (bool, error) {
 	environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 	if err != nil {
 		return false, err
 	}
 	if len(environment) == 0 {
-		// So it looks while it takes up another program (execve), too.
+		// The environment is also empty while the process starts another program (execve).
 		at, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(pid), "cwd"))
 		return err == nil && within(at, folder), nil
 	}
@@ -209,7 +208,7 @@ func livesIn(pid int, folder string) (bool, error) {
 	return false, nil
 }
 
-// within tells whether a path is that of a folder or below it.
+// within reports whether a path is a folder or below it.
 func within(path, folder string) bool {
 	return path == folder || strings.HasPrefix(path, folder+"/")
 }

@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Users are the users that programs run as, beside that of the executor: First to Last, all of one group.
-// Programs that run side by side are kept from one another's files and processes where each has a user of its own.
+// Users are the users that programs run as, other than the executor's: First to Last, all in one group.
+// Programs that run at the same time have no access to each other's files and processes if each has its
+// own user.
 type Users struct {
 	First, Last, Group int
 }
@@ -23,8 +24,9 @@ type Users struct {
 // User is one of them. A nil User is the executor's own.
 type User struct{ ID, Group int }
 
-// ParseUsers reads NAME[:GROUP], UID[:GID] or FIRST-LAST[:GID]. A name has to be known to this machine; the group is by
-// default the user's own, or that of the same number. The superuser and its group are refused.
+// ParseUsers reads NAME[:GROUP], UID[:GID] or FIRST-LAST[:GID]. A name must be known to this machine. The
+// default group is the user's own, or the one with the same number. The superuser and its group are
+// refused.
 func ParseUsers(text string) (*Users, error) {
 	name, group, hasGroup := strings.Cut(text, ":")
 	first, last, isRange := strings.Cut(name, "-")
@@ -45,18 +47,18 @@ func ParseUsers(text string) (*Users, error) {
 	case err != nil:
 		return nil, err
 	case u.First == 0 || u.Group == 0:
-		return nil, fmt.Errorf("%q is the superuser, or its group: programs need a user without rights", text)
+		return nil, fmt.Errorf("%q is the superuser or its group: programs need a user without rights", text)
 	case u.Last < u.First:
 		return nil, fmt.Errorf("%q: the last user comes before the first", text)
 	}
 	return &u, nil
 }
 
-// numberOf reads an id. Those from 1<<31 on are left to the kernel's own uses.
+// numberOf reads an id. The kernel uses some ids of 1<<31 and above itself.
 func numberOf(text, what string) (int, error) {
 	n, err := strconv.ParseUint(text, 10, 31)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number of a %s", text, what)
+		return 0, fmt.Errorf("%q is not the number of a %s", text, what)
 	}
 	return int(n), nil
 }
@@ -89,10 +91,10 @@ func findGroup(name string) (int, error) {
 	return id, nil
 }
 
-// Count is how many users there are.
+// Count returns how many users there are.
 func (u *Users) Count() int { return u.Last - u.First + 1 }
 
-// At returns one of them, counted from 0; of a nil Users a nil User.
+// At returns the user number i, counted from 0 and around; for nil Users it returns nil.
 func (u *Users) At(i int) *User {
 	if u == nil {
 		return nil
@@ -100,13 +102,14 @@ func (u *Users) At(i int) *User {
 	return &User{ID: u.First + i%u.Count(), Group: u.Group}
 }
 
-// What a process needs for running programs as other users: to start them, to give them their folders, and to end them.
+// capabilities are those that a process needs to run programs as other users: to start them, to give them
+// their folders, and to end them.
 var capabilities = map[string]int{"CAP_CHOWN": unix.CAP_CHOWN, "CAP_KILL": unix.CAP_KILL, "CAP_SETGID": unix.CAP_SETGID, "CAP_SETUID": unix.CAP_SETUID}
 
-// Check tells why this process can't run programs as these users.
+// Check returns why this process can't run programs as these users, or nil.
 func (u *Users) Check() error {
 	if own := os.Geteuid(); own >= u.First && own <= u.Last {
-		return fmt.Errorf("user %d is the user of this process: its programs need another one", own)
+		return fmt.Errorf("user %d is the user of this process: programs need another user", own)
 	}
 	held, err := held()
 	if err != nil {
@@ -114,7 +117,7 @@ func (u *Users) Check() error {
 	}
 	for _, name := range []string{"CAP_SETUID", "CAP_SETGID", "CAP_CHOWN", "CAP_KILL"} {
 		if held&(1<<capabilities[name]) == 0 {
-			return fmt.Errorf("this process may not run programs as another user, since it has no %s: start it as root, or with the capabilities CAP_SETUID, CAP_SETGID, CAP_CHOWN and CAP_KILL", name)
+			return fmt.Errorf("this process may not run programs as another user, because it lacks %s: start it as root, or with the capabilities CAP_SETUID, CAP_SETGID, CAP_CHOWN and CAP_KILL", name)
 		}
 	}
 	return nil
@@ -124,12 +127,12 @@ func (u *Users) Check() error {
 func held() (uint64, error) {
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &data[0]); err != nil {
-		return 0, fmt.Errorf("ask for this process's capabilities: %w", err)
+		return 0, fmt.Errorf("read this process's capabilities: %w", err)
 	}
 	return uint64(data[0].Effective) | uint64(data[1].Effective)<<32, nil
 }
 
-// credential is for starting a process as the user, without any further group.
+// credential returns what starts a process as the user, with no supplementary groups.
 func (u *User) credential() *syscall.Credential {
 	if u == nil {
 		return nil
@@ -137,10 +140,12 @@ func (u *User) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(u.ID), Gid: uint32(u.Group), Groups: []uint32{}}
 }
 
-// As has f use the file system, /proc as well, with the user's rights. F starts no goroutines or processes.
+// As calls f with the user's rights on file systems, /proc among them. f must not start goroutines or
+// processes.
 //
-// Only the thread's ids for the file system are changed: with others of the user's the programs could send us
-// signals. The thread may not end with that, either: the kernel would end the programs that it has started.
+// It changes only the thread's ids for file systems: with the user's other ids, programs could send us
+// signals. The thread must not end while it has these ids, because the kernel would then end the programs
+// that it has started.
 func (u *User) As(f func() error) error {
 	if u == nil {
 		return f()
@@ -160,14 +165,14 @@ func (u *User) As(f func() error) error {
 		back := setThreadRights(own.id, own.group, own.groups)
 		done <- errors.Join(err, back)
 		if back != nil {
-			select {} // nobody else may get this thread
+			select {} // no other goroutine may get this thread
 		}
 		runtime.UnlockOSThread()
 	}()
 	return <-done
 }
 
-// rights are the ids of a thread for the file system.
+// rights are a thread's ids for file systems.
 type rights struct {
 	id, group int
 	groups    []uint32
@@ -182,12 +187,12 @@ func threadRights() (r rights, err error) {
 	return r, err
 }
 
-// setThreadRights sets them for this thread alone.
+// setThreadRights sets the rights of this thread only.
 func setThreadRights(id, group int, groups []uint32) error {
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(unsafe.SliceData(groups))), 0); errno != 0 {
 		return errno
 	}
-	// These calls don't say whether they worked, but what was set before them.
+	// These calls return the id that was set before, not whether they worked.
 	_, err := unix.SetfsgidRetGid(group)
 	_, err2 := unix.SetfsuidRetUid(id)
 	if err := errors.Join(err, err2); err != nil {

@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// watcher is a process that outlives ours, to clear away what that leaves.
+// watcher is a process that outlives ours, and removes what ours leaves.
 type watcher struct {
 	cmd *exec.Cmd
-	end io.Closer // nobody else has it: the kernel closes it when we die
+	end io.Closer // no other process has it, so the kernel closes it when ours dies
 }
 
-// Watch has a process of its own wait for the end of this one, however it comes, and then end what programs
-// have left running in the folder, and remove it. It gets nothing of our environment. The kernel ends a killed process's children for it, but not
-// theirs. Args are those that make this binary call Reclaim on its standard input and on the folder, which
-// follows them. Whatever happens to the watcher, the next MakeScratch beside the folder does the same.
+// Watch starts a watcher: a process that waits for the end of ours, however it ends, then ends what
+// programs have left running in the folder, and removes the folder. The kernel ends the children of a
+// killed process, but not the children's children. With the arguments args and the folder, this binary
+// must call Reclaim with its standard input and the folder. The watcher gets nothing of our environment.
+// If the watcher fails, the next MakeScratch in the same parent does its work.
 func (s *Scratch) Watch(args ...string) error {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
@@ -27,8 +28,8 @@ func (s *Scratch) Watch(args ...string) error {
 	}
 	cmd := exec.Command("/proc/self/exe", append(args, s.Folder)...)
 	cmd.Stdin, cmd.Dir = theirs, "/"
-	cmd.Env = []string{"GOMAXPROCS=1"}                   // of ours it needs nothing, and programs may find a way to read it
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it is not for the terminal to end
+	cmd.Env = []string{"GOMAXPROCS=1"}                   // it needs nothing of ours, which programs might find a way to read
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // so the terminal does not end it
 	err = errors.Join(cmd.Start(), theirs.Close())
 	if err != nil {
 		return errors.Join(fmt.Errorf("watch the scratch folder: %w", err), ours.Close())
@@ -37,7 +38,7 @@ func (s *Scratch) Watch(args ...string) error {
 	return nil
 }
 
-// leave ends the watcher, which finds nothing to do.
+// leave ends the watcher, which has nothing to do.
 func (w *watcher) leave() error {
 	if w == nil {
 		return nil
@@ -45,13 +46,14 @@ func (w *watcher) leave() error {
 	return errors.Join(w.end.Close(), w.cmd.Wait())
 }
 
-// Reclaim waits for the end of input, which the owner of a scratch folder keeps open as long as it lives. It then
-// ends what runs in the folder and removes it, unless another process is at that or the owner has done it.
+// Reclaim waits for the end of input, which the owner of a scratch folder keeps open while it lives. It
+// then ends what runs in the folder and removes the folder, unless another process does it or the owner
+// has done it.
 func Reclaim(input io.Reader, folder string) error {
 	if _, err := io.Copy(io.Discard, input); err != nil {
 		return fmt.Errorf("wait for the owner of %s: %w", folder, err)
 	}
-	// The kernel closes a dying process's files one after the other, and the lock may be the last.
+	// The kernel closes a dying process's files one by one, and the lock may be the last.
 	for began := time.Now(); time.Since(began) < time.Second; time.Sleep(10 * time.Millisecond) {
 		if done, err := reclaim(folder); done {
 			return err

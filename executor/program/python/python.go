@@ -60,7 +60,7 @@ func Open(cfg program.Config, spec program.Spec, file string) (program.Program, 
 // pythonAt is a program whose file has a path.
 func pythonAt(cfg program.Config, spec program.Spec, path string, files map[string]string, python *pythonFinder) *framed.Program {
 	p := &framed.Program{
-		Config: cfg, Spec: spec, Files: files, Tells: true,
+		Config: cfg, Spec: spec, Files: files, Reports: true,
 		NewPairs: func(limit int64) framed.PairDecoder { return &pairs{limit: limit} },
 		NewGroups: func(ready frames.Ready, write func(t frames.Type, parts ...[]byte) error) framed.GroupWriter {
 			return &grouper{write: write, sum: ready.Sums}

@@ -48,7 +48,7 @@ func TestStreamingRefusals(t *testing.T) {
 		"the class org.apache.hadoop.mapred":    {Commands: program.Commands{Mapper: "cat", Reducer: "org.apache.hadoop.mapred.lib.IdentityReducer"}},
 		"did you mean stream.num.map.output":    {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"stream.num.map.output.key.field": "2"}},
 		"does not know the parameter mapreduce": {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"mapreduce.partition.keypartitioner.options": "-k1,1"}},
-		"a number from 1 on":                    {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapKeyFields: "0"}},
+		"a whole number, at least 1":             {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapKeyFields: "0"}},
 		"a text without line ends":              {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapOutput: "\n"}},
 		"true or false":                         {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramExitIsFailure: "perhaps"}},
 		"want , true, false":                    {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapIgnoreKey: "1"}},

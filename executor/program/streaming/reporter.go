@@ -14,8 +14,8 @@ import (
 // reporter does what the lines on standard error say that are meant for us. All processes of an
 // attempt share it.
 type reporter struct {
-	prefix []byte
-	moved  func() // not nil
+	prefix     []byte
+	progressed func() // not nil
 
 	mu       sync.Mutex
 	counters map[string]int64   // guarded by mu
@@ -23,12 +23,12 @@ type reporter struct {
 }
 
 func newReporter(prefix string, moved func()) *reporter {
-	return &reporter{prefix: []byte(prefix), moved: moved, counters: map[string]int64{}}
+	return &reporter{prefix: []byte(prefix), progressed: moved, counters: map[string]int64{}}
 }
 
 // line takes a line with its end, and returns what is to be logged of it.
 func (r *reporter) line(line []byte) []byte {
-	r.moved()
+	r.progressed()
 	order, ok := bytes.CutPrefix(line, r.prefix)
 	if !ok {
 		return line

@@ -191,7 +191,7 @@ func (s *stream) readPiece(buf, rest []byte) (piece, []byte) {
 		n, err := s.proc.Stdout.Read(buf[begun:cap(buf)])
 		buf = buf[:begun+n]
 		if n > 0 {
-			s.attempt.Moved()
+			s.attempt.Progressed()
 		}
 		if err != nil {
 			return piece{buf, err}, nil

@@ -224,8 +224,8 @@ func (p *streaming) Check(context.Context) error {
 
 // prepare makes the working folder of an attempt ready, and what its processes share.
 func (p *streaming) prepare(ctx context.Context, a program.Attempt) (*streams, error) {
-	if a.Moved == nil {
-		a.Moved = func() {}
+	if a.Progressed == nil {
+		a.Progressed = func() {}
 	}
 	if a.Buffer <= 0 {
 		a.Buffer = program.DefaultBuffer
@@ -234,7 +234,7 @@ func (p *streaming) prepare(ctx context.Context, a program.Attempt) (*streams, e
 		return nil, err
 	}
 	return &streams{
-		program: p, ctx: ctx, attempt: a, reporter: newReporter(p.reporterPrefix, a.Moved),
+		program: p, ctx: ctx, attempt: a, reporter: newReporter(p.reporterPrefix, a.Progressed),
 		killed: make(chan struct{}),
 	}, nil
 }
