@@ -145,7 +145,7 @@ func TestStreamingFaults(t *testing.T) {
 		"combiner fails":  {[]string{"--mapper", "cat", "--combiner", "false", "--reducer", "cat"}, exitFailed, `combiner false: it ended with exit status 1`},
 		"killed":          {[]string{"--mapper", "sh -c 'kill -9 $$'"}, exitFailed, `signal: killed \(was it out of memory\?\)`},
 		"no program":      {[]string{"--mapper", "no-such-command"}, exitUsage, `there is no program no-such-command in the working folder or in PATH: --program-file`},
-		"quote":           {[]string{"--mapper", "awk '{"}, exitUsage, `mapper: the command .* has a ' without its other half`},
+		"quote":           {[]string{"--mapper", "awk '{"}, exitUsage, `mapper: the command .* has a ' without a second one`},
 		"parameter":       {[]string{"--mapper", "cat", "-p", "mapreduce.job.reduces=3"}, exitUsage, `streaming does not know the parameter mapreduce.job.reduces`},
 		"no mapper":       {[]string{"--reducer", "cat"}, exitUsage, `mapper is missing`},
 		"also a program":  {[]string{"wordcount", "--mapper", "cat"}, exitUsage, `program is "wordcount": a job has either a program or a mapper`},

@@ -2,12 +2,12 @@ package builtin
 
 import "bytes"
 
-// accessClient returns the client of what stands before a log line's time, if it can tell which it is:
+// accessClient returns the client from the part of a log line before the time, if it can recognize it:
 //
 //	client ident user                        Common, Combined; the user may have spaces in it
 //	host:port client ident user              vhost_combined
 //	host client ident user, or client host   only where one of the two is an IP address, and the other is not
-//	client, proxy, proxy ident user          X-Forwarded-For in the place of any client
+//	client, proxy, proxy ident user          X-Forwarded-For in place of any client
 func accessClient(head []byte) (client []byte, ok bool) {
 	// Nearly all lines are of the first form, without an ident.
 	if at := bytes.IndexByte(head, ' '); at > 0 && len(head) > at+3 && head[at+1] == '-' && head[at+2] == ' ' && isClient(head[:at]) {
@@ -19,7 +19,7 @@ func accessClient(head []byte) (client []byte, ok bool) {
 	served := hasPort(first)
 	switch {
 	case served || isAddress(second) || len(last) > 0 && !isDash(second) && isDash(third):
-		// There is a field more than Combined has.
+		// There is one more field than in Combined.
 		switch {
 		case !served && isAddress(first) && !isAddress(second):
 			client = first
@@ -33,8 +33,8 @@ func accessClient(head []byte) (client []byte, ok bool) {
 	return client, ok && isClient(client)
 }
 
-// accessField takes the first field, and the space that follows it, off a part of a line. Of a list with
-// commas it returns the first element.
+// accessField returns the first field of a part of a line, and the rest after the space that follows it. Of a
+// list with commas it returns the first element.
 func accessField(part []byte) (field, rest []byte) {
 	field, rest, _ = bytes.Cut(part, []byte{' '})
 	comma := bytes.IndexByte(field, ',')
@@ -49,7 +49,7 @@ func accessField(part []byte) (field, rest []byte) {
 
 func isDash(field []byte) bool { return len(field) == 1 && field[0] == '-' }
 
-// hasPort tells whether a field is host:port.
+// hasPort reports whether a field is host:port.
 func hasPort(field []byte) bool {
 	at := len(field)
 	for at > 0 && field[at-1] >= '0' && field[at-1] <= '9' {
@@ -62,8 +62,8 @@ func hasPort(field []byte) bool {
 	return host[len(host)-1] == ']' || bytes.IndexByte(host, ':') < 0
 }
 
-// isAddress tells whether a field looks like an IP address: digits with three dots, or hexadecimal digits with at
-// least two colons.
+// isAddress reports whether a field looks like an IP address: digits with three dots, or hexadecimal digits
+// with at least two colons.
 func isAddress(field []byte) bool {
 	field, _, _ = bytes.Cut(field, []byte{'%'}) // a zone
 	dots, colons, letters := 0, 0, 0
@@ -82,12 +82,12 @@ func isAddress(field []byte) bool {
 	return colons >= 2 || colons == 0 && dots == 3 && letters == 0
 }
 
-// isClient tells whether a field may be a client's name or address: neither is host:port, nor a list.
+// isClient reports whether a field may be a client's name or address, so not host:port and not a list.
 func isClient(field []byte) bool {
 	if len(field) == 0 || bytes.IndexByte(field, ',') >= 0 {
 		return false
 	}
 	colon := bytes.IndexByte(field, ':')
-	// nginx calls clients on a socket of its machine unix:.
+	// nginx writes unix: for clients on a socket of its machine.
 	return colon < 0 || bytes.IndexByte(field[colon+1:], ':') >= 0 || string(field) == "unix:"
 }

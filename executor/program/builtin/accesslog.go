@@ -8,7 +8,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// accessFormat is what a line must be.
+// accessFormat describes a valid line.
 const accessFormat = `CLIENT IDENT USER [TIME] "REQUEST" STATUS BYTES, the Common or Combined format of web server logs`
 
 var accessLogBuiltin = builtin{
@@ -33,7 +33,7 @@ var accessLogBuiltin = builtin{
 	},
 }
 
-// appendErrorRate appends requests, errors and errors per request, with tabs between.
+// appendErrorRate appends requests, errors, and errors per request, separated by tabs.
 func appendErrorRate(dst []byte, totals []record.Total) []byte {
 	requests, errors := totals[0], totals[1]
 	dst = append(requests.AppendText(dst), '\t')
@@ -44,7 +44,7 @@ func appendErrorRate(dst []byte, totals []record.Total) []byte {
 type accessLogMapper struct {
 	inProcess
 	malformed
-	good, bad []byte // values of a request that went well, and of one that did not
+	good, bad []byte // values of a request that succeeded, and of one that failed
 }
 
 func (m *accessLogMapper) Map(b *record.Batch, out *record.Emitter) error {
@@ -71,8 +71,8 @@ func (m *accessLogMapper) Map(b *record.Batch, out *record.Emitter) error {
 //
 //	client ident user [time] "request" status bytes …
 //
-// The user may have spaces in it, and the request escaped quotes. See accessClient for what else may
-// stand before the time.
+// The user may contain spaces, and the request escaped quotes. See accessClient for other forms of the part
+// before the time.
 func parseAccess(line []byte) (client []byte, status int, ok bool) {
 	head, rest, ok := bytes.Cut(line, []byte(" ["))
 	if !ok {
@@ -89,7 +89,7 @@ func parseAccess(line []byte) (client []byte, status int, ok bool) {
 	if quote < 0 {
 		return nil, 0, false
 	}
-	// What follows is ` 200 1234`, or ` 200 -`, and then anything.
+	// Next is ` 200 1234`, or ` 200 -`, and then anything.
 	rest = rest[quote+1:]
 	if len(rest) < 6 || rest[0] != ' ' || rest[4] != ' ' {
 		return nil, 0, false
@@ -106,7 +106,7 @@ func parseAccess(line []byte) (client []byte, status int, ok bool) {
 	return client, status, true
 }
 
-// closingQuote returns the place of the first quote that no backslash escapes, or -1.
+// closingQuote returns the index of the first quote that no backslash escapes, or -1.
 func closingQuote(s []byte) int {
 	for at := 0; at < len(s); at++ {
 		switch s[at] {

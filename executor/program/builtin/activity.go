@@ -37,8 +37,8 @@ var activityBuiltin = builtin{
 	},
 }
 
-// appendActivity appends events, total amount (millionths in, decimals out), first and last
-// time (microseconds in, RFC 3339 out), with tabs between.
+// appendActivity appends events, total amount (as a decimal number, from millionths), and first and last time
+// (as RFC 3339, from microseconds), separated by tabs.
 func appendActivity(dst []byte, totals []record.Total) []byte {
 	dst = append(totals[0].AppendText(dst), '\t')
 	dst = append(appendMicros(dst, totals[1]), '\t')
@@ -46,7 +46,7 @@ func appendActivity(dst []byte, totals []record.Total) []byte {
 		if i > 0 {
 			dst = append(dst, '\t')
 		}
-		micros, _ := t.Int64() // a minimum or maximum is as large as one of its integers
+		micros, _ := t.Int64() // a minimum or maximum is one of its integers
 		dst = appendTimestamp(dst, micros)
 	}
 	return dst
@@ -58,17 +58,17 @@ type activityMapper struct {
 	by     string
 	encode encodeInts
 
-	header  string // what at was read from
+	header  string // at was read from it
 	at      activityColumns
 	csv     csvReader
 	key     []byte // scratch
 	encoded []byte // scratch
 }
 
-// activityColumns are the columns' places in a record.
+// activityColumns are the indexes of the columns in a record.
 type activityColumns struct {
 	timestamp, user, action, amount int
-	all                             int // how many columns there are
+	all                             int // number of columns
 }
 
 func (m *activityMapper) Map(b *record.Batch, out *record.Emitter) error {
@@ -132,7 +132,7 @@ func (m *activityMapper) readHeader(b *record.Batch) error {
 	return nil
 }
 
-// event emits one record; an error says what is malformed about it.
+// event emits one record; an error says why the record is malformed.
 func (m *activityMapper) event(record []byte, out *record.Emitter) error {
 	fields, err := m.csv.read(record)
 	if err != nil {
@@ -145,7 +145,7 @@ func (m *activityMapper) event(record []byte, out *record.Emitter) error {
 	if err != nil {
 		return fmt.Errorf("timestamp: %w", err)
 	}
-	var amount int64 // of what has none
+	var amount int64 // 0 if the field is empty
 	if field := fields[m.at.amount]; len(field) > 0 {
 		if amount, err = parseMicros(field); err != nil {
 			return fmt.Errorf("amount: %w", err)

@@ -220,3 +220,31 @@ func TestTimestamps(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkTimestamps compares parseTimestamp with time.Parse on the one form that both read.
+func BenchmarkTimestamps(b *testing.B) {
+	text := []byte("2026-11-21T15:04:05Z")
+	b.Run("parseTimestamp", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := parseTimestamp(text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("time.Parse", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := time.Parse(time.RFC3339, string(text)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("time.Parse, third layout", func(b *testing.B) {
+		for b.Loop() {
+			for _, layout := range []string{time.RFC3339, time.DateOnly, time.DateTime} {
+				if _, err := time.Parse(layout, "2026-11-21 15:04:05"); err == nil {
+					break
+				}
+			}
+		}
+	})
+}

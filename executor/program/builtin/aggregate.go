@@ -13,13 +13,13 @@ import (
 var aggregateBuiltin = builtin{
 	info: program.Info{
 		Name: "aggregate",
-		Summary: "sums, least, greatest values and counts per key of lines of a key and integers of 64 bits, with tabs between; " +
+		Summary: "sums, minimums, maximums and counts per key, from lines of a key and 64-bit integers, separated by tabs; " +
 			"sums are exact, however large",
-		Reads: "KEY INTEGER INTEGER …, with tabs between, as many integers as ops has sum, min and max, each of 64 bits",
+		Reads: "KEY INTEGER INTEGER …, separated by tabs, with one 64-bit integer for each sum, min and max in ops",
 		Params: []program.Param{
 			{
 				Name: "ops", Default: "sum",
-				Summary: "what to do with the first, second, … integer: sum, min or max, with commas between; " +
+				Summary: "what to compute from the first, second, … integer: sum, min or max, separated by commas; " +
 					"count counts lines and takes no integer",
 			},
 			strictParam,
@@ -51,7 +51,7 @@ var aggregateBuiltin = builtin{
 // aggregateOp is one column of the output.
 type aggregateOp struct {
 	op    record.Op
-	count bool // of lines, not of an integer in them
+	count bool // counts lines, and takes no integer
 }
 
 func parseOps(s string) ([]aggregateOp, error) {
@@ -67,7 +67,7 @@ func parseOps(s string) ([]aggregateOp, error) {
 		case "count":
 			ops = append(ops, aggregateOp{op: record.Sum, count: true})
 		default:
-			return nil, fmt.Errorf("aggregate: parameter ops=%q: %q is none of sum, min, max, count", s, name)
+			return nil, fmt.Errorf("aggregate: parameter ops=%q: %q is not sum, min, max or count", s, name)
 		}
 	}
 	return ops, nil
@@ -112,8 +112,8 @@ func (m *aggregateMapper) Map(b *record.Batch, out *record.Emitter) error {
 
 var tab = []byte{'\t'}
 
-// read reads a line's integers into ints; it returns what is malformed about them. Integers
-// that no op takes are passed over.
+// read reads a line's integers into ints. It returns why they are malformed, or "". Integers beyond those of
+// the ops are ignored.
 func (m *aggregateMapper) read(rest []byte, more bool) (why string) {
 	for i, op := range m.ops {
 		if op.count {
@@ -127,7 +127,7 @@ func (m *aggregateMapper) read(rest []byte, more bool) (why string) {
 		field, rest, more = bytes.Cut(rest, tab)
 		v, ok := parseInt(field)
 		if !ok {
-			return program.Preview(field) + " is not an integer of 64 bits"
+			return program.Preview(field) + " is not a 64-bit integer"
 		}
 		m.ints[i] = v
 	}
@@ -143,7 +143,7 @@ func parseInt(s []byte) (int64, bool) {
 	if len(s) == 0 {
 		return 0, false
 	}
-	// The magnitude of the least integer is one more than that of the greatest.
+	// The magnitude of the smallest integer is 1 more than that of the largest.
 	limit := uint64(math.MaxInt64)
 	if negative {
 		limit++

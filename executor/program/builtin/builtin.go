@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
-// BuiltinKind are the programs in Go that run in the executor's process.
+// Kind is the kind of the programs that come with Bucketmill and run in the executor's process.
 var Kind = program.Kind{
 	Kind: job.Kind{Name: "builtin", Title: "builtin", Origin: job.OriginName, InProcess: true, CheckSpec: checkSpec, Reads: Reads},
 	Open: Open, Programs: All,
@@ -22,7 +22,7 @@ func checkSpec(spec *job.Spec) error {
 	return err
 }
 
-// Builtins returns what there is, sorted by name.
+// All returns the descriptions of all builtins, sorted by name.
 func All() []program.Info {
 	infos := make([]program.Info, len(builtins))
 	for i, b := range builtins {
@@ -36,7 +36,7 @@ type builtin struct {
 	open func(*program.Params) (program.Program, error)
 }
 
-// builtins is sorted by name, and not changed.
+// builtins is sorted by name, and constant.
 var builtins = []builtin{
 	accessLogBuiltin,
 	activityBuiltin,
@@ -57,12 +57,13 @@ func findBuiltin(name string) (builtin, bool) {
 	return builtin{}, false
 }
 
-// Reads returns Info.Reads of a builtin; empty if there is none of that name.
+// Reads returns Info.Reads of a builtin; "" if there is no builtin of that name.
 func Reads(name string) string {
 	b, _ := findBuiltin(name)
 	return b.info.Reads
 }
 
+// Open returns the builtin that spec names. It needs neither a Config nor a file.
 func Open(_ program.Config, spec program.Spec, _ string) (program.Program, error) {
 	b, ok := findBuiltin(spec.Name)
 	if !ok {
@@ -82,15 +83,14 @@ func Open(_ program.Config, spec program.Spec, _ string) (program.Program, error
 	return opened, nil
 }
 
-// malformed counts input records that a program can't use and passes over, unless it was
-// told to be strict.
+// malformed counts the malformed records that a program skips. With strict, the first one is an error.
 type malformed struct {
 	strict  bool
 	program string
 	records int64
 }
 
-// skip counts a record, or, being strict, returns an error that shows it.
+// skip counts a record; with strict, it returns an error that shows the record.
 func (m *malformed) skip(b *record.Batch, offset int64, record []byte, why string) error {
 	if m.strict {
 		return recordError(m.program, b, offset, record, "malformed record: %s", why)
@@ -99,7 +99,7 @@ func (m *malformed) skip(b *record.Batch, offset int64, record []byte, why strin
 	return nil
 }
 
-// Counters implements Counting. The controller knows this one, see job.Malformed.
+// Counters implements Counting. The controller uses this counter; see job.Malformed.
 func (m *malformed) Counters() map[string]int64 {
 	return map[string]int64{"malformed records": m.records}
 }
@@ -109,7 +109,7 @@ var strictParam = program.Param{
 	Summary: "fail at the first malformed record instead of counting and skipping it",
 }
 
-// recordError is a UserError about one input record.
+// recordError returns a UserError about one input record.
 func recordError(name string, b *record.Batch, offset int64, value []byte, format string, args ...any) *program.UserError {
 	return &program.UserError{
 		Program: name,
@@ -118,7 +118,7 @@ func recordError(name string, b *record.Batch, offset int64, value []byte, forma
 	}
 }
 
-// Unknown returns an error about a program that does not exist: it names the builtins.
+// Unknown returns the error about a program that does not exist. It names the builtins.
 func Unknown(arg string) error {
 	names := make([]string, len(builtins))
 	for i, b := range builtins {

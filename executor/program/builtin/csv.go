@@ -7,20 +7,21 @@ import (
 
 var (
 	errQuotes = errors.New("a quoted field does not end")
-	errBareCR = errors.New("a carriage return (CR) outside quotes, which may or may not be meant to end the row: " +
+	errBareCR = errors.New("a carriage return (CR) outside quotes, which may or may not end the row: " +
 		"quote the field, or end rows with LF or CRLF")
 )
 
-// csvReader splits CSV records (RFC 4180, see docs/csv.md) into fields, using the same memory for all of them.
+// csvReader splits CSV records (RFC 4180, see docs/csv.md) into fields. It uses the same memory for all of
+// them.
 type csvReader struct {
-	// cr tells whether records may have a CR. A caller that reads many records looks for a CR in all of them at once.
+	// cr says that records may have a CR. A caller that reads many records searches all of them at once.
 	cr bool
 
 	fields   [][]byte
-	unquoted []byte // what quoted fields with quotes in them stand for
+	unquoted []byte // the text of quoted fields with quotes in them
 }
 
-// trim returns a record without the CRs at its end, which belong to the end of the row.
+// trim returns a record without the CRs at its end, which are part of the row's end.
 func (r *csvReader) trim(record []byte) []byte {
 	if r.cr {
 		return bytes.TrimRight(record, "\r")
@@ -28,8 +29,8 @@ func (r *csvReader) trim(record []byte) []byte {
 	return record
 }
 
-// read returns the fields of a record that was trimmed, valid until the next call: parts of the record where
-// that is possible. It fails for what is not exactly one row.
+// read returns the fields of a trimmed record, valid until the next call. They are parts of the record if
+// possible. It fails if the record is not exactly one row.
 func (r *csvReader) read(record []byte) ([][]byte, error) {
 	cr := r.cr && bytes.IndexByte(record, '\r') >= 0
 	r.fields, r.unquoted = r.fields[:0], r.unquoted[:0]
@@ -62,8 +63,8 @@ func (r *csvReader) read(record []byte) ([][]byte, error) {
 	}
 }
 
-// quoted takes the quoted field that record starts with, and returns its length with its
-// quotes. A comma or nothing follows.
+// quoted reads the quoted field at the start of record, and returns its length with its quotes. A comma or
+// nothing follows it.
 func (r *csvReader) quoted(record []byte) (int, error) {
 	doubled := false
 	for at := 1; ; {

@@ -8,12 +8,12 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// microDigits is how many decimals amounts are counted with.
+// microDigits is the number of decimals in which amounts are counted.
 const microDigits = 6
 
 var errDecimal = errors.New("not a number with at most 6 decimals and 12 digits before them")
 
-// parseMicros reads a decimal number such as -12.50 as millionths, exactly.
+// parseMicros returns a decimal number such as -12.50 as exact millionths.
 func parseMicros(s []byte) (int64, error) {
 	negative := false
 	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
@@ -59,8 +59,7 @@ func parseMicros(s []byte) (int64, error) {
 	return value, nil
 }
 
-// appendMicros appends a number of millionths as a decimal number with at least two
-// decimals.
+// appendMicros appends a number of millionths as a decimal number with at least two decimals.
 func appendMicros(dst []byte, value record.Total) []byte {
 	v, ok := value.Int64()
 	if !ok {
@@ -80,7 +79,7 @@ func appendMicros(dst []byte, value record.Total) []byte {
 	return trimZeros(dst, least)
 }
 
-// appendDecimal is appendMicros for a number of more than 18 digits, given as these.
+// appendDecimal is appendMicros for a number of more than 18 digits, given as text.
 func appendDecimal(dst, digits []byte) []byte {
 	point := len(digits) - microDigits
 	dst = append(append(dst, digits[:point]...), '.')

@@ -8,18 +8,17 @@ import (
 	"slices"
 )
 
-// finder finds a text in others that mostly don't have it. Where [bytes.Index] looks for the first
-// byte of the text, finder looks for the one that ought to be rarest; where that turns out to be
-// frequent all the same, it looks for three bytes of the text at their distances, at 32 places at
-// once.
+// finder finds a text in other texts that mostly don't contain it. [bytes.Index] searches for the first byte
+// of the text; finder searches for the byte that is probably the rarest. If this byte turns out to be
+// frequent, finder searches for three bytes of the text at their distances, at 32 places at once.
 type finder struct {
 	text []byte // not empty
-	// rare are the offsets of three bytes of the text, the rarest first. Of a shorter text some
-	// are the same.
+	// rare are the offsets of three bytes of the text, the rarest first. For a shorter text, some are
+	// equal.
 	rare [3]int
 }
 
-// common has the bytes that most texts are made of, the rarer first. All others are rarer still.
+// common are the bytes of which most texts consist, the rarer ones first. All others are rarer.
 const common = "XQZJKVYWUGBFHPLDOMNCRSITAE|{}()<>;&+=zqjxkv%_97865432?'-10:,/.\"bpygfwmucldhrsnioat e\n"
 
 func newFinder(text []byte) *finder {
@@ -39,8 +38,8 @@ func newFinder(text []byte) *finder {
 
 // index returns where the text is first found in s, or -1.
 func (f *finder) index(s []byte) int {
-	end := len(s) - len(f.text) + 1 // the text starts before
-	// To find a byte costs about as much as to look at so many places.
+	end := len(s) - len(f.text) + 1 // the text begins before it
+	// To find one byte costs about as much as to skip this many.
 	const price = 80
 	spent := -4 * price
 	rare := f.rare[0]
@@ -77,12 +76,12 @@ func (f *finder) indexAtOnce(s []byte) int {
 		p, q, r := s[f.rare[0]:], s[f.rare[1]:], s[f.rare[2]:]
 		b, c, d := ones*uint64(f.text[f.rare[0]]), ones*uint64(f.text[f.rare[1]]), ones*uint64(f.text[f.rare[2]])
 		for len(p) >= 32 && len(q) >= 32 && len(r) >= 32 {
-			// A byte of these is zero where all three bytes are as they should be.
+			// A byte of these words is zero where all three bytes match.
 			w := (le.Uint64(p) ^ b) | (le.Uint64(q) ^ c) | (le.Uint64(r) ^ d)
 			x := (le.Uint64(p[8:]) ^ b) | (le.Uint64(q[8:]) ^ c) | (le.Uint64(r[8:]) ^ d)
 			y := (le.Uint64(p[16:]) ^ b) | (le.Uint64(q[16:]) ^ c) | (le.Uint64(r[16:]) ^ d)
 			z := (le.Uint64(p[24:]) ^ b) | (le.Uint64(q[24:]) ^ c) | (le.Uint64(r[24:]) ^ d)
-			// Not zero if one of these bytes is.
+			// This is not zero if one of these bytes is zero.
 			if ((w-ones)&^w|(x-ones)&^x|(y-ones)&^y|(z-ones)&^z)&highs != 0 {
 				for i, word := range [4]uint64{w, x, y, z} {
 					for m := ^((word&low7 + low7) | word | low7); m != 0; m &= m - 1 {

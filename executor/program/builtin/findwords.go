@@ -10,12 +10,12 @@ import (
 // one that began before it.
 const wordsAtOnce = 96
 
-// find replaces found by the first words of text from the offset from on, as many as it has
-// room for, which must be wordsAtOnce or more, or a few less; none is left once there are none
-// any more. It also returns the offset to go on from.
+// find replaces the content of found by the first words of text at or after the offset from, and returns it
+// with the offset for the next call. It finds as many words as found has room for, or a few less; the
+// capacity must be at least wordsAtOnce. It finds no words only if there are none left.
 func (w *words) find(found [][]byte, text []byte, from int) ([][]byte, int) {
 	found = found[:0]
-	begin := -1 // of a word whose end was not seen yet
+	begin := -1 // of a word whose end is not found yet
 	at := from
 	for ; at < len(text) && len(found) < cap(found)-wordscan.Block/2; at += wordscan.Block {
 		in := wordscan.Mask(text[at:], w.letters)
@@ -23,7 +23,7 @@ func (w *words) find(found [][]byte, text []byte, from int) ([][]byte, int) {
 		if begin >= 0 {
 			before = 1
 		}
-		// Words begin or end where a bit is not the one before.
+		// Words begin or end where a bit differs from the one before.
 		edges := in ^ (in<<1 | before)
 		if begin >= 0 && edges != 0 {
 			found = append(found, text[begin:at+bits.TrailingZeros64(edges)])

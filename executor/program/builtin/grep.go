@@ -15,12 +15,12 @@ import (
 var grepBuiltin = builtin{
 	info: program.Info{
 		Name:    "grep",
-		Summary: "lines that match a pattern, sorted; duplicates stay",
+		Summary: "lines that match a pattern, sorted; keeps duplicates",
 		Params: []program.Param{
 			{Name: "pattern", Summary: "regular expression (RE2); required"},
-			{Name: "fixed", Default: "false", Summary: "the pattern is text, not an expression"},
-			{Name: "ignore-case", Default: "false", Summary: "letters match in either case"},
-			{Name: "invert", Default: "false", Summary: "lines that do not match"},
+			{Name: "fixed", Default: "false", Summary: "the pattern is plain text, not an expression"},
+			{Name: "ignore-case", Default: "false", Summary: "upper and lower case match each other"},
+			{Name: "invert", Default: "false", Summary: "print the lines that do not match"},
 		},
 	},
 	open: func(p *program.Params) (program.Program, error) {
@@ -44,18 +44,18 @@ var grepBuiltin = builtin{
 	},
 }
 
-// matcher tells whether a line matches.
+// matcher decides whether a line matches.
 type matcher struct {
 	// literal is in every line that matches; empty if no such text is known.
 	literal []byte
-	// expression is what else a line must match; nil if the literal is all.
+	// expression must also match a line; nil if the literal is enough.
 	expression *regexp.Regexp
 }
 
 func newMatcher(pattern string, fixed, ignoreCase bool) (*matcher, error) {
 	if fixed && !ignoreCase {
 		if strings.Contains(pattern, "\n") {
-			return nil, fmt.Errorf("grep: parameter pattern=%q: no line has a line end in it", pattern)
+			return nil, fmt.Errorf("grep: parameter pattern=%q: no line contains a line end", pattern)
 		}
 		return &matcher{literal: []byte(pattern)}, nil
 	}
@@ -84,7 +84,7 @@ func newMatcher(pattern string, fixed, ignoreCase bool) (*matcher, error) {
 	return m, nil
 }
 
-// requiredLiteral returns the longest text that it can tell to be in every match of re.
+// requiredLiteral returns the longest text that it finds to be in every match of re.
 func requiredLiteral(re *syntax.Regexp) string {
 	switch re.Op {
 	case syntax.OpLiteral:
@@ -116,7 +116,7 @@ func (m *matcher) match(line []byte) bool {
 type grepMapper struct {
 	inProcess
 	matcher *matcher
-	finder  *finder // of the literal; nil if lines must be looked at one by one
+	finder  *finder // finds the literal; nil if lines must be matched one by one
 	invert  bool
 }
 
@@ -133,7 +133,7 @@ func (m *grepMapper) Map(b *record.Batch, out *record.Emitter) error {
 	return m.done(out)
 }
 
-// search looks for the literal in all lines at once, and at a line only where it is found.
+// search searches for the literal in all lines at once, and matches only the lines that contain it.
 func (m *grepMapper) search(lines []byte, out *record.Emitter) {
 	for len(lines) > 0 {
 		at := m.finder.index(lines)
@@ -141,7 +141,7 @@ func (m *grepMapper) search(lines []byte, out *record.Emitter) {
 			return
 		}
 		begin, end, next := lineAround(lines, at)
-		// The literal may have been found in the line's end, so the line is asked again.
+		// The literal may have been found in the line's end, so the line itself must match, too.
 		if line := lines[begin:end]; m.matcher.match(line) {
 			out.Emit(line, nil)
 		}
@@ -149,8 +149,8 @@ func (m *grepMapper) search(lines []byte, out *record.Emitter) {
 	}
 }
 
-// lineAround returns the line of text, without its end, that position at lies in, and where
-// the next line begins.
+// lineAround returns the line of text, without its end, around the position at, and where the next line
+// begins.
 func lineAround(text []byte, at int) (begin, end, next int) {
 	begin = bytes.LastIndexByte(text[:at], '\n') + 1
 	end, next = len(text), len(text)

@@ -17,7 +17,7 @@ var indexBuiltin = builtin{
 		Summary: "for every word the files that contain it, sorted and joined by commas",
 		Params: append([]program.Param{{
 			Name: "names", Default: "url",
-			Summary: "what a file is called: url (a path, for a local file) or base (its last part)",
+			Summary: "how files are named: url (a path, for a local file) or base (the last part of it)",
 		}}, wordParams...),
 	},
 	open: func(p *program.Params) (program.Program, error) {
@@ -34,16 +34,16 @@ var indexBuiltin = builtin{
 	},
 }
 
-// maxSeen bounds how many words of a file a mapper remembers to have emitted.
+// maxSeen bounds how many emitted words of a file a mapper remembers.
 const maxSeen = 1 << 16
 
 type indexMapper struct {
 	inProcess
 	words  *words
 	base   bool
-	input  string              // whose words seen has
-	name   []byte              // what input is called
-	seen   map[string]struct{} // words of it that were emitted
+	input  string              // the object whose words are in seen
+	name   []byte              // the name of input in the output
+	seen   map[string]struct{} // emitted words of input
 	folded []byte              // scratch
 	found  [wordsAtOnce][]byte
 }
@@ -71,7 +71,7 @@ func (m *indexMapper) index(text []byte, out *record.Emitter) {
 			if _, ok := m.seen[string(word)]; ok {
 				continue
 			}
-			if len(m.seen) < maxSeen { // the frequent words come early
+			if len(m.seen) < maxSeen { // frequent words occur early
 				m.seen[string(word)] = struct{}{}
 			}
 			out.Emit(word, m.name)
@@ -79,8 +79,8 @@ func (m *indexMapper) index(text []byte, out *record.Emitter) {
 	}
 }
 
-// inputName is what people call the object at input: its URL, a path if it is a file, or
-// only the last part of either.
+// inputName returns the name of an object for people: its URL, the path of a local file, or only the last
+// part of either.
 func inputName(input string, base bool) string {
 	name := strings.TrimPrefix(input, "file://")
 	if base {
@@ -89,7 +89,7 @@ func inputName(input string, base bool) string {
 	return name
 }
 
-// indexReducer joins the different names of every word.
+// indexReducer joins the different file names of every word.
 type indexReducer struct{ inProcess }
 
 func (r *indexReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {

@@ -26,8 +26,8 @@ func (p *builtinProgram) NewReducer(ctx context.Context, _ program.Attempt) (pro
 	return p.reducer(newInProcess(ctx)), nil
 }
 
-// inProcess is what the mappers and reducers of builtins share. There is no process to
-// end: to be killed or cancelled means to fail at the next batch or block.
+// inProcess is the part that mappers and reducers of builtins share. There is no process to end: after Kill
+// or the end of the attempt, they fail at the next batch or block.
 type inProcess struct {
 	ctx    context.Context // ends with the attempt
 	cancel context.CancelCauseFunc
@@ -46,7 +46,7 @@ func (p inProcess) Close(out *record.Emitter) error {
 	return err
 }
 
-// done is the result of a call that met no error of its own.
+// done returns the result of a call that had no error itself.
 func (p inProcess) done(out *record.Emitter) error {
 	if err := context.Cause(p.ctx); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (p inProcess) done(out *record.Emitter) error {
 func (p inProcess) groups(next func() ([]byte, error)) *record.Groups {
 	ended := false
 	return record.NewGroups(func() ([]byte, error) {
-		if ended { // Groups may ask again
+		if ended { // Groups may call again
 			return nil, io.EOF
 		}
 		if err := context.Cause(p.ctx); err != nil {
@@ -70,7 +70,7 @@ func (p inProcess) groups(next func() ([]byte, error)) *record.Groups {
 	})
 }
 
-// copyReducer emits its records as they are.
+// copyReducer emits its records unchanged.
 type copyReducer struct{ inProcess }
 
 func newCopyReducer(p inProcess) program.Reducer { return &copyReducer{p} }
@@ -86,7 +86,7 @@ func (r *copyReducer) Reduce(next func() ([]byte, error), out *record.Emitter) e
 	return errors.Join(g.Err(), out.Err())
 }
 
-// firstReducer emits every key once, with no value.
+// firstReducer emits every key once, without a value.
 type firstReducer struct{ inProcess }
 
 func newFirstReducer(p inProcess) program.Reducer { return &firstReducer{p} }
@@ -100,15 +100,14 @@ func (r *firstReducer) Reduce(next func() ([]byte, error), out *record.Emitter) 
 	return errors.Join(g.Err(), out.Err())
 }
 
-// encodeInts appends a value made of integers to dst.
+// encodeInts appends a value that consists of integers to dst.
 type encodeInts func(dst []byte, ints ...int64) []byte
 
-// appendText appends the columns of a key to dst as the output has them.
+// appendText appends the columns of a key to dst in the output's form.
 type appendText func(dst []byte, totals []record.Total) []byte
 
-// columnsProgram returns a builtin whose values are columns of integers, and whose output
-// has them as text makes it. The mapper gets what encodes its values: for the shuffle, or
-// as text when there is no reducer.
+// columnsProgram returns a builtin whose values are columns of integers, which text turns into output. The
+// mapper gets the function that encodes its values: for the shuffle, or as text if there is no reducer.
 func columnsProgram(columns record.Columns, text appendText, mapper func(inProcess, encodeInts) program.Mapper) *builtinProgram {
 	p := &builtinProgram{
 		mapper: func(p inProcess, a program.Attempt) program.Mapper {

@@ -8,7 +8,7 @@ import (
 var sortBuiltin = builtin{
 	info: program.Info{
 		Name:    "sort",
-		Summary: "sorts lines by their bytes, as LC_ALL=C sort does; duplicates stay",
+		Summary: "sorts lines by their bytes, as LC_ALL=C sort does; keeps duplicates",
 	},
 	open: func(*program.Params) (program.Program, error) {
 		return &builtinProgram{
@@ -22,7 +22,7 @@ var sortBuiltin = builtin{
 var distinctBuiltin = builtin{
 	info: program.Info{
 		Name:    "distinct",
-		Summary: "the different lines, sorted by their bytes, as LC_ALL=C sort -u does",
+		Summary: "the distinct lines, sorted by their bytes, as LC_ALL=C sort -u does",
 	},
 	open: func(*program.Params) (program.Program, error) {
 		p := &builtinProgram{

@@ -7,8 +7,13 @@ import (
 
 var errTimestamp = errors.New("not a time such as 2026-11-21T15:04:05Z, 2026-11-21 15:04:05, 2026-11-21, or Unix seconds")
 
-// parseTimestamp reads a time as microseconds since 1970 UTC. A time without a zone is
-// UTC; what is finer than a microsecond is cut off.
+// parseTimestamp returns a time in microseconds since 1970 UTC. A time without a zone is UTC. Digits beyond
+// microseconds are dropped.
+//
+// time.Parse reads RFC 3339 in half of the time, but needs another layout for each other form (a blank
+// instead of T, no zone, a zone without colon, no seconds, a date alone), and each layout that does not fit
+// costs about 500 ns and allocates memory, where parseTimestamp takes 230 ns for any form: see
+// BenchmarkTimestamps.
 func parseTimestamp(s []byte) (int64, error) {
 	const layout = "0000-00-00"
 	if len(s) < len(layout) || s[4] != '-' || s[7] != '-' {
@@ -52,7 +57,7 @@ func parseUnix(s []byte) (int64, error) {
 	return micros, nil
 }
 
-// timeParser takes the parts of a time off rest. After a failure all parts are 0.
+// timeParser takes the parts of a time from the front of rest. After a failure all parts are 0.
 type timeParser struct {
 	rest   []byte
 	failed bool
@@ -128,7 +133,7 @@ func (p *timeParser) zone() int {
 	return 0
 }
 
-// appendTimestamp appends a time as RFC 3339 has it, in UTC.
+// appendTimestamp appends a time in the form of RFC 3339, in UTC.
 func appendTimestamp(dst []byte, micros int64) []byte {
 	return time.UnixMicro(micros).UTC().AppendFormat(dst, time.RFC3339Nano)
 }

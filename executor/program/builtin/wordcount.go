@@ -32,7 +32,7 @@ type wordCountMapper struct {
 }
 
 func (m *wordCountMapper) Map(b *record.Batch, out *record.Emitter) error {
-	if b.Framing == record.Lines { // line ends separate words, too
+	if b.Framing == record.Lines { // line ends also separate words
 		m.count(b.Data, out)
 		return m.done(out)
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// wordParams are what wordcount and index know about words.
+// wordParams are the parameters of wordcount and index about words.
 var wordParams = []program.Param{
 	{
 		Name: "letters", Default: "false",
-		Summary: "words are runs of the ASCII letters A-Z and a-z, not of anything but white space",
+		Summary: "words are runs of the ASCII letters A-Z and a-z, instead of anything except white space",
 	},
 	{
 		Name: "lower", Default: "false",
@@ -19,17 +19,16 @@ var wordParams = []program.Param{
 	},
 }
 
-// words finds words in text. A word is a longest run of bytes other than space, \t, \n, \v,
-// \f and \r, as C's isspace and Python's bytes.split have it; or of ASCII letters, as
-// tr -cs A-Za-z '\n' has it.
+// words finds words in text. A word is a maximal run of bytes other than space, \t, \n, \v, \f and \r, the
+// white space of C's isspace and Python's bytes.split; or of ASCII letters, as with tr -cs A-Za-z '\n'.
 type words struct{ letters, lower bool }
 
 func newWords(p *program.Params) *words {
 	return &words{letters: p.Flag("letters"), lower: p.Flag("lower")}
 }
 
-// fold returns text with the words in it lower-cased if they are to be, in the memory of
-// scratch if it is enough; else text itself.
+// fold returns text in lower case if the parameter lower is set, otherwise text itself. It uses the memory of
+// scratch if that is enough.
 func (w *words) fold(scratch *[]byte, text []byte) []byte {
 	if !w.lower {
 		return text
@@ -49,8 +48,8 @@ func (w *words) fold(scratch *[]byte, text []byte) []byte {
 	return folded
 }
 
-// lowerUnicode appends text to dst in lower case. Unlike bytes.ToLower it leaves what is not
-// UTF-8 as it is.
+// lowerUnicode appends text to dst in lower case. Unlike bytes.ToLower it leaves bytes that are not UTF-8
+// unchanged.
 func lowerUnicode(dst, text []byte) []byte {
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)

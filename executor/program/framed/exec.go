@@ -10,13 +10,13 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// ExecKind are executables that speak the framed protocol.
+// Kind is the kind of executables that speak the framed protocol.
 var Kind = program.Kind{
 	Kind: job.Kind{Name: "exec", Title: "executable", Origin: job.OriginFile, Rate: 30e6},
 	Open: Open,
 }
 
-// openExec opens an executable that speaks the framed protocol.
+// Open opens an executable that speaks the framed protocol.
 func Open(cfg program.Config, spec program.Spec, file string) (program.Program, error) {
 	path, err := process.FindFile(file)
 	if err != nil {

@@ -32,11 +32,11 @@ type Program struct {
 	// protocol; errors then say how to run such a program.
 	Foreign bool
 
-	// NewPairs, if not nil, returns what decodes the PAIRS frames of a map attempt; otherwise
-	// programs may not send any. Limit bounds the memory that it takes, in bytes.
+	// NewPairs, if not nil, returns the decoder of a map attempt's PAIRS frames; nil: programs may not
+	// send any. Limit bounds the decoder's memory, in bytes.
 	NewPairs func(limit int64) PairDecoder
-	// NewGroups, if not nil, returns what writes the input of a reduce attempt, after READY;
-	// otherwise that is RECORDS frames. Write writes a frame.
+	// NewGroups, if not nil, returns the writer of a reduce attempt's input, after READY; nil: the input
+	// is RECORDS frames. Write writes a frame.
 	NewGroups func(ready frames.Ready, write func(t frames.Type, parts ...[]byte) error) GroupWriter
 	// Tells says that mappers report what is mapped, by TOOK frames.
 	Reports bool
@@ -95,7 +95,7 @@ type guest struct {
 	cfg        program.Config
 	ctx        context.Context // ends with the attempt
 	progressed func()          // see Attempt.Moved; not nil
-	took       func(int64)     // see Attempt.Took; nil: the guest may not tell that
+	took       func(int64)     // see Attempt.Took; nil: the guest may not send TOOK frames
 	stop       func() bool     // stops ctx from killing the process
 	proc       *process.Process
 
@@ -105,26 +105,26 @@ type guest struct {
 	reader   sync.WaitGroup
 
 	pairs  PairDecoder       // for PAIRS frames; nil: the guest may not send any
-	ready  chan frames.Ready // has what the guest said, if nobody took it
+	ready  chan frames.Ready // the guest's READY, if nobody has received it
 	killed chan struct{}     // closed by Kill
 	kill   sync.Once
-	done   frames.Done // once it was said
+	done   frames.Done // valid once the guest has said DONE
 }
 
-// frame is what the reader goroutine found.
+// frame is what the reader goroutine has read.
 type frame struct {
 	kind    frames.Type
 	payload []byte
 	err     error // then nothing follows
 }
 
-// maxDone bounds the message that ends a program's work: as many counters as there may be, each byte of their names escaped.
+// maxDone bounds a DONE message: the most counters, with each byte of their names escaped.
 const maxDone = 2 << 20 // bytes
 
-// counterFault says what is wrong with the counters of an attempt; "" if nothing is.
+// counterFault returns what is wrong with the counters of an attempt, or "".
 func counterFault(counters map[string]int64) string {
 	if len(counters) > program.MaxCounters {
-		return fmt.Sprintf("it has %d different counters; at most %d are taken", len(counters), program.MaxCounters)
+		return fmt.Sprintf("it has %d different counters; at most %d are allowed", len(counters), program.MaxCounters)
 	}
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
 		if len(name) > program.MaxCounterName {
@@ -134,11 +134,10 @@ func counterFault(counters map[string]int64) string {
 	return ""
 }
 
-// framesAhead is how many frames the reader may be ahead of the attempt.
+// framesAhead is how many frames the reader may read ahead.
 const framesAhead = 2
 
-// start starts a process and sends its HELLO. READY is not waited for: it comes before all
-// other frames, or an ERROR does.
+// start starts a process and sends HELLO. It does not wait for READY: the first frame is READY or ERROR.
 func (p *Program) start(ctx context.Context, a program.Attempt, role frames.Role) (*guest, error) {
 	argv, err := p.Command(ctx, a)
 	if err != nil {
@@ -190,7 +189,7 @@ func (p *Program) start(ctx context.Context, a program.Attempt, role frames.Role
 		hello.Params = map[string]string{}
 	}
 	if err := g.frames.WriteMessage(frames.TypeHello, hello); err != nil {
-		// The process is gone already, or no HELLO fits the frame; the reader knows which.
+		// The process has ended, or HELLO is too large for a frame; the reader knows.
 		err = g.explain(err)
 		g.Kill()
 		return nil, err
@@ -198,7 +197,7 @@ func (p *Program) start(ctx context.Context, a program.Attempt, role frames.Role
 	return g, nil
 }
 
-// read passes frames on until the stream ends or nobody wants them.
+// read hands over frames until the stream ends or the guest is killed.
 func (g *guest) read() {
 	r := frames.NewReader(g.proc.Stdout)
 	for {
@@ -222,8 +221,7 @@ func (g *guest) read() {
 	}
 }
 
-// take handles a frame that is no answer to anything: RECORDS go to out. It tells whether
-// the guest is done.
+// take handles a frame: records go to out. It reports whether the guest is done.
 func (g *guest) take(f frame, out *record.Emitter) (done bool, err error) {
 	if f.err != nil {
 		return false, g.died(f.err)
@@ -235,7 +233,7 @@ func (g *guest) take(f frame, out *record.Emitter) (done bool, err error) {
 		g.started = g.started || err == nil
 		select {
 		case g.ready <- ready:
-		default: // it is said more than once, which harms nobody
+		default: // READY once more does no harm
 		}
 	case frames.TypeRecords:
 		err = out.EmitBlock(f.payload)
@@ -246,7 +244,7 @@ func (g *guest) take(f frame, out *record.Emitter) (done bool, err error) {
 		return false, err
 	case frames.TypePairs:
 		if g.pairs == nil {
-			err = fmt.Errorf("%w: %v that were not asked for", frames.ErrMalformed, f.kind)
+			err = fmt.Errorf("%w: unexpected %v", frames.ErrMalformed, f.kind)
 			break
 		}
 		err = g.pairs.Take(f.payload, out)
@@ -264,7 +262,7 @@ func (g *guest) take(f frame, out *record.Emitter) (done bool, err error) {
 		g.took(int64(bytes))
 	case frames.TypeDone:
 		if len(f.payload) > maxDone {
-			return false, &program.UserError{Program: g.name, Message: fmt.Sprintf("its counters have %d bytes; at most %d are taken", len(f.payload), maxDone)}
+			return false, &program.UserError{Program: g.name, Message: fmt.Sprintf("its counters have %d bytes; at most %d are allowed", len(f.payload), maxDone)}
 		}
 		err = frames.Decode(f.kind, f.payload, &g.done)
 		if fault := counterFault(g.done.Counters); fault != "" {
@@ -288,8 +286,8 @@ func (g *guest) take(f frame, out *record.Emitter) (done bool, err error) {
 	return done, nil
 }
 
-// exchange takes the guest's output while input runs in another goroutine, until input has
-// returned, or, if untilDone, until the guest said DONE. After an error the guest is dead.
+// exchange takes the guest's output while input runs in another goroutine. It returns when input has
+// returned, or, with untilDone, when the guest has said DONE. After an error the guest is dead.
 func (g *guest) exchange(input func() error, untilDone bool, out *record.Emitter) error {
 	written := make(chan error, 1)
 	var writer sync.WaitGroup
@@ -297,13 +295,13 @@ func (g *guest) exchange(input func() error, untilDone bool, out *record.Emitter
 	err := g.receive(written, untilDone, out)
 	if err != nil {
 		g.Kill()
-		writer.Wait() // input holds what belongs to the caller
+		writer.Wait() // input uses what belongs to the caller
 	}
 	return err
 }
 
-// receive is the part of exchange that the caller's goroutine does; written gives the
-// result of the other part.
+// receive is the part of exchange in the caller's goroutine; written receives the result of the other
+// part.
 func (g *guest) receive(written <-chan error, untilDone bool, out *record.Emitter) error {
 	for {
 		select {
@@ -331,8 +329,8 @@ func (g *guest) receive(written <-chan error, untilDone bool, out *record.Emitte
 	}
 }
 
-// ended tells whether DONE came in its time: all input was written before, though written,
-// if it is not nil, may not have said so yet.
+// ended returns an error if DONE came too early: all input must be written before. Written, if not nil, may
+// report that a moment later.
 func (g *guest) ended(written <-chan error, untilDone bool) error {
 	if written == nil {
 		return nil
@@ -350,14 +348,14 @@ func (g *guest) ended(written <-chan error, untilDone bool) error {
 	return g.misbehaved(errEarlyDone)
 }
 
-// end waits for the process after DONE, and ends it for certain.
+// end waits for the process to end after DONE, and kills it if it doesn't.
 func (g *guest) end() error {
 	defer g.Kill()
 	if err := process.IgnoreClosed(g.proc.Stdin.Close()); err != nil {
 		return fmt.Errorf("end program: %w", err)
 	}
 	if !g.proc.WaitExit(g.ctx, g.cfg.Grace) {
-		return context.Cause(g.ctx) // or it lingers, which harms nobody
+		return context.Cause(g.ctx) // nil if the process lingers, which does no harm
 	}
 	if g.proc.State().Success() {
 		return nil
@@ -365,8 +363,8 @@ func (g *guest) end() error {
 	return g.cause(program.Died(g.name, g.proc, "it ended with "+g.proc.Exit()+" after its work"))
 }
 
-// endInput tells the guest that its input has ended, in the protocol and outside of it: a program that does not know
-// the protocol, and would read on, ends too.
+// endInput ends the guest's input, by END and by closing the pipe, so that a program that does not know
+// the protocol also ends.
 func (g *guest) endInput() error {
 	if err := g.frames.Write(frames.TypeEnd); err != nil {
 		return err
@@ -381,7 +379,7 @@ func (g *guest) Kill() {
 		g.stop()
 		g.proc.Kill()
 		<-g.proc.Exited()
-		// Closing only fails for what is closed already: pipes keep nothing back.
+		// Close fails only if a pipe is closed already: pipes buffer nothing.
 		_ = g.proc.Close()
 		g.reader.Wait()
 	})

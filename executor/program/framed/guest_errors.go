@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// cause returns what err comes from: the end of the attempt rather than the death of the
-// process that it brings about.
+// cause returns why err happened: the end of the attempt, if it has ended, rather than the death of the
+// process, which follows from that.
 func (g *guest) cause(err error) error {
 	if cause := context.Cause(g.ctx); cause != nil {
 		return cause
@@ -29,8 +29,7 @@ func (g *guest) cause(err error) error {
 
 var errEarlyDone = errors.New("it said DONE before the end of its input")
 
-// explain returns why writing to the guest failed: err, or what the guest itself said
-// last, or how it died.
+// explain returns why a write to the guest failed: err, or the guest's last message, or how it died.
 func (g *guest) explain(err error) error {
 	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrClosed) {
 		return g.cause(err)
@@ -52,7 +51,7 @@ func (g *guest) explain(err error) error {
 	}
 }
 
-// died returns why the stream of the guest's frames ended where it must not.
+// died returns why the guest's frames ended too early.
 func (g *guest) died(err error) error {
 	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, os.ErrDeadlineExceeded) {
 		return g.misbehaved(err)
@@ -64,11 +63,11 @@ func (g *guest) died(err error) error {
 		return program.Died(g.name, g.proc, "it ended before it was done: "+g.proc.Exit())
 	}
 	user := program.Died(g.name, g.proc, "it ended before it was ready: "+g.proc.Exit()+g.perhapsCommand())
-	user.Final = g.proc.State().Exited() // who was killed may do better the next time
+	user.Final = g.proc.State().Exited() // a killed program may succeed in another attempt
 	return user
 }
 
-// misbehaved is a UserError about a guest that does not keep to the protocol.
+// misbehaved returns a UserError about a guest that breaks the protocol.
 func (g *guest) misbehaved(err error) error {
 	user := &program.UserError{Program: g.name, Message: fmt.Sprintf("protocol: %v", err), Traceback: g.proc.LastLines()}
 	if !g.started {
@@ -78,16 +77,16 @@ func (g *guest) misbehaved(err error) error {
 	return g.cause(user)
 }
 
-// perhapsCommand is what to say beside of an executable that does not begin as the protocol wants it.
+// perhapsCommand returns a hint for executables that do not begin as the protocol requires.
 func (g *guest) perhapsCommand() string {
 	if !g.foreign {
 		return ""
 	}
-	return "; it does not seem to be a Bucketmill program (those say READY first): " +
-		"a program that reads and writes lines is given by --mapper, as for Hadoop Streaming"
+	return "; it does not seem to be a Bucketmill program, which would begin with READY: " +
+		"use --mapper for a program that reads and writes lines, as for Hadoop Streaming"
 }
 
-// userError makes a UserError of what a guest sent.
+// userError returns the UserError that a guest has sent.
 func userError(name string, f frames.Failure) *program.UserError {
 	e := &program.UserError{
 		Program: name, Message: f.Message, Traceback: f.Traceback, File: f.File, Line: f.Line, Everywhere: f.Everywhere,

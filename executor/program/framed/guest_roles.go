@@ -15,7 +15,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// guestMapper is a Mapper in another process.
+// guestMapper is a mapper in another process.
 type guestMapper struct {
 	*guest
 	header []byte // scratch
@@ -44,7 +44,7 @@ func (m *guestMapper) MapOutput() (records int64, ok bool) {
 	return m.done.MapOutput, m.done.MapOutput > 0
 }
 
-// tellingMapper is a mapper whose guest reports what it has mapped.
+// reportingMapper is a mapper whose guest reports what it has mapped.
 type reportingMapper struct {
 	guestMapper
 	handed int64
@@ -59,7 +59,7 @@ func (m *reportingMapper) Map(b *record.Batch, out *record.Emitter) error {
 // Handed implements Telling.
 func (m *reportingMapper) Handed() int64 { return m.handed }
 
-// guestReducer is a Reducer in another process.
+// guestReducer is a reducer in another process.
 type guestReducer struct{ *guest }
 
 func (r *guestReducer) Reduce(next func() ([]byte, error), out *record.Emitter) error {
@@ -117,7 +117,8 @@ func (r *groupReducer) Reduce(next func() ([]byte, error), out *record.Emitter) 
 	return r.end()
 }
 
-// Check starts the program for a moment to see that it can be run. A fault of the program is a UserError.
+// Check starts the program for a moment to find out whether it can run. A fault of the program is a
+// UserError.
 func (p *Program) Check(ctx context.Context) (err error) {
 	scratch, err := process.MakeScratch("")
 	if err != nil {
@@ -143,11 +144,11 @@ func (p *Program) Check(ctx context.Context) (err error) {
 	return g.first(ctx)
 }
 
-// hearing is how long a program that is checked has before its input ends: one that reads lines goes on to its own
-// end then, which tells what it is.
+// hearing is how long Check waits before it ends the input: a program that reads lines then ends too, and
+// the way in which it ends says what it is.
 const hearing = time.Second
 
-// first takes what the guest says first, and returns what is wrong with that.
+// first takes the guest's first frame, and returns what is wrong with it.
 func (g *guest) first(ctx context.Context) error {
 	timer := time.NewTimer(hearing)
 	defer timer.Stop()
@@ -155,7 +156,7 @@ func (g *guest) first(ctx context.Context) error {
 		select {
 		case f := <-g.incoming:
 			if f.err == nil && f.kind != frames.TypeReady && f.kind != frames.TypeError {
-				return g.misbehaved(fmt.Errorf("%v where READY must be", f.kind))
+				return g.misbehaved(fmt.Errorf("%v instead of READY", f.kind))
 			}
 			_, err := g.take(f, nil) // neither has records
 			return g.cause(err)

@@ -14,7 +14,7 @@ func TestPythonCountersAreBounded(t *testing.T) {
 	const inReduce = "def map_fn(value): yield value, 1\ndef reduce_fn(key, values):\n" + count + "    yield 1\n"
 	for name, c := range map[string]struct{ n, name, want string }{
 		"a thousand":     {"1000", strings.Repeat("x", 250), ""},
-		"one more":       {"1001", "c", "it has 1001 different counters; at most 1000 are taken"},
+		"one more":       {"1001", "c", "it has 1001 different counters; at most 1000 are allowed"},
 		"many":           {"100000", strings.Repeat("x", 100), "its counters have"},
 		"long names":     {"10", strings.Repeat("x", 256), "longer than 256 bytes"},
 		"of odd bytes":   {"1000", strings.Repeat("\u00e9", 120), ""},

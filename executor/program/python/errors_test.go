@@ -46,7 +46,7 @@ func TestPythonErrorsNameTheirPlace(t *testing.T) {
 		},
 		"key without order": {
 			"def map_fn(value):\n    yield value if value == 'ok' else {}, 1\n" + goodReduce,
-			0, "map_fn: a key must be None, a bool, int, float, str or bytes, or a tuple of these; this one is or has in it a dict", &atBad, "",
+			0, "map_fn: a key must be None, a bool, int, float, str or bytes, or a tuple of these; this one is or contains a dict", &atBad, "",
 		},
 		"value without pickle": {
 			"def map_fn(value):\n    yield 1, 1 if value == 'ok' else lambda: 0\n" + goodReduce,

@@ -9,25 +9,25 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// groupBytes is the length that makes a GROUPS or RUN frame.
+// groupBytes is the length at which a GROUPS or RUN frame is written.
 const groupBytes = 256 << 10
 
-// grouper makes frames for a Python reducer of sorted records: GROUPS, lists of keys with all their
-// values, and RUN, a part of a key's values, if these are many. Both are marshalled, so that C reads
-// them.
+// grouper turns sorted records into frames for a Python reducer: GROUPS, which are lists of keys with all
+// their values, and RUN, which is a part of the values of one key, if there are many. Both are marshalled, so
+// that C reads them.
 type grouper struct {
 	write func(t frames.Type, parts ...[]byte) error
 	// sum adds up the ints of each key.
 	sum bool
 
-	buf    []byte // a list of groups, of which the last is open once begun
-	closed int    // how many are not
+	buf    []byte // a list of groups; once begun, the last one is open
+	closed int    // number of groups that are not open
 	begun  bool
 	key    []byte // of the open group, as in the records
-	begin  int    // where that is in buf,
-	list   int    // and its list of values
-	values int
-	odd    []byte // marshalled numbers of those that marshal can't read
+	begin  int    // offset of the open group in buf
+	list   int    // offset of its list of values
+	values int    // number of its values
+	odd    []byte // marshalled indexes of its values that are not marshalled
 	part   bool   // a RUN of the open group was written
 
 	total    int64
@@ -60,7 +60,7 @@ func (g *grouper) Take(block []byte) error {
 	return nil
 }
 
-// open begins a group, or the next part of one.
+// open begins a group, or the next part of a group.
 func (g *grouper) open() {
 	if len(g.buf) == 0 {
 		g.buf = appendSized(g.buf, '[', 0)
@@ -114,7 +114,7 @@ func (g *grouper) end() {
 	}
 }
 
-// close closes the open group, and writes what is gathered if it is enough.
+// close closes the open group, and writes all groups if they are long enough.
 func (g *grouper) close() error {
 	switch {
 	case !g.begun:
@@ -130,7 +130,7 @@ func (g *grouper) close() error {
 	return g.flush(len(g.buf))
 }
 
-// run writes the values of the open group that are there.
+// run writes the values of the open group so far.
 func (g *grouper) run() error {
 	g.end()
 	run := g.buf[g.begin:]
@@ -141,7 +141,7 @@ func (g *grouper) run() error {
 	return g.write(frames.TypeRun, run)
 }
 
-// flush writes the closed groups, which end there in buf, and empties that.
+// flush writes the closed groups, which are buf up to end, and empties buf.
 func (g *grouper) flush(end int) error {
 	groups := g.buf[:end]
 	g.buf = g.buf[:0]

@@ -15,19 +15,19 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// interpreter is a Python that is fit.
+// interpreter is a Python of a supported version.
 type interpreter struct {
 	path string
-	// compiled is the runner as this Python compiles it, by file name: to do that again for every
-	// attempt would take longer than to load it.
+	// compiled are the runner's modules, compiled by this Python, by file name: to compile them for every
+	// attempt would take longer than to load them.
 	compiled map[string][]byte
 }
 
-// pythonFinder is a Python by any name, looked for when it is first needed.
+// pythonFinder finds an interpreter by its name or path when it is first needed.
 type pythonFinder struct {
 	python string
 	mu     sync.Mutex
-	found  *interpreter
+	found  *interpreter // guarded by mu
 }
 
 func (f *pythonFinder) find(ctx context.Context) (*interpreter, error) {
@@ -41,14 +41,14 @@ func (f *pythonFinder) find(ctx context.Context) (*interpreter, error) {
 	return found, err
 }
 
-// newFinderOf returns the finder of a configuration.
+// newFinderOf returns the finder for a configuration.
 func newFinderOf(cfg program.Config) *pythonFinder {
 	found, _ := cfg.Prepared.(*interpreter)
 	return &pythonFinder{python: cfg.WithDefaults().Python, found: found}
 }
 
-// prepare finds the interpreter and checks its version, so that not every openPython must do that
-// again: the way through a shim such as pyenv's takes longer than a start of Python itself.
+// prepare finds the interpreter and checks its version, so that not every Open must do that: a shim such as
+// pyenv's takes longer than the start of Python itself.
 func prepare(ctx context.Context, cfg program.Config) (any, error) {
 	found, err := findInterpreter(ctx, cfg.WithDefaults().Python)
 	if err != nil {
@@ -57,8 +57,8 @@ func prepare(ctx context.Context, cfg program.Config) (any, error) {
 	return found, nil
 }
 
-// question has a Python tell its own path and version, whether that is fit, and, if it is, how it
-// compiles the sources that it is given. The files are those of PEP 552 that are never checked against
+// question makes a Python print its path, its version, whether that is supported, and, if so, the compiled
+// form of the sources on standard input. The files are those of PEP 552 that are never checked against
 // their source.
 const question = `import sys
 print(sys.executable, '%d.%d' % sys.version_info[:2], int(sys.version_info >= (3, 8)), sep='\n')
@@ -72,7 +72,7 @@ if sys.version_info >= (3, 8):
     print(json.dumps(compiled))
 `
 
-// afterColon is what a program said, behind a colon, if it said anything.
+// afterColon returns a colon and what a program said, or "" if it said nothing.
 func afterColon(said []byte) string {
 	if text := strings.TrimSpace(string(said)); text != "" {
 		return ": " + text
@@ -86,7 +86,7 @@ func findInterpreter(ctx context.Context, python string) (*interpreter, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, python, "-I", "-c", question) // guests see neither our PYTHON… variables nor this folder
+	cmd := exec.CommandContext(ctx, python, "-I", "-c", question) // like programs, without our PYTHON… variables and this folder
 	var stderr bytes.Buffer
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(sources), &stderr
 	out, err := cmd.Output()
@@ -104,11 +104,11 @@ func findInterpreter(ctx context.Context, python string) (*interpreter, error) {
 	}
 	found := &interpreter{path: answer[0]}
 	if err := json.Unmarshal([]byte(answer[len(answer)-1]), &found.compiled); err != nil {
-		return nil, fmt.Errorf("%s does not seem to be a Python interpreter: it compiled nothing: %w", python, err)
+		return nil, fmt.Errorf("%s does not seem to be a Python interpreter: it did not compile the runner: %w", python, err)
 	}
 	for name := range found.compiled {
 		if !filepath.IsLocal(name) {
-			return nil, fmt.Errorf("%s compiled the runner to %s, which is nowhere beside it", python, name)
+			return nil, fmt.Errorf("%s compiled the runner to %s, which is not beside it", python, name)
 		}
 	}
 	return found, nil

@@ -10,11 +10,11 @@ import (
 	"slices"
 )
 
-// errKey is a key that has no order.
+// errKey says that a key has no order.
 var errKey = errors.New("a key must be None, a bool, int, float, str or bytes, or a tuple of these; " +
-	"this one is or has in it a dict, or is nested too deep")
+	"this one is or contains a dict, or is nested too deep")
 
-// The first byte of the key that a str or a bytes is encoded as; what is in it follows.
+// The first byte of an encoded key that is a str, and of one that is a bytes. The content follows.
 const (
 	TextKey  = 0x30
 	bytesKey = 0x20
@@ -23,14 +23,14 @@ const (
 // The types of numbers.
 const typeBool, typeInt, typeFloat = 1, 2, 3
 
-// A float has exactBits bits, and none is as large as 2 to the power of floatBits.
+// A float has exactBits bits of precision, and is smaller than 2 to the power of floatBits.
 const exactBits, floatBits = 53, 1024
 
-// keyEncoder encodes marshalled keys as bytes that sort as the keys do: runner/bucketmill_runner/keys.py has
-// the format, and encodes the very same bytes.
+// keyEncoder encodes marshalled keys as bytes that sort as the keys do. runner/bucketmill_runner/keys.py
+// describes the format, and encodes keys as the same bytes.
 type keyEncoder struct {
 	dst   []byte
-	types []byte // of the numbers, which follow at the end
+	types []byte // types of the numbers, which go to the end
 }
 
 // encode appends the key to dst.
@@ -50,7 +50,7 @@ func (e *keyEncoder) encode(dst, key []byte) ([]byte, error) {
 	return append(e.dst, e.types...), nil
 }
 
-// append appends the first value of data as it stands within a tuple, and returns what follows it.
+// append appends the first value of data in its form within a tuple, and returns what follows it.
 func (e *keyEncoder) append(data []byte) (rest []byte, err error) {
 	switch data[0] {
 	case 'N':
@@ -98,7 +98,7 @@ func (e *keyEncoder) append(data []byte) (rest []byte, err error) {
 	return nil, errKey
 }
 
-// ended appends bytes whose end is marked.
+// ended appends bytes and a mark of their end.
 func (e *keyEncoder) ended(tag byte, data []byte) {
 	e.dst = append(e.dst, tag)
 	for {
@@ -127,12 +127,12 @@ func (e *keyEncoder) float(x float64) {
 	e.negate(begin, x < 0)
 }
 
-// near appends the float of a magnitude.
+// near appends a magnitude as a float.
 func (e *keyEncoder) near(x float64) {
 	e.dst = binary.BigEndian.AppendUint64(e.dst, math.Float64bits(x)|1<<63)
 }
 
-// negate takes the complement of what was appended since begin, if that was of a negative number.
+// negate complements the bytes appended since begin, if the number is negative.
 func (e *keyEncoder) negate(begin int, negative bool) {
 	if !negative {
 		return
@@ -142,7 +142,7 @@ func (e *keyEncoder) negate(begin int, negative bool) {
 	}
 }
 
-// small appends an int by its magnitude.
+// small appends an int, given as its magnitude and sign.
 func (e *keyEncoder) small(magnitude uint64, negative bool) {
 	begin := len(e.dst)
 	shift := max(bits.Len64(magnitude)-exactBits, 0)
@@ -154,7 +154,7 @@ func (e *keyEncoder) small(magnitude uint64, negative bool) {
 	e.negate(begin, negative)
 }
 
-// missing appends what an int has beyond its float, big endian.
+// missing appends the difference between an int and its float, big endian.
 func (e *keyEncoder) missing(n []byte) {
 	n = bytes.TrimLeft(n, "\x00")
 	if len(n) <= 0xf0 {

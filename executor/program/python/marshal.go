@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// The values of a Python program as marshal has them in version 2, see Python/marshal.c of CPython: a
-// letter, and what belongs to it, little endian. An int beyond 32 bits is l, the number of
-// its digits to base 2^15, negative if it is, and these.
+// The values of a Python program in the form of marshal, version 2 (Python/marshal.c of CPython): a letter,
+// and what belongs to it, little endian. An int beyond 32 bits is the letter l, the number of its digits in
+// base 2^15 (negative if the int is), and the digits.
 
 func appendInt32(dst []byte, n int32) []byte {
 	return binary.LittleEndian.AppendUint32(append(dst, 'i'), uint32(n)) //nolint:gosec // its bits
@@ -18,7 +18,7 @@ func appendSized(dst []byte, letter byte, n int) []byte {
 	return binary.LittleEndian.AppendUint32(append(dst, letter), uint32(n)) //nolint:gosec // no frame is so long
 }
 
-// digitBits is how many bits of an int a digit has.
+// digitBits is the number of bits in a digit.
 const digitBits = 15
 
 // appendInt appends any int64.
@@ -44,7 +44,7 @@ func appendInt(dst []byte, n int64) []byte {
 	return dst
 }
 
-// appendLong appends an int of any size, given as its two's complement, little endian.
+// appendLong appends an int of any size, given in two's complement, little endian.
 func appendLong(dst, complement []byte) []byte {
 	if len(complement) <= 8 {
 		var n uint64

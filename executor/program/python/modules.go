@@ -13,14 +13,14 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// modulesScript finds the modules of a Python program's own folder that it imports.
+// modulesScript finds the modules in a Python program's folder that the program imports.
 //
 //go:embed runner/modules.py
 var modulesScript string
 
-// Modules returns the files of a Python program's own folder that it imports, directly or by others of them: their
-// paths below that folder, with slashes. The program's text is read and not run. It fails only where there is no
-// interpreter that could read it.
+// Modules returns the files in a Python program's folder that the program imports, directly or through each
+// other, as paths below that folder, with slashes. It reads the program and does not run it. It fails only
+// if there is no interpreter to read it.
 func Modules(ctx context.Context, cfg program.Config, file string) ([]string, error) {
 	python := newFinderOf(cfg)
 	found, err := python.find(ctx)

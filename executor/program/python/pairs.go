@@ -11,11 +11,11 @@ import (
 	"github.com/bucketmill/bucketmill/internal/tally"
 )
 
-// errPair says that a guest gave something else than pairs.
-var errPair = errors.New("it must give pairs (key, value), and gave something else")
+// errPair says that a program gave something other than pairs.
+var errPair = errors.New("it must give pairs (key, value), but it gave something else")
 
-// pairs takes the payloads of PAIRS frames: it encodes the pairs as records, and adds up numbers
-// if the guest asks for that.
+// pairs decodes the payloads of PAIRS frames: it encodes the pairs as records, and adds up ints if the guest
+// asks for that.
 type pairs struct {
 	pickle unpickler
 	keys   keyEncoder
@@ -26,14 +26,14 @@ type pairs struct {
 	key, value []byte // scratch
 }
 
-// count is the common pair, a str with an int: data[from:to] is the key, and the byte before it is
-// part of the key's length.
+// count is the most common pair, a str with an int: data[from:to] is the key, and the byte before it is part
+// of the key's length.
 type count struct {
 	from, to int
 	n        int64
 }
 
-// pairsSummed is set in the first byte of a PAIRS frame whose ints are to be added up.
+// pairsSummed is the first byte of a PAIRS frame whose ints must be added up.
 const pairsSummed = 1
 
 // Take implements PairDecoder: it emits the pairs of a payload, which it changes, or keeps their sums for Drain.
@@ -52,7 +52,7 @@ func (p *pairs) Take(payload []byte, out *record.Emitter) error {
 func (p *pairs) takeLists(payload []byte, sum bool, out *record.Emitter) error {
 	for at := 1; at < len(payload); {
 		if len(payload)-at < 4 || payload[at] != opProto || payload[at+2] != opEmptyList {
-			return fmt.Errorf("%w: no list", errPickle)
+			return fmt.Errorf("%w: it is not a list", errPickle)
 		}
 		at += 3
 		for payload[at] != opStop {
@@ -61,7 +61,7 @@ func (p *pairs) takeLists(payload []byte, sum bool, out *record.Emitter) error {
 				return err
 			}
 			if at == len(payload) {
-				return fmt.Errorf("%w: it ends early", errPickle)
+				return fmt.Errorf("%w: it ends too early", errPickle)
 			}
 		}
 		at++
@@ -69,7 +69,8 @@ func (p *pairs) takeLists(payload []byte, sum bool, out *record.Emitter) error {
 	return nil
 }
 
-// segment takes the items up to an APPENDS, or the only one up to an APPEND, and returns what follows.
+// segment takes the items up to an APPENDS, or the only one up to an APPEND, and returns the offset after
+// that.
 func (p *pairs) segment(data []byte, at int, sum bool, out *record.Emitter) (int, error) {
 	if data[at] == opMark {
 		if end := p.scan(data, at+1); end > 0 {
@@ -88,7 +89,7 @@ func (p *pairs) segment(data []byte, at int, sum bool, out *record.Emitter) (int
 	return p.pickle.off + 1, nil
 }
 
-// scan reads items up to an APPENDS, and returns what follows it; 0 if they are not all counts.
+// scan reads items up to an APPENDS, and returns the offset after it; 0 if not all items are counts.
 func (p *pairs) scan(data []byte, at int) int {
 	counts := p.counts[:0]
 	for {
@@ -138,7 +139,7 @@ func (p *pairs) takeCounts(data []byte, sum bool, out *record.Emitter) error {
 	return nil
 }
 
-// takeItem takes an item of whatever kind.
+// takeItem takes any item.
 func (p *pairs) takeItem(item *pickled, sum bool, out *record.Emitter) error {
 	key, value, err := p.pickle.pair(item)
 	if err != nil {
@@ -154,7 +155,7 @@ func (p *pairs) takeItem(item *pickled, sum bool, out *record.Emitter) error {
 	return nil
 }
 
-// add adds n to key's sum.
+// add adds n to the sum of key.
 func (p *pairs) add(key []byte, n int64, out *record.Emitter) error {
 	if p.sums == nil {
 		p.sums = tally.NewSums(p.limit)

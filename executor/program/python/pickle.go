@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// errPickle says that what should be pickled pairs is not, or not as the runner pickles.
+// errPickle says that data is not a pickled list, or not in the form in which the runner pickles.
 var errPickle = errors.New("malformed pickle")
 
-// The opcodes of pickle protocol 3 that lists of plain values are made of, when nothing is memoized:
-// each pushes a value, or makes one of those on top of a stack. See Lib/pickletools.py of CPython.
+// The opcodes of pickle protocol 3 in lists of plain values, if nothing is memoized. Each pushes a value onto
+// a stack, or makes one value of those on its top. See Lib/pickletools.py of CPython.
 const (
 	opProto      = 0x80
 	opStop       = '.'
@@ -41,14 +41,14 @@ const (
 )
 
 const (
-	// maxPending is how many values may wait on the stack for what they are part of. Python adds them to
-	// a list or dict a thousand at a time, but to a tuple all at once: of those the runner sends
-	// none in a longer pickle, where each value takes a byte or more.
+	// maxPending bounds the values on the stack. Python adds values to a list or dict a thousand at a time,
+	// but to a tuple all at once. The runner sends no tuple in a pickle longer than this; each value takes
+	// at least a byte.
 	maxPending = 1 << 18
-	// maxNesting is how deep a value may be for marshal, which reads 1000 levels everywhere.
+	// maxNesting bounds the levels of a marshalled value; every marshal reads 1000.
 	maxNesting = 500
-	// containerHead is the length of a marshalled tuple or list in front of its elements: a letter, and how
-	// many there are.
+	// containerHead is the length of the head of a marshalled tuple or list: a letter, and the number of
+	// elements.
 	containerHead = 5
 	pickleVersion = 3
 )
@@ -58,27 +58,27 @@ type pickled struct {
 	from, to int // where its pickle is
 	at, end  int
 	depth    int
-	// raw says that it has a dict in it, or is nested too deep: its pickle is all there is.
+	// raw says that the value contains a dict, or is nested too deep, so that only its pickle exists.
 	raw bool
 
-	// What is known of a tuple of two: where its second element is, and which of them are raw.
+	// For a tuple of two: where the second element is, and which elements are raw.
 	second, valueFrom int
 	rawKey, rawValue  bool
 }
 
-// unpickler translates values from pickle to marshal, whose containers begin with their length.
-// Neither form is decoded: what comes and goes are bytes.
+// unpickler translates values from pickle to marshal, whose containers begin with their length. It decodes
+// neither form: it works on bytes.
 type unpickler struct {
 	data  []byte
 	off   int
 	out   []byte
 	stack []pickled
 	marks []int
-	value []byte // of the pair that was returned last, if it was raw
+	value []byte // the value of the last pair, if it is raw
 }
 
-// items reads the values of a list up to its APPENDS, whose MARK is the first opcode then, or up to its
-// APPEND, and leaves off in front of that.
+// items reads the values of a list up to its APPENDS, in which case the first opcode is MARK, or up to its
+// APPEND. Then off is the place of that opcode.
 func (u *unpickler) items(data []byte, off int) ([]pickled, error) {
 	u.data, u.off = data, off
 	u.out, u.stack, u.marks = u.out[:0], u.stack[:0], u.marks[:0]
@@ -96,10 +96,10 @@ func (u *unpickler) items(data []byte, off int) ([]pickled, error) {
 			return nil, fmt.Errorf("%w: too many values wait", errPickle)
 		}
 	}
-	return nil, fmt.Errorf("%w: it ends early", errPickle)
+	return nil, fmt.Errorf("%w: it ends too early", errPickle)
 }
 
-// step does what the opcode at off says.
+// step executes the opcode at off.
 func (u *unpickler) step(op byte) error {
 	switch op {
 	case opMark:
@@ -115,7 +115,7 @@ func (u *unpickler) step(op byte) error {
 		if err != nil {
 			return err
 		}
-		// A MARK stands before the first element: the tuple's pickle begins there.
+		// A MARK precedes the first element: the tuple's pickle begins there.
 		return u.tuple(n)
 	case opEmptyList:
 		u.push(1, appendSized(u.out, '[', 0), 1)
@@ -138,7 +138,7 @@ func (u *unpickler) step(op byte) error {
 	return u.scalar(op)
 }
 
-// marked drops the last mark and returns how many values are above it.
+// marked removes the last mark and returns how many values are above it.
 func (u *unpickler) marked() (int, error) {
 	if len(u.marks) == 0 {
 		return 0, fmt.Errorf("%w: no mark", errPickle)
@@ -148,7 +148,7 @@ func (u *unpickler) marked() (int, error) {
 	return len(u.stack) - mark, nil
 }
 
-// push pushes the value of the next n bytes, which out now ends with.
+// push pushes the value of the next n bytes of data. Its marshalled form is the end of out.
 func (u *unpickler) push(n int, out []byte, depth int) {
 	u.stack = append(u.stack, pickled{from: u.off, to: u.off + n, at: len(u.out), end: len(out), depth: depth})
 	u.off, u.out = u.off+n, out
@@ -157,7 +157,7 @@ func (u *unpickler) push(n int, out []byte, depth int) {
 // tuple makes a tuple of the last n values.
 func (u *unpickler) tuple(n int) error {
 	if n > len(u.stack) || len(u.marks) > 0 && len(u.stack)-n < u.marks[len(u.marks)-1] {
-		return fmt.Errorf("%w: a tuple of what is not there", errPickle)
+		return fmt.Errorf("%w: too few values for a tuple", errPickle)
 	}
 	elements := u.stack[len(u.stack)-n:]
 	t := pickled{from: u.off, at: len(u.out), depth: 1}
@@ -188,8 +188,8 @@ func (u *unpickler) tuple(n int) error {
 	return nil
 }
 
-// pair returns the key and the value of an item, encoded as values are. A key that can't be one is
-// empty. Both are valid until the next call.
+// pair returns the encoded key and value of an item. A key that is not valid is empty. Both are valid until
+// the next call.
 func (u *unpickler) pair(item *pickled) (key, value []byte, err error) {
 	if item.second == 0 {
 		return nil, nil, errPair
@@ -209,11 +209,11 @@ func (u *unpickler) pair(item *pickled) (key, value []byte, err error) {
 func (u *unpickler) extend(n int) error {
 	at := len(u.stack) - n - 1
 	if at < 0 || len(u.marks) > 0 && at < u.marks[len(u.marks)-1] {
-		return fmt.Errorf("%w: additions to what is not there", errPickle)
+		return fmt.Errorf("%w: too few values for a list or dict", errPickle)
 	}
 	into := &u.stack[at]
 	if !into.raw && u.out[into.at] != '[' {
-		return fmt.Errorf("%w: additions to what is no list", errPickle)
+		return fmt.Errorf("%w: it adds values to something that is not a list", errPickle)
 	}
 	for i := range u.stack[at+1:] {
 		element := &u.stack[at+1+i]
@@ -231,14 +231,14 @@ func (u *unpickler) extend(n int) error {
 	return nil
 }
 
-// finish ends the value on top where out ends.
+// finish sets the end of the top value to the end of out.
 func (u *unpickler) finish() {
 	top := &u.stack[len(u.stack)-1]
 	top.raw = top.raw || top.depth > maxNesting
 	top.end = len(u.out)
 }
 
-// scalar pushes a value that has no others in it.
+// scalar pushes a value that contains no others.
 func (u *unpickler) scalar(op byte) error {
 	switch op {
 	case opNone:
@@ -256,7 +256,7 @@ func (u *unpickler) scalar(op byte) error {
 		return err
 	}
 	if n > len(u.data)-u.off-head {
-		return fmt.Errorf("%w: it ends early", errPickle)
+		return fmt.Errorf("%w: it ends too early", errPickle)
 	}
 	bytes := u.data[u.off+head : u.off+head+n]
 	out := u.out
@@ -281,7 +281,7 @@ func (u *unpickler) scalar(op byte) error {
 	return nil
 }
 
-// sized returns how long the opcode at off is, with the length that follows it, and what comes behind.
+// sized returns the length of the opcode at off together with its length field, and the length of its data.
 func (u *unpickler) sized(op byte) (head, n int, err error) {
 	rest := u.data[u.off+1:]
 	switch op {
@@ -304,5 +304,5 @@ func (u *unpickler) sized(op byte) (head, n int, err error) {
 	default:
 		return 0, 0, fmt.Errorf("%w: opcode %#x", errPickle, op)
 	}
-	return 0, 0, fmt.Errorf("%w: it ends early", errPickle)
+	return 0, 0, fmt.Errorf("%w: it ends too early", errPickle)
 }

@@ -17,23 +17,22 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// runner is the Python package that drives a user's functions. It needs Python 3.8 and its
-// standard library.
+// runner is the Python package that calls a user's functions. It needs Python 3.8 and its standard library.
 //
 //go:embed runner/main.py runner/bucketmill_runner/*.py
 var runner embed.FS
 
-// runnerFolder is where the runner goes in a scratch folder.
+// runnerFolder is the folder of the runner in a scratch folder.
 const runnerFolder = ".bucketmill"
 
-// PythonKind are Python files with map_fn, reduce_fn and perhaps combine_fn.
+// Kind is the kind of Python files with map_fn, reduce_fn and perhaps combine_fn.
 var Kind = program.Kind{
 	Kind: job.Kind{Name: "python", Title: "Python file", Origin: job.OriginFile, Suffix: ".py", Rate: 10e6},
 	Open: Open, Prepare: prepare, Imports: Modules,
 	ShowKey: showKey, BinaryValues: true,
 }
 
-// showKey returns the text of a key that is a str, and any other key as it is encoded.
+// showKey returns the text of a key that is a str, and any other key in its encoding.
 func showKey(key []byte) []byte {
 	if len(key) > 0 && key[0] == TextKey {
 		return key[1:]
@@ -41,7 +40,7 @@ func showKey(key []byte) []byte {
 	return key
 }
 
-// openPython opens a Python file.
+// Open opens a Python file.
 func Open(cfg program.Config, spec program.Spec, file string) (program.Program, error) {
 	path, err := process.FindFile(file)
 	if err != nil {
@@ -57,7 +56,7 @@ func Open(cfg program.Config, spec program.Spec, file string) (program.Program, 
 	return pythonAt(cfg.WithDefaults(), spec, path, files, newFinderOf(cfg)), nil
 }
 
-// pythonAt is a program whose file has a path.
+// pythonAt returns the program in the file at path.
 func pythonAt(cfg program.Config, spec program.Spec, path string, files map[string]string, python *pythonFinder) *framed.Program {
 	p := &framed.Program{
 		Config: cfg, Spec: spec, Files: files, Reports: true,
@@ -80,7 +79,7 @@ func pythonAt(cfg program.Config, spec program.Spec, path string, files map[stri
 		}
 		return []string{found.path, main, path, spec.Name}, nil
 	}
-	// What is beside the file is no part of the program unless it is sent along.
+	// Files beside the program are not part of it unless they are program files.
 	p.Apart = func(folder string) (*framed.Program, error) {
 		copies := map[string]string{}
 		for name, file := range files {
@@ -98,7 +97,7 @@ func pythonAt(cfg program.Config, spec program.Spec, path string, files map[stri
 	return p
 }
 
-// copyFile copies a file to where there is none, in a folder that is made if need be.
+// copyFile copies a file to a path where no file exists. It makes missing folders.
 func copyFile(to, from string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return fmt.Errorf("copy the program: %w", err)
@@ -117,8 +116,8 @@ func copyFile(to, from string) (err error) {
 	return err
 }
 
-// writeRunner writes the runner into scratch and returns the file to start. Compiled are files that go
-// beside the source.
+// writeRunner writes the runner into scratch and returns the path of the file to start. Compiled are
+// compiled modules to put beside the source.
 func writeRunner(scratch string, compiled map[string][]byte) (string, error) {
 	source, err := fs.Sub(runner, "runner")
 	if err != nil {

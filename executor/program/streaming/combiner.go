@@ -7,8 +7,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// streamCombiner gathers a mapper's pairs until a buffer is full, and then starts a process that
-// makes fewer of them.
+// streamCombiner buffers a mapper's pairs. When the buffer is full, it starts a process that combines them.
 type streamCombiner struct {
 	*streams
 	buffer *shuffle.SortBuffer // of the mapper's pairs
@@ -22,13 +21,13 @@ func newStreamCombiner(g *streams) *streamCombiner {
 	return c
 }
 
-// before returns an Emitter whose pairs come to out when they are combined.
+// before returns an Emitter whose pairs go to out once they are combined.
 func (c *streamCombiner) before(out *record.Emitter) *record.Emitter {
 	c.out = out
 	return c.buffer.Emitter()
 }
 
-// flush combines what the buffer has.
+// flush combines the pairs in the buffer.
 func (c *streamCombiner) flush(out *record.Emitter) error {
 	c.out = out
 	if err := c.buffer.Flush(); err != nil {
@@ -37,7 +36,7 @@ func (c *streamCombiner) flush(out *record.Emitter) error {
 	return out.Err()
 }
 
-// combine has a process combine sorted pairs.
+// combine starts a process that combines sorted pairs.
 func (c *streamCombiner) combine(next func() ([]byte, error)) error {
 	s, err := c.start("combiner", c.program.combiner, nil)
 	if err != nil {

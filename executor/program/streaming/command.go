@@ -11,13 +11,13 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// splitCommand cuts a command into its arguments at blanks outside of quotes. In quotes, single or
-// double, all characters stand for themselves; there are no backslashes.
+// splitCommand cuts a command into its arguments at white space outside of quotes. In single or double
+// quotes, every character means itself; a backslash has no special meaning.
 func splitCommand(command string) ([]string, error) {
 	var (
 		args  []string
 		arg   []byte
-		begun bool // an argument, be it an empty one
+		begun bool // an argument, which may be empty
 		quote byte // 0 outside
 	)
 	end := func() {
@@ -39,19 +39,19 @@ func splitCommand(command string) ([]string, error) {
 		}
 	}
 	if quote != 0 {
-		return nil, fmt.Errorf("the command %s has a %c without its other half", program.Preview([]byte(command)), quote)
+		return nil, fmt.Errorf("the command %s has a %c without a second one", program.Preview([]byte(command)), quote)
 	}
 	if end(); len(args) == 0 || args[0] == "" {
 		return nil, fmt.Errorf("the command %s names no program", program.Preview([]byte(command)))
 	}
 	if strings.IndexByte(command, 0) >= 0 {
-		return nil, fmt.Errorf("the command %s holds a zero byte", program.Preview([]byte(command)))
+		return nil, fmt.Errorf("the command %s contains a NUL byte", program.Preview([]byte(command)))
 	}
 	return args, nil
 }
 
-// findCommand returns the absolute path of a command's program: in the working folder, or else in
-// the folders of PATH. What is in the working folder is made executable.
+// findCommand returns the absolute path of a command's program. It searches the working folder, and then the
+// folders of PATH. A file in the working folder is made executable.
 func findCommand(name, folder, path string) (string, error) {
 	if filepath.IsAbs(name) {
 		return name, nil
@@ -68,7 +68,7 @@ func findCommand(name, folder, path string) (string, error) {
 			return found, nil
 		}
 	}
-	return "", fmt.Errorf("there is no program %s in the working folder or in PATH: --program-file FILE ships one", name)
+	return "", fmt.Errorf("there is no program %s in the working folder or in PATH: send it with --program-file FILE", name)
 }
 
 func isFile(path string) bool {
@@ -76,8 +76,8 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// makeExecutable lets everybody run a file. What is another user's, who has not allowed that, stays
-// as it is, and fails when it is run.
+// makeExecutable gives all users the right to run a file. A file of another user may stay as it is; then its
+// start fails.
 func makeExecutable(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Mode()&0o100 == 0 {

@@ -32,7 +32,7 @@ func TestSplitCommand(t *testing.T) {
 	}
 	for command, message := range map[string]string{
 		"": "names no program", "  ": "names no program", "'' a": "names no program",
-		"awk '{print}": "a ' without its other half", `sh -c "it's`: `a " without its other half`, "a\x00b": "zero byte",
+		"awk '{print}": "a ' without a second one", `sh -c "it's`: `a " without a second one`, "a\x00b": "NUL byte",
 	} {
 		if args, err := splitCommand(command); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("%q: %q, %v", command, args, err)
@@ -42,19 +42,19 @@ func TestSplitCommand(t *testing.T) {
 
 func TestStreamingRefusals(t *testing.T) {
 	for message, spec := range map[string]program.Spec{
-		"mapper: the command":                   {},
-		"reducer: NONE is no program":           {Commands: program.Commands{Mapper: "cat", Reducer: "NONE"}},
-		"reducer: aggregate, Hadoop's own":      {Commands: program.Commands{Mapper: "cat", Reducer: "aggregate"}},
-		"the class org.apache.hadoop.mapred":    {Commands: program.Commands{Mapper: "cat", Reducer: "org.apache.hadoop.mapred.lib.IdentityReducer"}},
-		"did you mean stream.num.map.output":    {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"stream.num.map.output.key.field": "2"}},
-		"does not know the parameter mapreduce": {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"mapreduce.partition.keypartitioner.options": "-k1,1"}},
-		"a whole number, at least 1":             {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapKeyFields: "0"}},
-		"a text without line ends":              {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapOutput: "\n"}},
-		"true or false":                         {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramExitIsFailure: "perhaps"}},
-		"want , true, false":                    {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapIgnoreKey: "1"}},
-		"can be no environment variable":        {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"a-b": "1"}},
-		"is set for every process":              {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"HOME": "/"}},
-		"holds a zero byte":                     {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"A": "a\x00b"}},
+		"mapper: the command":                      {},
+		"reducer: NONE is not supported":           {Commands: program.Commands{Mapper: "cat", Reducer: "NONE"}},
+		"Hadoop's reducer aggregate":               {Commands: program.Commands{Mapper: "cat", Reducer: "aggregate"}},
+		"the Java class org.apache.hadoop.mapred":  {Commands: program.Commands{Mapper: "cat", Reducer: "org.apache.hadoop.mapred.lib.IdentityReducer"}},
+		"did you mean stream.num.map.output":       {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"stream.num.map.output.key.field": "2"}},
+		"does not know the parameter mapreduce":    {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"mapreduce.partition.keypartitioner.options": "-k1,1"}},
+		"a whole number, at least 1":               {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapKeyFields: "0"}},
+		"a text without line ends":                 {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapOutput: "\n"}},
+		"true or false":                            {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramExitIsFailure: "perhaps"}},
+		"want , true, false":                       {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{paramMapIgnoreKey: "1"}},
+		"is not a valid environment variable name": {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"a-b": "1"}},
+		"Bucketmill sets it for every process":     {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"HOME": "/"}},
+		"contains a NUL byte":                      {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"A": "a\x00b"}},
 	} {
 		spec.Kind = Name
 		if _, err := table.Open(program.Config{}, spec, ""); err == nil || !strings.Contains(err.Error(), message) {

@@ -51,10 +51,10 @@ func TestExitIsFailure(t *testing.T) {
 	}
 }
 
-// A command that found nothing is told from one that failed by the parameter; the error says so.
+// The error of a command that may only have found nothing names the parameter that allows that.
 func TestNothingFoundIsAFailureThatNamesTheParameter(t *testing.T) {
-	const hint = "it ended with exit status 1, and said nothing on standard error; " +
-		"if it only found nothing, as grep says it, give -p stream.non.zero.exit.is.failure=false"
+	const hint = "it ended with exit status 1 and wrote nothing to standard error; " +
+		"if that only means that it found nothing, as with grep, use -p stream.non.zero.exit.is.failure=false"
 	for _, command := range []string{"grep NOSUCH", "grep -c NOSUCH", "false"} {
 		p := openCommands(t, program.Commands{Mapper: command, Reducer: command})
 		_, err := programtest.MapAll(t, p, programtest.Attempt(t), programtest.Lines("f", "x\n", 9))

@@ -7,14 +7,14 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// variables are what the environment of an attempt's processes says of it, by the names that Hadoop
-// has, new and old.
+// variables returns the environment variables that describe an attempt to its processes, by Hadoop's new and
+// old names.
 func variables(a *program.Attempt) []string {
 	side, isMap := "r", a.Phase == "map"
 	if isMap {
 		side = "m"
 	}
-	job := a.Job + "_0001" // scripts count on so many parts between underscores
+	job := a.Job + "_0001" // scripts rely on this number of parts between underscores
 	task := fmt.Sprintf("%s_%s_%06d", job, side, a.Task)
 	return both(
 		"mapreduce_job_id", "mapred_job_id", "job_"+job,
@@ -27,8 +27,8 @@ func variables(a *program.Attempt) []string {
 	)
 }
 
-// inputVariables are what the environment of a mapper says of the object that it reads, and the part
-// of that which the task has.
+// inputVariables returns the environment variables that describe the object that a mapper reads, and the
+// task's part of it.
 func inputVariables(a *program.Attempt, url string) []string {
 	if url == "" {
 		return nil
@@ -50,7 +50,7 @@ func inputVariables(a *program.Attempt, url string) []string {
 	)
 }
 
-// both makes two variables of each name, older name and value.
+// both returns two variables for each triple of new name, old name and value.
 func both(triples ...string) (variables []string) {
 	for i := 0; i < len(triples); i += 3 {
 		variables = append(variables, triples[i]+"="+triples[i+2], triples[i+1]+"="+triples[i+2])

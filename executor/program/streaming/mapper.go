@@ -7,14 +7,14 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// streamMapper is a Mapper whose processes read lines, one process for each object.
+// streamMapper is a mapper whose processes read lines; each object has its own process.
 type streamMapper struct {
 	*streams
 	combining *streamCombiner // nil without a combiner
-	keyed     bool            // the process gets keys, too
+	keyed     bool            // the process also gets keys
 
 	begun   bool
-	input   string  // what the current process reads, or did
+	input   string  // the object of the current or the last process
 	current *stream // nil once it has ended
 	lines   lineWriter
 }
@@ -32,7 +32,7 @@ func (p *streaming) NewMapper(ctx context.Context, a program.Attempt) (program.M
 	return m, nil
 }
 
-// keyed tells whether mappers get keys with the records, of which each may be a line.
+// keyed reports whether mappers get keys with the records. Lines says that each record is a line.
 func (p *streaming) keyed(lines bool) bool {
 	switch p.ignoreKey {
 	case "true":
@@ -55,7 +55,7 @@ func (m *streamMapper) Map(b *record.Batch, out *record.Emitter) error {
 	}
 	s := m.current
 	if s == nil {
-		return nil // it wants no more
+		return nil // it has ended and takes no more input
 	}
 	if !s.deaf {
 		write := func() error {
@@ -76,7 +76,7 @@ func (m *streamMapper) Map(b *record.Batch, out *record.Emitter) error {
 
 // Close implements Mapper.
 func (m *streamMapper) Close(out *record.Emitter) error {
-	if !m.begun { // the program runs once at least
+	if !m.begun { // the program runs at least once
 		first := ""
 		if len(m.attempt.Inputs) > 0 {
 			first = m.attempt.Inputs[0].URL
@@ -123,7 +123,7 @@ func (m *streamMapper) finish(out *record.Emitter) error {
 	return s.finish(m.taker(out))
 }
 
-// taker makes pairs of the lines that the mapper prints.
+// taker returns a function that emits the pairs in the mapper's lines.
 func (m *streamMapper) taker(out *record.Emitter) func(lines []byte) error {
 	if m.combining != nil {
 		out = m.combining.before(out)

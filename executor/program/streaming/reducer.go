@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// streamReducer is a Reducer whose process reads lines.
+// streamReducer is a reducer whose process reads lines.
 type streamReducer struct{ *streams }
 
 // NewReducer implements Program.
@@ -55,8 +55,8 @@ func (r *streamReducer) Reduce(next func() ([]byte, error), out *record.Emitter)
 		return err
 	}
 	if thrownAway > 0 && r.attempt.Log != nil {
-		note := fmt.Sprintf("[the partition is empty: %d bytes that the reducer printed all the same are thrown away]\n", thrownAway)
-		_, _ = r.attempt.Log.Write([]byte(note)) // as what a process says, it may be lost
+		note := fmt.Sprintf("[the partition is empty: the %d bytes that the reducer printed are dropped]\n", thrownAway)
+		_, _ = r.attempt.Log.Write([]byte(note)) // like a process's lines, it may be lost
 	}
 	return nil
 }

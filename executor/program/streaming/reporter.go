@@ -11,8 +11,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// reporter does what the lines on standard error say that are meant for us. All processes of an
-// attempt share it.
+// reporter obeys the lines on standard error that are meant for us. All processes of an attempt share it.
 type reporter struct {
 	prefix     []byte
 	progressed func() // not nil
@@ -26,7 +25,7 @@ func newReporter(prefix string, moved func()) *reporter {
 	return &reporter{prefix: []byte(prefix), progressed: moved, counters: map[string]int64{}}
 }
 
-// line takes a line with its end, and returns what is to be logged of it.
+// line takes a line with its end, and returns what to log of it.
 func (r *reporter) line(line []byte) []byte {
 	r.progressed()
 	order, ok := bytes.CutPrefix(line, r.prefix)
@@ -42,7 +41,7 @@ func (r *reporter) line(line []byte) []byte {
 	return append([]byte("[not understood] "), line...)
 }
 
-// count adds to a counter; it tells whether the text names one: GROUP,NAME,INTEGER.
+// count adds to a counter. It reports whether the text is GROUP,NAME,INTEGER.
 func (r *reporter) count(text string) bool {
 	fields := strings.Split(text, ",")
 	if len(fields) != 3 {
@@ -57,7 +56,7 @@ func (r *reporter) count(text string) bool {
 	defer r.mu.Unlock()
 	sum, known := r.counters[name]
 	if !known && len(r.counters) == program.MaxCounters {
-		r.err = &program.UserError{Message: fmt.Sprintf("it has more than %d different counters, the last of them %s", program.MaxCounters, program.Preview([]byte(name)))}
+		r.err = &program.UserError{Message: fmt.Sprintf("it has more than %d different counters, the last is %s", program.MaxCounters, program.Preview([]byte(name)))}
 		return true
 	}
 	if (sum+n)^sum < 0 && (sum+n)^n < 0 {
@@ -68,7 +67,7 @@ func (r *reporter) count(text string) bool {
 	return true
 }
 
-// fault is what is wrong with what was reported so far, or nil.
+// fault returns what is wrong with the counters so far, or nil.
 func (r *reporter) fault(program string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,10 +15,10 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/process"
 )
 
-// readSize is how much of a process's output is read at a time, in bytes.
+// readSize is how much of a process's output one read may return, in bytes.
 const readSize = 256 << 10
 
-// piecesAhead is how many pieces of output the reader may be ahead of the attempt.
+// piecesAhead is how many pieces of output the reader may read ahead.
 const piecesAhead = 2
 
 // streams are the processes of one attempt at a task of a streaming program.
@@ -33,10 +33,10 @@ type streams struct {
 	killed  chan struct{} // closed by Kill, under mu
 }
 
-// stream is a process that reads and prints lines. It belongs to one goroutine, but for kill.
+// stream is a process that reads and prints lines. It belongs to one goroutine, except kill.
 type stream struct {
 	*streams
-	name  string // of role and program, for errors
+	name  string // role and program, for errors
 	proc  *process.Process
 	stdin *pacedPipe
 	stop  func() bool // keeps ctx from killing the process
@@ -52,13 +52,13 @@ type stream struct {
 	silent bool // its output has ended
 }
 
-// piece is output: whole lines, but for the last of all.
+// piece is output: whole lines, except that the very last line may have no end.
 type piece struct {
 	lines []byte
 	err   error // then nothing follows; io.EOF at the end
 }
 
-// start starts a command's process, with more environment than all have.
+// start starts a command's process. Env is added to the environment that all processes have.
 func (g *streams) start(role string, args, env []string) (*stream, error) {
 	s := &stream{
 		streams: g, name: role + " " + filepath.Base(args[0]),
@@ -77,7 +77,7 @@ func (g *streams) start(role string, args, env []string) (*stream, error) {
 	opts.Report, opts.Linger, opts.Shared = g.line, true, g.program.combiner != nil
 	argv := append([]string{path}, args[1:]...)
 	s.proc, err = process.Start(argv, opts)
-	if errors.Is(err, syscall.ENOEXEC) { // a script that does not say for what
+	if errors.Is(err, syscall.ENOEXEC) { // a script without #!
 		s.proc, err = process.Start(append([]string{"/bin/sh"}, argv...), opts)
 	}
 	if errors.Is(err, process.ErrNotRunnable) {
@@ -120,15 +120,16 @@ func (g *streams) Kill() {
 	}
 }
 
-// killStrays ends what processes have left running that share the folder with a combiner; elsewhere each does
-// that at its end. What does not end, or can't be looked for, is the next start's on this machine.
+// killStrays ends what the processes have left running, if they share the folder with a combiner; otherwise
+// each does that at its end. What does not end, or can't be found, is left to the next start on this
+// machine.
 func (g *streams) killStrays() {
 	if g.program.combiner != nil {
 		_ = process.KillStrays(g.attempt.Scratch)
 	}
 }
 
-// over tells whether the attempt has come to its end, so that nothing of it may live on.
+// over reports whether the attempt has ended, so that none of its processes may live on.
 func (g *streams) over() bool {
 	select {
 	case <-g.killed:
@@ -140,24 +141,24 @@ func (g *streams) over() bool {
 	}
 }
 
-// kill ends the process and all that it has started, if they live, and forgets it.
+// kill ends the process and all that it has started.
 func (s *stream) kill() {
 	s.once.Do(func() {
 		close(s.gone)
 		s.stop()
 		s.proc.Kill()
 		if s.over() {
-			s.killStrays() // which may hold the pipes
+			s.killStrays() // they may hold the pipes
 		}
 		<-s.proc.Exited()
-		// Closing only fails for what is closed already: pipes keep nothing back.
+		// Close fails only if a pipe is closed already: pipes buffer nothing.
 		_ = s.proc.Close()
 		s.reader.Wait()
 	})
 }
 
-// read passes output on until it ends or nobody wants it. What holds the output open has been
-// waited for then.
+// read hands over output until it ends or the process is killed. It ends only when no process holds the
+// output open any longer.
 func (s *stream) read() {
 	defer s.proc.LetGo()
 	var rest []byte
@@ -180,7 +181,7 @@ func (s *stream) read() {
 	}
 }
 
-// readPiece reads into buf, behind what the piece before has left of a line.
+// readPiece reads into buf, after the beginning of a line that the last piece has left.
 func (s *stream) readPiece(buf, rest []byte) (piece, []byte) {
 	buf = append(buf[:0], rest...)
 	for {
@@ -203,14 +204,14 @@ func (s *stream) readPiece(buf, rest []byte) (piece, []byte) {
 		if most := s.attempt.Buffer / 2; int64(len(buf)) > most {
 			return piece{nil, &program.UserError{
 				Program: s.name,
-				Message: fmt.Sprintf("it prints a line longer than %d bytes, the limit that an executor's memory sets (--memory)", most),
+				Message: fmt.Sprintf("it prints a line longer than %d bytes; the limit depends on the executor's memory (--memory)", most),
 			}}, nil
 		}
 	}
 }
 
-// exchange hands output to take while input runs in another goroutine, until input has returned
-// and, if toEnd, output has ended. After an error the process is dead.
+// exchange hands output to take while input runs in another goroutine. It returns when input has returned
+// and, with toEnd, output has ended. After an error the process is dead.
 func (s *stream) exchange(input func() error, toEnd bool, take func(lines []byte) error) error {
 	written := make(chan error, 1)
 	var writer sync.WaitGroup
@@ -218,13 +219,13 @@ func (s *stream) exchange(input func() error, toEnd bool, take func(lines []byte
 	err := s.receive(written, toEnd, take)
 	if err != nil {
 		s.kill()
-		writer.Wait() // input holds what belongs to the caller
+		writer.Wait() // input uses what belongs to the caller
 	}
 	return err
 }
 
-// receive is the part of exchange that the caller's goroutine does; written gives the result of the
-// other part. That the process takes no more input is no error: its exit tells whether it is one.
+// receive is the part of exchange in the caller's goroutine; written receives the result of the other part.
+// A process may stop reading its input: its exit status says whether that is an error.
 func (s *stream) receive(written <-chan error, toEnd bool, take func(lines []byte) error) error {
 	for written != nil || toEnd && !s.silent {
 		select {
@@ -256,7 +257,7 @@ func (s *stream) receive(written <-chan error, toEnd bool, take func(lines []byt
 	return nil
 }
 
-// ended tells whether the process has ended without having read all its input.
+// ended reports whether the process has ended without reading all its input.
 func (s *stream) ended() bool {
 	if !s.deaf {
 		return false
@@ -269,8 +270,8 @@ func (s *stream) ended() bool {
 	}
 }
 
-// finish ends the input, takes the rest of the output, and waits for the process to end. It returns
-// how that failed, if it did.
+// finish ends the input, takes the rest of the output, and waits for the process to end. It returns the
+// fault of the process, if there is one.
 func (s *stream) finish(take func(lines []byte) error) error {
 	defer s.forget()
 	if err := s.exchange(func() error { return process.IgnoreClosed(s.proc.Stdin.Close()) }, true, take); err != nil {
@@ -284,15 +285,15 @@ func (s *stream) finish(take func(lines []byte) error) error {
 	return s.cause(s.fault())
 }
 
-// shellFoundNothing are the exit statuses by which a shell says that a program is not there, or can't be run.
+// shellFoundNothing are the exit statuses by which a shell says that a program does not exist, or can't run.
 var shellFoundNothing = []int{126, 127}
 
-// fault is what the process's end says of the program.
+// fault returns what the end of the process says about the program.
 func (s *stream) fault() error {
 	select {
 	case <-s.proc.Exited():
 	default:
-		return program.ErrKilled // or the attempt has ended, which is said instead
+		return program.ErrKilled // or the attempt has ended, which cause then returns
 	}
 	if err := s.reporter.fault(s.name); err != nil {
 		return err
@@ -303,7 +304,7 @@ func (s *stream) fault() error {
 	}
 	message := "it ended with " + s.proc.Exit()
 	if end.ExitCode() == 1 && s.proc.LastLines() == "" {
-		message += ", and said nothing on standard error; if it only found nothing, as grep says it, give " +
+		message += " and wrote nothing to standard error; if that only means that it found nothing, as with grep, use " +
 			"-p " + paramExitIsFailure + "=false"
 	}
 	user := program.Died(s.name, s.proc, message)
@@ -311,7 +312,7 @@ func (s *stream) fault() error {
 	return user
 }
 
-// forget ends the process for certain.
+// forget kills the process and drops it from the running ones.
 func (s *stream) forget() {
 	s.kill()
 	s.mu.Lock()
@@ -319,8 +320,8 @@ func (s *stream) forget() {
 	s.running = slices.DeleteFunc(s.running, func(other *stream) bool { return other == s })
 }
 
-// cause returns what err comes from: the end of the attempt rather than the death of the process
-// that it brings about.
+// cause returns why err happened: the end of the attempt, if it has ended, rather than the death of the
+// process, which follows from that.
 func (g *streams) cause(err error) error {
 	if cause := context.Cause(g.ctx); cause != nil {
 		return cause

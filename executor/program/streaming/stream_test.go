@@ -149,7 +149,7 @@ func TestReducerReadsPairs(t *testing.T) {
 	}
 }
 
-// A reducer without pairs runs, and what it prints is thrown away; with one, all that it prints counts.
+// A reducer without pairs runs, and what it prints is dropped. With a pair, all that it prints counts.
 func TestReducerOfAnEmptyPartition(t *testing.T) {
 	witness := filepath.Join(t.TempDir(), "ran")
 	p := openCommands(t, program.Commands{Mapper: "cat", Reducer: `sh -c 'echo head; cat; echo tail; echo ran > $WITNESS'`}, "WITNESS", witness)
@@ -157,7 +157,7 @@ func TestReducerOfAnEmptyPartition(t *testing.T) {
 	log := &strings.Builder{}
 	a.Log = log
 	got, err := programtest.ReduceAll(t, p, a, nil, 1)
-	if err != nil || len(got) != 0 || !strings.Contains(log.String(), "10 bytes that the reducer printed all the same are thrown away") {
+	if err != nil || len(got) != 0 || !strings.Contains(log.String(), "10 bytes that the reducer printed are dropped") {
 		t.Errorf("have %q, log %q, %v", got, log, err)
 	}
 	if _, err := os.Stat(witness); err != nil {

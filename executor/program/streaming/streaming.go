@@ -16,10 +16,10 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// StreamingName is what a streaming program is called.
+// Name is the name of the kind, and of its programs.
 const Name = job.KindStreaming
 
-// The parameters of streaming programs, which are called as in Hadoop.
+// The parameters of streaming programs, with Hadoop's names.
 const (
 	paramMapInput        = "stream.map.input.field.separator"
 	paramMapIgnoreKey    = "stream.map.input.ignoreKey"
@@ -32,27 +32,27 @@ const (
 	paramExitIsFailure   = "stream.non.zero.exit.is.failure"
 )
 
-// Streaming describes streaming programs and their parameters.
+// Describe describes streaming programs and their parameters.
 func Describe() program.Info {
 	const tab = "\t"
 	return program.Info{
 		Name:    Name,
-		Summary: "any commands that read and write lines, given by --mapper, --reducer and --combiner; other parameters are environment variables",
+		Summary: "any commands that read and write lines, given by --mapper, --reducer and --combiner; other parameters become environment variables",
 		Params: []program.Param{
-			{Name: paramMapInput, Default: tab, Summary: "what stands between key and value of a mapper's input"},
-			{Name: paramMapIgnoreKey, Summary: "whether a mapper gets values alone (default: of text, jsonl and csv)"},
-			{Name: paramMapOutput, Default: tab, Summary: "what ends a field of a mapper's output"},
-			{Name: paramMapKeyFields, Default: "1", Summary: "how many fields of it are the key"},
-			{Name: paramReduceInput, Default: tab, Summary: "what stands between key and value of a reducer's input"},
-			{Name: paramReduceOutput, Default: tab, Summary: "what ends a field of a reducer's output"},
-			{Name: paramReduceKeyFields, Default: "1", Summary: "how many fields of it are the key"},
-			{Name: paramReporterPrefix, Default: "reporter:", Summary: "what lines on standard error begin with that report a counter or status"},
-			{Name: paramExitIsFailure, Default: "true", Summary: "whether an exit status other than 0 fails the attempt"},
+			{Name: paramMapInput, Default: tab, Summary: "the text between key and value in a mapper's input"},
+			{Name: paramMapIgnoreKey, Summary: "whether a mapper gets values without keys (default: true for text, jsonl and csv)"},
+			{Name: paramMapOutput, Default: tab, Summary: "the text that ends a field of a mapper's output"},
+			{Name: paramMapKeyFields, Default: "1", Summary: "how many of these fields are the key"},
+			{Name: paramReduceInput, Default: tab, Summary: "the text between key and value in a reducer's input"},
+			{Name: paramReduceOutput, Default: tab, Summary: "the text that ends a field of a reducer's output"},
+			{Name: paramReduceKeyFields, Default: "1", Summary: "how many of these fields are the key"},
+			{Name: paramReporterPrefix, Default: "reporter:", Summary: "the prefix of lines on standard error that report a counter or a status"},
+			{Name: paramExitIsFailure, Default: "true", Summary: "whether a nonzero exit status fails the attempt"},
 		},
 	}
 }
 
-// StreamingKind are commands that read and write lines.
+// Kind is the kind of commands that read and write lines.
 var Kind = program.Kind{
 	// Each task starts a new process that has nothing loaded yet, so few tasks for each slot.
 	Kind:     job.Kind{Name: Name, Title: "commands", Origin: job.OriginCommands, MaxWaves: 2, Rate: 8e6, CheckSpec: checkCommands},
@@ -63,7 +63,7 @@ var Kind = program.Kind{
 // checkCommands checks the commands and parameters of a spec.
 func checkCommands(spec *job.Spec) error {
 	s := program.SpecOf(spec)
-	s.Files = nil // they are elsewhere
+	s.Files = nil // they are not on this machine
 	_, err := Open(program.Config{}, s)
 	return err
 }
@@ -103,7 +103,7 @@ func Open(cfg program.Config, spec program.Spec) (*streaming, error) {
 			err = javaName(args[0])
 		}
 		if long := slices.IndexFunc(args, func(arg string) bool { return len(arg) > mostVariable }); err == nil && long >= 0 {
-			err = fmt.Errorf("an argument has %d bytes, and the most is %d: send it as a file (--program-file)", len(args[long]), mostVariable)
+			err = fmt.Errorf("an argument has %d bytes; at most %d are allowed: send it as a file (--program-file)", len(args[long]), mostVariable)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.role, err)
@@ -117,22 +117,22 @@ func Open(cfg program.Config, spec program.Spec) (*streaming, error) {
 	return p, p.configure(spec.Params)
 }
 
-// javaName refuses what names no program but a part of Hadoop.
+// javaName refuses names that mean a part of Hadoop, not a program.
 func javaName(program string) error {
 	switch {
 	case program == "NONE":
-		return errors.New("NONE is no program here: for a job without reducers say --reducers 0")
+		return errors.New("NONE is not supported; use --reducers 0 for a job without reducers")
 	case program == "aggregate":
-		return errors.New("aggregate, Hadoop's own reducer, is not there: the builtin program aggregate, or a script, may do it")
+		return errors.New("Hadoop's reducer aggregate is not supported; use the builtin program aggregate, or a script")
 	case strings.HasPrefix(program, "org.apache.hadoop."):
-		return fmt.Errorf("the class %s is not there: commands only; without a reducer the sorted pairs are the output", program)
+		return fmt.Errorf("the Java class %s is not supported; use a command, or leave out --reducer to get the sorted pairs", program)
 	}
 	return nil
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// ownVariables are set for every process, and by HOME what a program left running is found.
+// ownVariables are set for every process. By HOME, processes that a program has left running are found.
 var ownVariables = []string{"HOME", "TMPDIR"}
 
 // configure reads the parameters.
@@ -146,22 +146,22 @@ func (p *streaming) configure(given map[string]string) error {
 		}
 		switch {
 		case !variableName.MatchString(variable):
-			return fmt.Errorf("%s: parameter %q can be no environment variable", Name, name)
+			return fmt.Errorf("%s: %q is not a valid environment variable name", Name, name)
 		case slices.Contains(ownVariables, name) || strings.HasPrefix(name, "mapreduce_") || strings.HasPrefix(name, "mapred_"):
-			return fmt.Errorf("%s: the environment variable %s is set for every process by itself", Name, name)
+			return fmt.Errorf("%s: the environment variable %s can't be a parameter: Bucketmill sets it for every process", Name, name)
 		case strings.IndexByte(given[name], 0) >= 0:
-			return fmt.Errorf("%s: parameter %s holds a zero byte", Name, name)
+			return fmt.Errorf("%s: parameter %s contains a NUL byte", Name, name)
 		case name == "PATH":
 			p.path = given[name]
 		}
 		p.env = append(p.env, variable+"="+given[name])
 		if len(given[name]) > mostVariable {
-			return fmt.Errorf("%s: parameter %s has %d bytes, and becomes an environment variable, which takes %d: send it as a file (--program-file)",
+			return fmt.Errorf("%s: parameter %s has %d bytes; as an environment variable it can have at most %d: send it as a file (--program-file)",
 				Name, name, len(given[name]), mostVariable)
 		}
 	}
 	if size := environmentSize(p.env, p.mapper, p.combiner, p.reducer); size > mostEnvironment {
-		return fmt.Errorf("%s: the commands and the parameters, which become environment variables, have %d bytes, of %d that a process takes: send the large ones as files (--program-file)",
+		return fmt.Errorf("%s: the commands and the parameters, which become environment variables, have %d bytes; a process takes at most %d: send the large ones as files (--program-file)",
 			Name, size, mostEnvironment)
 	}
 	params, err := program.ReadParams(Describe(), known)
@@ -177,14 +177,15 @@ func (p *streaming) configure(given map[string]string) error {
 	return params.Err()
 }
 
-// What Linux passes on to a process. One text takes 128 KiB, of which the name and what ends it need a little; all
-// together take a quarter of the stack's limit, mostly 8 MiB, and what we add ourselves needs some of that.
+// What Linux passes to a process. One text may have 128 KiB, of which its name and its end take a little.
+// All together may have a quarter of the stack's limit, which is mostly 8 MiB; some of that is for what
+// we add.
 const (
 	mostVariable    = 120 << 10
 	mostEnvironment = 1 << 20
 )
 
-// environmentSize is about how many bytes texts take that are passed to a process.
+// environmentSize returns about how many bytes texts take when they are passed to a process.
 func environmentSize(lists ...[]string) (size int) {
 	const pointer = 8
 	for _, list := range lists {
@@ -195,7 +196,7 @@ func environmentSize(lists ...[]string) (size int) {
 	return size
 }
 
-// environmentName is a parameter's name as an environment variable.
+// environmentName returns the environment variable of a parameter with dots in its name.
 func environmentName(name string) string {
 	return strings.Map(func(c rune) rune {
 		if c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' {
@@ -208,8 +209,8 @@ func environmentName(name string) string {
 // Traits implements Program.
 func (p *streaming) Traits() program.Traits { return program.Traits{Identity: p.reducer == nil} }
 
-// Check looks for the commands' programs, as far as that is possible before the files are in a
-// working folder.
+// Check searches for the commands' programs, as far as that is possible before the files are in a working
+// folder.
 func (p *streaming) Check(context.Context) error {
 	for _, args := range [][]string{p.mapper, p.combiner, p.reducer} {
 		if args == nil || p.files[filepath.Clean(args[0])] != "" {
@@ -222,7 +223,7 @@ func (p *streaming) Check(context.Context) error {
 	return nil
 }
 
-// prepare makes the working folder of an attempt ready, and what its processes share.
+// prepare fills the working folder of an attempt, and returns what its processes share.
 func (p *streaming) prepare(ctx context.Context, a program.Attempt) (*streams, error) {
 	if a.Progressed == nil {
 		a.Progressed = func() {}

@@ -8,16 +8,16 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// writeSize is how many bytes of lines are gathered before they are written to a pipe.
+// writeSize is how many bytes of lines are buffered before a write to the pipe.
 const writeSize = 256 << 10
 
-// pairFormat says how a line is cut into key and value.
+// pairFormat says where a line's key ends.
 type pairFormat struct {
 	separator []byte // ends a field
-	fields    int    // of the key
+	fields    int    // number of fields in the key
 }
 
-// emit cuts lines, of which only the last may have no end, and emits their pairs.
+// emit cuts lines into pairs and emits them. Only the last line may have no end.
 func (f *pairFormat) emit(lines []byte, out *record.Emitter) {
 	simple := f.fields == 1 && len(f.separator) == 1
 	for len(lines) > 0 {
@@ -40,7 +40,7 @@ func (f *pairFormat) emit(lines []byte, out *record.Emitter) {
 	}
 }
 
-// cut cuts a line at the separator that ends the key's last field.
+// cut cuts a line at the separator after the key's last field.
 func (f *pairFormat) cut(line []byte) (key, value []byte) {
 	at := 0
 	for range f.fields {
@@ -59,17 +59,17 @@ type lineWriter struct {
 	buf []byte
 }
 
-// flush writes what is gathered.
+// flush writes the buffer.
 func (w *lineWriter) flush() error {
 	_, err := w.to.Write(w.buf)
 	w.buf = w.buf[:0]
 	return err
 }
 
-// values writes a batch's records, a line each.
+// values writes each record of a batch as a line.
 func (w *lineWriter) values(b *record.Batch) error {
 	if b.Framing == record.Lines && bytes.IndexByte(b.Data, '\r') < 0 {
-		// They lie there as they must be written.
+		// The lines are in the batch as they must be written.
 		_, err := w.to.Write(b.Data)
 		if err == nil && len(b.Data) > 0 && b.Data[len(b.Data)-1] != '\n' {
 			_, err = w.to.Write([]byte{'\n'})
@@ -119,7 +119,7 @@ func (w *lineWriter) keyed(b *record.Batch, separator []byte) error {
 	return w.flush()
 }
 
-// pairs writes a block of encoded records. What is less than writeSize stays in the buffer.
+// pairs writes a block of encoded records. Less than writeSize stays in the buffer.
 func (w *lineWriter) pairs(block, separator []byte) error {
 	for len(block) > 0 {
 		key, value, n, err := record.Read(block)

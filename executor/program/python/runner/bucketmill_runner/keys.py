@@ -44,7 +44,7 @@ class KeyTypeError(TypeError):
     def __init__(self, key):
         super().__init__(
             "a key must be None, a bool, int, float, str or bytes, or a tuple of these; "
-            "this one is or has in it a %s" % type(key).__name__
+            "this one is or contains a %s" % type(key).__name__
         )
 
 
