@@ -83,7 +83,7 @@ func TestPythonRefusesRows(t *testing.T) {
 		{"", record.Lines, "1\n", "s3://b/k.csv has no header"},
 		{"a,b,a", record.Lines, "1,2,3\n", "columns 1 and 3 of s3://b/k.csv have the same name, 'a'"},
 		{"a,b,,", record.Lines, "1,2,,\n", "columns 3 and 4 of s3://b/k.csv have no name"},
-		{"a\rb", record.Lines, "1\n", "the header of s3://b/k.csv is no row of CSV: " + bareCR},
+		{"a\rb", record.Lines, "1\n", "the header of s3://b/k.csv is not a row of CSV: " + bareCR},
 	} {
 		format := "csv"
 		if c.framing == record.Encoded {

@@ -74,7 +74,7 @@ func TestPythonErrorsNameTheirPlace(t *testing.T) {
 		"no reduce_fn":       {"def map_fn(v): pass\n", 0, "job.py has no function reduce_fn", nil, ""},
 		"arity of map_fn":    {"x = 1\n\ndef map_fn(a, b, c):\n    pass\n" + goodReduce, 3, "map_fn must take (key, value) or (line)", nil, ""},
 		"arity of reduce_fn": {"def map_fn(v): pass\ndef reduce_fn(key, values, *, more):\n    pass\n", 2, "reduce_fn must take (key, values)", nil, ""},
-		"no function":        {"map_fn = 3\n" + goodReduce, 0, "map_fn is no function but a int", nil, ""},
+		"no function":        {"map_fn = 3\n" + goodReduce, 0, "map_fn is not a function but a int", nil, ""},
 		"setup":              {"def setup(params):\n    params['x']\ndef map_fn(v): pass\n" + goodReduce, 2, "KeyError: 'x'", nil, "params['x']"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,6 @@
 """Runs a job file as the guest of an executor: main.py FILE NAME.
 
-FILE is the job file, NAME what errors call it. Needs Python 3.8 and its standard library.
+FILE is the job file, and NAME its name in errors. Needs Python 3.8 and its standard library.
 """
 
 import sys

@@ -1,13 +1,13 @@
-"""Prints which modules of a job file's own folder it imports: modules.py FILE.
+"""Prints which modules in its folder a job file imports: modules.py FILE.
 
-The output is a JSON list of paths below that folder. Imports are found in the text, wherever they stand
-in it, and followed from module to module; nothing is run. Modules that come with Python, or are installed,
-are not looked at, but one in the folder hides one of the same name that is not, as when Python itself runs the file.
+The output is a JSON list of paths below that folder. Imports are found anywhere in the text, and followed from module
+to module; nothing is run. Modules that come with Python or are installed are ignored. A module in the folder hides
+modules of the same name elsewhere, as it does when Python runs the file.
 """
 
 import sys
 
-# Nothing in the folder can hide these.
+# Modules in the folder can't hide these.
 STARTUP = frozenset(sys.modules) | frozenset(sys.builtin_module_names)
 
 import ast
@@ -15,12 +15,12 @@ import json
 import os
 from importlib import machinery
 
-# In Python's own order.
+# In Python's order.
 SUFFIXES = machinery.EXTENSION_SUFFIXES + machinery.SOURCE_SUFFIXES + machinery.BYTECODE_SUFFIXES
 
 
 def file_of(folder, name):
-    """Returns the file of a module in a folder, if it has one, and the folder of its submodules, if it is a package."""
+    """Returns the file of a module in a folder, or None, and the folder of its submodules, or None."""
     inside = os.path.join(folder, name)
     for stem, package in (os.path.join(inside, "__init__"), inside), (inside, None):
         for suffix in SUFFIXES:
@@ -43,7 +43,7 @@ class Search:
                 with open(path, "rb") as file:
                     tree = ast.parse(file.read())
             except (OSError, SyntaxError, ValueError, RecursionError):
-                continue  # whoever runs it will say so
+                continue  # the run will report it
             for node in ast.walk(tree):
                 self._follow(node, package)
 
@@ -75,7 +75,7 @@ class Search:
         return ".".join(filter(None, parts[: len(parts) - level + 1] + [name[level:]]))
 
     def _add(self, dotted):
-        """Adds a module and the packages that it is in. Returns the folder of its submodules, if it is a package."""
+        """Adds a module and its packages. Returns the folder of its submodules, or None."""
         parts = dotted.split(".")
         if parts[0] in STARTUP:
             return None

@@ -1,11 +1,11 @@
 """The table that combine_fn keeps small.
 
-Every key has a list of the values that wait for it. When all of them together take more
-memory than they may, combine_fn makes the long lists short; if that does not free half, all
-lists; and if that does not either, the table is emptied into the sink.
+Every key has a list of its values so far. When all lists together take more memory than they
+may, combine_fn shortens the long lists; if that does not free half of the memory, all lists; and
+if that is not enough either, the table is emptied into the sink.
 
-str and int keys are dict keys themselves. All others are so by their encoding, since a dict
-would take 1.0 and True for 1.
+str and int keys are used as dict keys. Of all other keys their encoding is used, since a dict treats
+1.0 and True as 1.
 """
 
 from itertools import chain, islice
@@ -16,22 +16,22 @@ from .failures import NotAPair
 from .job import items
 from .mapside import STEP, a_pair, not_a_pair
 
-# Lists from this length on are combined first.
+# Lists of at least this length are combined first.
 _LONG = 16
-# What a key takes with its place in a dict and its list, about, in bytes.
+# About how many bytes a key takes, with its place in a dict and its list.
 _ENTRY = 250
-# One key in so many is looked at to find out what the table takes.
+# One key in this many is measured to estimate the size of the table.
 _SAMPLE = 32
 
 _CONTAINERS = frozenset((tuple, list, set, frozenset))
 
 
 def budget(memory):
-    """Returns what a table may take, in bytes, if the process may take so much; 0: no limit."""
+    """Returns how many bytes a table may take if the process may take memory bytes; 0: no limit."""
     return max(8 << 20, min(memory // 4, 128 << 20)) if memory else 128 << 20
 
 
-# What a function that only sums looks like, apart from a docstring.
+# The code of functions that only sum, without a docstring.
 _SUMS = (
     "yield (key, sum(values))",
     "yield sum(values)",
@@ -42,7 +42,7 @@ _SUMS = (
 
 
 def is_sum(function):
-    """Tells whether a combine_fn does nothing but to sum up its values, by its byte code."""
+    """Reports whether a combine_fn only adds up its values, by its byte code."""
     call = function.call
     code = getattr(call, "__code__", None)
     if code is None or hasattr(call, "__wrapped__") or hasattr(call, "__self__"):
@@ -74,7 +74,7 @@ class Table:
         self._ints = {}  # key -> values
         self._others = {}  # encoded key -> values
         self._size = 0
-        self._key = None  # that combine_fn works on
+        self._key = None  # the one that combine_fn works on
         self.given = 0  # pairs, so far
 
     def take(self, stream):
@@ -122,7 +122,7 @@ class Table:
         return (self._strs, None), (self._ints, None), (self._others, keys.decode)
 
     def _measure(self):
-        """Finds out what the table takes."""
+        """Estimates how many bytes the table takes."""
         size = entries = 0
         for table, _ in self._tables():
             for key, waiting in islice(table.items(), 0, None, _SAMPLE):
@@ -132,7 +132,7 @@ class Table:
         return self._size + entries * _SAMPLE
 
     def _combine(self, table, decode, shortest):
-        """Calls combine_fn for the lists that have at least that many values."""
+        """Calls combine_fn for the lists with at least this many values."""
         call, place = self._function.call, self._place
         before = place.function, place.record
         reading = self._job.reads(None)
@@ -161,7 +161,7 @@ class Table:
 
     def _same_key(self, key, wanted):
         if type(key) is not type(wanted) or key != wanted:
-            raise NotAPair("it must give values for the key that it got, %r, not for %r" % (wanted, key))
+            raise NotAPair("it must give values for its own key, %r, not for %r" % (wanted, key))
 
     def _describe(self):
         from .failures import preview
@@ -169,7 +169,7 @@ class Table:
         return {"offset": 0, "key": preview(self._key)}
 
     def _empty(self):
-        """Gives everything to the sink."""
+        """Passes everything to the sink."""
         for table, decode in self._tables():
             self._combine(table, decode, 2)
             self._sink.take(
@@ -186,10 +186,10 @@ class Table:
 
 
 def _size(value):
-    """Returns about what a value takes, in bytes."""
+    """Returns about how many bytes a value takes."""
     cls = type(value)
     if cls is int:
-        return 0 if -6 < value < 257 else 32  # Python keeps the small ones once
+        return 0 if -6 < value < 257 else 32  # Python has each of these only once
     size = getsizeof(value)
     if cls in _CONTAINERS:
         return size + sum(map(getsizeof, value))

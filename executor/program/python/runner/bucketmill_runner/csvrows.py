@@ -15,14 +15,14 @@ def columns(header, url):
     try:
         names = row_of(header)
     except BadRecord as err:
-        raise BadRecord("the header of %s is no row of CSV: %s" % (url, err)) from None
+        raise BadRecord("the header of %s is not a row of CSV: %s" % (url, err)) from None
     if len(set(names)) < len(names):
         _fail_for_twins(names, url)
     return names
 
 
 def _fail_for_twins(names, url):
-    """Raises what is to be said of the first column whose name another one has."""
+    """Raises an error about the first column whose name occurs twice."""
     first = {}
     for i, name in enumerate(names):
         if name in first:
@@ -35,7 +35,7 @@ def _fail_for_twins(names, url):
 
 
 def decoder(names, ends):
-    """Returns what makes a dict of a row's text; ends tells whether rows may have a CR or LF in them."""
+    """Returns a function that makes a dict of a row's text; ends says that rows may contain a CR or LF."""
 
     def decode(text):
         if '"' in text or ends and ("\r" in text or "\n" in text):
@@ -55,8 +55,8 @@ def decoder(names, ends):
 def row_of(text):
     """Returns the fields of one row.
 
-    The text is one row to the executor, which ends rows as Python does, except that a CR outside
-    quotes ends none. So the reader gets all of it as one line, and fails if there is more than one row.
+    The executor ends rows as Python does, except that a CR outside quotes doesn't end a row. So the
+    reader gets the whole text as one line, and fails if it has more than one row.
     """
     try:
         return next(reader((text,), strict=True))
@@ -75,9 +75,9 @@ def row_of(text):
 
 
 def _fault(text):
-    """Returns what is wrong with a row if it is a CR outside quotes, and nothing else."""
+    """Returns the error if the row's only fault is a CR outside quotes, otherwise None."""
     try:
-        # A comma does what the end of a row does, except that it ends none.
+        # A comma has the effect of a row's end, except that it doesn't end the row.
         next(reader((text.replace("\r", ","),), strict=True))
     except Error:
         return None

@@ -11,20 +11,20 @@ _COLUMNS = 20  # names in a hint
 
 
 class NotAPair(Exception):
-    """map_fn gave something that is no pair, or combine_fn another key."""
+    """map_fn gave something that is not a pair, or combine_fn gave another key."""
 
 
 class BadRecord(Exception):
-    """An input record that is not what its format promises."""
+    """An input record that is not valid in its format."""
 
 
 class Place:
-    """What is being worked on. The sides of the job set it before they call user code."""
+    """The current function and record. mapside and reduceside set them before they call user code."""
 
     def __init__(self):
         self.function = None  # its name
         self.record = None  # a function that returns {"input", "offset", "key", "value"}
-        self.columns = None  # the keys of the dicts that map_fn gets, if it gets any by a header
+        self.columns = None  # the keys of map_fn's dicts, if the input has a header
 
 
 def describe(err, job_path, job_name, place):
@@ -48,14 +48,14 @@ def describe(err, job_path, job_name, place):
 
 
 class _Source:
-    """The job's own files: the job file, which goes by its name, and all below its folder."""
+    """The job's files: the job file, which is shown by its name, and all files below its folder."""
 
     def __init__(self, job_path, job_name):
         self._path, self._name = job_path, job_name
         self._folder = os.path.join(os.path.dirname(job_path), "")
 
     def name(self, filename):
-        """Returns what errors call a file, None if it is not the job's."""
+        """Returns a file's name in errors, or None if the file is not the job's."""
         if filename == self._name:
             return filename
         if filename and filename.startswith(self._folder):
@@ -63,11 +63,11 @@ class _Source:
         return None
 
     def named(self, text):
-        """Returns a traceback's text with files as errors call them."""
+        """Returns a traceback's text with the files' names in errors."""
         return text.replace('File "' + self._folder, 'File "')
 
     def show(self):
-        """Lets tracebacks show the job file's lines under the name that it goes by."""
+        """Lets tracebacks show the job file's lines under the file's name in errors."""
         try:
             with open(self._path, encoding="utf-8", errors="replace") as file:
                 lines = file.readlines()
@@ -79,7 +79,7 @@ class _Source:
 def _record(place):
     try:
         return place.record()
-    except BaseException:  # map_fn was called again, and did something else
+    except BaseException:  # map_fn was called again, and behaved differently
         return None
 
 
@@ -97,14 +97,14 @@ def _message(err, place):
 
 
 def _module_hint(err):
-    """Returns where a module was looked for that is not there."""
+    """Returns where a missing module was searched for."""
     if not isinstance(err, ModuleNotFoundError) or not err.name:
         return ""
     return "; it is neither sent along (--program-file) nor installed for %s" % sys.executable
 
 
 def _columns_hint(err, place):
-    """Returns which columns there are, for a KeyError that names none of them."""
+    """Returns the names of the columns, for a KeyError that names no column."""
     if place.columns is None or place.function != "map_fn" or type(err) is not KeyError or len(err.args) != 1:
         return ""
     name = err.args[0]
@@ -116,7 +116,7 @@ def _columns_hint(err, place):
 
 
 def _locate(failure, err, source, traceback):
-    """Adds the place of err in the job's files, and the traceback from the first place there."""
+    """Adds the place of err in the job's files, and the traceback from the first such place."""
     source.show()
     trimmed = err.__traceback__
     while trimmed is not None and not source.name(_file(trimmed)):

@@ -12,7 +12,7 @@ _HEAD = struct.Struct(">BI")
 
 
 class ProtocolError(Exception):
-    """The executor does not keep to the protocol."""
+    """The executor breaks the protocol."""
 
 
 class Reader:
@@ -22,7 +22,7 @@ class Reader:
         self._read = file.read
 
     def next(self, *wanted):
-        """Returns the next frame's type, which is one of wanted, and its payload."""
+        """Returns the next frame's type, which must be in wanted, and its payload."""
         head = self._read(_HEAD.size)
         if len(head) < _HEAD.size:
             raise ProtocolError("the executor is gone")
@@ -31,7 +31,7 @@ class Reader:
         if len(payload) < length:
             raise ProtocolError("the executor is gone")
         if kind not in wanted:
-            raise ProtocolError("frame type %d where one of %s must be" % (kind, wanted))
+            raise ProtocolError("frame type %d instead of one of %s" % (kind, wanted))
         return kind, payload
 
 
@@ -58,7 +58,7 @@ def uvarint(n):
 
 
 def read_uvarint(data, at):
-    """Returns the number at data[at:] and where it ends."""
+    """Returns the number at data[at:], and the offset of its end."""
     n = shift = 0
     while at < len(data) and shift < 64:
         byte = data[at]
@@ -71,7 +71,7 @@ def read_uvarint(data, at):
 
 
 def read_bytes(data, at):
-    """Returns the bytes whose length is at data[at:], and where they end."""
+    """Returns the bytes whose length is at data[at:], and the offset of their end."""
     n, at = read_uvarint(data, at)
     if n > len(data) - at:
         raise ProtocolError("%d bytes of %d are missing" % (n - len(data) + at, n))

@@ -1,7 +1,7 @@
 """Sorted records as keys with their values.
 
-The values of a key are a list when they fit; else they are Values, which streams them and can do
-what a list can. A group fits when it is in a GROUPS frame, or has not reached LIST_VALUES values or
+The values of a key are a list if they fit; otherwise they are Values, which streams them and has all
+operations of a list. A group fits if it is in a GROUPS frame, or has fewer than LIST_VALUES values and
 LIST_BYTES bytes at the end of a RUN.
 """
 
@@ -41,7 +41,7 @@ class Source:
                 yield key if type(key) is str else decode_key(key), vals
 
     def _long(self, payload):
-        """Yields the key that begins with that RUN."""
+        """Yields the key that begins with this RUN."""
         key, vals = _run(payload)
         size, chunks = len(payload), [(payload, len(vals))]
         plain = key if type(key) is str else decode_key(key)
@@ -64,11 +64,11 @@ class Source:
         kept = kept()
         if kept is None:
             spool.close()
-        else:  # reduce_fn has put them somewhere, and may go on reading them
+        else:  # reduce_fn has kept them, and may read them later
             kept.keep()
 
     def _next_run(self, key):
-        """Returns the payload of the next RUN of that key and its values; None if there is none."""
+        """Returns the payload and the values of the next RUN of this key, or None."""
         frame = self._next()
         if frame[0] == frames.RUN:
             found, vals = _run(frame[1])
@@ -98,7 +98,7 @@ def _values(payload):
 
 
 def _mended(group):
-    """Returns a group some of whose values were not marshalled: it has their numbers."""
+    """Returns a group with its values decoded, if some were not marshalled; the group has their indexes."""
     key, vals, odd = group
     for i in odd:
         vals[i] = decode(vals[i])

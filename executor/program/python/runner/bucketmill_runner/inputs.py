@@ -20,8 +20,8 @@ from .frames import ProtocolError, read_bytes, read_uvarint
 LINES, FIXED, WHOLE, ENCODED = 1, 2, 3, 4
 
 
-# How many bytes of lines are decoded at a time: what is made of them should still be in the
-# processor's cache when map_fn gets it.
+# How many bytes of lines are decoded at a time: the result should still be in the processor's cache
+# when map_fn gets it.
 _PIECE = 32 << 10
 
 
@@ -35,7 +35,7 @@ def read(payload, form):
         raise ProtocolError("unknown framing %d" % framing)
     length, at = read_uvarint(payload, at + 1)
     if framing == FIXED and length == 0:
-        raise ProtocolError("records of no length")
+        raise ProtocolError("records of length 0")
     header, at = read_bytes(payload, at)
     begin = at
     while framing == LINES and len(payload) - at > _PIECE:
@@ -89,14 +89,14 @@ class Records:
             self.texts = [text for _, text in kept]
 
     def _skip_blank(self):
-        """Skips lines of nothing but JSON's white space."""
+        """Skips lines of JSON's white space only."""
         if "" in self.texts or any(map(str.isspace, self.texts)):
             kept = [(key, text) for key, text in zip(self.keys, self.texts) if text.strip(" \t\r")]
             self.keys = self.offsets = [key for key, _ in kept]
             self.texts = [text for _, text in kept]
 
     def describe(self, index):
-        """Returns what an error says about a record."""
+        """Returns the description of a record in errors."""
         return {
             "input": self.input,
             "offset": self.offsets[index],
@@ -111,7 +111,7 @@ def _text(data):
 def _lines(data, offset, csv):
     """Returns the lines without their ends, and where each begins.
 
-    To a line end of CSV belong all CRs before it, or before the end of the object.
+    In CSV, a line end includes all CRs before it, or before the end of the object.
     """
     if not data:
         return [], []
@@ -122,7 +122,7 @@ def _lines(data, offset, csv):
     lines = text.split("\n")
     # Bytes and characters differ in length only if something is not ASCII.
     sizes = lines if len(text) == len(data) else data.split(b"\n")
-    # A line begins after all bytes, and all line ends, of those before it.
+    # A line begins after the bytes and the line ends of all lines before it.
     offsets = list(map(add, accumulate(chain((offset,), map(len, sizes))), count()))
     offsets.pop()
     if csv and "\r" in text:
@@ -159,7 +159,7 @@ def _json_decoder():
             return loads(text)
         except ValueError as err:
             hint = ""
-            # A part of a value: what a line of a pretty-printed file begins with, or ends too early with.
+            # A part of a value, such as a line of a pretty-printed file.
             if text[0] in " \t}]" or getattr(err, "pos", 0) >= len(text.rstrip(" \t\r")):
                 hint = "; if values go over several lines, read the file with --format whole"
             raise BadRecord("the record is not JSON: %s%s" % (err, hint)) from None

@@ -1,4 +1,4 @@
-"""Loading the job file, and what its functions may take and return."""
+"""Loads the job file, and checks what its functions take and return."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import sys
 from . import late
 from .failures import NotAPair, preview
 
-# What the job file is called as a module: pickled values name their classes by it.
+# The job file's name as a module: pickled values name their classes by it.
 MODULE = "bucketmill_job"
 
 _GENERATOR = 0x20  # in co_flags
@@ -14,7 +14,7 @@ _VARARGS = 0x04
 
 
 class JobError(Exception):
-    """Something is wrong with the job file as a whole; line is 0 if it has no place."""
+    """A fault of the job file as a whole; line is 0 if the fault has no place."""
 
     def __init__(self, message, line=0):
         super().__init__(message)
@@ -60,12 +60,12 @@ class Job:
         module.INPUT = None
         sys.modules[MODULE] = module
         exec(code, module.__dict__)
-        # A job file may have something of its own by that name.
+        # A job file may define the name itself.
         self._tells_input = module.__dict__.get("INPUT") is None
         return module
 
     def reads(self, url):
-        """Sets INPUT, and returns what it was: the URL of the object that records come from, or None."""
+        """Sets INPUT, the URL of the object that records come from or None, and returns the old one."""
         before, self._input = self._input, url
         if self._tells_input:
             self._module.INPUT = url
@@ -83,7 +83,7 @@ class Job:
         if call is None:
             return None
         if not callable(call):
-            raise JobError("%s is no function but a %s" % (name, type(call).__name__))
+            raise JobError("%s is not a function but a %s" % (name, type(call).__name__))
         for arity in arities:
             if _takes(call, arity):
                 return Function(name, call, arity)
@@ -93,14 +93,14 @@ class Job:
 
 
 class _Counters(dict):
-    """COUNTERS["name"] += 1 works from nothing."""
+    """Counters that begin at 0: COUNTERS["name"] += 1 needs no first value."""
 
     def __missing__(self, name):
         return 0
 
 
 def _takes(call, n):
-    """Tells whether call can be called with n positional arguments."""
+    """Reports whether call can be called with n positional arguments."""
     code = getattr(call, "__code__", None)
     if code is None or hasattr(call, "__wrapped__") or hasattr(call, "__self__"):
         return _takes_by_signature(call, n)
@@ -115,7 +115,7 @@ def _takes_by_signature(call, n):
         late.module("inspect").signature(call).bind(*range(n))
     except TypeError:
         return False
-    except ValueError:  # a builtin that does not tell
+    except ValueError:  # a builtin without a signature
         return True
     return True
 
@@ -123,8 +123,7 @@ def _takes_by_signature(call, n):
 def items(result):
     """Returns what a reduce_fn or combine_fn returned as an iterable of items.
 
-    None is no item; a list or an iterator (such as a generator) has items; anything else is
-    one item.
+    None means no item; a list or an iterator (such as a generator) has items; anything else is one item.
     """
     if result is None:
         return ()
@@ -134,9 +133,9 @@ def items(result):
 
 
 def pairs(result):
-    """Returns what a map_fn that is no generator returned as an iterable of pairs.
+    """Returns the result of a map_fn that is not a generator as an iterable of pairs.
 
-    None is no pair, a tuple is one pair, anything else is iterated over.
+    None means no pair, a tuple is one pair, and anything else is iterated over.
     """
     if result is None:
         return ()

@@ -8,29 +8,28 @@
     str     30, UTF-8 (lone surrogates too, so that the order is that of code points)
     tuple   40, its elements, 00
 
-Within a tuple bytes and str end with 00, and a 00 in them is 00 FF.
+Within a tuple, bytes and str end with 00, and a 00 in them is written as 00 FF.
 
 int, float and bool sort as one kind, exactly, whatever their size: -inf, ..., inf, nan.
-A number x >= 0 is the float next to it towards zero, then what is missing:
+A number x >= 0 is the nearest float towards zero, then the difference:
 
     8 bytes   the float, big endian, its sign bit set
-    1 byte    length of what is missing (F1: the length follows as 4 bytes)
-    n bytes   what is missing, an int, big endian
+    1 byte    length of the difference (F1: the length follows as 4 bytes)
+    n bytes   the difference, an int, big endian
 
-and a number below zero is the complement of all that for its magnitude.
+A number below zero is the complement of its magnitude's bytes.
 
-The types of the numbers follow after everything else, one byte each, so that 1, 1.0 and
-True are three keys side by side. A dict would take them for one; which of the three
-reduce_fn then got would be chance, and with the types gone 1.0 would be written as 1. -0.0 is
-0.0. Subclasses (namedtuple, IntEnum, numpy.float64) become the plain type; lists
-become tuples.
+The types of the numbers follow at the end, one byte each, so that 1, 1.0 and True are three
+neighbouring keys. A dict would treat them as one; then reduce_fn would get any of the three by
+chance, and without the types 1.0 would be written as 1. -0.0 becomes 0.0. Subclasses (namedtuple,
+IntEnum, numpy.float64) become the plain type; lists become tuples.
 """
 
 from struct import Struct
 
 _FLOAT = Struct(">d")
-_SMALL = Struct(">BdBB")  # tag, float, nothing missing, type
-_EXACT = 1 << 53  # up to here every int is a float
+_SMALL = Struct(">BdBB")  # tag, float, no difference, type
+_EXACT = 1 << 53  # up to here, every int is exact as a float
 _LARGEST = (1 << 1024) - (1 << 971)  # the largest finite float
 _NAN = b"\xff\xf8\0\0\0\0\0\0\0"
 _COMPLEMENT = bytes(range(255, -1, -1))
@@ -39,7 +38,7 @@ _BOOL, _INT, _FLOATING = 1, 2, 3
 
 
 class KeyTypeError(TypeError):
-    """A key of a type that has no order, or can't be a key in Python either."""
+    """A key of a type that has no order, or can't be a dict key."""
 
     def __init__(self, key):
         super().__init__(
@@ -66,7 +65,7 @@ def encode(key):
 
 
 def append(key, parts, types):
-    """Appends key as it stands within a tuple, and the types of its numbers."""
+    """Appends key in its form within a tuple, and the types of its numbers."""
     if key is None:
         parts.append(b"\x08")
     elif isinstance(key, (int, float)):
@@ -113,7 +112,7 @@ def _magnitude(x):
 
 
 def decode(data):
-    """Returns the key that encode made data of, a tuple where that was given a list."""
+    """Returns the key of which encode made data; a list becomes a tuple."""
     tag = data[0]
     if tag == 0x30:
         return data[1:].decode("utf-8", "surrogatepass")
@@ -139,7 +138,7 @@ class Number:
 
 
 def parse(data, at, slots):
-    """Reads what append made; returns it and where it ends. Its numbers are Numbers, listed in slots."""
+    """Decodes a key; returns it and the offset of its end. Its numbers are Numbers, listed in slots."""
     tag = data[at]
     at += 1
     if tag == 0x08:
@@ -157,7 +156,7 @@ def parse(data, at, slots):
 
 
 def ended(data, at):
-    """Returns bytes that end with 00, as they were, and where what follows them begins."""
+    """Returns bytes that end with 00, decoded, and the offset after them."""
     end = data.index(b"\0", at)
     while data[end + 1 : end + 2] == b"\xff":
         end = data.index(b"\0", end + 2)

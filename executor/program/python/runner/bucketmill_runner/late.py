@@ -1,7 +1,7 @@
 """Modules of the standard library that are seldom needed, and imported only then.
 
-A job may have modules of its own by their names, which hide them from whoever imports them later. As when
-Python itself runs the job file, its modules come first, but for those that Python has loaded at its start.
+A job may have modules with the same names, which hide them from later imports. As when Python runs the job
+file, the job's modules come first, except before those that Python has loaded at its start.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 
 from . import STARTUP
 
-_kept = {}  # of ours, by name, where the job has one of that name
+_kept = {}  # the standard library's, by name, if the job has one of the same name
 
 
 def module(name):
@@ -18,7 +18,7 @@ def module(name):
 
 
 def make_way(folder):
-    """Lets the job's modules, which are in folder, come before others of their names."""
+    """Lets the job's modules, which are in folder, come before others of the same names."""
     own = {entry.name.partition(".")[0] for entry in os.scandir(folder)}
     standard = getattr(sys, "stdlib_module_names", None)  # since Python 3.10
     if standard is not None and own.isdisjoint(standard):

@@ -1,4 +1,4 @@
-"""Values: what stands for the list of a key's values when that would be too long."""
+"""Values takes the place of the list of a key's values if that would be too long."""
 
 from collections.abc import MutableSequence
 from itertools import chain
@@ -9,18 +9,18 @@ from .spool import Spool
 
 
 class Values(MutableSequence):
-    """The values of a key that has many: a list as far as anybody can tell but by type().
+    """The values of a key that has many. They behave like a list in everything except type().
 
-    To go through them, and to count, find or index them, reads them from the executor and from
-    a file, and keeps only some in memory. What changes them, sort() for one, makes a list
-    of all first, in memory, which they are from then on.
+    Iterating, counting, finding and indexing read them from the executor and from a file, and hold only
+    some in memory. An operation that changes them, such as sort(), first makes a list of all of them in
+    memory, which they stay.
     """
 
     def __init__(self, next_run, decode, chunks):
         self.spool = Spool(next_run, decode, chunks)
-        self._all = None  # the list that they have become
+        self._all = None  # the list of all, once something has changed them
 
-    # isinstance(values, list) looks at this, as copy.copy and functools.singledispatch do.
+    # isinstance(values, list) uses this, and so do copy.copy and functools.singledispatch.
     __class__ = property(lambda self: list)
 
     __hash__ = None
@@ -38,7 +38,7 @@ class Values(MutableSequence):
         if self._all is not None:
             return self._all.copy()
         found = []
-        for vals in self._chunks():  # list(self) would ask for the length, and read everything twice
+        for vals in self._chunks():  # list(self) would call len(), and read everything twice
             found += vals
         return found
 
@@ -144,7 +144,7 @@ class Values(MutableSequence):
     def __reduce_ex__(self, _):
         return list, (self.copy(),)
 
-    # What changes them.
+    # Operations that change them.
 
     def __setitem__(self, at, value):
         self._whole()[at] = value
@@ -184,10 +184,10 @@ class Values(MutableSequence):
     def sort(self, *, key=None, reverse=False):
         self._whole().sort(key=key, reverse=reverse)
 
-    # What groups.py does when their key is done with.
+    # groups.py calls this after their key.
 
     def keep(self):
-        """Reads what was not read yet, so that a caller that kept the values can use them."""
+        """Reads the rest, so that a caller that has kept the values can use them."""
         self.spool.read_all()
 
 
@@ -196,7 +196,7 @@ def _list(values):
 
 
 def _let_json_take_values():
-    """The json of C takes lists alone, and asks an encoder's default() for all else: also that of a job's own."""
+    """The C version of json takes only lists, and calls an encoder's default() for all else, also of a job's encoder."""
     iterencode = JSONEncoder.iterencode
 
     def with_values(self, o, _one_shot=False):

@@ -1,8 +1,8 @@
 """map_fn over batches.
 
-The hot loops here and in combine.py run once per pair that map_fn gives. They read all that
-they need from local variables, and leave calling map_fn record after record to C: which
-record an exception belongs to is asked of the iterator afterwards.
+The hot loops here and in combine.py run once for each pair of map_fn. They read only local
+variables, and C calls map_fn record after record: the iterator says afterwards to which record an
+exception belongs.
 """
 
 from itertools import chain, islice
@@ -13,31 +13,31 @@ from . import frames, keys, values
 from .failures import NotAPair, preview
 from .job import pairs
 
-# How many pairs are taken between looks at how much was gathered.
+# How many pairs are taken between two checks of the size.
 STEP = 256
 
 
 def not_a_pair(item):
-    """Raises what is to be said of an item that map_fn gave."""
+    """Raises an error about an item that map_fn gave."""
     raise NotAPair("it must give pairs (key, value), but it gave %s" % preview(item))
 
 
 def a_pair(item):
-    """Returns an item that is not of type tuple if it is a pair all the same."""
+    """Returns an item that is not of type tuple, if it is a pair; otherwise raises NotAPair."""
     return item if isinstance(item, tuple) else not_a_pair(item)
 
 
-# Records are mapped so many at a time that it takes about so long, in seconds.
+# Records are mapped in groups that take about this long, in seconds.
 _LEAST, _MOST = 0.1, 0.5
 
 
 class Progress:
-    """Tells the executor now and then how many bytes of the batches are done."""
+    """Reports to the executor at intervals how many bytes of the batches are done."""
 
     def __init__(self, writer):
         self._writer = writer
         self._told = monotonic()
-        self.done = 0  # bytes of batches that are done as a whole, or almost
+        self.done = 0  # bytes of batches that are done, or almost
 
     def tell(self, more=0):
         now = monotonic()
@@ -47,12 +47,12 @@ class Progress:
 
 
 class Mapper:
-    """Calls map_fn and gives what it gives to a sink."""
+    """Calls map_fn and passes its pairs to a sink."""
 
     def __init__(self, job, place, sink, progress):
         self._progress = progress
         self._many = 1  # records at a time
-        self._first = 0  # of those that are being mapped
+        self._first = 0  # index of the first record in the current group
         self._job = job
         self._function = job.map_fn
         self._place = place
@@ -82,7 +82,7 @@ class Mapper:
         place.function = place.record = None
 
     def _results(self, records, texts, first=0):
-        """Returns what map_fn gives for each of the records from first on, whose texts are an iterator."""
+        """Returns map_fn's results for the records from index first, whose texts are an iterator."""
         function = self._function
         inputs = texts if records.decode is None else map(records.decode, texts)
         if function.arity == 2:
@@ -92,11 +92,11 @@ class Mapper:
         return results if function.generator else map(pairs, results)
 
     def _describe(self, records, texts):
-        """Describes the record that is to blame for what was raised, None if it can't be found."""
+        """Describes the record that caused an exception, or None if it can't be found."""
         pair = self._sink.failed
         if pair is None:
             return records.describe(len(records.texts) - length_hint(texts) - 1)
-        # Other records were read since. Which one it was shows when map_fn is called again.
+        # Other records were read since. Calling map_fn again shows which record it was.
         first = self._first
         results = self._results(records, iter(records.texts[first:]), first)
         for index, result in enumerate(results, first):
@@ -110,9 +110,9 @@ class Mapper:
         self._sink.close()
 
 
-# What small ints are marshalled to, 5 bytes each; counts are nearly all there is in many jobs.
+# The marshalled form of small ints, 5 bytes each: many jobs have little else than counts.
 _INTS = {n: values.dumps(n, 2) for n in range(-128, 1024)}
-# How many keys that came with such ints are remembered as they are encoded.
+# How many encoded keys that came with such ints are remembered.
 _HEADS = 1 << 15
 
 
@@ -130,7 +130,7 @@ class RecordSink:
             self._ints, self._scalars, self._encode_value = {}, frozenset(), encode
         self._parts = []
         self._size = 0
-        self._heads = {}  # str key -> all of its record but the value, which has 5 bytes
+        self._heads = {}  # str key -> its record without the value, which has 5 bytes
 
     def take(self, stream):
         parts, heads, size = self._parts, self._heads, self._size
@@ -173,7 +173,7 @@ class RecordSink:
                 append(head)
                 append(v)
                 size += m + n
-                if n >= frames.BLOCK:  # a few of those, and there is no memory left
+                if n >= frames.BLOCK:  # several of this size would exhaust the memory
                     self._flush()
                     size = 0
             if pair is None:

@@ -2,22 +2,22 @@
 
     None < numbers < bytes < str < tuples < lists < everything else
 
-The first byte is 81, which no other encoding of a value begins with. What follows is as in keys.py,
-and two kinds more:
+The first byte is 81, with which no other encoding of a value begins. The rest is as in keys.py, with
+two more kinds:
 
     list    50, its elements, 00
-    other   60, the value as in values.py; within a tuple or list ended by 00, and a 00 in it is 00 FF
+    other   60, the value as in values.py; within a tuple or list it ends with 00, and a 00 in it is 00 FF
 
-Only what is of these types exactly is ordered: a namedtuple or an IntEnum is one of the others,
-which keep their type and are in no order that means anything. -0.0 becomes 0.0, though, and
-every nan the same one, which comes last of all numbers.
+Only values of exactly these types are ordered: a namedtuple or an IntEnum is one of the others, which
+keep their type and have no meaningful order. -0.0 becomes 0.0, and all nan become the same one, which is
+the last of the numbers.
 """
 
 from . import keys, values
 
 _SCALARS = frozenset((type(None), bool, int, float, str, bytes))
 _SEQUENCES = {tuple: b"@", list: b"P"}
-_DEEP = 50  # sequences nested deeper than this are among the others
+_DEEP = 50  # sequences nested deeper than this count as other values
 
 
 def encode(value):
@@ -46,7 +46,7 @@ def _append(value, parts, types, depth):
 
 
 def decode(data):
-    """Returns the value that encode, here or in values.py, made data of."""
+    """Returns the value of which encode, here or in values.py, made data."""
     if data[0] != 0x81:
         return values.decode(data)
     tag = data[1]
@@ -62,7 +62,7 @@ def decode(data):
 
 
 class _Sequence:
-    """A tuple or list some of whose numbers have no type yet."""
+    """A tuple or list in which some numbers have no type yet."""
 
     def __init__(self, cls):
         self.cls = cls

@@ -1,11 +1,11 @@
 """Pairs for the executor to encode.
 
-It is the quickest way out of Python: some hundred pairs at a time are pickled by C, and the executor
-makes records of them, or adds up their ints, for a combine_fn that sums. Only what is of the
-plain types exactly can go this way (None, bool, int, float, str, bytes, and tuples, lists and dicts
-of these); pairs among which there is anything else take the other way, one by one.
+This is the fastest way out of Python: C pickles some hundred pairs at a time, and the executor makes
+records of them, or adds up their ints for a combine_fn that sums. Only values of exactly the plain
+types can go this way (None, bool, int, float, str, bytes, and tuples, lists and dicts of these). If there
+is anything else among the pairs, they are encoded here, one by one.
 
-A payload is a byte of flags, then lists of pairs, pickled with protocol 3 and without memo.
+A payload is a byte of flags, then lists of pairs, pickled with protocol 3 and without a memo.
 """
 
 from _pickle import Pickler
@@ -15,20 +15,20 @@ from sys import getsizeof
 
 from . import frames, keys
 
-# How many pairs are taken at a time: one at first, since it may be large; at most so many, and so many of
-# those that are not plain; and so many bytes of them, about.
+# How many pairs are taken at a time: one at first, since it may be large; the most plain pairs, the most
+# others, and about the most bytes.
 _MOST, _MOST_OTHERS, _BYTES = 512, 16, 64 << 10
 
-_PAIR = b"\x86"  # the opcode that makes a pair of what is before it
+_PAIR = b"\x86"  # the opcode that makes a pair of the last two values
 _DICT = b"}"  # makes a dict
 _TUPLE = b"t"  # makes a tuple of four or more
 
-# In the first byte of a payload.
+# Flags in the first byte of a payload.
 _SUM = 1
 
 
 class _NotPlain(Exception):
-    """A pair has something in it that is not of a plain type."""
+    """A pair contains something that is not of a plain type."""
 
 
 class _PlainPickler(Pickler):
@@ -45,7 +45,7 @@ class _Parts:
 
 
 class PairSink:
-    """Takes pairs on their way to the executor, and gives those that are not plain to another sink."""
+    """Sends plain pairs to the executor, and passes all others to another sink."""
 
     def __init__(self, writer, other, summing=False):
         self._writer = writer
@@ -55,8 +55,7 @@ class PairSink:
         self._size = 0
         self._many = 1
         self._renew()
-        # Which of the pairs of a batch is at fault for what was raised, from 0, if it was one that
-        # had been taken already.
+        # The index of the pair of a batch that caused an exception, if the pair had been taken already.
         self.failed = None
         self.given = 0  # pairs, so far
 
@@ -83,7 +82,7 @@ class PairSink:
             taken += len(pairs)
 
     def _send(self, pairs):
-        """Sends pairs if they can go this way."""
+        """Sends pairs if all of them are plain."""
         if self._summing and not (_is_count(pairs[0]) and _is_count(pairs[-1])):
             return False
         parts = self._file.parts
@@ -95,7 +94,7 @@ class PairSink:
             self._renew()
             return False
         pickled = parts[-1] if len(parts) == before + 1 else b"".join(parts[before:])
-        # The executor has room for the elements of a tuple in so many bytes.
+        # The executor has room for the elements of a tuple in a pickle of this size.
         long_tuple = len(pickled) > frames.BLOCK and _TUPLE in pickled
         if long_tuple or not _are_pairs(pairs, pickled):
             del parts[before:]
@@ -119,7 +118,7 @@ class PairSink:
 
 
 def _size(pair):
-    """Returns about how many bytes the value of a pair takes, if it is one."""
+    """Returns about how many bytes the value of an item takes, if the item is a pair."""
     return getsizeof(pair[1] if _is_pair(pair) else pair, 1)
 
 
@@ -132,10 +131,10 @@ def _is_count(item):
 
 
 def _are_pairs(pairs, pickled):
-    """Tells whether all of these are tuples of two with keys that can be.
+    """Reports whether all items are tuples of two with valid keys.
 
-    As many opcodes as there are pairs are a good sign, and quickly found; the executor has the
-    last word, but can't tell from which record a pair is.
+    It counts opcodes, which is fast and almost certain. The executor makes certain, but does not know
+    from which record a pair comes.
     """
     if pickled.count(_PAIR) != len(pairs) and not all(map(_is_pair, pairs)):
         return False

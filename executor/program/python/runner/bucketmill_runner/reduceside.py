@@ -5,9 +5,9 @@ from .job import items
 
 
 def reduce(job, place, source, output):
-    """Calls reduce_fn for every key of source, and writes what it gives to output.
+    """Calls reduce_fn for every key of source, and writes its items to output.
 
-    An item that is a tuple of two is a pair; any other is a value for the key.
+    An item that is a tuple of two is a pair; any other item is a value for the key.
     """
     call, emit = job.reduce_fn.call, output.emit
     key = None
@@ -22,6 +22,6 @@ def reduce(job, place, source, output):
                 emit(*item)
             else:
                 emit(key, item)
-        item = values = None  # who still has the values now wants them to stay
+        item = values = None  # if reduce_fn has kept the values, they must stay
     place.function = place.record = None
     output.flush()

@@ -8,32 +8,32 @@ import sys
 from . import failures, frames
 
 _VERSION = bytes((frames.VERSION,))
-# What may go otherwise the next time, even where the job file is only loaded.
+# Errors that may not occur in another attempt, even if the job file is only loaded.
 _PASSING = (MemoryError, ConnectionError, TimeoutError, BlockingIOError)
 _PIPE = 1 << 20  # buffer of either direction, in bytes
 
 
 def run(path, name):
-    """Runs the job file at path, called name, and ends the process."""
+    """Runs the job file at path, whose name in errors is name, and ends the process."""
     reader, writer = _take_streams()
     place = failures.Place()
     try:
         _converse(path, name, reader, writer, place)
         status = 0
-    except BaseException as err:  # sys.exit() too is an error in a job
+    except BaseException as err:  # sys.exit() is also an error in a job
         status = 1
         failure = failures.describe(err, path, name, place)
         failure["again"] = isinstance(err, _PASSING)
         writer.write(frames.ERROR, json.dumps(failure).encode())
     sys.stderr.flush()
     if status:
-        os._exit(status)  # whatever threads the job has left
+        os._exit(status)  # even if the job has left threads
 
 
 def _take_streams():
     """Takes standard input and output for the protocol.
 
-    What the job file prints goes to the log, and it reads an empty standard input.
+    The job file's prints go to the log, and its standard input is empty.
     """
     reader = os.fdopen(os.dup(0), "rb", _PIPE)
     writer = os.fdopen(os.dup(1), "wb", 64 << 10)
@@ -64,7 +64,7 @@ def _converse(path, name, reader, writer, place):
 
         ready["sums"] = is_sum(job.combine_fn)
     writer.write(frames.READY, _VERSION + json.dumps(ready).encode())
-    # Young objects are mostly pairs, which die at once: look for cycles less often.
+    # Young objects are mostly pairs, which die at once: search for cycles less often.
     gc.set_threshold(100_000, 20, 50)
     done = {}
     if role == "map":
@@ -90,12 +90,12 @@ def _counters(job):
 
 
 def _intermediate(job, hello, writer, place):
-    """Returns the sink of what goes to reducers."""
+    """Returns the sink for records that go to reducers."""
     from . import combine, mapside
 
     sort_values = hello.get("sort_values", False)
     records = mapside.RecordSink(writer, sort_values)
-    if sort_values:  # values in an encoding that sorts are made here
+    if sort_values:  # only ordered.py encodes values so that they sort
         return records if job.combine_fn is None else combine.Table(job, place, records, hello)
     from .pairs import PairSink
 

@@ -1,10 +1,9 @@
 """The values of a key that has many, read once from the executor and kept in a file.
 
-They come in chunks, the RUN frames. A chunk is kept as it came, and decoded as a whole for a loop
-through the values; one that must be decoded value by value is pickled as a whole when it is first
-read again. For single values from all over the place that would take too long: the first
-time that one is wanted of a chunk that is not near the last, the chunk is written once more, in
-pieces of up to _PIECE values, after a table of where each begins.
+They come in chunks, the RUN frames. A chunk is stored as it came, and decoded as a whole for a loop over the
+values. A chunk that must be decoded value by value is pickled as a whole when it is first read again. For
+random access that would take too long: at the first access to a chunk that is not near the last one, the
+chunk is written again, in pieces of up to _PIECE values, after a table of their offsets.
 """
 
 import os
@@ -14,14 +13,14 @@ from pickle import dumps, loads
 from struct import Struct
 from tempfile import TemporaryFile
 
-# How many values a piece has at most, and how many bytes, about, if it has more than one.
+# The most values in a piece, and about the most bytes, if it has more than one value.
 _PIECE, _PIECE_BYTES = 32, 4 << 10
-# How many bytes, about, the chunks that stay decoded for single values may take, if they are more than one;
-# and what each of their values takes beside its bytes as they came.
+# About the most bytes of chunks that stay decoded for single values, if there is more than one chunk; and the
+# bytes that each of their values takes in addition to its encoding.
 _CACHED, _VALUE = 16 << 20, 64
 
-# A value so near to those at hand is taken for the next of many: a chunk is decoded as a whole for it, at once
-# if it is not in pieces, or after that many pieces in a row.
+# A value this near to the last ones is treated as the next of many: its chunk is decoded as a whole, at once if
+# the chunk is not in pieces, or after this many pieces in a row.
 _NEAR, _ROW = 1000, 8
 
 _PLACES = Struct("<QQ")
@@ -31,18 +30,18 @@ class Spool:
     """Reads the values of a key by number."""
 
     def __init__(self, next_run, decode, chunks):
-        self._next_run = next_run  # returns a payload and its values; None instead of these at the end
+        self._next_run = next_run  # returns a payload and its values; None at the end
         self._decode = decode  # a payload's values, and whether it has some that must be decoded one by one
         self._file = TemporaryFile(buffering=0)
         self._end = 0  # of the file
         self._chunks = []  # (place, length)
-        self._pickled = set()  # those of them that are
+        self._pickled = set()  # indexes of the pickled chunks
         self._starts = []  # number of each chunk's first value
         self._tables = {}  # chunk -> (place of the table of its pieces, values in a piece)
         self._cached = {}  # chunk -> its values
         self._cached_size = 0
-        self._recent = 0, ()  # values around the single one that was last taken, and the number of the first
-        self._row = 0  # pieces that were read one after the other
+        self._recent = 0, ()  # the number of the first of the values around the last single one, and these values
+        self._row = 0  # pieces that were read in sequence
         self.count = 0  # of values read so far
         self._more = True
         for raw, count in chunks:
@@ -81,7 +80,7 @@ class Spool:
         return None
 
     def chunk(self, i):
-        """Returns the values of chunk i, which nobody may change, or None after the last."""
+        """Returns the values of chunk i, or None after the last; the caller must not change them."""
         if i == len(self._chunks):
             return self._advance()
         if i in self._cached:
@@ -97,19 +96,19 @@ class Spool:
         return vals
 
     def chunks(self):
-        """Yields the number of each chunk's first value, and its values, which nobody may change."""
+        """Yields the number of each chunk's first value, and its values; the caller must not change them."""
         i = 0
         while True:
             vals = self.chunk(i)
             if vals is None:
                 return
-            if i == 0:  # somebody may want the first value, again and again
+            if i == 0:  # a caller may read the first value again and again
                 self._cache(i, vals)
             yield self._starts[i], vals
             i += 1
 
     def back(self):
-        """Yields what chunks does, from the last chunk to the first."""
+        """Yields the same as chunks, from the last chunk to the first."""
         self.read_all()
         for i in range(len(self._chunks) - 1, -1, -1):
             vals = self.chunk(i)
@@ -122,7 +121,7 @@ class Spool:
             pass
 
     def value(self, index):
-        """Returns value number index, from 0 on; IndexError if there are fewer."""
+        """Returns value number index, counted from 0; IndexError if there are fewer."""
         low, vals = self._recent
         if low <= index < low + len(vals):
             return vals[index - low]
@@ -156,7 +155,7 @@ class Spool:
         return self._chunks[i][1] + _VALUE * len(vals)
 
     def _piece(self, i, index):
-        """Returns some values of chunk i with number index among them, and the number of the first."""
+        """Returns some values of chunk i around number index, and the number of the first."""
         low = self._starts[i]
         if i not in self._tables:
             vals = self._cache(i, self.chunk(i))
@@ -168,7 +167,7 @@ class Spool:
         return low + n * each, loads(self._read(begin, end - begin))
 
     def _cut(self, vals, length):
-        """Writes values in pieces; returns the place of their table, and how many are in a piece."""
+        """Writes values in pieces; returns the offset of their table, and the number of values in a piece."""
         each = max(1, min(_PIECE, _PIECE_BYTES * len(vals) // length))
         pieces = [dumps(vals[at : at + each], 4) for at in range(0, len(vals), each)]
         places = accumulate(chain((self._end,), map(len, pieces)))
@@ -177,11 +176,11 @@ class Spool:
         return self._append(table), each
 
     def some(self, numbers):
-        """Returns the values of these numbers, a range that goes up, as a list."""
+        """Returns the values with these numbers, an ascending range, as a list."""
         first, last = numbers[0], numbers[-1]
         i, stop = bisect_right(self._starts, first) - 1, bisect_right(self._starts, last)
         span = last - first + 1
-        # To read a piece takes about as long as to decode 250 values of a chunk.
+        # Reading a piece takes about as long as decoding 250 values of a chunk.
         if min(len(numbers), span // _PIECE + 1) * 250 < (stop - i) * self.count // len(self._chunks):
             return list(map(self._single, numbers))
         found = []
@@ -193,7 +192,7 @@ class Spool:
         return found
 
     def _single(self, index):
-        """Is value for one of few that are wanted."""
+        """Returns the same as value, for one of few values."""
         low, vals = self._recent
         if not low <= index < low + len(vals):
             self._row = -_ROW
@@ -206,7 +205,7 @@ class Spool:
         return vals[index - low]
 
     def close(self):
-        """Passes over what was not read, and removes the file."""
+        """Skips the values that were not read, and removes the file."""
         while self._more:
             self._more = self._next_run()[1] is not None
         self._cached, self._recent = {}, (0, ())

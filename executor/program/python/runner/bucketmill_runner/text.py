@@ -1,14 +1,14 @@
 """Keys and values of the output as text.
 
-    str                           as it is; bytes that were not UTF-8 come out unchanged
-    bytes, bytearray              as they are
+    str                           unchanged; bytes that were not UTF-8 come out as they were
+    bytes, bytearray              unchanged
     int, float                    their repr
-    None, bool, list, tuple, dict JSON, or their str if JSON has no such thing; but nan and
-                                  infinity in them, which Python would write as no JSON, are an error
+    None, bool, list, tuple, dict JSON, or their str if JSON can't express them; nan and
+                                  infinity in them are errors, since Python's form is not JSON
     anything else                 its str
 
-Nothing is escaped. A line end within a key or a value, or a tab within a key, makes lines that
-readers will take for something else: these are counted.
+Nothing is escaped. A line end within a key or a value, or a tab within a key, makes lines that readers
+misunderstand: these are counted.
 """
 
 from . import late
@@ -19,7 +19,7 @@ VALUE_COUNTER = "output values with a line end"
 
 
 class NotJSON(ValueError):
-    """A list, tuple or dict with a float in it that JSON does not have."""
+    """A list, tuple or dict that contains a float that JSON can't express."""
 
 
 _JSON = frozenset((type(None), bool, list, tuple, dict))
@@ -49,7 +49,7 @@ def _json(value):
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
         return str(value)
-    json.loads(text, parse_constant=_no_constant)  # as keys of a dict they are strings, which is JSON
+    json.loads(text, parse_constant=_no_constant)  # as dict keys they become strings, which are JSON
     return text
 
 
@@ -60,7 +60,7 @@ def _no_constant(name):
 def _utf8(s):
     try:
         return s.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
+    except UnicodeEncodeError:  # a surrogate that does not represent a byte
         return s.encode("utf-8", "surrogatepass")
 
 

@@ -1,17 +1,16 @@
 """Values as bytes, and back with their type.
 
-What is made only of None, bool, int, float, complex, str, bytes, and of tuples, lists,
-dicts, sets and frozensets of these, is marshalled: version 2, which all Python 3 read and whose first
-byte is below 128. Types must be these exactly. Everything else is pickled with
-protocol 4, whose first byte is 128: so the first byte tells which it was. 129 is that of values
-that are to be sorted, see ordered.py.
+Values of exactly the types None, bool, int, float, complex, str, bytes, and tuples, lists, dicts, sets
+and frozensets of these, are marshalled: version 2, which every Python 3 reads and whose first byte is
+below 128. Everything else is pickled with protocol 4, whose first byte is 128. So the first byte says how
+a value is encoded. It is 129 for values that must be sorted, see ordered.py.
 """
 
 from marshal import dumps, loads
 
 from . import late
 
-# Types that marshal keeps as they are.
+# Types that marshal preserves.
 SCALARS = frozenset((type(None), bool, int, float, complex, str, bytes))
 
 _SEQUENCES = frozenset((tuple, list, set, frozenset))
@@ -19,7 +18,7 @@ _DEEP = 50  # containers nested deeper than this are pickled
 
 
 class ValueTypeError(TypeError):
-    """A value that pickle can't take."""
+    """A value that can't be pickled."""
 
 
 def encode(value):
@@ -49,7 +48,7 @@ def _plain(value, depth):
 
 
 def decode(data):
-    """Returns the value that encode made data of."""
+    """Returns the value of which encode made data."""
     if data[0] == 0x80:
         return late.module("pickle").loads(data)
     return loads(data)
