@@ -62,7 +62,7 @@ func TestPythonErrorsNameTheirPlace(t *testing.T) {
 		},
 		"combine to another key": {
 			"def map_fn(value):\n    yield value, 1\ndef combine_fn(key, values):\n    yield 'x', 2\n" + goodReduce,
-			0, "combine_fn: it must give values for the key that it got, 'ok', not for 'x'", &program.RecordRef{Key: "'ok'"}, "",
+			0, "combine_fn: it must give values for its own key, 'ok', not for 'x'", &program.RecordRef{Key: "'ok'"}, "",
 		},
 		"reduce": {
 			"def map_fn(value):\n    yield value, value\ndef reduce_fn(key, values):\n    yield 1\n    yield int(values[0])\n",

@@ -9,20 +9,20 @@ import (
 )
 
 const (
-	// minPause is the shortest sleep that is worth it, and maxPause how long a reader may have to wait
-	// that reads faster than it did.
+	// minPause is the shortest sleep that saves time. maxPause bounds how long a reader waits that has become
+	// faster.
 	minPause = 500 * time.Microsecond
 	maxPause = 20 * time.Millisecond
 )
 
-// pacedPipe writes to a pipe. Who waits for room in a full one is woken for every page that is read,
-// which with a reader of 4 KiB at a time costs as much as its work. So a pacedPipe comes back when about
-// half of a full pipe should have been read. It belongs to one goroutine.
+// pacedPipe writes to a pipe. A blocked writer is woken for every page that the reader frees; with reads of
+// 4 KiB, these wake-ups cost as much processor time as a simple reader's work. So a pacedPipe sleeps until
+// about half of a full pipe should be free. Decision 0021 has the measurement. It belongs to one goroutine.
 type pacedPipe struct {
 	file *os.File
 	size int64 // of the pipe, in bytes
 
-	full    time.Time // when the pipe was last found full; zero: never yet
+	full    time.Time // when the pipe was last full; zero: never
 	written int64     // bytes since then
 	ended   time.Time // when Write last returned
 	pause   time.Duration
@@ -34,7 +34,7 @@ func newPacedPipe(file *os.File) *pacedPipe {
 
 // Write writes all of p, as os.File does.
 func (w *pacedPipe) Write(p []byte) (n int, err error) {
-	if !w.full.IsZero() { // what nobody wrote since, the reader could not read
+	if !w.full.IsZero() { // between two calls, the reader had nothing new to read
 		w.full = w.full.Add(time.Since(w.ended))
 	}
 	defer func() { w.ended = time.Now() }()
@@ -47,7 +47,7 @@ func (w *pacedPipe) Write(p []byte) (n int, err error) {
 		}
 		w.adjust()
 		if paused && m == 0 || w.pause < minPause {
-			// A reader that is slow, or quick, is waited for as usual.
+			// For a very slow or a fast reader, block as usual.
 			paused = false
 			end := min(len(p), n+int(w.size)/2)
 			m, err := w.file.Write(p[n:end])
@@ -63,7 +63,7 @@ func (w *pacedPipe) Write(p []byte) (n int, err error) {
 	}
 }
 
-// adjust notes that the pipe is full: since it was so the last time, as much was read as was written.
+// adjust notes that the pipe is full. Since it was last full, as much was read as was written.
 func (w *pacedPipe) adjust() {
 	now := time.Now()
 	if !w.full.IsZero() && w.written > 0 {
@@ -73,7 +73,7 @@ func (w *pacedPipe) adjust() {
 	w.full, w.written = now, 0
 }
 
-// try writes what there is room for.
+// try writes as much as there is room for.
 func (w *pacedPipe) try(p []byte) (n int, err error) {
 	conn, err := w.file.SyscallConn()
 	if err != nil {
@@ -88,7 +88,7 @@ func (w *pacedPipe) try(p []byte) (n int, err error) {
 		}
 	})
 	switch {
-	case raw != nil: // no deadline is set
+	case raw != nil: // the pipe is closed: no deadline is set
 		return 0, &os.PathError{Op: "write", Path: w.file.Name(), Err: os.ErrClosed}
 	case errors.Is(err, unix.EAGAIN):
 		return 0, nil
@@ -98,7 +98,7 @@ func (w *pacedPipe) try(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// sizeOfPipe is how much a pipe holds, in bytes.
+// sizeOfPipe returns how many bytes fit into a pipe.
 func sizeOfPipe(f *os.File) int64 {
 	const usual = 64 << 10
 	conn, err := f.SyscallConn()

@@ -3,9 +3,13 @@ package streaming
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -120,4 +124,77 @@ func TestPacedPipeEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// BenchmarkPacedPipe writes lines to two programs at the same time, through pipes of 1 MiB, with and without a
+// pacedPipe. It reports the processor time of all processes, and how often the writers waited, for each MiB.
+// Decision 0021 has results.
+func BenchmarkPacedPipe(b *testing.B) {
+	const size, streams = 32 << 20, 2
+	block := bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog\n"), (256<<10)/44)
+	for _, reader := range [][]string{
+		{"cat"},
+		{"sed", "-n", "$p"},
+		{"awk", "END { print NR }"},
+		{"grep", "-c", "cat"},
+		{"python3", "-c", "import sys\nfor line in sys.stdin: line.split()"},
+	} {
+		for _, paced := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/paced=%v", reader[0], paced), func(b *testing.B) {
+				b.SetBytes(streams * size)
+				var before, after syscall.Rusage
+				var children atomic.Int64 // their processor time
+				if err := syscall.Getrusage(syscall.RUSAGE_SELF, &before); err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					var all sync.WaitGroup
+					for range streams {
+						all.Go(func() { children.Add(int64(pipeInto(b, reader, block, size, paced))) })
+					}
+					all.Wait()
+				}
+				if err := syscall.Getrusage(syscall.RUSAGE_SELF, &after); err != nil {
+					b.Fatal(err)
+				}
+				cpu := after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano() + children.Load()
+				each := float64(b.N) * streams * (size >> 20)
+				b.ReportMetric(float64(cpu)/1e3/each, "cpu-µs/MiB")
+				b.ReportMetric(float64(after.Nvcsw-before.Nvcsw)/each, "switches/MiB")
+			})
+		}
+	}
+}
+
+// pipeInto writes size bytes to a program, and returns the program's processor time.
+func pipeInto(b *testing.B, reader []string, block []byte, size int, paced bool) time.Duration {
+	r, w, err := os.Pipe()
+	if err != nil {
+		b.Error(err)
+		return 0
+	}
+	conn, err := w.SyscallConn()
+	if err != nil {
+		b.Error(err)
+		return 0
+	}
+	_ = conn.Control(func(fd uintptr) { _, err = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, 1<<20) })
+	cmd := exec.Command(reader[0], reader[1:]...)
+	cmd.Stdin = r
+	if err := errors.Join(err, cmd.Start(), r.Close()); err != nil {
+		b.Error(err)
+		return 0
+	}
+	var to io.Writer = w
+	if paced {
+		to = newPacedPipe(w)
+	}
+	for n := 0; n < size && err == nil; n += len(block) {
+		_, err = to.Write(block)
+	}
+	if err := errors.Join(err, w.Close()); err != nil {
+		b.Error(err)
+	}
+	_ = cmd.Wait() // grep finds nothing
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }

@@ -38,7 +38,7 @@ type stream struct {
 	*streams
 	name  string // role and program, for errors
 	proc  *process.Process
-	stdin *pacedPipe
+	stdin io.Writer
 	stop  func() bool // keeps ctx from killing the process
 
 	incoming chan piece
@@ -86,7 +86,10 @@ func (g *streams) start(role string, args, env []string) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.stdin = newPacedPipe(s.proc.Stdin)
+	s.stdin = s.proc.Stdin
+	if g.program.pacedInput {
+		s.stdin = newPacedPipe(s.proc.Stdin)
+	}
 	for range piecesAhead {
 		s.free <- nil
 	}

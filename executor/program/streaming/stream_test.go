@@ -199,6 +199,12 @@ func TestLineTooLong(t *testing.T) {
 	}
 }
 
+func TestInputNeedNotBePaced(t *testing.T) {
+	text := strings.Repeat("a line of some length\n", 200_000) // more than a pipe holds
+	p := openCommands(t, program.Commands{Mapper: "sed -n '$p'"}, paramPacedInput, "false")
+	checkRecords(t, mapText(t, p, text, 1<<20), programtest.KV{"a line of some length", ""})
+}
+
 func TestMapperMayPrintFarMoreThanItReads(t *testing.T) {
 	p := openCommands(t, program.Commands{Mapper: `awk '{ for (i = 0; i < 50; i++) print }'`})
 	text := strings.Repeat(strings.Repeat("x", 99)+"\n", 10_000)

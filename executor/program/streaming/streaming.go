@@ -30,6 +30,7 @@ const (
 	paramReduceKeyFields = "stream.num.reduce.output.key.fields"
 	paramReporterPrefix  = "stream.stderr.reporter.prefix"
 	paramExitIsFailure   = "stream.non.zero.exit.is.failure"
+	paramPacedInput      = "stream.paced.input" // not Hadoop's
 )
 
 // Describe describes streaming programs and their parameters.
@@ -48,6 +49,7 @@ func Describe() program.Info {
 			{Name: paramReduceKeyFields, Default: "1", Summary: "how many of these fields are the key"},
 			{Name: paramReporterPrefix, Default: "reporter:", Summary: "the prefix of lines on standard error that report a counter or a status"},
 			{Name: paramExitIsFailure, Default: "true", Summary: "whether a nonzero exit status fails the attempt"},
+			{Name: paramPacedInput, Default: "true", Summary: "whether input is written with pauses, which saves processor time but may delay a command that could read faster"},
 		},
 	}
 }
@@ -83,6 +85,7 @@ type streaming struct {
 	ignoreKey               string // true, false, or empty: by the format
 	reporterPrefix          string
 	exitIsFailure           bool
+	pacedInput              bool
 }
 
 func Open(cfg program.Config, spec program.Spec) (*streaming, error) {
@@ -174,6 +177,7 @@ func (p *streaming) configure(given map[string]string) error {
 	p.ignoreKey = params.OneOf(paramMapIgnoreKey, "", "true", "false")
 	p.reporterPrefix = params.Required(paramReporterPrefix, "some text")
 	p.exitIsFailure = params.Flag(paramExitIsFailure)
+	p.pacedInput = params.Flag(paramPacedInput)
 	return params.Err()
 }
 
