@@ -47,7 +47,7 @@ func testReports(t *testing.T, p program.Program) {
 	var log bytes.Buffer
 	var moves atomic.Int64
 	a := programtest.Attempt(t)
-	a.Log, a.Moved = &log, func() { moves.Add(1) }
+	a.Log, a.Progressed = &log, func() { moves.Add(1) }
 	m, err := p.NewMapper(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
