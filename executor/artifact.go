@@ -98,7 +98,8 @@ func fetchOnce(ctx context.Context, work objstore.Bucket, artifact *job.Artifact
 		return err
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != artifact.SHA256 {
-		return fmt.Errorf("%w: read %d bytes with SHA-256 %s, want %d bytes with SHA-256 %s", objstore.ErrCorrupt, n, got, artifact.Size, artifact.SHA256)
+		return fmt.Errorf("%w: read %d bytes with SHA-256 %s, want %d bytes with SHA-256 %s",
+			objstore.ErrCorrupt, n, got, artifact.Size, artifact.SHA256)
 	}
 	return nil
 }

@@ -22,7 +22,6 @@ const endTimeout = 10 * time.Second
 // attempt is a running attempt.
 type attempt struct {
 	state.Claim
-	executor    *Executor
 	user        *process.User           // that its program runs as
 	stop        context.CancelCauseFunc // ends the attempt's context; the cause says why
 	done        chan struct{}           // closed when the attempt has ended
@@ -48,7 +47,8 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 	e.metrics.attemptEnded(ctx, a, time.Since(started), err)
 	e.recordOutcome(ctx, a, err)
 	e.finishLog(ctx, a, err)
-	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID, "took", time.Since(started).Round(time.Millisecond))
+	log := e.cfg.Log.With("job", a.Attempt.Job, "attempt", a.Attempt.Name(), "executor", e.cfg.ID,
+		"took", time.Since(started).Round(time.Millisecond))
 	switch {
 	case err == nil:
 		log.Debug("attempt committed")
@@ -81,10 +81,12 @@ func (e *Executor) recordOutcome(ctx context.Context, a *attempt, err error) {
 	}
 	avoid, claims := e.breaker.attemptEnded(a.Attempt.Job, infra)
 	if avoid > 0 {
-		e.cfg.Log.Error("attempts of a job failed on this executor one after the other, its tasks are avoided for a while", "executor", e.cfg.ID, "pause", avoid, "attempt", a.Attempt, "error", err)
+		e.cfg.Log.Error("attempts of a job failed on this executor one after the other, its tasks are avoided for a while",
+			"executor", e.cfg.ID, "pause", avoid, "attempt", a.Attempt, "error", err)
 	}
 	if claims > 0 {
-		e.cfg.Log.Error("attempts of several jobs failed on this executor one after the other, no tasks are claimed for a while", "executor", e.cfg.ID, "pause", claims, "attempt", a.Attempt, "error", err)
+		e.cfg.Log.Error("attempts of several jobs failed on this executor one after the other, no tasks are claimed for a while",
+			"executor", e.cfg.ID, "pause", claims, "attempt", a.Attempt, "error", err)
 	}
 }
 

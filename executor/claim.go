@@ -100,7 +100,7 @@ func takeFree(slots chan struct{}) (n int) {
 
 // register adds a claimed attempt to those that run: from now on its lease is renewed.
 func (e *Executor) register(working context.Context, c state.Claim) (context.Context, *attempt) {
-	a := &attempt{Claim: c, executor: e, renewed: time.Now(), done: make(chan struct{})}
+	a := &attempt{Claim: c, renewed: time.Now(), done: make(chan struct{})}
 	ctx, stop := context.WithCancelCause(working)
 	a.stop = stop
 	e.mu.Lock()

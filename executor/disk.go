@@ -66,7 +66,8 @@ func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, fo
 			if used, yes := filledBy(room, usage, folder); yes {
 				return filledDisk(e.cfg.ID, used, room, err)
 			}
-			return fmt.Errorf("executor %s: %w (%s: %w); the program said: %s", e.cfg.ID, errDiskFull, e.cfg.Scratch, syscall.ENOSPC, user.Error())
+			return fmt.Errorf("executor %s: %w (%s: %w); the program said: %s",
+				e.cfg.ID, errDiskFull, e.cfg.Scratch, syscall.ENOSPC, user.Error())
 		}
 	}
 	return err

@@ -7,11 +7,61 @@ import (
 	"io"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/input"
 	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/bucketmill/bucketmill/objstore"
 )
+
+// SplitOptions says how a slot reads inputs, given its memory in bytes.
+func SplitOptions(format input.Format, memory int64) input.Options {
+	return input.Options{
+		Format:         format,
+		MaxRecord:      memory / recordShare,
+		ReadAheadBytes: min(memory/readAheadShare, maxReadAhead),
+		MaxWindow:      max(memory/windowShare, input.DefaultMaxWindow),
+	}
+}
+
+// openSplit begins to read a split of a job's input.
+func (e *Executor) openSplit(ctx context.Context, j *jobContext, s input.Split, opts input.Options) (*input.Reader, error) {
+	bucket, key := objstore.CutURL(s.Input) // a listed key may be one that a URL can't name
+	b, _, err := e.cfg.Open(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	opts.Heads = j.heads
+	opts.Direct = strings.HasPrefix(s.Input, "file:")
+	return input.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
+		return b.GetVersion(ctx, key, s.ETag, offset, length)
+	})
+}
+
+// readAll passes the batches of a split to use, each with the number of the split's bytes that have
+// been read by then, and closes the reader. It returns the number of bytes that it received.
+func readAll(
+	ctx context.Context, a *attempt, s input.Split, r *input.Reader, use func(b *record.Batch, progress int64) error,
+) (n int64, err error) {
+	defer func() {
+		n = r.BytesRead()
+		err = errors.Join(err, r.Close())
+	}()
+	for {
+		batch, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := use(batch, r.Progress()); err != nil {
+			return 0, err
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, fmt.Errorf("map %s: %w", objstore.Shown(s.Input), err)
+		}
+		a.progressed()
+	}
+}
 
 // Limits of what a splitQueue opens before its turn.
 const (
@@ -76,65 +126,4 @@ func (q *splitQueue) close() error {
 	}
 	q.ahead = nil
 	return errors.Join(errs...)
-}
-
-// openSplit begins to read a split of a job's input.
-func (e *Executor) openSplit(ctx context.Context, j *jobContext, s input.Split, opts input.Options) (*input.Reader, error) {
-	bucket, key := objstore.CutURL(s.Input) // a listed key may be one that a URL can't name
-	b, _, err := e.cfg.Open(ctx, bucket)
-	if err != nil {
-		return nil, err
-	}
-	opts.Heads = j.heads
-	opts.Direct = strings.HasPrefix(s.Input, "file:")
-	return input.Open(ctx, s, opts, func(ctx context.Context, offset, length int64) (io.ReadCloser, error) {
-		return b.GetVersion(ctx, key, s.ETag, offset, length)
-	})
-}
-
-// SplitOptions says how a slot reads inputs, given its memory in bytes.
-func SplitOptions(format input.Format, memory int64) input.Options {
-	return input.Options{
-		Format:         format,
-		MaxRecord:      memory / recordShare,
-		ReadAheadBytes: min(memory/readAheadShare, maxReadAhead),
-		MaxWindow:      max(memory/windowShare, input.DefaultMaxWindow),
-	}
-}
-
-// readAll passes the batches of a split to use, each with the number of the split's bytes that have
-// been read by then, and closes the reader. It returns the number of bytes that it received.
-func readAll(ctx context.Context, a *attempt, s input.Split, r *input.Reader, use func(b *record.Batch, progress int64) error) (n int64, err error) {
-	defer func() {
-		n = r.BytesRead()
-		err = errors.Join(err, r.Close())
-	}()
-	for {
-		batch, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, err
-		}
-		if err := use(batch, r.Progress()); err != nil {
-			return 0, err
-		}
-		if err := ctx.Err(); err != nil {
-			return 0, fmt.Errorf("map %s: %w", objstore.Shown(s.Input), err)
-		}
-		a.progressed()
-	}
-}
-
-// programInputs returns the splits of a task as its program gets to know them.
-func programInputs(task input.Task) []program.Input {
-	if len(task) == 0 {
-		return nil
-	}
-	inputs := make([]program.Input, len(task))
-	for i, s := range task {
-		inputs[i] = program.Input{URL: s.Input, Start: s.Offset, Length: s.Length}
-	}
-	return inputs
 }

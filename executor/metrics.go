@@ -39,7 +39,8 @@ func newMetrics(registry prometheus.Registerer, e *Executor) *metrics {
 	f := promauto.With(registry)
 	m := &metrics{
 		attempts: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "bucketmill_attempts_total", Help: "Attempts that ended on this executor, by side and result: committed, given_away (their task was reassigned), or the class of the failure.",
+			Name: "bucketmill_attempts_total",
+			Help: "Attempts that ended on this executor, by side and result: committed, given_away (their task was reassigned), or the class of the failure.",
 		}, []string{"side", "result"}),
 		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "bucketmill_attempt_seconds", Help: "Duration of the attempts that ended on this executor, by side.",
@@ -67,8 +68,9 @@ func newMetrics(registry prometheus.Registerer, e *Executor) *metrics {
 		func() float64 { return float64(e.cfg.Slots) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_slots_busy", Help: "Attempts that it runs now."},
 		func() float64 { return float64(len(e.running())) })
-	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_executor_paused", Help: "1 while it claims no tasks, since attempts on it failed one after the other."},
-		func() float64 { return boolean(!e.breaker.pausedUntil().IsZero()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "bucketmill_executor_paused", Help: "1 while it claims no tasks, since attempts on it failed one after the other.",
+	}, func() float64 { return boolean(!e.breaker.pausedUntil().IsZero()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "bucketmill_executor_draining", Help: "1 once it was told to stop."},
 		func() float64 { return boolean(e.draining.Load()) })
 	return m

@@ -114,6 +114,18 @@ func (env *taskEnv) programAttempt(scratch string, splits input.Task) (program.A
 	}, nil
 }
 
+// programInputs returns the splits of a task as its program gets to know them.
+func programInputs(task input.Task) []program.Input {
+	if len(task) == 0 {
+		return nil
+	}
+	inputs := make([]program.Input, len(task))
+	for i, s := range task {
+		inputs[i] = program.Input{URL: s.Input, Start: s.Offset, Length: s.Length}
+	}
+	return inputs
+}
+
 // probe tries the program: it calls run with a scratch folder that is removed afterwards, and an
 // emitter that drops its records. The program's log is dropped, too. A map task has splits.
 func (env *taskEnv) probe(splits input.Task, run func(attempt program.Attempt, drop *record.Emitter) error) (err error) {
