@@ -14,11 +14,20 @@ const headBytes = 512
 // text.
 var byteOrderMark = []byte{0xef, 0xbb, 0xbf}
 
-// head reads an object's first bytes by a separate request, and finds out what they are.
+// head reads an object's first bytes by a separate request, and finds out what they are. The request
+// is for headBytes bytes even if the object is shorter, so it is never the same as a request for
+// records.
 func (s *source) head(ctx context.Context, f Format) (content, error) {
+	body, err := s.get(ctx, 0, headBytes)
+	if err != nil {
+		return content{}, failure{s.failed(err, 0)}
+	}
 	data := make([]byte, min(headBytes, s.size))
-	if err := s.readAt(ctx, data, 0); err != nil {
-		return content{}, err
+	if _, err = s.fill(body, data, 0); err == nil && s.size <= headBytes {
+		err = s.finish(body, s.size)
+	}
+	if err := s.closeBody(body, err); err != nil {
+		return content{}, failure{err}
 	}
 	if bytes.HasPrefix(data, byteOrderMark) {
 		return content{}, nil
