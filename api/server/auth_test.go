@@ -77,7 +77,7 @@ func TestParseTokensRefusals(t *testing.T) {
 	}
 }
 
-// A file that an editor of Windows has saved begins with a mark, and its lines end with a carriage return.
+// A file that an editor of Windows has saved begins with a byte order mark, and its lines end with a carriage return.
 func TestParseTokensOfWindows(t *testing.T) {
 	tokens, err := server.ParseTokens("\ufeffann admin " + server.HashToken("a") + "\r\n")
 	if err != nil || len(tokens) != 1 || tokens[0].Name != "ann" {
@@ -100,7 +100,7 @@ func TestOtherSitesAreRefused(t *testing.T) {
 }
 
 // Without tokens, a page must not reach the server by a name of its own, whatever address the request seems to come
-// from: that of a container's bridge, say.
+// from (a container's bridge, say).
 func TestNamesOfOthersAreRefused(t *testing.T) {
 	s := serve(t, func(c *server.Config) { c.Hosts = []string{"Mill.example", "controller"} })
 	for host, status := range map[string]int{
@@ -146,7 +146,7 @@ func TestTokensWantedAndNoneGiven(t *testing.T) {
 	}
 }
 
-// The log says who has changed what, and whom the server turned away.
+// The log says who has changed what, and which requests the server refused.
 func TestAuditTrail(t *testing.T) {
 	tokens, err := server.ParseTokens("ann admin " + server.HashToken("a") + "\ncid read " + server.HashToken("c"))
 	must(t, err)

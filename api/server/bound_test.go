@@ -8,7 +8,7 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 )
 
-// Whatever a request is, its problem is short, and still says what is wrong.
+// The problem of every request is short, and still says what is wrong.
 func TestDetailsAreBounded(t *testing.T) {
 	for _, piece := range []string{"A", "ü", "<", "\x00", `"`, `\`, " x", "é\n", "\xff", "s3://"} {
 		long := strings.Repeat(piece, 300_000)

@@ -36,7 +36,7 @@ func (s *service) stream(ctx context.Context, id job.ID, after string) *bufio.Re
 	return bufio.NewReader(resp.Body)
 }
 
-// until reads lines up to one that starts so.
+// until reads lines up to one that starts with prefix.
 func until(t *testing.T, r *bufio.Reader, start string) (lines []string) {
 	t.Helper()
 	for {
@@ -62,7 +62,7 @@ func TestEventStream(t *testing.T) {
 	if got := first[len(first)-2]; got != "event: state" || !strings.HasPrefix(first[len(first)-3], "id: ") {
 		t.Errorf("the first event is %q", first)
 	}
-	until(t, r, ": ") // a sign of life
+	until(t, r, ": ") // a heartbeat
 	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Failed, job.Failure{Class: job.ClassUser, Message: "no", Attempt: "m1.2", Log: "long"}))
 	failed := until(t, r, "data: ")
 	if got := failed[len(failed)-1]; !strings.Contains(got, `"state":"FAILED"`) || !strings.Contains(got, `"attempt":"m1.2"`) || strings.Contains(got, "long") {
@@ -73,7 +73,7 @@ func TestEventStream(t *testing.T) {
 	if _, err := io.ReadAll(r); err != nil {
 		t.Errorf("after its end: %v", err)
 	}
-	// Who comes back gets what is new since, and the end only once.
+	// A client that reconnects gets the events since then, and the end only once.
 	again, err := io.ReadAll(s.stream(t.Context(), id, strings.TrimPrefix(first[len(first)-3], "id: ")))
 	must(t, err)
 	if text := string(again); strings.Contains(text, "SUBMITTED") || !strings.Contains(text, "FAILED") || strings.Count(text, "event: ended") != 1 {
@@ -91,8 +91,8 @@ func TestEventStream(t *testing.T) {
 	s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/nope/events", "")
 }
 
-// A browser's EventSource comes back when a stream ends, with the id of the last event that it has seen, until it gets
-// something else than a stream.
+// A browser's EventSource reconnects when a stream ends, with the id of the last event that it has seen, until the
+// answer is not a stream.
 func TestBrowsersStopAfterTheEnd(t *testing.T) {
 	s := serve(t, nil)
 	id := s.submit(wordcount)
@@ -134,13 +134,13 @@ func TestBrowsersStopAfterTheEnd(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	// Of a job that goes on there is something to wait for.
+	// A job that has not ended has further events.
 	if a := s.ask("HEAD", "/v1/jobs/"+string(s.submit(wordcount))+"/events?after=9999999999999", ""); a.status != http.StatusOK {
 		t.Errorf("%d", a.status)
 	}
 }
 
-// A job that is forgotten under its followers ends their streams.
+// The streams of a job end when its history is removed.
 func TestForgottenJobEndsStream(t *testing.T) {
 	s := serve(t, func(c *server.Config) { c.Returns = time.Millisecond })
 	id := s.submit(wordcount)
@@ -151,8 +151,8 @@ func TestForgottenJobEndsStream(t *testing.T) {
 	until(t, r, "event: ended")
 }
 
-// A job that Redis loses under its followers is waited for, and goes on in their streams; who comes back meanwhile is
-// told that jobs are being restored.
+// When Redis loses a job, its streams wait for it and then continue; a client that reconnects meanwhile is answered that
+// jobs are being restored.
 func TestLostJobGoesOn(t *testing.T) {
 	var restoring atomic.Bool
 	s := serve(t, func(c *server.Config) {
@@ -193,7 +193,7 @@ func TestLostJobGoesOn(t *testing.T) {
 	until(t, r, "event: ended")
 }
 
-// One that does not come back ends them at last.
+// If the job is not restored, they end after a while.
 func TestLostJobIsGivenUp(t *testing.T) {
 	s := serve(t, func(c *server.Config) { c.Returns = time.Millisecond })
 	id := s.submit(wordcount)
@@ -203,7 +203,7 @@ func TestLostJobIsGivenUp(t *testing.T) {
 	until(t, r, "event: ended")
 }
 
-// A stream that breaks while Redis has lost its job is taken up again.
+// A stream that breaks while Redis has lost its job can be continued.
 func TestEventsOfALostJob(t *testing.T) {
 	s := serve(t, nil)
 	id := s.submit(wordcount)
@@ -232,7 +232,7 @@ func TestEventsOfALostJob(t *testing.T) {
 	}
 }
 
-// A server that stops ends its streams, and clients go on at the next one.
+// A server that stops ends its streams, and clients continue at the next one.
 func TestStreamsGoOnElsewhere(t *testing.T) {
 	s := serve(t, nil)
 	id := s.submit(wordcount)

@@ -16,7 +16,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// follow returns a job's events up to its end.
+// follow returns a job's events until its end.
 func follow(t *testing.T, c *client.Client, id job.ID, after string) []api.Event {
 	t.Helper()
 	var events []api.Event
@@ -55,7 +55,7 @@ func TestJobFromEndToEnd(t *testing.T) {
 	if !slices.Equal(saw, want) {
 		t.Errorf("events %q, want %q", saw, want)
 	}
-	// From the middle on there is the rest, and after the last one only the end.
+	// From the middle on there are the rest, and after the last one only the end.
 	rest := slices.DeleteFunc(follow(t, c, id, kept[2].ID), func(e api.Event) bool { return e.Type == api.EventProgress })
 	if len(rest) != 3 || rest[0].Phase != job.PhasePublish {
 		t.Errorf("after %s: %+v", kept[2].ID, rest)
@@ -164,7 +164,7 @@ func TestProgramIsSentAlong(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	s := serve(t, nil) // nobody works
+	s := serve(t, nil) // without controller and executor
 	c := s.client("")
 	id := s.submit(wordcount)
 	for range 2 {

@@ -17,7 +17,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Who may write to an output can't have the server read anything else for it: what _SUCCESS says is not believed.
+// A caller that may write to an output can't make the server read anything else: _SUCCESS is not trusted.
 func TestForgedSuccessLeadsNowhere(t *testing.T) {
 	presigned := ""
 	s := serve(t, func(c *server.Config) {
@@ -50,12 +50,12 @@ func TestForgedSuccessLeadsNowhere(t *testing.T) {
 	if presigned != "" {
 		t.Errorf("links were made to %s", presigned)
 	}
-	// Nor does a large one take the server's memory, as package state tests.
+	// Nor does a large one fill the server's memory, as package state tests.
 	s.put("s3://outbox/wc/_SUCCESS", fmt.Sprintf(`{"job":%q,"name":"%s`, id, strings.Repeat("x", 1<<20)))
 	s.refused(api.CodeOutputChanged, "GET", path, "")
 }
 
-// Results are for those only who may read the output now.
+// Only callers that may read the output now get the results.
 func TestResultsKeepToTheAllowList(t *testing.T) {
 	s := serve(t, nil)
 	id := s.completed("one\n")
@@ -70,7 +70,7 @@ func TestResultsKeepToTheAllowList(t *testing.T) {
 	}
 }
 
-// A job is retried for those only who may read its inputs and write its output now.
+// Only callers that may read the inputs and write the output now can retry a job.
 func TestRetryKeepsToTheAllowList(t *testing.T) {
 	s := serve(t, nil)
 	id := s.submit(wordcount)

@@ -29,11 +29,11 @@ import (
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
 
-// folders opens s3 URLs as folders below a root: a bucket each.
+// folders opens s3 URLs as folders below a root, one for each bucket.
 type folders struct {
 	root  string
 	files *connect.Stores
-	// wrap, if set, stands before every bucket that is opened.
+	// wrap, if set, wraps every bucket that is opened.
 	wrap func(objstore.Bucket) objstore.Bucket
 }
 
@@ -55,7 +55,7 @@ func (f *folders) open(ctx context.Context, url string) (objstore.Bucket, string
 	return b, u.Key, nil
 }
 
-// service is a server on a real socket, over an embedded Redis and folders as its store.
+// service is a server on a real socket, with an embedded Redis and folders as its store.
 type service struct {
 	t       *testing.T
 	store   *state.Store
@@ -65,7 +65,7 @@ type service struct {
 	log     *lockedBuffer
 
 	mu    sync.Mutex
-	conns map[net.Conn]bool // guarded by mu: those that are open
+	conns map[net.Conn]bool // guarded by mu: the open ones
 }
 
 // dropConnections breaks every connection to the server.
@@ -73,7 +73,7 @@ func (s *service) dropConnections() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for conn := range s.conns {
-		_ = conn.Close() // the server closes them too
+		_ = conn.Close() // the server closes it, too
 	}
 }
 
@@ -124,7 +124,7 @@ func serve(t *testing.T, adjust func(*server.Config)) *service {
 	ended := make(chan error, 1)
 	go func() { ended <- s.http.Serve(listener) }()
 	t.Cleanup(func() {
-		// A connection that the client has opened and not used is waited for, 5 seconds.
+		// Shutdown waits 5 seconds for a connection that the client has opened and not used.
 		http.DefaultClient.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 		defer cancel()
@@ -210,14 +210,14 @@ func (s *service) client(token string) *client.Client {
 	return c
 }
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// problem returns the answer's problem, which it must be in all details.
+// problem returns the answer's problem, and checks all its details.
 func (a answer) problem(t *testing.T) api.Problem {
 	t.Helper()
 	var p api.Problem
@@ -252,7 +252,7 @@ func (s *service) ask(method, path, body string, headers ...string) answer {
 	return answer{status: resp.StatusCode, header: resp.Header, body: text}
 }
 
-// refused asks and wants a refusal with that code.
+// refused sends a request that must be refused with that code.
 func (s *service) refused(code api.Code, method, path, body string, headers ...string) answer {
 	s.t.Helper()
 	a := s.ask(method, path, body, headers...)

@@ -30,7 +30,7 @@ func (s *Server) ready(c echo.Context) error {
 	}
 	if err := check(ctx); err != nil {
 		// Everybody may ask this, and must not learn addresses.
-		p := told(api.CodeNotReady, err, true)
+		p := problemFrom(api.CodeNotReady, err, true)
 		p.Detail = "Redis or the store can't be reached"
 		return p
 	}

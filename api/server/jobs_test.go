@@ -57,7 +57,7 @@ func TestListJobs(t *testing.T) {
 		}
 	}
 
-	// Jobs that come while one pages are not shown, and push no other into the next page.
+	// Jobs that are submitted between two pages are not shown, and no other job appears twice because of them.
 	var paged []job.ID
 	for query := "?limit=2"; ; {
 		var page api.JobList
@@ -189,7 +189,7 @@ func TestTasksWithAttempts(t *testing.T) {
 	}
 	s.refused(api.CodeInvalidQuery, "GET", "/v1/jobs/"+string(id)+"/tasks?side=both", "")
 
-	// Once it has ended the failed attempts are left, and counts of all.
+	// Once the job has ended, its failed attempts are left, and the counts of all.
 	must(t, s.store.Fail(t.Context(), runs, "me", job.Failure{Class: job.ClassInfra, Message: "disk"}, state.Limits{Shun: -1}))
 	must(t, s.store.Stop(t.Context(), id, state.AnyStage, job.Cancelled, job.Failure{Class: job.ClassJob, Message: "enough"}))
 	must(t, s.store.Forget(t.Context(), id, state.AnyStage, time.Hour))

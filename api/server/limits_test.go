@@ -20,7 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// raw sends text on a connection of its own and returns the answer's status and problem.
+// raw sends text on a new connection and returns the answer's status and problem.
 func (s *service) raw(text string) (answer, io.Reader) {
 	s.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
@@ -53,7 +53,7 @@ func TestSlowBodiesAreCut(t *testing.T) {
 			t.Errorf("%.40s: the connection stays open", request)
 		}
 	}
-	// A body that nobody wants has its time, too: the answer comes at once, and then the end.
+	// A body that no handler reads has a deadline, too: the answer comes at once, and then the connection ends.
 	a, rest := s.raw("POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
 	if n, err := rest.Read(make([]byte, 1)); a.status != http.StatusNotFound || n > 0 || err == nil {
 		t.Errorf("%d, and the connection stays open", a.status)
@@ -61,7 +61,7 @@ func TestSlowBodiesAreCut(t *testing.T) {
 	s.refused(api.CodeObjectNotFound, "GET", "/v1/objects/inbox/x", "")
 }
 
-// A request that takes longer than a body may is not taken for a slow one.
+// A request that takes longer than a body may does not count as slow.
 func TestSlowAnswersAreNotCut(t *testing.T) {
 	const grace = 50 * time.Millisecond
 	s := serve(t, func(c *server.Config) {
@@ -73,7 +73,7 @@ func TestSlowAnswersAreNotCut(t *testing.T) {
 	}
 }
 
-// slowCommit is a bucket that takes its time to commit.
+// slowCommit is a bucket that commits slowly.
 type slowCommit struct {
 	objstore.Bucket
 	delay time.Duration
@@ -99,7 +99,7 @@ func (w slowWriter) Commit() (objstore.Object, error) {
 	return w.Writer.Commit()
 }
 
-// signalling tells when an upload has begun.
+// signalling signals when an upload has begun.
 type signalling struct {
 	objstore.Bucket
 	begun chan<- string
@@ -120,7 +120,7 @@ func received(t *testing.T, signal <-chan string) {
 	}
 }
 
-// Who waits with the body for 100 Continue is told at once when it is not wanted.
+// A client that waits with the body for 100 Continue gets a refusal at once.
 func TestUnwantedBodiesAreNotAwaited(t *testing.T) {
 	s := serve(t, func(c *server.Config) { withTokens(c); c.BodyGrace = time.Hour })
 	for _, request := range []string{
@@ -152,7 +152,7 @@ func TestUploadsHavePlaces(t *testing.T) {
 	}
 	body, header := form(t, "spec=s="+wordcount)
 	s.refused(api.CodeTooManyUploads, "POST", "/v1/jobs", body, header)
-	s.submit(wordcount) // takes no place
+	s.submit(wordcount) // is not an upload
 	_, err := io.WriteString(w, "text")
 	must(t, err)
 	must(t, w.Close())
@@ -162,7 +162,7 @@ func TestUploadsHavePlaces(t *testing.T) {
 	}
 }
 
-// What breaks off leaves nothing, neither an object nor an upload.
+// A request that breaks off leaves nothing, neither an object nor an upload.
 func TestBrokenUpload(t *testing.T) {
 	s := serve(t, nil)
 	begun := make(chan string, 1)
@@ -173,7 +173,7 @@ func TestBrokenUpload(t *testing.T) {
 	must(t, err)
 	received(t, begun)
 	must(t, conn.Close())
-	must(t, s.http.Shutdown(t.Context())) // when the request has ended
+	must(t, s.http.Shutdown(t.Context())) // which waits for the request
 	b, _, err := s.folders.open(t.Context(), "s3://inbox/")
 	must(t, err)
 	for o, err := range b.List(t.Context(), "") {
@@ -227,7 +227,7 @@ func TestRedisIsGone(t *testing.T) {
 	s := serve(t, func(c *server.Config) { c.Store = state.New(gone, state.DefaultNamespace) })
 	a := s.refused(api.CodeNotReady, "GET", "/readyz", "")
 	if strings.Contains(string(a.body), "127.0.0.1") {
-		t.Errorf("whoever asks is told: %s", a.body)
+		t.Errorf("the answer shows the address: %s", a.body)
 	}
 	s.refused(api.CodeStateUnavailable, "GET", "/v1/jobs/x", "")
 	if a := s.ask("GET", "/healthz", ""); a.status != http.StatusOK {

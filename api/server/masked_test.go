@@ -9,7 +9,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Secrets in a job's spec are for admins and who has submitted it.
+// Only admins and the submitter see the secrets in a job's spec.
 func TestSecretsOfSpecsAreMasked(t *testing.T) {
 	tokens, err := server.ParseTokens("ann admin " + server.HashToken("a") + "\nbob submit " + server.HashToken("b") + "\ncid read " + server.HashToken("c") + "\ndan submit " + server.HashToken("d"))
 	must(t, err)

@@ -164,7 +164,7 @@ func TestObjectRefusals(t *testing.T) {
 	} {
 		s.refused(c.code, c.method, c.path, c.body)
 	}
-	// Of unknown length, it is found out on the way.
+	// If the length is unknown, the limit is found while reading.
 	req, err := http.NewRequestWithContext(t.Context(), "PUT", s.url+"/v1/objects/inbox/new", io.MultiReader(strings.NewReader("longer than ten")))
 	must(t, err)
 	resp, err := http.DefaultClient.Do(req)
@@ -194,7 +194,7 @@ func TestPresignAndBuckets(t *testing.T) {
 	}
 }
 
-// breaking is a bucket whose objects end in an error half way.
+// breaking is a bucket whose objects end with an error half-way.
 type breaking struct{ objstore.Bucket }
 
 func (b breaking) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
@@ -250,7 +250,7 @@ func TestBuckets(t *testing.T) {
 		{func(c *server.Config) { c.Allow = []string{"s3://outbox/x", "s3://nowhere"} }, "", "s3://outbox"},
 		{func(c *server.Config) { c.Work, c.Tokens = "s3://work", tokens }, "a", "s3://inbox s3://outbox"},
 		{func(c *server.Config) { c.Work, c.Tokens = "s3://work", tokens }, "e", "s3://inbox s3://outbox s3://work"},
-		{func(c *server.Config) { c.Tokens = tokens }, "a", "s3://inbox s3://outbox s3://work"}, // it has places that are not Bucketmill's own
+		{func(c *server.Config) { c.Tokens = tokens }, "a", "s3://inbox s3://outbox s3://work"}, // some of the bucket is not Bucketmill's own
 	} {
 		if got := list(c.adjust, c.token); got != c.want {
 			t.Errorf("listed %s, want %s", got, c.want)
@@ -261,7 +261,7 @@ func TestBuckets(t *testing.T) {
 	}
 }
 
-// Who writes under a condition must not find it passed over.
+// A write under a condition is refused, not done without it.
 func TestConditionsOfWritesAreRefused(t *testing.T) {
 	s := serve(t, nil)
 	s.put("s3://inbox/x", "before")

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// openapiTree is as much of openapi.yaml as is compared with the code.
+// openapiTree is the part of openapi.yaml that is compared with the code.
 type openapiTree struct {
 	Paths      map[string]map[string]any
 	Components struct {

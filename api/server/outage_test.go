@@ -22,7 +22,7 @@ type reply string
 func (e reply) Error() string { return string(e) }
 func (e reply) RedisError()   {}
 
-// refusing has a client's calls fail with what it holds, if it holds anything.
+// refusing makes a client's calls fail with the error in it, if there is one.
 type refusing struct{ answer atomic.Value }
 
 func (r *refusing) err() error {
@@ -56,8 +56,8 @@ func (r *refusing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// While Redis is full, loads its data or has become a replica, clients are told to come back, on every route
-// that needs it.
+// While Redis is full, loads its data or has become a replica, every route that needs Redis asks clients to try
+// again.
 func TestRedisDoesNothing(t *testing.T) {
 	hook := new(refusing)
 	s := serve(t, func(c *server.Config) {

@@ -37,7 +37,7 @@ func (b byFolder) List(ctx context.Context, prefix string) iter.Seq2[objstore.Ob
 	}
 }
 
-// Whatever a store's order, its pages together have every key once.
+// In any order of a store, its pages together have every key once.
 func TestPagesInTheStoresOrder(t *testing.T) {
 	for name, wrap := range map[string]func(objstore.Bucket) objstore.Bucket{
 		"bytes":   nil,
@@ -69,7 +69,7 @@ func TestPagesInTheStoresOrder(t *testing.T) {
 					t.Errorf("pages of %s give %q", limit, got)
 				}
 			}
-			// A key that is gone: those that are greater.
+			// After a deleted key: the greater ones.
 			if got := slices.Sorted(slices.Values(pages("100", "a.z"))); !slices.Equal(got, want[4:]) {
 				t.Errorf("after a key that is not there: %q", got)
 			}

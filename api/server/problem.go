@@ -115,7 +115,7 @@ func problemOf(err error) *api.Problem {
 	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
-			return told(s.code, err, s.hidden)
+			return problemFrom(s.code, err, s.hidden)
 		}
 	}
 	switch {
@@ -128,21 +128,21 @@ func problemOf(err error) *api.Problem {
 		}
 	case state.IsOutage(err):
 		// Errors of the store are sentinels, so this one is of Redis.
-		p := told(api.CodeStateUnavailable, err, true)
+		p := problemFrom(api.CodeStateUnavailable, err, true)
 		reply := state.OutageReply(err)
 		if strings.HasPrefix(reply, "OOM") {
-			p = told(api.CodeStateFull, err, true)
+			p = problemFrom(api.CodeStateFull, err, true)
 		}
 		if reply != "" {
 			p.Detail = "Redis answers: " + reply
 		}
 		return p
 	}
-	return told(api.CodeInternal, err, true)
+	return problemFrom(api.CodeInternal, err, true)
 }
 
-// told makes a problem of an error. The error's text is the detail, unless it is hidden.
-func told(code api.Code, err error, hidden bool) *api.Problem {
+// problemFrom makes a problem of an error. The error's text is the detail, unless it is hidden.
+func problemFrom(code api.Code, err error, hidden bool) *api.Problem {
 	p := newProblem(code, "%w", err)
 	if hidden {
 		p.Detail = ""

@@ -8,7 +8,7 @@ import (
 	"github.com/bucketmill/bucketmill/api"
 )
 
-// A query is heard whole or refused by the name of what is wrong.
+// A query is understood completely, or refused with the name of what is wrong.
 func TestQueriesAreStrict(t *testing.T) {
 	s := serve(t, nil)
 	id := "/v1/jobs/" + string(s.submit(wordcount))
@@ -58,7 +58,8 @@ func TestQueriesAreStrict(t *testing.T) {
 	s.refused(api.CodeInvalidQuery, "PUT", "/v1/objects/inbox/x?acl=1", "text")
 }
 
-// Where GET works, HEAD says the same without the body; another method is refused, and Allow names those that work.
+// Where GET works, HEAD gives the same answer without the body; other methods are refused, and Allow lists those that
+// work.
 func TestMethods(t *testing.T) {
 	s := serve(t, nil)
 	s.put("s3://inbox/x", "0123456789")

@@ -25,7 +25,7 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// Holders of tokens, and how they say so.
+// The headers of callers with tokens.
 const (
 	asAlice = "Authorization: Bearer alice's" // admin
 	asBob   = "Authorization: Bearer bob's"   // submit
@@ -39,12 +39,12 @@ func withTokens(c *server.Config) {
 	}
 }
 
-// specTo is a spec of a job with an output of its own, and more members.
+// specTo is a spec of a job with its own output, and more members.
 func specTo(output, more string) string {
 	return `{"program":"wordcount","input":["s3://inbox/books/"],"output":"s3://outbox/` + output + `"` + more + `}`
 }
 
-// What Redis keeps of a job is bounded in every member.
+// Every field that Redis keeps of a job is limited.
 func TestLargeSpecsAreRefused(t *testing.T) {
 	s := serve(t, nil)
 	x := func(n int) string { return strings.Repeat("x", n) }
@@ -90,7 +90,7 @@ func TestLargeSpecsAreRefused(t *testing.T) {
 	if ids, err := s.store.History(t.Context(), 0, 10); err != nil || len(ids) > 0 {
 		t.Errorf("%v %v", ids, err)
 	}
-	// What is just within the limits is taken.
+	// A spec just within the limits is accepted.
 	s.submit(`{"mapper":"cat","input":[` + many(2000, `"s3://inbox/%d"`) + `],"output":"s3://outbox/o","params":{"x":"` + x(65_000) + `"},"max_attempts":100}`)
 }
 
@@ -118,7 +118,7 @@ func TestActiveJobsOfACallerAreLimited(t *testing.T) {
 		t.Errorf("%d %v", a.status, a.header)
 	}
 	s.refused(api.CodeTooManyJobs, "POST", "/v1/jobs", specTo("c", ""), asBob, "Idempotency-Key: c")
-	// A repetition is no other job, and another caller has room.
+	// A repeated submission is not another job, and another caller has room.
 	if a := s.ask("POST", "/v1/jobs", specTo("b", ""), asBob, "Idempotency-Key: b"); a.status != http.StatusOK || !strings.Contains(string(a.body), string(repeated)) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
@@ -176,7 +176,7 @@ func TestEventStreamsOfACallerAreLimited(t *testing.T) {
 	})
 }
 
-// waitFor asks until it is so.
+// waitFor waits until a condition is true.
 func waitFor(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for begun := time.Now(); !so(); time.Sleep(10 * time.Millisecond) {
@@ -186,7 +186,7 @@ func waitFor(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// endedJob makes a job of bob's that was cancelled and cleaned up.
+// endedJob makes a job of bob that was cancelled and cleaned up.
 func (s *service) endedJob(output string) job.ID {
 	s.t.Helper()
 	id := s.submit(specTo(output, ""), asBob)
@@ -233,7 +233,7 @@ func TestDeleteJob(t *testing.T) {
 	if a := s.ask("GET", "/v1/objects/outbox/ended/part-00000", "", asBob); string(a.body) != "text" {
 		t.Errorf("the output is gone: %s", a.body)
 	}
-	// An admin may delete another's.
+	// An admin may delete a job of another caller.
 	must(t, s.client("alice's").DeleteJob(t.Context(), s.endedJob("another")))
 }
 
@@ -262,7 +262,8 @@ func TestDeleteKeptJob(t *testing.T) {
 	s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/"+string(id), "")
 }
 
-// All ids look alike, begin with their time unless a key has none, and are those of their keys.
+// All ids have one form. They begin with their time, unless an idempotency key has none, and one key always gives one
+// id.
 func TestJobIDsAreOfOneKind(t *testing.T) {
 	s := serve(t, withTokens)
 	before := job.NewID()
@@ -288,7 +289,7 @@ func TestJobIDsAreOfOneKind(t *testing.T) {
 	if len(ids) != 4 {
 		t.Errorf("%v", ids)
 	}
-	// Our client's begin with their time.
+	// Those of our client begin with their time.
 	c := s.client("bob's")
 	spec, err := jobfile.Parse([]byte(specTo("client", "")))
 	must(t, err)
@@ -336,7 +337,7 @@ func TestJobsAreFoundByTheBeginningsOfTheirIDs(t *testing.T) {
 	s.refused(api.CodeAmbiguousID, "POST", "/v1/jobs/01m8/cancel", "")
 }
 
-// Listings read no spec: of jobs with large ones they take little memory.
+// Listings read no specs, so that they need little memory even if the specs are large.
 func TestListingsReadNoSpecs(t *testing.T) {
 	srv := testservices.NewRedis(t)
 	rdb := redis.NewClient(&redis.Options{Addr: srv.Addr})
@@ -368,7 +369,7 @@ func TestListingsReadNoSpecs(t *testing.T) {
 	}
 }
 
-// While Redis has no more room, clients are told so.
+// While Redis is full, answers say so.
 func TestRedisIsFull(t *testing.T) {
 	srv := testservices.NewRedis(t)
 	rdb := redis.NewClient(&redis.Options{Addr: srv.Addr})
@@ -406,7 +407,7 @@ func TestRedisIsFull(t *testing.T) {
 func TestUnreadAnswersAreGivenUp(t *testing.T) {
 	s := serve(t, func(c *server.Config) { c.AnswerGrace = 300 * time.Millisecond })
 	id := s.submit(specTo("a", ""))
-	// Of 60 MB, which no socket's buffers take.
+	// The answer has 60 MB, which no socket's buffers hold.
 	counters := map[string]int64{}
 	name := strings.Repeat("c", 100_000)
 	for i := range 600 {
@@ -445,6 +446,6 @@ func TestAnswersOnAConnectionThatIdled(t *testing.T) {
 		must(t, err)
 		_, err = io.Copy(io.Discard, resp.Body)
 		must(t, errors.Join(err, resp.Body.Close()))
-		<-time.After(2 * grace) // what is tested is that this much time passes
+		<-time.After(2 * grace) // the test needs this time to pass
 	}
 }

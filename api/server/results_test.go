@@ -79,7 +79,7 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// A range of the results is that of the parts as one stream, wherever they meet.
+// A range of the results is a range of the parts as one stream, wherever they meet.
 func TestResultRanges(t *testing.T) {
 	s := serve(t, nil)
 	parts := []string{"one\n", "", "x", "three\n", ""}
@@ -138,7 +138,7 @@ func TestResultRanges(t *testing.T) {
 	}
 }
 
-// The rest of a part is checked with what came before it; what is found before the first byte is answered.
+// The rest of a part is checked together with its beginning; an error before the first byte is answered.
 func TestRangeOfChangedResults(t *testing.T) {
 	s := serve(t, nil)
 	path := "/v1/jobs/" + string(s.completed("first\n", "second\n")) + "/results"
@@ -155,7 +155,7 @@ func TestRangeOfChangedResults(t *testing.T) {
 	s.refused(api.CodeOutputChanged, "GET", path, "", "Range: bytes=10-11")
 }
 
-// An output that is not what the job wrote is never given out whole.
+// An output that is not what the job wrote is never sent completely.
 func TestChangedResults(t *testing.T) {
 	s := serve(t, nil)
 	id := s.completed("first\n", "second\n")
@@ -191,7 +191,7 @@ func TestChangedResults(t *testing.T) {
 	s.refused(api.CodeOutputChanged, "GET", path, "")
 }
 
-// Who reads only the beginning of an answer, as the preview of "submit --wait" does, is nothing to warn of.
+// A client that reads only the beginning of an answer, as the preview of "submit --wait" does, causes no warning.
 func TestReadersOfTheBeginning(t *testing.T) {
 	s := serve(t, nil)
 	id := s.completed(strings.Repeat("x", 32<<20))
@@ -199,7 +199,7 @@ func TestReadersOfTheBeginning(t *testing.T) {
 	must(t, err)
 	_, err = io.ReadFull(r, make([]byte, 4096))
 	must(t, errors.Join(err, r.Close()))
-	must(t, s.http.Shutdown(t.Context())) // waits until the server knows
+	must(t, s.http.Shutdown(t.Context())) // waits until the server notices
 	if text := s.log.String(); strings.Contains(text, "broke off") || strings.Contains(text, "level=WARN") {
 		t.Errorf("logged %s", text)
 	}

@@ -18,7 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// description is openapi.yaml, against which every JSON answer of every test is held.
+// description is openapi.yaml, against which every JSON answer of every test is checked.
 type description struct {
 	tree     map[string]any
 	compiler *jsonschema.Compiler
@@ -57,7 +57,7 @@ var readDescription = sync.OnceValues(func() (*description, error) {
 	return d, nil
 })
 
-// node follows names down from a node (nil: the root), and references on the way.
+// node follows names down from a node (nil: the root), and the references on the way.
 func (d *description) node(from map[string]any, names ...string) map[string]any {
 	if from == nil {
 		from = d.tree
@@ -71,8 +71,8 @@ func (d *description) node(from map[string]any, names ...string) map[string]any 
 	return from
 }
 
-// check holds an answer against what is said of its operation: the status, the kind of content, and the
-// content if it is JSON. HEAD is answered as GET is, without a body.
+// check compares an answer with the description of its operation: the status, the content type, and the content if
+// it is JSON. HEAD is answered like GET, without a body.
 func (d *description) check(method, path string, status int, contentType string, body []byte) error {
 	kind := ""
 	if contentType != "" {
@@ -83,7 +83,7 @@ func (d *description) check(method, path string, status int, contentType string,
 	}
 	asJSON := kind == "application/json" || kind == "application/problem+json"
 	if status == http.StatusRequestHeaderFieldsTooLarge {
-		return nil // by package http, before there is a path
+		return nil // an answer of package http, before there is a path
 	}
 	responses := d.responses(method, path)
 	if responses == nil { // there is no such operation
@@ -110,7 +110,7 @@ func (d *description) check(method, path string, status int, contentType string,
 	if ref, ok := schema["$ref"].(string); ok && asJSON {
 		return d.valid(strings.TrimPrefix(ref, "#/components/schemas/"), body)
 	}
-	return nil // of any form
+	return nil // any content is allowed
 }
 
 // responses are those of an operation.
@@ -129,7 +129,7 @@ func (d *description) responses(method, path string) map[string]any {
 	return nil
 }
 
-// valid holds JSON against one of the document's schemas.
+// valid checks JSON against one of the document's schemas.
 func (d *description) valid(schema string, body []byte) error {
 	d.mu.Lock()
 	compiled, ok := d.schemas[schema]
@@ -149,7 +149,7 @@ func (d *description) valid(schema string, body []byte) error {
 	return compiled.Validate(value)
 }
 
-// checking is a transport that reports answers which are not as documented.
+// checking is a transport that reports answers that are not as documented.
 type checking struct{ t testing.TB }
 
 func (c checking) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -52,7 +52,7 @@ func TestProgramFileParts(t *testing.T) {
 	}
 	stored := len(s.programs())
 
-	// What does not become a job leaves no files.
+	// A submission that does not become a job leaves no files.
 	const python = `spec=spec={"program":"p.py","input":["s3://inbox/"],"output":"s3://outbox/9"}`
 	for _, parts := range [][]string{
 		{spec(9, `,"program_files":["m"]`), "file=x=1"},
@@ -87,7 +87,7 @@ func TestProgramFileParts(t *testing.T) {
 	}
 }
 
-// A program's limit is for all its files together, wherever they come from.
+// A program's limit counts all its files together, wherever they come from.
 func TestProgramFilesShareOneLimit(t *testing.T) {
 	s := serve(t, func(c *server.Config) { c.MaxProgram = 20 })
 	_, err := s.client("").Put(t.Context(), "inbox", "lib/sum.py", strings.NewReader("print(2)"), 8)
@@ -119,8 +119,8 @@ func TestProgramFilesShareOneLimit(t *testing.T) {
 	}
 }
 
-// A submission that is repeated is the same job, wherever its files lie now; with other files it is
-// another.
+// A repeated submission is the same job, wherever its files are now; with other files it is another
+// job.
 func TestStreamingJobIsSubmittedOnce(t *testing.T) {
 	s := serve(t, nil)
 	c := s.client("")

@@ -81,7 +81,7 @@ func TestProgramPart(t *testing.T) {
 	for i, c := range []struct{ program, file, name, kind string }{
 		{"count.py", "x", "count.py", "python"},
 		{"./jobs/count.py", "count.py", "count.py", "python"},
-		{"wordcount", "w", "wordcount", "exec"}, // a file that is called like a builtin
+		{"wordcount", "w", "wordcount", "exec"}, // a file with the name of a builtin
 		{"mill", "mill", "mill", "exec"},
 	} {
 		parts := []string{"spec=spec=" + fmt.Sprintf(spec, c.program, i), "program=" + c.file + "=print(1)"}
@@ -98,7 +98,7 @@ func TestProgramPart(t *testing.T) {
 	}
 	stored := len(s.programs())
 
-	// What does not become a job leaves no program.
+	// A submission that does not become a job leaves no program.
 	for _, parts := range [][]string{
 		{"spec=spec={", "program=p=x"},
 		{"program=p=x"},
@@ -189,7 +189,7 @@ func TestSpecRefusals(t *testing.T) {
 	s.submit(spec())
 }
 
-// Text that YAML takes for a number or a date arrives as it was sent, also by the client.
+// Text that YAML reads as a number or a date arrives as it was sent, also from the client.
 func TestSpecKeepsText(t *testing.T) {
 	s := serve(t, nil)
 	const asYAML = "program: 2026-11-01.py\nname: 2026-11-01\ninput: [s3://inbox/]\noutput: s3://outbox/yaml\n" +
@@ -228,7 +228,7 @@ func TestSpecKeepsText(t *testing.T) {
 	}
 }
 
-// A small text must not become much work.
+// A small text must not cause much work.
 func TestYAMLBombs(t *testing.T) {
 	t.Attr("timing", "answers must be quick")
 	s := serve(t, func(c *server.Config) { c.MaxSpec = 1 << 20 })
@@ -297,8 +297,7 @@ func TestIdempotencyKey(t *testing.T) {
 	s.refused(api.CodeJobConflict, "POST", "/v1/jobs", other, header, "Idempotency-Key: k2", ann)
 }
 
-// Of several submissions with one key that come to make the job at once, one is told that it did; what came
-// with the job's own stays.
+// Of several submissions with one key at once, one creates the job and is answered so; its files stay.
 func TestOneSubmissionMakesTheJob(t *testing.T) {
 	for name, body := range map[string]func(*testing.T) (body, header string){
 		"a builtin": func(*testing.T) (string, string) { return wordcount, "Content-Type: application/json" },
@@ -313,7 +312,7 @@ func TestOneSubmissionMakesTheJob(t *testing.T) {
 			s := serve(t, func(c *server.Config) {
 				c.Submit = func(ctx context.Context, by string, id job.ID, spec job.Spec) (bool, error) {
 					meeting.Done()
-					meeting.Wait() // none has found the job by now
+					meeting.Wait() // none has found the job yet
 					return submitTo(c.Store)(ctx, by, id, spec)
 				}
 			})
@@ -348,7 +347,7 @@ func TestOneSubmissionMakesTheJob(t *testing.T) {
 	}
 }
 
-// What a body is said to be, it is taken for, or refused.
+// A body is read as its content type says, or refused.
 func TestEncodings(t *testing.T) {
 	s := serve(t, nil)
 	const kind = "Content-Type: application/json"

@@ -20,7 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// notices makes a controller send webhooks as cfg says.
+// notices makes a controller call webhooks as cfg says.
 func notices(cfg webhook.Config) func(*controller.Config) {
 	return func(c *controller.Config) {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -29,7 +29,7 @@ func (s *service) keysOf(path string, headers ...string) string {
 	return strings.Join(keys, " ")
 }
 
-// A listing shows nobody what is Bucketmill's own, unless an admin asks for just that.
+// A listing does not show what belongs to Bucketmill itself, unless an admin asks exactly for that.
 func TestListingsLeaveTheWorkAreaOut(t *testing.T) {
 	tokens, err := server.ParseTokens("ann admin " + server.HashToken("a") + "\ncid read " + server.HashToken("c"))
 	must(t, err)

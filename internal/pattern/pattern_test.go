@@ -9,7 +9,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// randomGlob makes a small glob of all that globs can have.
+// randomGlob makes a small glob with all that globs can contain.
 func randomGlob(r *rand.Rand, depth int) string {
 	var glob strings.Builder
 	for range 1 + r.IntN(5) {
@@ -43,7 +43,7 @@ func randomGlob(r *rand.Rand, depth int) string {
 	return glob.String()
 }
 
-// writtenOut are all the globs without braces that a glob stands for.
+// writtenOut returns all globs without braces that a glob expands to.
 func writtenOut(glob string) []string {
 	at := nextBrace(glob, 0)
 	if at < 0 {
@@ -58,7 +58,7 @@ func writtenOut(glob string) []string {
 }
 
 // Globs mean what they meant when package doublestar matched them, which may miss that an alternative is empty at the
-// end of a name: there the globs without braces that one stands for count.
+// end of a name: there the globs without braces count.
 func TestGlobsMeanWhatTheyMeant(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var names []string
@@ -67,7 +67,7 @@ func TestGlobsMeanWhatTheyMeant(t *testing.T) {
 		for range r.IntN(7) {
 			name.WriteString([]string{"a", "b", "ä", "/", "/", "*", "{", ",", "}", "-"}[r.IntN(10)])
 		}
-		if text := name.String(); text != "" && !strings.HasSuffix(text, "/") { // no keys that are listed
+		if text := name.String(); text != "" && !strings.HasSuffix(text, "/") { // no such keys are listed
 			names = append(names, text)
 		}
 	}
@@ -83,7 +83,7 @@ func TestGlobsMeanWhatTheyMeant(t *testing.T) {
 		}
 		globs := writtenOut(glob)
 		if all := strings.Join(globs, "\n") + "\n"; strings.Contains(all, "***") || strings.Contains(all, "**/\n") || strings.Contains(all, "*/**") {
-			continue // doublestar has ideas of its own about when these are empty
+			continue // doublestar differs about when these are empty
 		}
 		p, err := Compile(glob)
 		if err != nil {
@@ -118,7 +118,7 @@ func TestGlobsAreLinear(t *testing.T) {
 	} {
 		p, err := Compile(glob)
 		if err != nil {
-			continue // too much of it: that is an answer, too
+			continue // it is too long, which is a valid answer
 		}
 		for range 20 {
 			p.Match(strings.Repeat("a", 1000))
