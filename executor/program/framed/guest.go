@@ -94,7 +94,7 @@ type guest struct {
 	started    bool // it has said READY; confined to whoever takes frames
 	cfg        program.Config
 	ctx        context.Context // ends with the attempt
-	progressed func()          // see Attempt.Moved; not nil
+	progressed func()          // see Attempt.Progressed; not nil
 	took       func(int64)     // see Attempt.Took; nil: the guest may not send TOOK frames
 	stop       func() bool     // stops ctx from killing the process
 	proc       *process.Process

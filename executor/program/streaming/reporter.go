@@ -21,8 +21,8 @@ type reporter struct {
 	err      *program.UserError // guarded by mu: too many counters, or one too large
 }
 
-func newReporter(prefix string, moved func()) *reporter {
-	return &reporter{prefix: []byte(prefix), progressed: moved, counters: map[string]int64{}}
+func newReporter(prefix string, progressed func()) *reporter {
+	return &reporter{prefix: []byte(prefix), progressed: progressed, counters: map[string]int64{}}
 }
 
 // line takes a line with its end, and returns what to log of it.

@@ -25,7 +25,7 @@ const piecesAhead = 2
 type streams struct {
 	program *streaming
 	ctx     context.Context // ends with the attempt
-	attempt program.Attempt // with Moved and Buffer set
+	attempt program.Attempt // with Progressed and Buffer set
 	*reporter
 
 	mu      sync.Mutex
