@@ -277,7 +277,7 @@ func TestExecutablesThatAreNoPrograms(t *testing.T) {
 			must(t, os.Chmod(folder+"/map", 0o755))
 			begun := time.Now()
 			r := runJob(t, folder+"/map", "-i", folder+"/in.txt", "-o", folder+"/out")
-			checkComplaint(t, r, `it does not seem to be a Bucketmill program .* is given by --mapper`)
+			checkComplaint(t, r, `it does not seem to be a Bucketmill program.* use --mapper`)
 			if took := time.Since(begun); took > 8*time.Second { // the wait for READY is 10 s
 				t.Errorf("it took %v", took)
 			}

@@ -144,7 +144,7 @@ func TestStreamingFaults(t *testing.T) {
 		"reducer fails":   {[]string{"--mapper", "cat", "--reducer", "grep -q nothing"}, exitFailed, `reducer grep: it ended with exit status 1`},
 		"combiner fails":  {[]string{"--mapper", "cat", "--combiner", "false", "--reducer", "cat"}, exitFailed, `combiner false: it ended with exit status 1`},
 		"killed":          {[]string{"--mapper", "sh -c 'kill -9 $$'"}, exitFailed, `signal: killed \(was it out of memory\?\)`},
-		"no program":      {[]string{"--mapper", "no-such-command"}, exitUsage, `there is no program no-such-command in the working folder or in PATH: --program-file`},
+		"no program":      {[]string{"--mapper", "no-such-command"}, exitUsage, `there is no program no-such-command in the working folder or in PATH: send it with --program-file`},
 		"quote":           {[]string{"--mapper", "awk '{"}, exitUsage, `mapper: the command .* has a ' without a second one`},
 		"parameter":       {[]string{"--mapper", "cat", "-p", "mapreduce.job.reduces=3"}, exitUsage, `streaming does not know the parameter mapreduce.job.reduces`},
 		"no mapper":       {[]string{"--reducer", "cat"}, exitUsage, `mapper is missing`},

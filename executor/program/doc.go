@@ -6,7 +6,7 @@
 // A [Kind] is a way to run programs. Each has a folder below this one, and package kinds has the table of all:
 //
 //	builtin    Go in the executor's process
-//	python     a file with map_fn and reduce_fn: the framed protocol with frames of its own
+//	python     a file with map_fn and reduce_fn: the framed protocol, with its own frames
 //	framed     an executable that speaks the framed protocol
 //	streaming  commands that read and write lines
 //

@@ -79,7 +79,7 @@ func TestActivityNeedsItsHeader(t *testing.T) {
 	}
 }
 
-// A row that is not exactly one row of as many fields as the header has is malformed, whatever it may hold.
+// A record that is not exactly one row, with one field for each of the header's, is malformed.
 func TestActivityCountsBadRows(t *testing.T) {
 	const header = "timestamp,user,action,amount"
 	const good = "2026-11-21,ann,buy,1"
@@ -153,7 +153,7 @@ func FuzzCSV(f *testing.F) {
 		r := csvReader{cr: true}
 		got, err := r.read([]byte(record))
 		if strings.ContainsAny(record, "\r\n") || record == "" {
-			return // never in the records of a CSV input, or passed over by encoding/csv
+			return // never in the records of a CSV input, or skipped by encoding/csv
 		}
 		theirs := csv.NewReader(strings.NewReader(record))
 		want, theirErr := theirs.Read()

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// decodeAny is a job file whose records are BATCH payloads. It gives what the runner makes of each record: its offset,
-// its fields (null if it is refused), and all rows that Python's csv module finds in its text.
+// decodeAny is a job file whose records are BATCH payloads. For each record it yields the offset, the
+// fields that the runner decodes (null if it refuses the record), and all rows that Python's csv module finds in the text.
 const decodeAny = `
 import base64, csv, io, json
 from bucketmill_runner import csvrows, inputs
@@ -43,19 +43,19 @@ def map_fn(url, payload):
 def reduce_fn(key, values): return sum(values)
 `
 
-// decodedRow is what became of a record.
+// decodedRow is what the runner and Python's csv module make of a record.
 type decodedRow struct {
 	csvRow
 	all [][]string // what Python's csv module finds in its text
 }
 
-// decodeCSV has the runner decode the batches, and returns the rows by the file's name.
+// decodeCSV decodes the batches with the runner, and returns the rows by file name.
 func decodeCSV(t *testing.T, batches [][]record.Batch) map[string][]decodedRow {
 	t.Helper()
 	var payloads []record.Batch
 	for _, of := range batches {
 		for _, b := range of {
-			b.Header = []byte("h") // what the columns are called is no matter here
+			b.Header = []byte("h") // the names of the columns don't matter here
 			payloads = append(payloads, record.Batch{
 				Input: b.Input, Framing: record.Whole, Data: append(frames.AppendBatchHeader(nil, &b), b.Data...),
 			})

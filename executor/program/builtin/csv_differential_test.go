@@ -19,11 +19,11 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// csvFiles is how many files are compared with Python's csv module. They take some five seconds.
+// csvFiles is how many files are compared with Python's csv module. They take about five seconds.
 const csvFiles = 3000
 
-// TestCSVIsPythons compares what becomes of random files with what Python's csv module makes of them. Wherever rows come
-// they are the module's, in the same order, with the right offsets. An error comes exactly where
+// TestCSVIsPythons reads random files and compares the rows with those of Python's csv module. They must be the same, in
+// the same order, with the right offsets. There must be an error exactly where
 //
 //   - the module, being strict, refuses a row: text follows a closed quote, or a quote is never closed;
 //   - a CR is outside quotes, and more than CRs and an LF follows on its line;
@@ -66,7 +66,7 @@ func TestCSVIsPythons(t *testing.T) {
 	}
 }
 
-// mustFail tells whether framing must fail.
+// mustFail reports whether framing must fail.
 func (f *csvFile) mustFail(format string) bool {
 	switch {
 	case len(f.rows) > 0 && len(f.rows[0].fields) == 0:
@@ -77,7 +77,7 @@ func (f *csvFile) mustFail(format string) bool {
 	return f.open
 }
 
-// readCSV returns the batches of a file. It sees to it that the records are the same in any splits.
+// readCSV returns the batches of a file. It checks that the records are the same with any splits.
 func readCSV(t *testing.T, name string, data []byte, format string) ([]record.Batch, error) {
 	t.Helper()
 	batches, err := readSplits(t, name, data, format, int64(len(data)))
@@ -147,7 +147,7 @@ func csvRecords(batches []record.Batch) []string {
 	return records
 }
 
-// compareFraming has all rows that Python's csv module finds in the records, read one by one, be all that it
+// compareFraming compares the rows that Python's csv module finds in the records, one by one, with those that it
 // finds in the file.
 func (f *csvFile) compareFraming(t *testing.T, format string, decoded []decodedRow) {
 	t.Helper()
@@ -167,7 +167,7 @@ func (f *csvFile) compareDecoding(t *testing.T, format string, batches []record.
 		return // there is no header, or its decoder refuses it
 	}
 	want, most := f.rows[1:], math.MaxInt
-	if f.bad >= 0 { // what comes after the first row that is refused is of no interest
+	if f.bad >= 0 { // rows after the first refused one are not compared
 		want = append(slices.Clone(want), csvRow{offset: f.bad})
 		most = len(want)
 	}

@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// csvFile is a CSV file and what Python's csv module makes of it; see testdata/csv_oracle.py.
+// csvFile is a CSV file with the result of Python's csv module; see testdata/csv_oracle.py.
 type csvFile struct {
 	data []byte
 	rows []csvRow // the header, if there is one, first
@@ -24,7 +24,7 @@ type csvFile struct {
 	all  [][]string
 }
 
-// csvRow is a row, or, with nil fields, where one is that is not well-formed.
+// csvRow is a row; fields is nil if the row is not well-formed.
 type csvRow struct {
 	offset int64
 	fields []string
@@ -37,7 +37,7 @@ func (r csvRow) String() string {
 	return fmt.Sprintf("%d: %q", r.offset, r.fields)
 }
 
-// generateCSV returns n files: half of them of random bytes, half of rows that make sense.
+// generateCSV returns n files: half of them random bytes, half of them meaningful rows.
 func generateCSV(n int, nul bool) []csvFile {
 	rng := rand.New(rand.NewPCG(11, 4180))
 	files := make([]csvFile, n)
@@ -61,7 +61,7 @@ func wildCSV(s *strings.Builder, rng *rand.Rand, nul bool) {
 	if nul {
 		pieces = append(pieces, "\x00")
 	}
-	if rng.IntN(2) == 0 { // calm ones come farther
+	if rng.IntN(2) == 0 { // files with few special characters are read farther
 		pieces = append(pieces[3:], `"`, "\n", "b")
 	}
 	if rng.IntN(3) > 0 {
@@ -72,7 +72,7 @@ func wildCSV(s *strings.Builder, rng *rand.Rand, nul bool) {
 	}
 }
 
-// tameCSV writes a header of unlike names and rows of as many fields, most of them without an error.
+// tameCSV writes a header of different names and rows with the same number of fields, mostly without an error.
 func tameCSV(s *strings.Builder, rng *rand.Rand) {
 	columns, end := 1+rng.IntN(4), []string{"\n", "\n", "\r\n", "\r\r\n"}[rng.IntN(4)]
 	texts := []string{"", "a", "12.50", " x ", "é€", `5" pipe`, `a"b"`, `the ""`, "\xfe", "a longer field that goes on"}
@@ -113,7 +113,7 @@ func tameCSV(s *strings.Builder, rng *rand.Rand) {
 	}
 }
 
-// askOracle has Python's csv module read the files.
+// askOracle reads the files with Python's csv module.
 func askOracle(t *testing.T, python string, files []csvFile) {
 	t.Helper()
 	var in bytes.Buffer
@@ -164,7 +164,7 @@ func (f *csvFile) read(t *testing.T, answer []byte) {
 	}
 }
 
-// rectangular tells whether all rows are well-formed and have a field for each column of a header without twins.
+// rectangular reports whether the header's names differ, and all rows are well-formed with one field for each column.
 func (f *csvFile) rectangular() bool {
 	if f.bad >= 0 || len(f.rows) == 0 {
 		return false

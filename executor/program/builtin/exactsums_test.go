@@ -12,7 +12,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// Sums beyond 64 bits are those of math/big, also where values were combined on their way.
+// Sums beyond 64 bits equal those of math/big, also if values were combined before.
 func TestAggregateSumsAreExact(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	numbers := []int64{math.MaxInt64, math.MinInt64, math.MaxInt64 - 1, 1 << 62, 1, -1, 0}

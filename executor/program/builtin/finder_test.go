@@ -9,8 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// TestFinder compares with package bytes, for texts of few letters, so that nearly everything is
-// nearly a match, and with both ways to search.
+// TestFinder compares both ways to search with package bytes. Its texts have few different letters, so that
+// nearly everything nearly matches.
 func TestFinder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	random := func(n int, alphabet string) []byte {
@@ -48,7 +48,7 @@ func FuzzFinder(f *testing.F) {
 	})
 }
 
-// BenchmarkFinder looks for a text that is not there, beside package bytes.
+// BenchmarkFinder searches for a text that does not occur, with finder and with package bytes.
 func BenchmarkFinder(b *testing.B) {
 	text := []byte(programtest.Zipf(256 << 10))
 	english := []byte(strings.Repeat("It was the best of times, it was the worst of times, it was the age of wisdom...\n", 3000))

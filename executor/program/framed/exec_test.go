@@ -75,7 +75,7 @@ func TestExecutablesThatDoNotSpeakAreRefused(t *testing.T) {
 	}
 }
 
-// A check has a scratch folder that is locked, so that whoever starts next finds it if it is killed.
+// Check locks its scratch folder, so that the next process can remove the folder if Check is killed.
 func TestCheckRunsInLockedScratch(t *testing.T) {
 	parent, list := t.TempDir(), filepath.Join(t.TempDir(), "list")
 	t.Setenv("TMPDIR", parent)

@@ -17,7 +17,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// guestProgram is a program that runs in processes that speak the framed protocol.
+// Program is a program that runs in processes that speak the framed protocol.
 type Program struct {
 	Config program.Config
 	Spec   program.Spec
@@ -42,7 +42,7 @@ type Program struct {
 	Reports bool
 }
 
-// pairDecoder decodes the PAIRS frames of one attempt. One goroutine uses it.
+// PairDecoder decodes the PAIRS frames of one attempt. One goroutine uses it.
 type PairDecoder interface {
 	// Take decodes a payload, which it may change, and emits the records or keeps them for
 	// Drain. A UserError is the program's fault; any other error means that the program breaks
@@ -52,7 +52,7 @@ type PairDecoder interface {
 	Drain(out *record.Emitter) error
 }
 
-// groupWriter writes the input of one reduce attempt. One goroutine uses it.
+// GroupWriter writes the input of one reduce attempt. One goroutine uses it.
 type GroupWriter interface {
 	// Take takes a block of sorted records, which it does not keep.
 	Take(block []byte) error
@@ -91,7 +91,7 @@ func (p *Program) NewReducer(ctx context.Context, a program.Attempt) (program.Re
 type guest struct {
 	name       string
 	foreign    bool // it may be any executable, also one that does not speak the protocol
-	started    bool // it has said READY; confined to whoever takes frames
+	started    bool // it has said READY; confined to the goroutine that takes frames
 	cfg        program.Config
 	ctx        context.Context // ends with the attempt
 	progressed func()          // see Attempt.Progressed; not nil

@@ -14,7 +14,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// TestExamples runs the examples in Python beside the builtins that do the same.
+// TestExamples compares the examples in Python with the builtins that compute the same.
 func TestExamples(t *testing.T) {
 	for _, c := range []struct {
 		file, builtin, format string

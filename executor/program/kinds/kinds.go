@@ -1,4 +1,4 @@
-// Package kinds has the table of all kinds of programs. A new kind is a folder beside this one, and a line here.
+// Package kinds has the table of all kinds of programs. A new kind needs a folder beside this one, and a line in the table.
 package kinds
 
 import (
@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/program"
 	"github.com/bucketmill/bucketmill/executor/program/builtin"
@@ -16,13 +17,13 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// All returns the table.
+// All returns the table. Its order matters for files: the first kind whose suffix fits counts.
 func All() program.Kinds {
 	return program.Kinds{
 		builtin.Kind,
 		streaming.Kind,
 		python.Kind,
-		framed.Kind, // any executable file: behind the kinds whose files have a suffix
+		framed.Kind, // any executable file, so it is the last
 	}
 }
 
@@ -42,12 +43,16 @@ func Detect(kinds program.Kinds, arg string) (*program.Kind, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("program %s is a folder", arg)
 	}
+	var suffixes []string
 	for i := range kinds {
 		switch kind := &kinds[i]; {
 		case kind.Origin != job.OriginFile:
 		case kind.Suffix != "" && filepath.Ext(arg) == kind.Suffix, kind.Suffix == "" && info.Mode()&0o111 != 0:
 			return kind, nil
+		case kind.Suffix != "":
+			suffixes = append(suffixes, kind.Suffix)
 		}
 	}
-	return nil, fmt.Errorf("program %s is neither a .py file nor executable; what reads and writes lines is given by --mapper, as --mapper 'sh %[1]s'", arg)
+	return nil, fmt.Errorf("program %s is neither a %s file nor executable; for a script that reads and writes lines use --mapper, such as --mapper 'sh %[1]s'",
+		arg, strings.Join(suffixes, " or "))
 }

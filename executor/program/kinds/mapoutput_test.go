@@ -10,9 +10,9 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// However a program combines, what its map function gave is counted before that.
+// However a program combines, the output of its map function is counted before.
 func TestMapOutputIsCountedBeforeTheCombiner(t *testing.T) {
-	const lines, words = 300, 1500 // of six different ones
+	const lines, words = 300, 1500 // six different ones
 	text := strings.Repeat("a b c a d\n", lines-1) + "e f a a a\n"
 	const mapFn = "def map_fn(k, line):\n    for w in line.split(): yield (%s)\n"
 	const sums = "def combine_fn(key, values):\n    yield (key, sum(values))\n"

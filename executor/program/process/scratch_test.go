@@ -41,12 +41,12 @@ func TestScratchThatCannotBeWrittenToIsRemoved(t *testing.T) {
 			t.Errorf("it is still there: %v", err)
 		}
 		if err := RemoveScratch(scratch); err != nil {
-			t.Errorf("what is not there: %v", err)
+			t.Errorf("a folder that does not exist: %v", err)
 		}
 	})
 }
 
-// What looks like a scratch folder, but is another user's or a link, is left alone, and keeps nobody from starting.
+// A folder that looks like a scratch folder, but is another user's or a link, stays, and prevents no start.
 func TestScratchOfOthersStays(t *testing.T) {
 	parent := t.TempDir()
 	for folder := parent; folder != os.TempDir(); folder = filepath.Dir(folder) {
@@ -73,13 +73,13 @@ func TestScratchOfOthersStays(t *testing.T) {
 	if err := os.Symlink(elsewhere, filepath.Join(parent, "bucketmill-link")); err != nil {
 		t.Fatal(err)
 	}
-	// Its lock is a link to a file that is not to be touched.
+	// Its lock is a link to a file that must not change.
 	linked := make("bucketmill-linked")
 	if err := errors.Join(os.Remove(filepath.Join(linked, scratchLock)), os.Symlink(filepath.Join(elsewhere, scratchLock), filepath.Join(linked, scratchLock))); err != nil {
 		t.Fatal(err)
 	}
 	kept := []string{elsewhere, filepath.Join(parent, "bucketmill-link"), linked}
-	if os.Getuid() == 0 { // nobody else can make a folder of another user's
+	if os.Getuid() == 0 { // only the superuser can make a folder of another user
 		kept = append(kept, "")
 		asNobody(func() { kept[len(kept)-1] = make("bucketmill-other") })
 	}
@@ -107,7 +107,7 @@ func TestScratchOfOthersStays(t *testing.T) {
 	}
 }
 
-// A scratch folder of the dead that can't be removed keeps nobody from starting.
+// A leftover scratch folder that can't be removed prevents no start.
 func TestScratchThatCannotBeReclaimedIsAWarning(t *testing.T) {
 	parent := t.TempDir()
 	for folder := parent; folder != os.TempDir(); folder = filepath.Dir(folder) {
@@ -119,7 +119,7 @@ func TestScratchThatCannotBeReclaimedIsAWarning(t *testing.T) {
 	if err := errors.Join(os.Mkdir(dead, 0o700), os.WriteFile(filepath.Join(dead, scratchLock), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	// A file system cannot be removed.
+	// A mounted file system cannot be removed.
 	mount := filepath.Join(dead, "mount")
 	if err := os.Mkdir(mount, 0o700); err != nil {
 		t.Fatal(err)
@@ -144,14 +144,14 @@ func TestScratchThatCannotBeReclaimedIsAWarning(t *testing.T) {
 	}
 }
 
-// asNobody has f use the file system without the superuser's rights.
+// asNobody calls f without the superuser's rights on file systems.
 func asNobody(f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
 		if os.Getuid() == 0 {
-			_ = unix.Setfsuid(65534) // it never fails where one may
+			_ = unix.Setfsuid(65534) // it can't fail with the right to do it
 		}
 		f()
 	}()

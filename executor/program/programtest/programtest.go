@@ -4,7 +4,6 @@ package programtest
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -30,7 +29,7 @@ func (r KV) Key() string { return r[0] }
 // Value returns the value.
 func (r KV) Value() string { return r[1] }
 
-// collect returns an Emitter with small blocks, and what ends up there.
+// Collect returns an Emitter with small blocks, and the records that it gets.
 func Collect() (*record.Emitter, *[]KV) {
 	var records []KV
 	out := record.NewEmitter(64, func(block []byte) ([]byte, error) {
@@ -47,7 +46,7 @@ func Collect() (*record.Emitter, *[]KV) {
 	return out, &records
 }
 
-// blocks returns records as a reducer gets them, in blocks of that many records.
+// Blocks returns records in the form that a reducer gets, in blocks of each records.
 func Blocks(records []KV, each int) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		if len(records) == 0 {
@@ -63,7 +62,7 @@ func Blocks(records []KV, each int) func() ([]byte, error) {
 	}
 }
 
-// lines cuts text into batches of about size bytes, between lines.
+// Lines cuts text into batches of whole lines, of about size bytes.
 func Lines(input, text string, size int) []record.Batch {
 	var batches []record.Batch
 	for at := 0; at < len(text); {
@@ -81,11 +80,12 @@ func Lines(input, text string, size int) []record.Batch {
 	return batches
 }
 
+// Attempt returns an attempt at a map task with a scratch folder.
 func Attempt(t testing.TB) program.Attempt {
 	return program.Attempt{Job: "job", Phase: "map", Scratch: t.TempDir(), Format: "text", Lines: true, Reducers: 1}
 }
 
-// mapAll runs a map attempt and returns what it emits, in order.
+// MapAll runs a map attempt and returns the records that it emits, in order.
 func MapAll(t testing.TB, p program.Program, a program.Attempt, batches []record.Batch) ([]KV, error) {
 	t.Helper()
 	m, err := p.NewMapper(t.Context(), a)
@@ -100,7 +100,7 @@ func MapAll(t testing.TB, p program.Program, a program.Attempt, batches []record
 		if err := m.Map(&b, out); err != nil {
 			return nil, err
 		}
-		clear(data) // it is ours again, and nobody may look at it
+		clear(data) // the mapper must not use it any longer
 	}
 	if err := m.Close(out); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func MapAll(t testing.TB, p program.Program, a program.Attempt, batches []record
 	return *records, err
 }
 
-// reduceAll runs a reduce attempt over records, sorted here, and returns its output.
+// ReduceAll sorts records, runs a reduce attempt over them, and returns its output.
 func ReduceAll(t testing.TB, p program.Program, a program.Attempt, records []KV, each int) ([]KV, error) {
 	t.Helper()
 	slices.SortStableFunc(records, func(a, b KV) int { return cmp.Compare(a.Key(), b.Key()) })
@@ -126,7 +126,7 @@ func ReduceAll(t testing.TB, p program.Program, a program.Attempt, records []KV,
 	return *output, err
 }
 
-// run runs a whole job and returns its output's lines.
+// Run runs a whole job and returns the lines of its output.
 func Run(t testing.TB, p program.Program, batches []record.Batch) []string {
 	t.Helper()
 	records, err := MapAll(t, p, Attempt(t), batches)
@@ -140,7 +140,7 @@ func Run(t testing.TB, p program.Program, batches []record.Batch) []string {
 	return Text(p, output)
 }
 
-// text returns records as lines of output.
+// Text returns records as lines of output.
 func Text(p program.Program, output []KV) []string {
 	texts := make([]string, len(output))
 	for i, r := range output {
@@ -152,7 +152,7 @@ func Text(p program.Program, output []KV) []string {
 	return texts
 }
 
-// wantUserError returns err as a UserError.
+// WantUserError returns err as a UserError, or fails the test.
 func WantUserError(t testing.TB, err error) *program.UserError {
 	t.Helper()
 	var user *program.UserError
@@ -162,7 +162,7 @@ func WantUserError(t testing.TB, err error) *program.UserError {
 	return user
 }
 
-// mapTimes maps a batch of lines so many times, and counts what comes out.
+// MapTimes maps a batch of lines a number of times, and counts the output.
 func MapTimes(t *testing.T, p program.Program, a program.Attempt, times int, text string) (records, bytes int64) {
 	t.Helper()
 	m, err := p.NewMapper(t.Context(), a)
@@ -182,7 +182,7 @@ func MapTimes(t *testing.T, p program.Program, a program.Attempt, times int, tex
 	return out.Count()
 }
 
-// reduceOnce reduces what next gives, to the last record of out.
+// ReduceOnce runs a reduce attempt over the blocks of next, and flushes out.
 func ReduceOnce(t *testing.T, p program.Program, next func() ([]byte, error), out *record.Emitter) error {
 	t.Helper()
 	r, err := p.NewReducer(t.Context(), Attempt(t))
@@ -196,7 +196,7 @@ func ReduceOnce(t *testing.T, p program.Program, next func() ([]byte, error), ou
 	return out.Flush()
 }
 
-// zipf returns about size bytes of lines of words whose frequencies follow Zipf's law.
+// Zipf returns about size bytes of lines of words whose frequencies follow Zipf's law.
 func Zipf(size int) string {
 	r := rand.New(rand.NewPCG(1, 2))
 	z := rand.NewZipf(r, 1.1, 4, 200_000)
@@ -212,10 +212,12 @@ func Zipf(size int) string {
 	return s.String()
 }
 
+// Discard returns an Emitter that drops its records.
 func Discard() *record.Emitter {
 	return record.NewEmitter(256<<10, func(block []byte) ([]byte, error) { return block, nil })
 }
 
+// BenchmarkMapper maps text, in batches of 1 MiB.
 func BenchmarkMapper(b *testing.B, p program.Program, text string) {
 	batches := Lines("file:///in", text, 1<<20)
 	b.SetBytes(int64(len(text)))
@@ -237,8 +239,8 @@ func BenchmarkMapper(b *testing.B, p program.Program, text string) {
 	}
 }
 
-// fifo makes a FIFO and returns its path and a channel that is closed once all of its
-// writers are gone.
+// FIFO makes a FIFO. It returns the path, and a channel that receives a value once all writers have closed
+// the FIFO.
 func FIFO(t *testing.T) (string, <-chan error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fifo")
@@ -257,7 +259,7 @@ func FIFO(t *testing.T) (string, <-chan error) {
 	return path, gone
 }
 
-// logSignal is a log that tells when it was written to.
+// LogSignal is a log that sends each write to its reader.
 type LogSignal chan string
 
 func (l LogSignal) Write(b []byte) (int, error) {
@@ -265,7 +267,7 @@ func (l LogSignal) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// source opens a Python program with an interpreter that is looked for once.
+// Source opens a Python program with an interpreter that is found once for all tests.
 func Source(t testing.TB, kind *program.Kind, source string, params map[string]string) program.Program {
 	t.Helper()
 	p, err := kind.Open(Ready(t, kind), program.Spec{Kind: kind.Name, Name: "job.py", Params: params}, WritePython(t, source))
@@ -280,13 +282,13 @@ var found struct {
 	config *program.Config // guarded by the mutex
 }
 
-// pythonConfig returns a Config whose interpreter is found, once for all tests.
+// Ready returns a Config that is ready for a kind, which must be the same in all tests of a package.
 func Ready(t testing.TB, kind *program.Kind) program.Config {
 	t.Helper()
 	found.Lock()
 	defer found.Unlock()
 	if found.config == nil {
-		cfg, err := kind.Ready(context.Background(), program.Config{})
+		cfg, err := kind.Ready(t.Context(), program.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +297,7 @@ func Ready(t testing.TB, kind *program.Kind) program.Config {
 	return *found.config
 }
 
-// writePython writes a job file and returns its path.
+// WritePython writes a job file and returns its path.
 func WritePython(t testing.TB, source string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "job.py")
@@ -305,13 +307,13 @@ func WritePython(t testing.TB, source string) string {
 	return path
 }
 
-// oddText has what trips up text programs.
+// OddText is a text with difficult lines.
 var OddText = strings.Join([]string{
 	"the quick  brown\tfox", "", "the\r", "CR\rinside\r", "\x00NUL \x00 the", "not UTF-8: \xff\xfe caf\xe9",
 	"ÄÖ Über Straße the", "\v\fverti cal", strings.Repeat("long", 5000) + " the", "end without line end the",
 }, "\n")
 
-// recordsOf returns the lines of text as a Batch defines them.
+// RecordsOf returns the lines of text by the definition of a Batch.
 func RecordsOf(text string) []string {
 	var all []string
 	for _, r := range (&record.Batch{Framing: record.Lines, Data: []byte(text)}).Records() {

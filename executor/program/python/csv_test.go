@@ -45,7 +45,7 @@ func TestPythonRows(t *testing.T) {
 	}
 }
 
-// A job file's own limit for fields holds for what it reads itself, and for nothing else.
+// A job file's limit for fields applies only to what the file reads itself.
 func TestPythonFieldLimitStays(t *testing.T) {
 	const source = `
 import csv

@@ -11,7 +11,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// goodReduce makes a job file of a map function alone.
+// goodReduce completes a job file that has only a map function.
 const goodReduce = "def reduce_fn(key, values): return sum(values)\n"
 
 func TestPythonErrorsNameTheirPlace(t *testing.T) {

@@ -89,7 +89,7 @@ func (g *grouper) add(value []byte) {
 		}
 	}
 	if len(value) == 0 || value[0] >= 0x80 {
-		g.odd = appendInt32(g.odd, int32(g.values)) //nolint:gosec // no frame has so many
+		g.odd = appendInt32(g.odd, int32(g.values)) //nolint:gosec // no frame has that many
 		g.buf = appendSized(g.buf, 's', len(value))
 	}
 	g.buf = append(g.buf, value...)
@@ -107,7 +107,7 @@ func (g *grouper) addTotal() {
 // end ends the list of the open group's values.
 func (g *grouper) end() {
 	g.addTotal()
-	binary.LittleEndian.PutUint32(g.buf[g.list+1:], uint32(g.values)) //nolint:gosec // no frame has so many
+	binary.LittleEndian.PutUint32(g.buf[g.list+1:], uint32(g.values)) //nolint:gosec // no frame has that many
 	if len(g.odd) > 0 {
 		g.buf[g.begin+1] = 3
 		g.buf = append(appendSized(g.buf, '[', len(g.odd)/len(appendInt32(nil, 0))), g.odd...)
@@ -148,7 +148,7 @@ func (g *grouper) flush(end int) error {
 	if g.closed == 0 {
 		return nil
 	}
-	binary.LittleEndian.PutUint32(groups[1:], uint32(g.closed)) //nolint:gosec // no frame has so many
+	binary.LittleEndian.PutUint32(groups[1:], uint32(g.closed)) //nolint:gosec // no frame has that many
 	g.closed = 0
 	return g.write(frames.TypeGroups, groups)
 }

@@ -160,7 +160,7 @@ func (e *keyEncoder) missing(n []byte) {
 	if len(n) <= 0xf0 {
 		e.dst = append(e.dst, byte(len(n)))
 	} else {
-		e.dst = binary.BigEndian.AppendUint32(append(e.dst, 0xf1), uint32(len(n))) //nolint:gosec // no frame is so long
+		e.dst = binary.BigEndian.AppendUint32(append(e.dst, 0xf1), uint32(len(n))) //nolint:gosec // no frame is that long
 	}
 	e.dst = append(e.dst, n...)
 }

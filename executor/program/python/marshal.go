@@ -15,7 +15,7 @@ func appendInt32(dst []byte, n int32) []byte {
 }
 
 func appendSized(dst []byte, letter byte, n int) []byte {
-	return binary.LittleEndian.AppendUint32(append(dst, letter), uint32(n)) //nolint:gosec // no frame is so long
+	return binary.LittleEndian.AppendUint32(append(dst, letter), uint32(n)) //nolint:gosec // no frame is that long
 }
 
 // digitBits is the number of bits in a digit.

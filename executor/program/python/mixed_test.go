@@ -16,8 +16,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// mixedMap gives pairs of all kinds in one stream: such as go to the executor as they are, and such
-// as don't, in the middle of them.
+// mixedMap yields pairs of all kinds in one stream: plain ones, which the executor encodes, and others among
+// them.
 const mixedMap = `
 import enum, fractions
 class Text(str):
@@ -87,7 +87,7 @@ func TestPythonErrorsNameTheRecordAmongManyPairs(t *testing.T) {
 			_, err := programtest.MapAll(t, p, programtest.Attempt(t), programtest.Lines("s3://b/k", input.String(), 1<<20))
 			user := programtest.WantUserError(t, err)
 			if name == "value" && combine != "" {
-				continue // it is not looked at before all have been combined
+				continue // it is not checked before all pairs are combined
 			}
 			if want := (program.RecordRef{Input: "s3://b/k", Offset: 731 * 4, Value: "'731'"}); user.Record == nil || *user.Record != want {
 				t.Errorf("%s, %q: want %v, have %v", name, combine, want, err)
@@ -213,14 +213,14 @@ func TestPythonRunnerIsCompiledOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// It does not look at the sources, and finds that nobody speaks to it.
+	// It does not read the sources, and ends because no executor sends HELLO.
 	out, _ := exec.Command(cfg.Prepared.(*interpreter).path, main, "job.py", "job.py").CombinedOutput()
 	if !strings.Contains(string(out), "the executor is gone") {
 		t.Errorf("%q", out)
 	}
 }
 
-// A tuple's elements wait for its end, all of them.
+// All elements of a tuple stay on the stack until its end.
 func TestLongTuples(t *testing.T) {
 	p := openSource(t, `
 def map_fn(line):

@@ -16,7 +16,7 @@ import (
 
 func TestMapperMayEmitFarMoreThanItReads(t *testing.T) {
 	p := openSource(t, "def map_fn(key, value):\n    for i in range(20):\n        yield i, value * 5\n"+goodReduce, nil)
-	// More than the pipes and all buffers hold, in every batch.
+	// Each batch makes more output than the pipes and all buffers hold.
 	text := strings.Repeat(strings.Repeat("x", 999)+"\n", 1000)
 	if records, bytes := programtest.MapTimes(t, p, programtest.Attempt(t), 3, text); records != 60_000 || bytes < 300*int64(len(text)) {
 		t.Errorf("%d records, %d bytes", records, bytes)
@@ -63,7 +63,7 @@ def ok(fd):
     except OSError: return False
 def map_fn(key, value):
     `+c.body+"\n    os._exit(9)\n"+goodReduce, nil)
-			// Long enough for the death to come while it is being written.
+			// Long enough that the process dies while it is being written.
 			_, err := programtest.MapAll(t, p, programtest.Attempt(t), programtest.Lines("f", strings.Repeat("some line\n", 300_000), 1<<20))
 			user := programtest.WantUserError(t, err)
 			if user.Message != c.message || !strings.HasPrefix(user.Traceback, c.log) || user.Program != "job.py" {
@@ -121,7 +121,7 @@ def reduce_fn(key, values): yield list(values)
 	}
 }
 
-// spawning starts a child that holds the FIFO open and would live for long.
+// spawning starts a child that keeps the FIFO open and would live long.
 const spawning = `
 import os, subprocess, sys
 def map_fn(line):
@@ -169,7 +169,7 @@ func TestKillEndsGrandchildren(t *testing.T) {
 func TestChildThatLeftTheGroupHoldsNobodyUp(t *testing.T) {
 	path, gone := programtest.FIFO(t)
 	cfg := foundPython(t)
-	cfg.Grace = time.Hour // what waits for the child's end waits for so long
+	cfg.Grace = time.Hour // a wait for the child's end would take this long
 	leaving := strings.Replace(spawning, "pass_fds", "start_new_session=True, pass_fds", 1)
 	p, err := table.Open(cfg, program.Spec{Kind: "python", Params: map[string]string{"fifo": path}}, programtest.WritePython(t, leaving))
 	if err != nil {
@@ -256,7 +256,7 @@ func TestManyAttemptsAtOnce(t *testing.T) {
 	}
 }
 
-// From the terminal of its executor a program could read what is typed there, and type in its turn.
+// With its executor's terminal, a program could read what is typed, and type itself.
 func TestProgramHasASessionOfItsOwn(t *testing.T) {
 	p := openSource(t, "import os\ndef map_fn(key, value):\n    yield 'own', os.getsid(0) == os.getpid() == os.getpgrp()\n"+goodReduce, nil)
 	got, err := programtest.MapAll(t, p, programtest.Attempt(t), programtest.Lines("f", "x\n", 1<<20))

@@ -25,7 +25,7 @@ func TestPythonKeysSortAsInPython(t *testing.T) {
 func TestPythonWordCount(t *testing.T) {
 	counts := map[string]int{}
 	for _, line := range programtest.RecordsOf(programtest.OddText) {
-		// The line is text for Python, thus split at what is white space in Unicode.
+		// The line is text in Python, so split uses Unicode's white space.
 		for _, w := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" \t\r\v\f\x1c\x1d\x1e\x1f\u0085\u00a0", r) }) {
 			counts[w]++
 		}

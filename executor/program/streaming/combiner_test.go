@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// sumRuns is a combiner and reducer that fails if equal keys are not adjacent, or keys not sorted by
-// their bytes, and adds up the values of each.
+// sumRuns is a combiner and reducer that adds up the values of each key. It fails if equal keys are not
+// adjacent, or keys are not sorted by their bytes.
 const sumRuns = `
 import sys
 print("reporter:counter:sum,runs,1", file=sys.stderr)
@@ -30,8 +30,7 @@ for line in sys.stdin.buffer:
 sys.stdout.buffer.write(b"%s\t%d\n" % (last, total))
 `
 
-// The combiner gets sorted pairs, as often as the buffer is full, and what it prints stands in their
-// place.
+// The combiner gets sorted pairs each time the buffer is full, and its output replaces them.
 func TestCombiner(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "sum.py")
 	if err := os.WriteFile(script, []byte(sumRuns), 0o600); err != nil {
@@ -61,7 +60,7 @@ func TestCombiner(t *testing.T) {
 		a := programtest.Attempt(t)
 		a.Buffer = buffer
 		if buffer == 1 {
-			a.Buffer = 64 << 10 // as soon as there is a block
+			a.Buffer = 64 << 10 // full with the first block
 		}
 		m, err := p.NewMapper(t.Context(), a)
 		if err != nil {
@@ -90,7 +89,7 @@ func TestCombiner(t *testing.T) {
 	if user := programtest.WantUserError(t, err); user.Error() != "combiner sh: it ended with exit status 2" || user.Traceback != "oh\n" {
 		t.Error(user)
 	}
-	// Without pairs it does not run, and without reducers neither.
+	// It runs neither without pairs nor without reducers.
 	mapText(t, openCommands(t, program.Commands{Mapper: "cat", Combiner: "false"}), "", 9)
 	a := programtest.Attempt(t)
 	a.MapOnly = true

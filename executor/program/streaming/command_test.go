@@ -44,7 +44,7 @@ func TestStreamingRefusals(t *testing.T) {
 	for message, spec := range map[string]program.Spec{
 		"mapper: the command":                      {},
 		"reducer: NONE is not supported":           {Commands: program.Commands{Mapper: "cat", Reducer: "NONE"}},
-		"Hadoop's reducer aggregate":               {Commands: program.Commands{Mapper: "cat", Reducer: "aggregate"}},
+		"the reducer aggregate of Hadoop":          {Commands: program.Commands{Mapper: "cat", Reducer: "aggregate"}},
 		"the Java class org.apache.hadoop.mapred":  {Commands: program.Commands{Mapper: "cat", Reducer: "org.apache.hadoop.mapred.lib.IdentityReducer"}},
 		"did you mean stream.num.map.output":       {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"stream.num.map.output.key.field": "2"}},
 		"does not know the parameter mapreduce":    {Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"mapreduce.partition.keypartitioner.options": "-k1,1"}},

@@ -12,12 +12,12 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// Programs that read only part of their input, or none, and end well have done their work.
+// A program that ends with status 0 has succeeded, even if it has read only part of its input, or nothing.
 func TestEarlyEndIsSuccess(t *testing.T) {
 	text := strings.Repeat("line\tof text\n", 300_000)
 	for command, want := range map[string]int{
 		"head -n 2": 2, "true": 0, "sh -c 'exec <&-; echo done'": 1, "sed 5q": 5,
-		"sh -c 'exec <&-; sleep 0.05; seq 100000'": 100_000, // prints on when nobody feeds it any more
+		"sh -c 'exec <&-; sleep 0.05; seq 100000'": 100_000, // prints on after it has closed its input
 	} {
 		p := openCommands(t, program.Commands{Mapper: command, Reducer: command})
 		if got := mapText(t, p, text, 100_000); len(got) != want {
@@ -87,7 +87,7 @@ func TestExitMayBeNoFailure(t *testing.T) {
 	}
 }
 
-// What a command has started is waited for as long as it holds the output, and no longer.
+// The processes that a command has started are waited for while they keep the output open, and no longer.
 func TestBackgroundOutputIsNotLost(t *testing.T) {
 	p := openCommands(t, program.Commands{Mapper: `sh -c '(sleep 0.1; echo late; sleep 0.1; echo later) & echo early'`})
 	checkRecords(t, mapText(t, p, "a\n", 9), programtest.KV{"early", ""}, programtest.KV{"late", ""}, programtest.KV{"later", ""})
@@ -97,8 +97,7 @@ func TestBackgroundOutputIsNotLost(t *testing.T) {
 	checkRecords(t, mapText(t, p, "a\n", 9), programtest.KV{"a", ""})
 }
 
-// spawner starts a child that holds the FIFO open and would live for long, and one that has left
-// the group.
+// spawner starts a child that keeps the FIFO open and would live long, and one that has left the group.
 const spawner = `sh -c 'exec 9>$FIFO; sleep 1000 & setsid sleep 1001 & exec 9>&-; echo started >&2; wait'`
 
 func startSpawner(t *testing.T, ctx context.Context, c program.Commands) (program.Mapper, <-chan error) {
@@ -152,7 +151,7 @@ func TestCancelEndsAllOfACommand(t *testing.T) {
 	}
 }
 
-// What has left the group, and holds the output, does not outlive its attempt either.
+// A process that has left the group and keeps the output open does not outlive the attempt, either.
 func TestCancelEndsWhatHoldsTheOutput(t *testing.T) {
 	cause := errors.New("job was cancelled")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -173,7 +172,7 @@ func TestCancelEndsWhatHoldsTheOutput(t *testing.T) {
 	}
 }
 
-// A child that has left the group, and has no environment by which it is known, is found by its folder.
+// A child that has left the group and has no environment is found by its working folder.
 func TestChildWithoutEnvironmentIsEnded(t *testing.T) {
 	path, gone := programtest.FIFO(t)
 	p := openCommands(t, program.Commands{Mapper: `sh -c 'exec 9>$FIFO; setsid env -i sleep 1002 > /dev/null 2>&1 & exec 9>&-; cat'`}, "FIFO", path)

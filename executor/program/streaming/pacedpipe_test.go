@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestPacedPipe writes to readers of all kinds and wants every byte to arrive, in order.
+// TestPacedPipe writes to different readers. Every byte must arrive, in order.
 func TestPacedPipe(t *testing.T) {
 	data := make([]byte, 5<<20)
 	_, _ = rand.NewChaCha8([32]byte{7}).Read(data) // it never fails
@@ -85,7 +85,7 @@ func TestPacedPipe(t *testing.T) {
 	}
 }
 
-// TestPacedPipeEnds closes either end under a writer that waits.
+// TestPacedPipeEnds closes either end while a writer waits.
 func TestPacedPipeEnds(t *testing.T) {
 	for name, end := range map[string]struct {
 		close func(r, w *os.File) error

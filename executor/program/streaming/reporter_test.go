@@ -26,7 +26,7 @@ printf reporter:counter:last,one,9223372036854775807 >&2
 	log := &strings.Builder{}
 	a.Log = log
 	moves := 0
-	a.Progressed = func() { moves++ } // standard error's goroutine alone calls it, since nothing is printed
+	a.Progressed = func() { moves++ } // only standard error's goroutine calls it, since nothing is printed
 	m, err := p.NewMapper(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)

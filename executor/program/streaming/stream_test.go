@@ -28,7 +28,7 @@ func openCommands(t testing.TB, c program.Commands, params ...string) program.Pr
 	return p
 }
 
-// mapText runs a mapper over text, in batches of about that size, and returns its pairs.
+// mapText runs a mapper over text, in batches of about size bytes, and returns its pairs.
 func mapText(t testing.TB, p program.Program, text string, size int) []programtest.KV {
 	t.Helper()
 	records, err := programtest.MapAll(t, p, programtest.Attempt(t), programtest.Lines("file:///in", text, size))
@@ -45,7 +45,7 @@ func checkRecords(t *testing.T, got []programtest.KV, want ...programtest.KV) {
 	}
 }
 
-// What a mapper reads is the text with line ends made LF, whatever the batches.
+// A mapper reads the text with LF as line ends, whatever the batches are.
 func TestMapperReadsLines(t *testing.T) {
 	long := strings.Repeat("x", 3<<20)
 	for name, c := range map[string]struct{ text, want string }{
@@ -129,7 +129,7 @@ func TestPairsOfLines(t *testing.T) {
 	})
 }
 
-// A reducer reads each pair with a separator, and prints lines that are cut by its own format.
+// A reducer reads each pair with a separator, and its lines are cut by its own format.
 func TestReducerReadsPairs(t *testing.T) {
 	pairs := []programtest.KV{{"b", "2"}, {"a", ""}, {"a", "x\ty"}, {"\xff", "\x00"}, {"", "empty"}}
 	for name, c := range map[string]struct {
@@ -170,7 +170,7 @@ func TestReducerOfAnEmptyPartition(t *testing.T) {
 	checkRecords(t, got, programtest.KV{"head", ""}, programtest.KV{"k", "v"}, programtest.KV{"tail", ""})
 }
 
-// Each object has a process of its own, so that the name that it knows is right.
+// Each object has its own process, so that the name in the environment is right.
 func TestProcessForEachObject(t *testing.T) {
 	p := openCommands(t, program.Commands{Mapper: `awk '{ print ENVIRON["map_input_file"] "\t" NR ":" $0 }'`})
 	var batches []record.Batch
@@ -182,7 +182,7 @@ func TestProcessForEachObject(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkRecords(t, got, programtest.KV{"f:a", "1:1"}, programtest.KV{"f:a", "2:2"}, programtest.KV{"f:b", "1:1"}, programtest.KV{"f:b", "2:2"}, programtest.KV{"f:c", "1:1"}, programtest.KV{"f:c", "2:2"})
-	// One that wants no more of the first object gets the next all the same.
+	// A command that stops reading the first object still gets the next one.
 	got, err = programtest.MapAll(t, openCommands(t, program.Commands{Mapper: "head -n 1"}), programtest.Attempt(t), batches)
 	if err != nil {
 		t.Fatal(err)

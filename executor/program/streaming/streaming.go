@@ -58,7 +58,7 @@ func Describe() program.Info {
 var Kind = program.Kind{
 	// Each task starts a new process that has nothing loaded yet, so few tasks for each slot.
 	Kind:     job.Kind{Name: Name, Title: "commands", Origin: job.OriginCommands, MaxWaves: 2, Rate: 8e6, CheckSpec: checkCommands},
-	Open:     func(cfg program.Config, spec program.Spec, _ string) (program.Program, error) { return Open(cfg, spec) },
+	Open:     Open,
 	Programs: func() []program.Info { return []program.Info{Describe()} },
 }
 
@@ -66,7 +66,7 @@ var Kind = program.Kind{
 func checkCommands(spec *job.Spec) error {
 	s := program.SpecOf(spec)
 	s.Files = nil // they are not on this machine
-	_, err := Open(program.Config{}, s)
+	_, err := open(program.Config{}, s)
 	return err
 }
 
@@ -88,7 +88,12 @@ type streaming struct {
 	pacedInput              bool
 }
 
-func Open(cfg program.Config, spec program.Spec) (*streaming, error) {
+// Open opens the commands of spec. They have no file.
+func Open(cfg program.Config, spec program.Spec, _ string) (program.Program, error) {
+	return open(cfg, spec)
+}
+
+func open(cfg program.Config, spec program.Spec) (*streaming, error) {
 	p := &streaming{cfg: cfg.WithDefaults(), path: os.Getenv("PATH")}
 	for _, c := range []struct {
 		role, command string
@@ -126,7 +131,7 @@ func javaName(program string) error {
 	case program == "NONE":
 		return errors.New("NONE is not supported; use --reducers 0 for a job without reducers")
 	case program == "aggregate":
-		return errors.New("Hadoop's reducer aggregate is not supported; use the builtin program aggregate, or a script")
+		return errors.New("the reducer aggregate of Hadoop is not supported; use the builtin program aggregate, or a script")
 	case strings.HasPrefix(program, "org.apache.hadoop."):
 		return fmt.Errorf("the Java class %s is not supported; use a command, or leave out --reducer to get the sorted pairs", program)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// pairsOf is what emit does, in the plainest way.
+// pairsOf does the same as emit, in the simplest way.
 func pairsOf(text, separator string, fields int) (pairs []programtest.KV) {
 	lines := strings.Split(text, "\n")
 	if lines[len(lines)-1] == "" {
@@ -31,8 +31,8 @@ func pairsOf(text, separator string, fields int) (pairs []programtest.KV) {
 	return pairs
 }
 
-// FuzzLines makes pairs of lines, lines of these pairs, and lines of a batch, and holds each against a
-// plain way to do it.
+// FuzzLines turns lines into pairs, these pairs into lines, and a batch into lines, and compares each with a
+// simple implementation.
 func FuzzLines(f *testing.F) {
 	f.Add("a\tb\r\n\nc\rd\n\te\t\t\nlast", "\t", 1)
 	f.Add("a::b::::c\n::\n", "::", 2)
@@ -76,7 +76,7 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// Blocks that are no records are an error, not lines.
+// Blocks that are not records are an error.
 func TestDamagedPairs(t *testing.T) {
 	w := lineWriter{to: new(bytes.Buffer)}
 	if err := w.pairs([]byte{200, 200, 1}, []byte("\t")); err == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// What the kernel does not pass on to a process is refused before one is started.
+// Arguments and variables that the kernel does not pass to a process are refused before a process starts.
 func TestCommandsThatAreTooLarge(t *testing.T) {
 	fits := program.Spec{Kind: Name, Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"BIG": strings.Repeat("x", mostVariable)}}
 	p, err := table.Open(program.Config{}, fits, "")
@@ -37,9 +37,9 @@ func TestCommandsThatAreTooLarge(t *testing.T) {
 	}
 }
 
-// Where the kernel takes less than we thought, the program is at fault.
+// If the kernel takes less than we assume, the program is at fault.
 func TestTooLargeForTheKernelIsTheProgramsFault(t *testing.T) {
-	p, err := Open(program.Config{}.WithDefaults(), program.Spec{Kind: Name, Commands: program.Commands{Mapper: "cat"}})
+	p, err := open(program.Config{}, program.Spec{Kind: Name, Commands: program.Commands{Mapper: "cat"}})
 	if err != nil {
 		t.Fatal(err)
 	}
