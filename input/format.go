@@ -2,6 +2,7 @@ package input
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bucketmill/bucketmill/internal/record"
@@ -97,12 +98,10 @@ func (f Format) compression(name string) Compression {
 	if f.AsIs {
 		return nil
 	}
-	name = strings.ToLower(name[strings.LastIndexByte(name, '/')+1:])
+	name = strings.ToLower(name[max(0, strings.LastIndexByte(name, '.')):])
 	for _, c := range f.table.Compressions {
-		for _, suffix := range c.Suffixes() {
-			if strings.HasSuffix(name, suffix) {
-				return c
-			}
+		if slices.Contains(c.Suffixes(), name) {
+			return c
 		}
 	}
 	return nil

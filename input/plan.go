@@ -36,7 +36,7 @@ func Plan(objects []Object, opts Options, target int64) (iter.Seq[Task], error) 
 		p := packer{yield: yield}
 		for _, o := range objects {
 			from := int64(0)
-			if opts.Format.Splittable(o.URL) {
+			if o.Size > target && opts.Format.Splittable(o.URL) {
 				for o.Size-from > target && o.Size-from-target > target/10 && !p.done {
 					p.pack(o, from, from+target, target)
 					from += target
