@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"github.com/bucketmill/bucketmill/internal/frames"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // failure is why a task can't go on.
@@ -53,20 +53,9 @@ func (f *failure) message(at place) frames.Failure {
 func (p place) failed() *frames.FailedRecord {
 	switch {
 	case p.hasKey:
-		return &frames.FailedRecord{Key: preview(p.key)}
+		return &frames.FailedRecord{Key: record.Preview(p.key)}
 	case p.hasRecord:
-		return &frames.FailedRecord{Input: p.record.Input, Offset: p.record.Offset, Value: preview(p.record.Value)}
+		return &frames.FailedRecord{Input: p.record.Input, Offset: p.record.Offset, Value: record.Preview(p.record.Value)}
 	}
 	return nil
-}
-
-// previewLen is how many bytes of a key or value an error shows, quoted.
-const previewLen = 200
-
-func preview(b []byte) string {
-	if q := strconv.Quote(string(b[:min(len(b), previewLen)])); len(q) <= previewLen {
-		return q
-	}
-	// Quoting may make four bytes of one, so a quarter always fits.
-	return strconv.Quote(string(b[:min(len(b), previewLen/4-4)])) + "…"
 }

@@ -22,7 +22,7 @@ type ExecutorInfo struct {
 	Started  time.Time      `json:"started"`
 	Seen     time.Time      `json:"seen"` // its last heartbeat
 	Slots    int            `json:"slots"`
-	Draining bool           `json:"draining"`         // claims no more
+	Draining bool           `json:"draining"`         // no longer claims
 	Benched  time.Time      `json:"benched,omitzero"` // until then its circuit breaker keeps it from claiming
 	Running  []string       `json:"running"`          // attempts, "JOB/m12.1"
 	CPU      float64        `json:"cpu"`              // cores in use since the previous heartbeat

@@ -76,7 +76,7 @@ func TestSkippedRecordsOfATaskThatIsDoneAgain(t *testing.T) {
 			counters, err := s.Counters(t.Context(), testJob)
 			must(t, err)
 			if counters[job.Skipped] != again+2 || counters[job.SkippedBy(attempts[0].Task)] != again || counters["tasks"] != 2 {
-				t.Errorf("with %d set aside by m0: %v", again, counters)
+				t.Errorf("m0 skipped %d: %v", again, counters)
 			}
 			want := map[job.TaskID]int64{attempts[1].Task: 2}
 			if again > 0 {

@@ -70,7 +70,7 @@ func decodeSwept(v any) (page Swept, cursor string, err error) {
 		return Swept{}, "", ErrNoJob
 	}
 	page.Phase = r.phase()
-	page.Lost, page.Ready = int(r.integer("the number of attempts given away", 0)), int(r.integer("the number of ready tasks", 0))
+	page.Lost, page.Ready = int(r.integer("the number of reassigned attempts", 0)), int(r.integer("the number of ready tasks", 0))
 	cursor = strconv.FormatUint(uint64(r.number("the cursor", 0)), 10)
 	return page, cursor, r.done()
 }

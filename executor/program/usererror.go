@@ -2,7 +2,6 @@ package program
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/bucketmill/bucketmill/executor/program/process"
@@ -80,16 +79,4 @@ func Died(name string, p *process.Process, message string) *UserError {
 		message += " (was it out of memory?)"
 	}
 	return &UserError{Program: name, Message: message, Traceback: p.LastLines()}
-}
-
-// previewLen is how many bytes of a record an error shows, quoted.
-const previewLen = 200
-
-// Preview returns the beginning of a text, quoted, in about 200 bytes.
-func Preview(b []byte) string {
-	if q := strconv.Quote(string(b[:min(len(b), previewLen)])); len(q) <= previewLen {
-		return q
-	}
-	// Quoting makes at most four bytes of one.
-	return strconv.Quote(string(b[:min(len(b), previewLen/4-4)])) + "…"
 }

@@ -89,12 +89,3 @@ func (c *combiner) write(f *segfile.Writer, partition int, in blockStream) error
 		}
 	}
 }
-
-// quote returns key quoted for an error message, shortened if it is long.
-func quote(key []byte) string {
-	const most = 64
-	if len(key) > most {
-		return fmt.Sprintf("%q... (%d bytes)", key[:most], len(key))
-	}
-	return fmt.Sprintf("%q", key)
-}

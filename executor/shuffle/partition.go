@@ -8,6 +8,7 @@ import (
 	"sort"
 
 	"github.com/bucketmill/bucketmill/executor/shuffle/segfile"
+	"github.com/bucketmill/bucketmill/internal/record"
 	"github.com/cespare/xxhash/v2"
 )
 
@@ -65,7 +66,7 @@ func (p *Partitioner) validate() error {
 		}
 		key := p.Boundaries[s.Last-1]
 		if p.Partition(key) != s.Last || !bytes.Equal(p.Boundaries[s.First], key) {
-			return fmt.Errorf("key %s cannot be spread over partitions %d to %d: its boundaries are elsewhere", quote(key), s.First, s.Last)
+			return fmt.Errorf("key %s cannot be spread over partitions %d to %d: its boundaries are elsewhere", record.Preview(key), s.First, s.Last)
 		}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // keysFor returns keys of many kinds through which boundaries are drawn.
@@ -64,11 +66,11 @@ func checkRanges(t *testing.T, name string, p Partitioner, keys [][]byte, spread
 		to := routes.route(k, keyPrefix(k))
 		parts[to] = append(parts[to], k)
 		if other, known := home[string(k)]; known && other != to && !spread {
-			t.Fatalf("%s: %s is in partitions %d and %d", name, quote(k), other, to)
+			t.Fatalf("%s: %s is in partitions %d and %d", name, record.Preview(k), other, to)
 		}
 		home[string(k)] = to
 		if !spread && to != p.Partition(k) {
-			t.Fatalf("%s: %s goes to %d and to %d", name, quote(k), to, p.Partition(k))
+			t.Fatalf("%s: %s goes to %d and to %d", name, record.Preview(k), to, p.Partition(k))
 		}
 	}
 	var all [][]byte

@@ -105,7 +105,7 @@ func (m *activityMapper) readHeader(b *record.Batch) error {
 	m.csv.cr = true
 	fields, err := m.csv.read(m.csv.trim(b.Header))
 	if err != nil {
-		return fail("header %s: %v", program.Preview(b.Header), err)
+		return fail("header %s: %v", record.Preview(b.Header), err)
 	}
 	names := make([]string, len(fields))
 	for i, f := range fields {
@@ -121,10 +121,10 @@ func (m *activityMapper) readHeader(b *record.Batch) error {
 		name := column.name
 		i := slices.Index(names, name)
 		if i < 0 {
-			return fail("no column %s in the header %s", name, program.Preview(b.Header))
+			return fail("no column %s in the header %s", name, record.Preview(b.Header))
 		}
 		if slices.Contains(names[i+1:], name) {
-			return fail("more than one column %s in the header %s", name, program.Preview(b.Header))
+			return fail("more than one column %s in the header %s", name, record.Preview(b.Header))
 		}
 		*column.place = i
 	}

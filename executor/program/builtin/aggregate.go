@@ -127,7 +127,7 @@ func (m *aggregateMapper) read(rest []byte, more bool) (why string) {
 		field, rest, more = bytes.Cut(rest, tab)
 		v, ok := parseInt(field)
 		if !ok {
-			return program.Preview(field) + " is not a 64-bit integer"
+			return record.Preview(field) + " is not a 64-bit integer"
 		}
 		m.ints[i] = v
 	}

@@ -114,7 +114,7 @@ func recordError(name string, b *record.Batch, offset int64, value []byte, forma
 	return &program.UserError{
 		Program: name,
 		Message: fmt.Sprintf(format, args...),
-		Record:  &program.RecordRef{Input: b.Input, Offset: offset, Value: program.Preview(value)},
+		Record:  &program.RecordRef{Input: b.Input, Offset: offset, Value: record.Preview(value)},
 	}
 }
 

@@ -128,7 +128,7 @@ func counterFault(counters map[string]int64) string {
 	}
 	for _, name := range slices.Sorted(maps.Keys(counters)) {
 		if len(name) > program.MaxCounterName {
-			return fmt.Sprintf("the name of the counter %s is longer than %d bytes", program.Preview([]byte(name)), program.MaxCounterName)
+			return fmt.Sprintf("the name of the counter %s is longer than %d bytes", record.Preview([]byte(name)), program.MaxCounterName)
 		}
 	}
 	return ""

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // splitCommand cuts a command into its arguments at white space outside of quotes. In single or double
@@ -39,13 +39,13 @@ func splitCommand(command string) ([]string, error) {
 		}
 	}
 	if quote != 0 {
-		return nil, fmt.Errorf("the command %s has a %c without a second one", program.Preview([]byte(command)), quote)
+		return nil, fmt.Errorf("the command %s has a %c without a second one", record.Preview([]byte(command)), quote)
 	}
 	if end(); len(args) == 0 || args[0] == "" {
-		return nil, fmt.Errorf("the command %s names no program", program.Preview([]byte(command)))
+		return nil, fmt.Errorf("the command %s names no program", record.Preview([]byte(command)))
 	}
 	if strings.IndexByte(command, 0) >= 0 {
-		return nil, fmt.Errorf("the command %s contains a NUL byte", program.Preview([]byte(command)))
+		return nil, fmt.Errorf("the command %s contains a NUL byte", record.Preview([]byte(command)))
 	}
 	return args, nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/bucketmill/bucketmill/executor/program"
+	"github.com/bucketmill/bucketmill/internal/record"
 )
 
 // reporter obeys the lines on standard error that are meant for us. All processes of an attempt share it.
@@ -56,11 +57,11 @@ func (r *reporter) count(text string) bool {
 	defer r.mu.Unlock()
 	sum, known := r.counters[name]
 	if !known && len(r.counters) == program.MaxCounters {
-		r.err = &program.UserError{Message: fmt.Sprintf("it has more than %d different counters, the last is %s", program.MaxCounters, program.Preview([]byte(name)))}
+		r.err = &program.UserError{Message: fmt.Sprintf("it has more than %d different counters, the last is %s", program.MaxCounters, record.Preview([]byte(name)))}
 		return true
 	}
 	if (sum+n)^sum < 0 && (sum+n)^n < 0 {
-		r.err = &program.UserError{Message: fmt.Sprintf("the counter %s is beyond 64 bits", program.Preview([]byte(name)))}
+		r.err = &program.UserError{Message: fmt.Sprintf("the counter %s is beyond 64 bits", record.Preview([]byte(name)))}
 		return true
 	}
 	r.counters[name] = sum + n
