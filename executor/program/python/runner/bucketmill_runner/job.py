@@ -35,12 +35,12 @@ class Function:
 class Job:
     """A loaded job file. The functions that it does not have are None."""
 
-    def __init__(self, path, name, params):
+    def __init__(self, path, name, params, import_runner):
         self.path = path
         self.name = name
         self.counters = _Counters()
         self._input = None
-        self._module = self._load(params)
+        self._module = self._load(params, import_runner)
         self.map_fn = self._function("map_fn", (2, 1), "(key, value) or (line)")
         self.combine_fn = self._function("combine_fn", (2,), "(key, values)")
         self.reduce_fn = self._function("reduce_fn", (2,), "(key, values)")
@@ -48,11 +48,11 @@ class Job:
         if setup is not None:
             setup.call(params)
 
-    def _load(self, params):
+    def _load(self, params, import_runner):
         with open(self.path, "rb") as file:
             code = compile(file.read(), self.name, "exec", dont_inherit=True)
         sys.path[0] = os.path.dirname(self.path)
-        late.make_way(sys.path[0])
+        late.make_way(sys.path[0], import_runner)
         module = type(sys)(MODULE)
         module.__file__ = self.path
         module.PARAMS = params

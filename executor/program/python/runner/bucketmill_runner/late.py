@@ -17,16 +17,18 @@ def module(name):
     return _kept.get(name) or __import__(name)
 
 
-def make_way(folder):
-    """Lets the job's modules, which are in folder, come before others of the same names."""
+def make_way(folder, import_runner):
+    """Lets the job's modules, which are in folder, come before others of the same names.
+
+    import_runner imports all modules of this package, before the job's modules can hide what they need.
+    """
     own = {entry.name.partition(".")[0] for entry in os.scandir(folder)}
     standard = getattr(sys, "stdlib_module_names", None)  # since Python 3.10
     if standard is not None and own.isdisjoint(standard):
         return
     for name in "inspect", "json", "linecache", "pickle", "traceback":
         _kept[name] = __import__(name)
-    from . import combine, csvrows, groups, inputs, mapside, ordered, pairs, reduceside, text
-
+    import_runner()
     for name in list(sys.modules):
         top = name.partition(".")[0]
         if top in own and top not in STARTUP and top != __package__:

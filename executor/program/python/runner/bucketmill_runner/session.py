@@ -52,7 +52,7 @@ def _converse(path, name, reader, writer, place):
     if hello[:1] != _VERSION:
         raise frames.ProtocolError("HELLO of another version")
     hello = json.loads(hello[1:])
-    job = Job(path, name, hello["params"])
+    job = Job(path, name, hello["params"], _import_runner)
     role = hello["role"]
     if role != "reduce":
         job.need("map_fn")
@@ -77,6 +77,11 @@ def _converse(path, name, reader, writer, place):
         return
     done["counters"] = _counters(job)
     writer.write(frames.DONE, json.dumps(done).encode())
+
+
+def _import_runner():
+    """Imports all modules of this package."""
+    from . import combine, csvrows, groups, inputs, mapside, ordered, pairs, reduceside, text
 
 
 def _counters(job):
