@@ -76,7 +76,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 
 const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 
-// at returns nil for the zero time.
+// TimeOf converts a time. The zero time becomes nil.
 func TimeOf(t time.Time) *Time {
 	if t.IsZero() {
 		return nil

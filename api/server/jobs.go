@@ -160,7 +160,7 @@ func (s *Server) retryJob(c echo.Context) error {
 	if err := s.places.checkJob(&spec, callerOf(c)); err != nil {
 		return err
 	}
-	if err := s.admit(c, j.SubmittedBy, j.ID); err != nil {
+	if err := s.admit(c.Request().Context(), c, j.SubmittedBy, j.ID); err != nil {
 		return err
 	}
 	if err := s.cfg.Retry(c.Request().Context(), j.ID); err != nil {

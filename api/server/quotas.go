@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -24,11 +25,11 @@ func (s *Server) checkLimits(spec *job.Spec, who caller) error {
 }
 
 // admit makes a job one of the caller's active jobs, if there is room.
-func (s *Server) admit(c echo.Context, by string, id job.ID) error {
+func (s *Server) admit(ctx context.Context, c echo.Context, by string, id job.ID) error {
 	if s.cfg.MaxJobs == 0 || by == "" {
 		return nil
 	}
-	admitted, err := s.cfg.Store.Admit(c.Request().Context(), by, id, s.cfg.MaxJobs)
+	admitted, err := s.cfg.Store.Admit(ctx, by, id, s.cfg.MaxJobs)
 	if err != nil {
 		return err
 	}

@@ -211,7 +211,7 @@ type making struct {
 func (s *submission) create(ctx context.Context) (made making, j state.Job, err error) {
 	j, err = s.cfg.Jobs.Job(ctx, s.id)
 	if errors.Is(err, state.ErrNoJob) {
-		if err := s.admit(s.c, s.who.name, s.id); err != nil {
+		if err := s.admit(ctx, s.c, s.who.name, s.id); err != nil {
 			return making{}, j, err
 		}
 		made.now, err = s.cfg.Submit(ctx, s.who.name, s.id, s.spec)
