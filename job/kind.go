@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Kind is what controllers, the HTTP API and the command line know about a kind of programs. Executors know more about it:
-// package program.
+// Kind is what controllers, the HTTP API and the command line know about a kind of programs.
+// Executors know more about it: package program.
 type Kind struct {
 	// Name is the kind's name in a Spec.
 	Name string
@@ -14,19 +14,22 @@ type Kind struct {
 	Title string
 	// Origin says what a Spec gives as the program.
 	Origin Origin
-	// Suffix is the end of the names of program files, such as ".py"; "" stands for any executable file. For OriginFile only.
+	// Suffix is the end of the names of program files, such as ".py"; "" means any executable
+	// file. For OriginFile only.
 	Suffix string
-	// InProcess says that programs run in the executor's process, so that no record on which they fail is skipped.
+	// InProcess says that programs run in the executor's process, so that no record on which they
+	// fail is skipped.
 	InProcess bool
-	// MaxWaves bounds how many map tasks after one another the planner gives each slot; 0 means the planner's own limit.
-	// A kind whose tasks are expensive to start has fewer.
+	// MaxWaves bounds how many map tasks after one another the planner gives each slot; 0 means the
+	// planner's own limit. A kind whose tasks are expensive to start has fewer.
 	MaxWaves int
-	// Rate is what the cost model assumes that a core reads, maps and reduces, in bytes of input per second; 0: it depends
-	// on the program.
+	// Rate is what the cost model assumes that a core reads, maps and reduces, in bytes of input
+	// per second; 0: it depends on the program.
 	Rate float64
 	// CheckSpec checks a spec without running user code; nil accepts any.
 	CheckSpec func(spec *Spec) error
-	// Reads returns what a record must be, for a program that skips malformed ones; "" for all others. Nil: none does.
+	// Reads returns what a record must be, for a program that skips malformed ones; "" for all
+	// others. Nil: none does.
 	Reads func(program string) string
 }
 
@@ -40,8 +43,8 @@ const (
 	OriginCommands               // commands, in the fields mapper, combiner and reducer
 )
 
-// Accepts returns an ErrSpec if the spec asks for something that the kind does not have: program files, for programs
-// that are not files themselves.
+// Accepts returns an ErrSpec if the spec asks for something that the kind does not have: program
+// files, for programs that are not files themselves.
 func (k *Kind) Accepts(spec *Spec) error {
 	if k.Origin == OriginName && len(spec.ProgramFiles) > 0 {
 		return fmt.Errorf("%w: the %s program %s takes no program files", ErrSpec, k.Name, spec.Program)
@@ -49,7 +52,8 @@ func (k *Kind) Accepts(spec *Spec) error {
 	return nil
 }
 
-// Kinds are all kinds of programs that there are. Of two that fit a program file, the first one counts.
+// Kinds are all kinds of programs that there are. Of two that fit a program file, the first one
+// counts.
 type Kinds []Kind
 
 // Find returns the kind of a name.

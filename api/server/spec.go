@@ -17,7 +17,8 @@ import (
 // maxName is the longest name of a job or a program, in bytes.
 const maxName = 256
 
-// check checks what can be known before the program's files are stored, and writes locations in their one form.
+// check checks what can be known before the program's files are stored, and writes locations in
+// their one form.
 func (s *submission) check(ctx context.Context) error {
 	spec := &s.spec
 	if err := spec.Validate(); err != nil {
@@ -47,16 +48,16 @@ func (s *submission) check(ctx context.Context) error {
 	return err
 }
 
-// pretends reports whether a character changes how a terminal or page shows the text around it: control characters,
-// line separators, and those that turn the direction of text or can't be seen. The joiners of some scripts, and of
-// pictures, do no harm.
+// pretends reports whether a character changes how a terminal or page shows the text around it:
+// control characters, line separators, and those that turn the direction of text or can't be seen.
+// The joiners of some scripts, and of pictures, do no harm.
 func pretends(r rune) bool {
 	const joiner, nonJoiner = 0x200d, 0x200c
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) && r != joiner && r != nonJoiner
 }
 
-// complete fills in the kind of the program, once its files are stored, and checks what can be checked without running
-// user code.
+// complete fills in the kind of the program, once its files are stored, and checks what can be
+// checked without running user code.
 func (s *submission) complete(context.Context) error {
 	kind, err := s.kind()
 	if err != nil {
@@ -89,8 +90,8 @@ func (s *submission) complete(context.Context) error {
 // hintProgram is the hint how to send a program.
 const hintProgram = "send %s as the part named program, or put it on the store and name it by URL in the field program"
 
-// kind returns the kind of the program: the one that the spec names, or the one that the program looks like. Programs of
-// kinds that need a file have one, and no others do.
+// kind returns the kind of the program: the one that the spec names, or the one that the program
+// looks like. Programs of kinds that need a file have one, and no others do.
 func (s *submission) kind() (*job.Kind, error) {
 	spec, kinds := &s.spec, s.cfg.Kinds
 	if spec.Streaming() {

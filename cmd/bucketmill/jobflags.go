@@ -90,7 +90,8 @@ func (f *jobFlags) job(args []string) (spec job.Spec, programPath string, err er
 // commands.
 func detectKind(spec *job.Spec) (programPath string, err error) {
 	if spec.Streaming() {
-		spec.Kind, spec.Program = job.KindStreaming, job.KindStreaming
+		kind := kinds.All().Jobs().First(job.OriginCommands)
+		spec.Kind, spec.Program = kind.Name, kind.Name
 		return "", nil
 	}
 	kind, err := kindOf(spec)

@@ -7,21 +7,25 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Kind is a way to run programs. The folder of each kind exports one; package kinds has the table of all.
+// Kind is a way to run programs. The folder of each kind exports one; package kinds has the table
+// of all.
 type Kind struct {
 	job.Kind
-	// Open returns the program of spec. The zero Config is ready to use. File is the local path of the
-	// program's file, empty for kinds without files. An error about a parameter names it.
+	// Open returns the program of spec. The zero Config is ready to use. File is the local path of
+	// the program's file, empty for kinds without files. An error about a parameter names it.
 	Open func(cfg Config, spec Spec, file string) (Program, error)
-	// Programs, if not nil, describes the programs of OriginName, sorted by name, or the parameters of OriginCommands.
+	// Programs, if not nil, describes the programs of OriginName, sorted by name, or the parameters
+	// of OriginCommands.
 	Programs func() []Info
-	// Prepare, if not nil, finds what all programs of the kind share on this machine, for Config.Prepared.
+	// Prepare, if not nil, finds what all programs of the kind share on this machine, for
+	// Config.Prepared.
 	Prepare func(ctx context.Context, cfg Config) (any, error)
-	// Imports, if not nil, returns the files that a program imports from the folder of its own file, as
-	// paths below that folder, with slashes. It reads user code and does not run it. Programs of such
-	// a kind find their program files beside their own file.
+	// Imports, if not nil, returns the files that a program imports from the folder of its own
+	// file, as paths below that folder, with slashes. It reads user code and does not run it.
+	// Programs of such a kind find their program files beside their own file.
 	Imports func(ctx context.Context, cfg Config, file string) ([]string, error)
-	// ShowKey, if not nil, returns the part of an encoded key that people are shown; nil: the whole key.
+	// ShowKey, if not nil, returns the part of an encoded key that people are shown; nil: the whole
+	// key.
 	ShowKey func(key []byte) []byte
 	// BinaryValues says that intermediate values are bytes, even if they look like text.
 	BinaryValues bool
@@ -87,8 +91,8 @@ func (k Kinds) Open(cfg Config, spec Spec, file string) (Program, error) {
 	return kind.Open(cfg, spec, file)
 }
 
-// Check finds out whether the program can run at all, as far as that is possible without data. For a
-// builtin it checks the parameters; for Python, that the file loads and has its functions; for an
+// Check finds out whether the program can run at all, as far as that is possible without data. For
+// a builtin it checks the parameters; for Python, that the file loads and has its functions; for an
 // executable, that it speaks the protocol; for commands, that their programs exist. A fault of the
 // program is a UserError.
 func (k Kinds) Check(ctx context.Context, cfg Config, spec Spec, file string) error {
@@ -102,12 +106,14 @@ func (k Kinds) Check(ctx context.Context, cfg Config, spec Spec, file string) er
 	return nil
 }
 
-// Checking is what a Program may also implement, if it can find out without data whether it can run.
+// Checking is what a Program may also implement, if it can find out without data whether it can
+// run.
 type Checking interface {
 	Check(ctx context.Context) error
 }
 
-// SpecOf returns the program of a job's spec. Its files are the spec's sources, as the submitter has them.
+// SpecOf returns the program of a job's spec. Its files are the spec's sources, as the submitter
+// has them.
 func SpecOf(spec *job.Spec) Spec {
 	s := Spec{
 		Kind: spec.Kind, Name: spec.Program, Params: spec.Params,

@@ -27,8 +27,8 @@ type Param struct {
 	Summary string // one line
 }
 
-// Params reads the parameters of a job. The methods return the zero value for a parameter that is not
-// valid, and Err returns the first fault, so that a caller can read all of them and check once.
+// Params reads the parameters of a job. The methods return the zero value for a parameter that is
+// not valid, and Err returns the first fault, so that a caller can read all of them and check once.
 type Params struct {
 	program string
 	values  map[string]string

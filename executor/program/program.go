@@ -23,8 +23,8 @@ type Spec struct {
 	Params map[string]string
 	// Commands are those of a streaming program.
 	Commands Commands
-	// Files are the local paths of the program files, by their names in the working folder. A Python program imports
-	// those beside its own file; Check puts all of them there.
+	// Files are the local paths of the program files, by their names in the working folder. A
+	// Python program imports those beside its own file; Check puts all of them there.
 	Files map[string]string
 }
 
@@ -40,11 +40,12 @@ type Config struct {
 	// a line says so. 0 means DefaultLogLimit.
 	LogLimit int64
 
-	// Launcher are the arguments with which this binary calls process.Launch. They are needed only if
-	// programs run as other users.
+	// Launcher are the arguments with which this binary calls process.Launch. They are needed only
+	// if programs run as other users.
 	Launcher []string
 
-	// Prepared is what the Prepare function of the program's kind has returned; nil: Open prepares itself.
+	// Prepared is what the Prepare function of the program's kind has returned; nil: Open prepares
+	// itself.
 	Prepared any
 }
 
@@ -85,8 +86,8 @@ type Attempt struct {
 	Phase string
 	// Task and Number count from 0.
 	Task, Number int
-	// Scratch is an existing folder that only this attempt uses, and that the caller removes. Builtins
-	// don't need one.
+	// Scratch is an existing folder that only this attempt uses, and that the caller removes.
+	// Builtins don't need one.
 	Scratch string
 	// User is the user that the program runs as; nil: our own user. The scratch folder must be the
 	// user's.
@@ -104,20 +105,20 @@ type Attempt struct {
 	MapOnly bool
 	// SortValues says that the reducer gets the values of each key sorted by their bytes.
 	SortValues bool
-	// Progressed, if not nil, is called whenever the process shows progress: by a frame, by output, or by a
-	// line on standard error.
+	// Progressed, if not nil, is called whenever the process shows progress: by a frame, by output,
+	// or by a line on standard error.
 	Progressed func()
-	// Took, if not nil, is called by mappers that are Reporting, with the number of handed bytes that are now
-	// mapped. It is called within Map and Close.
+	// Took, if not nil, is called by mappers that are Reporting, with the number of handed bytes
+	// that are now mapped. It is called within Map and Close.
 	Took func(bytes int64)
 	// Memory limits the process's data segment, in bytes (RLIMIT_DATA); 0 sets no limit.
 	// Builtins ignore it.
 	Memory int64
 	// Inputs are what a map task reads, in order.
 	Inputs []Input
-	// Buffer bounds how many bytes of a mapper's output are held in this process: Python's ints to add
-	// up, or the pairs that a streaming program's combiner gets. Half of it is also the longest line
-	// of a streaming program. 0 means DefaultBuffer.
+	// Buffer bounds how many bytes of a mapper's output are held in this process: Python's ints to
+	// add up, or the pairs that a streaming program's combiner gets. Half of it is also the longest
+	// line of a streaming program. 0 means DefaultBuffer.
 	Buffer int64
 }
 
@@ -130,8 +131,8 @@ type Input struct {
 // Program is user code that is ready to run. It is safe for concurrent use.
 type Program interface {
 	Traits() Traits
-	// NewMapper and NewReducer start what the attempt needs. When ctx ends, the process ends too, and
-	// the methods of the mapper or reducer fail with the cause of ctx.
+	// NewMapper and NewReducer start what the attempt needs. When ctx ends, the process ends too,
+	// and the methods of the mapper or reducer fail with the cause of ctx.
 	NewMapper(ctx context.Context, a Attempt) (Mapper, error)
 	NewReducer(ctx context.Context, a Attempt) (Reducer, error)
 }
@@ -154,16 +155,16 @@ type Mapper interface {
 	// Close ends the program's input, emits what is left, and ends the program. It does not flush
 	// out.
 	Close(out *record.Emitter) error
-	// Kill ends the program at once, with its whole process group. Any goroutine may call it, at any
-	// time, more than once.
+	// Kill ends the program at once, with its whole process group. Any goroutine may call it, at
+	// any time, more than once.
 	Kill()
 }
 
 // Reducer reduces the records of one attempt.
 type Reducer interface {
-	// Reduce reads blocks of records, sorted by key, from next until it returns io.EOF, and ends the
-	// program. A block must be valid until next is called again. One other goroutine calls next, and
-	// no longer does once Reduce has returned.
+	// Reduce reads blocks of records, sorted by key, from next until it returns io.EOF, and ends
+	// the program. A block must be valid until next is called again. One other goroutine calls
+	// next, and no longer does once Reduce has returned.
 	Reduce(next func() ([]byte, error), out *record.Emitter) error
 	// Kill does what Mapper's does.
 	Kill()
@@ -177,8 +178,8 @@ type Collecting interface {
 
 // Counting is what a Mapper or a Reducer may also implement.
 type Counting interface {
-	// Counters returns the program's own counters, after Close or Reduce has returned. The map belongs
-	// to the caller.
+	// Counters returns the program's own counters, after Close or Reduce has returned. The map
+	// belongs to the caller.
 	Counters() map[string]int64
 }
 
@@ -189,8 +190,8 @@ type Combining interface {
 	MapOutput() (records int64, ok bool)
 }
 
-// Reporting is what a Mapper may also implement, if it calls Attempt.Took for what is mapped. A return of
-// its Map then does not mean that the batch is mapped.
+// Reporting is what a Mapper may also implement, if it calls Attempt.Took for what is mapped. A
+// return of its Map then does not mean that the batch is mapped.
 type Reporting interface {
 	// Handed returns how many bytes the mapper was handed so far.
 	Handed() int64

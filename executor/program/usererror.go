@@ -14,13 +14,14 @@ type UserError struct {
 	Program string
 	// Message is one sentence; for an exception, its type and text.
 	Message string
-	// Traceback has the frames in the user's files, or the last lines of the log if the process died.
-	// It may be empty.
+	// Traceback has the frames in the user's files, or the last lines of the log if the process
+	// died. It may be empty.
 	Traceback string
 	// File and Line are the place in the source; Line is 0 if it is unknown.
 	File string
 	Line int
-	// Record is the record that the program was working on; nil if there was none, or it is unknown.
+	// Record is the record that the program was working on; nil if there was none, or it is
+	// unknown.
 	Record *RecordRef
 	// Final says that no other attempt can succeed: the program does not even start.
 	Final bool

@@ -2,7 +2,8 @@ package builtin
 
 import "bytes"
 
-// accessClient returns the client from the part of a log line before the time, if it can recognize it:
+// accessClient returns the client from the part of a log line before the time, if it can recognize
+// it:
 //
 //	client ident user                        Common, Combined; the user may have spaces in it
 //	host:port client ident user              vhost_combined
@@ -33,8 +34,8 @@ func accessClient(head []byte) (client []byte, ok bool) {
 	return client, ok && isClient(client)
 }
 
-// accessField returns the first field of a part of a line, and the rest after the space that follows it. Of a
-// list with commas it returns the first element.
+// accessField returns the first field of a part of a line, and the rest after the space that
+// follows it. Of a list with commas it returns the first element.
 func accessField(part []byte) (field, rest []byte) {
 	field, rest, _ = bytes.Cut(part, []byte{' '})
 	comma := bytes.IndexByte(field, ',')
@@ -62,8 +63,8 @@ func hasPort(field []byte) bool {
 	return host[len(host)-1] == ']' || bytes.IndexByte(host, ':') < 0
 }
 
-// isAddress reports whether a field looks like an IP address: digits with three dots, or hexadecimal digits
-// with at least two colons.
+// isAddress reports whether a field looks like an IP address: digits with three dots, or
+// hexadecimal digits with at least two colons.
 func isAddress(field []byte) bool {
 	field, _, _ = bytes.Cut(field, []byte{'%'}) // a zone
 	dots, colons, letters := 0, 0, 0
@@ -82,7 +83,8 @@ func isAddress(field []byte) bool {
 	return colons >= 2 || colons == 0 && dots == 3 && letters == 0
 }
 
-// isClient reports whether a field may be a client's name or address, so not host:port and not a list.
+// isClient reports whether a field may be a client's name or address, so not host:port and not a
+// list.
 func isClient(field []byte) bool {
 	if len(field) == 0 || bytes.IndexByte(field, ',') >= 0 {
 		return false

@@ -71,8 +71,8 @@ func (m *accessLogMapper) Map(b *record.Batch, out *record.Emitter) error {
 //
 //	client ident user [time] "request" status bytes …
 //
-// The user may contain spaces, and the request escaped quotes. See accessClient for other forms of the part
-// before the time.
+// The user may contain spaces, and the request escaped quotes. See accessClient for other forms of
+// the part before the time.
 func parseAccess(line []byte) (client []byte, status int, ok bool) {
 	head, rest, ok := bytes.Cut(line, []byte(" ["))
 	if !ok {

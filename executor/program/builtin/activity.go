@@ -37,8 +37,8 @@ var activityBuiltin = builtin{
 	},
 }
 
-// appendActivity appends events, total amount (as a decimal number, from millionths), and first and last time
-// (as RFC 3339, from microseconds), separated by tabs.
+// appendActivity appends events, total amount (as a decimal number, from millionths), and first and
+// last time (as RFC 3339, from microseconds), separated by tabs.
 func appendActivity(dst []byte, totals []record.Total) []byte {
 	dst = append(totals[0].AppendText(dst), '\t')
 	dst = append(appendMicros(dst, totals[1]), '\t')

@@ -112,8 +112,8 @@ func (m *aggregateMapper) Map(b *record.Batch, out *record.Emitter) error {
 
 var tab = []byte{'\t'}
 
-// read reads a line's integers into ints. It returns why they are malformed, or "". Integers beyond those of
-// the ops are ignored.
+// read reads a line's integers into ints. It returns why they are malformed, or "". Integers beyond
+// those of the ops are ignored.
 func (m *aggregateMapper) read(rest []byte, more bool) (why string) {
 	for i, op := range m.ops {
 		if op.count {

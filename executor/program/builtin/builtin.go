@@ -83,7 +83,8 @@ func Open(_ program.Config, spec program.Spec, _ string) (program.Program, error
 	return opened, nil
 }
 
-// malformed counts the malformed records that a program skips. With strict, the first one is an error.
+// malformed counts the malformed records that a program skips. With strict, the first one is an
+// error.
 type malformed struct {
 	strict  bool
 	program string

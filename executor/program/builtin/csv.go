@@ -11,10 +11,11 @@ var (
 		"quote the field, or end rows with LF or CRLF")
 )
 
-// csvReader splits CSV records (RFC 4180, see docs/csv.md) into fields. It uses the same memory for all of
-// them.
+// csvReader splits CSV records (RFC 4180, see docs/csv.md) into fields. It uses the same memory for
+// all of them.
 type csvReader struct {
-	// cr says that records may have a CR. A caller that reads many records searches all of them at once.
+	// cr says that records may have a CR. A caller that reads many records searches all of them at
+	// once.
 	cr bool
 
 	fields   [][]byte
@@ -29,8 +30,8 @@ func (r *csvReader) trim(record []byte) []byte {
 	return record
 }
 
-// read returns the fields of a trimmed record, valid until the next call. They are parts of the record if
-// possible. It fails if the record is not exactly one row.
+// read returns the fields of a trimmed record, valid until the next call. They are parts of the
+// record if possible. It fails if the record is not exactly one row.
 func (r *csvReader) read(record []byte) ([][]byte, error) {
 	cr := r.cr && bytes.IndexByte(record, '\r') >= 0
 	r.fields, r.unquoted = r.fields[:0], r.unquoted[:0]
@@ -63,8 +64,8 @@ func (r *csvReader) read(record []byte) ([][]byte, error) {
 	}
 }
 
-// quoted reads the quoted field at the start of record, and returns its length with its quotes. A comma or
-// nothing follows it.
+// quoted reads the quoted field at the start of record, and returns its length with its quotes. A
+// comma or nothing follows it.
 func (r *csvReader) quoted(record []byte) (int, error) {
 	doubled := false
 	for at := 1; ; {

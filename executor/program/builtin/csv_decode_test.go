@@ -11,8 +11,9 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// decodeAny is a job file whose records are BATCH payloads. For each record it yields the offset, the
-// fields that the runner decodes (null if it refuses the record), and all rows that Python's csv module finds in the text.
+// decodeAny is a job file whose records are BATCH payloads. For each record it yields the offset,
+// the fields that the runner decodes (null if it refuses the record), and all rows that Python's
+// csv module finds in the text.
 const decodeAny = `
 import base64, csv, io, json
 from bucketmill_runner import csvrows, inputs
@@ -86,7 +87,8 @@ func decodeCSV(t *testing.T, batches [][]record.Batch) map[string][]decodedRow {
 	return decoded
 }
 
-// mapGoodCSV runs a Python job over all files without an error, and compares the dicts that map_fn gets.
+// mapGoodCSV runs a Python job over all files without an error, and compares the dicts that map_fn
+// gets.
 func mapGoodCSV(t *testing.T, format string, files []csvFile, batches [][]record.Batch) {
 	t.Helper()
 	const goodSource = `

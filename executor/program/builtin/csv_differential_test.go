@@ -22,8 +22,8 @@ import (
 // csvFiles is how many files are compared with Python's csv module. They take about five seconds.
 const csvFiles = 3000
 
-// TestCSVIsPythons reads random files and compares the rows with those of Python's csv module. They must be the same, in
-// the same order, with the right offsets. There must be an error exactly where
+// TestCSVIsPythons reads random files and compares the rows with those of Python's csv module. They
+// must be the same, in the same order, with the right offsets. There must be an error exactly where
 //
 //   - the module, being strict, refuses a row: text follows a closed quote, or a quote is never closed;
 //   - a CR is outside quotes, and more than CRs and an LF follows on its line;
@@ -147,8 +147,8 @@ func csvRecords(batches []record.Batch) []string {
 	return records
 }
 
-// compareFraming compares the rows that Python's csv module finds in the records, one by one, with those that it
-// finds in the file.
+// compareFraming compares the rows that Python's csv module finds in the records, one by one, with
+// those that it finds in the file.
 func (f *csvFile) compareFraming(t *testing.T, format string, decoded []decodedRow) {
 	t.Helper()
 	var all [][]string

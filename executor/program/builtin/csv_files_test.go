@@ -72,7 +72,8 @@ func wildCSV(s *strings.Builder, rng *rand.Rand, nul bool) {
 	}
 }
 
-// tameCSV writes a header of different names and rows with the same number of fields, mostly without an error.
+// tameCSV writes a header of different names and rows with the same number of fields, mostly
+// without an error.
 func tameCSV(s *strings.Builder, rng *rand.Rand) {
 	columns, end := 1+rng.IntN(4), []string{"\n", "\n", "\r\n", "\r\r\n"}[rng.IntN(4)]
 	texts := []string{"", "a", "12.50", " x ", "é€", `5" pipe`, `a"b"`, `the ""`, "\xfe", "a longer field that goes on"}
@@ -164,7 +165,8 @@ func (f *csvFile) read(t *testing.T, answer []byte) {
 	}
 }
 
-// rectangular reports whether the header's names differ, and all rows are well-formed with one field for each column.
+// rectangular reports whether the header's names differ, and all rows are well-formed with one
+// field for each column.
 func (f *csvFile) rectangular() bool {
 	if f.bad >= 0 || len(f.rows) == 0 {
 		return false

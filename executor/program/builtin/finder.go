@@ -8,13 +8,14 @@ import (
 	"slices"
 )
 
-// finder finds a text in other texts that mostly don't contain it. [bytes.Index] searches for the first byte
-// of the text; finder searches for the byte that is probably the rarest. If this byte turns out to be
-// frequent, finder searches for three bytes of the text at their distances, at 32 places at once.
+// finder finds a text in other texts that mostly don't contain it. [bytes.Index] searches for the
+// first byte of the text; finder searches for the byte that is probably the rarest. If this byte
+// turns out to be frequent, finder searches for three bytes of the text at their distances, at 32
+// places at once.
 type finder struct {
 	text []byte // not empty
-	// rare are the offsets of three bytes of the text, the rarest first. For a shorter text, some are
-	// equal.
+	// rare are the offsets of three bytes of the text, the rarest first. For a shorter text, some
+	// are equal.
 	rare [3]int
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// TestFinder compares both ways to search with package bytes. Its texts have few different letters, so that
-// nearly everything nearly matches.
+// TestFinder compares both ways to search with package bytes. Its texts have few different letters,
+// so that nearly everything nearly matches.
 func TestFinder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	random := func(n int, alphabet string) []byte {

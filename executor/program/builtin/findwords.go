@@ -6,13 +6,14 @@ import (
 	"github.com/bucketmill/bucketmill/internal/wordscan"
 )
 
-// wordsAtOnce is a good number of words to find before they are used: at least those of a block, and
-// one that began before it.
+// wordsAtOnce is a good number of words to find before they are used: at least those of a block,
+// and one that began before it.
 const wordsAtOnce = 96
 
-// find replaces the content of found by the first words of text at or after the offset from, and returns it
-// with the offset for the next call. It finds as many words as found has room for, or a few less; the
-// capacity must be at least wordsAtOnce. It finds no words only if there are none left.
+// find replaces the content of found by the first words of text at or after the offset from, and
+// returns it with the offset for the next call. It finds as many words as found has room for, or a
+// few less; the capacity must be at least wordsAtOnce. It finds no words only if there are none
+// left.
 func (w *words) find(found [][]byte, text []byte, from int) ([][]byte, int) {
 	found = found[:0]
 	begin := -1 // of a word whose end is not found yet

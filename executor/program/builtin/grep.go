@@ -149,8 +149,8 @@ func (m *grepMapper) search(lines []byte, out *record.Emitter) {
 	}
 }
 
-// lineAround returns the line of text, without its end, around the position at, and where the next line
-// begins.
+// lineAround returns the line of text, without its end, around the position at, and where the next
+// line begins.
 func lineAround(text []byte, at int) (begin, end, next int) {
 	begin = bytes.LastIndexByte(text[:at], '\n') + 1
 	end, next = len(text), len(text)

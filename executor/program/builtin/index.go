@@ -79,8 +79,8 @@ func (m *indexMapper) index(text []byte, out *record.Emitter) {
 	}
 }
 
-// inputName returns the name of an object for people: its URL, the path of a local file, or only the last
-// part of either.
+// inputName returns the name of an object for people: its URL, the path of a local file, or only
+// the last part of either.
 func inputName(input string, base bool) string {
 	name := strings.TrimPrefix(input, "file://")
 	if base {

@@ -26,8 +26,8 @@ func (p *builtinProgram) NewReducer(ctx context.Context, _ program.Attempt) (pro
 	return p.reducer(newInProcess(ctx)), nil
 }
 
-// inProcess is the part that mappers and reducers of builtins share. There is no process to end: after Kill
-// or the end of the attempt, they fail at the next batch or block.
+// inProcess is the part that mappers and reducers of builtins share. There is no process to end:
+// after Kill or the end of the attempt, they fail at the next batch or block.
 type inProcess struct {
 	ctx    context.Context // ends with the attempt
 	cancel context.CancelCauseFunc
@@ -106,8 +106,9 @@ type encodeInts func(dst []byte, ints ...int64) []byte
 // appendText appends the columns of a key to dst in the output's form.
 type appendText func(dst []byte, totals []record.Total) []byte
 
-// columnsProgram returns a builtin whose values are columns of integers, which text turns into output. The
-// mapper gets the function that encodes its values: for the shuffle, or as text if there is no reducer.
+// columnsProgram returns a builtin whose values are columns of integers, which text turns into
+// output. The mapper gets the function that encodes its values: for the shuffle, or as text if
+// there is no reducer.
 func columnsProgram(columns record.Columns, text appendText, mapper func(inProcess, encodeInts) program.Mapper) *builtinProgram {
 	p := &builtinProgram{
 		mapper: func(p inProcess, a program.Attempt) program.Mapper {

@@ -19,16 +19,17 @@ var wordParams = []program.Param{
 	},
 }
 
-// words finds words in text. A word is a maximal run of bytes other than space, \t, \n, \v, \f and \r, the
-// white space of C's isspace and Python's bytes.split; or of ASCII letters, as with tr -cs A-Za-z '\n'.
+// words finds words in text. A word is a maximal run of bytes other than space, \t, \n, \v, \f and
+// \r, the white space of C's isspace and Python's bytes.split; or of ASCII letters, as with tr -cs
+// A-Za-z '\n'.
 type words struct{ letters, lower bool }
 
 func newWords(p *program.Params) *words {
 	return &words{letters: p.Flag("letters"), lower: p.Flag("lower")}
 }
 
-// fold returns text in lower case if the parameter lower is set, otherwise text itself. It uses the memory of
-// scratch if that is enough.
+// fold returns text in lower case if the parameter lower is set, otherwise text itself. It uses the
+// memory of scratch if that is enough.
 func (w *words) fold(scratch *[]byte, text []byte) []byte {
 	if !w.lower {
 		return text
@@ -48,8 +49,8 @@ func (w *words) fold(scratch *[]byte, text []byte) []byte {
 	return folded
 }
 
-// lowerUnicode appends text to dst in lower case. Unlike bytes.ToLower it leaves bytes that are not UTF-8
-// unchanged.
+// lowerUnicode appends text to dst in lower case. Unlike bytes.ToLower it leaves bytes that are not
+// UTF-8 unchanged.
 func lowerUnicode(dst, text []byte) []byte {
 	for len(text) > 0 {
 		r, n := utf8.DecodeRune(text)

@@ -61,8 +61,8 @@ func TestWordCount(t *testing.T) {
 	}
 }
 
-// TestFindWords finds words in texts in which all pairs of bytes occur, and words are as long as a block or
-// longer.
+// TestFindWords finds words in texts in which all pairs of bytes occur, and words are as long as a
+// block or longer.
 func TestFindWords(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
 	for _, letters := range []bool{false, true} {

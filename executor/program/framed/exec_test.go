@@ -75,7 +75,8 @@ func TestExecutablesThatDoNotSpeakAreRefused(t *testing.T) {
 	}
 }
 
-// Check locks its scratch folder, so that the next process can remove the folder if Check is killed.
+// Check locks its scratch folder, so that the next process can remove the folder if Check is
+// killed.
 func TestCheckRunsInLockedScratch(t *testing.T) {
 	parent, list := t.TempDir(), filepath.Join(t.TempDir(), "list")
 	t.Setenv("TMPDIR", parent)

@@ -42,7 +42,8 @@ func testColumns(t *testing.T, p program.Program) {
 	}
 }
 
-// What a program prints, reports and counts comes to the attempt, and a line of its log is progress.
+// What a program prints, reports and counts comes to the attempt, and a line of its log is
+// progress.
 func testReports(t *testing.T, p program.Program) {
 	var log bytes.Buffer
 	var moves atomic.Int64

@@ -32,11 +32,11 @@ type Program struct {
 	// protocol; errors then say how to run such a program.
 	Foreign bool
 
-	// NewPairs, if not nil, returns the decoder of a map attempt's PAIRS frames; nil: programs may not
-	// send any. Limit bounds the decoder's memory, in bytes.
+	// NewPairs, if not nil, returns the decoder of a map attempt's PAIRS frames; nil: programs may
+	// not send any. Limit bounds the decoder's memory, in bytes.
 	NewPairs func(limit int64) PairDecoder
-	// NewGroups, if not nil, returns the writer of a reduce attempt's input, after READY; nil: the input
-	// is RECORDS frames. Write writes a frame.
+	// NewGroups, if not nil, returns the writer of a reduce attempt's input, after READY; nil: the
+	// input is RECORDS frames. Write writes a frame.
 	NewGroups func(ready frames.Ready, write func(t frames.Type, parts ...[]byte) error) GroupWriter
 	// Tells says that mappers report what is mapped, by TOOK frames.
 	Reports bool
@@ -137,7 +137,8 @@ func counterFault(counters map[string]int64) string {
 // framesAhead is how many frames the reader may read ahead.
 const framesAhead = 2
 
-// start starts a process and sends HELLO. It does not wait for READY: the first frame is READY or ERROR.
+// start starts a process and sends HELLO. It does not wait for READY: the first frame is READY or
+// ERROR.
 func (p *Program) start(ctx context.Context, a program.Attempt, role frames.Role) (*guest, error) {
 	argv, err := p.Command(ctx, a)
 	if err != nil {
@@ -286,8 +287,8 @@ func (g *guest) take(f frame, out *record.Emitter) (done bool, err error) {
 	return done, nil
 }
 
-// exchange takes the guest's output while input runs in another goroutine. It returns when input has
-// returned, or, with untilDone, when the guest has said DONE. After an error the guest is dead.
+// exchange takes the guest's output while input runs in another goroutine. It returns when input
+// has returned, or, with untilDone, when the guest has said DONE. After an error the guest is dead.
 func (g *guest) exchange(input func() error, untilDone bool, out *record.Emitter) error {
 	written := make(chan error, 1)
 	var writer sync.WaitGroup
@@ -300,8 +301,8 @@ func (g *guest) exchange(input func() error, untilDone bool, out *record.Emitter
 	return err
 }
 
-// receive is the part of exchange in the caller's goroutine; written receives the result of the other
-// part.
+// receive is the part of exchange in the caller's goroutine; written receives the result of the
+// other part.
 func (g *guest) receive(written <-chan error, untilDone bool, out *record.Emitter) error {
 	for {
 		select {
@@ -329,8 +330,8 @@ func (g *guest) receive(written <-chan error, untilDone bool, out *record.Emitte
 	}
 }
 
-// ended returns an error if DONE came too early: all input must be written before. Written, if not nil, may
-// report that a moment later.
+// ended returns an error if DONE came too early: all input must be written before. Written, if not
+// nil, may report that a moment later.
 func (g *guest) ended(written <-chan error, untilDone bool) error {
 	if written == nil {
 		return nil
@@ -363,8 +364,8 @@ func (g *guest) end() error {
 	return g.cause(program.Died(g.name, g.proc, "it ended with "+g.proc.Exit()+" after its work"))
 }
 
-// endInput ends the guest's input, by END and by closing the pipe, so that a program that does not know
-// the protocol also ends.
+// endInput ends the guest's input, by END and by closing the pipe, so that a program that does not
+// know the protocol also ends.
 func (g *guest) endInput() error {
 	if err := g.frames.Write(frames.TypeEnd); err != nil {
 		return err

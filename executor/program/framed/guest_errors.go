@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// cause returns why err happened: the end of the attempt, if it has ended, rather than the death of the
-// process, which follows from that.
+// cause returns why err happened: the end of the attempt, if it has ended, rather than the death of
+// the process, which follows from that.
 func (g *guest) cause(err error) error {
 	if cause := context.Cause(g.ctx); cause != nil {
 		return cause
@@ -29,7 +29,8 @@ func (g *guest) cause(err error) error {
 
 var errEarlyDone = errors.New("it said DONE before the end of its input")
 
-// explain returns why a write to the guest failed: err, or the guest's last message, or how it died.
+// explain returns why a write to the guest failed: err, or the guest's last message, or how it
+// died.
 func (g *guest) explain(err error) error {
 	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, os.ErrClosed) {
 		return g.cause(err)

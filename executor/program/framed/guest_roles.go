@@ -144,8 +144,8 @@ func (p *Program) Check(ctx context.Context) (err error) {
 	return g.first(ctx)
 }
 
-// hearing is how long Check waits before it ends the input: a program that reads lines then ends too, and
-// the way in which it ends says what it is.
+// hearing is how long Check waits before it ends the input: a program that reads lines then ends
+// too, and the way in which it ends says what it is.
 const hearing = time.Second
 
 // first takes the guest's first frame, and returns what is wrong with it.

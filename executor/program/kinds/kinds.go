@@ -1,4 +1,5 @@
-// Package kinds has the table of all kinds of programs. A new kind needs a folder beside this one, and a line in the table.
+// Package kinds has the table of all kinds of programs. A new kind needs a folder beside this one,
+// and a line in the table.
 package kinds
 
 import (
@@ -27,9 +28,9 @@ func All() program.Kinds {
 	}
 }
 
-// Detect returns the kind of a program named on the command line: a builtin by its name, a Python file by its suffix, an
-// executable by its mode. A file with the name of a builtin must be given as a path ("./sort"). For anything else the
-// error lists the builtins.
+// Detect returns the kind of a program named on the command line: a builtin by its name, a Python
+// file by its suffix, an executable by its mode. A file with the name of a builtin must be given as
+// a path ("./sort"). For anything else the error lists the builtins.
 func Detect(kinds program.Kinds, arg string) (*program.Kind, error) {
 	if kind := kinds.Named(arg); kind != nil {
 		return kind, nil

@@ -37,7 +37,8 @@ func FindFiles(files map[string]string) (map[string]string, error) {
 	return paths, nil
 }
 
-// LinkFiles makes links to files, by their names, in a working folder. Links of an earlier process stay.
+// LinkFiles makes links to files, by their names, in a working folder. Links of an earlier process
+// stay.
 func LinkFiles(files map[string]string, folder string) error {
 	for name, file := range files {
 		link := filepath.Join(folder, filepath.FromSlash(name))

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A program that runs as another user is started through this binary: limits can't be set on another
-// user's process from outside, and some rights must be given up from within. The binary starts as that
-// user already.
+// A program that runs as another user is started through this binary: limits can't be set on
+// another user's process from outside, and some rights must be given up from within. The binary
+// starts as that user already.
 
 // launchReport is the descriptor on which a launcher reports why it could not start the program.
 const launchReport = 3
@@ -24,8 +24,8 @@ const launchReport = 3
 // mostProcesses bounds the processes and threads of a user of programs.
 const mostProcesses = 4096
 
-// Launch becomes the program that its arguments name; Start makes them. It never returns: if it fails, it
-// ends the process.
+// Launch becomes the program that its arguments name; Start makes them. It never returns: if it
+// fails, it ends the process.
 func Launch(args []string) {
 	runtime.LockOSThread() // the settings are those of the thread that calls exec
 	unix.CloseOnExec(launchReport)
@@ -49,7 +49,8 @@ func launch(args []string) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	// A change from one user to another keeps capabilities that may be inherited, above all ambient ones.
+	// A change from one user to another keeps capabilities that may be inherited, above all ambient
+	// ones.
 	var none [2]unix.CapUserData
 	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
 		return err
@@ -70,8 +71,9 @@ func launch(args []string) error {
 	return syscall.Exec(args[1], args[1:], os.Environ()) //nolint:gosec // to run the user's program is the point
 }
 
-// launched changes cmd so that it starts as the user of opts, if there is one. The returned function must be
-// called with the result of the start, and returns whether the launcher has become the program.
+// launched changes cmd so that it starts as the user of opts, if there is one. The returned
+// function must be called with the result of the start, and returns whether the launcher has become
+// the program.
 func launched(cmd *exec.Cmd, opts *Options) (started func(startError error) error, err error) {
 	if opts.User == nil {
 		return func(err error) error { return err }, nil

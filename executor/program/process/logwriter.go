@@ -16,8 +16,8 @@ const (
 	tailBytes = 4 << 10
 )
 
-// logWriter copies a process's standard error to a log, whole lines at a time, up to a limit. It remembers
-// the last lines.
+// logWriter copies a process's standard error to a log, whole lines at a time, up to a limit. It
+// remembers the last lines.
 type logWriter struct {
 	report  func(line []byte) []byte // returns what to log of a line; nil: everything
 	mu      sync.Mutex

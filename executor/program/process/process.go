@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeSize is the wanted size of both pipes, in bytes. With large pipes the two processes take turns less
-// often. If the kernel refuses it, the default size stays.
+// pipeSize is the wanted size of both pipes, in bytes. With large pipes the two processes take
+// turns less often. If the kernel refuses it, the default size stays.
 const pipeSize = 1 << 20
 
 // Process is a running program, the leader of its process group.
@@ -60,7 +60,8 @@ type Options struct {
 	// Grace is how long standard output and standard error may stay open after the end of the
 	// process.
 	Grace time.Duration
-	// Linger lets what the process has started live on after its end, until LetGo or Kill is called.
+	// Linger lets what the process has started live on after its end, until LetGo or Kill is
+	// called.
 	Linger bool
 	// Shared says that other processes use the same scratch folder: processes that have left the
 	// group are not searched for, since they can't be told apart from those.
@@ -70,8 +71,8 @@ type Options struct {
 // ErrNotRunnable says that the kernel can't start a file as a program.
 var ErrNotRunnable = errors.New("the program cannot be started")
 
-// notRunnable are the kernel's errors that blame the file or the arguments. All others, such as a lack of
-// memory or processes, blame the machine.
+// notRunnable are the kernel's errors that blame the file or the arguments. All others, such as a
+// lack of memory or processes, blame the machine.
 var notRunnable = []error{
 	syscall.ENOEXEC, os.ErrNotExist, os.ErrPermission, syscall.E2BIG, syscall.EINVAL, syscall.ELOOP, syscall.ENAMETOOLONG,
 	syscall.ENOTDIR, syscall.EISDIR, syscall.ELIBBAD,
@@ -103,11 +104,11 @@ func Start(argv []string, opts Options) (_ *Process, err error) {
 	cmd.Env = append(environment(opts.Folder), opts.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, p.stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		// A new group, and a new session: with our terminal, if we have one, a program could read what is
-		// typed, and type itself.
+		// A new group, and a new session: with our terminal, if we have one, a program could read
+		// what is typed, and type itself.
 		Setsid: true,
-		// The kernel watches the thread that started the process, not our process as a whole. Go ends a
-		// thread only if a goroutine that is locked to it ends.
+		// The kernel watches the thread that started the process, not our process as a whole. Go
+		// ends a thread only if a goroutine that is locked to it ends.
 		Pdeathsig: syscall.SIGKILL,
 	}
 	// A grandchild that has left the group may still hold standard error.
@@ -163,10 +164,11 @@ func growPipe(f *os.File) {
 // firstToKill is the oom_score_adj of processes that the kernel kills before all others.
 const firstToKill = "1000"
 
-// offerToKill makes the kernel kill a program, and what it starts, before anything else when memory runs
-// out: an executor, a Redis or a store on the same machine are worth more.
+// offerToKill makes the kernel kill a program, and what it starts, before anything else when memory
+// runs out: an executor, a Redis or a store on the same machine are worth more.
 func offerToKill(pid int) {
-	// The process may have ended, or /proc may be missing; then the kernel treats all processes alike.
+	// The process may have ended, or /proc may be missing; then the kernel treats all processes
+	// alike.
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(firstToKill), 0)
 }
 
@@ -182,7 +184,8 @@ func limitMemory(pid int, limit int64) error {
 	return err
 }
 
-// wait waits for the leader, kills the rest of its group and what has left the group, and reaps the leader.
+// wait waits for the leader, kills the rest of its group and what has left the group, and reaps the
+// leader.
 func (p *Process) wait() {
 	// Until the dead leader is reaped, nobody else can get the group's id.
 	for {
@@ -205,8 +208,8 @@ func (p *Process) wait() {
 	}
 	p.exitError = p.cmd.Wait()
 	p.stderr.flush()
-	// A grandchild that has left the group may hold standard output, too. What the program itself wrote
-	// is in the pipe already.
+	// A grandchild that has left the group may hold standard output, too. What the program itself
+	// wrote is in the pipe already.
 	_ = p.Stdout.SetReadDeadline(time.Now().Add(p.cmd.WaitDelay))
 	close(p.exited)
 }
@@ -238,8 +241,8 @@ func (p *Process) Close() error {
 	return errors.Join(IgnoreClosed(p.Stdin.Close()), IgnoreClosed(p.Stdout.Close()))
 }
 
-// WaitExit waits until the process has ended, for at most d or until ctx ends. It reports whether the
-// process has ended.
+// WaitExit waits until the process has ended, for at most d or until ctx ends. It reports whether
+// the process has ended.
 func (p *Process) WaitExit(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -252,8 +255,8 @@ func (p *Process) WaitExit(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// Exit describes how the process ended, such as "exit status 3" or "signal: killed". The process must have
-// ended.
+// Exit describes how the process ended, such as "exit status 3" or "signal: killed". The process
+// must have ended.
 func (p *Process) Exit() string {
 	if state := p.cmd.ProcessState; state != nil {
 		return state.String()
@@ -261,8 +264,8 @@ func (p *Process) Exit() string {
 	return fmt.Sprint(p.exitError)
 }
 
-// WasKilled reports whether a SIGKILL ended the process; the kernel sends it when memory runs out. The
-// process must have ended.
+// WasKilled reports whether a SIGKILL ended the process; the kernel sends it when memory runs out.
+// The process must have ended.
 func (p *Process) WasKilled() bool {
 	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
@@ -274,7 +277,8 @@ func (p *Process) LastLines() string { return p.stderr.lastLines() }
 // State returns how the process ended. The process must have ended.
 func (p *Process) State() *os.ProcessState { return p.cmd.ProcessState }
 
-// Died returns a channel that is closed when the process has ended. What it has started may still run.
+// Died returns a channel that is closed when the process has ended. What it has started may still
+// run.
 func (p *Process) Died() <-chan struct{} { return p.died }
 
 // Exited returns a channel that is closed when the process and its group have ended.

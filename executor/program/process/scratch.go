@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// While a process lives, it has a lock on a file in its scratch folder. By this lock, other processes tell
-// a folder in use from one that a killed process has left.
+// While a process lives, it has a lock on a file in its scratch folder. By this lock, other
+// processes tell a folder in use from one that a killed process has left.
 const (
 	scratchPattern = "bucketmill-*"
 	scratchLock    = "lock"
@@ -27,8 +27,8 @@ type Scratch struct {
 	watcher *watcher // may be nil
 }
 
-// MakeScratch makes a scratch folder in parent, by default the system's temporary folder, and removes
-// scratch folders that no longer belong to a process.
+// MakeScratch makes a scratch folder in parent, by default the system's temporary folder, and
+// removes scratch folders that no longer belong to a process.
 func MakeScratch(parent string) (*Scratch, error) {
 	if parent == "" {
 		parent = os.TempDir()
@@ -41,7 +41,8 @@ func MakeScratch(parent string) (*Scratch, error) {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
 	}
 	left := reclaimScratch(parent)
-	// It gets its final name once it is locked; otherwise, another process that starts now could remove it.
+	// It gets its final name once it is locked; otherwise, another process that starts now could
+	// remove it.
 	unnamed, err := os.MkdirTemp(parent, newScratch+scratchPattern)
 	if err != nil {
 		return nil, fmt.Errorf("make scratch folder: %w", err)
@@ -62,10 +63,10 @@ func (s *Scratch) Remove() error {
 	return errors.Join(RemoveScratch(s.Folder), s.lock.Close(), s.watcher.leave())
 }
 
-// reclaimScratch removes the folders of killed processes, and ends what still runs in them. The kernel
-// releases a lock when the last process that has it ends. So the lock also protects folders of other
-// containers on this machine that share parent, and on a network file system if that has locks. In a
-// parent that all users of a machine share, only our user's folders are considered.
+// reclaimScratch removes the folders of killed processes, and ends what still runs in them. The
+// kernel releases a lock when the last process that has it ends. So the lock also protects folders
+// of other containers on this machine that share parent, and on a network file system if that has
+// locks. In a parent that all users of a machine share, only our user's folders are considered.
 func reclaimScratch(parent string) error {
 	folders, err := filepath.Glob(filepath.Join(parent, scratchPattern))
 	if err != nil {
@@ -79,8 +80,8 @@ func reclaimScratch(parent string) error {
 	return errors.Join(errs...)
 }
 
-// reclaim removes a folder, and ends what runs in it, if it is our user's and nobody has its lock. It
-// returns true if it did that, or the folder does not exist.
+// reclaim removes a folder, and ends what runs in it, if it is our user's and nobody has its lock.
+// It returns true if it did that, or the folder does not exist.
 func reclaim(folder string) (bool, error) {
 	if ours, err := ownFolder(folder); err != nil || !ours {
 		return errors.Is(err, fs.ErrNotExist), nil
@@ -103,8 +104,8 @@ func ownFolder(path string) (bool, error) {
 	return info.IsDir() && ok && int(stat.Uid) == os.Geteuid(), nil
 }
 
-// lockFile opens and locks a file, which must not be a link. It fails at once if another process has the
-// lock.
+// lockFile opens and locks a file, which must not be a link. It fails at once if another process
+// has the lock.
 func lockFile(path string, flags int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW|flags, 0o600)
 	if err != nil {
@@ -116,9 +117,9 @@ func lockFile(path string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-// RemoveScratch removes a folder in which programs have run, as os.RemoveAll does. Programs may have left
-// folders without write permission, whose files only the superuser could remove. Or they have run as
-// other users, and only these can empty their folders.
+// RemoveScratch removes a folder in which programs have run, as os.RemoveAll does. Programs may
+// have left folders without write permission, whose files only the superuser could remove. Or they
+// have run as other users, and only these can empty their folders.
 func RemoveScratch(folder string) error {
 	err := os.RemoveAll(folder)
 	if !errors.Is(err, fs.ErrPermission) {
@@ -133,8 +134,8 @@ func RemoveScratch(folder string) error {
 			_ = owner.As(func() error { return emptyFolder(path) })
 			return fs.SkipDir
 		}
-		// A folder is visited before it is read, and other users may have to pass it. What is not ours
-		// stays, and is named below.
+		// A folder is visited before it is read, and other users may have to pass it. What is not
+		// ours stays, and is named below.
 		_ = os.Chmod(path, passable)
 		return nil
 	})
@@ -172,8 +173,8 @@ func emptyFolder(folder string) error {
 	return errors.Join(errs...)
 }
 
-// PassableFolder makes a folder, and missing folders above it. Other users can open what is in them by its
-// name, but can't list them.
+// PassableFolder makes a folder, and missing folders above it. Other users can open what is in them
+// by its name, but can't list them.
 func PassableFolder(path string) error {
 	err := os.Mkdir(path, passable)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -46,7 +46,8 @@ func TestScratchThatCannotBeWrittenToIsRemoved(t *testing.T) {
 	})
 }
 
-// A folder that looks like a scratch folder, but is another user's or a link, stays, and prevents no start.
+// A folder that looks like a scratch folder, but is another user's or a link, stays, and prevents
+// no start.
 func TestScratchOfOthersStays(t *testing.T) {
 	parent := t.TempDir()
 	for folder := parent; folder != os.TempDir(); folder = filepath.Dir(folder) {

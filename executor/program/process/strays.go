@@ -14,15 +14,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// strayPatience is how long KillStrays tries against a program that starts processes as fast as KillStrays
-// ends them.
+// strayPatience is how long KillStrays tries against a program that starts processes as fast as
+// KillStrays ends them.
 const strayPatience = 2 * time.Second
 
-// KillStrays ends the processes that programs have left in a scratch folder, or any folder below it: those
-// that left their group (setsid), and those whose executor was killed. The path must be absolute.
-// Processes are known by HOME, which Start sets and children inherit; a process without any environment
-// is known by its working folder. A process with another HOME is not found. KillStrays returns when no
-// process is left.
+// KillStrays ends the processes that programs have left in a scratch folder, or any folder below
+// it: those that left their group (setsid), and those whose executor was killed. The path must be
+// absolute. Processes are known by HOME, which Start sets and children inherit; a process without
+// any environment is known by its working folder. A process with another HOME is not found.
+// KillStrays returns when no process is left.
 func KillStrays(folder string) error {
 	if !filepath.IsAbs(folder) {
 		return fmt.Errorf("end what a program left running: %q is not an absolute path", folder)
@@ -79,8 +79,8 @@ func killStrays(folder string) (found int, err error) {
 	return found, nil
 }
 
-// EndAll ends all processes of a user that only programs use, also those that have changed their home: they
-// could look into the user's next program. It returns when no process is left.
+// EndAll ends all processes of a user that only programs use, also those that have changed their
+// home: they could look into the user's next program. It returns when no process is left.
 func (u *User) EndAll() error {
 	for began := time.Now(); ; time.Sleep(time.Millisecond) {
 		found, err := u.endAll()
@@ -115,8 +115,8 @@ func (u *User) endAll() (found int, err error) {
 	return found, nil
 }
 
-// runs reports whether a process is the user's and has not ended. The owner of the process's folder in
-// /proc does not say that: the superuser owns it if the process is not dumpable.
+// runs reports whether a process is the user's and has not ended. The owner of the process's folder
+// in /proc does not say that: the superuser owns it if the process is not dumpable.
 func (u *User) runs(pid int) bool {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
@@ -158,8 +158,8 @@ func (u *User) killStrays(pids []int, folder string) (found int, err error) {
 	return found, nil
 }
 
-// killStray ends a process unless its id belongs to another process now. U is the process's user; nil: our
-// own.
+// killStray ends a process unless its id belongs to another process now. U is the process's user;
+// nil: our own.
 func killStray(pid int, folder string, u *User) error {
 	return kill(pid, func() (still bool) {
 		_ = u.As(func() (err error) {
@@ -187,8 +187,8 @@ func kill(pid int, still func() bool) error {
 	return err
 }
 
-// livesIn reports whether a process was started with its home in a folder. It fails for another user's
-// process. A process that has ended has an environment that can't be read, or is empty.
+// livesIn reports whether a process was started with its home in a folder. It fails for another
+// user's process. A process that has ended has an environment that can't be read, or is empty.
 func livesIn(pid int, folder string) (bool, error) {
 	environment, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "environ"))
 	if err != nil {

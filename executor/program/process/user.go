@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Users are the users that programs run as, other than the executor's: First to Last, all in one group.
-// Programs that run at the same time have no access to each other's files and processes if each has its
-// own user.
+// Users are the users that programs run as, other than the executor's: First to Last, all in one
+// group. Programs that run at the same time have no access to each other's files and processes if
+// each has its own user.
 type Users struct {
 	First, Last, Group int
 }
@@ -24,9 +24,9 @@ type Users struct {
 // User is one of them. A nil User is the executor's own.
 type User struct{ ID, Group int }
 
-// ParseUsers reads NAME[:GROUP], UID[:GID] or FIRST-LAST[:GID]. A name must be known to this machine. The
-// default group is the user's own, or the one with the same number. The superuser and its group are
-// refused.
+// ParseUsers reads NAME[:GROUP], UID[:GID] or FIRST-LAST[:GID]. A name must be known to this
+// machine. The default group is the user's own, or the one with the same number. The superuser and
+// its group are refused.
 func ParseUsers(text string) (*Users, error) {
 	name, group, hasGroup := strings.Cut(text, ":")
 	first, last, isRange := strings.Cut(name, "-")
@@ -102,8 +102,8 @@ func (u *Users) At(i int) *User {
 	return &User{ID: u.First + i%u.Count(), Group: u.Group}
 }
 
-// capabilities are those that a process needs to run programs as other users: to start them, to give them
-// their folders, and to end them.
+// capabilities are those that a process needs to run programs as other users: to start them, to
+// give them their folders, and to end them.
 var capabilities = map[string]int{"CAP_CHOWN": unix.CAP_CHOWN, "CAP_KILL": unix.CAP_KILL, "CAP_SETGID": unix.CAP_SETGID, "CAP_SETUID": unix.CAP_SETUID}
 
 // Check returns why this process can't run programs as these users, or nil.
@@ -140,12 +140,12 @@ func (u *User) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: uint32(u.ID), Gid: uint32(u.Group), Groups: []uint32{}}
 }
 
-// As calls f with the user's rights on file systems, /proc among them. f must not start goroutines or
-// processes.
+// As calls f with the user's rights on file systems, /proc among them. f must not start goroutines
+// or processes.
 //
-// It changes only the thread's ids for file systems: with the user's other ids, programs could send us
-// signals. The thread must not end while it has these ids, because the kernel would then end the programs
-// that it has started.
+// It changes only the thread's ids for file systems: with the user's other ids, programs could send
+// us signals. The thread must not end while it has these ids, because the kernel would then end the
+// programs that it has started.
 func (u *User) As(f func() error) error {
 	if u == nil {
 		return f()

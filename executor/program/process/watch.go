@@ -17,10 +17,10 @@ type watcher struct {
 }
 
 // Watch starts a watcher: a process that waits for the end of ours, however it ends, then ends what
-// programs have left running in the folder, and removes the folder. The kernel ends the children of a
-// killed process, but not the children's children. With the arguments args and the folder, this binary
-// must call Reclaim with its standard input and the folder. The watcher gets nothing of our environment.
-// If the watcher fails, the next MakeScratch in the same parent does its work.
+// programs have left running in the folder, and removes the folder. The kernel ends the children of
+// a killed process, but not the children's children. With the arguments args and the folder, this
+// binary must call Reclaim with its standard input and the folder. The watcher gets nothing of our
+// environment. If the watcher fails, the next MakeScratch in the same parent does its work.
 func (s *Scratch) Watch(args ...string) error {
 	theirs, ours, err := os.Pipe()
 	if err != nil {
@@ -46,9 +46,9 @@ func (w *watcher) leave() error {
 	return errors.Join(w.end.Close(), w.cmd.Wait())
 }
 
-// Reclaim waits for the end of input, which the owner of a scratch folder keeps open while it lives. It
-// then ends what runs in the folder and removes the folder, unless another process does it or the owner
-// has done it.
+// Reclaim waits for the end of input, which the owner of a scratch folder keeps open while it
+// lives. It then ends what runs in the folder and removes the folder, unless another process does
+// it or the owner has done it.
 func Reclaim(input io.Reader, folder string) error {
 	if _, err := io.Copy(io.Discard, input); err != nil {
 		return fmt.Errorf("wait for the owner of %s: %w", folder, err)

@@ -239,8 +239,8 @@ func BenchmarkMapper(b *testing.B, p program.Program, text string) {
 	}
 }
 
-// FIFO makes a FIFO. It returns the path, and a channel that receives a value once all writers have closed
-// the FIFO.
+// FIFO makes a FIFO. It returns the path, and a channel that receives a value once all writers have
+// closed the FIFO.
 func FIFO(t *testing.T) (string, <-chan error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fifo")
@@ -282,7 +282,8 @@ var found struct {
 	config *program.Config // guarded by the mutex
 }
 
-// Ready returns a Config that is ready for a kind, which must be the same in all tests of a package.
+// Ready returns a Config that is ready for a kind, which must be the same in all tests of a
+// package.
 func Ready(t testing.TB, kind *program.Kind) program.Config {
 	t.Helper()
 	found.Lock()

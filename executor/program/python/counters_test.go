@@ -7,7 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// Python's counters have the same limits as those of commands, in number and length: all of a job's are in Redis.
+// Python's counters have the same limits as those of commands, in number and length: all of a job's
+// are in Redis.
 func TestPythonCountersAreBounded(t *testing.T) {
 	const count = "    for i in range(%N): COUNTERS['%L%d' % i] += 1\n"
 	const inMap = "def map_fn(value):\n" + count + "    yield value, 1\ndef reduce_fn(key, values): return 1\n"

@@ -12,9 +12,9 @@ import (
 // groupBytes is the length at which a GROUPS or RUN frame is written.
 const groupBytes = 256 << 10
 
-// grouper turns sorted records into frames for a Python reducer: GROUPS, which are lists of keys with all
-// their values, and RUN, which is a part of the values of one key, if there are many. Both are marshalled, so
-// that C reads them.
+// grouper turns sorted records into frames for a Python reducer: GROUPS, which are lists of keys
+// with all their values, and RUN, which is a part of the values of one key, if there are many. Both
+// are marshalled, so that C reads them.
 type grouper struct {
 	write func(t frames.Type, parts ...[]byte) error
 	// sum adds up the ints of each key.

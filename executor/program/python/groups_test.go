@@ -82,7 +82,8 @@ func TestPythonStreamsLargeGroups(t *testing.T) {
 	}
 }
 
-// A key's values behave like a list, however many there are, and no operation takes a thousand times as long.
+// A key's values behave like a list, however many there are, and no operation takes a thousand
+// times as long.
 func TestPythonValuesAreAListHoweverMany(t *testing.T) {
 	source, err := os.ReadFile("testdata/values.py")
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 // interpreter is a Python of a supported version.
 type interpreter struct {
 	path string
-	// compiled are the runner's modules, compiled by this Python, by file name: to compile them for every
-	// attempt would take longer than to load them.
+	// compiled are the runner's modules, compiled by this Python, by file name: to compile them for
+	// every attempt would take longer than to load them.
 	compiled map[string][]byte
 }
 
@@ -47,8 +47,8 @@ func newFinderOf(cfg program.Config) *pythonFinder {
 	return &pythonFinder{python: cfg.WithDefaults().Python, found: found}
 }
 
-// prepare finds the interpreter and checks its version, so that not every Open must do that: a shim such as
-// pyenv's takes longer than the start of Python itself.
+// prepare finds the interpreter and checks its version, so that not every Open must do that: a shim
+// such as pyenv's takes longer than the start of Python itself.
 func prepare(ctx context.Context, cfg program.Config) (any, error) {
 	found, err := findInterpreter(ctx, cfg.WithDefaults().Python)
 	if err != nil {
@@ -57,9 +57,9 @@ func prepare(ctx context.Context, cfg program.Config) (any, error) {
 	return found, nil
 }
 
-// question makes a Python print its path, its version, whether that is supported, and, if so, the compiled
-// form of the sources on standard input. The files are those of PEP 552 that are never checked against
-// their source.
+// question makes a Python print its path, its version, whether that is supported, and, if so, the
+// compiled form of the sources on standard input. The files are those of PEP 552 that are never
+// checked against their source.
 const question = `import sys
 print(sys.executable, '%d.%d' % sys.version_info[:2], int(sys.version_info >= (3, 8)), sep='\n')
 if sys.version_info >= (3, 8):

@@ -26,8 +26,8 @@ const typeBool, typeInt, typeFloat = 1, 2, 3
 // A float has exactBits bits of precision, and is smaller than 2 to the power of floatBits.
 const exactBits, floatBits = 53, 1024
 
-// keyEncoder encodes marshalled keys as bytes that sort as the keys do. runner/bucketmill_runner/keys.py
-// describes the format, and encodes keys as the same bytes.
+// keyEncoder encodes marshalled keys as bytes that sort as the keys do.
+// runner/bucketmill_runner/keys.py describes the format, and encodes keys as the same bytes.
 type keyEncoder struct {
 	dst   []byte
 	types []byte // types of the numbers, which go to the end

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// The values of a Python program in the form of marshal, version 2 (Python/marshal.c of CPython): a letter,
-// and what belongs to it, little endian. An int beyond 32 bits is the letter l, the number of its digits in
-// base 2^15 (negative if the int is), and the digits.
+// The values of a Python program in the form of marshal, version 2 (Python/marshal.c of CPython): a
+// letter, and what belongs to it, little endian. An int beyond 32 bits is the letter l, the number
+// of its digits in base 2^15 (negative if the int is), and the digits.
 
 func appendInt32(dst []byte, n int32) []byte {
 	return binary.LittleEndian.AppendUint32(append(dst, 'i'), uint32(n)) //nolint:gosec // its bits

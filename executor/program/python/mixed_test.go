@@ -16,8 +16,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// mixedMap yields pairs of all kinds in one stream: plain ones, which the executor encodes, and others among
-// them.
+// mixedMap yields pairs of all kinds in one stream: plain ones, which the executor encodes, and
+// others among them.
 const mixedMap = `
 import enum, fractions
 class Text(str):

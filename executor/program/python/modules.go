@@ -18,9 +18,9 @@ import (
 //go:embed runner/modules.py
 var modulesScript string
 
-// Modules returns the files in a Python program's folder that the program imports, directly or through each
-// other, as paths below that folder, with slashes. It reads the program and does not run it. It fails only
-// if there is no interpreter to read it.
+// Modules returns the files in a Python program's folder that the program imports, directly or
+// through each other, as paths below that folder, with slashes. It reads the program and does not
+// run it. It fails only if there is no interpreter to read it.
 func Modules(ctx context.Context, cfg program.Config, file string) ([]string, error) {
 	python := newFinderOf(cfg)
 	found, err := python.find(ctx)

@@ -14,8 +14,8 @@ import (
 // errPair says that a program gave something other than pairs.
 var errPair = errors.New("it must give pairs (key, value), but it gave something else")
 
-// pairs decodes the payloads of PAIRS frames: it encodes the pairs as records, and adds up ints if the guest
-// asks for that.
+// pairs decodes the payloads of PAIRS frames: it encodes the pairs as records, and adds up ints if
+// the guest asks for that.
 type pairs struct {
 	pickle unpickler
 	keys   keyEncoder
@@ -26,8 +26,8 @@ type pairs struct {
 	key, value []byte // scratch
 }
 
-// count is the most common pair, a str with an int: data[from:to] is the key, and the byte before it is part
-// of the key's length.
+// count is the most common pair, a str with an int: data[from:to] is the key, and the byte before
+// it is part of the key's length.
 type count struct {
 	from, to int
 	n        int64
@@ -36,7 +36,8 @@ type count struct {
 // pairsSummed is the first byte of a PAIRS frame whose ints must be added up.
 const pairsSummed = 1
 
-// Take implements PairDecoder: it emits the pairs of a payload, which it changes, or keeps their sums for Drain.
+// Take implements PairDecoder: it emits the pairs of a payload, which it changes, or keeps their
+// sums for Drain.
 func (p *pairs) Take(payload []byte, out *record.Emitter) error {
 	if len(payload) == 0 || payload[0] > pairsSummed {
 		return fmt.Errorf("%w: PAIRS with unknown flags", frames.ErrMalformed)
@@ -69,8 +70,8 @@ func (p *pairs) takeLists(payload []byte, sum bool, out *record.Emitter) error {
 	return nil
 }
 
-// segment takes the items up to an APPENDS, or the only one up to an APPEND, and returns the offset after
-// that.
+// segment takes the items up to an APPENDS, or the only one up to an APPEND, and returns the offset
+// after that.
 func (p *pairs) segment(data []byte, at int, sum bool, out *record.Emitter) (int, error) {
 	if data[at] == opMark {
 		if end := p.scan(data, at+1); end > 0 {
@@ -89,7 +90,8 @@ func (p *pairs) segment(data []byte, at int, sum bool, out *record.Emitter) (int
 	return p.pickle.off + 1, nil
 }
 
-// scan reads items up to an APPENDS, and returns the offset after it; 0 if not all items are counts.
+// scan reads items up to an APPENDS, and returns the offset after it; 0 if not all items are
+// counts.
 func (p *pairs) scan(data []byte, at int) int {
 	counts := p.counts[:0]
 	for {

@@ -9,8 +9,8 @@ import (
 // errPickle says that data is not a pickled list, or not in the form in which the runner pickles.
 var errPickle = errors.New("malformed pickle")
 
-// The opcodes of pickle protocol 3 in lists of plain values, if nothing is memoized. Each pushes a value onto
-// a stack, or makes one value of those on its top. See Lib/pickletools.py of CPython.
+// The opcodes of pickle protocol 3 in lists of plain values, if nothing is memoized. Each pushes a
+// value onto a stack, or makes one value of those on its top. See Lib/pickletools.py of CPython.
 const (
 	opProto      = 0x80
 	opStop       = '.'
@@ -41,14 +41,14 @@ const (
 )
 
 const (
-	// maxPending bounds the values on the stack. Python adds values to a list or dict a thousand at a time,
-	// but to a tuple all at once. The runner sends no tuple in a pickle longer than this; each value takes
-	// at least a byte.
+	// maxPending bounds the values on the stack. Python adds values to a list or dict a thousand at
+	// a time, but to a tuple all at once. The runner sends no tuple in a pickle longer than this;
+	// each value takes at least a byte.
 	maxPending = 1 << 18
 	// maxNesting bounds the levels of a marshalled value; every marshal reads 1000.
 	maxNesting = 500
-	// containerHead is the length of the head of a marshalled tuple or list: a letter, and the number of
-	// elements.
+	// containerHead is the length of the head of a marshalled tuple or list: a letter, and the
+	// number of elements.
 	containerHead = 5
 	pickleVersion = 3
 )
@@ -58,7 +58,8 @@ type pickled struct {
 	from, to int // where its pickle is
 	at, end  int
 	depth    int
-	// raw says that the value contains a dict, or is nested too deep, so that only its pickle exists.
+	// raw says that the value contains a dict, or is nested too deep, so that only its pickle
+	// exists.
 	raw bool
 
 	// For a tuple of two: where the second element is, and which elements are raw.
@@ -66,8 +67,8 @@ type pickled struct {
 	rawKey, rawValue  bool
 }
 
-// unpickler translates values from pickle to marshal, whose containers begin with their length. It decodes
-// neither form: it works on bytes.
+// unpickler translates values from pickle to marshal, whose containers begin with their length. It
+// decodes neither form: it works on bytes.
 type unpickler struct {
 	data  []byte
 	off   int
@@ -77,8 +78,8 @@ type unpickler struct {
 	value []byte // the value of the last pair, if it is raw
 }
 
-// items reads the values of a list up to its APPENDS, in which case the first opcode is MARK, or up to its
-// APPEND. Then off is the place of that opcode.
+// items reads the values of a list up to its APPENDS, in which case the first opcode is MARK, or up
+// to its APPEND. Then off is the place of that opcode.
 func (u *unpickler) items(data []byte, off int) ([]pickled, error) {
 	u.data, u.off = data, off
 	u.out, u.stack, u.marks = u.out[:0], u.stack[:0], u.marks[:0]
@@ -188,8 +189,8 @@ func (u *unpickler) tuple(n int) error {
 	return nil
 }
 
-// pair returns the encoded key and value of an item. A key that is not valid is empty. Both are valid until
-// the next call.
+// pair returns the encoded key and value of an item. A key that is not valid is empty. Both are
+// valid until the next call.
 func (u *unpickler) pair(item *pickled) (key, value []byte, err error) {
 	if item.second == 0 {
 		return nil, nil, errPair
@@ -281,7 +282,8 @@ func (u *unpickler) scalar(op byte) error {
 	return nil
 }
 
-// sized returns the length of the opcode at off together with its length field, and the length of its data.
+// sized returns the length of the opcode at off together with its length field, and the length of
+// its data.
 func (u *unpickler) sized(op byte) (head, n int, err error) {
 	rest := u.data[u.off+1:]
 	switch op {

@@ -17,7 +17,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// runner is the Python package that calls a user's functions. It needs Python 3.8 and its standard library.
+// runner is the Python package that calls a user's functions. It needs Python 3.8 and its standard
+// library.
 //
 //go:embed runner/main.py runner/bucketmill_runner/*.py
 var runner embed.FS
@@ -116,8 +117,8 @@ func copyFile(to, from string) (err error) {
 	return err
 }
 
-// writeRunner writes the runner into scratch and returns the path of the file to start. Compiled are
-// compiled modules to put beside the source.
+// writeRunner writes the runner into scratch and returns the path of the file to start. Compiled
+// are compiled modules to put beside the source.
 func writeRunner(scratch string, compiled map[string][]byte) (string, error) {
 	source, err := fs.Sub(runner, "runner")
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // The minor versions of Python 3 that are supported.
 const oldest, newest = 8, 14
 
-// everything is a job with keys and values of many types, a combiner that is recognized as a sum, and
-// values that must be pickled.
+// everything is a job with keys and values of many types, a combiner that is recognized as a sum,
+// and values that must be pickled.
 const everything = `
 import types
 from bucketmill_runner import combine
@@ -53,8 +53,8 @@ def reduce_fn(key, values):
     return [(repr(key), ' '.join(sorted(shown)))]
 `
 
-// interpreters returns a configuration for each supported version of Python on this machine: those in PATH,
-// and those of pyenv.
+// interpreters returns a configuration for each supported version of Python on this machine: those
+// in PATH, and those of pyenv.
 func interpreters(t *testing.T) (versions []string, configs []program.Config) {
 	t.Helper()
 	root := cmp.Or(os.Getenv("PYENV_ROOT"), filepath.Join(os.Getenv("HOME"), ".pyenv"))
@@ -78,8 +78,9 @@ func interpreters(t *testing.T) (versions []string, configs []program.Config) {
 	return versions, configs
 }
 
-// TestVersions runs jobs with all supported versions of Python that this machine has. What one version has mapped
-// another one reduces, since the executors of a cluster may differ. python3 itself must be there.
+// TestVersions runs jobs with all supported versions of Python that this machine has. What one
+// version has mapped another one reduces, since the executors of a cluster may differ. python3
+// itself must be there.
 func TestVersions(t *testing.T) {
 	versions, configs := interpreters(t)
 	versions, configs = append(versions, "python3"), append(configs, foundPython(t))

@@ -11,9 +11,9 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// BenchmarkStreaming passes 16 MiB of short lines through commands: into a command that prints nothing,
-// through cat, whose lines become pairs, through cat as a combiner of sorted pairs, and through cat as a
-// reducer. Allocations are those of a whole attempt.
+// BenchmarkStreaming passes 16 MiB of short lines through commands: into a command that prints
+// nothing, through cat, whose lines become pairs, through cat as a combiner of sorted pairs, and
+// through cat as a reducer. Allocations are those of a whole attempt.
 func BenchmarkStreaming(b *testing.B) {
 	var s strings.Builder
 	for i := 0; s.Len() < 16<<20; i++ {

@@ -7,7 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// streamCombiner buffers a mapper's pairs. When the buffer is full, it starts a process that combines them.
+// streamCombiner buffers a mapper's pairs. When the buffer is full, it starts a process that
+// combines them.
 type streamCombiner struct {
 	*streams
 	buffer *shuffle.SortBuffer // of the mapper's pairs

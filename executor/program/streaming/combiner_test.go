@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// sumRuns is a combiner and reducer that adds up the values of each key. It fails if equal keys are not
-// adjacent, or keys are not sorted by their bytes.
+// sumRuns is a combiner and reducer that adds up the values of each key. It fails if equal keys are
+// not adjacent, or keys are not sorted by their bytes.
 const sumRuns = `
 import sys
 print("reporter:counter:sum,runs,1", file=sys.stderr)

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// splitCommand cuts a command into its arguments at white space outside of quotes. In single or double
-// quotes, every character means itself; a backslash has no special meaning.
+// splitCommand cuts a command into its arguments at white space outside of quotes. In single or
+// double quotes, every character means itself; a backslash has no special meaning.
 func splitCommand(command string) ([]string, error) {
 	var (
 		args  []string
@@ -50,8 +50,8 @@ func splitCommand(command string) ([]string, error) {
 	return args, nil
 }
 
-// findCommand returns the absolute path of a command's program. It searches the working folder, and then the
-// folders of PATH. A file in the working folder is made executable.
+// findCommand returns the absolute path of a command's program. It searches the working folder, and
+// then the folders of PATH. A file in the working folder is made executable.
 func findCommand(name, folder, path string) (string, error) {
 	if filepath.IsAbs(name) {
 		return name, nil
@@ -76,8 +76,8 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// makeExecutable gives all users the right to run a file. A file of another user may stay as it is; then its
-// start fails.
+// makeExecutable gives all users the right to run a file. A file of another user may stay as it is;
+// then its start fails.
 func makeExecutable(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Mode()&0o100 == 0 {

@@ -1,2 +1,3 @@
-// Package streaming runs commands that read and write lines, as Hadoop Streaming does; see STREAMING.md.
+// Package streaming runs commands that read and write lines, as Hadoop Streaming does; see
+// STREAMING.md.
 package streaming

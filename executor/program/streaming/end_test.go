@@ -12,7 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// A program that ends with status 0 has succeeded, even if it has read only part of its input, or nothing.
+// A program that ends with status 0 has succeeded, even if it has read only part of its input, or
+// nothing.
 func TestEarlyEndIsSuccess(t *testing.T) {
 	text := strings.Repeat("line\tof text\n", 300_000)
 	for command, want := range map[string]int{
@@ -87,7 +88,8 @@ func TestExitMayBeNoFailure(t *testing.T) {
 	}
 }
 
-// The processes that a command has started are waited for while they keep the output open, and no longer.
+// The processes that a command has started are waited for while they keep the output open, and no
+// longer.
 func TestBackgroundOutputIsNotLost(t *testing.T) {
 	p := openCommands(t, program.Commands{Mapper: `sh -c '(sleep 0.1; echo late; sleep 0.1; echo later) & echo early'`})
 	checkRecords(t, mapText(t, p, "a\n", 9), programtest.KV{"early", ""}, programtest.KV{"late", ""}, programtest.KV{"later", ""})
@@ -97,7 +99,8 @@ func TestBackgroundOutputIsNotLost(t *testing.T) {
 	checkRecords(t, mapText(t, p, "a\n", 9), programtest.KV{"a", ""})
 }
 
-// spawner starts a child that keeps the FIFO open and would live long, and one that has left the group.
+// spawner starts a child that keeps the FIFO open and would live long, and one that has left the
+// group.
 const spawner = `sh -c 'exec 9>$FIFO; sleep 1000 & setsid sleep 1001 & exec 9>&-; echo started >&2; wait'`
 
 func startSpawner(t *testing.T, ctx context.Context, c program.Commands) (program.Mapper, <-chan error) {

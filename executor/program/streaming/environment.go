@@ -7,8 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program"
 )
 
-// variables returns the environment variables that describe an attempt to its processes, by Hadoop's new and
-// old names.
+// variables returns the environment variables that describe an attempt to its processes, by
+// Hadoop's new and old names.
 func variables(a *program.Attempt) []string {
 	side, isMap := "r", a.Phase == "map"
 	if isMap {
@@ -27,8 +27,8 @@ func variables(a *program.Attempt) []string {
 	)
 }
 
-// inputVariables returns the environment variables that describe the object that a mapper reads, and the
-// task's part of it.
+// inputVariables returns the environment variables that describe the object that a mapper reads,
+// and the task's part of it.
 func inputVariables(a *program.Attempt, url string) []string {
 	if url == "" {
 		return nil

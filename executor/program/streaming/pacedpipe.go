@@ -9,15 +9,16 @@ import (
 )
 
 const (
-	// minPause is the shortest sleep that saves time. maxPause bounds how long a reader waits that has become
-	// faster.
+	// minPause is the shortest sleep that saves time. maxPause bounds how long a reader waits that
+	// has become faster.
 	minPause = 500 * time.Microsecond
 	maxPause = 20 * time.Millisecond
 )
 
-// pacedPipe writes to a pipe. A blocked writer is woken for every page that the reader frees; with reads of
-// 4 KiB, these wake-ups cost as much processor time as a simple reader's work. So a pacedPipe sleeps until
-// about half of a full pipe should be free. Decision 0021 has the measurement. It belongs to one goroutine.
+// pacedPipe writes to a pipe. A blocked writer is woken for every page that the reader frees; with
+// reads of 4 KiB, these wake-ups cost as much processor time as a simple reader's work. So a
+// pacedPipe sleeps until about half of a full pipe should be free. Decision 0021 has the
+// measurement. It belongs to one goroutine.
 type pacedPipe struct {
 	file *os.File
 	size int64 // of the pipe, in bytes

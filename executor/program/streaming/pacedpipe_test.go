@@ -126,9 +126,9 @@ func TestPacedPipeEnds(t *testing.T) {
 	}
 }
 
-// BenchmarkPacedPipe writes lines to two programs at the same time, through pipes of 1 MiB, with and without a
-// pacedPipe. It reports the processor time of all processes, and how often the writers waited, for each MiB.
-// Decision 0021 has results.
+// BenchmarkPacedPipe writes lines to two programs at the same time, through pipes of 1 MiB, with
+// and without a pacedPipe. It reports the processor time of all processes, and how often the
+// writers waited, for each MiB. Decision 0021 has results.
 func BenchmarkPacedPipe(b *testing.B) {
 	const size, streams = 32 << 20, 2
 	block := bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog\n"), (256<<10)/44)

@@ -12,7 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
-// reporter obeys the lines on standard error that are meant for us. All processes of an attempt share it.
+// reporter obeys the lines on standard error that are meant for us. All processes of an attempt
+// share it.
 type reporter struct {
 	prefix     []byte
 	progressed func() // not nil

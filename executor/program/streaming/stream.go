@@ -123,9 +123,9 @@ func (g *streams) Kill() {
 	}
 }
 
-// killStrays ends what the processes have left running, if they share the folder with a combiner; otherwise
-// each does that at its end. What does not end, or can't be found, is left to the next start on this
-// machine.
+// killStrays ends what the processes have left running, if they share the folder with a combiner;
+// otherwise each does that at its end. What does not end, or can't be found, is left to the next
+// start on this machine.
 func (g *streams) killStrays() {
 	if g.program.combiner != nil {
 		_ = process.KillStrays(g.attempt.Scratch)
@@ -160,8 +160,8 @@ func (s *stream) kill() {
 	})
 }
 
-// read hands over output until it ends or the process is killed. It ends only when no process holds the
-// output open any longer.
+// read hands over output until it ends or the process is killed. It ends only when no process holds
+// the output open any longer.
 func (s *stream) read() {
 	defer s.proc.LetGo()
 	var rest []byte
@@ -213,8 +213,8 @@ func (s *stream) readPiece(buf, rest []byte) (piece, []byte) {
 	}
 }
 
-// exchange hands output to take while input runs in another goroutine. It returns when input has returned
-// and, with toEnd, output has ended. After an error the process is dead.
+// exchange hands output to take while input runs in another goroutine. It returns when input has
+// returned and, with toEnd, output has ended. After an error the process is dead.
 func (s *stream) exchange(input func() error, toEnd bool, take func(lines []byte) error) error {
 	written := make(chan error, 1)
 	var writer sync.WaitGroup
@@ -227,8 +227,8 @@ func (s *stream) exchange(input func() error, toEnd bool, take func(lines []byte
 	return err
 }
 
-// receive is the part of exchange in the caller's goroutine; written receives the result of the other part.
-// A process may stop reading its input: its exit status says whether that is an error.
+// receive is the part of exchange in the caller's goroutine; written receives the result of the
+// other part. A process may stop reading its input: its exit status says whether that is an error.
 func (s *stream) receive(written <-chan error, toEnd bool, take func(lines []byte) error) error {
 	for written != nil || toEnd && !s.silent {
 		select {
@@ -273,8 +273,8 @@ func (s *stream) ended() bool {
 	}
 }
 
-// finish ends the input, takes the rest of the output, and waits for the process to end. It returns the
-// fault of the process, if there is one.
+// finish ends the input, takes the rest of the output, and waits for the process to end. It returns
+// the fault of the process, if there is one.
 func (s *stream) finish(take func(lines []byte) error) error {
 	defer s.forget()
 	if err := s.exchange(func() error { return process.IgnoreClosed(s.proc.Stdin.Close()) }, true, take); err != nil {
@@ -288,7 +288,8 @@ func (s *stream) finish(take func(lines []byte) error) error {
 	return s.cause(s.fault())
 }
 
-// shellFoundNothing are the exit statuses by which a shell says that a program does not exist, or can't run.
+// shellFoundNothing are the exit statuses by which a shell says that a program does not exist, or
+// can't run.
 var shellFoundNothing = []int{126, 127}
 
 // fault returns what the end of the process says about the program.
@@ -323,8 +324,8 @@ func (s *stream) forget() {
 	s.running = slices.DeleteFunc(s.running, func(other *stream) bool { return other == s })
 }
 
-// cause returns why err happened: the end of the attempt, if it has ended, rather than the death of the
-// process, which follows from that.
+// cause returns why err happened: the end of the attempt, if it has ended, rather than the death of
+// the process, which follows from that.
 func (g *streams) cause(err error) error {
 	if cause := context.Cause(g.ctx); cause != nil {
 		return cause

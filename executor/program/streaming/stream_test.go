@@ -149,7 +149,8 @@ func TestReducerReadsPairs(t *testing.T) {
 	}
 }
 
-// A reducer without pairs runs, and what it prints is dropped. With a pair, all that it prints counts.
+// A reducer without pairs runs, and what it prints is dropped. With a pair, all that it prints
+// counts.
 func TestReducerOfAnEmptyPartition(t *testing.T) {
 	witness := filepath.Join(t.TempDir(), "ran")
 	p := openCommands(t, program.Commands{Mapper: "cat", Reducer: `sh -c 'echo head; cat; echo tail; echo ran > $WITNESS'`}, "WITNESS", witness)

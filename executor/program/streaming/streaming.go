@@ -140,7 +140,8 @@ func javaName(program string) error {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// ownVariables are set for every process. By HOME, processes that a program has left running are found.
+// ownVariables are set for every process. By HOME, processes that a program has left running are
+// found.
 var ownVariables = []string{"HOME", "TMPDIR"}
 
 // configure reads the parameters.
@@ -186,9 +187,9 @@ func (p *streaming) configure(given map[string]string) error {
 	return params.Err()
 }
 
-// What Linux passes to a process. One text may have 128 KiB, of which its name and its end take a little.
-// All together may have a quarter of the stack's limit, which is mostly 8 MiB; some of that is for what
-// we add.
+// What Linux passes to a process. One text may have 128 KiB, of which its name and its end take a
+// little. All together may have a quarter of the stack's limit, which is mostly 8 MiB; some of that
+// is for what we add.
 const (
 	mostVariable    = 120 << 10
 	mostEnvironment = 1 << 20
@@ -218,8 +219,8 @@ func environmentName(name string) string {
 // Traits implements Program.
 func (p *streaming) Traits() program.Traits { return program.Traits{Identity: p.reducer == nil} }
 
-// Check searches for the commands' programs, as far as that is possible before the files are in a working
-// folder.
+// Check searches for the commands' programs, as far as that is possible before the files are in a
+// working folder.
 func (p *streaming) Check(context.Context) error {
 	for _, args := range [][]string{p.mapper, p.combiner, p.reducer} {
 		if args == nil || p.files[filepath.Clean(args[0])] != "" {

@@ -31,8 +31,8 @@ func pairsOf(text, separator string, fields int) (pairs []programtest.KV) {
 	return pairs
 }
 
-// FuzzLines turns lines into pairs, these pairs into lines, and a batch into lines, and compares each with a
-// simple implementation.
+// FuzzLines turns lines into pairs, these pairs into lines, and a batch into lines, and compares
+// each with a simple implementation.
 func FuzzLines(f *testing.F) {
 	f.Add("a\tb\r\n\nc\rd\n\te\t\t\nlast", "\t", 1)
 	f.Add("a::b::::c\n::\n", "::", 2)

@@ -10,7 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 )
 
-// Arguments and variables that the kernel does not pass to a process are refused before a process starts.
+// Arguments and variables that the kernel does not pass to a process are refused before a process
+// starts.
 func TestCommandsThatAreTooLarge(t *testing.T) {
 	fits := program.Spec{Kind: Name, Commands: program.Commands{Mapper: "cat"}, Params: map[string]string{"BIG": strings.Repeat("x", mostVariable)}}
 	p, err := table.Open(program.Config{}, fits, "")
