@@ -34,7 +34,7 @@ type jobContext struct {
 	layout   layout.Layout
 	kind     *program.Kind
 	program  program.Program
-	folder   string // on local disk; holds the program's file
+	folder   string // on local disk; contains the program's file
 
 	loading sharedCall
 	loaded  atomic.Bool
@@ -55,7 +55,7 @@ type jobKey struct {
 	born int64
 }
 
-// foreign reports whether the program runs in processes of its own.
+// foreign reports whether the program runs in separate processes.
 func (j *jobContext) foreign() bool { return !j.kind.InProcess }
 
 // maySkip reports whether records on which the program fails may be skipped.

@@ -141,9 +141,9 @@ func TestReadFromTheMiddle(t *testing.T) {
 					if unit, err := w.Named(t.Context(), from, until-1, why); err != nil || unit != -1 {
 						t.Errorf("record %d is found as %d where it is not, %v", until-1, unit, err)
 					}
-					told, err := w.Describe(t.Context(), until-1)
-					if err != nil || told.Input != wanted.input || *told.Offset != wanted.offset || told.Value.Text != wanted.record[:min(len(wanted.record), badrecords.ShownBytes)] {
-						t.Errorf("record %d is described as %+v, %v", until-1, told, err)
+					described, err := w.Describe(t.Context(), until-1)
+					if err != nil || described.Input != wanted.input || *described.Offset != wanted.offset || described.Value.Text != wanted.record[:min(len(wanted.record), badrecords.ShownBytes)] {
+						t.Errorf("record %d is described as %+v, %v", until-1, described, err)
 					}
 				}
 			})

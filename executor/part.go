@@ -19,6 +19,7 @@ type partWriter struct {
 	bucket objstore.Bucket
 }
 
+// createPart begins the upload of a part of a job's output.
 func (e *Executor) createPart(ctx context.Context, j *jobContext, index int) (partWriter, error) {
 	format, err := formats.Outputs.Parse("") // a spec asks for no other
 	if err != nil {
@@ -33,7 +34,8 @@ func (e *Executor) createPart(ctx context.Context, j *jobContext, index int) (pa
 	return partWriter{part, b}, err
 }
 
-// seal ends the part. It stays invisible until the job is published.
+// seal ends the part, which stays invisible until the job is published. The attempt's manifest is
+// the handle by which any process can complete the upload.
 func (p partWriter) seal(counters map[string]int64) (result, error) {
 	sealed, err := p.Seal()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 type GroupFilter struct {
 	Source      func() ([]byte, error) // returns the next block, or io.EOF
 	From, Until int64                  // the wanted ordinals: from From to before Until
-	Omit        []int64                // sorted: ordinals in this range that are not wanted all the same
+	Omit        []int64                // sorted: ordinals in this range that are skipped
 	End         int64                  // behind the last group that was returned
 
 	rest   []byte // of the block

@@ -13,7 +13,7 @@ var ErrEnough = errors.New("all wanted records were read")
 type RecordFilter struct {
 	Pass        func(*record.Batch) error // gets batches of wanted records only
 	From, Until int64                     // the wanted ordinals: from From to before Until
-	Omit        []int64                   // sorted: ordinals in this range that are not wanted all the same
+	Omit        []int64                   // sorted: ordinals in this range that are skipped
 	Next        int64                     // the ordinal of the first record of the next batch
 	End         int64                     // behind the last record that was passed on
 }

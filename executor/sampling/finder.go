@@ -155,7 +155,7 @@ func (f *Finder) keepHolding(ctx context.Context, j Job, token string) {
 
 // sample puts the bounds that a sample gives on the work store, and returns their name. If bounds
 // were lost, these must have the same name. With an error, a name means that the bounds may be
-// there all the same.
+// there nevertheless.
 func (f *Finder) sample(ctx context.Context, j Job, a job.AttemptID, lost string, s *Sampler) (string, error) {
 	began := time.Now()
 	p, err := s.run(ctx)

@@ -82,7 +82,7 @@ func (s *Sampler) choose(ctx context.Context) ([]piece, error) {
 	return choosePieces(splits, s.Format, n, sampledBytes(s.Partitions)), nil
 }
 
-// mapEach maps each piece by a program of its own, and leaves out the pieces on which the program
+// mapEach maps each piece by a separate program, and leaves out the pieces on which the program
 // fails: the bad records are found when the map tasks run.
 func (s *Sampler) mapEach(ctx context.Context, plan []piece) error {
 	s.keys, s.read = shuffle.KeySample{Distinct: s.keys.Distinct}, 0
