@@ -34,6 +34,7 @@ var (
 	footerMagic = [4]byte{'B', 'M', 'S', 'F'}
 )
 
+// Validate returns an error if a file cannot have the identity.
 func (id Identity) Validate() error {
 	if len(id.Job) > maxJobLen {
 		return fmt.Errorf("job name of %d bytes: want at most %d", len(id.Job), maxJobLen)

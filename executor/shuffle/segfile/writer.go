@@ -45,6 +45,7 @@ type Layout struct {
 	SortedValues bool
 }
 
+// NewWriter returns a Writer of a file to w.
 func NewWriter(w io.Writer, l Layout) *Writer {
 	f := &Writer{
 		w: w, identity: l.Identity, fingerprint: l.Identity.fingerprint(),
