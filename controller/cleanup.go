@@ -9,9 +9,10 @@ import (
 	"github.com/bucketmill/bucketmill/layout"
 )
 
-// cleanUp removes what a job left behind, however it ended: unfinished uploads, parts of an output that was not
-// completed, intermediates, the plan. Only its history stays. It may be done again from the start, at any point. What
-// the store refuses permanently (access denied, say), or for too long, is left: a job must end.
+// cleanUp removes what a job left behind, however it ended: unfinished uploads, parts of an output
+// that was not completed, intermediates, the plan. Only its history stays. It may be done again
+// from the start, at any point. What the store refuses permanently (access denied, say), or for too
+// long, is left: a job must end.
 func (s *step) cleanUp(ctx context.Context) error {
 	layout, err := s.layout()
 	if err != nil {
@@ -53,8 +54,9 @@ func (s *step) cleanUp(ctx context.Context) error {
 	return nil
 }
 
-// completedBefore completes a failed or cancelled job if it has completed in a time that Redis has forgotten, and
-// returns true then: a failover may send back a job whose output was published, and what it needs to go on is gone.
+// completedBefore completes a failed or cancelled job if it has completed in a time that Redis has
+// forgotten, and returns true then: a failover may send back a job whose output was published, and
+// what it needs to go on is gone.
 func (s *step) completedBefore(ctx context.Context) (bool, error) {
 	if s.job.State == job.Completed || !s.job.PublishedFrom.IsZero() {
 		return false, nil
@@ -80,8 +82,8 @@ func (s *step) keep(ctx context.Context) error {
 	return err
 }
 
-// abortSegments aborts the uploads of segment files that attempts without a result had begun. Uploads that the store
-// lists by prefix are found without their attempts: see abortUploads.
+// abortSegments aborts the uploads of segment files that attempts without a result had begun.
+// Uploads that the store lists by prefix are found without their attempts: see abortUploads.
 func (s *step) abortSegments(ctx context.Context, layout layout.Layout) error {
 	if s.job.Plan == "" {
 		return nil
@@ -106,8 +108,8 @@ func mapsOf(attempts []job.AttemptID) iter.Seq[job.AttemptID] {
 	}
 }
 
-// deleteFolders deletes folders of the work store with deleteAll. It continues with the next one only if the store
-// answers, and the job is still in the step's stage.
+// deleteFolders deletes folders of the work store with deleteAll. It continues with the next one
+// only if the store answers, and the job is still in the step's stage.
 func (s *step) deleteFolders(ctx context.Context, folders []string) (err error) {
 	for _, folder := range folders {
 		if moved := s.stillIn(ctx); moved != nil {

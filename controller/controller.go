@@ -1,13 +1,14 @@
-// Package controller moves jobs along: it plans them, reassigns the tasks of executors that stopped answering,
-// publishes their output, and cleans up after them.
+// Package controller moves jobs along: it plans them, reassigns the tasks of executors that stopped
+// answering, publishes their output, and cleans up after them.
 //
-// A controller is stateless. Whatever it does for a job it reads from Redis and the store, does idempotently, and ends
-// with one fenced transition (package state). Any number of controllers may run; one that is killed, or paused and
-// back, does no harm.
+// A controller is stateless. Whatever it does for a job it reads from Redis and the store, does
+// idempotently, and ends with one fenced transition (package state). Any number of controllers may
+// run; one that is killed, or paused and back, does no harm.
 //
-// A [Controller] makes rounds (rounds.go) and works on each job in a goroutine of its own. The work on a job in one
-// phase is a step (step.go): plan (plan.go), publish (publish.go) or clean up (cleanup.go). Before anything that can't
-// be undone a step asks Redis whether the job is still in the stage that the step was made for.
+// A [Controller] makes rounds (rounds.go) and works on each job in a goroutine of its own. The work
+// on a job in one phase is a step (step.go): plan (plan.go), publish (publish.go) or clean up
+// (cleanup.go). Before anything that can't be undone a step asks Redis whether the job is still in
+// the stage that the step was made for.
 package controller
 
 import (
@@ -36,7 +37,8 @@ type Controller struct {
 
 	mu    sync.Mutex
 	notes map[job.ID]*note // guarded by mu
-	// reportsUntil is how long this controller is the one that reports on the cluster; guarded by mu.
+	// reportsUntil is how long this controller is the one that reports on the cluster; guarded by
+	// mu.
 	reportsUntil time.Time
 	// unreadable are the lost jobs with unreadable records that the log mentions; guarded by mu.
 	unreadable map[job.ID]bool
@@ -45,8 +47,8 @@ type Controller struct {
 const (
 	// sweepsAtOnce is how many jobs one controller sweeps at a time.
 	sweepsAtOnce = 16
-	// stepsAtOnce is how many jobs it plans, publishes and cleans up at a time. Most wait for the store; jobs whose
-	// stores don't answer must leave room for the others.
+	// stepsAtOnce is how many jobs it plans, publishes and cleans up at a time. Most wait for the
+	// store; jobs whose stores don't answer must leave room for the others.
 	stepsAtOnce = 256
 )
 

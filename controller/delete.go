@@ -9,8 +9,9 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Delete removes the history of a job that has ended: its logs, and its records in Redis and on the store; never its
-// output. It may be repeated after an error. It fails with state.ErrIllegal for a job that has not ended.
+// Delete removes the history of a job that has ended: its logs, and its records in Redis and on the
+// store; never its output. It may be repeated after an error. It fails with state.ErrIllegal for a
+// job that has not ended.
 func (c *Controller) Delete(ctx context.Context, id job.ID) error {
 	phase, err := c.cfg.Store.Phase(ctx, id)
 	if err != nil {
@@ -25,8 +26,8 @@ func (c *Controller) Delete(ctx context.Context, id job.ID) error {
 	return nil
 }
 
-// deleteHistory removes an ended job's records, those on the store first: as long as Redis knows the job, the deletion
-// can be repeated.
+// deleteHistory removes an ended job's records, those on the store first: as long as Redis knows
+// the job, the deletion can be repeated.
 func (c *Controller) deleteHistory(ctx context.Context, id job.ID) error {
 	if err := c.dropRecords(ctx, id); err != nil {
 		return err
@@ -37,7 +38,8 @@ func (c *Controller) deleteHistory(ctx context.Context, id job.ID) error {
 	return c.cfg.Store.Erase(ctx, id)
 }
 
-// How full Redis is, as a fraction of its limit, when relieve starts to remove history, and when it stops.
+// How full Redis is, as a fraction of its limit, when relieve starts to remove history, and when it
+// stops.
 const (
 	fullFrom  = 0.85
 	fullUntil = 0.75
@@ -45,9 +47,9 @@ const (
 	erasedAtOnce = 50
 )
 
-// relieve removes the history of the oldest jobs while Redis is almost full, so that the jobs that have not ended can
-// continue and others can be submitted. If that is not enough, failed jobs are no longer kept for a retry; they end
-// soon, and their history is removed the next time.
+// relieve removes the history of the oldest jobs while Redis is almost full, so that the jobs that
+// have not ended can continue and others can be submitted. If that is not enough, failed jobs are
+// no longer kept for a retry; they end soon, and their history is removed the next time.
 func (c *Controller) relieve(ctx context.Context) error {
 	used, most, err := c.cfg.Store.Memory(ctx)
 	if err != nil || most == 0 || float64(used) < fullFrom*float64(most) {

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// A _SUCCESS that somebody has made large does not fill the controller's memory, neither when a job that overwrites it
-// is planned nor when a controller finds out whether it was published.
+// A _SUCCESS that somebody has made large does not fill the controller's memory, neither when a job
+// that overwrites it is planned nor when a controller finds out whether it was published.
 func TestLargeSuccessIsOfNoJob(t *testing.T) {
 	l := newLab(t, nil)
 	l.write(filepath.Join(l.folder, "in.txt"), "x\n")

@@ -17,7 +17,8 @@ import (
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
 
-// lab is a controller whose methods a test calls one by one, with its own Redis and folder. Tests are its executors.
+// lab is a controller whose methods a test calls one by one, with its own Redis and folder. Tests
+// are its executors.
 type lab struct {
 	*Controller
 	t      *testing.T

@@ -13,9 +13,10 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// A job has its output locked from its planning to the end of its clean-up. The lock is in another slot of Redis than
-// the job, so no script sees both, and a request for the lock may be executed when its job is over. So a lock counts
-// only as long as its job has not ended: after that any other job may take it, and if none does it is removed.
+// A job has its output locked from its planning to the end of its clean-up. The lock is in another
+// slot of Redis than the job, so no script sees both, and a request for the lock may be executed
+// when its job is over. So a lock counts only as long as its job has not ended: after that any
+// other job may take it, and if none does it is removed.
 
 // notFreeError is a job.ErrOutputNotFree that says why.
 type notFreeError struct{ error }
@@ -28,11 +29,12 @@ func (notFreeError) Is(target error) bool { return target == job.ErrOutputNotFre
 // errOutputBusy is that the job which wrote to an output last has ended, but its clean-up has not.
 var errOutputBusy = errors.New("is being cleaned up; try again in a moment")
 
-// claimOutput locks the output and makes sure, unless the job may overwrite it, that nothing is there. Otherwise it
-// fails with job.ErrOutputNotFree, and may have locked the output.
+// claimOutput locks the output and makes sure, unless the job may overwrite it, that nothing is
+// there. Otherwise it fails with job.ErrOutputNotFree, and may have locked the output.
 //
-// What a job that was planned before left there, when a failover sent it back, is its own; but not if it is retried:
-// its output was cleaned up when it failed, so what is there now is somebody else's.
+// What a job that was planned before left there, when a failover sent it back, is its own; but not
+// if it is retried: its output was cleaned up when it failed, so what is there now is somebody
+// else's.
 func (s *step) claimOutput(ctx context.Context, retried bool) error {
 	holder, err := s.lockOutput(ctx, s.out.url, s.job.ID)
 	if err != nil {
@@ -78,8 +80,9 @@ func (s *step) outputHeld(ctx context.Context, holder job.ID) error {
 	return notFree("output %s: job %s is writing to it; wait for its end, or cancel it", s.out.location, holder)
 }
 
-// plannedBefore reports whether the job was planned before, so that its output was free, and a failover has sent it
-// back from its publication: then what is in the output is its own. But a complete output is left alone.
+// plannedBefore reports whether the job was planned before, so that its output was free, and a
+// failover has sent it back from its publication: then what is in the output is its own. But a
+// complete output is left alone.
 func (s *step) plannedBefore(ctx context.Context) (bool, error) {
 	there, err := s.out.success(ctx)
 	if err != nil || there != nil {
@@ -98,8 +101,9 @@ func (s *step) takeOutput(ctx context.Context) (bool, error) {
 	return holder == s.job.ID, err
 }
 
-// ownsOutput reports whether the job has the output locked. It takes no lock: a controller that is late must not lock
-// the output for a job that has ended. A job that was planned had the lock, even if Redis has lost it since.
+// ownsOutput reports whether the job has the output locked. It takes no lock: a controller that is
+// late must not lock the output for a job that has ended. A job that was planned had the lock, even
+// if Redis has lost it since.
 func (s *step) ownsOutput(ctx context.Context) (bool, error) {
 	holder, err := s.cfg.Store.OutputHolder(ctx, s.out.url)
 	return holder == s.job.ID || holder == "" && s.job.Plan != "", err
@@ -109,7 +113,8 @@ func (s *step) unlockOutput(ctx context.Context) error {
 	return s.cfg.Store.UnlockOutput(ctx, s.out.url, s.job.ID)
 }
 
-// lockOutput locks an output, also if a job that is over has it locked. It returns the job that has the lock now.
+// lockOutput locks an output, also if a job that is over has it locked. It returns the job that has
+// the lock now.
 func (c *Controller) lockOutput(ctx context.Context, url string, id job.ID) (job.ID, error) {
 	holder, err := c.cfg.Store.LockOutput(ctx, url, id)
 	if err != nil || holder == id {
@@ -124,8 +129,8 @@ func (c *Controller) lockOutput(ctx context.Context, url string, id job.ID) (job
 	return c.cfg.Store.LockOutput(ctx, url, id)
 }
 
-// isOver reports whether a job has ended. A job that Redis does not know, but the store does, has not: it is about to
-// be restored.
+// isOver reports whether a job has ended. A job that Redis does not know, but the store does, has
+// not: it is about to be restored.
 func (c *Controller) isOver(ctx context.Context, id job.ID) (bool, error) {
 	phase, err := c.cfg.Store.Phase(ctx, id)
 	if !errors.Is(err, state.ErrNoJob) {

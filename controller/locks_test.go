@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// A lock on an output counts as long as its job has not ended. If a request came late and locked an output for a job
-// that is over, another job can take the lock, and it is removed if none does.
+// A lock on an output counts as long as its job has not ended. If a request came late and locked an
+// output for a job that is over, another job can take the lock, and it is removed if none does.
 func TestLockOfAJobThatIsOver(t *testing.T) {
 	for name, test := range map[string]struct {
 		durable bool
@@ -69,8 +69,8 @@ func TestLockOfAJobThatIsOver(t *testing.T) {
 	}
 }
 
-// A failed job can't be retried over what others have written to its output since. It can once that is deleted, and
-// does not keep others from the output meanwhile.
+// A failed job can't be retried over what others have written to its output since. It can once that
+// is deleted, and does not keep others from the output meanwhile.
 func TestRetryWhereTheOutputIsNotFree(t *testing.T) {
 	for name, c := range map[string]struct {
 		take, free func(l lab, spec job.Spec)

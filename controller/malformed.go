@@ -6,8 +6,9 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// unusable returns why a job has nothing to publish: its builtin skipped every record as malformed. Most people read
-// an empty output as "nothing was found", although the input is of another format. It returns nil for other jobs.
+// unusable returns why a job has nothing to publish: its builtin skipped every record as malformed.
+// Most people read an empty output as "nothing was found", although the input is of another format.
+// It returns nil for other jobs.
 func (s *step) unusable(counters map[string]int64) error {
 	n := counters[job.Malformed]
 	if n == 0 || counters["map_output_records"] > 0 {

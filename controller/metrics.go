@@ -8,8 +8,9 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// metrics count what this controller does. The controller whose transition ends a job counts the end, so the counts
-// of several controllers add up. A controller that is killed loses what it has not shown yet.
+// metrics count what this controller does. The controller whose transition ends a job counts the
+// end, so the counts of several controllers add up. A controller that is killed loses what it has
+// not shown yet.
 type metrics struct {
 	ended    *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec

@@ -12,9 +12,10 @@ import (
 // orphanInterval is how often the work store is searched for objects that belong to no job.
 const orphanInterval = 6 * time.Hour
 
-// collect removes the objects on the work store of jobs that Redis does not know: jobs whose submission failed
-// half-way, that Redis has lost for good, or for which an executor wrote after they had ended. Only old objects are
-// removed, because another cluster, with another Redis, may use the same prefix.
+// collect removes the objects on the work store of jobs that Redis does not know: jobs whose
+// submission failed half-way, that Redis has lost for good, or for which an executor wrote after
+// they had ended. Only old objects are removed, because another cluster, with another Redis, may
+// use the same prefix.
 func (c *Controller) collect(ctx context.Context) error {
 	layout := c.records("")
 	folders := append(layout.SpreadFolders(), layout.LogFolders(), layout.JobFolders())

@@ -17,8 +17,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// output is the folder that a job writes to. Its methods ask the store only: what must happen in a certain stage of
-// the job is a method of step.
+// output is the folder that a job writes to. Its methods ask the store only: what must happen in a
+// certain stage of the job is a method of step.
 type output struct {
 	location string // as the job's spec has it
 	bucket   objstore.Bucket
@@ -44,8 +44,8 @@ func (o *output) key(name string) string {
 	return strings.TrimPrefix(path.Join(o.prefix, name), "/")
 }
 
-// find returns the wanted keys of the objects whose names begin with prefix: a part of a name, or a folder with a
-// slash at its end. A bucket that does not exist has none.
+// find returns the wanted keys of the objects whose names begin with prefix: a part of a name, or a
+// folder with a slash at its end. A bucket that does not exist has none.
 func (o *output) find(ctx context.Context, prefix string, wanted func(key string) bool) (keys []string, err error) {
 	first := o.key(prefix)
 	if strings.HasSuffix(prefix, "/") {
@@ -65,9 +65,10 @@ func (o *output) find(ctx context.Context, prefix string, wanted func(key string
 	return keys, nil
 }
 
-// complete makes parts visible. It returns the attempts whose uploads are lost: the store has neither the upload nor
-// the object that the upload was to become. Somebody may have aborted it, or the store has dropped a completion whose
-// controller died while it waited for the answer, as MinIO does.
+// complete makes parts visible. It returns the attempts whose uploads are lost: the store has
+// neither the upload nor the object that the upload was to become. Somebody may have aborted it, or
+// the store has dropped a completion whose controller died while it waited for the answer, as MinIO
+// does.
 func (o *output) complete(ctx context.Context, parts []part) ([]state.Lost, error) {
 	var lost losses
 	err := each(ctx, slices.Values(parts), func(ctx context.Context, p part) error {
@@ -87,9 +88,9 @@ func (o *output) complete(ctx context.Context, parts []part) ([]state.Lost, erro
 	return lost.sorted(), err
 }
 
-// checkBytes returns nil if a part that can't be completed, for the reason why, is in place all the same. Before Redis
-// lost the job, other attempts may have written the same bytes, and a request to complete theirs have come last; and
-// some stores don't say whether an object is the completed one.
+// checkBytes returns nil if a part that can't be completed, for the reason why, is in place all the
+// same. Before Redis lost the job, other attempts may have written the same bytes, and a request to
+// complete theirs have come last; and some stores don't say whether an object is the completed one.
 func (o *output) checkBytes(ctx context.Context, p part, why error) (err error) {
 	object, err := o.bucket.Stat(ctx, p.upload.Key)
 	if err != nil {
@@ -114,8 +115,8 @@ func (o *output) checkBytes(ctx context.Context, p part, why error) (err error) 
 	return nil
 }
 
-// checkInvisible fails if there is an object in the place of a part whose manifest is lost. Nobody can tell whether
-// the object is the job's, so it stays.
+// checkInvisible fails if there is an object in the place of a part whose manifest is lost. Nobody
+// can tell whether the object is the job's, so it stays.
 func (o *output) checkInvisible(ctx context.Context, lost []state.Lost) error {
 	for _, l := range lost {
 		key := o.key(layout.PartName(l.Attempt.Task.Index))
@@ -130,7 +131,8 @@ func (o *output) checkInvisible(ctx context.Context, lost []state.Lost) error {
 	return nil
 }
 
-// partIndex reads the index from a part's key; false if the name is not one that layout.PartName makes.
+// partIndex reads the index from a part's key; false if the name is not one that layout.PartName
+// makes.
 func partIndex(key string) (int, bool) {
 	name := key[strings.LastIndexByte(key, '/')+1:]
 	index, err := strconv.Atoi(strings.TrimPrefix(name, "part-"))

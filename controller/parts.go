@@ -23,8 +23,8 @@ type part struct {
 	layout.Part
 }
 
-// parts returns the committed parts of the output, by index, and the attempts whose manifests are lost. It fails if
-// a task is not committed.
+// parts returns the committed parts of the output, by index, and the attempts whose manifests are
+// lost. It fails if a task is not committed.
 func (s *step) parts(ctx context.Context) ([]part, []state.Lost, error) {
 	found, lost, err := s.committedParts(ctx)
 	if err != nil {
@@ -56,8 +56,8 @@ func outputSide(j state.Job) (job.Side, int) {
 	return job.Reduce, j.Reduce.Total
 }
 
-// committedParts returns the parts that are committed, by index, and the attempts whose manifests the store has lost
-// or damaged.
+// committedParts returns the parts that are committed, by index, and the attempts whose manifests
+// the store has lost or damaged.
 func (s *step) committedParts(ctx context.Context) ([]part, []state.Lost, error) {
 	layout, err := s.layout()
 	if err != nil {

@@ -15,10 +15,11 @@ func transient(err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
-// shouldRetry reports whether the step should be tried again after an error: always after one of Redis, without which
-// nothing can be decided about the job, and as long as patience lasts after a transient one of the store. Patience
-// starts when this controller first meets such an error in the stage, because the job may have waited before: there
-// was no controller, or Redis had lost the job.
+// shouldRetry reports whether the step should be tried again after an error: always after one of
+// Redis, without which nothing can be decided about the job, and as long as patience lasts after a
+// transient one of the store. Patience starts when this controller first meets such an error in the
+// stage, because the job may have waited before: there was no controller, or Redis had lost the
+// job.
 func (s *step) shouldRetry(err error, patience time.Duration) bool {
 	// The order matters: the error of an unreachable store may contain one of the network, too.
 	if !transient(err) && !errors.Is(err, errOutputBusy) {
@@ -33,8 +34,9 @@ func (s *step) shouldRetry(err error, patience time.Duration) bool {
 	return time.Since(n.trouble.since) < patience
 }
 
-// retryOrGiveUp returns transient errors for CleanupTimeout, so that the clean-up is tried again. After that, and for
-// all other errors, it logs what may be left behind ("": nothing) and returns nil.
+// retryOrGiveUp returns transient errors for CleanupTimeout, so that the clean-up is tried again.
+// After that, and for all other errors, it logs what may be left behind ("": nothing) and returns
+// nil.
 func (s *step) retryOrGiveUp(what string, err error) error {
 	if err == nil || movedOn(err) || s.shouldRetry(err, s.cfg.CleanupTimeout) {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// The time that a store may not answer starts when a controller notices it, however long ago the job came to its
-// stage: it may have waited for a controller. Each stage has its own time.
+// The time that a store may not answer starts when a controller notices it, however long ago the
+// job came to its stage: it may have waited for a controller. Each stage has its own time.
 func TestPatienceBeginsWithTheTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &Controller{notes: map[job.ID]*note{}}

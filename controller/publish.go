@@ -11,9 +11,9 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// publish makes the output visible. Nothing of it was visible until now: every part is an upload that its attempt
-// sealed. It completes all uploads and checks their sizes; _SUCCESS comes last. Any controller may do this again from
-// the start, at any point.
+// publish makes the output visible. Nothing of it was visible until now: every part is an upload
+// that its attempt sealed. It completes all uploads and checks their sizes; _SUCCESS comes last.
+// Any controller may do this again from the start, at any point.
 func (s *step) publish(ctx context.Context) error {
 	if s.broken != nil {
 		return s.fail(ctx, s.broken)
@@ -96,8 +96,9 @@ func (s *step) publishParts(ctx context.Context) error {
 	return s.finish(ctx)
 }
 
-// publishedBefore completes the job if its output was published before. Otherwise it returns the _SUCCESS object
-// that may be there, or fails with errOutputTaken if that is of a job whose output must not be replaced.
+// publishedBefore completes the job if its output was published before. Otherwise it returns the
+// _SUCCESS object that may be there, or fails with errOutputTaken if that is of a job whose output
+// must not be replaced.
 func (s *step) publishedBefore(ctx context.Context) (there *layout.Success, done bool, err error) {
 	there, done, err = s.out.published(ctx, s.job.ID, s.job.Parts())
 	if err != nil {
@@ -126,9 +127,9 @@ func (s *step) report(parts []part, counters map[string]int64, skipped []layout.
 	return report
 }
 
-// finish completes the job. If it was cancelled during its publication, it takes back _SUCCESS, which is not true
-// any more. Otherwise, if the job has moved on, another controller has finished it, or will find it complete after a
-// failover that has sent it back to before its publication.
+// finish completes the job. If it was cancelled during its publication, it takes back _SUCCESS,
+// which is not true any more. Otherwise, if the job has moved on, another controller has finished
+// it, or will find it complete after a failover that has sent it back to before its publication.
 func (s *step) finish(ctx context.Context) error {
 	err := s.cfg.Store.Finish(ctx, s.job.ID, s.job.Stage)
 	if !errors.Is(err, state.ErrIllegal) {
@@ -141,8 +142,8 @@ func (s *step) finish(ctx context.Context) error {
 	return err
 }
 
-// redoLost is redo, unless the job was published before: then its clean-up has removed the manifests, and a failover
-// of Redis has brought the publication back.
+// redoLost is redo, unless the job was published before: then its clean-up has removed the
+// manifests, and a failover of Redis has brought the publication back.
 func (s *step) redoLost(ctx context.Context, lost []state.Lost) error {
 	if _, done, err := s.publishedBefore(ctx); done || err != nil {
 		return err
@@ -150,8 +151,8 @@ func (s *step) redoLost(ctx context.Context, lost []state.Lost) error {
 	return s.redo(ctx, lost)
 }
 
-// redo has tasks done again: the store has lost or damaged something of theirs that the publication needs. The parts
-// of all other tasks stay.
+// redo has tasks done again: the store has lost or damaged something of theirs that the publication
+// needs. The parts of all other tasks stay.
 func (s *step) redo(ctx context.Context, lost []state.Lost) error {
 	for _, l := range lost {
 		s.cfg.Log.Warn("task is done again: the store has lost what the publication needs of it", "job", s.job.ID, "attempt", l.Attempt, "error", l.Why)

@@ -70,7 +70,8 @@ func (l lab) ended(id job.ID, params job.Params) {
 	l.must(l.cfg.Store.Forget(l.t.Context(), id, state.AnyStage, time.Hour))
 }
 
-// A deletion can be repeated wherever it stopped, and a job whose deletion a crash interrupts is not restored.
+// A deletion can be repeated wherever it stopped, and a job whose deletion a crash interrupts is
+// not restored.
 func TestDeleteIsRepeatable(t *testing.T) {
 	l := newLab(t, func(cfg *Config) { cfg.Durable = true; cfg.History = time.Hour })
 	ctx := t.Context()
@@ -97,8 +98,8 @@ func TestDeleteIsRepeatable(t *testing.T) {
 	}
 }
 
-// When Redis is almost full, the history of the oldest jobs that have ended is removed early; jobs that have not ended
-// stay.
+// When Redis is almost full, the history of the oldest jobs that have ended is removed early; jobs
+// that have not ended stay.
 func TestHistoryGivesWayInAFullRedis(t *testing.T) {
 	server := testservices.NewRedis(t)
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr})

@@ -14,8 +14,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// jobRecord is a job on the work store, from before it is submitted until its outcome is certain: what is needed to
-// submit the job again if Redis loses its data.
+// jobRecord is a job on the work store, from before it is submitted until its outcome is certain:
+// what is needed to submit the job again if Redis loses its data.
 type jobRecord struct {
 	Namespace string          `json:"namespace"` // of the cluster: several may share a work prefix
 	Name      string          `json:"name"`
@@ -25,8 +25,8 @@ type jobRecord struct {
 	By        string          `json:"submitted_by,omitempty"`
 }
 
-// planRecord says which plan a job was started with. It is written after the job is started, so that of several
-// controllers that plan a job the one whose plan counts writes it.
+// planRecord says which plan a job was started with. It is written after the job is started, so
+// that of several controllers that plan a job the one whose plan counts writes it.
 type planRecord struct {
 	Maps    int    `json:"maps"`
 	Reduces int    `json:"reduces"`
@@ -41,8 +41,8 @@ func (p planRecord) parts() int {
 	return p.Reduces
 }
 
-// sameRecord fails with state.ErrExists if a job's record has another spec: another submission has written it, and
-// its job has the id, or is about to have it. It replaces a damaged record.
+// sameRecord fails with state.ErrExists if a job's record has another spec: another submission has
+// written it, and its job has the id, or is about to have it. It replaces a damaged record.
 func (c *Controller) sameRecord(ctx context.Context, id job.ID, r jobRecord) error {
 	var there jobRecord
 	key := c.records(id).Record()
@@ -63,9 +63,9 @@ func (c *Controller) sameRecord(ctx context.Context, id job.ID, r jobRecord) err
 	return nil
 }
 
-// dropLateRecord removes the records of a job whose outcome was certain before one of them was written: by a
-// submission that was repeated after its answer was lost, or by a controller that was held up. If they stayed, the job
-// would be restored when its history expires.
+// dropLateRecord removes the records of a job whose outcome was certain before one of them was
+// written: by a submission that was repeated after its answer was lost, or by a controller that was
+// held up. If they stayed, the job would be restored when its history expires.
 func (c *Controller) dropLateRecord(ctx context.Context, id job.ID) error {
 	j, err := c.cfg.Store.Job(ctx, id)
 	if errors.Is(err, state.ErrNoJob) {
@@ -105,8 +105,8 @@ func (c *Controller) writePlan(ctx context.Context, id job.ID, p planRecord) err
 	return c.dropLateRecord(ctx, id)
 }
 
-// keepPlan writes the job's plan record if it is missing: the controller that started the job may have died before
-// it wrote the record.
+// keepPlan writes the job's plan record if it is missing: the controller that started the job may
+// have died before it wrote the record.
 func (s *step) keepPlan(ctx context.Context) error {
 	if !s.cfg.Durable {
 		return nil
@@ -137,8 +137,8 @@ func (s *step) keepRecords(ctx context.Context) error {
 	return s.keepPlan(ctx)
 }
 
-// readPlan returns the record of the plan that a job was started with, before Redis lost the job; false: the job was
-// not started, or the record is damaged, and the job is planned again.
+// readPlan returns the record of the plan that a job was started with, before Redis lost the job;
+// false: the job was not started, or the record is damaged, and the job is planned again.
 func (c *Controller) readPlan(ctx context.Context, id job.ID) (planRecord, bool, error) {
 	var p planRecord
 	found, err := c.readRecord(ctx, c.records(id).Planned(), &p)

@@ -10,8 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Of two submissions with one id and two specs, the one whose record is written first has the id. The other leaves
-// that record alone.
+// Of two submissions with one id and two specs, the one whose record is written first has the id.
+// The other leaves that record alone.
 func TestRecordOfAnotherSubmission(t *testing.T) {
 	l := newLab(t, func(cfg *Config) { cfg.Durable = true })
 	spec := func(output string) job.Spec {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// One of all controllers reports the state of the whole cluster: sums over all of them would count each job several
-// times. It is the controller that holds a lock in Redis.
+// One of all controllers reports the state of the whole cluster: sums over all of them would count
+// each job several times. It is the controller that holds a lock in Redis.
 
 const (
 	reportInterval = 3 * time.Second

@@ -48,7 +48,8 @@ func TestOneControllerReports(t *testing.T) {
 	}
 }
 
-// A controller that can't renew the lock stops reporting before the lock expires, and another one may begin.
+// A controller that can't renew the lock stops reporting before the lock expires, and another one
+// may begin.
 func TestReporterThatIsCutOff(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)

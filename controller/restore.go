@@ -11,8 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// ensureRestored notices that Redis has lost its data (or is a new one), and submits all jobs again whose records are
-// on the work store. Planning then finds out how far each job had come.
+// ensureRestored notices that Redis has lost its data (or is a new one), and submits all jobs again
+// whose records are on the work store. Planning then finds out how far each job had come.
 func (c *Controller) ensureRestored(ctx context.Context) error {
 	if !c.cfg.Durable {
 		return nil
@@ -36,12 +36,12 @@ func (c *Controller) Restoring(ctx context.Context) (bool, error) {
 	return err == nil && !alive, err
 }
 
-// reconcileInterval is how often the work store is searched for jobs that Redis does not know: a replica that took
-// over may have missed the last submissions.
+// reconcileInterval is how often the work store is searched for jobs that Redis does not know: a
+// replica that took over may have missed the last submissions.
 const reconcileInterval = 20 * time.Second
 
-// restore submits the jobs on the work store that Redis does not know. Jobs that were planned come first, because
-// their outputs are theirs: other jobs that want the same outputs must be refused.
+// restore submits the jobs on the work store that Redis does not know. Jobs that were planned come
+// first, because their outputs are theirs: other jobs that want the same outputs must be refused.
 func (c *Controller) restore(ctx context.Context) error {
 	folder := c.records("").JobFolders()
 	active, err := c.cfg.Store.Active(ctx)

@@ -9,9 +9,9 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// Retry starts a failed job again where it stopped: what its map tasks committed stays. It fails with
-// state.ErrIllegal for a job that is not kept, or no longer, and with job.ErrOutputNotFree if the output was free when
-// the job was planned, and is not now.
+// Retry starts a failed job again where it stopped: what its map tasks committed stays. It fails
+// with state.ErrIllegal for a job that is not kept, or no longer, and with job.ErrOutputNotFree if
+// the output was free when the job was planned, and is not now.
 func (c *Controller) Retry(ctx context.Context, id job.ID) error {
 	j, err := c.cfg.Store.Job(ctx, id)
 	if err != nil {
@@ -26,7 +26,8 @@ func (c *Controller) Retry(ctx context.Context, id job.ID) error {
 	}
 	if err := st.claimOutput(ctx, true); err != nil {
 		if errors.Is(err, job.ErrOutputNotFree) {
-			// The job stays as it is: another one may write there as soon as the output is free again.
+			// The job stays as it is: another one may write there as soon as the output is free
+			// again.
 			err = errors.Join(err, st.unlockOutput(ctx))
 		}
 		return err

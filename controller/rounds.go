@@ -11,9 +11,9 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// A controller makes rounds: every Interval, and when it is called, it starts work on every job that has not ended.
-// Each job has its own goroutine and no round waits for one, so a job whose store, inputs or webhook are slow delays
-// no other job. Nor does a round wait for chores.
+// A controller makes rounds: every Interval, and when it is called, it starts work on every job
+// that has not ended. Each job has its own goroutine and no round waits for one, so a job whose
+// store, inputs or webhook are slow delays no other job. Nor does a round wait for chores.
 
 // note is what a controller remembers of a job between rounds. Losing it only costs work.
 type note struct {
@@ -36,7 +36,8 @@ const (
 	mostRest  = 8 * time.Second
 )
 
-// Run works on jobs until ctx ends, and then returns nil. It logs errors of Redis and the store, and tries again.
+// Run works on jobs until ctx ends, and then returns nil. It logs errors of Redis and the store,
+// and tries again.
 func (c *Controller) Run(ctx context.Context) error {
 	defer c.leaveReports(ctx)
 	defer c.working.Wait()
@@ -133,7 +134,8 @@ func (c *Controller) workOn(ctx context.Context, id job.ID) {
 	}
 }
 
-// beginWork reports whether the caller must work on a job: no goroutine does, and the job does not rest.
+// beginWork reports whether the caller must work on a job: no goroutine does, and the job does not
+// rest.
 func (c *Controller) beginWork(id job.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,7 +148,8 @@ func (c *Controller) beginWork(id job.ID) bool {
 	return n.busy
 }
 
-// endWork notes the result of the work on a job. It reports whether the caller must do it once more.
+// endWork notes the result of the work on a job. It reports whether the caller must do it once
+// more.
 func (c *Controller) endWork(id job.ID, err error) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

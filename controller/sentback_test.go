@@ -10,8 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/layout"
 )
 
-// TestOutputOfAJobThatWasSentBack plans jobs whose output has a part, as after a failover that sends a job back from
-// its publication to before its plan.
+// TestOutputOfAJobThatWasSentBack plans jobs whose output has a part, as after a failover that
+// sends a job back from its publication to before its plan.
 func TestOutputOfAJobThatWasSentBack(t *testing.T) {
 	for name, c := range map[string]struct {
 		file    string // beside part-00000

@@ -15,9 +15,9 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// publishSkipped copies the bad records that the job's tasks have saved to the output and, in an output that is
-// overwritten, removes those of others. It may be done again. If the store has lost or damaged some of the records,
-// it returns the attempts that saved them, and has removed nothing.
+// publishSkipped copies the bad records that the job's tasks have saved to the output and, in an
+// output that is overwritten, removes those of others. It may be done again. If the store has lost
+// or damaged some of the records, it returns the attempts that saved them, and has removed nothing.
 func (s *step) publishSkipped(ctx context.Context, counters map[string]int64) ([]layout.SuccessSkipped, []state.Lost, error) {
 	l, err := s.layout()
 	if err != nil {
@@ -67,8 +67,8 @@ func listSkipped(tasks map[job.TaskID]int64) []layout.SuccessSkipped {
 // errLostRecords is that the store has lost or damaged the bad records that a task has saved.
 var errLostRecords = errors.New("the saved bad records are lost")
 
-// skippedReads is how often records are read that are not as they were written, before they count as lost: bytes may
-// be damaged on their way.
+// skippedReads is how often records are read that are not as they were written, before they count
+// as lost: bytes may be damaged on their way.
 const skippedReads = 3
 
 // copySkipped copies the bad records that an attempt has saved.
@@ -101,7 +101,8 @@ func copySkipped(ctx context.Context, to objstore.Bucket, toKey string, from obj
 	}
 }
 
-// deleteOldSkipped removes the bad records of the job that is overwritten, of tasks that have none now.
+// deleteOldSkipped removes the bad records of the job that is overwritten, of tasks that have none
+// now.
 func (s *step) deleteOldSkipped(ctx context.Context, tasks map[job.TaskID]int64) error {
 	old, err := s.out.find(ctx, layout.SkippedFolder+"/", func(key string) bool {
 		task, ok := skippedTask(key)

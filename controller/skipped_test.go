@@ -155,7 +155,8 @@ func TestPublishSkippedRecords(t *testing.T) {
 	s.check("cleaned up", published())
 }
 
-// If the store has lost or damaged saved records, the task that saved them is done again, and no other.
+// If the store has lost or damaged saved records, the task that saved them is done again, and no
+// other.
 func TestLostSkippedRecords(t *testing.T) {
 	for name, happen := range map[string]func(path string) error{
 		"deleted": os.Remove,

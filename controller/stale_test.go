@@ -42,8 +42,8 @@ func (s skipping) retryOnce() {
 	s.perform(2)
 }
 
-// A controller that was held up while it published, until the job had failed and was retried, changes nothing any
-// more.
+// A controller that was held up while it published, until the job had failed and was retried,
+// changes nothing any more.
 func TestLatePublisher(t *testing.T) {
 	s := newSkipping(t, false)
 	stale := s.step("j")
@@ -69,8 +69,8 @@ func TestLatePublisher(t *testing.T) {
 	}
 }
 
-// A controller that was held up while it cleaned up leaves the output of a retry alone, even if its parts are the same
-// byte for byte.
+// A controller that was held up while it cleaned up leaves the output of a retry alone, even if its
+// parts are the same byte for byte.
 func TestLateCleanUp(t *testing.T) {
 	for _, when := range []string{"before it reads what was committed", "before it deletes _SUCCESS", "before it deletes parts"} {
 		t.Run(when, func(t *testing.T) {
@@ -160,7 +160,8 @@ func (b replaced) PutIfAbsent(ctx context.Context, key string, data []byte) (obj
 	return o, err
 }
 
-// A publisher whose job was cancelled takes back its _SUCCESS, but not that of the next job in the output.
+// A publisher whose job was cancelled takes back its _SUCCESS, but not that of the next job in the
+// output.
 func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 	for _, next := range []bool{false, true} {
 		s := newSkipping(t, false)
@@ -187,7 +188,8 @@ func TestCancelledPublisherMeetsTheNextJob(t *testing.T) {
 	}
 }
 
-// A job whose output the store refuses permanently fails: unlike an outage of Redis, that does not go away.
+// A job whose output the store refuses permanently fails: unlike an outage of Redis, that does not
+// go away.
 func TestPublishingIsRefused(t *testing.T) {
 	s := newSkipping(t, false)
 	plain := s.cfg.Open
@@ -224,8 +226,8 @@ func TestOutputIsAnothersAtPublication(t *testing.T) {
 	}
 }
 
-// A failover may send back a job whose output another job has replaced since. What the other job wrote stays, even if
-// its parts are the same.
+// A failover may send back a job whose output another job has replaced since. What the other job
+// wrote stays, even if its parts are the same.
 func TestOutputWasTakenOver(t *testing.T) {
 	for name, test := range map[string]struct {
 		there string
@@ -255,8 +257,9 @@ func TestOutputWasTakenOver(t *testing.T) {
 	}
 }
 
-// A late request of a publisher from before Redis lost the job may complete another attempt's part over ours, and
-// somebody may abort our upload. If the object there has not the bytes of our part, the task is done again.
+// A late request of a publisher from before Redis lost the job may complete another attempt's part
+// over ours, and somebody may abort our upload. If the object there has not the bytes of our part,
+// the task is done again.
 func TestPartThatAnotherAttemptWrote(t *testing.T) {
 	const nothing = "nothing" // is there
 	for text, want := range map[string]job.State{"": job.Completed, "other\n": job.Reducing, nothing: job.Reducing} {

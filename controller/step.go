@@ -12,15 +12,15 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// step is the work on one job in one phase: the job's record as it was read, and what the work needs of its spec
-// and its output, parsed and opened once. Its fields don't change.
+// step is the work on one job in one phase: the job's record as it was read, and what the work
+// needs of its spec and its output, parsed and opened once. Its fields don't change.
 type step struct {
 	*Controller
 	job  state.Job
 	spec job.Spec // zero if it can't be parsed
 	out  *output  // nil if it can't be opened
-	// broken says why the spec or the output can't be used. Such a job can neither be planned nor published;
-	// cleaning up after it leaves out what can't be known.
+	// broken says why the spec or the output can't be used. Such a job can neither be planned nor
+	// published; cleaning up after it leaves out what can't be known.
 	broken error
 }
 
@@ -52,8 +52,8 @@ func hasWork(p job.Phase) bool {
 	return p == job.PhasePlan || p == job.PhasePublish || p == job.PhaseCleanup || p == job.PhaseKept
 }
 
-// advance reassigns the tasks of a job's dead executors, and takes the job through its phases until it must wait for
-// executors. It does the latter only if no other controller holds the job.
+// advance reassigns the tasks of a job's dead executors, and takes the job through its phases until
+// it must wait for executors. It does the latter only if no other controller holds the job.
 func (c *Controller) advance(ctx context.Context, id job.ID) error {
 	phase, err := c.sweep(ctx, id)
 	if err != nil || !hasWork(phase) || c.rests(id, phase) {
@@ -85,8 +85,9 @@ func (c *Controller) advance(ctx context.Context, id job.ID) error {
 	}
 }
 
-// sweep reassigns tasks whose attempts lost their leases or make no progress, starts backup attempts beside
-// stragglers, and returns the job's phase; "" if there is no such job, because it is just being submitted or is gone.
+// sweep reassigns tasks whose attempts lost their leases or make no progress, starts backup
+// attempts beside stragglers, and returns the job's phase; "" if there is no such job, because it
+// is just being submitted or is gone.
 func (c *Controller) sweep(ctx context.Context, id job.ID) (job.Phase, error) {
 	if err := c.sweeps.Acquire(ctx, 1); err != nil {
 		return "", err
@@ -136,14 +137,15 @@ func (s *step) fail(ctx context.Context, why error) error {
 	return err
 }
 
-// movedOn reports whether a transition or a fence was refused because the job has left the step's stage, or is gone.
+// movedOn reports whether a transition or a fence was refused because the job has left the step's
+// stage, or is gone.
 func movedOn(err error) bool {
 	return errors.Is(err, state.ErrIllegal) || errors.Is(err, state.ErrNoJob)
 }
 
-// stillIn is the fence before everything that can't be undone: it fails with state.ErrIllegal if the job has left
-// the step's stage. Then this controller was held up, and the output may belong to another job, or to the same job
-// after a retry.
+// stillIn is the fence before everything that can't be undone: it fails with state.ErrIllegal if
+// the job has left the step's stage. Then this controller was held up, and the output may belong to
+// another job, or to the same job after a retry.
 func (s *step) stillIn(ctx context.Context) error {
 	stage, phase, err := s.cfg.Store.Stage(ctx, s.job.ID)
 	if err == nil && stage != s.job.Stage {

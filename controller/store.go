@@ -19,8 +19,8 @@ import (
 // requestsAtOnce is how many requests a controller has under way for one job.
 const requestsAtOnce = 32
 
-// each calls do for all elements, up to requestsAtOnce at a time. It returns the first error, which cancels the
-// context of the other calls.
+// each calls do for all elements, up to requestsAtOnce at a time. It returns the first error, which
+// cancels the context of the other calls.
 func each[T any](ctx context.Context, all iter.Seq[T], do func(context.Context, T) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(requestsAtOnce)
@@ -117,8 +117,8 @@ func abortAll(ctx context.Context, b objstore.Bucket, prefix string) error {
 	return nil
 }
 
-// losses gathers attempts of which the store has lost or damaged something that the publication needs. It is safe
-// for concurrent use.
+// losses gathers attempts of which the store has lost or damaged something that the publication
+// needs. It is safe for concurrent use.
 type losses struct {
 	mu   sync.Mutex
 	lost []state.Lost // guarded by mu

@@ -16,8 +16,8 @@ func Submit(ctx context.Context, store *state.Store, id job.ID, spec job.Spec) (
 	return SubmitFor(ctx, store, "", id, spec)
 }
 
-// SubmitFor validates a spec and creates its job in Redis, for the caller by. It reports whether this call created it,
-// as state.Store.Submit does.
+// SubmitFor validates a spec and creates its job in Redis, for the caller by. It reports whether
+// this call created it, as state.Store.Submit does.
 func SubmitFor(ctx context.Context, store *state.Store, by string, id job.ID, spec job.Spec) (created bool, err error) {
 	text, err := encodeSpec(&spec)
 	if err != nil {
@@ -31,8 +31,9 @@ func (c *Controller) Submit(ctx context.Context, id job.ID, spec job.Spec) (crea
 	return c.SubmitFor(ctx, "", id, spec)
 }
 
-// SubmitFor validates a spec and creates its job, for the caller by. If the controller is durable, the job is on the
-// work store before it is in Redis. It reports whether this call created the job, as state.Store.Submit does.
+// SubmitFor validates a spec and creates its job, for the caller by. If the controller is durable,
+// the job is on the work store before it is in Redis. It reports whether this call created the job,
+// as state.Store.Submit does.
 func (c *Controller) SubmitFor(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error) {
 	if !c.cfg.Durable {
 		return SubmitFor(ctx, c.cfg.Store, by, id, spec)
@@ -54,7 +55,8 @@ func (c *Controller) SubmitFor(ctx context.Context, by string, id job.ID, spec j
 	}
 	created, err = c.cfg.Store.SubmitFor(ctx, by, id, spec.Name, spec.Priority, text)
 	if recorded && (errors.Is(err, state.ErrExists) || errors.Is(err, state.ErrInvalid) || errors.Is(err, state.ErrNotSubmitted)) {
-		// There is no job, and the record must not become one later. After any other error there may be a job.
+		// There is no job, and the record must not become one later. After any other error there
+		// may be a job.
 		return false, errors.Join(err, c.dropRecords(ctx, id))
 	}
 	if err == nil && !recorded {

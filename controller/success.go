@@ -15,8 +15,9 @@ var (
 	errNotWhole    = errors.New("a part of the output is missing")
 )
 
-// success returns which job the output's _SUCCESS object names; nil if there is no such object. One that no job of
-// ours has written names no job. It reads only the object's first bytes, for the object may be anything.
+// success returns which job the output's _SUCCESS object names; nil if there is no such object. One
+// that no job of ours has written names no job. It reads only the object's first bytes, for the
+// object may be anything.
 func (o *output) success(ctx context.Context) (*layout.Success, error) {
 	head, err := readHead(ctx, o.bucket, o.key(layout.SuccessName), layout.SuccessHead)
 	if isNotFound(err) {
@@ -28,10 +29,10 @@ func (o *output) success(ctx context.Context) (*layout.Success, error) {
 	return &layout.Success{Job: layout.SuccessJob(head)}, nil
 }
 
-// published reads the _SUCCESS object, as success does, and reports whether the job of that id has published its
-// output: the object names the job and the number of parts (-1: unknown), and the parts are there. Otherwise a
-// publisher that was held up may have written it, about what a retry then threw away. The counters are those of the
-// job, if it has published.
+// published reads the _SUCCESS object, as success does, and reports whether the job of that id has
+// published its output: the object names the job and the number of parts (-1: unknown), and the
+// parts are there. Otherwise a publisher that was held up may have written it, about what a retry
+// then threw away. The counters are those of the job, if it has published.
 func (o *output) published(ctx context.Context, id job.ID, parts int) (*layout.Success, bool, error) {
 	s, err := o.success(ctx)
 	if err != nil || s == nil || s.Job != id {
@@ -82,8 +83,8 @@ func (o *output) deleteSuccess(ctx context.Context, id job.ID) error {
 	return o.bucket.Delete(ctx, o.key(layout.SuccessName))
 }
 
-// takenOver reports whether a _SUCCESS object (nil: there is none) is of a job that published after the job of that id
-// was planned: Redis has forgotten the other job, and that this one was over.
+// takenOver reports whether a _SUCCESS object (nil: there is none) is of a job that published after
+// the job of that id was planned: Redis has forgotten the other job, and that this one was over.
 func takenOver(id job.ID, plan string, there *layout.Success) (bool, error) {
 	if there == nil || there.Job == "" || there.Job == id || plan == "" {
 		return false, nil
@@ -92,7 +93,8 @@ func takenOver(id job.ID, plan string, there *layout.Success) (bool, error) {
 	return there.Job != p.Replaces, err
 }
 
-// finishFound completes a job whose output was published before: Redis was not told, or has forgotten.
+// finishFound completes a job whose output was published before: Redis was not told, or has
+// forgotten.
 func (s *step) finishFound(ctx context.Context, found *layout.Success) error {
 	return s.cfg.Store.FinishFound(ctx, s.job.ID, s.job.Stage, found.Counters)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// leaveOutput cleans up the output and unlocks it. A job whose plan failed because the output was not free never
-// wrote there, and one that was kept has left the output to others already.
+// leaveOutput cleans up the output and unlocks it. A job whose plan failed because the output was
+// not free never wrote there, and one that was kept has left the output to others already.
 func (s *step) leaveOutput(ctx context.Context) error {
 	if !s.job.KeptUntil.IsZero() {
 		return s.unlockOutput(ctx) // a retry that was refused may have locked it
@@ -27,8 +27,8 @@ func (s *step) leaveOutput(ctx context.Context) error {
 	return s.unlockOutput(ctx)
 }
 
-// cleanOutput aborts the uploads of attempts without a result and takes back what a job that did not complete has
-// published.
+// cleanOutput aborts the uploads of attempts without a result and takes back what a job that did
+// not complete has published.
 func (s *step) cleanOutput(ctx context.Context) error {
 	if s.job.Plan == "" && !s.job.Restored {
 		return nil // no attempt ever ran
@@ -39,8 +39,8 @@ func (s *step) cleanOutput(ctx context.Context) error {
 			return err
 		}
 		if !repeated && !s.job.Restored {
-			// Every attempt that Redis knows has committed. It may have forgotten one in a failover, which died
-			// before it aborted its upload.
+			// Every attempt that Redis knows has committed. It may have forgotten one in a
+			// failover, which died before it aborted its upload.
 			return s.abortBelow(ctx, s.out.key("part-"))
 		}
 		return s.abortUploads(ctx)
@@ -86,8 +86,8 @@ func (s *step) cleanOutput(ctx context.Context) error {
 // exactUploads is how many parts abortUploads asks for one by one.
 const exactUploads = 10_000
 
-// abortUploads aborts the uploads of parts that nobody knows, because their attempts were lost. Some stores (MinIO)
-// list uploads reliably only by their whole key.
+// abortUploads aborts the uploads of parts that nobody knows, because their attempts were lost.
+// Some stores (MinIO) list uploads reliably only by their whole key.
 func (s *step) abortUploads(ctx context.Context) error {
 	if err := s.abortBelow(ctx, s.out.key("part-")); err != nil {
 		return err
@@ -98,8 +98,9 @@ func (s *step) abortUploads(ctx context.Context) error {
 	})
 }
 
-// abortBelow aborts the uploads of parts whose keys start with prefix. Before each it asks whether the job is still in
-// the step's stage: a controller that was held up might meet the uploads of the next job.
+// abortBelow aborts the uploads of parts whose keys start with prefix. Before each it asks whether
+// the job is still in the step's stage: a controller that was held up might meet the uploads of the
+// next job.
 func (s *step) abortBelow(ctx context.Context, prefix string) error {
 	for u, err := range s.out.bucket.Uploads(ctx, prefix) {
 		if isNotFound(err) {
@@ -121,9 +122,9 @@ func (s *step) abortBelow(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// unpublish deletes the visible parts that this job's own uploads made. It completes nothing. Parts of which the store
-// does not say who made them stay, and are in the error. Before each deletion it asks whether the job is still in the
-// step's stage: a job that was retried goes on.
+// unpublish deletes the visible parts that this job's own uploads made. It completes nothing. Parts
+// of which the store does not say who made them stay, and are in the error. Before each deletion it
+// asks whether the job is still in the step's stage: a job that was retried goes on.
 func (s *step) unpublish(ctx context.Context, parts []part) error {
 	var unproven atomic.Pointer[error] // about one of the parts
 	err := each(ctx, slices.Values(parts), func(ctx context.Context, p part) error {

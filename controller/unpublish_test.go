@@ -13,7 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// trusting says that it completed an upload that is gone, if any object has its key, as VersityGW does.
+// trusting says that it completed an upload that is gone, if any object has its key, as VersityGW
+// does.
 type trusting struct{ objstore.Bucket }
 
 func (b trusting) Complete(ctx context.Context, u objstore.Upload) (objstore.Object, error) {
@@ -36,8 +37,8 @@ func (unmarked) Made(context.Context, objstore.Upload) (bool, error) {
 	return false, objstore.ErrUnproven
 }
 
-// A job that is cancelled while it replaces another job's output takes back what it wrote, and leaves the other job's
-// parts, even those with the same bytes.
+// A job that is cancelled while it replaces another job's output takes back what it wrote, and
+// leaves the other job's parts, even those with the same bytes.
 func TestUnpublishTakesBackItsOwn(t *testing.T) {
 	for name, test := range map[string]struct {
 		wrap func(objstore.Bucket) objstore.Bucket
@@ -76,7 +77,8 @@ func TestUnpublishTakesBackItsOwn(t *testing.T) {
 	}
 }
 
-// A part is not published if the store says that it completed the part, but another object is in its place.
+// A part is not published if the store says that it completed the part, but another object is in
+// its place.
 func TestPartsThatAreNotThere(t *testing.T) {
 	s := newSkipping(t, true)
 	publishing := s.step("j")

@@ -12,8 +12,8 @@ var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPaddi
 
 // NewID returns an id that no other job has: a ULID, so that ids sort by the time they were made.
 func NewID() ID {
-	// The 128 bits of a ULID are right-aligned in the 130 bits of its 26 characters. In 20 bytes, which are exactly 32
-	// characters, they are the last 26.
+	// The 128 bits of a ULID are right-aligned in the 130 bits of its 26 characters. In 20 bytes,
+	// which are exactly 32 characters, they are the last 26.
 	var id [20]byte // 4 zeros, 6 of the time, 10 random: 160 bits, 32 characters
 	binary.BigEndian.PutUint64(id[2:], uint64(time.Now().UnixMilli()))
 	_, _ = rand.Read(id[10:]) // never fails

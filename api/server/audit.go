@@ -26,8 +26,8 @@ func newAudit(log *slog.Logger) *audit {
 	return &audit{log: log, limiter: rate.NewLimiter(rate.Every(rejectionsEvery), rejectionsAtOnce)}
 }
 
-// rejected logs that a request was refused because of its token, unless there were many such requests just now. The
-// next logged rejection says how many were not logged.
+// rejected logs that a request was refused because of its token, unless there were many such
+// requests just now. The next logged rejection says how many were not logged.
 func (a *audit) rejected(c echo.Context, why error) {
 	if !a.limiter.Allow() {
 		a.missed.Add(1)

@@ -43,8 +43,8 @@ func ParseRole(text string) (Role, error) {
 	return RoleNone, fmt.Errorf("%q is not a role: read, submit or admin", text)
 }
 
-// Token admits every caller that knows its secret. Only a hash of the secret is kept. Secrets must be
-// long and random (32 hex digits, say): only the limit on requests slows down guessing.
+// Token admits every caller that knows its secret. Only a hash of the secret is kept. Secrets must
+// be long and random (32 hex digits, say): only the limit on requests slows down guessing.
 type Token struct {
 	Name string // of the holder, for logs
 	Role Role
@@ -59,8 +59,8 @@ func HashToken(secret string) string {
 	return hashPrefix + hex.EncodeToString(sum[:])
 }
 
-// ParseTokens reads lines of "NAME ROLE sha256:HEX". It skips empty lines and lines that start with #.
-// The list that it returns is not nil, even if it is empty.
+// ParseTokens reads lines of "NAME ROLE sha256:HEX". It skips empty lines and lines that start with
+// #. The list that it returns is not nil, even if it is empty.
 func ParseTokens(text string) ([]Token, error) {
 	tokens := []Token{}
 	n := 0
@@ -115,7 +115,8 @@ type key struct {
 // errNoTokens is that a server must ask for tokens, and has none.
 var errNoTokens = errors.New("there is no token, so nobody could be admitted")
 
-// newGate makes the gate of a server with tokens or, if they are nil, of a server that asks for none.
+// newGate makes the gate of a server with tokens or, if they are nil, of a server that asks for
+// none.
 func newGate(tokens []Token) (*gate, error) {
 	g := &gate{open: tokens == nil}
 	if g.open {
@@ -144,8 +145,8 @@ func (g *gate) replace(tokens []Token) error {
 	return nil
 }
 
-// SetTokens replaces all tokens, from the next request on. An empty list admits nobody. It fails for a server that was
-// made without tokens, which stays open to everybody.
+// SetTokens replaces all tokens, from the next request on. An empty list admits nobody. It fails
+// for a server that was made without tokens, which stays open to everybody.
 func (s *Server) SetTokens(tokens []Token) error {
 	if s.gate.open {
 		return errors.New("the server asks for no tokens")
@@ -153,8 +154,8 @@ func (s *Server) SetTokens(tokens []Token) error {
 	return s.gate.replace(tokens)
 }
 
-// identify finds the caller by the header Authorization. It takes the same time for all tokens, known
-// or not.
+// identify finds the caller by the header Authorization. It takes the same time for all tokens,
+// known or not.
 func (g *gate) identify(header string) (caller, error) {
 	if g.open {
 		return caller{name: "anonymous", role: RoleAdmin}, nil

@@ -77,7 +77,8 @@ func TestParseTokensRefusals(t *testing.T) {
 	}
 }
 
-// A file that an editor of Windows has saved begins with a byte order mark, and its lines end with a carriage return.
+// A file that an editor of Windows has saved begins with a byte order mark, and its lines end with
+// a carriage return.
 func TestParseTokensOfWindows(t *testing.T) {
 	tokens, err := server.ParseTokens("\ufeffann admin " + server.HashToken("a") + "\r\n")
 	if err != nil || len(tokens) != 1 || tokens[0].Name != "ann" {
@@ -99,8 +100,8 @@ func TestOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
-// Without tokens, a page must not reach the server by a name of its own, whatever address the request seems to come
-// from (a container's bridge, say).
+// Without tokens, a page must not reach the server by a name of its own, whatever address the
+// request seems to come from (a container's bridge, say).
 func TestNamesOfOthersAreRefused(t *testing.T) {
 	s := serve(t, func(c *server.Config) { c.Hosts = []string{"Mill.example", "controller"} })
 	for host, status := range map[string]int{

@@ -18,8 +18,8 @@ const maxPlainBody = 4 << 10
 // bodyReader is a request's body with limits on its size and on how long the server waits for it.
 // Its errors are problems for the client. It is confined to the request's goroutine.
 //
-// Only the time spent in Read counts, which is the client's: while a slow store takes what came, the
-// client's clock stands still.
+// Only the time spent in Read counts, which is the client's: while a slow store takes what came,
+// the client's clock stands still.
 type bodyReader struct {
 	body  io.ReadCloser
 	conn  *http.ResponseController
@@ -69,7 +69,8 @@ func (s *Server) guardBody(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		conn := http.NewResponseController(c.Response())
 		_ = conn.SetReadDeadline(time.Now().Add(s.cfg.BodyGrace)) // as in Read
-		// In a copy: package http checks the body of its own request when a client waits for 100 Continue.
+		// In a copy: package http checks the body of its own request when a client waits for 100
+		// Continue.
 		guarded := *r
 		guarded.Body = &bodyReader{
 			body: r.Body, conn: conn, limit: maxPlainBody,
@@ -89,8 +90,8 @@ func checkCoding(c echo.Context, coding string) error {
 	return newProblem(api.CodeMediaType, "the content encoding %.40q is not supported", coding).WithHint("send the body as it is, without a Content-Encoding")
 }
 
-// allowBody raises the limit of the request's body, in bytes. It fails at once if the request announces
-// a longer body.
+// allowBody raises the limit of the request's body, in bytes. It fails at once if the request
+// announces a longer body.
 func allowBody(c echo.Context, limit int64) error {
 	r := c.Request()
 	if r.ContentLength > limit {
@@ -161,8 +162,8 @@ func (w pacedWriter) Write(p []byte) (n int, err error) {
 	}
 }
 
-// leftError says that the client has closed the connection before it had the whole answer, as clients do that want only
-// the beginning.
+// leftError says that the client has closed the connection before it had the whole answer, as
+// clients do that want only the beginning.
 type leftError struct{ error }
 
 func (e leftError) Unwrap() error { return e.error }

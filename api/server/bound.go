@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// How long a detail may be: the text that it repeats from a request, in characters, and all of it, in bytes of JSON.
+// How long a detail may be: the text that it repeats from a request, in characters, and all of it,
+// in bytes of JSON.
 const (
 	maxEcho   = 150
 	maxDetail = 2 << 10

@@ -9,8 +9,9 @@ import (
 // conditions are the headers that make a request depend on the state of an object.
 var conditions = []string{"If-Match", "If-None-Match", "If-Unmodified-Since"}
 
-// checkConditions refuses writes under a condition, and writes of a part. The server does not support them, and a client
-// that sends such a request wants nothing to happen rather than a write without the condition.
+// checkConditions refuses writes under a condition, and writes of a part. The server does not
+// support them, and a client that sends such a request wants nothing to happen rather than a write
+// without the condition.
 func checkConditions(r *http.Request) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil

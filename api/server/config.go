@@ -30,21 +30,23 @@ type Config struct {
 	Allow      []string
 	AllowFiles bool
 
-	// Tokens admit their holders. Nil: no token is needed, and everybody may do everything. A list that is not nil but
-	// empty is an error.
+	// Tokens admit their holders. Nil: no token is needed, and everybody may do everything. A list
+	// that is not nil but empty is an error.
 	Tokens []Token
-	// Hosts are the names under which clients reach the server, besides localhost and IP addresses. Without tokens,
-	// requests for other names are refused: a page in somebody's browser may have made its own name lead here.
+	// Hosts are the names under which clients reach the server, besides localhost and IP addresses.
+	// Without tokens, requests for other names are refused: a page in somebody's browser may have
+	// made its own name lead here.
 	Hosts []string
 
 	MaxSpec    int64 // bytes of a job spec; default job.MaxSpec, which also limits a spec once it is read
 	MaxProgram int64 // bytes of a program, with all its files; default 256 MiB
 	MaxUpload  int64 // bytes of an uploaded object; default 5 TiB, what S3 can hold
 
-	// MaxJobs is how many jobs of one caller may be active: not completed, failed or cancelled. 0 sets no limit.
-	MaxJobs int
-	// MaxPriority is the highest priority that a caller with the role submit may give a job; an admin may give any. Nil
+	// MaxJobs is how many jobs of one caller may be active: not completed, failed or cancelled. 0
 	// sets no limit.
+	MaxJobs int
+	// MaxPriority is the highest priority that a caller with the role submit may give a job; an
+	// admin may give any. Nil sets no limit.
 	MaxPriority *int
 	// MaxStreams is how many event streams one caller may have at a time; default 1000.
 	MaxStreams int
@@ -67,19 +69,22 @@ type Config struct {
 
 	// Kinds are the kinds of programs that jobs may have. Programs of all other kinds are refused.
 	Kinds job.Kinds
-	// Submit creates a job of that id for a caller, and reports whether this call made it; false if the job was
-	// there, with the same spec. Nil: the route answers 501.
+	// Submit creates a job of that id for a caller, and reports whether this call made it; false if
+	// the job was there, with the same spec. Nil: the route answers 501.
 	Submit func(ctx context.Context, by string, id job.ID, spec job.Spec) (created bool, err error)
-	// Retry starts a failed job again. It fails with state.ErrIllegal if the job can't be retried, and
-	// with job.ErrOutputNotFree if its output can't be written to now. Nil: the route answers 501.
+	// Retry starts a failed job again. It fails with state.ErrIllegal if the job can't be retried,
+	// and with job.ErrOutputNotFree if its output can't be written to now. Nil: the route answers
+	// 501.
 	Retry func(ctx context.Context, id job.ID) error
-	// Delete removes the history of a job. It fails with state.ErrIllegal if the job has not ended. Nil: the route
-	// answers 501.
+	// Delete removes the history of a job. It fails with state.ErrIllegal if the job has not ended.
+	// Nil: the route answers 501.
 	Delete func(ctx context.Context, id job.ID) error
-	// Restoring reports whether Redis has lost its data, and jobs that it does not know are about to be
-	// restored: then the server does not answer that there is no such job. Nil: that never happens.
+	// Restoring reports whether Redis has lost its data, and jobs that it does not know are about
+	// to be restored: then the server does not answer that there is no such job. Nil: that never
+	// happens.
 	Restoring func(ctx context.Context) (bool, error)
-	// Returns is how long the event stream of a lost job waits until the job is restored; default 1m.
+	// Returns is how long the event stream of a lost job waits until the job is restored; default
+	// 1m.
 	Returns time.Duration
 	// Presign makes a URL with which anyone may do one request (GET or PUT) to an object until
 	// the URL expires. Nil: routes that make links answer 501.
@@ -90,8 +95,8 @@ type Config struct {
 	Buckets func(ctx context.Context) ([]string, error)
 	// Metrics is what GET /metrics shows besides the API's own metrics; nil: nothing.
 	Metrics *prometheus.Registry
-	// Reports reports whether GET /metrics shows the state of the whole cluster. Only one of several servers should,
-	// or sums over all of them count everything several times. Nil: always.
+	// Reports reports whether GET /metrics shows the state of the whole cluster. Only one of
+	// several servers should, or sums over all of them count everything several times. Nil: always.
 	Reports func() bool
 	// Ready returns nil if Redis and the store answer; nil: only Redis is asked.
 	Ready func(ctx context.Context) error

@@ -13,8 +13,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// content is the source of an answer that can be read from any offset. It keeps the errors of its reads, because
-// package http drops them.
+// content is the source of an answer that can be read from any offset. It keeps the errors of its
+// reads, because package http drops them.
 type content interface {
 	io.ReadSeeker
 	// expect is called before the first Read with how many bytes will be read.
@@ -24,8 +24,8 @@ type content interface {
 	close()
 }
 
-// serveContent answers a request for size bytes, or for a range of them, under the conditions of the request. An error
-// before the first byte is answered; a later one breaks the connection.
+// serveContent answers a request for size bytes, or for a range of them, under the conditions of
+// the request. An error before the first byte is answered; a later one breaks the connection.
 func (s *Server) serveContent(c echo.Context, name string, size int64, modified time.Time, from content) error {
 	defer from.close()
 	header := c.Response().Header()
@@ -59,8 +59,8 @@ func (s *Server) serveContent(c echo.Context, name string, size int64, modified 
 	return err
 }
 
-// contentWriter delays the header until the first byte is there. It drops package http's answers to failed conditions
-// and ranges: problems say these.
+// contentWriter delays the header until the first byte is there. It drops package http's answers to
+// failed conditions and ranges: problems say these.
 type contentWriter struct {
 	http.ResponseWriter
 	from   content
@@ -97,9 +97,10 @@ func (w *contentWriter) Write(p []byte) (int, error) {
 // byteRange is one range in the header of a request.
 var byteRange = regexp.MustCompile(`^(?i:bytes)=[ \t]*([0-9]*)-([0-9]*)[ \t]*$`)
 
-// oneRange returns the range that a request asks for, in the form for package http; "" if there is none, or it is
-// ignored. Several ranges, other units and malformed ranges are ignored, as RFC 9110 allows and stores do: each range
-// would be a request to the store. So are ranges of HEAD, and empty ranges, which no Content-Range can name.
+// oneRange returns the range that a request asks for, in the form for package http; "" if there is
+// none, or it is ignored. Several ranges, other units and malformed ranges are ignored, as RFC 9110
+// allows and stores do: each range would be a request to the store. So are ranges of HEAD, and
+// empty ranges, which no Content-Range can name.
 func oneRange(r *http.Request, size int64) string {
 	const digits = 18 // of a number that fits into 64 bits
 	wanted := byteRange.FindStringSubmatch(strings.Join(r.Header.Values("Range"), ","))

@@ -18,8 +18,8 @@ const (
 	endPoll   = 50 * time.Millisecond
 )
 
-// deleteJob answers DELETE /v1/jobs/{id}. It requires the role admin, or the submitter of the job. If a failed job is
-// kept for a retry, what is kept is removed first.
+// deleteJob answers DELETE /v1/jobs/{id}. It requires the role admin, or the submitter of the job.
+// If a failed job is kept for a retry, what is kept is removed first.
 func (s *Server) deleteJob(c echo.Context) error {
 	if s.cfg.Delete == nil {
 		return newProblem(api.CodeNotConfigured, "deleting jobs is not set up")

@@ -101,8 +101,8 @@ func lastEventID(c echo.Context) (string, error) {
 	return after, nil
 }
 
-// over reports whether a job has ended and has no events after one that the client has seen. A browser whose stream has
-// ended asks for more until the answer says that there is none.
+// over reports whether a job has ended and has no events after one that the client has seen. A
+// browser whose stream has ended asks for more until the answer says that there is none.
 func (s *Server) over(ctx context.Context, j state.Job, after string) (bool, error) {
 	if after == "" || j.Phase != job.PhaseEnded {
 		return false, nil
@@ -111,8 +111,8 @@ func (s *Server) over(ctx context.Context, j state.Job, after string) (bool, err
 	return len(events) == 0, err
 }
 
-// follower writes the events of one job to one client. It polls, because a blocking call would take a
-// connection of the pool for every client: often at first, and then less and less often.
+// follower writes the events of one job to one client. It polls, because a blocking call would take
+// a connection of the pool for every client: often at first, and then less and less often.
 type follower struct {
 	s     *Server
 	c     echo.Context
@@ -126,7 +126,8 @@ type follower struct {
 	progress api.Progress // as last written
 }
 
-// How often a job is polled: after a twentieth of the time that it has been followed, within these limits.
+// How often a job is polled: after a twentieth of the time that it has been followed, within these
+// limits.
 const (
 	minPoll = 20 * time.Millisecond
 	maxPoll = 500 * time.Millisecond
@@ -204,8 +205,9 @@ func (f *follower) step() (ended bool, err error) {
 	return false, nil
 }
 
-// miss handles a job that is gone. It returns true when the job won't come back. The history of a job that had ended was
-// removed. Redis has lost any other job with its data, and it is restored soon, unless its history has expired by now.
+// miss handles a job that is gone. It returns true when the job won't come back. The history of a
+// job that had ended was removed. Redis has lost any other job with its data, and it is restored
+// soon, unless its history has expired by now.
 func (f *follower) miss() (ended bool, err error) {
 	now := time.Now()
 	if f.missed.IsZero() {

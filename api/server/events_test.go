@@ -91,8 +91,8 @@ func TestEventStream(t *testing.T) {
 	s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/nope/events", "")
 }
 
-// A browser's EventSource reconnects when a stream ends, with the id of the last event that it has seen, until the
-// answer is not a stream.
+// A browser's EventSource reconnects when a stream ends, with the id of the last event that it has
+// seen, until the answer is not a stream.
 func TestBrowsersStopAfterTheEnd(t *testing.T) {
 	s := serve(t, nil)
 	id := s.submit(wordcount)
@@ -151,8 +151,8 @@ func TestForgottenJobEndsStream(t *testing.T) {
 	until(t, r, "event: ended")
 }
 
-// When Redis loses a job, its streams wait for it and then continue; a client that reconnects meanwhile is answered that
-// jobs are being restored.
+// When Redis loses a job, its streams wait for it and then continue; a client that reconnects
+// meanwhile is answered that jobs are being restored.
 func TestLostJobGoesOn(t *testing.T) {
 	var restoring atomic.Bool
 	s := serve(t, func(c *server.Config) {

@@ -17,7 +17,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// A caller that may write to an output can't make the server read anything else: _SUCCESS is not trusted.
+// A caller that may write to an output can't make the server read anything else: _SUCCESS is not
+// trusted.
 func TestForgedSuccessLeadsNowhere(t *testing.T) {
 	presigned := ""
 	s := serve(t, func(c *server.Config) {

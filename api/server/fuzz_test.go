@@ -18,8 +18,8 @@ import (
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
 
-// FuzzSubmit sends any body with any content type. The server answers with a job whose spec is valid, or
-// with a problem that is the client's fault.
+// FuzzSubmit sends any body with any content type. The server answers with a job whose spec is
+// valid, or with a problem that is the client's fault.
 func FuzzSubmit(f *testing.F) {
 	for _, kind := range []string{"application/json", "application/yaml", "multipart/form-data; boundary=b", "", "text/csv"} {
 		f.Add(kind, wordcount)

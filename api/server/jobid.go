@@ -19,8 +19,8 @@ const (
 	candidates = 10
 )
 
-// jobID returns the id of the job in the request's path, which may have only the beginning of the id. An id that no job
-// has is returned as it is.
+// jobID returns the id of the job in the request's path, which may have only the beginning of the
+// id. An id that no job has is returned as it is.
 func (s *Server) jobID(c echo.Context) (job.ID, error) {
 	id := job.ID(c.Param("id"))
 	if !id.Valid() {

@@ -47,7 +47,8 @@ func summary(job state.Job) (api.Job, error) {
 	return answer, nil
 }
 
-// specOf parses the spec of a job's record. An error is not a job.ErrSpec: a damaged record is not the client's fault.
+// specOf parses the spec of a job's record. An error is not a job.ErrSpec: a damaged record is not
+// the client's fault.
 func specOf(j state.Job) (job.Spec, error) {
 	spec, err := jobfile.Parse(j.Spec)
 	if err != nil {
@@ -152,7 +153,8 @@ func (s *Server) retryJob(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	// When the job was submitted, the allow-list may have been different, or its submitter an admin.
+	// When the job was submitted, the allow-list may have been different, or its submitter an
+	// admin.
 	spec, err := specOf(j)
 	if err != nil {
 		return err
@@ -249,8 +251,8 @@ func (s *Server) listJobs(c echo.Context) error {
 	}
 }
 
-// jobFilter reads the parameters state and name. State may be given more than once, or be a list with
-// commas. Name is a glob or, if it has no special characters, a part of the name.
+// jobFilter reads the parameters state and name. State may be given more than once, or be a list
+// with commas. Name is a glob or, if it has no special characters, a part of the name.
 func jobFilter(c echo.Context) (func(state.Job) bool, error) {
 	states := map[job.State]bool{}
 	for _, value := range c.QueryParams()["state"] {
@@ -282,8 +284,8 @@ func jobFilter(c echo.Context) (func(state.Job) bool, error) {
 	}, nil
 }
 
-// cursor says where the next page starts: after a job, which may have a greater offset by now because
-// of new jobs, or at an offset.
+// cursor says where the next page starts: after a job, which may have a greater offset by now
+// because of new jobs, or at an offset.
 type cursor struct {
 	offset int
 	after  job.ID

@@ -57,7 +57,8 @@ func TestListJobs(t *testing.T) {
 		}
 	}
 
-	// Jobs that are submitted between two pages are not shown, and no other job appears twice because of them.
+	// Jobs that are submitted between two pages are not shown, and no other job appears twice
+	// because of them.
 	var paged []job.ID
 	for query := "?limit=2"; ; {
 		var page api.JobList

@@ -53,7 +53,8 @@ func TestSlowBodiesAreCut(t *testing.T) {
 			t.Errorf("%.40s: the connection stays open", request)
 		}
 	}
-	// A body that no handler reads has a deadline, too: the answer comes at once, and then the connection ends.
+	// A body that no handler reads has a deadline, too: the answer comes at once, and then the
+	// connection ends.
 	a, rest := s.raw("POST /v1/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
 	if n, err := rest.Read(make([]byte, 1)); a.status != http.StatusNotFound || n > 0 || err == nil {
 		t.Errorf("%d, and the connection stays open", a.status)

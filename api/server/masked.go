@@ -14,7 +14,8 @@ import (
 // masked replaces what a caller may not see.
 const masked = "***"
 
-// secretWords are in the names of secret parameters; parameters whose names end with "_key" are secret, too.
+// secretWords are in the names of secret parameters; parameters whose names end with "_key" are
+// secret, too.
 var secretWords = []string{
 	"password", "passwd", "pwd", "passphrase", "secret", "token", "credential", "authorization", "apikey", "api_key", "access_key", "private_key",
 }
@@ -28,9 +29,9 @@ func secretName(name string) bool {
 	return strings.HasSuffix(name, "_key") || slices.ContainsFunc(secretWords, func(word string) bool { return strings.Contains(name, word) })
 }
 
-// shownSpec is a job's spec as the caller may see it. Admins and the submitter of the job see all of it. For others,
-// parameters are masked if their names say that they are secret or if their values contain a URL with a password, and
-// so is the webhook's URL except its host.
+// shownSpec is a job's spec as the caller may see it. Admins and the submitter of the job see all
+// of it. For others, parameters are masked if their names say that they are secret or if their
+// values contain a URL with a password, and so is the webhook's URL except its host.
 func shownSpec(job state.Job, who caller) (json.RawMessage, error) {
 	if who.role >= RoleAdmin || job.SubmittedBy != "" && job.SubmittedBy == who.name {
 		return job.Spec, nil

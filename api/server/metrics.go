@@ -42,8 +42,8 @@ func newMetrics(cfg *Config) *metrics {
 	return m
 }
 
-// count counts an answer. Its labels are routes, which are few, and not paths and odd methods, which
-// clients choose.
+// count counts an answer. Its labels are routes, which are few, and not paths and odd methods,
+// which clients choose.
 func (m *metrics) count(c echo.Context, took time.Duration) {
 	route, method := c.Path(), c.Request().Method
 	if route == "" || c.Response().Status == 405 {

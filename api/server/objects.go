@@ -24,8 +24,8 @@ func objectOf(bucket string, o objstore.Object) api.Object {
 
 const objectsPath = "/v1/objects/"
 
-// objectURL reads bucket and key from the path as it was sent, because a key may have any character,
-// even those that a router interprets.
+// objectURL reads bucket and key from the path as it was sent, because a key may have any
+// character, even those that a router interprets.
 func objectURL(c echo.Context) (bucket, location string, err error) {
 	escaped, key, _ := strings.Cut(strings.TrimPrefix(c.Request().URL.EscapedPath(), objectsPath), "/")
 	if bucket, err = url.PathUnescape(escaped); err == nil {
@@ -68,7 +68,8 @@ func (s *Server) getObject(c echo.Context) error {
 	return s.serveContent(c, u.String(), o.Size, o.ModTime, &objectReader{ctx: c.Request().Context(), bucket: b, object: o, end: o.Size})
 }
 
-// putObject answers PUT /v1/objects/{bucket}/{key}. The object is invisible until all of it has arrived.
+// putObject answers PUT /v1/objects/{bucket}/{key}. The object is invisible until all of it has
+// arrived.
 func (s *Server) putObject(c echo.Context) error {
 	bucket, location, err := objectURL(c)
 	if err != nil {
@@ -112,7 +113,8 @@ func (s *Server) putObject(c echo.Context) error {
 	return c.JSON(http.StatusCreated, objectOf(bucket, o))
 }
 
-// deleteObject answers DELETE /v1/objects/{bucket}/{key}. Deleting an object that does not exist succeeds.
+// deleteObject answers DELETE /v1/objects/{bucket}/{key}. Deleting an object that does not exist
+// succeeds.
 func (s *Server) deleteObject(c echo.Context) error {
 	_, location, err := objectURL(c)
 	if err != nil {
@@ -235,8 +237,8 @@ func (s *Server) listObjects(c echo.Context) error {
 	return c.JSON(http.StatusOK, list)
 }
 
-// only returns the objects of a listing whose keys are wanted. It is needed because a prefix may be the beginning of keys
-// that the caller must not see.
+// only returns the objects of a listing whose keys are wanted. It is needed because a prefix may be
+// the beginning of keys that the caller must not see.
 func only(listing iter.Seq2[objstore.Object, error], wanted func(key string) bool) iter.Seq2[objstore.Object, error] {
 	return func(yield func(objstore.Object, error) bool) {
 		for o, err := range listing {
@@ -247,9 +249,9 @@ func only(listing iter.Seq2[objstore.Object, error], wanted func(key string) boo
 	}
 }
 
-// pageAfter returns up to n objects of a listing: those after the key after in the listing's order, which is not the
-// order of the keys' bytes on every store. If the key is not listed, they are those with greater keys, and the listing
-// is read to its end.
+// pageAfter returns up to n objects of a listing: those after the key after in the listing's order,
+// which is not the order of the keys' bytes on every store. If the key is not listed, they are
+// those with greater keys, and the listing is read to its end.
 func pageAfter(listing iter.Seq2[objstore.Object, error], after string, n int) (page []objstore.Object, err error) {
 	met := after == ""
 	for o, err := range listing {

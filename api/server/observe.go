@@ -16,8 +16,8 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// observe surrounds every request: it gives the request an id, answers its error, counts it and logs
-// it, once.
+// observe surrounds every request: it gives the request an id, answers its error, counts it and
+// logs it, once.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		begun := time.Now()
@@ -99,8 +99,8 @@ func (s *Server) answerError(err error, c echo.Context) {
 	}
 }
 
-// brokenAnswer ends an answer after its source failed, or its client left, in the middle. It sends what
-// there is first: a client that has got the header knows what broke.
+// brokenAnswer ends an answer after its source failed, or its client left, in the middle. It sends
+// what there is first: a client that has got the header knows what broke.
 func (s *Server) brokenAnswer(c echo.Context, err error) {
 	level := slog.LevelWarn
 	if left := (leftError{}); errors.As(err, &left) || c.Request().Context().Err() != nil {

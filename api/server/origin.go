@@ -11,9 +11,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// refuseOtherSites refuses requests from pages of other sites. If somebody runs a server without tokens
-// on a laptop, a page in their browser could otherwise make the server run programs: by a cross-origin
-// request, or by a name of the page's own that leads to this machine (DNS rebinding).
+// refuseOtherSites refuses requests from pages of other sites. If somebody runs a server without
+// tokens on a laptop, a page in their browser could otherwise make the server run programs: by a
+// cross-origin request, or by a name of the page's own that leads to this machine (DNS rebinding).
 func (s *Server) refuseOtherSites() echo.MiddlewareFunc {
 	guard := http.NewCrossOriginProtection()
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -31,12 +31,12 @@ func (s *Server) refuseOtherSites() echo.MiddlewareFunc {
 	}
 }
 
-// isProbe reports whether a path is one of the health checks, which reveal nothing else. Their client may be as simple
-// as a load balancer that speaks HTTP/1.0 and sends no host.
+// isProbe reports whether a path is one of the health checks, which reveal nothing else. Their
+// client may be as simple as a load balancer that speaks HTTP/1.0 and sends no host.
 func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
 
-// ownName reports whether the host of a request is an address, or a name of this machine or server, so that nobody else
-// can have made it lead here.
+// ownName reports whether the host of a request is an address, or a name of this machine or server,
+// so that nobody else can have made it lead here.
 func (s *Server) ownName(host string) bool {
 	name := hostOf(host)
 	_, err := netip.ParseAddr(name)

@@ -56,8 +56,8 @@ func (r *refusing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 	}
 }
 
-// While Redis is full, loads its data or has become a replica, every route that needs Redis asks clients to try
-// again.
+// While Redis is full, loads its data or has become a replica, every route that needs Redis asks
+// clients to try again.
 func TestRedisDoesNothing(t *testing.T) {
 	hook := new(refusing)
 	s := serve(t, func(c *server.Config) {

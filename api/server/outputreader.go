@@ -16,9 +16,10 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// outputReader reads the parts of an output as one stream, from any offset. If the end of a part is wanted, the part is
-// read from its beginning and checked, and its last byte is returned only if the checksum is right: so nobody gets a
-// complete part with other bytes. A range that ends in the middle of a part is read alone, and not checked.
+// outputReader reads the parts of an output as one stream, from any offset. If the end of a part is
+// wanted, the part is read from its beginning and checked, and its last byte is returned only if
+// the checksum is right: so nobody gets a complete part with other bytes. A range that ends in the
+// middle of a part is read alone, and not checked.
 type outputReader struct {
 	ctx    context.Context
 	out    output
@@ -148,7 +149,8 @@ func (r *outputReader) close() {
 	}
 }
 
-// etag identifies the content of an output's parts: it is another one for other parts or other bytes.
+// etag identifies the content of an output's parts: it is another one for other parts or other
+// bytes.
 func (o output) etag(id job.ID) string {
 	sum := sha256.New()
 	_, _ = fmt.Fprintln(sum, id) // never fails

@@ -35,7 +35,8 @@ func newPlaces(allow []string, files bool, work string) (*places, error) {
 	return p, nil
 }
 
-// parseLocation is objstore.ParseURL without plain paths, which would depend on the server's working folder.
+// parseLocation is objstore.ParseURL without plain paths, which would depend on the server's
+// working folder.
 func parseLocation(location string) (objstore.URL, error) {
 	if !strings.Contains(location, "://") {
 		return objstore.URL{}, objstore.Invalidf("%q is not a URL", location)
@@ -58,8 +59,8 @@ func (p *places) readable(location string, who caller) (objstore.URL, error) {
 	return u, p.allowed(u)
 }
 
-// writable checks that a client may write to a location or, if longest > 0, that a job may write objects below it with
-// names of up to longest bytes.
+// writable checks that a client may write to a location or, if longest > 0, that a job may write
+// objects below it with names of up to longest bytes.
 func (p *places) writable(location string, longest int) (objstore.URL, error) {
 	u, err := p.named(location)
 	if err != nil {
@@ -117,20 +118,21 @@ func (p *places) allowed(u objstore.URL) error {
 	return newProblem(api.CodeNotAllowed, "%s is not in the allow-list of this server", u)
 }
 
-// reserved reports whether everything that u names is among the objects that Bucketmill keeps for itself on the work
-// store.
+// reserved reports whether everything that u names is among the objects that Bucketmill keeps for
+// itself on the work store.
 func (p *places) reserved(u objstore.URL) bool {
 	area := layout.Layout{Prefix: strings.Trim(p.work.Key, "/")}
 	return u.Scheme == p.work.Scheme && u.Bucket == p.work.Bucket && area.Owned(u.Key) != ""
 }
 
-// listed reports whether the listing of a location that the caller may read shows an object: the object is in the
-// allow-list, and does not belong to Bucketmill itself unless the location does.
+// listed reports whether the listing of a location that the caller may read shows an object: the
+// object is in the allow-list, and does not belong to Bucketmill itself unless the location does.
 func (p *places) listed(location, object objstore.URL) bool {
 	return p.allowed(object) == nil && (!p.reserved(object) || p.reserved(location))
 }
 
-// within reports whether everything that u names, as an object, prefix or glob, is the place or below it.
+// within reports whether everything that u names, as an object, prefix or glob, is the place or
+// below it.
 func within(u, place objstore.URL) bool {
 	if u.Scheme != place.Scheme || u.Bucket != place.Bucket {
 		return false
@@ -147,8 +149,8 @@ func within(u, place objstore.URL) bool {
 	return strings.TrimSuffix(key, "/") == folder || strings.HasPrefix(key, folder+"/")
 }
 
-// shows reports whether a bucket is listed for a caller: it contains a location that clients may name, and does not
-// belong to Bucketmill itself as a whole.
+// shows reports whether a bucket is listed for a caller: it contains a location that clients may
+// name, and does not belong to Bucketmill itself as a whole.
 func (p *places) shows(bucket string, who caller) bool {
 	if p.work.Scheme == "s3" && p.work.Bucket == bucket && p.work.Key == "" && who.role < RoleAdmin {
 		return false

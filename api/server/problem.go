@@ -67,8 +67,8 @@ var problems = map[api.Code]kindOfProblem{
 	api.CodeTimeout:          {504, "That took too long", "try again later"},
 }
 
-// newProblem makes a problem. Its detail is formatted as by fmt.Errorf, and the error of %w becomes its
-// cause.
+// newProblem makes a problem. Its detail is formatted as by fmt.Errorf, and the error of %w becomes
+// its cause.
 func newProblem(code api.Code, format string, args ...any) *api.Problem {
 	kind := problems[code]
 	cause := fmt.Errorf(format, args...)
@@ -79,8 +79,8 @@ func newProblem(code api.Code, format string, args ...any) *api.Problem {
 	}
 }
 
-// sentinels map errors of the packages below to codes. The details of the hidden ones may name what a
-// client must not learn.
+// sentinels map errors of the packages below to codes. The details of the hidden ones may name what
+// a client must not learn.
 var sentinels = []struct {
 	err    error
 	code   api.Code
@@ -101,8 +101,8 @@ var sentinels = []struct {
 	{err: context.DeadlineExceeded, code: api.CodeTimeout, hidden: true},
 }
 
-// problemOf turns any error into a problem. A problem in the chain of errors wins over the sentinels,
-// and an unknown error is an internal one.
+// problemOf turns any error into a problem. A problem in the chain of errors wins over the
+// sentinels, and an unknown error is an internal one.
 func problemOf(err error) *api.Problem {
 	var (
 		p       *api.Problem

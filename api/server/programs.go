@@ -40,8 +40,8 @@ func (p *parcel) size() (n int64) {
 	return n
 }
 
-// readParts reads a submission in parts, in any order: spec, and perhaps program and any number of files. Files stream
-// to the work store as they come.
+// readParts reads a submission in parts, in any order: spec, and perhaps program and any number of
+// files. Files stream to the work store as they come.
 func (s *submission) readParts(ctx context.Context) error {
 	if err := allowBody(s.c, overfull*s.cfg.MaxSpec+s.cfg.MaxProgram+multipartFrame); err != nil {
 		return err
@@ -128,9 +128,9 @@ func fileName(part *multipart.Part) string {
 	return params["filename"]
 }
 
-// addFiles gives the spec its program and its program files: those that were sent, by their names, and copies of those
-// that the spec names by URL. Files that were sent beyond those in the spec are added. Each copy is noted in sent at
-// once, because it must be discarded if no job is made.
+// addFiles gives the spec its program and its program files: those that were sent, by their names,
+// and copies of those that the spec names by URL. Files that were sent beyond those in the spec are
+// added. Each copy is noted in sent at once, because it must be discarded if no job is made.
 func (s *submission) addFiles(ctx context.Context) (err error) {
 	if s.sent.program == nil && isReference(s.spec.Program) {
 		if s.sent.program, err = s.copyProgram(ctx, s.spec.Program); err != nil {
@@ -182,7 +182,8 @@ func (f framed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// framingProblem returns problems of the body as they are; other errors are those of the multipart framing.
+// framingProblem returns problems of the body as they are; other errors are those of the multipart
+// framing.
 func framingProblem(err error) error {
 	var p *api.Problem
 	if errors.As(err, &p) {
@@ -216,8 +217,8 @@ func largeSpec(limit int64) error {
 	return newProblem(api.CodeInvalidSpec, "the job spec has more than %d bytes", limit).WithHint(problems[api.CodeBodyTooLarge].hint)
 }
 
-// storeProgram streams a file of the program to the work store, under a new key below the job's folder, if it fits
-// beside the files that were stored already.
+// storeProgram streams a file of the program to the work store, under a new key below the job's
+// folder, if it fits beside the files that were stored already.
 func (s *submission) storeProgram(ctx context.Context, r io.Reader) (*job.Artifact, error) {
 	key := s.layout(s.id).Program(string(job.NewID()))
 	w, err := s.work.Create(ctx, key)

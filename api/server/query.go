@@ -14,8 +14,8 @@ import (
 // listed are the parameters that may be given more than once.
 var listed = []string{"state"}
 
-// checkQuery refuses a query that the route would not understand: with a parameter that it does not have, that is given
-// twice, or that is malformed.
+// checkQuery refuses a query that the route would not understand: with a parameter that it does not
+// have, that is given twice, or that is malformed.
 func checkQuery(raw string, taken []string) error {
 	seen := map[string]bool{}
 	for raw != "" {
@@ -78,7 +78,8 @@ func intParam(c echo.Context, name string, byDefault, low, high int) (int, error
 	return n, nil
 }
 
-// enumParam reads a query parameter that must be one of some values. It returns "" if the parameter is not given.
+// enumParam reads a query parameter that must be one of some values. It returns "" if the parameter
+// is not given.
 func enumParam(c echo.Context, name string, values ...string) (string, error) {
 	if !c.QueryParams().Has(name) {
 		return "", nil

@@ -58,8 +58,8 @@ func TestQueriesAreStrict(t *testing.T) {
 	s.refused(api.CodeInvalidQuery, "PUT", "/v1/objects/inbox/x?acl=1", "text")
 }
 
-// Where GET works, HEAD gives the same answer without the body; other methods are refused, and Allow lists those that
-// work.
+// Where GET works, HEAD gives the same answer without the body; other methods are refused, and
+// Allow lists those that work.
 func TestMethods(t *testing.T) {
 	s := serve(t, nil)
 	s.put("s3://inbox/x", "0123456789")

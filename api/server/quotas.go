@@ -50,7 +50,8 @@ type streams struct {
 
 func newStreams(most int) *streams { return &streams{most: most, open: map[string]int{}} }
 
-// take makes the request one of its caller's event streams, if there is room. The handler must call giveBack at the end.
+// take makes the request one of its caller's event streams, if there is room. The handler must call
+// giveBack at the end.
 func (s *streams) take(c echo.Context) (giveBack func(), err error) {
 	name := callerOf(c).name
 	s.mu.Lock()

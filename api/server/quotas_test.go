@@ -262,8 +262,8 @@ func TestDeleteKeptJob(t *testing.T) {
 	s.refused(api.CodeJobNotFound, "GET", "/v1/jobs/"+string(id), "")
 }
 
-// All ids have one form. They begin with their time, unless an idempotency key has none, and one key always gives one
-// id.
+// All ids have one form. They begin with their time, unless an idempotency key has none, and one
+// key always gives one id.
 func TestJobIDsAreOfOneKind(t *testing.T) {
 	s := serve(t, withTokens)
 	before := job.NewID()

@@ -30,8 +30,8 @@ func newRates(perSecond float64, burst int) *rates {
 	return &rates{rate: rate.Limit(perSecond), burst: burst, clients: map[netip.Prefix]*client{}}
 }
 
-// wait returns how long a client must wait before its next request; 0: not at all, and then the request
-// is counted.
+// wait returns how long a client must wait before its next request; 0: not at all, and then the
+// request is counted.
 func (r *rates) wait(remote string, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -54,7 +54,8 @@ func (r *rates) wait(remote string, now time.Time) time.Duration {
 	return delay
 }
 
-// sweep drops clients whose limiters are full again, and like those of new clients. The caller holds mu.
+// sweep drops clients whose limiters are full again, and like those of new clients. The caller
+// holds mu.
 func (r *rates) sweep(now time.Time) {
 	full := time.Duration(float64(r.burst)/float64(r.rate)*float64(time.Second)) + time.Second
 	if now.Sub(r.swept) < full {
@@ -68,8 +69,8 @@ func (r *rates) sweep(now time.Time) {
 	}
 }
 
-// networkOf is the network of an address host:port by which requests are limited; the zero Prefix if
-// the host is not an IP address.
+// networkOf is the network of an address host:port by which requests are limited; the zero Prefix
+// if the host is not an IP address.
 func networkOf(remote string) netip.Prefix {
 	addr, err := netip.ParseAddrPort(remote)
 	if err != nil {

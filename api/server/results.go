@@ -80,9 +80,9 @@ func (s *Server) wantedOutput(c echo.Context) (output, error) {
 	return out, nil
 }
 
-// openOutput reads which parts the job wrote, and makes sure that they are still listed. The caller must be allowed to
-// read there now: when the job was submitted, the allow-list may have been different. The list of the parts is not
-// trusted, because anybody may have written it.
+// openOutput reads which parts the job wrote, and makes sure that they are still listed. The caller
+// must be allowed to read there now: when the job was submitted, the allow-list may have been
+// different. The list of the parts is not trusted, because anybody may have written it.
 func (s *Server) openOutput(ctx context.Context, job state.Job, who caller) (out output, err error) {
 	spec, err := specOf(job)
 	if err != nil {

@@ -138,7 +138,8 @@ func TestResultRanges(t *testing.T) {
 	}
 }
 
-// The rest of a part is checked together with its beginning; an error before the first byte is answered.
+// The rest of a part is checked together with its beginning; an error before the first byte is
+// answered.
 func TestRangeOfChangedResults(t *testing.T) {
 	s := serve(t, nil)
 	path := "/v1/jobs/" + string(s.completed("first\n", "second\n")) + "/results"
@@ -191,7 +192,8 @@ func TestChangedResults(t *testing.T) {
 	s.refused(api.CodeOutputChanged, "GET", path, "")
 }
 
-// A client that reads only the beginning of an answer, as the preview of "submit --wait" does, causes no warning.
+// A client that reads only the beginning of an answer, as the preview of "submit --wait" does,
+// causes no warning.
 func TestReadersOfTheBeginning(t *testing.T) {
 	s := serve(t, nil)
 	id := s.completed(strings.Repeat("x", 32<<20))

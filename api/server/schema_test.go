@@ -71,8 +71,8 @@ func (d *description) node(from map[string]any, names ...string) map[string]any 
 	return from
 }
 
-// check compares an answer with the description of its operation: the status, the content type, and the content if
-// it is JSON. HEAD is answered like GET, without a body.
+// check compares an answer with the description of its operation: the status, the content type, and
+// the content if it is JSON. HEAD is answered like GET, without a body.
 func (d *description) check(method, path string, status int, contentType string, body []byte) error {
 	kind := ""
 	if contentType != "" {

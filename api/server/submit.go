@@ -26,13 +26,15 @@ import (
 	"github.com/bucketmill/bucketmill/state"
 )
 
-// headerIdempotencyKey makes a submission repeatable: one key of one caller always names the same job.
+// headerIdempotencyKey makes a submission repeatable: one key of one caller always names the same
+// job.
 const headerIdempotencyKey = "Idempotency-Key"
 
 // maxIdempotencyKey is the longest key, in bytes.
 const maxIdempotencyKey = 256
 
-// submission is a job on its way to be submitted: the caller, the spec, and the files that came with it.
+// submission is a job on its way to be submitted: the caller, the spec, and the files that came
+// with it.
 type submission struct {
 	*Server
 	c    echo.Context // of the request
@@ -42,8 +44,8 @@ type submission struct {
 	sent parcel
 }
 
-// submitJob answers POST /v1/jobs. A program is on the work store, under a key that no other request uses, before its
-// job is created. It is removed again if the job certainly is not.
+// submitJob answers POST /v1/jobs. A program is on the work store, under a key that no other
+// request uses, before its job is created. It is removed again if the job certainly is not.
 func (s *Server) submitJob(c echo.Context) (err error) {
 	if s.cfg.Submit == nil {
 		return newProblem(api.CodeNotConfigured, "submitting jobs is not set up")
@@ -95,8 +97,8 @@ func jobIDFor(c echo.Context) (job.ID, error) {
 	return keyedID(callerOf(c).name, key), nil
 }
 
-// keyedID is the id that belongs to a caller's idempotency key. It is like any other: if the key is a ULID, as our
-// client's keys are, the id has its time.
+// keyedID is the id that belongs to a caller's idempotency key. It is like any other: if the key is
+// a ULID, as our client's keys are, the id has its time.
 func keyedID(who, key string) job.ID {
 	var id ulid.ULID
 	sum := sha256.Sum256([]byte(who + "\x00" + key))
@@ -107,8 +109,8 @@ func keyedID(who, key string) job.ID {
 	return job.ID(strings.ToLower(id.String()))
 }
 
-// read reads the spec and, from a multipart body, stores the files that come with it. It may have stored some also if
-// it fails.
+// read reads the spec and, from a multipart body, stores the files that come with it. It may have
+// stored some also if it fails.
 func (s *submission) read(ctx context.Context) error {
 	kind, err := mediaType(s.c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil {
@@ -128,8 +130,8 @@ func (s *submission) read(ctx context.Context) error {
 	return newProblem(api.CodeMediaType, "content type %q", kind)
 }
 
-// mediaType returns the media type of a body without its parameters; "" if the header is empty. It refuses charsets
-// other than UTF-8.
+// mediaType returns the media type of a body without its parameters; "" if the header is empty. It
+// refuses charsets other than UTF-8.
 func mediaType(header string) (string, error) {
 	if header == "" {
 		return "", nil
@@ -144,7 +146,8 @@ func mediaType(header string) (string, error) {
 	return kind, nil
 }
 
-// overfull is how many times the limit of a spec is read: then the answer can say why a spec is a little too large.
+// overfull is how many times the limit of a spec is read: then the answer can say why a spec is a
+// little too large.
 const overfull = 4
 
 // readSpec reads a spec of at most most bytes.
@@ -180,8 +183,8 @@ func readSpec(r io.Reader, most int64) (job.Spec, error) {
 	return spec, nil
 }
 
-// nullField returns the name of a field of a spec that is null; "" if there is none. A job file may have such fields; a
-// request with one has most likely lost a value.
+// nullField returns the name of a field of a spec that is null; "" if there is none. A job file may
+// have such fields; a request with one has most likely lost a value.
 func nullField(text []byte) string {
 	fields := map[string]any{}
 	var err error
@@ -216,8 +219,8 @@ func (s *submission) create(ctx context.Context) (made making, j state.Job, err 
 		}
 		made.now, err = s.cfg.Submit(ctx, s.who.name, s.id, s.spec)
 		if err == nil {
-			// The job has exactly this spec and these files, even if another request with the same key, or one of
-			// ours whose answer was lost, created it.
+			// The job has exactly this spec and these files, even if another request with the same
+			// key, or one of ours whose answer was lost, created it.
 			made.ours = true
 			return made, state.Job{ID: s.id, State: job.Submitted}, nil
 		}
@@ -252,7 +255,8 @@ func sameSpec(a, b job.Spec) bool {
 	return errOne == nil && errOther == nil && reflect.DeepEqual(one, other)
 }
 
-// canonical is a spec as it comes back from Redis, with its name filled in, and without the keys of its files.
+// canonical is a spec as it comes back from Redis, with its name filled in, and without the keys of
+// its files.
 func canonical(spec job.Spec) (job.Spec, error) {
 	spec.Name = cmp.Or(spec.Name, spec.Program)
 	text, err := json.Marshal(spec)

@@ -297,7 +297,8 @@ func TestIdempotencyKey(t *testing.T) {
 	s.refused(api.CodeJobConflict, "POST", "/v1/jobs", other, header, "Idempotency-Key: k2", ann)
 }
 
-// Of several submissions with one key at once, one creates the job and is answered so; its files stay.
+// Of several submissions with one key at once, one creates the job and is answered so; its files
+// stay.
 func TestOneSubmissionMakesTheJob(t *testing.T) {
 	for name, body := range map[string]func(*testing.T) (body, header string){
 		"a builtin": func(*testing.T) (string, string) { return wordcount, "Content-Type: application/json" },

@@ -15,14 +15,15 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// Tasks are the map tasks that inputs are cut into. There may be a million, so they are made one by one.
+// Tasks are the map tasks that inputs are cut into. There may be a million, so they are made one by
+// one.
 type Tasks struct {
 	All   iter.Seq[input.Task]
 	Count int
 }
 
-// Cut lists the inputs and cuts them into map tasks. It calls slots, how many tasks all executors do at a time, only
-// for inputs that are not small.
+// Cut lists the inputs and cuts them into map tasks. It calls slots, how many tasks all executors
+// do at a time, only for inputs that are not small.
 func Cut(ctx context.Context, open objstore.Opener, area WorkArea, kinds job.Kinds, spec job.Spec, slots func(context.Context) (int, error)) (Tasks, layout.Plan, error) {
 	tasks, plan, err := cutInputs(ctx, open, area, kinds, spec, slots)
 	if err != nil {
@@ -91,9 +92,9 @@ func wavesOf(kinds job.Kinds, name string) int64 {
 	return maxWaves
 }
 
-// splitSizeFor is the size of the splits of an input for executors with that many slots. Larger splits mean fewer runs
-// in the shuffle, more that a mapper combines, and fewer starts of programs. But no slot should be idle because of
-// that, and each should have up to mostWaves tasks.
+// splitSizeFor is the size of the splits of an input for executors with that many slots. Larger
+// splits mean fewer runs in the shuffle, more that a mapper combines, and fewer starts of programs.
+// But no slot should be idle because of that, and each should have up to mostWaves tasks.
 func splitSizeFor(bytes int64, slots int, mostWaves int64) int64 {
 	if slots == 0 {
 		slots = usualSlots
@@ -136,11 +137,12 @@ const (
 	largeInput     = 16 << 30
 	// smallInput is the largest input that is cut without regard to the number of slots.
 	smallInput = 16 << 20
-	// maxWaves is how many map tasks there are for each slot, if the input is large enough, so that slower
-	// slots do fewer. There is one more for every waveBytes.
+	// maxWaves is how many map tasks there are for each slot, if the input is large enough, so that
+	// slower slots do fewer. There is one more for every waveBytes.
 	maxWaves  = 4
 	waveBytes = 16 << 20
-	// fineTasks is how many map tasks an input of 4 to 64 GiB has at most, however many slots there are.
+	// fineTasks is how many map tasks an input of 4 to 64 GiB has at most, however many slots there
+	// are.
 	fineTasks = 1024
 	// usualSlots is assumed while there are no executors.
 	usualSlots = 4

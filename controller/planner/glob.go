@@ -9,12 +9,12 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// glob is a location with special characters: * ? [a-z] {a,b}, ** across folders, and \ before one of them that
-// stands for itself. It matches objects, and folders with all objects below them; a glob that ends with a slash matches
-// folders only.
+// glob is a location with special characters: * ? [a-z] {a,b}, ** across folders, and \ before one
+// of them that stands for itself. It matches objects, and folders with all objects below them; a
+// glob that ends with a slash matches folders only.
 //
-// Its methods take keys relative to its base. It remembers the last folder that it was called with, because keys come
-// in order, so only one goroutine may use it.
+// Its methods take keys relative to its base. It remembers the last folder that it was called with,
+// because keys come in order, so only one goroutine may use it.
 type glob struct {
 	base     string   // what comes before the first special element: "", or a folder with its slash
 	pattern  string   // the rest, without a slash at its end
@@ -55,13 +55,14 @@ func newGlob(key string) (*glob, error) {
 	return g, nil
 }
 
-// anyDepth reports whether an element of a pattern may match several elements of a key, or none: ** does, and the text
-// between braces may have slashes.
+// anyDepth reports whether an element of a pattern may match several elements of a key, or none: **
+// does, and the text between braces may have slashes.
 func anyDepth(element string) bool {
 	return element == "**" || strings.ContainsAny(element, "{}") || !doublestar.ValidatePattern(element)
 }
 
-// prefix is the longest prefix that all matching keys share, so that as little as possible is listed.
+// prefix is the longest prefix that all matching keys share, so that as little as possible is
+// listed.
 func (g *glob) prefix() string {
 	if i := strings.IndexAny(g.pattern, objstore.GlobMeta); i >= 0 {
 		return g.base + g.pattern[:i]
@@ -87,7 +88,8 @@ func (g *glob) matches(key string) bool {
 	return g.matchesFolder(key[:max(0, strings.LastIndexByte(key, '/'))])
 }
 
-// matchesFolder reports whether a folder matches or, if matches may have any depth, a folder that it is in.
+// matchesFolder reports whether a folder matches or, if matches may have any depth, a folder that
+// it is in.
 func (g *glob) matchesFolder(folder string) bool {
 	if folder != g.lastFolder || folder == "" {
 		g.lastFolder, g.lastMatches = folder, g.match(folder)
@@ -115,8 +117,8 @@ func endOf(key string, n int) int {
 	return -1
 }
 
-// mayContain reports whether keys below a folder, which is given with a slash at its end, may match: whether its
-// elements do, one by one.
+// mayContain reports whether keys below a folder, which is given with a slash at its end, may
+// match: whether its elements do, one by one.
 func (g *glob) mayContain(folder string) bool {
 	for i, element := range strings.Split(strings.TrimSuffix(folder, "/"), "/") {
 		if i == len(g.elements) {

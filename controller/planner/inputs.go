@@ -27,18 +27,19 @@ type inputs struct {
 	empty      []string // locations whose objects have no bytes
 }
 
-// findInputs finds the objects that the locations name, in the order of the locations, each once. A location is an
-// object, a prefix (which ends with a slash, or is a folder), or a glob (type glob). A location that is the name of an
-// object or folder is that object or folder, whatever characters the name has.
+// findInputs finds the objects that the locations name, in the order of the locations, each once. A
+// location is an object, a prefix (which ends with a slash, or is a folder), or a glob (type glob).
+// A location that is the name of an object or folder is that object or folder, whatever characters
+// the name has.
 //
-// Globs and prefixes skip objects if an element of their name or folder below the prefix begins with "." or "_", as
-// Hadoop does; such objects can be named outright. Folders and prefixes also skip folders below them with finished
-// outputs of jobs: see skipOutputs. Objects without bytes are inputs like others. It fails, and names the location, if
-// it finds nothing.
+// Globs and prefixes skip objects if an element of their name or folder below the prefix begins
+// with "." or "_", as Hadoop does; such objects can be named outright. Folders and prefixes also
+// skip folders below them with finished outputs of jobs: see skipOutputs. Objects without bytes are
+// inputs like others. It fails, and names the location, if it finds nothing.
 //
-// What Bucketmill keeps on the work store for itself is skipped, however a location leads there: a program must not
-// read what belongs to other jobs. Only a location that is in there as it is written finds it, and servers let only
-// admins name such locations.
+// What Bucketmill keeps on the work store for itself is skipped, however a location leads there: a
+// program must not read what belongs to other jobs. Only a location that is in there as it is
+// written finds it, and servers let only admins name such locations.
 func findInputs(ctx context.Context, open objstore.Opener, area WorkArea, locations []string) (inputs, error) {
 	var (
 		in   inputs
@@ -102,8 +103,8 @@ func find(ctx context.Context, open objstore.Opener, area WorkArea, location str
 	return found, err
 }
 
-// isEmpty reports whether a folder without objects to read exists all the same: the store has empty folders, or the
-// folder is an output with nothing but its _SUCCESS.
+// isEmpty reports whether a folder without objects to read exists all the same: the store has empty
+// folders, or the folder is an output with nothing but its _SUCCESS.
 func (l *listing) isEmpty(ctx context.Context) (bool, error) {
 	if l.glob != nil || l.outputs > 0 || len(l.own) > 0 {
 		return false, nil
@@ -122,14 +123,15 @@ func (l *listing) isEmpty(ctx context.Context) (bool, error) {
 	return f.HasFolder(ctx, strings.TrimSuffix(l.base, "/"))
 }
 
-// noSuchName reports whether an error of the store may only mean that a glob is not the name of an object: it has
-// characters or a length that the store does not accept there, or is in a place where only the matches are readable.
+// noSuchName reports whether an error of the store may only mean that a glob is not the name of an
+// object: it has characters or a length that the store does not accept there, or is in a place
+// where only the matches are readable.
 func noSuchName(err error) bool {
 	return errors.Is(err, objstore.ErrNotFound) || errors.Is(err, objstore.ErrInvalid) || errors.Is(err, objstore.ErrDenied)
 }
 
-// findNamed finds the object that has a key, or else the objects below it. Some tools mark a folder with an object of
-// 0 bytes: then the objects in the folder count.
+// findNamed finds the object that has a key, or else the objects below it. Some tools mark a folder
+// with an object of 0 bytes: then the objects in the folder count.
 func findNamed(ctx context.Context, b objstore.Bucket, key string, owned func(key string) string) (*listing, error) {
 	var mark []input.Object
 	if key != "" && !strings.HasSuffix(key, "/") {
@@ -202,8 +204,8 @@ func (l *listing) list(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// wants reports whether an object is wanted or, for a folder's key with a slash at its end, whether objects in the
-// folder may be. It counts what it skips.
+// wants reports whether an object is wanted or, for a folder's key with a slash at its end, whether
+// objects in the folder may be. It counts what it skips.
 func (l *listing) wants(key string) bool {
 	name := strings.TrimPrefix(key, l.base)
 	if l.owned != nil {
@@ -236,7 +238,8 @@ func (l *listing) skipOwn(folder, name string) {
 	l.own[folder] = true
 }
 
-// skipHidden counts a name that has a hidden element with that end. All names in one hidden folder count as one.
+// skipHidden counts a name that has a hidden element with that end. All names in one hidden folder
+// count as one.
 func (l *listing) skipHidden(name string, end int) {
 	if l.lastHidden != "" && strings.HasPrefix(name, l.lastHidden) {
 		return
@@ -256,9 +259,10 @@ func (l *listing) skipHidden(name string, end int) {
 // readsAtOnce is how many requests a listing has under way.
 const readsAtOnce = 32
 
-// skipOutputs drops the objects in folders below the listed one that contain finished outputs of jobs: otherwise the
-// output of a job whose input is the folder around it would be part of that input the next time. The listed folder
-// itself is read even if it is an output, and so are outputs of other programs, which have another _SUCCESS.
+// skipOutputs drops the objects in folders below the listed one that contain finished outputs of
+// jobs: otherwise the output of a job whose input is the folder around it would be part of that
+// input the next time. The listed folder itself is read even if it is an output, and so are outputs
+// of other programs, which have another _SUCCESS.
 func (l *listing) skipOutputs(ctx context.Context) error {
 	var (
 		mu      sync.Mutex
@@ -333,8 +337,8 @@ func (l *listing) nothing(isGlob bool) error {
 	return errors.New(text)
 }
 
-// hiddenEnd returns the end of the first element of a name that begins with "." or "_"; 0: there is none. Keys of S3
-// may have elements "." and "..", which hide nothing.
+// hiddenEnd returns the end of the first element of a name that begins with "." or "_"; 0: there is
+// none. Keys of S3 may have elements "." and "..", which hide nothing.
 func hiddenEnd(name string) int {
 	for at := 0; at < len(name); {
 		end := strings.IndexByte(name[at:], '/')

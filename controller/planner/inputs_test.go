@@ -244,8 +244,8 @@ func TestTooManyTasks(t *testing.T) {
 	}
 }
 
-// Outputs of jobs below a folder are skipped, unless they are named or matched. Outputs of other programs, and the
-// folder itself, are read.
+// Outputs of jobs below a folder are skipped, unless they are named or matched. Outputs of other
+// programs, and the folder itself, are read.
 func TestInputsPassOverOutputs(t *testing.T) {
 	root := writeTree(t, "a.txt", "out/part-00000", "out/deep/b.txt", "spark/part-0", "deep/out2/part-00000", "deep/c.txt", "only/out3/part-00000")
 	for name, text := range map[string]string{

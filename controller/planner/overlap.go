@@ -13,14 +13,14 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// A job must not read what it writes, nor write over what it reads. Two checks make sure of that, before anything is
-// written:
+// A job must not read what it writes, nor write over what it reads. Two checks make sure of that,
+// before anything is written:
 //
-//   - CheckOverlap compares locations, without a request. It refuses an output that is an input, that contains an
-//     input, or whose parts an input would find. No input finds names that begin with "_" or ".", so an output
-//     s3://b/logs/_report may be below an input s3://b/logs/.
-//   - checkObjects then checks every object that was found: none may be in the output's folder, whatever glob or link
-//     has led there.
+//   - CheckOverlap compares locations, without a request. It refuses an output that is an input,
+//     that contains an input, or whose parts an input would find. No input finds names that begin
+//     with "_" or ".", so an output s3://b/logs/_report may be below an input s3://b/logs/.
+//   - checkObjects then checks every object that was found: none may be in the output's folder,
+//     whatever glob or link has led there.
 //
 // Folders are compared by the paths that symbolic links lead to.
 
@@ -83,7 +83,8 @@ func (out *outputFolder) follow(folder string) string {
 	return asFolder(linked.Follow(strings.TrimSuffix(folder, "/")))
 }
 
-// CheckOverlap fails with ErrOverlap if the locations of a job's inputs and output overlap. It makes no request.
+// CheckOverlap fails with ErrOverlap if the locations of a job's inputs and output overlap. It
+// makes no request.
 func CheckOverlap(ctx context.Context, open objstore.Opener, spec job.Spec) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
@@ -127,8 +128,8 @@ func (out *outputFolder) checkNamed(location, key string) error {
 	return nil
 }
 
-// partsTried is how many names of parts are tried on a glob. checkObjects finds a glob that matches only other parts,
-// once these exist.
+// partsTried is how many names of parts are tried on a glob. checkObjects finds a glob that matches
+// only other parts, once these exist.
 const partsTried = 100
 
 // checkGlob compares the output with what a glob may match.
@@ -149,7 +150,8 @@ func (out *outputFolder) checkGlob(location string, g *glob) error {
 	return nil
 }
 
-// checkObjects fails with ErrOverlap if one of the objects that were found is in the output's folder.
+// checkObjects fails with ErrOverlap if one of the objects that were found is in the output's
+// folder.
 func checkObjects(ctx context.Context, open objstore.Opener, spec job.Spec, objects []input.Object) error {
 	out, err := newOutputFolder(ctx, open, spec)
 	if err != nil {
@@ -179,9 +181,9 @@ func checkObjects(ctx context.Context, open objstore.Opener, spec job.Spec, obje
 	return nil
 }
 
-// seenFrom returns the key that the output's first part has in a listing that has found an object, if a link on the
-// way to the object leads to a folder that contains the output; otherwise "". Of objects that follow each other in one
-// folder it examines only the first.
+// seenFrom returns the key that the output's first part has in a listing that has found an object,
+// if a link on the way to the object leads to a folder that contains the output; otherwise "". Of
+// objects that follow each other in one folder it examines only the first.
 func (out *outputFolder) seenFrom(key string) string {
 	folder := key[:strings.LastIndexByte(key, '/')+1]
 	if folder == out.lastSeen {
@@ -219,8 +221,8 @@ func (out *outputFolder) foundBy(ctx context.Context, open objstore.Opener, loca
 	return "", nil
 }
 
-// contains reports whether an object is in the output's folder. It remembers the last folder, because objects come in
-// order.
+// contains reports whether an object is in the output's folder. It remembers the last folder,
+// because objects come in order.
 func (out *outputFolder) contains(key string) bool {
 	folder := key[:strings.LastIndexByte(key, '/')+1]
 	if folder != out.lastFolder {
@@ -229,8 +231,8 @@ func (out *outputFolder) contains(key string) bool {
 	return out.folder == "" || folder != "" && out.lastContains
 }
 
-// parts returns the ETags of the parts of an output that the job overwrites, on stores where an input may be a link to
-// one of them: there an ETag identifies a file. On others it returns nil.
+// parts returns the ETags of the parts of an output that the job overwrites, on stores where an
+// input may be a link to one of them: there an ETag identifies a file. On others it returns nil.
 func (out *outputFolder) parts(ctx context.Context) (map[string]bool, error) {
 	if _, ok := out.bucket.(objstore.Linked); !ok {
 		return nil, nil

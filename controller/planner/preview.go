@@ -20,8 +20,8 @@ type Preview struct {
 	Spread   int                  // folders of intermediates
 }
 
-// PreviewJob plans a job as a controller would whose executors have that many slots, but changes nothing: it only lists
-// the inputs and cuts them.
+// PreviewJob plans a job as a controller would whose executors have that many slots, but changes
+// nothing: it only lists the inputs and cuts them.
 func PreviewJob(ctx context.Context, open objstore.Opener, kinds job.Kinds, spec job.Spec, slots int) (Preview, error) {
 	if err := spec.Validate(); err != nil {
 		return Preview{}, err

@@ -7,15 +7,16 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// WorkArea is the part of the work store that Bucketmill keeps for itself. The zero WorkArea is empty.
+// WorkArea is the part of the work store that Bucketmill keeps for itself. The zero WorkArea is
+// empty.
 type WorkArea struct {
 	Bucket string // its URL
 	Layout layout.Layout
 }
 
-// in returns a function that returns in which folder of the area a key of a bucket is; "" if it is in none. If the
-// location to search is itself in the area, the function returns "" for all keys. It remembers the last folder that
-// it was called with, so only one goroutine may call it.
+// in returns a function that returns in which folder of the area a key of a bucket is; "" if it is
+// in none. If the location to search is itself in the area, the function returns "" for all keys.
+// It remembers the last folder that it was called with, so only one goroutine may call it.
 func (a WorkArea) in(b objstore.Bucket, location string) func(key string) string {
 	if a.Bucket == "" || a.Bucket != b.URL() || a.Layout.Owned(location) != "" {
 		return func(string) string { return "" }

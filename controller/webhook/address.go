@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// reserved are the addresses of IANA's special-purpose registries that look like others and are not public hosts, and
-// the addresses of the clouds' metadata services.
+// reserved are the addresses of IANA's special-purpose registries that look like others and are not
+// public hosts, and the addresses of the clouds' metadata services.
 var reserved = prefixes(
 	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
 	"192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15",
@@ -54,7 +54,8 @@ func public(a netip.Addr) bool {
 	return true
 }
 
-// refusePrivate is a net.Dialer's Control: it gets the address that is dialled, after names are resolved.
+// refusePrivate is a net.Dialer's Control: it gets the address that is dialled, after names are
+// resolved.
 func refusePrivate(network, address string, _ syscall.RawConn) error {
 	if network != "tcp4" && network != "tcp6" {
 		return fmt.Errorf("dial by %s: %w", network, ErrForbidden)

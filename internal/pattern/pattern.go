@@ -1,10 +1,10 @@
-// Package pattern matches names with globs from untrusted users, in time that grows at most with the product of both
-// lengths.
+// Package pattern matches names with globs from untrusted users, in time that grows at most with
+// the product of both lengths.
 //
-// The syntax is that of package doublestar: * ? [a-z] {a,b}, ** across folders, and \ before one of them that stands
-// for itself. That package tries all combinations of alternatives in turn, and there may be exponentially many. So
-// globs with braces are translated to a regular expression, which package regexp matches in linear time; doublestar
-// matches the others.
+// The syntax is that of package doublestar: * ? [a-z] {a,b}, ** across folders, and \ before one of
+// them that stands for itself. That package tries all combinations of alternatives in turn, and
+// there may be exponentially many. So globs with braces are translated to a regular expression,
+// which package regexp matches in linear time; doublestar matches the others.
 package pattern
 
 import (
@@ -20,7 +20,8 @@ import (
 const (
 	// MaxLength is the maximum length of a pattern in bytes.
 	MaxLength = 1 << 10
-	// maxExpanded is the maximum length of a pattern, in bytes, once alternatives with slashes or stars are expanded.
+	// maxExpanded is the maximum length of a pattern, in bytes, once alternatives with slashes or
+	// stars are expanded.
 	maxExpanded = 64 << 10
 )
 
@@ -44,8 +45,9 @@ func Compile(glob string) (*Pattern, error) {
 	if nextBrace(glob, 0) < 0 {
 		return p, nil
 	}
-	// Whether ** crosses folders depends on the characters beside it. So alternatives that may be beside a star are
-	// expanded to several globs, and the others become alternatives of the regular expression.
+	// Whether ** crosses folders depends on the characters beside it. So alternatives that may be
+	// beside a star are expanded to several globs, and the others become alternatives of the
+	// regular expression.
 	globs, err := expand(glob)
 	if err != nil {
 		return nil, err
@@ -129,7 +131,8 @@ func nextBrace(glob string, from int) int {
 	return -1
 }
 
-// classEnd is the index of the ] of the class that begins at an index. The glob is valid, so there is one.
+// classEnd is the index of the ] of the class that begins at an index. The glob is valid, so there
+// is one.
 func classEnd(glob string, at int) int {
 	i := at + 1
 	if glob[i] == '^' || glob[i] == '!' {
@@ -171,7 +174,8 @@ func group(glob string, at int) (end int, alternatives []string) {
 	return len(glob), alternatives
 }
 
-// translate writes a glob with only plain groups as a regular expression in which a dot matches every character.
+// translate writes a glob with only plain groups as a regular expression in which a dot matches
+// every character.
 func translate(to *strings.Builder, glob string) {
 	start := true // of an element of the path
 	for i := 0; i < len(glob); {
@@ -229,7 +233,8 @@ func translate(to *strings.Builder, glob string) {
 	}
 }
 
-// firstRune is the first character of a text. A byte that is not UTF-8 is U+FFFD, as in names that are matched.
+// firstRune is the first character of a text. A byte that is not UTF-8 is U+FFFD, as in names that
+// are matched.
 func firstRune(text string) (r rune, size int) {
 	for i, next := range text {
 		if i > 0 {

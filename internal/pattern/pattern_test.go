@@ -57,8 +57,8 @@ func writtenOut(glob string) []string {
 	return globs
 }
 
-// Globs mean what they meant when package doublestar matched them, which may miss that an alternative is empty at the
-// end of a name: there the globs without braces count.
+// Globs mean what they meant when package doublestar matched them, which may miss that an
+// alternative is empty at the end of a name: there the globs without braces count.
 func TestGlobsMeanWhatTheyMeant(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var names []string
