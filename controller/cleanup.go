@@ -54,9 +54,9 @@ func (s *step) cleanUp(ctx context.Context) error {
 	return nil
 }
 
-// completedBefore completes a failed or cancelled job if it has completed in a time that Redis has
-// forgotten, and returns true then: a failover may send back a job whose output was published, and
-// what it needs to go on is gone.
+// completedBefore completes a failed or cancelled job if its output was published before a failover
+// of Redis, and returns true then. Such a job was sent back to an earlier phase, and could not
+// continue: its intermediates are gone.
 func (s *step) completedBefore(ctx context.Context) (bool, error) {
 	if s.job.State == job.Completed || !s.job.PublishedFrom.IsZero() {
 		return false, nil

@@ -65,8 +65,8 @@ func (s *step) notPlanned(ctx context.Context, err error) error {
 	if s.shouldRetry(err, s.cfg.PlanTimeout) {
 		return fmt.Errorf("plan %s: %w", s.job.ID, err)
 	}
-	// If another controller has planned the job meanwhile, and the output that was found is the
-	// job's own, the job is in another stage, and fail changes nothing.
+	// Perhaps another controller has planned the job meanwhile, and the output that is in the way
+	// is the job's own. Then the job is in another stage, and fail changes nothing.
 	return s.fail(ctx, err)
 }
 
@@ -78,8 +78,8 @@ func (s *step) start(ctx context.Context, p planRecord) error {
 	})
 }
 
-// dropPlan removes what a planning left that came too late: another controller has planned the job,
-// and perhaps cleaned up after it already.
+// dropPlan removes the pages of a plan that came too late: another controller has planned the job
+// meanwhile, and has perhaps cleaned up already.
 func (s *step) dropPlan(ctx context.Context, layout layout.Layout, pages string, p planRecord) error {
 	now, err := s.cfg.Store.Job(ctx, s.job.ID)
 	if err != nil && !errors.Is(err, state.ErrNoJob) {
@@ -130,8 +130,8 @@ func (c *Controller) slots(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// resume continues a job from where it was before Redis lost it, or a failover sent it back to its
-// planning. It returns false if the job must be planned.
+// resume continues a job that has a plan already, but is in phase plan because Redis lost it or a
+// failover sent it back. It returns false if the job must be planned.
 func (s *step) resume(ctx context.Context) (bool, error) {
 	p, planned, err := s.readPlan(ctx, s.job.ID)
 	if err != nil || !planned && !s.job.Restored {

@@ -127,9 +127,10 @@ func (s *step) report(parts []part, counters map[string]int64, skipped []layout.
 	return report
 }
 
-// finish completes the job. If it was cancelled during its publication, it takes back _SUCCESS,
-// which is not true any more. Otherwise, if the job has moved on, another controller has finished
-// it, or will find it complete after a failover that has sent it back to before its publication.
+// finish completes the job. If the job was cancelled during its publication, finish deletes
+// _SUCCESS, which is no longer true. If the job has left the stage in any other way, there is
+// nothing to do: another controller has finished it, or a failover has sent it back to an earlier
+// phase, where a controller finds the output complete.
 func (s *step) finish(ctx context.Context) error {
 	err := s.cfg.Store.Finish(ctx, s.job.ID, s.job.Stage)
 	if !errors.Is(err, state.ErrIllegal) {
@@ -155,7 +156,7 @@ func (s *step) redoLost(ctx context.Context, lost []state.Lost) error {
 // needs. The parts of all other tasks stay.
 func (s *step) redo(ctx context.Context, lost []state.Lost) error {
 	for _, l := range lost {
-		s.cfg.Log.Warn("task is done again: the store has lost what the publication needs of it", "job", s.job.ID, "attempt", l.Attempt, "error", l.Why)
+		s.cfg.Log.Warn("task is done again: an object that the publication needs is lost or damaged", "job", s.job.ID, "attempt", l.Attempt, "error", l.Why)
 	}
 	return s.cfg.Store.Redo(ctx, s.job.ID, s.job.Stage, lost, s.cfg.Limits)
 }

@@ -52,8 +52,8 @@ func hasWork(p job.Phase) bool {
 	return p == job.PhasePlan || p == job.PhasePublish || p == job.PhaseCleanup || p == job.PhaseKept
 }
 
-// advance reassigns the tasks of a job's dead executors, and takes the job through its phases until
-// it must wait for executors. It does the latter only if no other controller holds the job.
+// advance reassigns a job's tasks whose executors are dead. If no other controller holds the job,
+// it also takes the job through its phases until it must wait for executors.
 func (c *Controller) advance(ctx context.Context, id job.ID) error {
 	phase, err := c.sweep(ctx, id)
 	if err != nil || !hasWork(phase) || c.rests(id, phase) {
@@ -149,7 +149,7 @@ func movedOn(err error) bool {
 func (s *step) stillIn(ctx context.Context) error {
 	stage, phase, err := s.cfg.Store.Stage(ctx, s.job.ID)
 	if err == nil && stage != s.job.Stage {
-		err = fmt.Errorf("%s has come from phase %s to %s meanwhile: %w", s.job.ID, s.job.Phase, phase, state.ErrIllegal)
+		err = fmt.Errorf("%s has gone from phase %s to %s meanwhile: %w", s.job.ID, s.job.Phase, phase, state.ErrIllegal)
 	}
 	return err
 }

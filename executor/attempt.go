@@ -62,7 +62,7 @@ func (e *Executor) run(ctx context.Context, a *attempt) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	if endErr := e.endAttempt(ctx, a, err, class); endErr != nil && !errors.Is(endErr, state.ErrStale) {
-		log.Error("reporting a failed attempt failed, its lease will end", "error", endErr, "failure", err)
+		log.Error("cannot report a failed attempt, its lease will expire", "error", endErr, "failure", err)
 		return
 	}
 	log.Warn("attempt failed", "error", err)
@@ -81,11 +81,11 @@ func (e *Executor) recordOutcome(ctx context.Context, a *attempt, err error) {
 	}
 	avoid, claims := e.breaker.attemptEnded(a.Attempt.Job, infra)
 	if avoid > 0 {
-		e.cfg.Log.Error("attempts of a job failed on this executor one after the other, its tasks are avoided for a while",
+		e.cfg.Log.Error("attempts of a job failed in a row on this executor, which avoids the job for a while",
 			"executor", e.cfg.ID, "pause", avoid, "attempt", a.Attempt, "error", err)
 	}
 	if claims > 0 {
-		e.cfg.Log.Error("attempts of several jobs failed on this executor one after the other, no tasks are claimed for a while",
+		e.cfg.Log.Error("attempts of several jobs failed in a row on this executor, which claims no tasks for a while",
 			"executor", e.cfg.ID, "pause", claims, "attempt", a.Attempt, "error", err)
 	}
 }
@@ -146,9 +146,8 @@ func (e *Executor) perform(ctx context.Context, a *attempt) (err error) {
 // client's own retries.
 const commitPause = time.Second
 
-// commit makes a result count. During an outage of Redis it tries again as long as the attempt may
-// still have its task: the work is done, and before another attempt could repeat it, this attempt's
-// lease would have to end.
+// commit commits a result. During an outage of Redis it tries again until ctx ends, as it does when
+// the lease has expired: until then no other attempt repeats the work, which is done.
 func (e *Executor) commit(ctx context.Context, a *attempt, manifest []byte, counters map[string]int64) error {
 	for {
 		err := e.cfg.Store.Commit(ctx, a.Attempt, e.cfg.ID, manifest, counters)
@@ -164,10 +163,10 @@ func (e *Executor) commit(ctx context.Context, a *attempt, manifest []byte, coun
 // objects on the work store.
 const InlineManifest = 256
 
-// undo discards a result whose commit failed, if it did fail: the answer may be lost, or the
-// request may still be on its way. Ending the attempt makes sure that it can no longer be
-// committed. If that fails because the attempt has ended already, the task's winner says whether it
-// was committed.
+// undo discards a result after an error of its commit. The result may be committed all the same, now
+// or later: the answer may be lost, or the request may still be on its way. So undo first ends the
+// attempt, after which Redis refuses the commit. If the attempt has ended already, the task's winner
+// shows whether it was committed.
 func (e *Executor) undo(ctx context.Context, a *attempt, j *jobContext, r result, why error) error {
 	class := classify(ctx, why)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)

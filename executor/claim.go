@@ -12,11 +12,11 @@ import (
 // idleWait is how long an executor without work sleeps unless it is woken.
 const idleWait = 2 * time.Second
 
-// trialPause is the time between two looks whether the attempt on trial has ended.
+// trialPause is the time between two checks whether the attempt on trial has ended.
 const trialPause = 100 * time.Millisecond
 
-// claimLoop claims tasks while slots are free, until ctx ends. It returns when all attempts have
-// ended; their context is working.
+// claimLoop claims tasks while slots are free, until ctx ends. The attempts run under the context
+// working. It returns when all of them have ended.
 func (e *Executor) claimLoop(ctx, working context.Context) {
 	slots := make(chan struct{}, e.cfg.Slots)
 	var attempts sync.WaitGroup
@@ -63,8 +63,9 @@ func (e *Executor) claim(ctx context.Context, wanted int) ([]state.Claim, error)
 	return e.cfg.Store.Claim(ctx, e.cfg.ID, wanted, e.cfg.Lease, shunned...)
 }
 
-// takeSlots takes all free slots, or waits for one, and returns their number; 0 when ctx has ended.
-// On trial it takes one, as soon as all slots are free.
+// takeSlots takes all free slots and returns their number. If none is free it waits for one; it
+// returns 0 when ctx has ended. While the circuit breaker allows only a trial, it waits until all
+// slots are free, and takes one.
 func (e *Executor) takeSlots(ctx context.Context, slots chan struct{}) int {
 	select {
 	case slots <- struct{}{}:

@@ -39,7 +39,7 @@ type jobContext struct {
 	loading sharedCall
 	loaded  atomic.Bool
 
-	users int // guarded by the cache's mutex: the attempts that have it
+	users int // guarded by the cache's mutex: the attempts that use the job
 
 	bounds        atomic.Pointer[sampling.Bounds] // of a job of total order, once they are known
 	findingBounds sharedCall

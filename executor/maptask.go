@@ -23,8 +23,8 @@ const (
 	collectShare   = 2  // records that wait to be sorted
 	readAheadShare = 5  // input that is read ahead
 	recordShare    = 16 // the longest record
-	windowShare    = 4  // a zstd frame that needs a longer window than DefaultMaxWindow; errors name it
-	bufferShare    = 8  // what the program emitted and that waits to be added up or combined
+	windowShare    = 4  // the longest window of a zstd frame, unless DefaultMaxWindow is longer; errors name it
+	bufferShare    = 8  // emitted records that wait to be added up or combined
 	maxReadAhead   = 32 << 20
 )
 
@@ -145,8 +145,8 @@ func (w progressWriter) Write(p []byte) (int, error) {
 	return w.Writer.Write(p)
 }
 
-// segmentNote is what a map attempt leaves in its segment file for a job that must be restored: all
-// of its commit that the rest of the file does not say.
+// segmentNote is what a map attempt adds to its segment file. If the job must be restored, the note
+// and the rest of the file are enough to repeat the commit.
 type segmentNote struct {
 	Pages    string           `json:"pages"`            // names the plan that the attempt worked for
 	Bounds   string           `json:"bounds,omitempty"` // names its partition bounds, in total order
@@ -185,7 +185,7 @@ func (t *mapTask) mapToPart(ctx context.Context, mapper program.Mapper, progress
 type mapSink struct {
 	mapper  program.Mapper
 	emitter *record.Emitter
-	// progress learns what the mapper got.
+	// progress is told which bytes the mapper got.
 	progress *mapProgress
 	// direct is the mapper again, if it fills the collector itself.
 	direct    program.Collecting

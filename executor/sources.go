@@ -54,9 +54,9 @@ func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]se
 	return sources, attempts, nil
 }
 
-// blame returns an error of reading a committed attempt's object as a segmentError if the object
-// must be made again: if it is gone, or if the store does not return it although it answers other
-// requests. Any other error stays as it is. Again repeats the read.
+// blame turns an error of reading a committed attempt's object into a segmentError if the object
+// must be made again: if it is gone, or if the store answers other requests but does not return
+// this object. It returns any other error unchanged. Again repeats the read.
 func (e *Executor) blame(ctx context.Context, a job.AttemptID, key string, err error, again func() error) error {
 	if ctx.Err() != nil {
 		return err

@@ -22,7 +22,7 @@ type task interface {
 	badrecords.Units
 }
 
-// result is what an attempt has made: an object that stays void until it is committed.
+// result is what an attempt has made: an object that counts only once the attempt is committed.
 type result struct {
 	manifest []byte // in full
 	counters map[string]int64
@@ -105,7 +105,7 @@ func (env *taskEnv) programAttempt(scratch string, splits input.Task) (program.A
 	a.log.progressed = a.progressed
 	return program.Attempt{
 		Progressed: a.progressed, Inputs: programInputs(splits),
-		Job: string(j.id), Phase: a.Attempt.Task.Side.String(),
+		Job: string(j.id), Side: a.Attempt.Task.Side.String(),
 		Task: a.Attempt.Task.Index, Number: a.Attempt.Number - 1,
 		Scratch: scratch, User: a.user, Log: &a.log, Format: j.format.String(), Lines: j.format.Traits().Lines,
 		SortValues: j.spec.SortValues,

@@ -21,7 +21,7 @@ func driven(t *testing.T) (s *Store, pass func(time.Duration)) {
 	}
 }
 
-func TestAttemptWithoutProgressIsGivenAway(t *testing.T) {
+func TestAttemptWithoutProgressIsEnded(t *testing.T) {
 	s, pass := driven(t)
 	must(t, errOf(s.Submit(t.Context(), "j", "test", 0, []byte(`{}`))))
 	must(t, s.Start(t.Context(), "j", Outline{Maps: 2, Reduces: 1, TaskTimeout: time.Minute, MaxAttempts: 2}))

@@ -42,7 +42,7 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.inputs, "input", "i", nil, "file, folder, prefix or glob, as path or URL (s3://bucket/key); repeatable")
 	fs.StringVarP(&f.spec.Output, "output", "o", "", "folder or prefix for the output, as path or URL")
 	fs.StringVar(&f.spec.Format, "format", "", "input format: "+strings.Join(formats.Inputs.Names(), ", ")+" (default text)")
-	fs.StringVar(&f.spec.Compression, "compression", "", "auto: decompress gzip, bzip2 and zstd, recognised by name or first bytes, and refuse other data that is not text; none: read the bytes as they are (default auto)")
+	fs.StringVar(&f.spec.Compression, "compression", "", "auto: decompress "+compressions()+", recognised by name or first bytes, and refuse other data that is not text; none: read the bytes as they are (default auto)")
 	fs.IntVarP(&f.reducers, "reducers", "r", 0, "number of reducers, 0 for map only (default: one per 64 MiB of input; fewer beyond 16 GiB)")
 	fs.Var(&f.spec.SortOrder, "sort-order", "partition: each part is sorted; total: the parts in sequence are sorted, too (default partition)")
 	fs.BoolVar(&f.spec.SortValues, "sort-values", false, "sort the values of each key for the reducer: in byte order, for Python in Python's order")
@@ -56,6 +56,15 @@ func (f *jobFlags) register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.spec.SkipBadRecords, "skip-bad-records", 0, "skip up to this number of records on which the program fails, and save them to _skipped/ in the output (not for builtins)")
 	f.timeout = job.Duration(job.DefaultTaskTimeout)
 	fs.Var(&f.timeout, "task-timeout", "how long a task may make no progress: read or write no record, log no line; 0: no limit")
+}
+
+// compressions lists what is decompressed.
+func compressions() string {
+	var names []string
+	for _, c := range formats.Inputs.Compressions {
+		names = append(names, c.String())
+	}
+	return strings.Join(names, ", ")
 }
 
 // oneProgram allows at most one positional argument: the program, unless the job file or --mapper

@@ -30,7 +30,7 @@ type Spec struct {
 
 // Config is how an executor runs programs. The zero Config is ready to use.
 type Config struct {
-	// Python is the interpreter, a path or a name to find in PATH; version 3.8 or newer.
+	// Python is the interpreter of Python files, a path or a name to find in PATH; version 3.8 or newer.
 	// Empty means python3.
 	Python string
 	// Grace is how long a process may take to end after it has said DONE, or to say READY in Check.
@@ -44,8 +44,8 @@ type Config struct {
 	// if programs run as other users.
 	Launcher []string
 
-	// Prepared is what the Prepare function of the program's kind has returned; nil: Open prepares
-	// itself.
+	// Prepared is what the Prepare function of the program's kind has returned; nil: Open calls
+	// Prepare itself.
 	Prepared any
 }
 
@@ -82,8 +82,8 @@ func (c Config) WithDefaults() Config {
 // Attempt is what a mapper or a reducer is made for.
 type Attempt struct {
 	Job string
-	// Phase is "map" or "reduce".
-	Phase string
+	// Side is "map" or "reduce".
+	Side string
 	// Task and Number count from 0.
 	Task, Number int
 	// Scratch is an existing folder that only this attempt uses, and that the caller removes.
@@ -148,7 +148,7 @@ type Traits struct {
 	Identity bool
 }
 
-// Mapper maps the batches of one attempt. Output goes to out, which also has the receiver's error.
+// Mapper maps the batches of one attempt. It emits to out. If the receiver of out fails, out.Err returns the error.
 type Mapper interface {
 	// Map maps a batch, which it does not keep.
 	Map(b *record.Batch, out *record.Emitter) error
@@ -190,10 +190,10 @@ type Combining interface {
 	MapOutput() (records int64, ok bool)
 }
 
-// Reporting is what a Mapper may also implement, if it calls Attempt.Took for what is mapped. A
-// return of its Map then does not mean that the batch is mapped.
+// Reporting is what a Mapper may also implement, if it may return from Map before the batch is
+// mapped. It then calls Attempt.Took with the bytes that are mapped.
 type Reporting interface {
-	// Handed returns how many bytes the mapper was handed so far.
+	// Handed returns how many bytes Map has got so far.
 	Handed() int64
 }
 

@@ -1,6 +1,6 @@
--- Gives an executor up to WANTED ready tasks, those to be tried again first. It gives none at which
--- the executor already runs an attempt (a backup attempt must run elsewhere), and none that has just
--- failed there, so that an executor where everything fails does not use up a task's attempts.
+-- Gives an executor up to WANTED ready tasks, first those that are tried again. It skips a task if
+-- the executor already runs an attempt at it (a backup attempt must run elsewhere), or if the task has
+-- just failed there, so that an executor where everything fails does not use up a task's attempts.
 -- ARGV: 1 executor, 2 wanted, 3 lease (ms)
 -- Returns {'gone'}, {'none'} (the phase has no tasks), or
 -- {'ok', side, epoch, tasks still ready, claimed (ms), born (ms), index, number, index, number, …}.

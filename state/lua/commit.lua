@@ -1,5 +1,5 @@
--- Commits an attempt: the first of its task that asks, and only while it runs under the claim that
--- is named. Other attempts at the task end. Committing again after success is 'ok' again.
+-- Commits an attempt if it still runs under the named claim, and no other attempt at its task is
+-- committed. Other attempts at the task end. Committing again after success is 'ok' again.
 -- ARGV: 1 attempt, 2 side, 3 index, 4 number, 5 executor, 6 claimed (ms), 7 manifest,
 --       then for each counter: its name, amount
 -- Returns {'ok', phase after it, number of other attempts that ended}, or {'stale'}, or {'stale', phase}

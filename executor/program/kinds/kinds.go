@@ -1,5 +1,5 @@
 // Package kinds has the table of all kinds of programs. A new kind needs a folder beside this one,
-// and a line in the table.
+// and a line in All.
 package kinds
 
 import (
@@ -24,13 +24,13 @@ func All() program.Kinds {
 		builtin.Kind,
 		streaming.Kind,
 		python.Kind,
-		framed.Kind, // any executable file, so it is the last
+		framed.Kind, // last: it accepts any executable file
 	}
 }
 
 // Detect returns the kind of a program named on the command line: a builtin by its name, a Python
 // file by its suffix, an executable by its mode. A file with the name of a builtin must be given as
-// a path ("./sort"). For anything else the error lists the builtins.
+// a path ("./sort"). If there is no such file, the error lists the builtins.
 func Detect(kinds program.Kinds, arg string) (*program.Kind, error) {
 	if kind := kinds.Named(arg); kind != nil {
 		return kind, nil

@@ -3,9 +3,31 @@ package kinds
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+// The pages that list the kinds are compared with the table.
+func TestPagesNameAllKinds(t *testing.T) {
+	page := func(name string) string {
+		t.Helper()
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	jobFile, api := page("../../../docs/job-file.md"), page("../../../api/server/openapi.yaml")
+	for _, kind := range All() {
+		if !strings.Contains(jobFile, "`"+kind.Name+"`") {
+			t.Errorf("docs/job-file.md does not name the kind %s", kind.Name)
+		}
+		if !regexp.MustCompile(`kind: \{type: string, enum: \[.*\b` + kind.Name + `\b.*\]`).MatchString(api) {
+			t.Errorf("openapi.yaml does not allow the kind %s", kind.Name)
+		}
+	}
+}
 
 func TestDetect(t *testing.T) {
 	dir := t.TempDir()
@@ -31,7 +53,7 @@ func TestDetect(t *testing.T) {
 		"wordcuont":           "did you mean wordcount?",
 		"zzzzzzzz":            "accesslog, activity, aggregate, distinct, grep, index, sort, wordcount",
 		dir:                   "is a folder",
-		file("notes", 0o600):  "neither",
+		file("notes", 0o600):  "neither a .py file nor executable",
 		dir + "/no_such.py":   "there is no such file",
 		dir + "/notes/inside": "not a directory",
 	} {

@@ -82,7 +82,7 @@ func Lines(input, text string, size int) []record.Batch {
 
 // Attempt returns an attempt at a map task with a scratch folder.
 func Attempt(t testing.TB) program.Attempt {
-	return program.Attempt{Job: "job", Phase: "map", Scratch: t.TempDir(), Format: "text", Lines: true, Reducers: 1}
+	return program.Attempt{Job: "job", Side: "map", Scratch: t.TempDir(), Format: "text", Lines: true, Reducers: 1}
 }
 
 // MapAll runs a map attempt and returns the records that it emits, in order.

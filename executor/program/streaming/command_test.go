@@ -153,7 +153,7 @@ func TestStreamingEnvironment(t *testing.T) {
 		t.Errorf("want %q\nhave %q", want, env)
 	}
 	a = programtest.Attempt(t)
-	a.Phase, a.Task = "reduce", 3
+	a.Side, a.Task = "reduce", 3
 	got, err = programtest.ReduceAll(t, p, a, []programtest.KV{{"k", "v"}}, 1)
 	if err != nil || !slices.Contains(got, programtest.KV{"mapreduce_task_attempt_id=attempt_job_0001_r_000003_0", ""}) || !slices.Contains(got, programtest.KV{"mapred_task_is_map=false", ""}) {
 		t.Errorf("%q, %v", got, err)

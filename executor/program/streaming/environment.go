@@ -10,7 +10,7 @@ import (
 // variables returns the environment variables that describe an attempt to its processes, by
 // Hadoop's new and old names.
 func variables(a *program.Attempt) []string {
-	side, isMap := "r", a.Phase == "map"
+	side, isMap := "r", a.Side == "map"
 	if isMap {
 		side = "m"
 	}

@@ -1,8 +1,8 @@
-// Package kindtest is a kind of programs that exists for tests only. Whoever adds a kind can begin
-// with a copy.
+// Package kindtest is a kind of programs that exists for tests only. Begin a new kind with a copy
+// of it.
 //
-// A program is a file "NAME.words" of words, one a line. It counts these words in its input, and
-// leaves out all others.
+// A program is a file "NAME.words" with one word on each line. It counts these words in its input,
+// and no others.
 package kindtest
 
 import (
