@@ -130,8 +130,8 @@ func (c *Controller) slots(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// resume continues a job that has a plan already, but is in phase plan because Redis lost it or a
-// failover sent it back. It returns false if the job must be planned.
+// resume continues a job that is in phase plan again because Redis lost it or a failover sent it
+// back. It returns false if the job must be planned.
 func (s *step) resume(ctx context.Context) (bool, error) {
 	p, planned, err := s.readPlan(ctx, s.job.ID)
 	if err != nil || !planned && !s.job.Restored {

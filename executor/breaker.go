@@ -9,8 +9,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// An executor whose attempts fail one after the other, through no fault of their programs, pauses
-// its claims for a while, so that other executors get the tasks:
+// An executor whose attempts fail several times in a row, through no fault of their programs,
+// pauses its claims for a while, so that other executors get the tasks:
 //
 //   - If the attempts of one job fail, it avoids that job and continues with other jobs. The fault
 //     may well be the job's, and must not harm the others.
@@ -27,8 +27,8 @@ const (
 // rememberedJobs limits the jobs that a breaker remembers; it keeps those that failed last.
 const rememberedJobs = 256
 
-// breaker is the circuit breaker of an executor: from how its attempts ended it decides whether the
-// executor may claim tasks, and of which jobs. Its methods may be called concurrently.
+// breaker is the circuit breaker of an executor: it learns how attempts ended, and decides whether
+// the executor may claim tasks, and of which jobs. Its methods may be called concurrently.
 type breaker struct {
 	mu   sync.Mutex
 	all  streak             // guarded by mu: the failures of all jobs

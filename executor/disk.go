@@ -11,18 +11,18 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// errDiskFull says that an attempt failed since its executor's own disk is full. This is not the
+// errDiskFull says that an attempt failed because its executor's own disk is full. This is not the
 // program's fault, and another executor may have room.
 var errDiskFull = errors.New("its scratch disk is full")
 
-// leastFree is the room in bytes below which a disk counts as full.
+// leastFree is the free space in bytes below which a disk counts as full.
 const leastFree = 1 << 20
 
-// fairRoom is the room in bytes that an attempt must have found on the disk when it began; with
-// less, it is not the attempt's fault that the disk is full.
+// fairRoom is the free space in bytes that an attempt must find on the disk when it begins. If
+// there is less, a full disk is not the attempt's fault.
 const fairRoom = 32 << 20
 
-// diskRoom returns the room on the scratch disk in bytes; 0 if it is unknown.
+// diskRoom returns the free space of the scratch disk in bytes; 0 if it is unknown.
 func (e *Executor) diskRoom() int64 {
 	var disk syscall.Statfs_t
 	if syscall.Statfs(e.cfg.Scratch, &disk) != nil {
@@ -31,8 +31,8 @@ func (e *Executor) diskRoom() int64 {
 	return int64(disk.Bavail) * int64(disk.Bsize)
 }
 
-// filledBy reports whether a program has filled the disk: the files in its folder take at least
-// half of the room that there was. It returns their size in bytes.
+// filledBy reports whether a program has filled the disk: whether the files in its folder take at
+// least half of room, the space that was free before. It returns their size in bytes.
 func filledBy(room int64, usage func(string) int64, folder string) (used int64, yes bool) {
 	if room < fairRoom {
 		return 0, false
@@ -42,9 +42,9 @@ func filledBy(room int64, usage func(string) int64, folder string) (used int64, 
 }
 
 // blameDisk returns an attempt's error, or a better one if the cause is a full disk: errDiskFull,
-// or a fault of the program if the program alone filled the disk, which it would do on every
-// executor. It must be called before the attempt's files are removed. Room is what the attempt
-// found when it began.
+// or a fault of the program if the program alone filled the disk, since it would do so on every
+// executor. It must be called before the attempt's files are removed. Room is the space in bytes
+// that was free when the attempt began.
 func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, folder string) error {
 	var (
 		file *fs.PathError
@@ -59,8 +59,8 @@ func (e *Executor) blameDisk(err error, room int64, usage func(string) int64, fo
 			return fmt.Errorf("executor %s: %w: %w", e.cfg.ID, errDiskFull, err)
 		}
 	case errors.As(err, &user):
-		// Programs write to the scratch folder, too, and report in their own words that they could
-		// not.
+		// Programs write to the scratch folder, too. How they report a full disk is not known, so
+		// the disk itself is checked.
 		var disk syscall.Statfs_t
 		if syscall.Statfs(e.cfg.Scratch, &disk) == nil && int64(disk.Bavail)*int64(disk.Bsize) < leastFree {
 			if used, yes := filledBy(room, usage, folder); yes {

@@ -9,10 +9,10 @@
 //
 // Five kinds of goroutine work together. The claim loop (claim.go) claims tasks while slots are
 // free. The heartbeat (lease.go) renews the leases of all running attempts and stops those that are
-// lost. The listener (lease.go) has it do so at once when a job was stopped. What several attempts
-// need, such as the program or the map outputs, is fetched once for all of them by a shared call
-// (sharedcall.go). Each attempt (attempt.go) runs in a goroutine, and ends in exactly one of:
-// commit, fail, hand back, or nothing if its task was reassigned.
+// lost. The listener (lease.go) makes the heartbeat renew at once when a job was stopped. What
+// several attempts need, such as the program or the map outputs, is fetched once for all of them by
+// a shared call (sharedcall.go). Each attempt (attempt.go) runs in a goroutine, and ends in exactly
+// one of: commit, fail, hand back, or nothing if its task was reassigned.
 package executor
 
 import (
@@ -93,8 +93,8 @@ func New(ctx context.Context, cfg Config) (*Executor, error) {
 }
 
 // Run runs tasks until ctx ends. Then it claims no more, lets the running attempts continue for the
-// grace period, hands the others back, waits until every attempt has stopped, removes its scratch
-// folder, and returns nil.
+// grace period, hands back those that are still running, waits until every attempt has stopped,
+// removes its scratch folder, and returns nil.
 func (e *Executor) Run(ctx context.Context) error {
 	// Attempts, and the heartbeat that renews their leases, outlive the claim loop.
 	working, stopWork := context.WithCancel(context.WithoutCancel(ctx))

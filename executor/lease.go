@@ -33,7 +33,7 @@ func (e *Executor) heartbeat(ctx context.Context, news <-chan struct{}) {
 			e.beat(ctx, news)
 		case <-news:
 			select {
-			case <-tick.C: // one heartbeat does for both
+			case <-tick.C: // the heartbeat also renews, so once is enough
 				e.beat(ctx, news)
 			default:
 				e.renew(ctx)
@@ -42,7 +42,7 @@ func (e *Executor) heartbeat(ctx context.Context, news <-chan struct{}) {
 	}
 }
 
-// beat sends a regular heartbeat, which does for waiting news, too.
+// beat sends a regular heartbeat. News that wait need no renewal of their own, so beat drops them.
 func (e *Executor) beat(ctx context.Context, news <-chan struct{}) {
 	select {
 	case <-news:
@@ -54,8 +54,8 @@ func (e *Executor) beat(ctx context.Context, news <-chan struct{}) {
 }
 
 // listen waits for news of jobs until ctx ends. If an attempt runs for such a job, another process
-// may have ended the attempt, and a renewal says so. News that it misses are found by the next
-// heartbeat.
+// may have ended the attempt, and a renewal says so. The next heartbeat finds news that listen
+// misses.
 func (e *Executor) listen(ctx context.Context, news chan<- struct{}) {
 	place := ""
 	for ctx.Err() == nil {

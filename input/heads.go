@@ -9,12 +9,12 @@ import (
 const maxHeads = 4096
 
 // Heads remembers what the first bytes of objects say, so that not every split of an object has to
-// read them. It is for the objects of one plan, whose names mean the same bytes throughout. Several
+// read them. It is for the objects of one plan: there, a name always means the same bytes. Several
 // goroutines may use it.
 //
-// The first Reader that needs an object's first bytes has them read. Readers that need them in the
-// meantime wait, and share the result, even an error. After an error the next Reader has them read
-// again.
+// The first Reader that needs an object's first bytes starts a read of them. Readers that need them
+// in the meantime wait, and share the result, even an error. After an error the next Reader starts
+// another read.
 type Heads struct {
 	run func(work func(context.Context))
 
@@ -30,8 +30,8 @@ type headRead struct {
 	err error
 }
 
-// NewHeads returns an empty Heads. Run starts work that belongs to none of the Readers, in a
-// goroutine with a context that outlives them; its owner waits for the goroutine.
+// NewHeads returns an empty Heads. It reads through run, which must start work in a goroutine, with
+// a context that outlives each single Reader. The caller waits for these goroutines.
 func NewHeads(run func(work func(context.Context))) *Heads {
 	return &Heads{run: run, known: map[string]content{}, reads: map[string]*headRead{}}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// These are the defaults of a URL's options. A dead server must be noticed soon, as a call that
-// hangs keeps its caller from the server that takes over; and a server that is back within about
+// These are the defaults of a URL's options. A dead server must be noticed soon: while a call
+// hangs, its caller does not reach the server that takes over. A server that is back within about
 // two seconds must not cause an error.
 const (
 	maxRetries      = 5
@@ -33,14 +33,15 @@ const (
 	sentinelPort = "26379"
 )
 
-// These options would read the state from replicas, which lag, or belong elsewhere in our URLs, or
-// nowhere.
+// refusedOptions would read the state from replicas, which lag, or have another place in our URLs,
+// or make no sense here.
 var refusedOptions = []string{
 	"addr", "context_timeout_enabled", "master_name", "password", "read_only", "replica_only", "route_by_latency",
 	"route_by_latency_tolerance", "route_randomly", "use_disconnected_replicas", "username",
 }
 
-// Options of the sentinels themselves, whose users differ from those of the Redis that they watch.
+// Options of the sentinels themselves: their users and passwords are not those of the Redis that
+// they watch.
 const (
 	sentinelUser     = "sentinel_username"
 	sentinelPassword = "sentinel_password"
@@ -295,8 +296,8 @@ func credentials(u *url.URL) (user, password string) {
 	return u.User.Username(), password
 }
 
-// ownNames checks each server's certificate for the host by which that server was dialed, not all
-// of them for the first host.
+// ownNames has each server's certificate checked for the host by which this server was dialed. The
+// client would check all certificates for the first host.
 func ownNames(config *tls.Config) {
 	if config != nil {
 		config.ServerName, config.MinVersion = "", tls.VersionTLS12

@@ -14,15 +14,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrUnfit reports a Redis that by its kind or configuration cannot keep the state of jobs safely.
+// ErrUnfit reports a Redis that cannot keep the state of jobs safely, because of its kind or its
+// configuration.
 var ErrUnfit = errors.New("this Redis can't keep the state of jobs")
 
 // minVersion is the first version of Redis whose scripts may read the clock and then write, and
 // that has streams.
 const minVersion = 5
 
-// needed are the commands that servers may lack that only speak Redis's protocol, or that may have
-// been renamed.
+// needed are the commands that a server may lack, because it only imitates Redis or because its
+// configuration renames commands.
 var needed = []string{"evalsha", "script", "time", "blpop", "pexpire", "hscan", "xadd", "xread", "zrevrangebyscore"}
 
 // CheckServer checks whether the Redis, or each master of the cluster, can keep the state: it must

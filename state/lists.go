@@ -36,9 +36,9 @@ func (s *Store) Active(ctx context.Context) ([]job.ID, error) {
 	return jobs, nil
 }
 
-// Remember adds those of the newest count jobs that have not ended to the active ones, if they are
-// missing: a process that removed an id because its job did not exist yet may have died before it
-// saw the job appear.
+// Remember checks the newest count jobs, and adds those that have not ended to the active jobs if
+// they are missing there: a process that removed an id because its job did not exist yet may have
+// died before it saw the job appear.
 func (s *Store) Remember(ctx context.Context, count int) error {
 	ids, err := s.History(ctx, 0, count)
 	if err != nil {

@@ -36,7 +36,7 @@ type Submission struct {
 func (c *Client) Submit(ctx context.Context, s Submission) (api.Submitted, error) {
 	var answer api.Submitted
 	if s.Key == "" {
-		s.Key = string(job.NewID()) // a server takes its time for the id of the job
+		s.Key = string(job.NewID()) // the job's id gets the time of this key
 	}
 	if s.ProgramPath != "" {
 		s.Spec.Program = filepath.Base(s.ProgramPath)

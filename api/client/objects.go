@@ -95,7 +95,7 @@ func (c *Client) List(ctx context.Context, bucket, prefix string) iter.Seq2[api.
 	}
 }
 
-// Presign returns a request to an object that anyone may send for a time. How is "get" or "put".
+// Presign returns a request for an object. Anyone may send it for a limited time. How is "get" or "put".
 func (c *Client) Presign(ctx context.Context, how, bucket, key string) (link api.Presigned, err error) {
 	return link, c.call(ctx, request{
 		method: http.MethodPost, path: objectPath(bucket, key) + "?presign=" + url.QueryEscape(how),

@@ -112,8 +112,8 @@ type key struct {
 	sum [sha256.Size]byte
 }
 
-// errNoTokens is that a server must ask for tokens, and has none.
-var errNoTokens = errors.New("there is no token, so nobody could be admitted")
+// errNoTokens says that a server must ask for tokens, and has none.
+var errNoTokens = errors.New("there is no token, so nobody could use the server")
 
 // newGate makes the gate of a server with tokens or, if they are nil, of a server that asks for
 // none.
@@ -186,7 +186,7 @@ func callerOf(c echo.Context) caller {
 	return who
 }
 
-// require lets only callers with the role use a route. RoleNone lets everybody.
+// require lets only callers with the role use a route. RoleNone lets every caller.
 func (s *Server) require(role Role, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if role == RoleNone {

@@ -50,8 +50,8 @@ func addConfig(cmd *cobra.Command, check func(context.Context) error, service fu
 	}
 }
 
-// readConfig sets the flags that were not given. A setting is its text in the file, even if YAML
-// treats that as a number or a date.
+// readConfig sets the flags that were not given. The value of a setting is its text in the file,
+// even if YAML treats this text as a number or a date.
 func readConfig(fs *pflag.FlagSet, path string, lookup func(string) (string, bool)) error {
 	var fields []yamltext.Field
 	if path != "" {

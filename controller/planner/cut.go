@@ -22,8 +22,8 @@ type Tasks struct {
 	Count int
 }
 
-// Cut lists the inputs and cuts them into map tasks. It calls slots, how many tasks all executors
-// do at a time, only for inputs that are not small.
+// Cut lists the inputs and cuts them into map tasks. Slots returns how many tasks all executors run
+// at a time; Cut calls it only if the inputs are not small.
 func Cut(ctx context.Context, open objstore.Opener, area WorkArea, kinds job.Kinds, spec job.Spec, slots func(context.Context) (int, error)) (Tasks, layout.Plan, error) {
 	tasks, plan, err := cutInputs(ctx, open, area, kinds, spec, slots)
 	if err != nil {
@@ -84,7 +84,7 @@ func cutInputs(ctx context.Context, open objstore.Opener, area WorkArea, kinds j
 	return tasks, plan, err
 }
 
-// wavesOf returns how many map tasks there are for each slot in a job whose program is of a kind.
+// wavesOf returns how many map tasks each slot gets in a job of a kind of programs.
 func wavesOf(kinds job.Kinds, name string) int64 {
 	if kind, err := kinds.Find(name); err == nil && kind.MaxWaves > 0 {
 		return int64(kind.MaxWaves)

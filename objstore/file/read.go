@@ -128,7 +128,7 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// checkVersion proves that the bytes read before are of the wanted version.
+// checkVersion checks that the bytes that were read are of the wanted version.
 func (r *reader) checkVersion() error {
 	if r.wanted == "" {
 		return nil

@@ -117,7 +117,7 @@ func (c *cluster) uploads() []string {
 	return found
 }
 
-// Limits for an idle service: ten times its normal use, and a fraction of what it would use if it lost some at every
+// Limits for an idle service: ten times its normal use, and a fraction of what it would use if it leaked some at every
 // fault.
 const (
 	maxGoroutines = 150
@@ -159,7 +159,7 @@ func (s *service) resources(ctx context.Context) (goroutines, files int, err err
 		}
 	}
 	if len(values) != 2 {
-		return 0, 0, fmt.Errorf("%s tells %v", s.name, values)
+		return 0, 0, fmt.Errorf("%s reports %v", s.name, values)
 	}
 	return values["go_goroutines"], values["process_open_fds"], nil
 }

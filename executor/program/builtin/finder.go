@@ -40,7 +40,7 @@ func newFinder(text []byte) *finder {
 // index returns where the text is first found in s, or -1.
 func (f *finder) index(s []byte) int {
 	end := len(s) - len(f.text) + 1 // the text begins before it
-	// To find one byte costs about as much as to skip this many.
+	// Finding one byte costs about as much as skipping this many.
 	const price = 80
 	spent := -4 * price
 	rare := f.rare[0]
