@@ -59,7 +59,7 @@ func TestNamesThatAreNotText(t *testing.T) {
 		}
 	})
 	for _, c := range []struct{ args, want string }{
-		{"--format fixed:7 -i IN/b?.txt", `b\xff.txt": at byte 0: the 4 bytes are no multiple`},
+		{"--format fixed:7 -i IN/b?.txt", `b\xff.txt": at byte 0: its size, 4 bytes, is not a multiple`},
 		{"-i IN/b\xff.txt", `b\xff.txt" is not UTF-8: name the folder above`},
 		{"-i IN/a.txt/x\xff", `x\xff" is not UTF-8`},
 	} {
