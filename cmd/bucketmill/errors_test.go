@@ -71,7 +71,7 @@ func mistakes() []mistake {
 		{"broken job file", []string{"-f", "IN/broken.yaml"}, 2, `IN/broken.yaml: .*it is not YAML: line 1`},
 		{"unreachable state", job("--redis", "redis://127.0.0.1:1"), 1, `redis at 127.0.0.1:1: .*refused`},
 		{"bad state URL", job("--redis", "http://x"), 2, `--redis: .*scheme "http" is not one of redis`},
-		{"state of several hosts", job("--redis", "redis://:secret@a,b"), 2, `--redis: .*several are for redis\+sentinel`},
+		{"state of several hosts", job("--redis", "redis://:secret@a,b"), 2, `--redis: .*use redis\+sentinel`},
 		{"state without a master", job("--redis", "redis+sentinel://:secret@a,b"), 2, `--redis: .*master's name is missing`},
 		{"bad state URL of an executor", []string{"executor", "--store", "s3://b", "--redis", "redis://:sec/ret@a"}, 2, `--redis: .*malformed`},
 		{"work store in a file", job("--work", "IN/words.txt/work"), 1, `IN/words.txt/work`},

@@ -119,5 +119,5 @@ func TestForeignInput(t *testing.T) {
 	must(t, err)
 	must(t, os.WriteFile(job, bytes.ReplaceAll(text, []byte("IN"), []byte(folder)), 0o600))
 	sameLines(t, joined(mustRun(t, filepath.Join(folder, "out"), "-f", job)), []string{"and more"})
-	refusedInput("holds xz data", "-f", job, "--compression", "auto")
+	refusedInput("contains xz data", "-f", job, "--compression", "auto")
 }
