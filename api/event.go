@@ -4,7 +4,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Event is a change of a job. In an event stream its id and type are also the fields "id" and "event".
+// Event is a change of a job. In an event stream its id and type are also the fields "id" and
+// "event".
 type Event struct {
 	ID       string    `json:"id,omitempty"` // increasing; progress has none, because it is not kept
 	Type     string    `json:"type"`

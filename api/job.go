@@ -7,8 +7,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Job is a job as clients see it. In lists, jobs have no spec and no counters, and errors lack their long
-// parts.
+// Job is a job as clients see it. In lists, jobs have no spec and no counters, and errors lack
+// their long parts.
 type Job struct {
 	ID       job.ID    `json:"id"`
 	Name     string    `json:"name"`
@@ -24,8 +24,9 @@ type Job struct {
 	Output      string   `json:"output"`                // URL of its folder
 	Inputs      int      `json:"inputs,omitempty"`      // input objects, once planned
 	InputBytes  int64    `json:"input_bytes,omitempty"` // their bytes
-	// What planning skipped: objects and folders whose names begin with "_" or "."; outputs of jobs below the
-	// inputs; Bucketmill's own folders. EmptyInputs counts the inputs of 0 bytes, and EmptyInput is the first.
+	// What planning skipped: objects and folders whose names begin with "_" or "."; outputs of jobs
+	// below the inputs; Bucketmill's own folders. EmptyInputs counts the inputs of 0 bytes, and
+	// EmptyInput is the first.
 	PassedOver  int    `json:"passed_over,omitempty"`
 	OldOutputs  int    `json:"old_outputs,omitempty"`
 	OwnFolders  int    `json:"own_folders,omitempty"`

@@ -24,12 +24,13 @@ type Attempt struct {
 	Error    *Failure       `json:"error,omitempty"`
 }
 
-// TaskList is a page of a job's tasks: first the map tasks, then the reduce tasks. For an ended job it has only
-// the tasks with remembered failed attempts.
+// TaskList is a page of a job's tasks: first the map tasks, then the reduce tasks. For an ended job
+// it has only the tasks with remembered failed attempts.
 type TaskList struct {
 	Tasks []Task `json:"tasks"`
 	Total int    `json:"total"` // on all pages
-	// Forgotten reports that the job has ended, so that tasks without failed attempts are no longer listed.
+	// Forgotten reports that the job has ended, so that tasks without failed attempts are no longer
+	// listed.
 	Forgotten bool `json:"forgotten"`
 	// Progress counts all tasks and attempts of the job.
 	Progress Progress `json:"progress"`

@@ -163,10 +163,10 @@ func (e *Executor) commit(ctx context.Context, a *attempt, manifest []byte, coun
 // objects on the work store.
 const InlineManifest = 256
 
-// undo discards a result after an error of its commit. The result may be committed all the same, now
-// or later: the answer may be lost, or the request may still be on its way. So undo first ends the
-// attempt, after which Redis refuses the commit. If the attempt has ended already, the task's winner
-// shows whether it was committed.
+// undo discards a result after an error of its commit. The result may be committed all the same,
+// now or later: the answer may be lost, or the request may still be on its way. So undo first ends
+// the attempt, after which Redis refuses the commit. If the attempt has ended already, the task's
+// winner shows whether it was committed.
 func (e *Executor) undo(ctx context.Context, a *attempt, j *jobContext, r result, why error) error {
 	class := classify(ctx, why)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)

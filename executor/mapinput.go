@@ -36,8 +36,8 @@ func (e *Executor) openSplit(ctx context.Context, j *jobContext, s input.Split, 
 	})
 }
 
-// readAll passes the batches of a split to use, and closes the reader. Progress is how many bytes of
-// the split have been read by then. It returns the number of bytes that came from the store.
+// readAll passes the batches of a split to use, and closes the reader. Progress is how many bytes
+// of the split have been read by then. It returns the number of bytes that came from the store.
 func readAll(
 	ctx context.Context, a *attempt, s input.Split, r *input.Reader, use func(b *record.Batch, progress int64) error,
 ) (n int64, err error) {

@@ -13,8 +13,8 @@ type Compression interface {
 	// String returns the name for use in sentences: "gzip".
 	String() string
 
-	// Suffixes returns the suffixes of the names of compressed objects, in lower case, each from its
-	// only dot: ".gz".
+	// Suffixes returns the suffixes of the names of compressed objects, in lower case, each from
+	// its only dot: ".gz".
 	Suffixes() []string
 
 	// Matches reports whether data are compressed in this way. Head is their first 512 bytes, or

@@ -14,9 +14,9 @@ const headBytes = 512
 // text.
 var byteOrderMark = []byte{0xef, 0xbb, 0xbf}
 
-// head reads an object's first bytes by a separate request, and finds out what they are. The request
-// is for headBytes bytes even if the object is shorter, so it is never the same as a request for
-// records.
+// head reads an object's first bytes by a separate request, and finds out what they are. The
+// request is for headBytes bytes even if the object is shorter, so it is never the same as a
+// request for records.
 func (s *source) head(ctx context.Context, f Format) (content, error) {
 	body, err := s.get(ctx, 0, headBytes)
 	if err != nil {

@@ -12,7 +12,8 @@ const Malformed = "user:malformed records"
 // SkippedBy returns the counter of the bad records that a task has skipped.
 func SkippedBy(t TaskID) string { return Skipped + ":" + t.String() }
 
-// SkippedTasks returns how many bad records each task has skipped, of the tasks that have skipped any.
+// SkippedTasks returns how many bad records each task has skipped, of the tasks that have skipped
+// any.
 func SkippedTasks(counters map[string]int64) map[TaskID]int64 {
 	tasks := map[TaskID]int64{}
 	for name, n := range counters {

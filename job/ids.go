@@ -10,7 +10,8 @@ import (
 // ID names a job. It has only letters, digits, '-' and '_', up to 128 of them.
 type ID string
 
-// Valid reports whether id may name a job. Ids are parts of Redis keys, where braces have a meaning.
+// Valid reports whether id may name a job. Ids are parts of Redis keys, where braces have a
+// meaning.
 func (id ID) Valid() bool {
 	for _, c := range []byte(id) {
 		switch {

@@ -6,8 +6,9 @@ import (
 	"errors"
 )
 
-// Input is one entry of a spec's input: where records come from. What may differ from input to input belongs
-// here. In a job file an input is either its URL alone, or an object with these fields.
+// Input is one entry of a spec's input: where records come from. What may differ from input to
+// input belongs here. In a job file an input is either its URL alone, or an object with these
+// fields.
 type Input struct {
 	URL string `json:"url"` // of objects: one, a glob of them, a prefix or a folder
 }

@@ -11,12 +11,13 @@ import (
 	"unicode/utf8"
 )
 
-// ProgramFile is a file that is sent along with a program. Commands and executables find it in their
-// working folder, Python programs also beside the program itself. In a job file it may be written as the
-// text FILE or FILE#NAME.
+// ProgramFile is a file that is sent along with a program. Commands and executables find it in
+// their working folder, Python programs also beside the program itself. In a job file it may be
+// written as the text FILE or FILE#NAME.
 type ProgramFile struct {
 	Source string `json:"source,omitempty"` // path or URL; empty once there is an artifact
-	// Name is the file's path below the working folder, with slashes; by default the last element of Source.
+	// Name is the file's path below the working folder, with slashes; by default the last element
+	// of Source.
 	Name     string    `json:"name"`
 	Artifact *Artifact `json:"artifact,omitempty"` // set at submission
 }
@@ -48,7 +49,8 @@ func PlainFileName(name string) bool {
 // ownFolder is the executor's own folder in a program's working folder.
 const ownFolder = ".bucketmill"
 
-// ProgramFileName reports whether name may be the name of a program file: a path of plain file names.
+// ProgramFileName reports whether name may be the name of a program file: a path of plain file
+// names.
 func ProgramFileName(name string) bool {
 	for i, element := range strings.Split(name, "/") {
 		if !PlainFileName(element) || i == 0 && element == ownFolder {

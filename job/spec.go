@@ -54,7 +54,8 @@ type Spec struct {
 type SortOrder string
 
 const (
-	// OrderPartition sorts each part of the output. The hash of a key decides its part. "" means the same.
+	// OrderPartition sorts each part of the output. The hash of a key decides its part. "" means
+	// the same.
 	OrderPartition SortOrder = "partition"
 	// OrderTotal also sorts the parts: each part has a range of the keys.
 	OrderTotal SortOrder = "total"
@@ -85,7 +86,8 @@ var ErrSpec = errors.New("job spec is not valid")
 // MaxTasks is the highest number of tasks on one side of a job.
 const MaxTasks = 10_000_000
 
-// MaxReducers is the highest number of a job's reduce tasks. Each map task writes one segment for each of them.
+// MaxReducers is the highest number of a job's reduce tasks. Each map task writes one segment for
+// each of them.
 const MaxReducers = 1 << 20
 
 // MaxPriority is the highest priority of a job; the lowest is its negative.
@@ -244,7 +246,8 @@ func webhookProblem(text string) string {
 // DefaultTaskTimeout is how long an attempt may make no progress if its job sets no limit.
 const DefaultTaskTimeout = 10 * time.Minute
 
-// StallLimit returns how long an attempt at one of the job's tasks may make no progress; 0: no limit.
+// StallLimit returns how long an attempt at one of the job's tasks may make no progress; 0: no
+// limit.
 func (s *Spec) StallLimit() time.Duration {
 	if s.TaskTimeout == nil {
 		return DefaultTaskTimeout
@@ -295,8 +298,8 @@ func (d *Duration) UnmarshalJSON(text []byte) error {
 // MarshalJSON writes the text form.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
-// Params are a program's parameters. In a job file they may be numbers and booleans; programs see the
-// text that the job file has.
+// Params are a program's parameters. In a job file they may be numbers and booleans; programs see
+// the text that the job file has.
 type Params map[string]string
 
 // UnmarshalJSON reads an object of scalars.
@@ -332,7 +335,8 @@ type ByteSize int64
 // sizeText matches a size: a whole number, or any decimal number with a unit.
 var sizeText = regexp.MustCompile(`^(?:([0-9]+)[bB]?|([0-9]+(?:[.][0-9]+)?) ?([kKmMgGtTpPeE])([iI]?)[bB]?)$`)
 
-// ParseByteSize reads "64KiB", "1.5GB" or "4096": KiB, MiB, … are powers of 1024, and KB, MB, … of 1000.
+// ParseByteSize reads "64KiB", "1.5GB" or "4096": KiB, MiB, … are powers of 1024, and KB, MB, … of
+// 1000.
 func ParseByteSize(text string) (ByteSize, error) {
 	m := sizeText.FindStringSubmatch(text)
 	n, ok := new(big.Rat), m != nil

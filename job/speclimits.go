@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Limits of the specs that a server accepts, sizes in bytes. Redis keeps the spec of every job for as
-// long as it remembers the job. Large data belongs on the store; programs are sent as files.
+// Limits of the specs that a server accepts, sizes in bytes. Redis keeps the spec of every job for
+// as long as it remembers the job. Large data belongs on the store; programs are sent as files.
 const (
 	MaxSpec      = 128 << 10 // of a spec as JSON
 	MaxParams    = 1000

@@ -26,8 +26,8 @@ type Progress struct {
 	Done    int `json:"done"`
 	Running int `json:"running"` // attempts
 	Failed  int `json:"failed"`  // attempts that failed so far
-	// Attempts counts all attempts so far. Lost counts those whose executors went silent, and Backups
-	// those that started while another attempt at the same task was running.
+	// Attempts counts all attempts so far. Lost counts those whose executors went silent, and
+	// Backups those that started while another attempt at the same task was running.
 	Attempts int `json:"attempts"`
 	Lost     int `json:"lost"`
 	Backups  int `json:"backups"`

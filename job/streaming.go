@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// KindStreaming is the kind, and the program's name, of a job whose mapper is a command that reads and
-// prints lines.
+// KindStreaming is the kind, and the program's name, of a job whose mapper is a command that reads
+// and prints lines.
 const KindStreaming = "streaming"
 
 // Streaming reports whether the job's program consists of commands.

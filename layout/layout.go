@@ -10,16 +10,17 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Layout gives the keys of a job's objects on the work store, below a prefix. Keys that are written at a
-// high rate start with a hash digit, so that stores that partition by prefix can spread them, and contain
-// the attempt, so that no two writers share a key.
+// Layout gives the keys of a job's objects on the work store, below a prefix. Keys that are written
+// at a high rate start with a hash digit, so that stores that partition by prefix can spread them,
+// and contain the attempt, so that no two writers share a key.
 type Layout struct {
 	Prefix string // without slashes at its ends; may be empty
 	Job    job.ID
 	Spread int // number of hash prefixes, 1 to 16
 }
 
-// SpreadFor returns the Spread for a job by its number of tasks: one LIST finds all objects of a small job.
+// SpreadFor returns the Spread for a job by its number of tasks: one LIST finds all objects of a
+// small job.
 func SpreadFor(tasks int) int {
 	if tasks <= 1000 {
 		return 1
@@ -44,8 +45,9 @@ func (l Layout) Skipped(a job.AttemptID) string {
 	return l.join(fmt.Sprintf("jobs/%s/skipped/%s.%s.jsonl", l.Job, a.Task, l.claim(a)))
 }
 
-// PlanPage returns the key of a page of the plan. Pages identifies the planning: when two controllers plan
-// a job at the same time, one of them starts the job, and the other's pages must not replace its pages.
+// PlanPage returns the key of a page of the plan. Pages identifies the planning: when two
+// controllers plan a job at the same time, one of them starts the job, and the other's pages must
+// not replace its pages.
 func (l Layout) PlanPage(pages string, page int) string {
 	return fmt.Sprintf("%s%05d", l.PlanFolder(pages), page)
 }
@@ -92,9 +94,10 @@ func (l Layout) Folders() []string {
 	return folders
 }
 
-// Owned returns the folder that contains key, with a slash at its end, if only Bucketmill itself reads and
-// writes that folder, for whichever job: "jobs/", "logs/" or the folder of a hash digit, below the prefix.
-// For any other key it returns "". Adjacent slashes count as one, as in a store that keeps objects as files.
+// Owned returns the folder that contains key, with a slash at its end, if only Bucketmill itself
+// reads and writes that folder, for whichever job: "jobs/", "logs/" or the folder of a hash digit,
+// below the prefix. For any other key it returns "". Adjacent slashes count as one, as in a store
+// that keeps objects as files.
 func (l Layout) Owned(key string) string {
 	key = strings.TrimLeft(key, "/")
 	if strings.Contains(key, "//") {
@@ -128,7 +131,8 @@ func (l Layout) claim(a job.AttemptID) string {
 	return strconv.Itoa(a.Number) + "-" + strconv.FormatInt(a.Claimed, 36)
 }
 
-// ParseSegment returns the attempt at a task that wrote the segment file with that key; false for any other key.
+// ParseSegment returns the attempt at a task that wrote the segment file with that key; false for
+// any other key.
 func (l Layout) ParseSegment(t job.TaskID, key string) (job.AttemptID, bool) {
 	name, ok := strings.CutPrefix(key, l.Segments(t))
 	number, claimed, ok2 := strings.Cut(strings.TrimSuffix(name, ".seg"), "-")

@@ -56,8 +56,8 @@ func SkippedName(t job.TaskID) string { return SkippedFolder + "/" + t.String() 
 // LongestName is the length of the longest name of an object in an output, in bytes: a SkippedName.
 const LongestName = len(SkippedFolder + "/m9999999.jsonl") // below MaxTasks
 
-// Part is the manifest of an attempt that wrote a part of the output: the handle by which any process can
-// make the part visible, and the part's expected content.
+// Part is the manifest of an attempt that wrote a part of the output: the handle by which any
+// process can make the part visible, and the part's expected content.
 type Part struct {
 	Upload   json.RawMessage `json:"upload"` // an objstore.Upload
 	Bytes    int64           `json:"bytes"`

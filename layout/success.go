@@ -11,9 +11,10 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// Anyone who can write an output folder can write a _SUCCESS object: it may have any size, and name any job,
-// part or counter. So SuccessJob reads only the beginning. ReadSuccess reads all of it in little memory, and
-// accepts only what the job itself can have written: the parts have the names of PartName, in order.
+// Anyone who can write an output folder can write a _SUCCESS object: it may have any size, and name
+// any job, part or counter. So SuccessJob reads only the beginning. ReadSuccess reads all of it in
+// little memory, and accepts only what the job itself can have written: the parts have the names of
+// PartName, in order.
 
 // ErrNoSuccess reports that an object is not a _SUCCESS that a job has written.
 var ErrNoSuccess = errors.New("not the _SUCCESS object of a job")
@@ -24,7 +25,8 @@ const SuccessHead = 512
 // successBegin matches the beginning of a job's _SUCCESS.
 var successBegin = regexp.MustCompile(`^\{\s{0,16}"job":\s{0,16}"([A-Za-z0-9_-]{1,128})"`)
 
-// SuccessJob returns the job of a _SUCCESS object by its first SuccessHead bytes; "" if no job wrote it.
+// SuccessJob returns the job of a _SUCCESS object by its first SuccessHead bytes; "" if no job
+// wrote it.
 func SuccessJob(head []byte) job.ID {
 	if found := successBegin.FindSubmatch(head); found != nil {
 		return job.ID(found[1])
@@ -35,7 +37,8 @@ func SuccessJob(head []byte) job.ID {
 const (
 	// successElement is the longest element of a _SUCCESS, such as a part or a counter, in bytes.
 	successElement = 64 << 10
-	// successMembers is the highest number of members; later versions may write more than this version.
+	// successMembers is the highest number of members; later versions may write more than this
+	// version.
 	successMembers = 100
 	// successCounters is the highest number of counters, apart from those of tasks.
 	successCounters = 10_000
@@ -43,9 +46,9 @@ const (
 	successCounter = 1 << 10
 )
 
-// ReadSuccess reads the _SUCCESS object of a job with that number of parts (-1: unknown), and calls each for
-// every part, in order. The returned Success has no parts. ReadSuccess fails with ErrNoSuccess if the object
-// is not a _SUCCESS, or is another job's.
+// ReadSuccess reads the _SUCCESS object of a job with that number of parts (-1: unknown), and calls
+// each for every part, in order. The returned Success has no parts. ReadSuccess fails with
+// ErrNoSuccess if the object is not a _SUCCESS, or is another job's.
 func ReadSuccess(r io.Reader, id job.ID, parts int, each func(SuccessPart) error) (Success, error) {
 	most := parts
 	if parts < 0 {

@@ -35,14 +35,14 @@ type knowledge struct {
 	atMost time.Duration
 }
 
-// returnsWithin is how long it may take to restore a job that Redis has lost. Controllers look for lost jobs
-// every 20 s, and have many to restore when Redis has lost everything.
+// returnsWithin is how long it may take to restore a job that Redis has lost. Controllers look for
+// lost jobs every 20 s, and have many to restore when Redis has lost everything.
 const returnsWithin = time.Minute
 
-// Knowing returns a client for jobs that are known to exist because the caller submitted or saw them. If the
-// server finds no such job, or can't reach Redis, this client assumes that Redis has lost its data:
-// controllers restore jobs that have not ended. So it asks again for a minute before it returns the error.
-// Waits, if not nil, is called with the error whenever such a wait begins.
+// Knowing returns a client for jobs that are known to exist because the caller submitted or saw
+// them. If the server finds no such job, or can't reach Redis, this client assumes that Redis has
+// lost its data: controllers restore jobs that have not ended. So it asks again for a minute before
+// it returns the error. Waits, if not nil, is called with the error whenever such a wait begins.
 func (c *Client) Knowing(waits func(error)) *Client {
 	knows := *c
 	if waits == nil {
@@ -52,8 +52,8 @@ func (c *Client) Knowing(waits func(error)) *Client {
 	return &knows
 }
 
-// mayReturn reports whether a job that is known to exist is missing, or could not be looked up, and may still
-// be restored.
+// mayReturn reports whether a job that is known to exist is missing, or could not be looked up, and
+// may still be restored.
 func (c *Client) mayReturn(err error, since time.Time) bool {
 	var p *api.Problem
 	if c.known == nil || !errors.As(err, &p) || time.Since(since) > c.known.atMost {
@@ -62,9 +62,9 @@ func (c *Client) mayReturn(err error, since time.Time) bool {
 	return p.Code == api.CodeJobNotFound || p.Code == api.CodeStateUnavailable
 }
 
-// New returns a client for the server at a URL, or at host:port by plain HTTP. An empty token means none.
-// Requests go through h, which must not have a Timeout, because event streams and results may take any
-// time. Nil means a new HTTP client.
+// New returns a client for the server at a URL, or at host:port by plain HTTP. An empty token means
+// none. Requests go through h, which must not have a Timeout, because event streams and results may
+// take any time. Nil means a new HTTP client.
 func New(server, token string, h *http.Client) (*Client, error) {
 	if !strings.Contains(server, "://") {
 		server = "http://" + server
@@ -150,8 +150,8 @@ type waitError struct {
 
 func (e waitError) Unwrap() error { return e.error }
 
-// pauseAfter returns how long to wait after the n-th failure: as long as the server says, or else twice as
-// long as before, with jitter.
+// pauseAfter returns how long to wait after the n-th failure: as long as the server says, or else
+// twice as long as before, with jitter.
 func pauseAfter(err error, n int) time.Duration {
 	var w waitError
 	if errors.As(err, &w) && w.after > 0 {
@@ -205,8 +205,8 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 // maxProblem is how much of an error's body is read, in bytes.
 const maxProblem = 1 << 20
 
-// problemOf reads the problem of an unsuccessful answer, and closes the answer. A proxy may answer in its own
-// form.
+// problemOf reads the problem of an unsuccessful answer, and closes the answer. A proxy may answer
+// in its own form.
 func problemOf(resp *http.Response) error {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))

@@ -135,7 +135,8 @@ func TestResultsNeedALength(t *testing.T) {
 	}
 }
 
-// A stream that breaks is gone on with where it broke, unless it is another by now, or that never helps.
+// A stream that breaks is gone on with where it broke, unless it is another by now, or that never
+// helps.
 func TestResultsGoOn(t *testing.T) {
 	const text = "0123456789"
 	var ranges []string

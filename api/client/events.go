@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// silence is how long a stream may be silent before it is closed. By default, servers send a sign of life
-	// four times as often.
+	// silence is how long a stream may be silent before it is closed. By default, servers send a
+	// sign of life four times as often.
 	silence = time.Minute
 	// patience is how long Events tries to reconnect.
 	patience = 2 * time.Minute
@@ -26,8 +26,9 @@ const (
 	maxEvent = 1 << 20
 )
 
-// Events yields the events of a job after the event with that id ("" for all) until the job has ended. If a
-// connection breaks it continues on another; every event except progress comes exactly once.
+// Events yields the events of a job after the event with that id ("" for all) until the job has
+// ended. If a connection breaks it continues on another; every event except progress comes exactly
+// once.
 func (c *Client) Events(ctx context.Context, id job.ID, after string) iter.Seq2[api.Event, error] {
 	return func(yield func(api.Event, error) bool) {
 		lastSign, told := time.Now(), false
@@ -72,8 +73,8 @@ func comesBack(ctx context.Context, err error, lastSign time.Time) bool {
 	return ctx.Err() == nil && time.Since(lastSign) <= patience
 }
 
-// stream reads the events of one connection until it ends or take returns false. It calls alive for every
-// sign of life.
+// stream reads the events of one connection until it ends or take returns false. It calls alive for
+// every sign of life.
 func (c *Client) stream(ctx context.Context, id job.ID, after string, alive func(), take func(api.Event) bool) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

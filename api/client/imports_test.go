@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A program that imports the client gets the standard library and the types of the API, nothing else.
+// A program that imports the client gets the standard library and the types of the API, nothing
+// else.
 func TestClientImports(t *testing.T) {
 	const module = "github.com/bucketmill/bucketmill/"
 	out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", ".").Output()

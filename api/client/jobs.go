@@ -24,11 +24,12 @@ import (
 // Submission is a job to submit.
 type Submission struct {
 	Spec job.Spec
-	// ProgramPath is the program's local file, which is sent along; empty if the spec names a builtin, or a file
-	// on the store by URL. The local files among Spec.ProgramFiles are sent along, too.
+	// ProgramPath is the program's local file, which is sent along; empty if the spec names a
+	// builtin, or a file on the store by URL. The local files among Spec.ProgramFiles are sent
+	// along, too.
 	ProgramPath string
-	// Key makes the submission repeatable: the same key always names the same job. Empty means a new key, so
-	// that one call creates one job even if it has to send the request several times.
+	// Key makes the submission repeatable: the same key always names the same job. Empty means a
+	// new key, so that one call creates one job even if it has to send the request several times.
 	Key string
 }
 
@@ -82,8 +83,8 @@ func (s *Submission) unpack() (files []sentFile) {
 	return files
 }
 
-// multipartBody returns the form with spec and files. A goroutine reads the files while they are sent. It
-// ends with the body's reader, which the HTTP client closes.
+// multipartBody returns the form with spec and files. A goroutine reads the files while they are
+// sent. It ends with the body's reader, which the HTTP client closes.
 func multipartBody(boundary string, spec []byte, files []sentFile) (_ io.Reader, err error) {
 	opened := slices.Clone(files)
 	closeAll := func() {
@@ -173,8 +174,8 @@ func (c *Client) Jobs(ctx context.Context, f Filter) iter.Seq2[api.Job, error] {
 	}
 }
 
-// Cancel stops a job. It succeeds for a job that is already cancelled, and fails with [api.CodeJobEnded] for
-// a job that has ended in another way.
+// Cancel stops a job. It succeeds for a job that is already cancelled, and fails with
+// [api.CodeJobEnded] for a job that has ended in another way.
 func (c *Client) Cancel(ctx context.Context, id job.ID) (job api.Job, err error) {
 	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/cancel")}, &job)
 }
@@ -184,8 +185,8 @@ func (c *Client) Retry(ctx context.Context, id job.ID) (job api.Job, err error) 
 	return job, c.call(ctx, request{method: http.MethodPost, path: jobPath(id, "/retry"), once: true}, &job)
 }
 
-// DeleteJob removes an ended job from the server's memory; its output stays. If the answer to a first request
-// was lost, the repeated request succeeds.
+// DeleteJob removes an ended job from the server's memory; its output stays. If the answer to a
+// first request was lost, the repeated request succeeds.
 func (c *Client) DeleteJob(ctx context.Context, id job.ID) error {
 	r := request{method: http.MethodDelete, path: jobPath(id, ""), once: true}
 	for n := 1; ; n++ {
@@ -208,8 +209,8 @@ func (c *Client) Counters(ctx context.Context, id job.ID) (counters map[string]i
 	return counters, c.get(ctx, jobPath(id, "/counters"), &counters)
 }
 
-// Tasks yields a job's tasks. Side is "map", "reduce", or "" for both, one after the other. A job in phase
-// ended has only the tasks with remembered failed attempts; its Progress counts all tasks.
+// Tasks yields a job's tasks. Side is "map", "reduce", or "" for both, one after the other. A job
+// in phase ended has only the tasks with remembered failed attempts; its Progress counts all tasks.
 func (c *Client) Tasks(ctx context.Context, id job.ID, side string) iter.Seq2[api.Task, error] {
 	return func(yield func(api.Task, error) bool) {
 		query := url.Values{"limit": {"500"}}
@@ -244,8 +245,8 @@ func (c *Client) Log(ctx context.Context, id job.ID, attempt string) (io.ReadClo
 	return c.open(ctx, jobPath(id, "/tasks/"+url.PathEscape(task)+"/attempts/"+url.PathEscape(number)+"/log"))
 }
 
-// Results opens the parts of a job's output, in order, as one stream. A broken stream is resumed; Read fails
-// only if that does not help.
+// Results opens the parts of a job's output, in order, as one stream. A broken stream is resumed;
+// Read fails only if that does not help.
 func (c *Client) Results(ctx context.Context, id job.ID) (io.ReadCloser, error) {
 	return c.openWhole(ctx, jobPath(id, "/results"))
 }

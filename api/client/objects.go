@@ -32,8 +32,8 @@ func (c *Client) MakeBucket(ctx context.Context, bucket string) error {
 	return c.call(ctx, request{method: http.MethodPut, path: "/v1/objects/" + url.PathEscape(bucket)}, nil)
 }
 
-// Put writes an object of size bytes; -1: unknown. If the size is known and r is an io.ReaderAt, such as a file,
-// the object is sent again if a server can't be reached or asks to wait.
+// Put writes an object of size bytes; -1: unknown. If the size is known and r is an io.ReaderAt,
+// such as a file, the object is sent again if a server can't be reached or asks to wait.
 func (c *Client) Put(ctx context.Context, bucket, key string, r io.Reader, size int64) (o api.Object, err error) {
 	body := func() (io.Reader, error) {
 		if size == 0 {
@@ -95,7 +95,8 @@ func (c *Client) List(ctx context.Context, bucket, prefix string) iter.Seq2[api.
 	}
 }
 
-// Presign returns a request for an object. Anyone may send it for a limited time. How is "get" or "put".
+// Presign returns a request for an object. Anyone may send it for a limited time. How is "get" or
+// "put".
 func (c *Client) Presign(ctx context.Context, how, bucket, key string) (link api.Presigned, err error) {
 	return link, c.call(ctx, request{
 		method: http.MethodPost, path: objectPath(bucket, key) + "?presign=" + url.QueryEscape(how),

@@ -54,7 +54,8 @@ func rebasePaths(spec *job.Spec, folder string) {
 	}
 }
 
-// programIsFile reports whether the program is a file, and not a name that a kind of programs knows, or commands.
+// programIsFile reports whether the program is a file, and not a name that a kind of programs
+// knows, or commands.
 func programIsFile(spec *job.Spec) bool {
 	kind, err := kinds.All().Find(spec.Kind)
 	return kinds.All().Named(spec.Program) == nil && !spec.Streaming() && (err != nil || kind.Origin == job.OriginFile)

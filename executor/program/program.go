@@ -30,8 +30,8 @@ type Spec struct {
 
 // Config is how an executor runs programs. The zero Config is ready to use.
 type Config struct {
-	// Python is the interpreter of Python files, a path or a name to find in PATH; version 3.8 or newer.
-	// Empty means python3.
+	// Python is the interpreter of Python files, a path or a name to find in PATH; version 3.8 or
+	// newer. Empty means python3.
 	Python string
 	// Grace is how long a process may take to end after it has said DONE, or to say READY in Check.
 	// 0 means DefaultGrace.
@@ -148,7 +148,8 @@ type Traits struct {
 	Identity bool
 }
 
-// Mapper maps the batches of one attempt. It emits to out. If the receiver of out fails, out.Err returns the error.
+// Mapper maps the batches of one attempt. It emits to out. If the receiver of out fails, out.Err
+// returns the error.
 type Mapper interface {
 	// Map maps a batch, which it does not keep.
 	Map(b *record.Batch, out *record.Emitter) error

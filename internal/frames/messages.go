@@ -47,8 +47,8 @@ type Ready struct {
 // Done closes a conversation.
 type Done struct {
 	Counters map[string]int64 `json:"counters,omitempty"`
-	// MapOutput is how many records the mapper has emitted, if a combiner of the guest's has made fewer
-	// of them; 0 means that they are those that came.
+	// MapOutput is how many records the mapper has emitted, if a combiner of the guest's has made
+	// fewer of them; 0 means that they are those that came.
 	MapOutput int64 `json:"map_output,omitempty"`
 }
 
@@ -63,8 +63,8 @@ type Failure struct {
 	Line int    `json:"line,omitempty"`
 	// Record is what was being worked on; nil if it was none.
 	Record *FailedRecord `json:"record,omitempty"`
-	// Again says of a failure before READY that it may not come again, so that it is worth to try. Without it the job
-	// fails at once.
+	// Again says of a failure before READY that it may not come again, so that it is worth to try.
+	// Without it the job fails at once.
 	Again bool `json:"again,omitempty"`
 	// Everywhere says that the program's own text is at fault, so that it fails on every machine.
 	Everywhere bool `json:"everywhere,omitempty"`

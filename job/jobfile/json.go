@@ -13,9 +13,10 @@ import (
 	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
-// checkJSON refuses texts that package encoding/json would silently change: bytes that are not UTF-8 and
-// halves of surrogate pairs (both become U+FFFD), names that are given twice (the last wins) or in another
-// case, and null in a list (an empty text). It accepts malformed JSON, which the decoder refuses.
+// checkJSON refuses texts that package encoding/json would silently change: bytes that are not
+// UTF-8 and halves of surrogate pairs (both become U+FFFD), names that are given twice (the last
+// wins) or in another case, and null in a list (an empty text). It accepts malformed JSON, which
+// the decoder refuses.
 func checkJSON(text []byte, t reflect.Type) error {
 	if !utf8.Valid(text) {
 		return errors.New("it is not UTF-8")

@@ -15,8 +15,8 @@ import (
 	"github.com/bucketmill/bucketmill/job/yamltext"
 )
 
-// Parse reads a spec from JSON or YAML. Unknown fields, names that are given twice, text that is not
-// UTF-8, and a second document are errors. YAML scalars keep their text: see package yamltext.
+// Parse reads a spec from JSON or YAML. Unknown fields, names that are given twice, text that is
+// not UTF-8, and a second document are errors. YAML scalars keep their text: see package yamltext.
 func Parse(text []byte) (job.Spec, error) {
 	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
 	var err error
@@ -40,8 +40,9 @@ func Parse(text []byte) (job.Spec, error) {
 	return s, nil
 }
 
-// inWords explains an error of package encoding/json in the words of a spec. The errors of types with an
-// UnmarshalJSON of their own don't name the field: it is the first field that can't be read alone.
+// inWords explains an error of package encoding/json in the words of a spec. The errors of types
+// with an UnmarshalJSON of their own don't name the field: it is the first field that can't be read
+// alone.
 func inWords(err error, text []byte) string {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
 		return fmt.Sprintf("%s must be %s, not %s", wrong.Field, yamltext.Wanted(wrong.Type), article(wrong.Value))

@@ -17,8 +17,8 @@ var oddTexts = []string{
 	".5", "-.5", "+1", "1.", ".inf", ".NaN", "yes", "No", "on", "Off", "y", "true", "True", "FALSE", "12:30:45", "<<", "=", "-", "1,000", "NULLS",
 }
 
-// texts calls visit with every text of a spec that has one of each: fields, items of lists, values of maps. In
-// YAML each is to be found by the path that comes with it.
+// texts calls visit with every text of a spec that has one of each: fields, items of lists, values
+// of maps. In YAML each is to be found by the path that comes with it.
 func texts(v reflect.Value, path string, visit func(path string, v reflect.Value)) {
 	switch v.Kind() {
 	case reflect.String:
@@ -257,7 +257,8 @@ func TestValidateWantsUTF8(t *testing.T) {
 	}
 }
 
-// The whole document is bounded, not only each of its lists and maps, and so is the time that it takes.
+// The whole document is bounded, not only each of its lists and maps, and so is the time that it
+// takes.
 func TestYAMLDocumentsAreBounded(t *testing.T) {
 	t.Attr("timing", "reading must be quick")
 	t.Parallel()

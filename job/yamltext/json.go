@@ -11,11 +11,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// JSON returns the only document in text as JSON that package encoding/json reads into a T, a struct. It
-// refuses names that are not fields of T. An empty document is the empty object.
+// JSON returns the only document in text as JSON that package encoding/json reads into a T, a
+// struct. It refuses names that are not fields of T. An empty document is the empty object.
 //
-// A type with its own UnmarshalJSON gets a JSON string of the scalar's text, or, if the type is a struct and
-// the document has a map there, an object of its fields.
+// A type with its own UnmarshalJSON gets a JSON string of the scalar's text, or, if the type is a
+// struct and the document has a map there, an object of its fields.
 func JSON[T any](text []byte) ([]byte, error) {
 	root, err := document(text)
 	if err != nil {
@@ -157,8 +157,8 @@ func (w writer) list(n *yaml.Node, t reflect.Type, at place) error {
 	return nil
 }
 
-// Member returns the type of a struct's or a map's member by its name in JSON; false if it has no such
-// member. Unlike package encoding/json it distinguishes upper and lower case.
+// Member returns the type of a struct's or a map's member by its name in JSON; false if it has no
+// such member. Unlike package encoding/json it distinguishes upper and lower case.
 func Member(t reflect.Type, name string) (reflect.Type, bool) {
 	if t.Kind() == reflect.Map {
 		return t.Elem(), true

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Nearest returns the name that differs least from arg, if it is likely to be meant; else "". Among names
-// that differ equally it prefers one of arg's length.
+// Nearest returns the name that differs least from arg, if it is likely to be meant; else "". Among
+// names that differ equally it prefers one of arg's length.
 func Nearest(arg string, names []string) string {
 	best, least := "", len(arg)/3+2
 	for _, name := range names {
@@ -19,7 +19,8 @@ func Nearest(arg string, names []string) string {
 	return best
 }
 
-// distance returns the least number of bytes to insert, delete or change to turn a into b (Levenshtein).
+// distance returns the least number of bytes to insert, delete or change to turn a into b
+// (Levenshtein).
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -40,8 +41,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// Unknown returns the error for a name that is not a field of a struct, with the field that may be meant. At
-// is the name of the enclosing field and a dot, or empty.
+// Unknown returns the error for a name that is not a field of a struct, with the field that may be
+// meant. At is the name of the enclosing field and a dot, or empty.
 func Unknown(t reflect.Type, at, name string) error {
 	hint := ""
 	if near := Nearest(name[:min(len(name), 80)], members(t)); near != "" {

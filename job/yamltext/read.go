@@ -13,7 +13,8 @@ import (
 // maxRepeated limits what aliases and merge keys repeat: bytes of text, plus 16 for every node.
 const maxRepeated = 1 << 20
 
-// maxText is the longest document, in bytes: the library takes a second for a million bytes of the worst forms.
+// maxText is the longest document, in bytes: the library takes a second for a million bytes of the
+// worst forms.
 const maxText = 256 << 10
 
 // maxNodes is the highest number of keys and values in a document, all lists and maps together.
@@ -113,8 +114,8 @@ type pair struct {
 	merged bool
 }
 
-// pairs returns the entries of a mapping, followed by those of its merge keys. The mapping's own entry wins
-// over a merged entry of the same name, and the first merged entry over later ones.
+// pairs returns the entries of a mapping, followed by those of its merge keys. The mapping's own
+// entry wins over a merged entry of the same name, and the first merged entry over later ones.
 func (r *reader) pairs(n *yaml.Node) ([]pair, error) {
 	var (
 		entries []pair

@@ -135,7 +135,8 @@ func (s *testServer) tail() string {
 	return string(text[max(0, len(text)-4000):])
 }
 
-// run runs a program in a folder, and returns its output. Env is added to the test's own environment.
+// run runs a program in a folder, and returns its output. Env is added to the test's own
+// environment.
 func run(t *testing.T, dir string, env []string, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)

@@ -95,8 +95,8 @@ func summarize(c *cluster, b *breaker, verdicts []verdict, left []string) {
 	for _, what := range c.findings {
 		t.Error(what)
 	}
-	// If Redis lost a job after its end, or while it was kept for a retry, no process could clean up after it.
-	// Controllers collect such objects when they are old.
+	// If Redis lost a job after its end, or while it was kept for a retry, no process could clean
+	// up after it. Controllers collect such objects when they are old.
 	all := len(left)
 	left = slices.DeleteFunc(left, func(what string) bool {
 		return strings.HasPrefix(what, "object ") && slices.ContainsFunc(verdicts, func(v verdict) bool {

@@ -84,7 +84,8 @@ func newCluster(t *testing.T, seed uint64) *cluster {
 		recovery: recoveries{pending: map[string]time.Time{}},
 		unmount:  func() error { return nil },
 		t:        t, folder: folder, seed: seed, begun: time.Now(),
-		// Redis passes every write to the kernel before it answers, so that a SIGKILL loses no write.
+		// Redis passes every write to the kernel before it answers, so that a SIGKILL loses no
+		// write.
 		redis: testservices.NewRedis(t, "--appendonly", "yes", "--appendfsync", "no"),
 		minio: testservices.NewMinIO(t),
 	}
@@ -159,8 +160,8 @@ func (c *cluster) launch(name, command string, args []string) *service {
 	return s
 }
 
-// freeAddr returns an address on which a process can listen repeatedly: the kernel does not use its port for
-// outgoing connections.
+// freeAddr returns an address on which a process can listen repeatedly: the kernel does not use its
+// port for outgoing connections.
 func (c *cluster) freeAddr() string {
 	c.t.Helper()
 	for range 100 {
@@ -297,7 +298,8 @@ func (c *cluster) ask(ctx context.Context, question func(context.Context, *clien
 	return errors.Join(refusal, err)
 }
 
-// restoreTime is how long a job may be unknown after Redis was emptied. A job that had ended stays unknown.
+// restoreTime is how long a job may be unknown after Redis was emptied. A job that had ended stays
+// unknown.
 const restoreTime = 30 * time.Second
 
 // unknown reports whether a controller has answered that there is no such job.

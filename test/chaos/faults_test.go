@@ -112,8 +112,8 @@ func flushRedis(c *cluster, _ string) (func() error, error) {
 	return nil, c.rdb.FlushAll(c.t.Context()).Err()
 }
 
-// networkFault changes the conditions between a service and Redis or the store. Bytes are flipped only between a
-// service and the store.
+// networkFault changes the conditions between a service and Redis or the store. Bytes are flipped
+// only between a service and the store.
 func networkFault(kind string, conditions proxy.Conditions) fault {
 	targets := func(c *cluster) []string {
 		var all []string
@@ -137,8 +137,8 @@ func networkFault(kind string, conditions proxy.Conditions) fault {
 	return fault{kind, targets, do, 300 * time.Millisecond, 6 * time.Second}
 }
 
-// corruptible selects exchanges to damage: one in three of those with a checksum, which are all uploads and all
-// reads of segments.
+// corruptible selects exchanges to damage: one in three of those with a checksum, which are all
+// uploads and all reads of segments.
 func corruptible(method, path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	return (method == "PUT" || method == "GET" && strings.HasSuffix(path, ".seg")) && rand.IntN(3) == 0
@@ -161,9 +161,9 @@ func fillDisk(c *cluster, _ string) (func() error, error) {
 	return func() error { return os.Remove(path) }, nil
 }
 
-// objectKinds are the kinds of objects on the work store, with patterns of their paths below the work prefix. Two
-// kinds are missing: logs, on which nothing depends, and job.json, which is read only when Redis has lost its data: a
-// job that has lost both is lost.
+// objectKinds are the kinds of objects on the work store, with patterns of their paths below the
+// work prefix. Two kinds are missing: logs, on which nothing depends, and job.json, which is read
+// only when Redis has lost its data: a job that has lost both is lost.
 var objectKinds = map[string]func(path string) bool{
 	"segment":  func(path string) bool { return strings.HasSuffix(path, ".seg") },
 	"manifest": func(path string) bool { return strings.HasSuffix(path, ".manifest") },
@@ -181,7 +181,8 @@ func toObject(befall func(c *cluster, is func(path string) bool) error, is func(
 
 var planPage = regexp.MustCompile(`/plan-[^/]+/[0-9]+$`)
 
-// objectFolders returns the folders in which MinIO keeps intermediates of a kind. Folders may vanish during the search.
+// objectFolders returns the folders in which MinIO keeps intermediates of a kind. Folders may
+// vanish during the search.
 func (c *cluster) objectFolders(kind func(path string) bool) []string {
 	var all []string
 	_ = filepath.WalkDir(filepath.Join(c.minio.Drive(), workBucket, workPrefix), func(path string, d fs.DirEntry, err error) error {
@@ -234,8 +235,8 @@ func (c *cluster) damageObject(kind func(path string) bool) error {
 	return err
 }
 
-// noteLoss notes the job of a lost or damaged object if the job may fail without the object: a page of its plan, or
-// its program.
+// noteLoss notes the job of a lost or damaged object if the job may fail without the object: a page
+// of its plan, or its program.
 func (c *cluster) noteLoss(folder string) {
 	if !objectKinds["page"](folder) && !objectKinds["program"](folder) {
 		return

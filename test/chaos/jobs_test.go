@@ -52,7 +52,8 @@ var makers = []maker{
 	{"slow", func(c *cluster, r *rand.Rand, j *testJob) { makeSlow(r, j, 10) }},
 }
 
-// makeJob makes the index-th job of a seed. The kinds take turns in an order that the seed determines.
+// makeJob makes the index-th job of a seed. The kinds take turns in an order that the seed
+// determines.
 func (c *cluster) makeJob(index int) *testJob {
 	r := rand.New(rand.NewPCG(c.seed, uint64(index)+1))
 	turns := rand.New(rand.NewPCG(c.seed, 1<<32+uint64(index/len(makers)))).Perm(len(makers))
@@ -109,7 +110,8 @@ func (j *testJob) texts(r *rand.Rand, objects, size int) [][]byte {
 	return all
 }
 
-// randomText returns lines of words, a few of them frequent and many rare. The last line may lack its end.
+// randomText returns lines of words, a few of them frequent and many rare. The last line may lack
+// its end.
 func randomText(r *rand.Rand, size int) []byte {
 	words := rand.NewZipf(r, 1.2, 4, 40_000)
 	var b bytes.Buffer
@@ -168,7 +170,8 @@ func makeMapOnly(_ *cluster, r *rand.Rand, j *testJob) {
 	j.want.keyOnly, j.want.mapOnly = true, true
 }
 
-// makeTotal sorts lines in total order. In some jobs a third of the lines are equal, and go to several parts.
+// makeTotal sorts lines in total order. In some jobs a third of the lines are equal, and go to
+// several parts.
 func makeTotal(_ *cluster, r *rand.Rand, j *testJob) {
 	j.spec.Program, j.spec.SortOrder = "sort", job.OrderTotal
 	j.reducers(r, 6)
@@ -184,8 +187,8 @@ func makeTotal(_ *cluster, r *rand.Rand, j *testJob) {
 	j.want.keyOnly, j.want.inOrder = true, true
 }
 
-// makeSortedValues reports for each key the number of its values, the first, the last, and whether they came in
-// order; sometimes in total order.
+// makeSortedValues reports for each key the number of its values, the first, the last, and whether
+// they came in order; sometimes in total order.
 func makeSortedValues(_ *cluster, r *rand.Rand, j *testJob) {
 	j.program, j.spec.SortValues = sortedValuesFn, true
 	j.reducers(r, 4)

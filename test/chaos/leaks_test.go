@@ -21,8 +21,8 @@ import (
 // settleTime is how long after the last fault leftovers may exist.
 const settleTime = 60 * time.Second
 
-// leaks waits until nothing of the jobs is left, and returns what stays: first while the services run, then, after
-// they have stopped, in their scratch folders.
+// leaks waits until nothing of the jobs is left, and returns what stays: first while the services
+// run, then, after they have stopped, in their scratch folders.
 func (c *cluster) leaks(ctx context.Context) []string {
 	var left []string
 	settling, cancel := context.WithTimeout(ctx, settleTime)
@@ -74,8 +74,8 @@ func (c *cluster) guests() []string {
 	return found
 }
 
-// lasting are the keys that outlive jobs: histories, reports of the services, and the jobs of each caller, which are
-// removed when the caller submits more.
+// lasting are the keys that outlive jobs: histories, reports of the services, and the jobs of each
+// caller, which are removed when the caller submits more.
 var lasting = regexp.MustCompile(`^bm:(jobs|wake|control|news|alive|executors|executor:\{.*\}|reporter|by:.*|\{[^}]*\}(:counters|:errors|:events)?)$`)
 
 func (c *cluster) keys(ctx context.Context) ([]string, error) {
@@ -117,8 +117,8 @@ func (c *cluster) uploads() []string {
 	return found
 }
 
-// Limits for an idle service: ten times its normal use, and a fraction of what it would use if it leaked some at every
-// fault.
+// Limits for an idle service: ten times its normal use, and a fraction of what it would use if it
+// leaked some at every fault.
 const (
 	maxGoroutines = 150
 	maxOpenFiles  = 150

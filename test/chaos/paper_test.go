@@ -24,9 +24,9 @@ import (
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
-// The paper's sort (Dean and Ghemawat, MapReduce, OSDI 2004, 5.3 to 5.5) at our size. The network simulates machines:
-// each executor has so little bandwidth that the cores of one computer suffice for all, and the slowest connection to
-// the store decides how long a run takes.
+// The paper's sort (Dean and Ghemawat, MapReduce, OSDI 2004, 5.3 to 5.5) at our size. The network
+// simulates machines: each executor has so little bandwidth that the cores of one computer suffice
+// for all, and the slowest connection to the store decides how long a run takes.
 var (
 	paperBytes = flag.Int("paper-bytes", 128<<20, "size of the input of TestPaper")
 	paperRate  = flag.Int64("paper-rate", 4<<20, "bytes per second, in each direction, of an executor's way to the store")

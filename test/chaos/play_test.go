@@ -134,7 +134,8 @@ func (c *cluster) cancelAfter(ctx context.Context, id job.ID, after time.Duratio
 	return nil
 }
 
-// forgotten is the state of a job that had ended when Redis was emptied. Its output shows how it ended.
+// forgotten is the state of a job that had ended when Redis was emptied. Its output shows how it
+// ended.
 const forgotten job.State = "forgotten"
 
 // await waits until only the history of a job is left.

@@ -16,8 +16,8 @@ import (
 	"github.com/bucketmill/bucketmill/test/chaos/proxy"
 )
 
-// service is one bucketmill process, which is restarted whenever it ends, with its own proxies to Redis and the
-// store.
+// service is one bucketmill process, which is restarted whenever it ends, with its own proxies to
+// Redis and the store.
 type service struct {
 	name    string
 	args    []string
@@ -85,8 +85,8 @@ func (s *service) signal(sig os.Signal) bool {
 	return s.cmd != nil && s.cmd.Process.Signal(sig) == nil
 }
 
-// stop ends the process by a signal, and kills it if it is still running after the given time. It returns nil if the
-// process exited with 0 or by the signal.
+// stop ends the process by a signal, and kills it if it is still running after the given time. It
+// returns nil if the process exited with 0 or by the signal.
 func (s *service) stop(sig syscall.Signal, within time.Duration) error {
 	s.mu.Lock()
 	cmd, exited := s.cmd, s.exited

@@ -16,8 +16,8 @@ import (
 // requestWait is how long one request may take.
 const requestWait = 20 * time.Second
 
-// An api is the HTTP API of one controller. Its types are written down here a second time, because a change of them
-// is a change for all users.
+// An api is the HTTP API of one controller. Its types are written down here a second time, because
+// a change of them is a change for all users.
 type api struct{ base string }
 
 // A spec is the body of POST /v1/jobs.

@@ -72,7 +72,8 @@ func startBackends(ctx context.Context) (*backends, error) {
 	return b, b.minioReady(ctx)
 }
 
-// minioReady waits until MinIO answers. Redis needs no wait: it starts quickly, and its clients retry.
+// minioReady waits until MinIO answers. Redis needs no wait: it starts quickly, and its clients
+// retry.
 func (b *backends) minioReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWait)
 	defer cancel()

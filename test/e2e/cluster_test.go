@@ -55,7 +55,8 @@ func (c *cluster) settings(command string, flags ...string) testcontainers.Custo
 	}
 }
 
-// startController starts another controller, directs all further requests to it, and returns when it is ready.
+// startController starts another controller, directs all further requests to it, and returns when
+// it is ready.
 func (c *cluster) startController() *container {
 	c.t.Helper()
 	c.started++
@@ -78,8 +79,8 @@ func (c *cluster) startController() *container {
 	return controller
 }
 
-// startExecutors starts more executors with one slot each and short leases, and returns when all of them have
-// reported.
+// startExecutors starts more executors with one slot each and short leases, and returns when all of
+// them have reported.
 func (c *cluster) startExecutors(n int) []*container {
 	c.t.Helper()
 	started := make([]*container, n)

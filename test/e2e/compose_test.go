@@ -81,7 +81,8 @@ func checkReach(t *testing.T, c *cluster) {
 	}
 }
 
-// checkAccounts checks that the executors' accounts at Redis and MinIO have only the rights that they need.
+// checkAccounts checks that the executors' accounts at Redis and MinIO have only the rights that
+// they need.
 func checkAccounts(t *testing.T) {
 	t.Helper()
 	password := os.Getenv("EXECUTOR_PASSWORD")

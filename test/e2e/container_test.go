@@ -26,7 +26,8 @@ type container struct {
 	name string // for people, and the id of an executor
 }
 
-// startContainer starts a container as in production: with a read-only root file system and without capabilities.
+// startContainer starts a container as in production: with a read-only root file system and without
+// capabilities.
 func startContainer(ctx context.Context, name, image string, options ...testcontainers.ContainerCustomizer) (*container, error) {
 	hardened := testcontainers.WithHostConfigModifier(func(host *dockercontainer.HostConfig) {
 		init := true
@@ -56,7 +57,8 @@ func inNetworks(alias string, names ...string) testcontainers.CustomizeRequestOp
 	}
 }
 
-// removeAfter removes the container when the test ends, and shows the end of its log if the test has failed.
+// removeAfter removes the container when the test ends, and shows the end of its log if the test
+// has failed.
 func (c *container) removeAfter(t *testing.T) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), callWait)

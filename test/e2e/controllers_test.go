@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// A controller that is killed during a job is replaced by one that knows only what Redis and the store know.
+// A controller that is killed during a job is replaced by one that knows only what Redis and the
+// store know.
 func TestControllerIsReplacedInMidJob(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()

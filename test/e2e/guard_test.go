@@ -13,7 +13,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// ownerLabel is a label of every container and network of these tests. Its value is the id of their process.
+// ownerLabel is a label of every container and network of these tests. Its value is the id of their
+// process.
 const ownerLabel = "io.bucketmill.e2e"
 
 // self is the id of this process.
@@ -42,12 +43,12 @@ func removal(script, owner string) []string {
 	return []string{"/bin/sh", "-c", script, "sh", ownerLabel + "=" + owner, "com.docker.compose.project=" + composeProject(owner)}
 }
 
-// guardScript runs removeScript when the writer of its input closes the input or dies. An interrupt from the terminal
-// must not end it earlier.
+// guardScript runs removeScript when the writer of its input closes the input or dies. An interrupt
+// from the terminal must not end it earlier.
 const guardScript = "trap '' HUP INT TERM\nread -r _\n" + removeScript
 
-// A guard is a shell that cleans up after the test binary. Testcontainers' own reaper would do the same, but its
-// image is not available without a registry.
+// A guard is a shell that cleans up after the test binary. Testcontainers' own reaper would do the
+// same, but its image is not available without a registry.
 type guard struct {
 	shell *exec.Cmd
 	pipe  io.WriteCloser

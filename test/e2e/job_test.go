@@ -16,8 +16,8 @@ type counting struct {
 	want map[string]int
 }
 
-// slowCounting submits a word count with the given number of map tasks. Each takes pause, and hardly any CPU. Options
-// change the spec.
+// slowCounting submits a word count with the given number of map tasks. Each takes pause, and
+// hardly any CPU. Options change the spec.
 func (c *cluster) slowCounting(name string, mapTasks int, pause time.Duration, options ...func(*spec)) *counting {
 	c.t.Helper()
 	text := evenLines(mapTasks, slowLine)
@@ -85,7 +85,8 @@ func (n *counting) underway(done int) {
 	})
 }
 
-// unfinished checks that the job's map tasks are not all done, so that the test's fault came in time.
+// unfinished checks that the job's map tasks are not all done, so that the test's fault came in
+// time.
 func (n *counting) unfinished() {
 	n.c.t.Helper()
 	n.until("be in the midst of its maps", func(j job) error {

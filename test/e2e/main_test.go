@@ -59,9 +59,10 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// configure sets what testcontainers would guess wrongly: the guard replaces the reaper, and the ports of a local
-// engine are on this machine's loopback address, even if a file /.dockerenv makes the machine look like a container.
-// Set TESTCONTAINERS_HOST_OVERRIDE if the machine really is a container.
+// configure sets what testcontainers would guess wrongly: the guard replaces the reaper, and the
+// ports of a local engine are on this machine's loopback address, even if a file /.dockerenv makes
+// the machine look like a container. Set TESTCONTAINERS_HOST_OVERRIDE if the machine really is a
+// container.
 func configure() error {
 	settings := map[string]string{"TESTCONTAINERS_RYUK_DISABLED": "true"}
 	engine := os.Getenv("DOCKER_HOST")

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// An executor that is disconnected from Redis for longer than its lease loses its task to another, and works again
-// after it is reconnected.
+// An executor that is disconnected from Redis for longer than its lease loses its task to another,
+// and works again after it is reconnected.
 func TestExecutorIsCutOffFromRedis(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
@@ -25,8 +25,8 @@ func TestExecutorIsCutOffFromRedis(t *testing.T) {
 	n.check()
 }
 
-// An executor that is disconnected from the store finishes nothing. Its job completes in spite of this, and the
-// executor takes part again after it is reconnected.
+// An executor that is disconnected from the store finishes nothing. Its job completes in spite of
+// this, and the executor takes part again after it is reconnected.
 func TestExecutorIsCutOffFromMinIO(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()
@@ -59,8 +59,8 @@ func TestExecutorIsCutOffFromMinIO(t *testing.T) {
 	n.check()
 }
 
-// cutOffAtWork disconnects an executor from a network while one of its attempts runs, and returns the attempt.
-// Between two attempts nothing could be lost: then it tries again.
+// cutOffAtWork disconnects an executor from a network while one of its attempts runs, and returns
+// the attempt. Between two attempts nothing could be lost: then it tries again.
 func cutOffAtWork(n *counting, cut *container, network string) (running attempt) {
 	n.c.t.Helper()
 	n.until("cut off "+cut.name+" at work", func(job) error {

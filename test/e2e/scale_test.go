@@ -57,7 +57,8 @@ func TestExecutorsAreKilledInMidJob(t *testing.T) {
 	n.check()
 }
 
-// An executor is killed when its reduce task has written some of its output. Another executor writes it again.
+// An executor is killed when its reduce task has written some of its output. Another executor
+// writes it again.
 func TestExecutorIsKilledInMidReduce(t *testing.T) {
 	t.Attr("timing", "a fault must come while a job runs")
 	t.Parallel()

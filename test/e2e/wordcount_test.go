@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Word counts by the builtin and by a Python program give the same bytes with any number of executors.
+// Word counts by the builtin and by a Python program give the same bytes with any number of
+// executors.
 func TestResultsAreTheSameForAnyNumberOfExecutors(t *testing.T) {
 	t.Parallel()
 	c, _ := newCluster(t, 0)

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Copy makes folder a fresh copy of the repository at root: of the files that git tracks, with their present
-// content.
+// Copy makes folder a fresh copy of the repository at root: of the files that git tracks, with
+// their present content.
 func Copy(root, folder string) error {
 	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	list.Dir = root

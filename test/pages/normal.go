@@ -19,8 +19,8 @@ var varying = []struct {
 	{regexp.MustCompile(`\b(\d+h)?(\d+m)?\d+(\.\d+)?(µs|ms|s)\b`), "TIME"},
 }
 
-// Normal returns a line with JOB, RATE and TIME in place of job ids, bytes per second, and lengths of time. In a
-// changed line every gap becomes one blank.
+// Normal returns a line with JOB, RATE and TIME in place of job ids, bytes per second, and lengths
+// of time. In a changed line every gap becomes one blank.
 func Normal(line string) string {
 	original := line
 	for _, v := range varying {
@@ -62,8 +62,8 @@ func cut(lines []string) (before, after []string, found bool) {
 	return lines[:i], lines[i+1:], true
 }
 
-// transient matches the beginnings of lines that are not compared: the progress of a job without a terminal, and
-// the downloads of Go on a machine that has never built the project.
+// transient matches the beginnings of lines that are not compared: the progress of a job without a
+// terminal, and the downloads of Go on a machine that has never built the project.
 var transient = regexp.MustCompile(`^( +\d+\.\ds  [a-z]|go: downloading )`)
 
 // settled returns the lines of output that are compared.

@@ -15,8 +15,8 @@ import (
 // module is how the project's import paths begin.
 const module = "github.com/bucketmill/bucketmill/"
 
-// TestPackages checks the table of packages in docs/architecture.md: it has a row for every folder with code, or for a
-// folder above it, and each row lists the rows that its code imports.
+// TestPackages checks the table of packages in docs/architecture.md: it has a row for every folder
+// with code, or for a folder above it, and each row lists the rows that its code imports.
 func TestPackages(t *testing.T) {
 	t.Parallel()
 	rows := packageRows(t)
@@ -59,7 +59,8 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// packageRows reads what each folder of the table imports: other folders in order, "nothing" or "everything".
+// packageRows reads what each folder of the table imports: other folders in order, "nothing" or
+// "everything".
 func packageRows(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(repository, "docs/architecture.md"))

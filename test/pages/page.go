@@ -108,8 +108,8 @@ func complete(command string) bool {
 	return err == nil && len(out) == 0 // bash only warns about a here document without an end
 }
 
-// Update writes the page with the present output of its commands, given by the commands' lines, where the page has
-// another output.
+// Update writes the page with the present output of its commands, given by the commands' lines,
+// where the page has another output.
 func (p *Page) Update(printed map[int][]string) error {
 	var lines []string
 	next := 0 // line of the page, from 0

@@ -47,7 +47,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// checkExamples compares the output of the examples in folder with the results of plain Python on the same data.
+// checkExamples compares the output of the examples in folder with the results of plain Python on
+// the same data.
 func checkExamples(t *testing.T, folder string) {
 	t.Helper()
 	script, err := filepath.Abs("testdata/oracle.py")
@@ -124,8 +125,8 @@ func mustRead(t *testing.T, path string) *Page {
 	return page
 }
 
-// goSettings returns the environment that lets go use this machine's caches. It builds like "make build", so that
-// all copies of the repository share the caches.
+// goSettings returns the environment that lets go use this machine's caches. It builds like "make
+// build", so that all copies of the repository share the caches.
 func goSettings(t *testing.T) []string {
 	t.Helper()
 	values, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOFLAGS").Output()

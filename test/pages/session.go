@@ -38,8 +38,8 @@ type Session struct {
 	server  bool          // a server has started and may not be ready
 }
 
-// NewSession starts a session in folder. Its environment has env, and of this process's environment only what go
-// and docker need.
+// NewSession starts a session in folder. Its environment has env, and of this process's environment
+// only what go and docker need.
 func NewSession(folder string, env ...string) (*Session, error) {
 	scratch, err := os.MkdirTemp("", "pages-session-")
 	if err != nil {

@@ -41,12 +41,13 @@ const (
 	heartbeat = 5 * time.Second
 	// most is how many bytes of Redis a committed task may need.
 	most = 300
-	// mostHeap is how many bytes of memory the controller and the fleet may use, for any number of tasks.
+	// mostHeap is how many bytes of memory the controller and the fleet may use, for any number of
+	// tasks.
 	mostHeap = 64 << 20
 )
 
-// fleet simulates executors whose tasks take no time. All of them send heartbeats, and a few connections claim and
-// commit as fast as they can.
+// fleet simulates executors whose tasks take no time. All of them send heartbeats, and a few
+// connections claim and commit as fast as they can.
 type fleet struct {
 	t      *testing.T
 	store  *state.Store
@@ -214,8 +215,8 @@ func (f *fleet) part(ctx context.Context, output string, index int) []byte {
 	return append([]byte("i"), text...)
 }
 
-// beat renews a lease once per heartbeat for every executor. The leases belong to others: the script does the same
-// work.
+// beat renews a lease once per heartbeat for every executor. The leases belong to others: the
+// script does the same work.
 func (f *fleet) beat(ctx context.Context) {
 	pace := time.NewTicker(heartbeat / time.Duration(*executors))
 	defer pace.Stop()

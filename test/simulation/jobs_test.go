@@ -90,7 +90,8 @@ func (j jobPlan) lines() (n int) {
 	return n
 }
 
-// oracle returns the correct output of the job for some inputs, as sorted lines, computed without the project's code.
+// oracle returns the correct output of the job for some inputs, as sorted lines, computed without
+// the project's code.
 func (j jobPlan) oracle(inputs []string) []string {
 	var lines []string
 	counts := map[string]int{}

@@ -13,8 +13,8 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// plan is what a seed decides before the run: the processes, the jobs, and the kinds of faults. A few kinds at a time
-// find more mistakes than all kinds at once.
+// plan is what a seed decides before the run: the processes, the jobs, and the kinds of faults. A
+// few kinds at a time find more mistakes than all kinds at once.
 type plan struct {
 	seed                   uint64
 	executors, controllers int
@@ -81,7 +81,8 @@ type aim struct {
 	seen   int
 }
 
-// targets are the requests that change something permanently, and the requests on which such a decision is based.
+// targets are the requests that change something permanently, and the requests on which such a
+// decision is based.
 var targets = []string{
 	"submit(", "start(", "claim(", "renew(", "commit(", "fail(", "lose(", "sweep(", "backup(", "stop(", "finish(", "keep(",
 	"retry(", "discard(", "forget(", "bm:outputs", ":sampler", "bounds(", "bounds-",
@@ -176,8 +177,8 @@ func newRates(rng *rand.Rand) (r rates) {
 	return r
 }
 
-// storeWorks reports whether the store answers every request of a controller in time and without an error, and still
-// has what Redis has forgotten.
+// storeWorks reports whether the store answers every request of a controller in time and without an
+// error, and still has what Redis has forgotten.
 func (p *plan) storeWorks() bool {
 	return !p.has(failOver, cutStore, freeze, loseAnswer, arriveLate) && p.rates.lost[storeService]+p.rates.answerLost[storeService]+p.rates.delayed[storeService]+p.rates.throttled == 0
 }
@@ -274,7 +275,8 @@ func (s *sim) latency(r *request) time.Duration {
 	return time.Duration(float64(d) * r.process.slow)
 }
 
-// incident executes the plan's incidents for this step. It reports whether the request can no longer be handled.
+// incident executes the plan's incidents for this step. It reports whether the request can no
+// longer be handled.
 func (s *sim) incident(r *request, before bool) bool {
 	if s.calm {
 		return false
@@ -302,7 +304,8 @@ func (s *sim) atStep() (now []incident) {
 	return now
 }
 
-// aimedAt returns the incidents that waited for this request, each once before and once after the request.
+// aimedAt returns the incidents that waited for this request, each once before and once after the
+// request.
 func (s *sim) aimedAt(r *request) []incident {
 	if r.process.past {
 		return nil
@@ -371,7 +374,8 @@ func (s *sim) freeze(p *process, d time.Duration) {
 	s.after(d, "thaw "+p.name, func() { s.thaw(p) })
 }
 
-// thaw lets a process continue. It now sends some of the requests that it was about to send, however late.
+// thaw lets a process continue. It now sends some of the requests that it was about to send,
+// however late.
 func (s *sim) thaw(p *process) {
 	if !p.frozen {
 		return
@@ -423,7 +427,8 @@ func kindOf(key string) string {
 	return key[strings.LastIndexByte(key, '/')+1:] // job.json, plan.json
 }
 
-// strikeObject removes or damages an object on the work store. All existing kinds are equally likely.
+// strikeObject removes or damages an object on the work store. All existing kinds are equally
+// likely.
 func (s *sim) strikeObject(how incidentKind) {
 	byKind := map[string][]string{}
 	for _, key := range s.store.keys("work/") {

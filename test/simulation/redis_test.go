@@ -23,8 +23,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisWorld is the Redis of a run: a miniredis without a network. The scheduler sets its clock. Only the scheduler
-// calls it while processes run.
+// redisWorld is the Redis of a run: a miniredis without a network. The scheduler sets its clock.
+// Only the scheduler calls it while processes run.
 type redisWorld struct {
 	server *miniredis.Miniredis
 	skew   time.Duration // its clock minus the run's
@@ -50,7 +50,8 @@ func (w *redisWorld) setTime(now time.Time) {
 	w.server.SetTime(now.Add(w.skew))
 }
 
-// jump sets the clock forward or back. Redis keeps the times at which keys expire, so keys live shorter or longer.
+// jump sets the clock forward or back. Redis keeps the times at which keys expire, so keys live
+// shorter or longer.
 func (w *redisWorld) jump(d time.Duration) {
 	w.skew += d
 	if d > 0 {
@@ -122,8 +123,8 @@ func (w *redisWorld) copyAll() ([]value, error) {
 	return all, nil
 }
 
-// restore replaces the keyspace by a copy, as in a failover to a replica that lags. A replica has none of our scripts
-// in its cache.
+// restore replaces the keyspace by a copy, as in a failover to a replica that lags. A replica has
+// none of our scripts in its cache.
 func (w *redisWorld) restore(all []value) error {
 	w.server.FlushAll()
 	w.do([]string{"SCRIPT", "FLUSH"})
@@ -173,7 +174,8 @@ func (w *redisWorld) put(v value) (err error) {
 	return err
 }
 
-// client connects a process to the world. It is the real client; only its connections belong to the scheduler.
+// client connects a process to the world. It is the real client; only its connections belong to the
+// scheduler.
 func (s *sim) client(p *process, retries int) *redis.Client {
 	return redis.NewClient(&redis.Options{
 		Addr: "127.0.0.1:6379", Protocol: 2, DisableIdentity: true, ContextTimeoutEnabled: true,
@@ -185,8 +187,8 @@ func (s *sim) client(p *process, retries int) *redis.Client {
 	})
 }
 
-// conn is a client's connection. Commands are executed in order, each when the scheduler decides; a pipeline is not a
-// transaction.
+// conn is a client's connection. Commands are executed in order, each when the scheduler decides; a
+// pipeline is not a transaction.
 type conn struct {
 	sim     *sim
 	process *process
@@ -318,7 +320,8 @@ func parseCommand(text []byte) (args []string, n int, err error) {
 	return args, len(text) - len(rest), err
 }
 
-// blocking turns a blocking command into one that does not block, and makes the scheduler wait instead.
+// blocking turns a blocking command into one that does not block, and makes the scheduler wait
+// instead.
 func blocking(w *redisWorld, r *request, args *[]string) {
 	a := *args
 	switch strings.ToUpper(a[0]) {
@@ -364,8 +367,8 @@ func lastIDs(w *redisWorld, args []string) {
 	}
 }
 
-// hasNews reports whether an XREAD of one stream would find something. Its last two arguments are the stream and the
-// id after which to look.
+// hasNews reports whether an XREAD of one stream would find something. Its last two arguments are
+// the stream and the id after which to look.
 func hasNews(w *redisWorld, args []string) bool {
 	stream, place := args[len(args)-2], args[len(args)-1]
 	entries, err := w.server.Stream(stream)

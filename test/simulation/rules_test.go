@@ -10,8 +10,8 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// rules compare each execution of a script with the protocol (state/PROTOCOL.md), so that an illegal transition is
-// found even if the run would end well.
+// rules compare each execution of a script with the protocol (state/PROTOCOL.md), so that an
+// illegal transition is found even if the run would end well.
 type rules struct {
 	highest map[string]int  // "JOB/TASK" -> the highest attempt number since the last data loss
 	epochs  map[string]bool // "JOB EPOCH" of all epochs so far
@@ -30,7 +30,8 @@ type before struct {
 	leases []bool // of a renewal: whether each lease existed and belonged to the claim
 }
 
-// legal has the phases in which a script may answer ok; scripts that it lacks may answer ok in any phase.
+// legal has the phases in which a script may answer ok; scripts that it lacks may answer ok in any
+// phase.
 var legal = map[string][]job.Phase{
 	"start":   {job.PhasePlan},
 	"finish":  {job.PhasePublish, job.PhasePlan, job.PhaseCleanup}, // see transition
@@ -44,7 +45,8 @@ var legal = map[string][]job.Phase{
 	"redo":    {job.PhasePublish},
 }
 
-// stageArgument is the index of the argument with the stage of a decision. Users may stop jobs in any stage.
+// stageArgument is the index of the argument with the stage of a decision. Users may stop jobs in
+// any stage.
 var stageArgument = map[string]int{"start": 3, "stop": 2, "finish": 0, "redo": 0, "keep": 1, "discard": 0, "retry": 0, "forget": 1}
 
 // look notes the state before a script.
@@ -135,8 +137,8 @@ func (s *sim) judgeClaim(j *testJob, answer []string, bad func(string, ...any)) 
 	}
 }
 
-// judgeTasks checks that each task of a running job can be found: it is committed, running, waiting, or not claimed
-// yet. After a sweep it also checks that all running attempts have leases.
+// judgeTasks checks that each task of a running job can be found: it is committed, running,
+// waiting, or not claimed yet. After a sweep it also checks that all running attempts have leases.
 func (s *sim) judgeTasks(j *testJob, name string, bad func(string, ...any)) {
 	side, next, total, count := "m", "mapnext", "maps", "mapdone"
 	switch s.phase(j) {

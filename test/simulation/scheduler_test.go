@@ -26,7 +26,8 @@ const (
 
 func (s service) String() string { return [...]string{"redis", "store"}[s] }
 
-// process is a simulated process. Each of its requests names it. Only the scheduler changes its fields.
+// process is a simulated process. Each of its requests names it. Only the scheduler changes its
+// fields.
 type process struct {
 	name   string
 	dead   bool    // killed: its requests fail, and change nothing
@@ -36,8 +37,8 @@ type process struct {
 	slow   float64 // multiplies its latencies
 }
 
-// request is a request of a process. The process waits only for the scheduler: the scheduler also delivers time-outs
-// and cancelled contexts, so that it decides the order of all events.
+// request is a request of a process. The process waits only for the scheduler: the scheduler also
+// delivers time-outs and cancelled contexts, so that it decides the order of all events.
 type request struct {
 	process *process
 	service service
@@ -46,7 +47,8 @@ type request struct {
 	err     error         // set before done is closed
 	// exec changes the world and keeps the answer. Only the scheduler calls it.
 	exec func(*request)
-	// ready reports whether exec would find what the request waits for; nil for a request that never waits.
+	// ready reports whether exec would find what the request waits for; nil for a request that
+	// never waits.
 	ready func() bool
 	until time.Time // of a request that waits: when exec is called in any case
 	// damaged makes exec answer with a flipped bit.
@@ -68,8 +70,8 @@ var (
 	errLate = &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
 )
 
-// sim is one run: a world, its processes, and the scheduler that decides what happens next. Everything is confined to
-// the scheduler's goroutine, except what mu guards.
+// sim is one run: a world, its processes, and the scheduler that decides what happens next.
+// Everything is confined to the scheduler's goroutine, except what mu guards.
 type sim struct {
 	*plan
 	rng    *rand.Rand
@@ -191,8 +193,8 @@ func (s *sim) sleep(d time.Duration) {
 	}
 }
 
-// admit takes the new requests, in an order that does not depend on which goroutine was faster, and chooses their
-// latencies.
+// admit takes the new requests, in an order that does not depend on which goroutine was faster, and
+// chooses their latencies.
 func (s *sim) admit() {
 	s.mu.Lock()
 	arrived := s.arrived
@@ -240,8 +242,8 @@ func (s *sim) fireTimers() bool {
 	return true
 }
 
-// next returns the request whose turn it is. If there is none it returns nil, and lowers wakeAt to the time of the
-// next request.
+// next returns the request whose turn it is. If there is none it returns nil, and lowers wakeAt to
+// the time of the next request.
 func (s *sim) next(now time.Time, wakeAt *time.Time) *request {
 	var best *request
 	for _, r := range s.pending {
@@ -313,7 +315,8 @@ func (s *sim) late(r *request, why error) {
 	s.onItsWay(r, s.upTo(3*time.Second))
 }
 
-// onItsWay makes a request arrive later, although its process has been told that the request failed.
+// onItsWay makes a request arrive later, although its process has been told that the request
+// failed.
 func (s *sim) onItsWay(r *request, d time.Duration) {
 	ghost := &request{process: &process{name: r.process.name + "'s past", slow: 1, past: true}, service: r.service, what: r.what, exec: r.exec, done: make(chan struct{})}
 	ghost.due = time.Now().Add(d)

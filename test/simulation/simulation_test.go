@@ -160,8 +160,8 @@ func (s *sim) explainStall() {
 	s.trace.note("%s", s.redis.server.Dump())
 }
 
-// longestTTL is how long the key of an ended process, or of a controller's hold on a job, may live, even if the clock
-// of Redis was set back.
+// longestTTL is how long the key of an ended process, or of a controller's hold on a job, may live,
+// even if the clock of Redis was set back.
 const longestTTL = time.Minute
 
 // expire lets the history expire, and a controller clean up after it.
@@ -218,9 +218,9 @@ func (s *sim) checkStore() {
 	}
 }
 
-// excused reports whether no process could have removed an object: because it was written after its job's clean-up, by
-// a request that its process had given up or by a process that was killed then; or because Redis has lost its job, and
-// the store has no record of the job.
+// excused reports whether no process could have removed an object: because it was written after its
+// job's clean-up, by a request that its process had given up or by a process that was killed then;
+// or because Redis has lost its job, and the store has no record of the job.
 func (s *sim) excused(key string, writer *process, at time.Time) bool {
 	return slices.ContainsFunc(s.jobs, func(j *testJob) bool {
 		if !strings.HasPrefix(key, j.output) && !strings.Contains(key, "/"+string(j.id)+"/") {

@@ -21,7 +21,8 @@ import (
 // storeURL names the one bucket of a run.
 const storeURL = "s3://simulated"
 
-// storeWorld is the object store of a run: the features of S3, in memory. Only the scheduler calls it.
+// storeWorld is the object store of a run: the features of S3, in memory. Only the scheduler calls
+// it.
 type storeWorld struct {
 	objects map[string]stored
 	uploads map[string]upload // by id
@@ -125,8 +126,8 @@ func (w *storeWorld) uploadsBelow(prefix string) []objstore.Upload {
 	return all
 }
 
-// bucket is one process's client of the store. Each request goes through do, which decides when to call exec, if at
-// all.
+// bucket is one process's client of the store. Each request goes through do, which decides when to
+// call exec, if at all.
 type bucket struct {
 	world *storeWorld
 	do    func(ctx context.Context, what string, exec func(damaged bool) error) error
@@ -405,8 +406,8 @@ func (b *bucket) Uploads(ctx context.Context, prefix string) iter.Seq2[objstore.
 	}
 }
 
-// writer collects an object and sends it when it is sealed (two requests, like a multipart upload) or committed (one
-// request).
+// writer collects an object and sends it when it is sealed (two requests, like a multipart upload)
+// or committed (one request).
 type writer struct {
 	ctx    context.Context
 	bucket *bucket

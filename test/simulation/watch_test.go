@@ -272,8 +272,8 @@ func (s *sim) checkJob(j *testJob) {
 	}
 	for _, key := range s.store.keys(j.output) {
 		o := s.store.objects[key]
-		// No process can recognise a visible part as its own when the part's manifest is gone: from the store, or from
-		// Redis while the store has lost what is needed to make the part again.
+		// No process can recognise a visible part as its own when the part's manifest is gone: from
+		// the store, or from Redis while the store has lost what is needed to make the part again.
 		gone := j.struck["manifest"] || s.back(j) && j.struck["page of a plan"]
 		if s.excused(key, o.writer, o.made) || gone && j.reached[job.PhasePublish] {
 			continue
@@ -306,9 +306,9 @@ func (s *sim) overwritten(j *testJob) bool {
 	})
 }
 
-// mayFailAgain reports whether a job that had completed, and was sent back by a failover, may fail: its controllers
-// had no store to publish to, or to look for its output; another job has written there since; or Redis was sent back
-// twice, to uploads from before the last time.
+// mayFailAgain reports whether a job that had completed, and was sent back by a failover, may fail:
+// its controllers had no store to publish to, or to look for its output; another job has written
+// there since; or Redis was sent back twice, to uploads from before the last time.
 func (s *sim) mayFailAgain(j *testJob) bool {
 	return s.losses() > 1 || s.overwritten(j) || strings.Contains(j.outcome.error, objstore.ErrUnavailable.Error()) || strings.Contains(j.outcome.error, objstore.ErrThrottled.Error()) ||
 		strings.Contains(j.outcome.error, "context")

@@ -31,8 +31,8 @@ func findBinary(name, env string) (string, error) {
 		name, env)
 }
 
-// repositoryRoot returns the nearest folder with a go.mod, at or above the working directory. "go test"
-// runs tests in the folder of their package.
+// repositoryRoot returns the nearest folder with a go.mod, at or above the working directory. "go
+// test" runs tests in the folder of their package.
 func repositoryRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

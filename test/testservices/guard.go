@@ -7,9 +7,9 @@ import (
 	"os/exec"
 )
 
-// guardScript reads process ids until the writer closes the pipe or dies. Then it kills the last of these
-// processes (none after an empty line) and removes the folder. An interrupt from the terminal must not end
-// the script before the server.
+// guardScript reads process ids until the writer closes the pipe or dies. Then it kills the last of
+// these processes (none after an empty line) and removes the folder. An interrupt from the terminal
+// must not end the script before the server.
 const guardScript = `
 trap '' HUP INT TERM
 pid=
@@ -43,7 +43,8 @@ func (g *guard) watch(pid int) error {
 	return err
 }
 
-// release makes the guard forget the process, which has ended: another process may soon have its id.
+// release makes the guard forget the process, which has ended: another process may soon have its
+// id.
 func (g *guard) release() error {
 	_, err := fmt.Fprintln(g.pipe)
 	return err

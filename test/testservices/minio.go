@@ -60,8 +60,8 @@ func openMinIO(shared bool) (*MinIOServer, error) {
 		shared: shared,
 		command: func(addr, dir string) *exec.Cmd {
 			cmd := exec.Command(binary, "server", "--quiet", "--address", addr, filepath.Join(dir, driveName))
-			// A clean environment: the server would obey the caller's MINIO_… variables, and it keeps
-			// its certificates below HOME.
+			// A clean environment: the server would obey the caller's MINIO_… variables, and it
+			// keeps its certificates below HOME.
 			cmd.Env = []string{
 				"HOME=" + dir,
 				"PATH=" + os.Getenv("PATH"),

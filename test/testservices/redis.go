@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// A RedisServer is a real Redis. By default it keeps nothing on disk. It refuses writes rather than evict
-// keys.
+// A RedisServer is a real Redis. By default it keeps nothing on disk. It refuses writes rather than
+// evict keys.
 type RedisServer struct {
 	*server
 	URL  string // redis://127.0.0.1:PORT/0
@@ -35,8 +35,8 @@ func Redis(t testing.TB) *RedisServer {
 	return s
 }
 
-// NewRedis starts a Redis for this test alone. The arguments are appended to the server's command line and
-// override the defaults: with "--appendonly", "yes" writes survive a restart.
+// NewRedis starts a Redis for this test alone. The arguments are appended to the server's command
+// line and override the defaults: with "--appendonly", "yes" writes survive a restart.
 func NewRedis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
 	s, err := openRedis(false, args...)
@@ -74,8 +74,8 @@ func openRedis(shared bool, args ...string) (*RedisServer, error) {
 	return &RedisServer{server: s, URL: "redis://" + s.addr + "/0", Addr: s.addr}, nil
 }
 
-// redisReady reports whether the Redis at addr answers and is process pid. It speaks the protocol itself,
-// because a client would retry and log each connection that a starting server refuses.
+// redisReady reports whether the Redis at addr answers and is process pid. It speaks the protocol
+// itself, because a client would retry and log each connection that a starting server refuses.
 func redisReady(ctx context.Context, addr string, pid int) error {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// NewRedisCluster starts a Redis Cluster with the given number of masters for this test alone, and returns
-// its URL, redis+cluster://127.0.0.1:PORT,…
+// NewRedisCluster starts a Redis Cluster with the given number of masters for this test alone, and
+// returns its URL, redis+cluster://127.0.0.1:PORT,…
 func NewRedisCluster(t testing.TB, masters int, args ...string) string {
 	t.Helper()
 	const slots = 16384

@@ -16,8 +16,8 @@ import (
 
 const (
 	sentinelMaster = "bucketmill"
-	// sentinelPatience is how long a primary must be silent before its sentinels declare it dead: long enough
-	// for a busy machine.
+	// sentinelPatience is how long a primary must be silent before its sentinels declare it dead:
+	// long enough for a busy machine.
 	sentinelPatience = time.Second
 )
 
@@ -29,13 +29,15 @@ type RedisSentinel struct {
 	sentinels []*RedisServer
 }
 
-// NewRedisSentinel starts a primary, a replica, and the given number of sentinels for this test alone. It
-// returns when they know each other. The primary and the replica get the arguments, as in [NewRedis].
+// NewRedisSentinel starts a primary, a replica, and the given number of sentinels for this test
+// alone. It returns when they know each other. The primary and the replica get the arguments, as in
+// [NewRedis].
 func NewRedisSentinel(t testing.TB, sentinels int, args ...string) *RedisSentinel {
 	t.Helper()
 	primary := NewRedis(t, args...)
 	host, port, _ := net.SplitHostPort(primary.Addr)
-	// The replica gets its data at once, not after the five seconds in which other replicas may join.
+	// The replica gets its data at once, not after the five seconds in which other replicas may
+	// join.
 	replica := NewRedis(t, append([]string{"--replicaof", host + " " + port, "--repl-diskless-sync-delay", "0"}, args...)...)
 	s := &RedisSentinel{nodes: []*RedisServer{primary, replica}}
 	s.await(t, "the replica follows", func(ctx context.Context) bool {

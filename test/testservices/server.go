@@ -24,11 +24,12 @@ const (
 	logName       = "server.log"
 )
 
-// errExited reports that a server ended while it was starting, for example because its port was taken.
+// errExited reports that a server ended while it was starting, for example because its port was
+// taken.
 var errExited = errors.New("exited")
 
-// A server is one server program: its port and its folder, which stay the same, and its current process, if
-// any.
+// A server is one server program: its port and its folder, which stay the same, and its current
+// process, if any.
 type server struct {
 	name   string // for errors
 	addr   string // 127.0.0.1:PORT
@@ -40,7 +41,8 @@ type server struct {
 	command func(addr, dir string) *exec.Cmd
 	// prepare, if not nil, prepares the folder for the first process.
 	prepare func(addr, dir string) error
-	// ready asks once whether the process answers. It must notice if another process has taken the port.
+	// ready asks once whether the process answers. It must notice if another process has taken the
+	// port.
 	ready func(ctx context.Context, addr string, pid int) error
 
 	mu      sync.Mutex
@@ -182,8 +184,8 @@ func (s *server) Kill(t testing.TB) {
 	s.change(t, func() error { return s.end(syscall.SIGKILL) })
 }
 
-// Restart starts a stopped or killed server at its old address and with its old folder, and returns when it
-// answers. It kills a running server first. Shared servers refuse it.
+// Restart starts a stopped or killed server at its old address and with its old folder, and returns
+// when it answers. It kills a running server first. Shared servers refuse it.
 func (s *server) Restart(t testing.TB) {
 	t.Helper()
 	s.change(t, func() error {
@@ -194,8 +196,8 @@ func (s *server) Restart(t testing.TB) {
 	})
 }
 
-// Suspend stops the server's execution with its connections open, like a machine that swaps. Shared servers
-// refuse it.
+// Suspend stops the server's execution with its connections open, like a machine that swaps. Shared
+// servers refuse it.
 func (s *server) Suspend(t testing.TB) { t.Helper(); s.signal(t, syscall.SIGSTOP) }
 
 // Resume ends Suspend.

@@ -48,8 +48,8 @@ func grow(b []byte, n int) []byte {
 var errDecompress = errors.New("payload does not decompress to its stated length")
 
 // decompress returns the rawLen bytes of payload: in dst's memory if there is room for them, in new
-// memory if not, and as payload itself if it is not compressed. The caller vouches for rawLen, which
-// is how many bytes decompress allocates at most.
+// memory if not, and as payload itself if it is not compressed. The caller vouches for rawLen,
+// which is how many bytes decompress allocates at most.
 func decompress(dst []byte, c codec, payload []byte, rawLen int) ([]byte, error) {
 	if c == codecNone {
 		if len(payload) != rawLen {

@@ -1,14 +1,14 @@
-// Command testreport runs "go test -json" and prints what people want to see: a line for each package, the
-// progress, and the output of failed tests, or with -v of all tests.
+// Command testreport runs "go test -json" and prints what people want to see: a line for each
+// package, the progress, and the output of failed tests, or with -v of all tests.
 //
 //	testreport [-v] [-repeat] -- go test [FLAGS] PACKAGES
 //
-// It exits with 1 if a test failed or was skipped, or if no test ran: a skipped test says nothing, and looks like a
-// test that passed.
+// It exits with 1 if a test failed or was skipped, or if no test ran: a skipped test says nothing,
+// and looks like a test that passed.
 //
-// With -repeat each failed test that is marked as timing-dependent runs a second time, alone, and its second result
-// counts. A test marks itself by t.Attr("timing", REASON) if a busy machine can make it fail. No other test is
-// repeated.
+// With -repeat each failed test that is marked as timing-dependent runs a second time, alone, and
+// its second result counts. A test marks itself by t.Attr("timing", REASON) if a busy machine can
+// make it fail. No other test is repeated.
 package main
 
 import (
@@ -58,8 +58,8 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// run executes a "go test" command and reads its events. It returns no error for failed tests: the verdict
-// counts them.
+// run executes a "go test" command and reads its events. It returns no error for failed tests: the
+// verdict counts them.
 func (r *report) run(ctx context.Context, args []string) error {
 	if len(args) < 2 || args[1] != "test" {
 		return fmt.Errorf("want a command such as: go test -race ./..., got %q", args)

@@ -140,7 +140,8 @@ func (r *report) takePackage(e event) error {
 		r.look(e)
 		return r.print(e.Output)
 	case "fail":
-		// A package fails because a test failed, or without a failed test: it did not build, or exited early.
+		// A package fails because a test failed, or without a failed test: it did not build, or
+		// exited early.
 		r.failed++
 		r.broken[e.Package]++
 		delete(r.running, e.Package)
@@ -166,8 +167,8 @@ func (r *report) progress() error {
 		now.Sub(r.begun).Round(time.Second), r.passed, r.failed, strings.Join(names, ", ")))
 }
 
-// repeatable returns the failed tests that may be repeated: they are marked, and all other tests of their package
-// have ended.
+// repeatable returns the failed tests that may be repeated: they are marked, and all other tests of
+// their package have ended.
 func (r *report) repeatable() (ids []testID) {
 	for id := range r.failures {
 		if r.marked[id] != "" && r.orderly[id.pkg] && !r.raced[id.pkg] && !r.torn(id.pkg) {

@@ -24,8 +24,8 @@ type Program struct {
 	Output float64
 }
 
-// The programs that come with Bucketmill. Rates are from docs/benchmarks.md, rounded down. Without a benchmark they
-// are guesses.
+// The programs that come with Bucketmill. Rates are from docs/benchmarks.md, rounded down. Without
+// a benchmark they are guesses.
 var (
 	combining = Program{Name: "builtin that combines", Rate: 85e6, Combines: true}
 	copying   = Program{Name: "builtin that keeps all records", Rate: 70e6, Ratio: 0.4, Output: 1}
@@ -33,7 +33,8 @@ var (
 	indexing  = Program{Name: "builtin that keeps most records", Rate: 30e6, Ratio: 0.5, Output: 1}
 )
 
-// Of returns what the model assumes of a program. Whether a user's program combines is unknown before it runs.
+// Of returns what the model assumes of a program. Whether a user's program combines is unknown
+// before it runs.
 func Of(kind *job.Kind, name string, t program.Traits) Program {
 	switch {
 	case kind.Rate > 0:
