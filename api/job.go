@@ -46,9 +46,9 @@ type Progress struct {
 // JobList is a page of jobs, newest first.
 type JobList struct {
 	Jobs []Job `json:"jobs"`
-	// Next is the cursor of the next page; absent on the last. A page may hold fewer jobs than
-	// asked for, even none, and still have a next one: a filter looks through so many jobs at a
-	// time.
+	// Next is the cursor of the next page; absent on the last page. A page before the last may
+	// have fewer jobs than requested, even none, because a filter looks at a limited number of
+	// jobs per request.
 	Next string `json:"next,omitempty"`
 }
 
