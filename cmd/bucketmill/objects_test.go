@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -352,4 +353,29 @@ func TestMissingFilesAreNamed(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	checkComplaint(t, result{stdout: out.String(), stderr: words.String()}, `^bucketmill: open nowhere\.txt: no such file`)
+}
+
+// A server that fails to answer a HEAD, and has the object, makes get and rm fail: neither does
+// nothing and reports success.
+func TestFailedHeadIsAnError(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		_, _ = io.WriteString(w, "text")
+	}))
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "file")
+	for _, args := range [][]string{{"get", "s3://inbox/key", file}, {"rm", "s3://inbox/key"}} {
+		r := command(t.Context(), append(args, "--token", "x", "--server", server.URL)...)
+		if r.code == 0 {
+			t.Errorf("%v: exit code 0, %s", args, r.stdout)
+		}
+		checkComplaint(t, r, "502")
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("a file was written")
+	}
 }
