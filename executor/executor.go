@@ -10,7 +10,7 @@
 // Five kinds of goroutine work together. The claim loop (claim.go) claims tasks while slots are
 // free. The heartbeat (lease.go) renews the leases of all running attempts and stops those that are
 // lost. The listener (lease.go) makes the heartbeat renew at once when a job was stopped. What
-// several attempts need, such as the program or the map outputs, is fetched once for all of them by
+// several attempts need, such as the program or the manifests, is fetched once for all of them by
 // a shared call (sharedcall.go). Each attempt (attempt.go) runs in a goroutine, and ends in exactly
 // one of: commit, fail, hand back, or nothing if its task was reassigned.
 package executor

@@ -45,7 +45,7 @@ type jobContext struct {
 	findingBounds sharedCall
 	pages         pageCache
 	heads         *input.Heads // of its inputs
-	committed     mapOutputs
+	committed     segmentFiles
 }
 
 // jobKey names a job as it was submitted or restored: a job that Redis has lost comes back with the

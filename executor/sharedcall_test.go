@@ -43,7 +43,7 @@ func TestWaitingAttemptsProgress(t *testing.T) {
 		spec         func(c *cluster) job.Spec
 	}{
 		// With this number of segments, the manifests are too large for Redis.
-		{"map outputs", ".manifest", job.Reduce, 4, func(c *cluster) job.Spec { return c.spec(300) }},
+		{"manifests", ".manifest", job.Reduce, 4, func(c *cluster) job.Spec { return c.spec(300) }},
 		{"program", ".held", job.Map, 3, func(c *cluster) job.Spec {
 			spec := c.spec(1)
 			spec.Program, spec.Kind = job.KindStreaming, job.KindStreaming

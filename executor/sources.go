@@ -14,7 +14,7 @@ import (
 // that committed them.
 func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]segfile.Source, []job.AttemptID, error) {
 	partition := a.Attempt.Task.Index
-	table, err := e.mapOutputs(ctx, a, j)
+	table, err := e.segmentFiles(ctx, a, j)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -22,8 +22,8 @@ func (e *Executor) sources(ctx context.Context, a *attempt, j *jobContext) ([]se
 		sources  []segfile.Source
 		attempts []job.AttemptID
 	)
-	for i := range table.outputs {
-		o := &table.outputs[i]
+	for i := range table.files {
+		o := &table.files[i]
 		segment, err := table.segment(o, partition)
 		if err != nil {
 			return nil, nil, err

@@ -204,18 +204,18 @@ func nullField(text []byte) string {
 	return ""
 }
 
-// making is the result of a submission.
-type making struct {
+// creation is the result of a submission.
+type creation struct {
 	now  bool // this request made the job
 	ours bool // the job has this request's files: they must stay
 }
 
 // create creates the job, or finds that it was created before from the same spec.
-func (s *submission) create(ctx context.Context) (made making, j state.Job, err error) {
+func (s *submission) create(ctx context.Context) (made creation, j state.Job, err error) {
 	j, err = s.cfg.Jobs.Job(ctx, s.id)
 	if errors.Is(err, state.ErrNoJob) {
 		if err := s.admit(ctx, s.c, s.who.name, s.id); err != nil {
-			return making{}, j, err
+			return creation{}, j, err
 		}
 		made.now, err = s.cfg.Submit(ctx, s.who.name, s.id, s.spec)
 		if err == nil {
@@ -225,27 +225,27 @@ func (s *submission) create(ctx context.Context) (made making, j state.Job, err 
 			return made, state.Job{ID: s.id, State: job.Submitted}, nil
 		}
 		if !errors.Is(err, state.ErrExists) {
-			return making{}, j, err
+			return creation{}, j, err
 		}
 		// The same key was used at the same time.
 		j, err = s.cfg.Jobs.Job(ctx, s.id)
 	}
 	if err != nil {
-		return making{}, j, err
+		return creation{}, j, err
 	}
 	before, err := specOf(j)
 	if err != nil {
-		return making{}, j, err
+		return creation{}, j, err
 	}
 	if !sameSpec(before, s.spec) {
-		return making{}, j, newProblem(api.CodeJobConflict, "job %s has another spec", s.id)
+		return creation{}, j, newProblem(api.CodeJobConflict, "job %s has another spec", s.id)
 	}
 	if j.State.Terminal() {
-		return making{}, j, nil
+		return creation{}, j, nil
 	}
 	// Again, exactly as before: the first submission may have stopped between its steps.
 	_, err = s.cfg.Store.SubmitFor(ctx, j.SubmittedBy, s.id, j.Name, j.Priority, j.Spec)
-	return making{}, j, err
+	return creation{}, j, err
 }
 
 // sameSpec reports whether two specs ask for the same, wherever their programs are.

@@ -13,31 +13,31 @@ import (
 	"github.com/bucketmill/bucketmill/objstore"
 )
 
-// mapOutputs is the cache of a job's committed map attempts. They are read once for all reduce
+// segmentFiles is the cache of a job's committed map attempts. They are read once for all reduce
 // tasks of this executor, until a map task is done again and the epoch changes.
-type mapOutputs struct {
+type segmentFiles struct {
 	reading sharedCall
 
 	mu    sync.Mutex
-	epoch int             // guarded by mu
-	table *mapOutputTable // guarded by mu
+	epoch int               // guarded by mu
+	table *segmentFileTable // guarded by mu
 }
 
-// mapOutputTable contains the output of every map task. It does not change.
-type mapOutputTable struct {
-	outputs   []mapOutput // by map index
+// segmentFileTable has the segment file of every map task. It does not change.
+type segmentFileTable struct {
+	files     []segmentFile // by map index
 	manifests manifestStore
 }
 
-type mapOutput struct {
+type segmentFile struct {
 	attempt job.AttemptID // the committed attempt
 	writer  job.AttemptID // the attempt that wrote the segment file; see adopt
 	index   segfile.ManifestIndex
 	at      int64 // the place of the manifest in the store
 }
 
-// forEpoch returns the outputs of an epoch; nil if the cache has those of another.
-func (c *mapOutputs) forEpoch(epoch int) *mapOutputTable {
+// forEpoch returns the segment files of an epoch; nil if the cache has those of another.
+func (c *segmentFiles) forEpoch(epoch int) *segmentFileTable {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.epoch != epoch {
@@ -46,14 +46,14 @@ func (c *mapOutputs) forEpoch(epoch int) *mapOutputTable {
 	return c.table
 }
 
-func (c *mapOutputs) set(epoch int, table *mapOutputTable) {
+func (c *segmentFiles) set(epoch int, table *segmentFileTable) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch, c.table = epoch, table
 }
 
-// mapOutputs returns the outputs of all map tasks, for an attempt at a reduce task.
-func (e *Executor) mapOutputs(ctx context.Context, a *attempt, j *jobContext) (*mapOutputTable, error) {
+// segmentFiles returns the segment files of all map tasks, for an attempt at a reduce task.
+func (e *Executor) segmentFiles(ctx context.Context, a *attempt, j *jobContext) (*segmentFileTable, error) {
 	c, epoch := &j.committed, a.Epoch
 	for {
 		if table := c.forEpoch(epoch); table != nil {
@@ -72,9 +72,9 @@ func (e *Executor) mapOutputs(ctx context.Context, a *attempt, j *jobContext) (*
 	}
 }
 
-func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, progressed func()) (*mapOutputTable, error) {
-	table := &mapOutputTable{
-		outputs:   make([]mapOutput, j.maps),
+func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, progressed func()) (*segmentFileTable, error) {
+	table := &segmentFileTable{
+		files:     make([]segmentFile, j.maps),
 		manifests: manifestStore{folder: e.cfg.Scratch, limit: e.slotMemory() / manifestShare},
 	}
 	// Manifests that are objects are read side by side.
@@ -95,7 +95,7 @@ func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, progressed
 			scan = fmt.Errorf("map task %d is committed, but job %s has %d map tasks", index, j.id, j.maps)
 			break
 		}
-		o := &table.outputs[index]
+		o := &table.files[index]
 		if o.attempt == committed.Attempt {
 			continue
 		}
@@ -118,13 +118,13 @@ func (e *Executor) readMapOutputs(ctx context.Context, j *jobContext, progressed
 		return nil, err
 	}
 	if missing > 0 {
-		return nil, fmt.Errorf("%d of %d map outputs of %s: %w", missing, j.maps, j.id, errMapsGone)
+		return nil, fmt.Errorf("%d of %d segment files of %s: %w", missing, j.maps, j.id, errMapsGone)
 	}
 	return table, nil
 }
 
 // readManifest verifies the committed manifest of an output, and stores it.
-func (e *Executor) readManifest(ctx context.Context, j *jobContext, store *manifestStore, o *mapOutput, committed []byte) error {
+func (e *Executor) readManifest(ctx context.Context, j *jobContext, store *manifestStore, o *segmentFile, committed []byte) error {
 	manifest, err := objstore.Resolve(ctx, e.work, committed)
 	if err != nil {
 		return e.blame(ctx, o.attempt, j.layout.Manifest(o.attempt), err, func() error {
@@ -146,7 +146,7 @@ func (e *Executor) readManifest(ctx context.Context, j *jobContext, store *manif
 }
 
 // segment returns the segment of a partition in a map task's output.
-func (t *mapOutputTable) segment(o *mapOutput, partition int) (segfile.Segment, error) {
+func (t *segmentFileTable) segment(o *segmentFile, partition int) (segfile.Segment, error) {
 	from, to := o.index.Range(partition)
 	encoded, err := t.manifests.read(o.at+int64(from), to-from)
 	if err != nil {
