@@ -18,7 +18,7 @@ import (
 )
 
 // forget makes Redis lose all its data.
-func (c *cluster) makeRoom() {
+func (c *cluster) forget() {
 	c.t.Helper()
 	rdb := c.client(&redis.Options{})
 	if err := errors.Join(rdb.FlushAll(c.t.Context()).Err(), rdb.Close()); err != nil {
@@ -83,7 +83,7 @@ func TestJobSurvivesTheLossOfRedis(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-g.reached
-			c.makeRoom()
+			c.forget()
 			close(g.open)
 			c.ended(id)
 			c.completed(id)
@@ -118,7 +118,7 @@ func TestSettledJobIsNotRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.completed(id)
-	c.makeRoom()
+	c.forget()
 	other := job.NewID()
 	spec := c.spec(1)
 	spec.Output = c.path("other")
@@ -141,7 +141,7 @@ func TestDamagedOutputIsFoundOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-g.reached
-	c.makeRoom()
+	c.forget()
 	for _, name := range c.files("work") {
 		if strings.HasSuffix(name, ".seg") {
 			path := filepath.Join(c.path("work"), name)

@@ -312,7 +312,7 @@ func TestTotalOrderSurvivesTheLossOfRedis(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-g.reached
-			c.makeRoom()
+			c.forget()
 			if test.meddle != nil {
 				paths, err := filepath.Glob(c.path("work/jobs/*/plan-*/bounds-*"))
 				if err != nil || len(paths) != 1 {

@@ -27,7 +27,7 @@ import (
 	"github.com/bucketmill/bucketmill/state/embedded"
 )
 
-// server is an API server on a real socket, over an embedded Redis and folders for buckets.
+// testServer is an API server on a real socket, over an embedded Redis and folders for buckets.
 type testServer struct {
 	t     *testing.T
 	url   string

@@ -20,7 +20,7 @@ import (
 	"github.com/bucketmill/bucketmill/test/testservices"
 )
 
-// server is a cluster of a controller and an executor.
+// testServer is a cluster of a controller and an executor.
 type testServer struct {
 	url    string
 	token  string   // of an admin

@@ -56,7 +56,7 @@ func (m *reportingMapper) Map(b *record.Batch, out *record.Emitter) error {
 	return err
 }
 
-// Handed implements Telling.
+// Handed implements program.Reporting.
 func (m *reportingMapper) Handed() int64 { return m.handed }
 
 // guestReducer is a reducer in another process.

@@ -6,11 +6,8 @@ import (
 	"testing"
 
 	"github.com/bucketmill/bucketmill/executor/program"
-	"github.com/bucketmill/bucketmill/executor/program/builtin"
-	"github.com/bucketmill/bucketmill/executor/program/framed"
 	"github.com/bucketmill/bucketmill/executor/program/programtest"
 	"github.com/bucketmill/bucketmill/executor/program/python"
-	"github.com/bucketmill/bucketmill/executor/program/streaming"
 	"github.com/bucketmill/bucketmill/internal/record"
 )
 
@@ -76,4 +73,4 @@ func openNamed(t *testing.T, kind, name string) program.Program {
 	return p
 }
 
-var table = program.Kinds{builtin.Kind, streaming.Kind, python.Kind, framed.Kind}
+var table = All()
