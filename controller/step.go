@@ -149,7 +149,7 @@ func movedOn(err error) bool {
 func (s *step) stillIn(ctx context.Context) error {
 	stage, phase, err := s.cfg.Store.Stage(ctx, s.job.ID)
 	if err == nil && stage != s.job.Stage {
-		err = fmt.Errorf("%s has gone from phase %s to %s meanwhile: %w", s.job.ID, s.job.Phase, phase, state.ErrIllegal)
+		err = fmt.Errorf("%s has moved from phase %s to %s: %w", s.job.ID, s.job.Phase, phase, state.ErrIllegal)
 	}
 	return err
 }

@@ -41,7 +41,7 @@ func (s *Store) CheckServer(ctx context.Context, log *slog.Logger) error {
 	case err == nil:
 		return nil
 	case OutageReply(err) != "":
-		log.Warn("Redis can't be tried now, so it is taken for one that can run scripts", "error", err)
+		log.Warn("Redis does not answer: whether it can run scripts is unknown", "error", err)
 		return nil
 	case errors.Is(err, ErrMalformed), errors.As(err, &reply):
 		return fmt.Errorf("%w: %w", ErrUnfit, err)

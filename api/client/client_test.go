@@ -17,7 +17,7 @@ import (
 	"github.com/bucketmill/bucketmill/job"
 )
 
-// answering serves the answers one after the other, the last one for ever, and counts.
+// answering serves the answers in order, repeats the last, and counts the requests.
 func answering(t *testing.T, answers ...http.HandlerFunc) (*Client, *atomic.Int32) {
 	t.Helper()
 	asked := new(atomic.Int32)
@@ -71,7 +71,8 @@ func TestBusyServerIsAskedAgain(t *testing.T) {
 	}
 }
 
-// A client that knows of a job does not believe at once that it is gone; one that does not, does.
+// A client that knows of a job waits for it; any other client believes at once that the job is
+// gone.
 func TestKnownJobIsWaitedFor(t *testing.T) {
 	gone, there := problem(404, api.CodeJobNotFound), text200(`{"id":"j"}`)
 	c, asked := answering(t, gone, problem(503, api.CodeStateUnavailable), gone, there)
@@ -115,7 +116,7 @@ func TestErrors(t *testing.T) {
 	}
 	c, _ := answering(t, text200("not json"))
 	if _, err := c.Job(t.Context(), "j"); err == nil {
-		t.Error("an answer that is no JSON is taken")
+		t.Error("an answer that is not JSON is accepted")
 	}
 	for _, server := range []string{"", "ftp://x", "http://", "http://user:secret@x", "http://x?y=1", "http://[::1"} {
 		if _, err := New(server, "", nil); err == nil || strings.Contains(err.Error(), "secret") {
@@ -131,12 +132,11 @@ func TestResultsNeedALength(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 	})
 	if r, err := c.Results(t.Context(), "j"); err == nil {
-		t.Error("a stream of unknown length is taken", r.Close())
+		t.Error("a stream of unknown length is accepted", r.Close())
 	}
 }
 
-// A stream that breaks is gone on with where it broke, unless it is another by now, or that never
-// helps.
+// A broken stream is resumed where it broke, unless the object has changed or resuming never helps.
 func TestResultsGoOn(t *testing.T) {
 	const text = "0123456789"
 	var ranges []string

@@ -68,7 +68,7 @@ func (w *whole) resume(why error) error {
 	}
 	want := fmt.Sprintf("bytes %d-%d/%d", w.read, w.size-1, w.size)
 	if got := resp.Header.Get("Content-Range"); resp.StatusCode != http.StatusPartialContent || got != want {
-		return errors.Join(fmt.Errorf("after %d of %d bytes: %w; the rest is another by now", w.read, w.size, why), resp.Body.Close())
+		return errors.Join(fmt.Errorf("after %d of %d bytes: %w; the rest has changed meanwhile", w.read, w.size, why), resp.Body.Close())
 	}
 	_ = w.body.Close() // it is broken
 	w.body = resp.Body

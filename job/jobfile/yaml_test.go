@@ -201,7 +201,7 @@ func TestParseSpecSaysWhatIsWrong(t *testing.T) {
 		"params: {a: !!binary aGk=}":               "the tag !!binary is not taken",
 		"params: {a: !mine b}":                     "the tag !mine is not taken",
 		"params: {<<: 1}":                          "a merge key (<<) takes a map",
-		"params: &p {a: 1, <<: *p}":                "holds the alias itself",
+		"params: &p {a: 1, <<: *p}":                "contains the alias",
 		"params: {a: *b}":                          "unknown anchor 'b'",
 		"a: [":                                     "line 1",
 		`{"name":"a","name":"b"}`:                  `"name" is given twice`,

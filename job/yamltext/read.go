@@ -78,7 +78,7 @@ func (r *reader) enter(n *yaml.Node, visit func(*yaml.Node) error) error {
 	if n.Kind == yaml.AliasNode {
 		target := n.Alias
 		if r.open[target] {
-			return fmt.Errorf("line %d: what the alias *%.40s stands for holds the alias itself", n.Line, n.Value)
+			return fmt.Errorf("line %d: the alias *%.40s refers to a value that contains the alias", n.Line, n.Value)
 		}
 		r.open[target] = true
 		r.within++

@@ -36,7 +36,7 @@ func copyFile(from, to string) error {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file: teach Copy what to do", from)
+		return fmt.Errorf("%s is not a regular file: Copy needs a rule for such files", from)
 	}
 	text, err := os.ReadFile(from)
 	if err != nil {
